@@ -1,0 +1,330 @@
+"""What a run does, as frozen data: the only place where a default lives.
+
+A file, a preset and `--set key=value` are merged into one `RunConfig`; an unknown key is an error that names
+the nearest known one. The description of a field is its help text and its row in the documentation.
+"""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from brainwavlm.errors import ConfigError
+
+PRESETS = ("paper", "authors-2026", "recommended", "demo")
+
+
+class Step(BaseModel):
+    """Frozen settings of one step; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class WindowConfig(Step):
+    """How sound is cut for the speech model."""
+
+    context: float = Field(4.0, gt=0, description="Seconds of sound the model hears up to the moment it is read.")
+    stride: float = Field(0.25, gt=0, description="Seconds between two readings.")
+    frame: Literal["last", "mean", "first"] = Field(
+        "last", description="Which output frames stand for the window."
+    )
+
+
+class BackboneConfig(Step):
+    """The speech model and where it is read."""
+
+    name: str = Field("microsoft/wavlm-base-plus", description="Hub id or local folder of the speech model.")
+    layer: int = Field(9, ge=0, description="Hidden state that is read; 0 is the input of the first block.")
+    train_noise: bool = Field(
+        False,
+        description="Keep SpecAugment, layerdrop and dropouts of the model's own configuration while tuning.",
+    )
+    batch_windows: int = Field(64, ge=1, description="Windows of one length that go through the model at once.")
+
+
+class AdapterConfig(Step):
+    """What of the speech model may change."""
+
+    method: Literal["lora", "full", "frozen"] = Field(
+        "lora", description="Low-rank adapters, all weights of the blocks, or nothing."
+    )
+    rank: int = Field(4, ge=1, description="Rank of the adapters.")
+    alpha: float | None = Field(None, gt=0, description="Scale of the adapters is alpha / rank; null: alpha = rank.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the adapters.")
+    projections: tuple[Literal["q", "k", "v", "out"], ...] = Field(
+        ("q", "k", "v"), min_length=1, description="Attention projections that carry adapters."
+    )
+    layers: tuple[int, int] | None = Field(
+        None, description="First and last block (from 1) that carry adapters; null: every block that is run."
+    )
+    rslora: bool = Field(False, description="Scale by alpha / sqrt(rank).")
+    dora: bool = Field(False, description="Split weights into magnitude and direction (DoRA).")
+
+
+class AlignmentConfig(Step):
+    """How windows become rows of the design matrix."""
+
+    tr_reference: Literal["onset", "centre"] = Field(
+        "onset", description="Read features at the start of a TR, or half a TR later."
+    )
+    delays: tuple[int, ...] = Field((1, 2, 3, 4), min_length=1, description="Delays in TRs (FIR).")
+    lobes: int = Field(3, ge=1, description="Half-width of the Lanczos kernel in TRs.")
+
+
+class ReadoutConfig(Step):
+    """From the design matrix to voxels while tuning."""
+
+    kind: Literal["bottleneck", "linear", "ridge-fixed"] = Field(
+        "bottleneck", description="Two linear maps, one, or the closed-form ridge solution, never trained."
+    )
+    width: int = Field(100, ge=1, description="Width between the two maps of the bottleneck.")
+    refresh: int = Field(
+        0, ge=0, description="ridge-fixed: solve again every so many epochs on the present features; 0: never."
+    )
+
+
+class LossConfig(Step):
+    """What tuning lowers: the weighted sum of the terms."""
+
+    spatial: float = Field(1.0, ge=0, description="Weight of minus the mean over TRs of the correlation over voxels.")
+    temporal: float = Field(0.0, ge=0, description="Weight of minus the mean over voxels of the correlation over TRs.")
+    mse: float = Field(0.0, ge=0, description="Weight of the mean squared error.")
+    ceiling_weighted: bool = Field(False, description="Weight each voxel by its noise ceiling.")
+
+    @model_validator(mode="after")
+    def _some_term(self):
+        if self.spatial + self.temporal + self.mse == 0:
+            raise ValueError("at least one of spatial, temporal and mse must be above 0")
+        return self
+
+
+class TrainingConfig(Step):
+    """The loop."""
+
+    epochs: int = Field(20, ge=0, description="Passes over the training stories.")
+    block_rows: int = Field(10, ge=2, description="Consecutive TRs of one step.")
+    lr_backbone: float = Field(1e-4, gt=0, description="Learning rate of the speech model's trained weights.")
+    lr_readout: float = Field(1e-4, gt=0, description="Learning rate of the readout.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW).")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="Learning rate after the warm-up.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate rises linearly.")
+    clip: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; null: no clipping.")
+    patience: int | None = Field(
+        5, ge=1, description="Stop after so many epochs without a better validation correlation; null: never."
+    )
+    normalise: Literal["story", "running"] = Field(
+        "story",
+        description="Moments that z-score the features while tuning: of the story, from the epoch before, or "
+        "running over all stories.",
+    )
+    checkpoint_steps: int | None = Field(
+        None, ge=1, description="Also write a checkpoint every so many steps; null: after each epoch only."
+    )
+    frontend_cache_gb: float = Field(
+        1.0, ge=0, description="Keep the frozen frontend's output in memory when it needs no more than this."
+    )
+
+
+class QuirksConfig(Step):
+    """Habits of the authors' public script of 2026, for the preset of that name. All are off by default."""
+
+    clip_kernel: bool = Field(False, description="Drop the negative lobes of the Lanczos kernel while tuning.")
+    block_delays: bool = Field(False, description="Delays see zeros, not sound, before each block.")
+    block_zscore: bool = Field(False, description="z-score features over each block's own rows.")
+    validation_rows: int | None = Field(
+        None, ge=2, description="Score only so many first rows of each 500 of a validation story."
+    )
+    run_unused_blocks: bool = Field(False, description="Run and adapt the blocks above the layer that is read.")
+    std_unbiased: bool = Field(False, description="Correlation in the loss with an n - 1 deviation under an n mean.")
+    nan_voxels: bool = Field(False, description="Leave voxels out of a block in which they are NaN, not of the run.")
+    fixed_story_order: bool = Field(False, description="Shuffle blocks once, not once an epoch.")
+    short_tail: bool = Field(False, description="Skip a last block of fewer than 2 rows instead of merging it.")
+
+
+class RidgeConfig(Step):
+    """Closed-form scoring."""
+
+    alphas: tuple[float, ...] = Field(
+        tuple(10.0 ** (k / 2) for k in range(0, 17)),
+        min_length=1,
+        description="Penalties to choose from, one a voxel, in himalaya's convention (alpha = a squared of the "
+        "older scripts of the field).",
+    )
+    folds: int = Field(5, ge=2, description="Cross-validation folds over stories; no more than there are stories.")
+    memory_gb: float = Field(8.0, gt=0, description="Memory that decides how many voxels are solved at once.")
+
+
+class EvaluationConfig(Step):
+    """Held-out scores."""
+
+    targets: tuple[str, ...] = Field(
+        ("cortex", "AC", "cortex-AC", "LH", "RH", "language"),
+        description="Voxel sets in the table; those that a subject lacks are left out and named.",
+    )
+    bootstraps: int = Field(2000, ge=100, description="Resamples of test stories (blocks if few) for intervals.")
+    shifts: int = Field(1000, ge=20, description="Circular shifts for the null of the correlation.")
+    ceiling_floor: float = Field(
+        0.2, ge=0, lt=1, description="Voxels with a ceiling at or below this have no normalised score."
+    )
+
+
+class RunConfig(Step):
+    """One run: who, which model, how tuned, how scored."""
+
+    dataset: str = Field("demo", description="Folder of a data set, or the word demo.")
+    subject: str = Field(description="Name of the subject.")
+    target: str = Field("cortex", description="Voxels that the loss sees: cortex, AC, LH, ceiling>0.4, A+B, A-B, a file.")
+    train: tuple[str, ...] | None = Field(None, description="Training stories; null: those of the data set's split.")
+    validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: the data set's.")
+    test: tuple[str, ...] | None = Field(None, description="Test stories; null: the data set's.")
+    seed: int = Field(0, ge=0, description="Seed of weights, order and dropout.")
+    device: str = Field("auto", description="auto, cpu, cuda or mps.")
+    precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
+    tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
+    shift_responses: float = Field(
+        0.0,
+        ge=0,
+        description="Control: roll the training and validation responses by at least so many seconds within each "
+        "story, by an offset drawn a story from the seed.",
+    )
+    windows: WindowConfig = WindowConfig()
+    backbone: BackboneConfig = BackboneConfig()
+    adapter: AdapterConfig = AdapterConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
+    readout: ReadoutConfig = ReadoutConfig()
+    loss: LossConfig = LossConfig()
+    training: TrainingConfig = TrainingConfig()
+    quirks: QuirksConfig = QuirksConfig()
+    ridge: RidgeConfig = RidgeConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+def load_config(
+    path: str | Path | None = None,
+    preset: str | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> RunConfig:
+    """One `RunConfig` from a preset, a file above it, and overrides above both.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        YAML file. It may name its own base: `preset: recommended`.
+    preset : str or None
+        One of `PRESETS`; wins over the file's.
+    overrides : dict or None
+        Dotted keys, e.g. {"training.epochs": 3}. Strings are read as YAML.
+
+    Raises
+    ------
+    ConfigError
+        Unknown key (the nearest known one is named), wrong value, unreadable file.
+    """
+    layers = read_yaml(Path(path)) if path is not None else {}
+    source = str(path) if path is not None else "--set"
+    base = preset or layers.pop("preset", None)
+    layers.pop("preset", None)
+    values = _preset(base) if base else {}
+    values = _merged(values, layers)
+    for key, value in (overrides or {}).items():
+        values = _merged(values, _nested(key, value))
+    return validated(RunConfig, values, source)
+
+
+def validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
+    """`model(**values)`, with errors in this program's form."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, _known_keys(model), n=1, cutoff=0.4)
+            near = near or [k for k in _known_keys(model) if k.split(".")[-1] == key.split(".")[-1]][:1]
+            hint = f"Did you mean {near[0]}?" if near else "See docs/configuration.md for all keys."
+            raise ConfigError(source, f"unknown key {key}.", "a known key.", hint) from None
+        if first["type"] == "missing":
+            raise ConfigError(
+                source, f"{key} is not set.", f"a value for {key}.", f"Add `{key}: ...` or --set {key}=..."
+            ) from None
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(
+            source,
+            f"{key or 'configuration'} = {first['input']!r}.{more}",
+            f"{message[0].lower()}{message[1:]}.",
+            f"Change {key or 'it'}, in the file or with --set {key}=...",
+        ) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Missing file, not UTF-8, not YAML, or not a mapping.
+    """
+    if not path.is_file():
+        known = ", ".join(PRESETS)
+        raise ConfigError(path, "no such file.", "a YAML file.", f"Give its path, or use --preset ({known}).")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            path, f"not YAML: {str(error).splitlines()[0]}", "a YAML mapping in UTF-8.", "Mend the file."
+        ) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines.")
+    return content
+
+
+def parse_overrides(items: list[str]) -> dict[str, Any]:
+    """{"a.b": value} from ["a.b=value"], values read as YAML."""
+    overrides = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise ConfigError("--set", repr(item), "key=value.", "For instance: --set training.epochs=3")
+        try:
+            overrides[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError("--set", repr(item), "a YAML value after '='.", "Quote it.") from None
+    return overrides
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ConfigError("preset", repr(name), f"one of {', '.join(PRESETS)}.", "Choose one of these.")
+    text = (resources.files("brainwavlm") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merged(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in model.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+    return keys

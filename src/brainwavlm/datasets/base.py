@@ -1,0 +1,313 @@
+"""Who heard what: stories, recordings, subjects and their splits. Nothing here knows a file layout but HDF5."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+
+from brainwavlm.errors import ConfigError, DatasetError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One stimulus.
+
+    Attributes
+    ----------
+    name : str
+    audio : Path
+        Sound file.
+    transcript : Path or None
+        TextGrid.
+    split : str
+        train, validation or test.
+    """
+
+    name: str
+    audio: Path
+    transcript: Path | None
+    split: Split
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One subject's responses to one story, read from disk when asked for.
+
+    Attributes
+    ----------
+    subject : str
+    story : Story
+    path : Path
+        HDF5 file with `data` (n_trs, n_voxels), perhaps `tr_times` (n_trs,) and `individual_repeats`
+        (n_repeats, n_trs, n_voxels).
+    tr : float
+        Seconds between rows.
+    start : float
+        Sound time of the first row in seconds, where the file holds no tr_times.
+    """
+
+    subject: str
+    story: Story
+    path: Path
+    tr: float
+    start: float = 0.0
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """(n_trs, n_voxels)."""
+        with open_hdf5(self.path) as file:
+            return tuple(_data(file, self.path).shape)
+
+    @cached_property
+    def tr_times(self) -> np.ndarray:
+        """Seconds from sound onset at which each row's volume starts, (n_trs,) float64."""
+        with open_hdf5(self.path) as file:
+            n_trs = _data(file, self.path).shape[0]
+            if "tr_times" in file:
+                return np.asarray(file["tr_times"], dtype=np.float64)
+            start = float(file.attrs.get("start", self.start))
+        return start + self.tr * np.arange(n_trs, dtype=np.float64)
+
+    def responses(self, rows: slice = slice(None), columns: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Measured responses, as they are in the file.
+
+        Parameters
+        ----------
+        rows : slice
+        columns : slice, or bool array (n_voxels,)
+
+        Returns
+        -------
+        array (n_rows, n_columns), float32. NaN stays NaN.
+        """
+        with open_hdf5(self.path) as file:
+            return _columns(_data(file, self.path), (rows,), columns)
+
+    def repeats(self, columns: slice | np.ndarray = slice(None)) -> np.ndarray | None:
+        """Single presentations, (n_repeats, n_trs, n_columns) float32, or None where the story was heard once."""
+        with open_hdf5(self.path) as file:
+            if "individual_repeats" not in file:
+                return None
+            return _columns(file["individual_repeats"], (slice(None), slice(None)), columns)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One listener.
+
+    Attributes
+    ----------
+    name : str
+    recordings : dict of str to Recording
+        By story.
+    hemisphere : array (n_voxels,) int8 or None
+        0 left, 1 right.
+    rois : dict of str to bool array (n_voxels,)
+    ceiling : array (n_voxels,) or None
+        Noise ceiling that comes with the data set.
+    surface : str or None
+        Name of the mesh that `vertex` counts on, e.g. fsaverage5.
+    vertex : array (n_voxels,) int32 or None
+        Vertex within the voxel's hemisphere.
+    """
+
+    name: str
+    recordings: dict[str, Recording]
+    hemisphere: np.ndarray | None = None
+    rois: dict[str, np.ndarray] = field(default_factory=dict)
+    ceiling: np.ndarray | None = None
+    surface: str | None = None
+    vertex: np.ndarray | None = None
+
+    @property
+    def n_voxels(self) -> int:
+        """Columns of the responses."""
+        return next(iter(self.recordings.values())).shape[1]
+
+
+class Dataset(ABC):
+    """Stories and the people who heard them.
+
+    A new data set is a subclass that fills the attributes and writes `subject`; register it in
+    `brainwavlm.datasets.load_dataset`.
+
+    Attributes
+    ----------
+    name, licence, citation : str
+    path : Path
+        Folder.
+    tr : float
+        Seconds between volumes.
+    simulated : bool
+        Whether the responses are simulated; every report says so.
+    stories : dict of str to Story
+    subject_names : tuple of str
+    facts : tuple of str
+        What users should know of how the files are read, e.g. the clock; shown by check and in reports.
+    """
+
+    name: str
+    path: Path
+    licence: str = ""
+    citation: str = ""
+    tr: float
+    simulated: bool = False
+    stories: dict[str, Story]
+    subject_names: tuple[str, ...]
+    facts: tuple[str, ...] = ()
+
+    @abstractmethod
+    def subject(self, name: str) -> Subject:
+        """The subject of that name, with its recordings.
+
+        Raises
+        ------
+        ConfigError
+            No such subject; the message names those there are.
+        """
+
+    def require_subject(self, name: str) -> None:
+        """Raise a ConfigError when there is no subject of that name."""
+        if name not in self.subject_names:
+            raise ConfigError(
+                "subject",
+                f"{name!r} is not in {self.path}.",
+                f"one of {', '.join(self.subject_names)}.",
+                "Choose with --subject or --set subject=...",
+            )
+
+
+def split_recordings(
+    subject: Subject,
+    train: Sequence[str] | None = None,
+    validation: Sequence[str] | None = None,
+    test: Sequence[str] | None = None,
+) -> dict[Split, list[Recording]]:
+    """A subject's recordings by split, each split sorted by story name.
+
+    Parameters
+    ----------
+    subject : Subject
+    train, validation, test : sequence of str or None
+        Story names that replace the data set's own split. A story named in one split leaves the data set's
+        own choice for the others.
+
+    Returns
+    -------
+    dict from train, validation and test to lists of Recording
+
+    Raises
+    ------
+    ConfigError
+        A story in two splits, or one that the subject did not hear.
+    """
+    chosen = dict(zip(SPLITS, (train, validation, test), strict=True))
+    named = [name for names in chosen.values() for name in names or ()]
+    for name in named:
+        if named.count(name) > 1:
+            raise ConfigError(
+                "splits", f"story {name} is in two splits.", "each story in one split.", "Remove it from one of them."
+            )
+        if name not in subject.recordings:
+            raise ConfigError(
+                "splits",
+                f"{subject.name} has no recording of {name}.",
+                f"one of {', '.join(sorted(subject.recordings))}.",
+                "Choose other stories for train, validation or test.",
+            )
+    return {
+        split: [
+            recording
+            for name, recording in sorted(subject.recordings.items())
+            if (name in names if names is not None else recording.story.split == split and name not in named)
+        ]
+        for split, names in chosen.items()
+    }
+
+
+def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterable[str]) -> list[str]:
+    """Test stories that a speech model has seen although another subject heard them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    tuned_on, tested_on : iterables of str
+        Story names of the tuning run and of the test, of whichever subjects.
+
+    Returns
+    -------
+    list of str, sorted. Not an error across subjects, but every report of a transfer has to state it.
+    """
+    return sorted(set(tuned_on) & set(tested_on) & set(dataset.stories))
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """An open HDF5 file for reading.
+
+    Raises
+    ------
+    DatasetError
+        Missing, a git-annex pointer, truncated, or no HDF5 at all.
+    """
+    require_content(path)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        problem = "truncated" if "truncated" in str(error) else "not readable as HDF5"
+        raise DatasetError(
+            path,
+            f"{problem} ({path.stat().st_size} bytes).",
+            "a whole HDF5 file.",
+            "Download it again, and compare its size with the source.",
+        ) from None
+
+
+def require_content(path: Path) -> None:
+    """Raise a DatasetError when a file is missing or only a git-annex pointer."""
+    if path.is_symlink() and not path.exists():
+        raise _pointer(path, f"a link to content that is not here ({path.readlink()}).")
+    if not path.is_file():
+        raise DatasetError(
+            path, "no such file.", "a file named by the data set.", "Download it, or remove it from the data set."
+        )
+    size = path.stat().st_size
+    if size < 1024:
+        start = path.read_bytes()
+        if b"/annex/objects/" in start or b".git/annex" in start:
+            raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.")
+
+
+def _pointer(path: Path, found: str) -> DatasetError:
+    return DatasetError(
+        path, found, "the file itself.", f"Fetch it:  datalad get {path.name}      (in {path.parent})"
+    )
+
+
+def _data(file: h5py.File, path: Path) -> h5py.Dataset:
+    if "data" not in file or file["data"].ndim != 2:
+        keys = ", ".join(f"{key} {file[key].shape}" for key in file if isinstance(file[key], h5py.Dataset))
+        raise DatasetError(
+            path,
+            f"holds {keys or 'nothing'}.",
+            "an array `data` (n_trs, n_voxels).",
+            "Write the responses under the key `data`.",
+        )
+    return file["data"]
+
+
+def _columns(array: h5py.Dataset, leading: tuple, columns) -> np.ndarray:
+    if isinstance(columns, slice):
+        return array[(*leading, columns)].astype(np.float32)
+    # HDF5 reads scattered columns far slower than rows; take whole rows and drop columns in memory.
+    chosen = np.asarray(columns)
+    if array.ndim == 2:
+        return array[leading[0]].astype(np.float32)[:, chosen]
+    return np.stack([array[n][:, chosen] for n in range(array.shape[0])]).astype(np.float32)

@@ -1,0 +1,224 @@
+"""From windows to TRs: Lanczos resampling, normalisation and FIR delays.
+
+Tuning, ridge and probes all use this file, so that a row of a design matrix means the same everywhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainwavlm.errors import AlignmentError
+
+
+def lanczos_matrix(source_times, target_times, lobes: int = 3) -> np.ndarray:
+    """Weights that resample features from window ends to TRs.
+
+    w[i, j] = sinc(c * d) * sinc(c * d / lobes) where |c * d| < lobes, else 0
+    with d = target_times[i] - source_times[j] and c = 1 / mean(diff(target_times)).
+
+    Negative lobes are kept: clipping them lowers the gain at 0.1 Hz by a sixth.
+
+    Parameters
+    ----------
+    source_times : array (n_source,)
+        Seconds from sound onset, increasing.
+    target_times : array (n_target,)
+        Seconds from sound onset, at least two, increasing.
+    lobes : int
+        Half-width of the kernel in target samples.
+
+    Returns
+    -------
+    array (n_target, n_source), float64. `matrix @ features` resamples (n_source, n_dims) features.
+
+    Raises
+    ------
+    AlignmentError
+        When a TR has no window within reach: the sound is shorter than the recording.
+
+    References
+    ----------
+    LeBel et al. 2023, the field's interpolation; parity: tests/parity/test_reference_numbers.py.
+    """
+    source_times = _increasing(source_times, "source_times", at_least=1)
+    target_times = _increasing(target_times, "target_times", at_least=2)
+    spacing = np.mean(np.diff(target_times))
+    distance = (target_times[:, None] - source_times[None, :]) / spacing
+    weights = np.where(np.abs(distance) < lobes, np.sinc(distance) * np.sinc(distance / lobes), 0.0)
+    unreached = np.flatnonzero(~(np.abs(distance) < lobes).any(axis=1))
+    if len(unreached):
+        raise AlignmentError(
+            "target_times",
+            f"{len(unreached)} of {len(target_times)} TRs, the first at {target_times[unreached[0]]:.2f} s, "
+            f"have no window within {lobes * spacing:.2f} s; the windows span "
+            f"{source_times[0]:.2f} to {source_times[-1]:.2f} s.",
+            "sound for each row of the responses.",
+            "Check the sound's length and tr_times with: brainwavlm check DATASET",
+        )
+    return weights
+
+
+def delayed(features: np.ndarray, delays: Sequence[int]) -> np.ndarray:
+    """Finite impulse response design: copies of the features, each shifted down by one delay.
+
+    delayed[t, k * n_dims + d] = features[t - delays[k], d], zero before the first row.
+
+    Parameters
+    ----------
+    features : array (n_rows, n_dims)
+        Rows in TRs. A torch tensor works too and keeps its graph.
+    delays : sequence of int
+        In TRs, each zero or more.
+
+    Returns
+    -------
+    array (n_rows, n_delays * n_dims), delay-major, of the kind that was given.
+
+    References
+    ----------
+    Huth et al. 2016, methods: delays of 1 to 4 TRs stand for the haemodynamic response.
+    """
+    n_rows = features.shape[0]
+    source_rows = np.arange(n_rows)[:, None] - np.asarray(delays, dtype=int)[None, :]
+    heard = source_rows >= 0
+    stacked = features[np.maximum(source_rows, 0)]  # (n_rows, n_delays, n_dims)
+    mask = heard[:, :, None]
+    if not isinstance(features, np.ndarray):
+        mask = features.new_tensor(mask)
+    return (stacked * mask).reshape(n_rows, -1)
+
+
+def zscored(values: np.ndarray) -> np.ndarray:
+    """z[t, d] = (values[t, d] - mean_t) / std_t; a column without variance becomes zero.
+
+    Parameters
+    ----------
+    values : array (n_rows, n_columns)
+
+    Returns
+    -------
+    array (n_rows, n_columns) of the same type.
+    """
+    mean, scale = moments(values)
+    return (values - mean) / scale
+
+
+def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (n denominator) of each column, the latter 1 where nothing varies.
+
+    Parameters
+    ----------
+    values : array (n_rows, n_columns)
+
+    Returns
+    -------
+    mean, scale : arrays (n_columns,)
+    """
+    mean = values.mean(0)
+    scale = ((values - mean) ** 2).mean(0) ** 0.5
+    # Rounding leaves about 1e-7 of the mean as spread in a constant float32 column.
+    varies = scale > 1e-6 * abs(mean) + 1e-12
+    scale = scale * varies + 1.0 * ~varies
+    return mean, scale
+
+
+@dataclass(frozen=True)
+class StoryClock:
+    """How one story's windows become rows of a design matrix.
+
+    The matrix has `halo` rows before the first TR, so that the delays of the first TRs see the sound that
+    was heard before them. Rows that lie before the sound's onset are no part of it: they are silence, and
+    stay zero after normalisation.
+
+    Attributes
+    ----------
+    matrix : array (n_heard + n_trs, n_windows), float64
+        Lanczos weights for the halo rows that have sound, then for the TRs.
+    silent : int
+        Halo rows before the sound's onset.
+    delays : tuple of int
+        In TRs.
+    """
+
+    matrix: np.ndarray
+    silent: int
+    delays: tuple[int, ...]
+
+    @property
+    def halo(self) -> int:
+        """Rows before the first TR: the longest delay."""
+        return max(self.delays)
+
+    @property
+    def n_trs(self) -> int:
+        """Rows of the recording."""
+        return self.matrix.shape[0] + self.silent - self.halo
+
+    def design(self, features: np.ndarray) -> np.ndarray:
+        """Design matrix of a whole story: resampled, z-scored within the story, delayed.
+
+        Parameters
+        ----------
+        features : array (n_windows, n_dims)
+
+        Returns
+        -------
+        array (n_trs, n_delays * n_dims), float32
+        """
+        rows = zscored((self.matrix @ features).astype(np.float32))
+        padded = np.concatenate([np.zeros((self.silent, rows.shape[1]), rows.dtype), rows])
+        return delayed(padded, self.delays)[self.halo :]
+
+
+def story_clock(
+    window_times, tr_times, delays: Sequence[int], lobes: int = 3, halo_from_sound: bool = True
+) -> StoryClock:
+    """Put a story's windows and TRs on one clock.
+
+    Rows at tr_times[0] - k * spacing, k = 1 .. max(delays), are added before the first TR, as far as they
+    lie after the sound's onset.
+
+    Parameters
+    ----------
+    window_times : array (n_windows,)
+        Window ends, seconds from sound onset.
+    tr_times : array (n_trs,)
+        Seconds from sound onset at which the features are read, one a row of the responses.
+    delays : sequence of int
+        In TRs.
+    lobes : int
+        Half-width of the Lanczos kernel in TRs.
+    halo_from_sound : bool
+        False leaves the rows before the first TR at zero although sound was heard then (the public scripts
+        of the field do so).
+
+    Returns
+    -------
+    StoryClock
+    """
+    delays = tuple(int(delay) for delay in delays)
+    if not delays or min(delays) < 0:
+        raise AlignmentError(
+            "delays", f"{list(delays)}", "one or more delays of 0 TRs or more.", "Set delays, e.g. [1, 2, 3, 4]."
+        )
+    tr_times = _increasing(tr_times, "tr_times", at_least=2)
+    spacing = np.mean(np.diff(tr_times))
+    halo = max(delays)
+    before = tr_times[0] - spacing * np.arange(halo, 0, -1)
+    heard = before[before >= 0] if halo_from_sound else before[:0]
+    matrix = lanczos_matrix(window_times, np.concatenate([heard, tr_times]), lobes)
+    return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays)
+
+
+def _increasing(times, name: str, at_least: int) -> np.ndarray:
+    times = np.asarray(times, dtype=np.float64)
+    if times.ndim != 1 or len(times) < at_least or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise AlignmentError(
+            name,
+            f"shape {times.shape}, "
+            + ("not increasing" if times.ndim == 1 and (np.diff(times) <= 0).any() else "not usable"),
+            f"at least {at_least} finite, increasing times in seconds.",
+            "Check tr_times of the response file, or the length of the sound.",
+        )
+    return times

@@ -1,0 +1,63 @@
+"""Errors a user can act on: which file, what was found, what was expected, what to do next."""
+
+from pathlib import Path
+
+
+class BrainwavlmError(Exception):
+    """Bad input or configuration. The command line prints it and leaves with exit code 2.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, folder, option or configuration key that is wrong.
+    found : str
+        What is there.
+    expected : str
+        What should be there.
+    remedy : str
+        The next thing to do.
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: str | Path, found: str, expected: str, remedy: str):
+        self.path = str(path)
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(f"{self.path}: {found}\n    Expected {expected}\n    {remedy}")
+
+    def as_dict(self) -> dict[str, str]:
+        """The four parts by name, for `--json`."""
+        return {
+            "path": self.path,
+            "found": self.found,
+            "expected": self.expected,
+            "remedy": self.remedy,
+        }
+
+
+class ConfigError(BrainwavlmError):
+    """A configuration, option or preset that cannot be used."""
+
+
+class DatasetError(BrainwavlmError):
+    """A file of a data set that cannot be used."""
+
+
+class AlignmentError(BrainwavlmError):
+    """Sound and responses that cannot be put on one clock."""
+
+
+class BackboneError(BrainwavlmError):
+    """A speech model that cannot be loaded or adapted as asked."""
+
+
+class RunError(BrainwavlmError):
+    """A run folder that cannot be used: locked, foreign, finished or damaged."""
+
+
+class TuningError(BrainwavlmError):
+    """A run that failed while it computed, for instance because its loss is no number."""
+
+    exit_code = 1
