@@ -26,7 +26,9 @@ class Step(BaseModel):
 class WindowConfig(Step):
     """How sound is cut for the speech model."""
 
-    context: float = Field(4.0, gt=0, description="Seconds of sound the model hears up to the moment it is read.")
+    context: float = Field(
+        4.0, gt=0, description="Seconds of sound the model hears up to the moment it is read."
+    )
     stride: float = Field(0.25, gt=0, description="Seconds between two readings.")
     frame: Literal["last", "mean", "first"] = Field(
         "last", description="Which output frames stand for the window."
@@ -42,7 +44,9 @@ class BackboneConfig(Step):
         False,
         description="Keep SpecAugment, layerdrop and dropouts of the model's own configuration while tuning.",
     )
-    batch_windows: int = Field(64, ge=1, description="Windows of one length that go through the model at once.")
+    batch_windows: int = Field(
+        64, ge=1, description="Windows of one length that go through the model at once."
+    )
 
 
 class AdapterConfig(Step):
@@ -52,7 +56,9 @@ class AdapterConfig(Step):
         "lora", description="Low-rank adapters, all weights of the blocks, or nothing."
     )
     rank: int = Field(4, ge=1, description="Rank of the adapters.")
-    alpha: float | None = Field(None, gt=0, description="Scale of the adapters is alpha / rank; null: alpha = rank.")
+    alpha: float | None = Field(
+        None, gt=0, description="Scale of the adapters is alpha / rank; null: alpha = rank."
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the adapters.")
     projections: tuple[Literal["q", "k", "v", "out"], ...] = Field(
         ("q", "k", "v"), min_length=1, description="Attention projections that carry adapters."
@@ -82,15 +88,21 @@ class ReadoutConfig(Step):
     )
     width: int = Field(100, ge=1, description="Width between the two maps of the bottleneck.")
     refresh: int = Field(
-        0, ge=0, description="ridge-fixed: solve again every so many epochs on the present features; 0: never."
+        0,
+        ge=0,
+        description="ridge-fixed: solve again every so many epochs on the present features; 0: never.",
     )
 
 
 class LossConfig(Step):
     """What tuning lowers: the weighted sum of the terms."""
 
-    spatial: float = Field(1.0, ge=0, description="Weight of minus the mean over TRs of the correlation over voxels.")
-    temporal: float = Field(0.0, ge=0, description="Weight of minus the mean over voxels of the correlation over TRs.")
+    spatial: float = Field(
+        1.0, ge=0, description="Weight of minus the mean over TRs of the correlation over voxels."
+    )
+    temporal: float = Field(
+        0.0, ge=0, description="Weight of minus the mean over voxels of the correlation over TRs."
+    )
     mse: float = Field(0.0, ge=0, description="Weight of the mean squared error.")
     ceiling_weighted: bool = Field(False, description="Weight each voxel by its noise ceiling.")
 
@@ -115,13 +127,15 @@ class TrainingConfig(Step):
     patience: int | None = Field(
         5, ge=1, description="Stop after so many epochs without a better validation correlation; null: never."
     )
-    normalise: Literal["story", "running"] = Field(
-        "story",
-        description="Moments that z-score the features while tuning: of the story, from the epoch before, or "
-        "running over all stories.",
+    stories_in_memory: int = Field(
+        8, ge=1, description="Stories held at once; blocks are shuffled among them."
     )
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Also write a checkpoint every so many steps; null: after each epoch only."
+    )
+    recompute: bool = Field(
+        False,
+        description="Compute activations again in the backward pass: less memory, about a third more time.",
     )
     frontend_cache_gb: float = Field(
         1.0, ge=0, description="Keep the frozen frontend's output in memory when it needs no more than this."
@@ -131,29 +145,41 @@ class TrainingConfig(Step):
 class QuirksConfig(Step):
     """Habits of the authors' public script of 2026, for the preset of that name. All are off by default."""
 
-    clip_kernel: bool = Field(False, description="Drop the negative lobes of the Lanczos kernel while tuning.")
+    clip_kernel: bool = Field(
+        False, description="Drop the negative lobes of the Lanczos kernel while tuning."
+    )
     block_delays: bool = Field(False, description="Delays see zeros, not sound, before each block.")
     block_zscore: bool = Field(False, description="z-score features over each block's own rows.")
     validation_rows: int | None = Field(
         None, ge=2, description="Score only so many first rows of each 500 of a validation story."
     )
-    run_unused_blocks: bool = Field(False, description="Run and adapt the blocks above the layer that is read.")
-    std_unbiased: bool = Field(False, description="Correlation in the loss with an n - 1 deviation under an n mean.")
-    nan_voxels: bool = Field(False, description="Leave voxels out of a block in which they are NaN, not of the run.")
+    run_unused_blocks: bool = Field(
+        False, description="Run and adapt the blocks above the layer that is read."
+    )
+    std_unbiased: bool = Field(
+        False, description="Correlation in the loss with an n - 1 deviation under an n mean."
+    )
+    nan_voxels: bool = Field(
+        False, description="Leave voxels out of a block in which they are NaN, not of the run."
+    )
     fixed_story_order: bool = Field(False, description="Shuffle blocks once, not once an epoch.")
-    short_tail: bool = Field(False, description="Skip a last block of fewer than 2 rows instead of merging it.")
+    short_tail: bool = Field(
+        False, description="Skip a last block of fewer than 2 rows instead of merging it."
+    )
 
 
 class RidgeConfig(Step):
     """Closed-form scoring."""
 
     alphas: tuple[float, ...] = Field(
-        tuple(10.0 ** (k / 2) for k in range(0, 17)),
+        tuple(10.0 ** (k / 2) for k in range(17)),
         min_length=1,
         description="Penalties to choose from, one a voxel, in himalaya's convention (alpha = a squared of the "
         "older scripts of the field).",
     )
-    folds: int = Field(5, ge=2, description="Cross-validation folds over stories; no more than there are stories.")
+    folds: int = Field(
+        5, ge=2, description="Cross-validation folds over stories; no more than there are stories."
+    )
     memory_gb: float = Field(8.0, gt=0, description="Memory that decides how many voxels are solved at once.")
 
 
@@ -164,7 +190,9 @@ class EvaluationConfig(Step):
         ("cortex", "AC", "cortex-AC", "LH", "RH", "language"),
         description="Voxel sets in the table; those that a subject lacks are left out and named.",
     )
-    bootstraps: int = Field(2000, ge=100, description="Resamples of test stories (blocks if few) for intervals.")
+    bootstraps: int = Field(
+        2000, ge=100, description="Resamples of test stories (blocks if few) for intervals."
+    )
     shifts: int = Field(1000, ge=20, description="Circular shifts for the null of the correlation.")
     ceiling_floor: float = Field(
         0.2, ge=0, lt=1, description="Voxels with a ceiling at or below this have no normalised score."
@@ -176,8 +204,12 @@ class RunConfig(Step):
 
     dataset: str = Field("demo", description="Folder of a data set, or the word demo.")
     subject: str = Field(description="Name of the subject.")
-    target: str = Field("cortex", description="Voxels that the loss sees: cortex, AC, LH, ceiling>0.4, A+B, A-B, a file.")
-    train: tuple[str, ...] | None = Field(None, description="Training stories; null: those of the data set's split.")
+    target: str = Field(
+        "cortex", description="Voxels that the loss sees: cortex, AC, LH, ceiling>0.4, A+B, A-B, a file."
+    )
+    train: tuple[str, ...] | None = Field(
+        None, description="Training stories; null: those of the data set's split."
+    )
     validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: the data set's.")
     test: tuple[str, ...] | None = Field(None, description="Test stories; null: the data set's.")
     seed: int = Field(0, ge=0, description="Seed of weights, order and dropout.")
@@ -280,7 +312,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines.")
+        raise ConfigError(
+            path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines."
+        )
     return content
 
 

@@ -1,4 +1,4 @@
-"""Who heard what: stories, recordings, subjects and their splits. Nothing here knows a file layout but HDF5."""
+"""Who heard what: stories, recordings, subjects and their splits. The only file layout known here is HDF5."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,9 @@ from typing import Literal
 import h5py
 import numpy as np
 
+from brainwavlm.datasets.anatomy import read_anatomy
+from brainwavlm.datasets.files import open_hdf5
+from brainwavlm.datasets.files import require_content as require_content
 from brainwavlm.errors import ConfigError, DatasetError
 
 Split = Literal["train", "validation", "test"]
@@ -82,7 +85,9 @@ class Recording:
         Parameters
         ----------
         rows : slice
+            TRs.
         columns : slice, or bool array (n_voxels,)
+            Voxels.
 
         Returns
         -------
@@ -92,7 +97,7 @@ class Recording:
             return _columns(_data(file, self.path), (rows,), columns)
 
     def repeats(self, columns: slice | np.ndarray = slice(None)) -> np.ndarray | None:
-        """Single presentations, (n_repeats, n_trs, n_columns) float32, or None where the story was heard once."""
+        """Single presentations, (n_repeats, n_trs, n_columns) float32; None if heard once."""
         with open_hdf5(self.path) as file:
             if "individual_repeats" not in file:
                 return None
@@ -136,7 +141,7 @@ class Subject:
 class Dataset(ABC):
     """Stories and the people who heard them.
 
-    A new data set is a subclass that fills the attributes and writes `subject`; register it in
+    A new data set is a subclass that fills the attributes and writes `recordings`; register it in
     `brainwavlm.datasets.load_dataset`.
 
     Attributes
@@ -165,14 +170,38 @@ class Dataset(ABC):
     facts: tuple[str, ...] = ()
 
     @abstractmethod
+    def recordings(self, subject: str) -> dict[str, Recording]:
+        """That subject's recordings by story, no file opened."""
+
+    def anatomy(self, subject: str) -> Path | None:
+        """File with hemispheres, regions and vertices of the voxels (see `datasets.anatomy`), if any."""
+        return None
+
+    def expected_rows(self, story: str) -> int | None:
+        """Rows that the data set's own tables promise for a story; None where it has no such table."""
+        return None
+
+    def voxel_mask(self, subject: str) -> Path | None:
+        """NIfTI volume whose voxels above zero are the columns of the responses, if there is one."""
+        return None
+
     def subject(self, name: str) -> Subject:
-        """The subject of that name, with its recordings.
+        """The subject of that name, with its recordings and anatomy.
 
         Raises
         ------
         ConfigError
             No such subject; the message names those there are.
+        DatasetError
+            The anatomy does not fit the responses.
         """
+        self.require_subject(name)
+        recordings = self.recordings(name)
+        anatomy = self.anatomy(name)
+        if anatomy is None or not recordings:
+            return Subject(name, recordings)
+        n_voxels = next(iter(recordings.values())).shape[1]
+        return Subject(name, recordings, **read_anatomy(anatomy, n_voxels))
 
     def require_subject(self, name: str) -> None:
         """Raise a ConfigError when there is no subject of that name."""
@@ -196,6 +225,7 @@ def split_recordings(
     Parameters
     ----------
     subject : Subject
+        Whose recordings are split.
     train, validation, test : sequence of str or None
         Story names that replace the data set's own split. A story named in one split leaves the data set's
         own choice for the others.
@@ -214,7 +244,10 @@ def split_recordings(
     for name in named:
         if named.count(name) > 1:
             raise ConfigError(
-                "splits", f"story {name} is in two splits.", "each story in one split.", "Remove it from one of them."
+                "splits",
+                f"story {name} is in two splits.",
+                "each story in one split.",
+                "Remove it from one of them.",
             )
         if name not in subject.recordings:
             raise ConfigError(
@@ -239,6 +272,7 @@ def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterab
     Parameters
     ----------
     dataset : Dataset
+        Whose stories count.
     tuned_on, tested_on : iterables of str
         Story names of the tuning run and of the test, of whichever subjects.
 
@@ -247,48 +281,6 @@ def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterab
     list of str, sorted. Not an error across subjects, but every report of a transfer has to state it.
     """
     return sorted(set(tuned_on) & set(tested_on) & set(dataset.stories))
-
-
-def open_hdf5(path: Path) -> h5py.File:
-    """An open HDF5 file for reading.
-
-    Raises
-    ------
-    DatasetError
-        Missing, a git-annex pointer, truncated, or no HDF5 at all.
-    """
-    require_content(path)
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        problem = "truncated" if "truncated" in str(error) else "not readable as HDF5"
-        raise DatasetError(
-            path,
-            f"{problem} ({path.stat().st_size} bytes).",
-            "a whole HDF5 file.",
-            "Download it again, and compare its size with the source.",
-        ) from None
-
-
-def require_content(path: Path) -> None:
-    """Raise a DatasetError when a file is missing or only a git-annex pointer."""
-    if path.is_symlink() and not path.exists():
-        raise _pointer(path, f"a link to content that is not here ({path.readlink()}).")
-    if not path.is_file():
-        raise DatasetError(
-            path, "no such file.", "a file named by the data set.", "Download it, or remove it from the data set."
-        )
-    size = path.stat().st_size
-    if size < 1024:
-        start = path.read_bytes()
-        if b"/annex/objects/" in start or b".git/annex" in start:
-            raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.")
-
-
-def _pointer(path: Path, found: str) -> DatasetError:
-    return DatasetError(
-        path, found, "the file itself.", f"Fetch it:  datalad get {path.name}      (in {path.parent})"
-    )
 
 
 def _data(file: h5py.File, path: Path) -> h5py.Dataset:
@@ -303,7 +295,7 @@ def _data(file: h5py.File, path: Path) -> h5py.Dataset:
     return file["data"]
 
 
-def _columns(array: h5py.Dataset, leading: tuple, columns) -> np.ndarray:
+def _columns(array: h5py.Dataset, leading: tuple, columns: slice | np.ndarray) -> np.ndarray:
     if isinstance(columns, slice):
         return array[(*leading, columns)].astype(np.float32)
     # HDF5 reads scattered columns far slower than rows; take whole rows and drop columns in memory.

@@ -5,13 +5,18 @@ Tuning, ridge and probes all use this file, so that a row of a design matrix mea
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from brainwavlm.errors import AlignmentError
 
+# A numpy array or a torch tensor: the functions of that signature keep the kind, and a tensor's graph.
+Array = TypeVar("Array", bound=Any)
 
-def lanczos_matrix(source_times, target_times, lobes: int = 3) -> np.ndarray:
+
+def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int = 3) -> np.ndarray:
     """Weights that resample features from window ends to TRs.
 
     w[i, j] = sinc(c * d) * sinc(c * d / lobes) where |c * d| < lobes, else 0
@@ -59,7 +64,7 @@ def lanczos_matrix(source_times, target_times, lobes: int = 3) -> np.ndarray:
     return weights
 
 
-def delayed(features: np.ndarray, delays: Sequence[int]) -> np.ndarray:
+def delayed(features: Array, delays: Sequence[int]) -> Array:
     """Finite impulse response design: copies of the features, each shifted down by one delay.
 
     delayed[t, k * n_dims + d] = features[t - delays[k], d], zero before the first row.
@@ -89,7 +94,7 @@ def delayed(features: np.ndarray, delays: Sequence[int]) -> np.ndarray:
     return (stacked * mask).reshape(n_rows, -1)
 
 
-def zscored(values: np.ndarray) -> np.ndarray:
+def zscored(values: Array) -> Array:
     """z[t, d] = (values[t, d] - mean_t) / std_t; a column without variance becomes zero.
 
     Parameters
@@ -104,7 +109,7 @@ def zscored(values: np.ndarray) -> np.ndarray:
     return (values - mean) / scale
 
 
-def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moments(values: Array) -> tuple[Array, Array]:
     """Mean and standard deviation (n denominator) of each column, the latter 1 where nothing varies.
 
     Parameters
@@ -156,7 +161,7 @@ class StoryClock:
         return self.matrix.shape[0] + self.silent - self.halo
 
     def design(self, features: np.ndarray) -> np.ndarray:
-        """Design matrix of a whole story: resampled, z-scored within the story, delayed.
+        """Design matrix of a whole story: resampled, z-scored over its TRs, delayed.
 
         Parameters
         ----------
@@ -166,13 +171,19 @@ class StoryClock:
         -------
         array (n_trs, n_delays * n_dims), float32
         """
-        rows = zscored((self.matrix @ features).astype(np.float32))
-        padded = np.concatenate([np.zeros((self.silent, rows.shape[1]), rows.dtype), rows])
+        rows = (self.matrix @ features).astype(np.float32)
+        mean, scale = moments(rows[-self.n_trs :])
+        silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)
+        padded = np.concatenate([silence, (rows - mean) / scale])
         return delayed(padded, self.delays)[self.halo :]
 
 
 def story_clock(
-    window_times, tr_times, delays: Sequence[int], lobes: int = 3, halo_from_sound: bool = True
+    window_times: ArrayLike,
+    tr_times: ArrayLike,
+    delays: Sequence[int],
+    lobes: int = 3,
+    halo_from_sound: bool = True,
 ) -> StoryClock:
     """Put a story's windows and TRs on one clock.
 
@@ -200,7 +211,10 @@ def story_clock(
     delays = tuple(int(delay) for delay in delays)
     if not delays or min(delays) < 0:
         raise AlignmentError(
-            "delays", f"{list(delays)}", "one or more delays of 0 TRs or more.", "Set delays, e.g. [1, 2, 3, 4]."
+            "delays",
+            f"{list(delays)}",
+            "one or more delays of 0 TRs or more.",
+            "Set delays, e.g. [1, 2, 3, 4].",
         )
     tr_times = _increasing(tr_times, "tr_times", at_least=2)
     spacing = np.mean(np.diff(tr_times))
@@ -211,9 +225,14 @@ def story_clock(
     return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays)
 
 
-def _increasing(times, name: str, at_least: int) -> np.ndarray:
+def _increasing(times: ArrayLike, name: str, at_least: int) -> np.ndarray:
     times = np.asarray(times, dtype=np.float64)
-    if times.ndim != 1 or len(times) < at_least or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+    if (
+        times.ndim != 1
+        or len(times) < at_least
+        or not np.isfinite(times).all()
+        or (np.diff(times) <= 0).any()
+    ):
         raise AlignmentError(
             name,
             f"shape {times.shape}, "

@@ -1,0 +1,51 @@
+# brainwavlm: `make demo` runs the main job on the embedded data set, `make test` the tests. Each sets up .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-slow lint bench clean setup
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       set up, then the whole method on the embedded data set (about ten minutes on two cores)"
+	@echo "make test       set up, then the tests"
+	@echo "make test-slow  the tests that take minutes or need extra files"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      the measurements behind docs/performance.md"
+	@echo "make clean      remove .venv and everything that was made"
+
+setup: $(READY)
+
+# The stamp is newer than the files that decide what is installed, so a second call installs nothing.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "brainwavlm needs Python 3.11 or newer; found: $$($(PYTHON) --version)."; \
+	       echo "Name another one:  make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@echo "Setting up $(VENV) (once; PyTorch is the largest part) ..."
+	@$(PYTHON) -m venv "$(VENV)"
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch "$(READY)"
+
+demo: $(READY)
+	@"$(BIN)/brainwavlm" demo --output demo-output --replace
+
+test: $(READY)
+	@"$(BIN)/python" -m pytest -m "not slow"
+
+test-slow: $(READY)
+	@"$(BIN)/python" -m pytest -m slow
+
+lint: $(READY)
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+
+bench: $(READY)
+	@"$(BIN)/python" benchmarks/memory.py
+
+clean:
+	rm -rf "$(VENV)" demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

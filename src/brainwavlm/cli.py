@@ -1,0 +1,356 @@
+"""The command line: one function a command, no science in it. Heavy imports stay inside the commands."""
+
+import json as json_module
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brainwavlm import __version__
+from brainwavlm.errors import BrainwavlmError
+
+if TYPE_CHECKING:
+    from brainwavlm.config import RunConfig
+
+app = typer.Typer(
+    help="Fine-tune speech models on recordings of people listening to stories, and score what that changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(help="Folder of a data set (native or ds003020), or the word demo.", show_default=False),
+]
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(help="YAML file of the run; may be left out with --preset.", show_default=False),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="paper, authors-2026, recommended or demo: the base of the run."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over file and preset, e.g. training.epochs=3. Repeatable."),
+]
+SubjectOption = Annotated[str | None, typer.Option("--subject", help="Name of the subject.")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="Hub id or local folder of the speech model.")
+]
+LayerOption = Annotated[int | None, typer.Option("--layer", help="Hidden state that is read.")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="Voxels: cortex, AC, LH, cortex-AC, ceiling>0.4, a file.")
+]
+FrameOption = Annotated[str | None, typer.Option("--frame", help="Frames of a window: last, first or mean.")]
+ContextOption = Annotated[float | None, typer.Option("--context", help="Seconds of sound in a window.")]
+StrideOption = Annotated[float | None, typer.Option("--stride", help="Seconds between windows.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and dropout.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+OutputOption = Annotated[
+    Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 2, never with a traceback."""
+    try:
+        app(standalone_mode=True)
+    except BrainwavlmError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Stopped. A tuning run goes on from its last checkpoint with --resume.", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", help="Folder for runs, scores and the page.")] = Path(
+        "demo-output"
+    ),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what an earlier demo left there.")
+    ] = False,
+    subject: SubjectOption = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of each tuning.")] = None,
+) -> None:
+    """Do the whole job on the embedded data set: check, plan, tune on cortex and on AC, score, report."""
+    from brainwavlm.demo import run_demo
+
+    overrides: dict[str, Any] = {}
+    if subject is not None:
+        overrides["subject"] = subject
+    if epochs is not None:
+        overrides["training.epochs"] = epochs
+    run_demo(output, replace, overrides)
+
+
+@app.command()
+def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
+    """Read all of a data set and list everything that is wrong with it. Exit code 0 only when it can be used."""
+    from brainwavlm.datasets.check import check_dataset
+    from brainwavlm.terminal import show_report
+
+    report = check_dataset(dataset, subject)
+    if json:
+        _print_json(report.as_dict())
+    else:
+        show_report(report)
+    if not report.usable:
+        raise typer.Exit(2)
+
+
+@app.command()
+def targets(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
+    """List the voxel sets of each subject with their sizes."""
+    from brainwavlm.datasets import load_dataset
+    from brainwavlm.encoding.targets import available_targets, target_mask
+    from brainwavlm.terminal import show_table
+
+    loaded = load_dataset(dataset)
+    rows = []
+    for name in (subject,) if subject is not None else loaded.subject_names:
+        who = loaded.subject(name)
+        for target in available_targets(who):
+            if not target.startswith("ceiling"):
+                rows.append(
+                    {"subject": name, "target": target, "voxels": int(target_mask(target, who).sum())}
+                )
+    if json:
+        _print_json(rows)
+    else:
+        show_table(rows, title=f"Targets of {loaded.name}")
+
+
+@app.command()
+def plan(
+    config: ConfigArgument = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a tuning run would do and cost, from a short calibration. Writes nothing."""
+    from brainwavlm.plan import plan as make_plan
+    from brainwavlm.terminal import show_plan
+
+    made = make_plan(_config(config, preset, set_, locals()))
+    if json:
+        _print_json(made.as_dict())
+    else:
+        show_plan(made)
+
+
+@app.command()
+def tune(
+    output: OutputOption,
+    config: ConfigArgument = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")
+    ] = False,
+) -> None:
+    """Fine-tune a speech model on one subject's responses."""
+    from brainwavlm.encoding.tuning import tune as start
+    from brainwavlm.progress import TerminalProgress
+
+    run = start(_config(config, preset, set_, locals()), output, resume=resume, progress=TerminalProgress())
+    best = (run.result or {})["best"]
+    if best is None:
+        print(f"No epoch was asked for; {run.path} holds no tuned model.")
+        return
+    r = (
+        "no validation stories"
+        if best["validation_r"] is None
+        else f"validation r {best['validation_r']:.4f}"
+    )
+    print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {run.path}")
+
+
+@app.command()
+def features(
+    dataset: DatasetArgument,
+    output: OutputOption,
+    backbone: BackboneOption = None,
+    subject: SubjectOption = None,
+    context: ContextOption = None,
+    stride: StrideOption = None,
+    frame: FrameOption = None,
+    device: DeviceOption = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Compute the features of all layers for each story once, into a folder that other commands read."""
+    from brainwavlm.extraction import extract_dataset
+    from brainwavlm.progress import TerminalProgress
+
+    given = locals()
+    wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], given, subject_needed=False)
+    extract_dataset(wanted, output, subject, TerminalProgress())
+
+
+@app.command()
+def ridge(
+    dataset: DatasetArgument,
+    output: OutputOption,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    frame: FrameOption = None,
+    context: ContextOption = None,
+    stride: StrideOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out", help="Predict each story from all others instead of the test stories."
+        ),
+    ] = False,
+    cache: Annotated[
+        Path | None, typer.Option("--features", help="Folder of features to read and add to.")
+    ] = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score a speech model as it is: closed-form ridge, test correlation a voxel."""
+    from brainwavlm.evaluation.evaluate import score_backbone
+    from brainwavlm.progress import TerminalProgress
+    from brainwavlm.terminal import show_ridge
+
+    wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], locals())
+    score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
+    score.save(output)
+    if json:
+        _print_json(score.summary)
+    else:
+        show_ridge(score, output)
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for scores; default: RUN/evaluation.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
+    from brainwavlm.evaluation.evaluate import evaluate as score
+    from brainwavlm.progress import TerminalProgress
+    from brainwavlm.runs import open_run
+    from brainwavlm.terminal import show_scores
+
+    folder = output if output is not None else runs[0] / "evaluation"
+    scores = score([open_run(path) for path in runs], progress=TerminalProgress())
+    scores.save(folder)
+    if json:
+        _print_json(scores.summary)
+    else:
+        show_scores(scores, folder)
+
+
+@app.command()
+def report(
+    evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate` wrote.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="HTML file; default: report.html in the folder.")
+    ] = None,
+) -> None:
+    """Make one self-contained page of an evaluation: table, learning curves, maps."""
+    from brainwavlm.reporting.report import write_report
+
+    print(write_report(evaluation, output or evaluation / "report.html"))
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path(),
+    json: JsonOption = False,
+) -> None:
+    """List the runs below a folder."""
+    from brainwavlm.runs import summaries
+    from brainwavlm.terminal import show_table
+
+    rows = summaries(folder)
+    if json:
+        _print_json(rows)
+    else:
+        show_table(rows, title=f"Runs in {folder}")
+
+
+@app.command()
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Show what a run was asked to do and how it went."""
+    from brainwavlm.runs import open_run
+    from brainwavlm.terminal import show_run
+
+    opened = open_run(run)
+    if json:
+        _print_json({"manifest": opened.manifest, "result": opened.result})
+    else:
+        show_run(opened)
+
+
+_OPTION_KEYS = {
+    "subject": "subject",
+    "backbone": "backbone.name",
+    "layer": "backbone.layer",
+    "target": "target",
+    "frame": "windows.frame",
+    "context": "windows.context",
+    "stride": "windows.stride",
+    "seed": "seed",
+    "device": "device",
+}
+
+
+def _config(
+    path: Path | None,
+    preset: str | None,
+    set_: list[str] | None,
+    options: dict[str, Any],
+    subject_needed: bool = True,
+) -> "RunConfig":
+    from brainwavlm.config import load_config, parse_overrides
+
+    overrides = parse_overrides(set_ or [])
+    overrides |= {key: options[name] for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
+    if not subject_needed:
+        overrides.setdefault("subject", "none")
+    return load_config(path, preset, overrides)
+
+
+def _print_json(content: Any) -> None:
+    print(json_module.dumps(content, indent=2, allow_nan=False))

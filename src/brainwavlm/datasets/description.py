@@ -1,0 +1,176 @@
+"""What `dataset.yaml` may say, and everything that is wrong with one that says something else."""
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, ValidationError
+
+from brainwavlm.datasets.base import Split
+from brainwavlm.errors import DatasetError
+
+FILE_NAME = "dataset.yaml"
+
+
+def _plain_name(name: str) -> str:
+    if name in ("", ".", "..") or re.search(r"[/\\:\x00-\x1f]", name):
+        raise ValueError("a name that makes a file in the data set's folder: no separators, not '..'")
+    return name
+
+
+def _inside(path: str) -> str:
+    parts = re.split(r"[/\\]", path)
+    if path in ("", ".") or parts[0] == "" or ".." in parts or re.search(r"[:\x00-\x1f]", path):
+        raise ValueError("a relative path that stays in the data set's folder")
+    return path
+
+
+Name = Annotated[StrictStr, AfterValidator(_plain_name)]
+FilePath = Annotated[StrictStr, AfterValidator(_inside)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoryEntry(_Entry):
+    """One stimulus: files relative to the data set's folder."""
+
+    audio: FilePath
+    transcript: FilePath | None = None
+    split: Split
+
+
+class SubjectEntry(_Entry):
+    """One listener: folder of responses, anatomy, and splits that differ from the stories' own."""
+
+    responses: FilePath
+    anatomy: FilePath | None = None
+    splits: dict[Name, Split] = Field(default_factory=dict)
+
+
+class Description(_Entry):
+    """The whole of `dataset.yaml`, format 1. `note` is shown by `check` and in every report."""
+
+    format: Literal[1]
+    name: Name
+    licence: StrictStr = ""
+    citation: StrictStr = ""
+    note: StrictStr = ""
+    tr: float = Field(gt=0, allow_inf_nan=False)
+    simulated: bool = False
+    stories: dict[Name, StoryEntry] = Field(min_length=1)
+    subjects: dict[Name, SubjectEntry] = Field(min_length=1)
+
+
+def read_description(path: Path) -> tuple[Description | None, list[DatasetError]]:
+    """What a `dataset.yaml` says, and all that is wrong with it.
+
+    Stories and subjects with an error are left out of the description, so that `check` can go on with the
+    others.
+
+    Returns
+    -------
+    description : Description or None
+        None when the file is no description at all.
+    problems : list of DatasetError
+    """
+    values, problems = _mapping(path)
+    if values is None:
+        return None, problems
+    try:
+        description = Description.model_validate(values)
+    except ValidationError as error:
+        problems += [_problem(path, detail) for detail in error.errors()]
+        for detail in error.errors():
+            section, *entry = detail["loc"]
+            if section in ("stories", "subjects") and entry and isinstance(values.get(section), dict):
+                values[section].pop(entry[0], None)
+        try:
+            description = Description.model_validate(values)
+        except ValidationError:
+            return None, problems
+    return description, problems + _unknown_overrides(path, description)
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """YAML in which a key stands once: a story listed twice would otherwise silently be the second."""
+
+    repeated: list[str]
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                self.repeated.append(f"{name} a second time in line {key.start_mark.line + 1}")
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
+    def wrong(found: str, remedy: str) -> DatasetError:
+        return DatasetError(path, found, "a YAML mapping in UTF-8, format 1, each key once.", remedy)
+
+    if not path.is_file():
+        return None, [wrong("no such file.", "Write it: docs/data-format.md shows one to copy.")]
+    try:
+        loader = _OnceLoader(path.read_text(encoding="utf-8"))
+        loader.repeated = []
+        values = loader.get_single_data()
+    except UnicodeDecodeError as error:
+        return None, [
+            wrong(f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.", "Save as UTF-8.")
+        ]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        return None, [wrong(f"not YAML: {reason}{where}.", "Mend that line.")]
+    if not isinstance(values, dict):
+        return None, [wrong(f"holds a {type(values).__name__}, no mapping.", "Write `key: value` lines.")]
+    return values, [
+        wrong(f"lists {repeated}.", "Remove one of the two; a story has one split.")
+        for repeated in loader.repeated
+    ]
+
+
+def _problem(path: Path, detail: Any) -> DatasetError:
+    *parents, last = [str(part) for part in detail["loc"]]
+    key = ".".join(parents if last == "[key]" else [*parents, last])
+    expected = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return DatasetError(path, f"{key} is not there.", f"a value for {key}.", f"Add `{last}: ...`")
+    if detail["type"] == "extra_forbidden":
+        return DatasetError(
+            path,
+            f"unknown key {key}.",
+            "the keys of format 1 only.",
+            "Remove it; docs/data-format.md lists the keys.",
+        )
+    if last == "[key]":
+        return DatasetError(
+            path,
+            f"{parents[0]} has an entry {detail['input']!r}.",
+            f"{expected[0].lower()}{expected[1:]}.",
+            "Rename it, here and in the names of its files (numbers need quotes).",
+        )
+    return DatasetError(
+        path, f"{key} = {detail['input']!r}.", f"{expected[0].lower()}{expected[1:]}.", f"Change {key}."
+    )
+
+
+def _unknown_overrides(path: Path, description: Description) -> list[DatasetError]:
+    return [
+        DatasetError(
+            path,
+            f"subjects.{name}.splits names {story}, which is no story of this data set.",
+            f"one of {', '.join(description.stories)}.",
+            "Correct the name, or add the story under stories.",
+        )
+        for name, subject in description.subjects.items()
+        for story in subject.splits
+        if story not in description.stories
+    ]

@@ -1,0 +1,75 @@
+"""Files of a data set: whole, here, and written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import h5py
+
+from brainwavlm.errors import DatasetError
+
+
+def is_listed(path: Path) -> bool:
+    """Whether the folder names the file, be it as a link whose content is not here yet."""
+    return path.is_file() or path.is_symlink()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends, and vanishes when it fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """An open HDF5 file for reading.
+
+    Raises
+    ------
+    DatasetError
+        Missing, a git-annex pointer, truncated, or no HDF5 at all.
+    """
+    require_content(path)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        problem = "truncated" if "truncated" in str(error) else "not readable as HDF5"
+        raise DatasetError(
+            path,
+            f"{problem} ({path.stat().st_size} bytes).",
+            "a whole HDF5 file.",
+            "Download it again, and compare its size with the source.",
+        ) from None
+
+
+def require_content(path: Path) -> None:
+    """Raise a DatasetError when a file is missing or only a git-annex pointer."""
+    if path.is_symlink() and not path.exists():
+        raise _pointer(path, f"a link to content that is not here ({path.readlink()}).")
+    if not path.is_file():
+        raise DatasetError(
+            path,
+            "no such file.",
+            "a file named by the data set.",
+            "Download it, or remove it from the data set.",
+        )
+    size = path.stat().st_size
+    if size < 1024:
+        start = path.read_bytes()
+        if b"/annex/objects/" in start or b".git/annex" in start:
+            raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.")
+
+
+def _pointer(path: Path, found: str) -> DatasetError:
+    return DatasetError(
+        path, found, "the file itself.", f"Fetch it:  datalad get {path.name}      (in {path.parent})"
+    )

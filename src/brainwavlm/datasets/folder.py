@@ -1,0 +1,211 @@
+"""The native folder format, version 1: dataset.yaml, stimuli, responses/<subject>/<story>.h5, subjects/*.h5.
+
+docs/data-format.md shows one file of each kind.
+"""
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+
+from brainwavlm.datasets.anatomy import write_anatomy
+from brainwavlm.datasets.base import Dataset, Recording, Story
+from brainwavlm.datasets.description import FILE_NAME, Description, read_description
+from brainwavlm.datasets.files import is_listed, replacing
+from brainwavlm.errors import DatasetError
+
+
+class FolderDataset(Dataset):
+    """A data set in the native format.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder with `dataset.yaml`.
+
+    Raises
+    ------
+    DatasetError
+        The description is missing or wrong; the first problem is told, `check` lists all.
+    """
+
+    def __init__(self, path: str | Path):
+        description, problems = read_description(Path(path) / FILE_NAME)
+        if problems or description is None:
+            raise problems[0]
+        self._fill(Path(path), description)
+
+    @classmethod
+    def described(cls, path: Path, description: Description) -> "FolderDataset":
+        """The data set in `path` that a description already read stands for."""
+        dataset = cls.__new__(cls)
+        dataset._fill(path, description)
+        return dataset
+
+    def _fill(self, path: Path, description: Description) -> None:
+        self.path = path
+        self._description = description
+        self.name = description.name
+        self.licence = description.licence
+        self.citation = description.citation
+        self.tr = description.tr
+        self.simulated = description.simulated
+        self.subject_names = tuple(description.subjects)
+        self.facts = (description.note,) if description.note else ()
+        self.stories = {
+            name: Story(
+                name, path / entry.audio, path / entry.transcript if entry.transcript else None, entry.split
+            )
+            for name, entry in description.stories.items()
+        }
+
+    def recordings(self, subject: str) -> dict[str, Recording]:
+        """The stories for which the subject's folder holds a file; its own splits go before the stories'."""
+        entry = self._description.subjects[subject]
+        recordings = {}
+        for name, story in self.stories.items():
+            file = self.path / entry.responses / f"{name}.h5"
+            if is_listed(file):
+                own = dataclasses.replace(story, split=entry.splits.get(name, story.split))
+                recordings[name] = Recording(subject, own, file, self.tr)
+        return recordings
+
+    def anatomy(self, subject: str) -> Path | None:
+        """The file named in dataset.yaml."""
+        return _in(self.path, self._description.subjects[subject].anatomy)
+
+
+@dataclasses.dataclass(frozen=True)
+class Responses:
+    """One subject's responses to one story, as `write_folder` takes them.
+
+    Attributes
+    ----------
+    data : array (n_trs, n_voxels), float16, float32 or float64
+    tr_times : array (n_trs,) or None
+        Seconds from sound onset. None: row k starts at start + tr * k.
+    start : float
+        Used where there are no tr_times.
+    repeats : array (n_repeats, n_trs, n_voxels) or None
+        The single presentations that `data` is the mean of.
+    attributes : dict
+        HDF5 attributes that say more, e.g. {"simulated": True}.
+    """
+
+    data: np.ndarray
+    tr_times: np.ndarray | None = None
+    start: float = 0.0
+    repeats: np.ndarray | None = None
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write_responses(path: Path, responses: Responses, compression: str | None = None) -> None:
+    """Write one HDF5 response file, whole or not at all.
+
+    Raises
+    ------
+    DatasetError
+        Arrays whose shapes or type the format does not have.
+    """
+    _require_shapes(path, responses)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("data", data=responses.data, compression=compression)
+        if responses.tr_times is not None:
+            file["tr_times"] = np.asarray(responses.tr_times, dtype=np.float64)
+        else:
+            file.attrs["start"] = responses.start
+        if responses.repeats is not None:
+            file.create_dataset("individual_repeats", data=responses.repeats, compression=compression)
+        file.attrs.update(responses.attributes)
+
+
+def write_folder(
+    path: str | Path,
+    description: Description,
+    responses: Mapping[str, Mapping[str, Responses]],
+    anatomy: Mapping[str, Mapping[str, Any]] | None = None,
+    files: Mapping[str, Path] | None = None,
+    compression: str | None = None,
+) -> FolderDataset:
+    """Write a data set in the native format.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder to make. One that holds a `dataset.yaml` is refused.
+    description : Description
+        What `dataset.yaml` says.
+    responses : mapping of subject to mapping of story to Responses
+        Read once, story by story, so that it may be made on the way.
+    anatomy : mapping of subject to mapping, or None
+        Keyword arguments of `write_anatomy`.
+    files : mapping of file names in the data set to files that are copied there, or None
+        Sound and transcripts; leave out those that are in place already.
+    compression : str or None
+        HDF5 filter, e.g. "gzip".
+
+    Returns
+    -------
+    FolderDataset
+
+    Raises
+    ------
+    DatasetError
+        The folder holds a data set already, or arrays of a wrong shape.
+    """
+    folder = Path(path)
+    if (folder / FILE_NAME).exists():
+        raise DatasetError(
+            folder, "holds a data set already.", "a new folder.", "Choose another folder, or delete this one."
+        )
+    for name, source in (files or {}).items():
+        with replacing(folder / name) as temporary:
+            shutil.copyfile(source, temporary)
+    for subject, fields in (anatomy or {}).items():
+        file = description.subjects[subject].anatomy
+        if file is None:
+            raise DatasetError(
+                folder / FILE_NAME,
+                f"names no anatomy for {subject}.",
+                "a file name for the anatomy given.",
+                f"Set subjects.{subject}.anatomy, e.g. subjects/{subject}.h5",
+            )
+        write_anatomy(folder / file, **fields)
+    for subject, stories in responses.items():
+        for story in stories:
+            own_folder = folder / description.subjects[subject].responses
+            write_responses(own_folder / f"{story}.h5", stories[story], compression)
+    # Last, so that a folder that was not finished is not taken for a data set.
+    content = description.model_dump(exclude_defaults=True)
+    with replacing(folder / FILE_NAME) as temporary:
+        temporary.write_text(
+            yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8"
+        )
+    return FolderDataset(folder)
+
+
+def _in(folder: Path, name: str | None) -> Path | None:
+    return folder / name if name else None
+
+
+def _require_shapes(path: Path, responses: Responses) -> None:
+    shape = responses.data.shape
+    found = None
+    if responses.data.ndim != 2 or responses.data.dtype not in (np.float16, np.float32, np.float64):
+        found = f"data of shape {shape} and type {responses.data.dtype}."
+    elif responses.tr_times is not None and np.shape(responses.tr_times) != shape[:1]:
+        found = f"tr_times of shape {np.shape(responses.tr_times)} beside data of shape {shape}."
+    elif responses.repeats is not None and responses.repeats.shape[1:] != shape:
+        found = f"repeats of shape {responses.repeats.shape} beside data of shape {shape}."
+    if found:
+        raise DatasetError(
+            path,
+            found,
+            "floating-point data (n_trs, n_voxels), tr_times (n_trs,), repeats (n_repeats, n_trs, n_voxels).",
+            "Change the arrays; nothing was written to this file.",
+        )

@@ -1,0 +1,69 @@
+"""Blocks of consecutive TRs, and the order in which an epoch visits them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainwavlm.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows [start, stop) of one story."""
+
+    story: str
+    start: int
+    stop: int
+
+
+def cut_blocks(story: str, n_trs: int, block_rows: int, short_tail: bool = False) -> list[Block]:
+    """Consecutive blocks that cover a story; a tail shorter than half a block joins the block before it.
+
+    Parameters
+    ----------
+    story : str
+    n_trs : int
+    block_rows : int
+    short_tail : bool
+        The authors' way: keep a short last block, skip it when it has fewer than 2 rows.
+    """
+    starts = list(range(0, n_trs, block_rows))
+    tail = n_trs - starts[-1]
+    if short_tail:
+        return [Block(story, s, min(s + block_rows, n_trs)) for s in starts if n_trs - s >= 2]
+    if len(starts) > 1 and tail < block_rows / 2:
+        starts.pop()
+    return [Block(story, s, e) for s, e in zip(starts, [*starts[1:], n_trs], strict=True)]
+
+
+def epoch_order(
+    lengths: dict[str, int], config: RunConfig, epoch: int
+) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
+    """The blocks of an epoch: stories in random order, a few at a time in memory, blocks shuffled among these.
+
+    Parameters
+    ----------
+    lengths : dict of str to int
+        TRs by story.
+    config : RunConfig
+    epoch : int
+
+    Yields
+    ------
+    stories : tuple of str
+        Held in memory together.
+    blocks : list of Block
+    """
+    epoch = 0 if config.quirks.fixed_story_order else epoch
+    generator = np.random.default_rng([config.seed, epoch])
+    names = [str(name) for name in generator.permutation(sorted(lengths))]
+    size = config.training.stories_in_memory
+    for first in range(0, len(names), size):
+        held = tuple(names[first : first + size])
+        blocks = [
+            block
+            for name in held
+            for block in cut_blocks(name, lengths[name], config.training.block_rows, config.quirks.short_tail)
+        ]
+        yield held, [blocks[index] for index in generator.permutation(len(blocks))]

@@ -1,0 +1,167 @@
+"""The optimiser's side of tuning: rates, schedule, gradient norm, random state, devices and precision."""
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from brainwavlm.config import RunConfig, TrainingConfig
+from brainwavlm.errors import ConfigError
+from brainwavlm.speech.backbones import Backbone
+
+
+class Learner:
+    """AdamW over the speech model's trained weights and the readout, each with its own rate.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    readout : Module
+    config : TrainingConfig
+    steps_per_epoch : int
+    accelerator : Accelerator
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        readout: nn.Module,
+        config: TrainingConfig,
+        steps_per_epoch: int,
+        accelerator: Accelerator,
+    ):
+        self._config, self._accelerator = config, accelerator
+        self._total_steps = config.epochs * steps_per_epoch
+        groups: list[dict[str, Any]] = [
+            {"params": [p for _, p in backbone.adapter_parameters()], "lr": config.lr_backbone},
+            {"params": [p for p in readout.parameters() if p.requires_grad], "lr": config.lr_readout},
+        ]
+        groups = [group for group in groups if group["params"]]
+        self._rates = [group["lr"] for group in groups]
+        self._parameters = [parameter for group in groups for parameter in group["params"]]
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay) if groups else None
+
+    @property
+    def learns(self) -> bool:
+        """False for a frozen model under a closed-form readout: nothing is trained."""
+        return self._optimiser is not None
+
+    def backward(self, loss: torch.Tensor, step: int) -> None:
+        """Gradients of one step, at that step's rate."""
+        assert self._optimiser is not None
+        factor = rate_factor(step, self._total_steps, self._config)
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        self._optimiser.zero_grad()
+        self._accelerator.backward(loss)
+
+    def update(self) -> None:
+        """Clip and step."""
+        assert self._optimiser is not None
+        if self._config.clip is not None:
+            self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
+        self._optimiser.step()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Optimiser moments and random state, for a checkpoint."""
+        _, numpy_keys, numpy_position, _, _ = np.random.get_state()  # noqa: NPY002  SpecAugment draws from it
+        state = {
+            "random.torch": torch.get_rng_state(),
+            "random.numpy": torch.from_numpy(np.append(numpy_keys, numpy_position).astype(np.int64)),
+        }
+        if torch.cuda.is_available():
+            state["random.cuda"] = torch.cuda.get_rng_state()
+        if self._optimiser is not None:
+            for index, moments in self._optimiser.state_dict()["state"].items():
+                state |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        return state
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """The inverse of `state`."""
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in state.items():
+            kind, _, name = key.partition(".")
+            if kind == "adam":
+                index, name = name.split(".")
+                adam.setdefault(int(index), {})[name] = value
+        if self._optimiser is not None:
+            groups = self._optimiser.state_dict()["param_groups"]
+            self._optimiser.load_state_dict({"state": adam, "param_groups": groups})
+        torch.set_rng_state(state["random.torch"])
+        numpy_state = state["random.numpy"].numpy()
+        np.random.set_state(("MT19937", numpy_state[:-1].astype(np.uint32), int(numpy_state[-1])))  # noqa: NPY002
+        if "random.cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["random.cuda"])
+
+
+def rate_factor(step: int, total: int, config: TrainingConfig) -> float:
+    """Learning rate as a share of its peak: (step + 1) / n_warmup while it rises, then constant or half a cosine.
+
+    Parameters
+    ----------
+    step : int
+        From 0.
+    total : int
+        Steps of the whole run.
+    config : TrainingConfig
+    """
+    n_warmup = math.ceil(config.warmup * total)
+    if step < n_warmup:
+        return (step + 1) / n_warmup
+    if config.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - n_warmup) / max(total - n_warmup, 1)))
+
+
+def accelerator_for(config: RunConfig, folder: Path) -> Accelerator:
+    """Device, precision and trackers as configured.
+
+    Raises
+    ------
+    ConfigError
+        A device that is not here, or a tracker that is not installed.
+    """
+    tracking = None if config.tracking == "none" else config.tracking
+    try:
+        accelerator = Accelerator(
+            cpu=config.device == "cpu",
+            mixed_precision=config.precision,
+            log_with=tracking,
+            project_dir=str(folder) if tracking else None,
+        )
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            "device, precision, tracking",
+            str(error).splitlines()[0],
+            "what this machine has.",
+            "Try device=auto, precision=no; trackers: pip install 'brainwavlm[tracking]'",
+        ) from None
+    if config.device not in ("auto", accelerator.device.type):
+        raise ConfigError(
+            "device",
+            f"{config.device} is not here.",
+            f"auto or {accelerator.device.type}.",
+            "Set device=auto.",
+        )
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            "processes",
+            f"{accelerator.num_processes} processes.",
+            "one.",
+            "Start brainwavlm without a launcher.",
+        )
+    if tracking:
+        accelerator.init_trackers("brainwavlm", config=None)
+    return accelerator
+
+
+def seed_everything(seed: int) -> None:
+    """One seed for weights, dropout and libraries."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  peft and transformers draw from the global state
+    torch.manual_seed(seed)

@@ -1,0 +1,250 @@
+"""A recording made ready for the tuning loop: its sound, windows, clock and responses.
+
+The design matrix of a block of TRs needs the rows before it (the halo), as far back as the longest delay,
+and never anything of another story.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
+from brainwavlm.datasets.base import Recording
+from brainwavlm.encoding.alignment import StoryClock, delayed, moments, story_clock
+from brainwavlm.encoding.blocks import Block
+from brainwavlm.encoding.setting import Setting
+from brainwavlm.errors import ConfigError
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.features import frontend_bytes, frontend_outputs, read_windows
+from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
+from brainwavlm.stimulus.windows import Windows, cut_windows
+
+
+@dataclass
+class Material:
+    """One recording in memory.
+
+    Attributes
+    ----------
+    story : str
+    sound : tensor (n_samples,)
+    windows : Windows
+    clock : StoryClock
+    responses : tensor (n_trs, n_voxels)
+        z-scored within the story, voxels of the target only.
+    frontend : list of tensors (n_frames, n_dims) or None
+        Output of the frozen frontend, one a window, where it is kept.
+    """
+
+    story: str
+    sound: torch.Tensor
+    windows: Windows
+    clock: StoryClock
+    responses: torch.Tensor
+    frontend: list[torch.Tensor] | None = None
+
+    def features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
+        """What the model says at the given windows, (n_indices, n_dims), with its graph."""
+        layers = read_windows(
+            backbone,
+            self.sound,
+            self.windows,
+            indices,
+            config.windows.frame,
+            batch_windows=config.backbone.batch_windows,
+            frontend=self.frontend,
+        )
+        return layers[config.backbone.layer]
+
+    def rows(self, backbone: Backbone, config: RunConfig, start: int, stop: int) -> torch.Tensor:
+        """Features resampled to rows [start, stop) of the clock's matrix, (stop - start, n_dims)."""
+        weights = self.clock.matrix[start:stop]
+        needed = np.flatnonzero(weights.any(axis=0))
+        features = self.features(backbone, needed, config)
+        return features.new_tensor(weights[:, needed]) @ features
+
+    def block_design(
+        self,
+        backbone: Backbone,
+        block: Block,
+        normaliser: tuple[torch.Tensor, torch.Tensor],
+        config: RunConfig,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Design matrix of one block, and the block's own rows before normalisation.
+
+        Parameters
+        ----------
+        backbone : Backbone
+        block : Block
+        normaliser : mean, scale
+            Tensors (n_dims,) that z-score the features.
+        config : RunConfig
+
+        Returns
+        -------
+        design : tensor (n_rows, n_delays * n_dims)
+        own : tensor (n_rows, n_dims), detached
+        """
+        start, stop = matrix_rows(self.clock, block, config.quirks)
+        halo = stop - start - (block.stop - block.start)
+        rows = self.rows(backbone, config, max(start, 0), stop)
+        own = rows[-(block.stop - block.start) :].detach()
+        if config.quirks.block_zscore:
+            normaliser = moments(rows)
+        rows = (rows - normaliser[0]) / normaliser[1]
+        silence = rows.new_zeros(max(-start, 0), rows.shape[1])
+        return delayed(torch.cat([silence, rows]), self.clock.delays)[halo:], own
+
+    def story_rows(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
+        """All rows of the clock's matrix, (n_heard + n_trs, n_dims), without graph."""
+        with torch.no_grad():
+            return self.rows(backbone, config, 0, self.clock.matrix.shape[0])
+
+    def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
+        """Design matrix of the whole story, z-scored over its own TRs, (n_trs, n_delays * n_dims)."""
+        with torch.no_grad():
+            rows = self.story_rows(backbone, config)
+            mean, scale = moments(rows[-self.clock.n_trs :])
+            silence = rows.new_zeros(self.clock.silent, rows.shape[1])
+            return delayed(torch.cat([silence, (rows - mean) / scale]), self.clock.delays)[self.clock.halo :]
+
+
+def prepare(
+    recording: Recording,
+    voxels: np.ndarray,
+    backbone: Backbone,
+    config: RunConfig,
+    device: torch.device,
+    keep_frontend: bool,
+) -> Material:
+    """Read one recording and put its sound and responses on one clock.
+
+    Parameters
+    ----------
+    recording : Recording
+    voxels : bool array (n_voxels,)
+    backbone : Backbone
+        Read for its least number of samples, and its frontend where that is kept.
+    config : RunConfig
+    device : torch device
+    keep_frontend : bool
+    """
+    sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
+    windows = cut_windows(len(sound), config.windows, backbone.min_samples)
+    clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
+    responses = story_responses(recording, voxels)
+    material = Material(recording.story.name, sound, windows, clock, torch.from_numpy(responses).to(device))
+    if keep_frontend:
+        material.frontend = frontend_outputs(backbone, sound, windows, config.backbone.batch_windows)
+    return material
+
+
+def matrix_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> tuple[int, int]:
+    """Rows [start, stop) of the clock's matrix that a block needs; a negative start counts silent rows."""
+    first_tr = clock.halo - clock.silent
+    halo = 0 if quirks.block_delays else clock.halo
+    return first_tr + block.start - halo, first_tr + block.stop
+
+
+def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.ndarray:
+    """Indices of the windows that a block sends through the model."""
+    start, stop = matrix_rows(clock, block, quirks)
+    return np.flatnonzero(clock.matrix[max(start, 0) : stop].any(axis=0))
+
+
+def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -> Windows:
+    """The windows of a recording, from the sound file's header alone."""
+    n_samples = int(sound_facts(recording.story.audio).seconds * SAMPLE_RATE)
+    return cut_windows(n_samples, config.windows, min_samples)
+
+
+def recording_clock(
+    recording: Recording,
+    window_times: np.ndarray,
+    alignment: AlignmentConfig,
+    quirks: QuirksConfig | None = None,
+) -> StoryClock:
+    """The clock of a recording under the configured reference, delays and kernel."""
+    times = recording.tr_times + (recording.tr / 2 if alignment.tr_reference == "centre" else 0.0)
+    clock = story_clock(window_times, times, alignment.delays, alignment.lobes)
+    if quirks is not None and quirks.clip_kernel:
+        clipped = np.where(clock.matrix < 1e-10, 0.0, clock.matrix)
+        return StoryClock(clipped, clock.silent, clock.delays)
+    return clock
+
+
+def story_responses(recording: Recording, voxels: np.ndarray | slice) -> np.ndarray:
+    """Responses z-scored over the story's rows, (n_trs, n_voxels) float32; NaN stays NaN."""
+    responses = recording.responses(columns=voxels)
+    mean = responses.mean(0, dtype=np.float64)
+    scale = responses.std(0, dtype=np.float64)
+    return ((responses - mean) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+
+
+def rolled(material: Material, seconds: float, tr: float, seed: int) -> None:
+    """Control: roll a story's responses against its sound by at least `seconds`, drawn from the seed.
+
+    Raises
+    ------
+    ConfigError
+        The story is no longer than the shift.
+    """
+    n_trs = len(material.responses)
+    least = int(np.floor(seconds / tr)) + 1
+    if least >= n_trs:
+        raise ConfigError(
+            "shift_responses",
+            f"{seconds:g} s, but {material.story} has {n_trs * tr:g} s of responses.",
+            "less than the shortest story.",
+            "Lower shift_responses or leave the story out.",
+        )
+    generator = np.random.default_rng([seed, zlib.crc32(material.story.encode())])
+    offset = int(generator.integers(least, max(n_trs - least, least) + 1))
+    material.responses = torch.roll(material.responses, offset, 0)
+
+
+class Shelf:
+    """The recordings in memory: all of them where their frontend fits, else a few at a time.
+
+    Parameters
+    ----------
+    setting : Setting
+    backbone : Backbone
+    config : RunConfig
+    device : torch device
+    """
+
+    def __init__(self, setting: Setting, backbone: Backbone, config: RunConfig, device: torch.device):
+        self._setting, self._backbone, self._config, self._device = setting, backbone, config, device
+        self._held: dict[str, Material] = {}
+        self._keep_frontend: bool | None = None
+
+    def __getitem__(self, story: str) -> Material:
+        if story in self._held:
+            return self._held[story]
+        if self._keep_frontend is None:
+            self._keep_frontend = self._frontend_fits()
+        recording = self._setting.recordings[story]
+        material = prepare(
+            recording, self._setting.voxels, self._backbone, self._config, self._device, self._keep_frontend
+        )
+        if self._config.shift_responses:
+            rolled(material, self._config.shift_responses, recording.tr, self._config.seed)
+        if self._keep_frontend:
+            self._held[story] = material
+        return material
+
+    def hold(self, stories: Sequence[str]) -> None:
+        """Keep these stories until the next call and let go of the others, unless all fit in memory."""
+        if not self._keep_frontend:
+            self._held = {story: self[story] for story in stories}
+
+    def _frontend_fits(self) -> bool:
+        needed = 0
+        for recording in (*self._setting.splits["train"], *self._setting.splits["validation"]):
+            windows = planned_windows(recording, self._config, self._backbone.min_samples)
+            needed += frontend_bytes(self._backbone, windows)
+        return needed <= self._config.training.frontend_cache_gb * 1e9

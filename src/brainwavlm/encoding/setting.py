@@ -1,0 +1,122 @@
+"""What a configuration means on a data set: the subject, the stories of each split, the voxels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainwavlm.config import LossConfig, RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Dataset, Recording, Split, Subject, split_recordings
+from brainwavlm.datasets.reliability import ceiling
+from brainwavlm.datasets.voxels import usable_voxels
+from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
+from brainwavlm.encoding.targets import target_mask
+from brainwavlm.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A configuration resolved on a data set.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    subject : Subject
+    splits : dict from train, validation, test to lists of Recording
+    voxels : bool array (n_voxels,)
+        In the target and usable in every recording.
+    unusable : dict of str to int
+        Voxels of the whole cortex that are left out, by reason.
+    """
+
+    dataset: Dataset
+    subject: Subject
+    splits: dict[Split, list[Recording]]
+    voxels: np.ndarray
+    unusable: dict[str, int]
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """All recordings of the splits, by story."""
+        return {recording.story.name: recording for split in self.splits.values() for recording in split}
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's manifest and every report say of the data."""
+        return {
+            "dataset": self.dataset.name,
+            "subject": self.subject.name,
+            "simulated": self.dataset.simulated,
+            "tr": self.dataset.tr,
+            "n_voxels": int(self.subject.n_voxels),
+            "n_target": int(self.voxels.sum()),
+            "unusable": self.unusable,
+            "rows": {split: sum(r.shape[0] for r in records) for split, records in self.splits.items()},
+            "facts": list(self.dataset.facts),
+        }
+
+    @cached_property
+    def ceiling(self) -> np.ndarray | None:
+        """Noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
+        return known_ceiling(self.subject)
+
+    def voxel_weights(self, loss: LossConfig, device: torch.device) -> torch.Tensor | None:
+        """Noise ceilings of the target's voxels as weights, tensor (n_voxels,), or None when unweighted.
+
+        Raises
+        ------
+        ConfigError
+            The loss is to be weighted, but the data set has no ceiling for this subject.
+        """
+        if not loss.ceiling_weighted:
+            return None
+        if self.ceiling is None:
+            raise ConfigError(
+                "loss.ceiling_weighted",
+                f"{self.subject.name} has neither a ceiling nor a story with repeats.",
+                "a ceiling for each voxel.",
+                "Add `ceiling` to the subject's anatomy file, or set loss.ceiling_weighted=false.",
+            )
+        return ceiling_weights(self.ceiling[self.voxels]).to(device)
+
+
+def known_ceiling(subject: Subject) -> np.ndarray | None:
+    """A subject's noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
+    if subject.ceiling is not None:
+        return subject.ceiling
+    return ceiling(subject.recordings.values(), subject.n_voxels)[0]
+
+
+def setting_of(config: RunConfig) -> Setting:
+    """Resolve a configuration.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Raises
+    ------
+    ConfigError, DatasetError
+        Unknown subject, story or target; no training story; no usable voxel.
+    """
+    dataset = load_dataset(config.dataset)
+    subject = dataset.subject(config.subject)
+    splits = split_recordings(subject, config.train, config.validation, config.test)
+    if not splits["train"]:
+        raise ConfigError(
+            "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
+        )
+    measured = known_ceiling(subject) if "ceiling" in config.target else None
+    target = target_mask(config.target, subject, measured)
+    mask = usable_voxels([recording for split in splits.values() for recording in split])
+    voxels = target if config.quirks.nan_voxels else target & mask.kept
+    if not voxels.any():
+        raise ConfigError(
+            "target",
+            f"{config.target} has {int(target.sum())} voxels, none usable ({mask.counts}).",
+            "at least one voxel that varies and has no NaN.",
+            f"See: brainwavlm check {config.dataset}",
+        )
+    return Setting(dataset, subject, splits, voxels, mask.counts)

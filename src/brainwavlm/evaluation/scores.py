@@ -1,0 +1,49 @@
+"""How well a prediction follows a recording, voxel by voxel."""
+
+import numpy as np
+
+_COLUMNS_AT_ONCE = 4096
+
+
+def correlation(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """r[v] = cov_t(true, predicted) / sqrt(var_t(true) var_t(predicted)).
+
+    NaN where either side has no variance or holds a NaN: such voxels have no score, and reports count them.
+
+    Parameters
+    ----------
+    true, predicted : arrays (n_rows, n_voxels)
+
+    Returns
+    -------
+    array (n_voxels,), float64
+    """
+    if true.shape != predicted.shape or true.ndim != 2:
+        raise ValueError(f"true {true.shape} and predicted {predicted.shape} are not two equal matrices")
+    r = np.empty(true.shape[1])
+    for start in range(0, true.shape[1], _COLUMNS_AT_ONCE):
+        columns = slice(start, start + _COLUMNS_AT_ONCE)
+        r[columns] = (unit(true[:, columns]) * unit(predicted[:, columns])).sum(0)
+    return r
+
+
+def unit(values: np.ndarray) -> np.ndarray:
+    """u[t, v] = (values[t, v] - mean_t) / norm_t, so that r = sum_t u_a u_b; NaN for a constant column.
+
+    Parameters
+    ----------
+    values : array (n_rows, n_voxels)
+
+    Returns
+    -------
+    array (n_rows, n_voxels), float64
+    """
+    values = np.asarray(values)
+    # Rounding leaves a few eps of the mean as spread in a constant column.
+    eps = np.finfo(values.dtype).eps if values.dtype.kind == "f" else np.finfo(float).eps
+    values = values.astype(np.float64)
+    mean = values.mean(0)
+    centred = values - mean
+    norm = np.sqrt((centred**2).sum(0))
+    constant = norm <= 8 * eps * np.sqrt(len(values)) * np.abs(mean)
+    return centred / np.where(constant | (norm == 0), np.nan, norm)

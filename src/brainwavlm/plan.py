@@ -1,0 +1,139 @@
+"""What a run would do and cost, said before anything long begins."""
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.materials import needed_windows, planned_windows, recording_clock
+from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.tuning import TuningLoop
+from brainwavlm.progress import Progress
+from brainwavlm.stimulus.audio import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size and the estimated cost of a run.
+
+    Attributes
+    ----------
+    facts : dict
+        Data set, subject, voxels and their state.
+    stories, hours, rows : dict of split to int, float, int
+    windows_per_epoch : int
+        Windows that go through the model in an epoch of training blocks, halos counted as often as they are run.
+    steps_per_epoch, epochs : int
+    trained : dict of str to int
+        Parameters of the speech model and of the readout that change.
+    seconds_per_step : float
+        Median of a few steps, measured now on this machine.
+    hours_of_run : float
+        For all epochs with validation; patience may end it sooner.
+    memory_gb : float
+        Peak of this process after those steps, plus what the run will hold beyond them.
+    device : str
+    """
+
+    facts: dict[str, Any]
+    stories: dict[str, int]
+    hours: dict[str, float]
+    rows: dict[str, int]
+    windows_per_epoch: int
+    steps_per_epoch: int
+    epochs: int
+    trained: dict[str, int]
+    seconds_per_step: float
+    hours_of_run: float
+    memory_gb: float
+    device: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
+    """Resolve a configuration and time a few steps of it. Nothing is written.
+
+    Parameters
+    ----------
+    config : RunConfig
+    calibration_steps : int
+        One more is run first and not counted.
+    """
+    untracked = config.model_copy(update={"tracking": "none"})
+    loop = TuningLoop(untracked, Path(), Progress())
+    setting, recordings = loop.setting, loop.setting.recordings
+    windows = {name: planned_windows(r, config, loop.backbone.min_samples) for name, r in recordings.items()}
+    hours = {
+        split: sum(windows[recording.story.name].times[-1] for recording in some) / 3600
+        for split, some in setting.splits.items()
+    }
+    clocks = {
+        name: recording_clock(recordings[name], windows[name].times, config.alignment)
+        for name in loop.lengths
+    }
+    blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
+    windows_per_epoch = sum(
+        len(needed_windows(clocks[block.story], block, config.quirks)) for block in blocks
+    )
+    step = _timed_step(loop, blocks, calibration_steps)
+    rows = setting.facts()["rows"]
+    validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
+    return Plan(
+        facts=setting.facts(),
+        stories={split: len(some) for split, some in setting.splits.items()},
+        hours={split: float(value) for split, value in hours.items()},
+        rows=rows,
+        windows_per_epoch=windows_per_epoch,
+        steps_per_epoch=loop.blocks,
+        epochs=config.training.epochs,
+        trained={
+            "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
+            "readout": sum(p.numel() for p in loop.readout.parameters() if p.requires_grad),
+        },
+        seconds_per_step=step,
+        hours_of_run=(step * loop.blocks + validation) * config.training.epochs / 3600,
+        memory_gb=(_peak_bytes() + _held_bytes(setting, config)) / 1e9,
+        device=str(loop.accelerator.device),
+    )
+
+
+def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
+    story = blocks[0].story
+    chosen = [block for block in blocks if block.story == story]
+    loop.shelf.hold([story])
+    loop.backbone.eval()
+    loop.moments.measure(
+        story, loop.shelf[story].story_rows(loop.backbone, loop.config)[-loop.lengths[story] :]
+    )
+    loop.backbone.train()
+    seconds = []
+    for step in range(n + 1):
+        began = time.perf_counter()
+        loss = loop.loss(chosen[step % len(chosen)])
+        if loop.learner.learns:
+            loop.learner.backward(loss, step)
+            loop.learner.update()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def _peak_bytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _held_bytes(setting: Setting, config: RunConfig) -> float:
+    """Responses and sound of the stories that are held at once beyond the one of the calibration."""
+    rows = sorted((r.shape[0] for r in setting.splits["train"]), reverse=True)
+    more = rows[1 : config.training.stories_in_memory]
+    n_voxels = int(setting.voxels.sum())
+    sound = sum(more) * setting.dataset.tr * SAMPLE_RATE * 4
+    return sum(more) * n_voxels * 4 + sound + config.training.frontend_cache_gb * 1e9

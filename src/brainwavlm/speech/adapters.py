@@ -1,0 +1,140 @@
+"""What of the speech model may change: low-rank adapters (peft), all weights of the blocks, or nothing."""
+
+import copy
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import peft
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
+
+from brainwavlm.config import AdapterConfig
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.checkpoints import load_stock
+from brainwavlm.speech.families import Family
+
+
+def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, n_blocks: int) -> None:
+    """Make trainable what `config` names, and nothing else.
+
+    - lora: W + scale * B A on the named projections, B starting at 0, A drawn from torch's global generator;
+      scale = alpha / rank (rsLoRA: alpha / sqrt(rank)); DoRA: m (W + scale B A) / |W + scale B A| by row.
+    - full: all weights of the blocks. The convolutions, the feature projection, the positional convolution
+      and the norm after the last block stay as they are.
+    - frozen: nothing.
+
+    Parameters
+    ----------
+    model : module
+        The kept part of a speech model; changed in place.
+    family : Family
+    config : AdapterConfig
+    n_run : int
+        Blocks that are run; no others are adapted.
+    n_blocks : int
+        Blocks of the whole model.
+
+    Raises
+    ------
+    BackboneError
+        A range of layers that the model lacks, or that holds no block that is run.
+
+    References
+    ----------
+    Hu et al. 2021 (arXiv 2106.09685); rsLoRA 2312.03732; DoRA 2402.09353; through peft.
+    """
+    model.requires_grad_(False)
+    if config.method == "frozen":
+        return
+    chosen = _chosen_blocks(config, n_run, n_blocks)
+    if config.method == "full":
+        blocks = model.get_submodule(family.blocks)
+        for number in chosen:
+            blocks.get_submodule(str(number - 1)).requires_grad_(True)
+        return
+    alpha: Any = config.rank if config.alpha is None else config.alpha  # peft says int, and takes float
+    numbers = "|".join(str(number - 1) for number in chosen)
+    names = "|".join(family.projections[key] for key in config.projections)
+    peft.inject_adapter_in_model(
+        peft.LoraConfig(  # no task type: task types forward input_ids
+            r=config.rank,
+            lora_alpha=alpha,
+            lora_dropout=config.dropout,
+            use_rslora=config.rslora,
+            use_dora=config.dora,
+            target_modules=rf"{re.escape(family.blocks)}\.({numbers})\.{family.attention}\.({names})",
+        ),
+        model,
+    )
+
+
+def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> None:
+    """Raise when a trained parameter got no gradient in the backward pass just done.
+
+    A gradient of zero is fine: lora_A has one while lora_B is still zero. None means that the output does not
+    depend on the parameter, so it would never learn.
+
+    Parameters
+    ----------
+    named_parameters : iterable of (str, parameter)
+        `Backbone.reachable_parameters()`, after the first backward.
+
+    Raises
+    ------
+    BackboneError
+        Names them.
+    """
+    silent = [name for name, parameter in named_parameters if parameter.grad is None]
+    if silent:
+        raise BackboneError(
+            "adapter",
+            f"{len(silent)} trained parameters get no gradient: {', '.join(silent[:6])}"
+            + (", ..." if len(silent) > 6 else "."),
+            "a gradient for each of them at the first step.",
+            "The model bypasses them; report this with the versions of transformers, peft and torch.",
+        )
+
+
+def merge(adapted: nn.Module, name: str) -> nn.Module:
+    """The stock model with what was learned folded into its plain weights.
+
+    W' = W + scale * B A. Stock WavLM ignores adapters, so merged weights are the form in which to share them.
+
+    Parameters
+    ----------
+    adapted : module
+        The kept part of a speech model, adapted; stays as it is.
+    name : str
+        Hub id or folder that it was loaded from; read again, so that parts which are not used here (heads,
+        Whisper's decoder) and the configuration are whole.
+
+    Returns
+    -------
+    PreTrainedModel
+        As transformers makes it; `save_pretrained` writes a folder that AutoModel and `load_backbone` read.
+    """
+    plain = copy.deepcopy(adapted)
+    for path, module in list(plain.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            module.merge(safe_merge=True)
+            parent, _, child = path.rpartition(".")
+            setattr(plain.get_submodule(parent), child, module.get_base_layer())
+    stock, family = load_stock(name)
+    part = family.kept(stock)
+    # The loaded model may lack a mask embedding that the stock model has.
+    part.load_state_dict({**part.state_dict(), **plain.state_dict()})
+    return stock
+
+
+def _chosen_blocks(config: AdapterConfig, n_run: int, n_blocks: int) -> list[int]:
+    first, last = config.layers or (1, max(n_run, 1))
+    chosen = [number for number in range(first, last + 1) if number <= n_run]
+    if not 1 <= first <= last <= n_blocks or not chosen:
+        raise BackboneError(
+            "adapter.layers",
+            f"blocks {first} to {last}; the model has {n_blocks}, of which {n_run} are run.",
+            "a range that holds a block which is run, counted from 1.",
+            "Set adapter.layers or backbone.layer, or adapter.method=frozen.",
+        )
+    return chosen

@@ -1,0 +1,270 @@
+"""A speech model as a function from windows of sound to hidden states, computed no deeper than asked for."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from brainwavlm.config import AdapterConfig
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.adapters import attach, merge
+from brainwavlm.speech.checkpoints import load_stock, normalises_sound
+from brainwavlm.speech.families import Family
+from brainwavlm.speech.wavlm import make_reachable
+
+
+def load_backbone(
+    name_or_path: str | Path,
+    layer: int | Sequence[int] | Literal["all"],
+    adapter: AdapterConfig | None = None,
+    *,
+    train_noise: bool = False,
+    run_unused_blocks: bool = False,
+) -> "Backbone":
+    """A speech model read at one layer or several.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Hub id or local folder, in transformers' format: WavLM, HuBERT, wav2vec 2.0 or Whisper.
+    layer : int, sequence of int, or "all"
+        Hidden states to return: 0 is the input of the first block, k the output of block k. The last one
+        includes the model's final norm where it has one, as `last_hidden_state` does.
+    adapter : AdapterConfig, optional
+        What may change; None: nothing. New weights come from torch's global generator: seed it first.
+    train_noise : bool
+        Keep the dropouts, layerdrop and SpecAugment of the model's configuration in training mode; all are
+        off otherwise. SpecAugment draws from numpy's global generator, the others from torch's. Whisper's
+        SpecAugment, off in every published checkpoint, is not offered.
+    run_unused_blocks : bool
+        Run, and adapt, the blocks above the deepest layer asked for.
+
+    Returns
+    -------
+    Backbone
+        In eval mode, float32, on the CPU.
+
+    Raises
+    ------
+    BackboneError
+        A model or an adapter that cannot be used as asked.
+    """
+    name = str(name_or_path)
+    model, family = load_stock(name, train_noise)
+    part = family.kept(model)
+    n_blocks = getattr(part.config, family.n_blocks)
+    layers = _layers(layer, n_blocks)
+    make_reachable(part, family)
+    backbone = Backbone(part, family, name, layers, normalises_sound(name, family), run_unused_blocks)
+    attach(part, family, adapter or AdapterConfig(method="frozen"), backbone.n_run, n_blocks)
+    return backbone
+
+
+class Backbone(nn.Module):
+    """Windows of sound to hidden states; `backbone(windows) == backbone.trunk(backbone.frontend(windows))`.
+
+    Attributes
+    ----------
+    name : str
+        Hub id or folder.
+    family : Family
+        Its row in the table of families.
+    layers : tuple of int
+        Hidden states that are returned.
+    n_dims, n_blocks : int
+        Of the whole model.
+    n_run : int
+        Blocks that are run.
+    min_samples : int
+        Shortest window that gives a frame.
+    normalise_sound : bool
+        Each window is scaled to zero mean and unit variance first (the checkpoint's `do_normalize`).
+    noise : dict of str to float
+        What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        family: Family,
+        name: str,
+        layers: tuple[int, ...],
+        normalise_sound: bool,
+        run_unused_blocks: bool,
+    ):
+        super().__init__()
+        config: Any = model.config
+        self.model = model
+        self.family = family
+        self.name = name
+        self.layers = layers
+        self.normalise_sound = normalise_sound
+        self.n_dims: int = getattr(config, family.n_dims)
+        self.n_blocks: int = getattr(config, family.n_blocks)
+        self.n_run: int = self.n_blocks if run_unused_blocks else max(layers)
+        self.min_samples: int = family.min_samples(config)
+        self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
+        if not getattr(config, "apply_spec_augment", True):
+            self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
+        self._graphed: set[int] = set()  # blocks that have run with gradients on
+        self._frozen_digest: bytes | None = None
+        self.eval()
+
+    def forward(self, windows: Tensor) -> dict[int, Tensor]:
+        """Hidden states.
+
+        Parameters
+        ----------
+        windows : tensor (n_windows, n_samples), 16 kHz mono
+
+        Returns
+        -------
+        dict from layer to tensor (n_windows, n_frames, n_dims)
+        """
+        return self.trunk(self.frontend(windows))
+
+    @torch.no_grad()
+    def frontend(self, windows: Tensor) -> Tensor:
+        """All that comes before anything that may change: convolutions and projection. No graph, no noise.
+
+        It is run on each window by itself, although windows overlap: WavLM base and its like normalise the
+        first convolution over the whole input (group norm), so frames cut from a frontend run over the whole
+        story would differ from the window's own, and would depend on sound that the window has not heard.
+
+        Parameters
+        ----------
+        windows : tensor (n_windows, n_samples)
+
+        Returns
+        -------
+        tensor (n_windows, n_frames, n_dims)
+        """
+        if windows.shape[-1] < self.min_samples:
+            raise BackboneError(
+                self.name,
+                f"windows of {windows.shape[-1]} samples.",
+                f"at least {self.min_samples} samples.",
+                "Cut windows with min_samples=backbone.min_samples.",
+            )
+        if self.normalise_sound:
+            mean, variance = windows.mean(-1, keepdim=True), windows.var(-1, keepdim=True, unbiased=False)
+            windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
+        return self.family.listen(self.model, windows)
+
+    def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
+        """The transformer, from the frontend's output up to the deepest layer asked for.
+
+        Parameters
+        ----------
+        hidden : tensor (n_windows, n_frames, n_dims)
+
+        Returns
+        -------
+        dict from layer to tensor (n_windows, n_frames, n_dims)
+        """
+        hidden = self.family.enter(self.model, hidden)
+        states, position_bias = {0: hidden}, None
+        for index, block in enumerate(self._blocks()[: self.n_run]):
+            if not self._drops(index):
+                hidden, position_bias = self.family.run_block(block, hidden, position_bias, index)
+                if torch.is_grad_enabled():
+                    self._graphed.add(index)
+            if index + 1 in self.layers:
+                last = index + 1 == self.n_blocks
+                states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
+        return {layer: states[layer] for layer in self.layers}
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of a window."""
+        return self.family.n_frames(self.model.config, n_samples)
+
+    def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names and parameters that are trained."""
+        return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
+
+    def reachable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Of these, the ones that must have a gradient after a backward pass.
+
+        Left out: blocks above the deepest layer read (run_unused_blocks), and blocks that layerdrop has
+        skipped in every forward pass so far.
+        """
+        read = tuple(f"{self.family.blocks}.{index}." for index in self._graphed if index < max(self.layers))
+        return ((name, p) for name, p in self.adapter_parameters() if name.startswith(read))
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Copies of the trained parameters, on the CPU, by name."""
+        return {name: p.detach().cpu().clone() for name, p in self.adapter_parameters()}
+
+    def load_trained_state(self, state: dict[str, Tensor]) -> None:
+        """Set the trained parameters; names and shapes must agree both ways, else BackboneError."""
+        mine = dict(self.adapter_parameters())
+        wrong = sorted(mine.keys() ^ state.keys()) + sorted(
+            name for name in mine.keys() & state.keys() if mine[name].shape != state[name].shape
+        )
+        if wrong:
+            raise BackboneError(
+                self.name,
+                f"{len(wrong)} trained weights disagree with the adapter: {', '.join(wrong[:6])}",
+                f"{len(mine)} weights of this model and adapter configuration.",
+                "Load the backbone with the configuration of the run that wrote them.",
+            )
+        with torch.no_grad():
+            for name, parameter in mine.items():
+                parameter.copy_(state[name])
+
+    def merged(self) -> nn.Module:
+        """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
+        return merge(self.model, self.name)
+
+    def weights_checksum(self) -> str:
+        """SHA-256 over weights and buffers, by name; frozen ones are read once, trained ones each time."""
+        trained = {name for name, _ in self.adapter_parameters()}
+        state = self.model.state_dict()
+        if self._frozen_digest is None:
+            self._frozen_digest = _digest({name: t for name, t in state.items() if name not in trained})
+        changing = _digest({name: t for name, t in state.items() if name in trained})
+        return hashlib.sha256(self._frozen_digest + changing).hexdigest()
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Training mode, in which the frontend and running moments stay as they are."""
+        super().train(mode)
+        for name in self.family.still:
+            self.model.get_submodule(name).eval()
+        return self
+
+    def _blocks(self) -> Any:
+        return self.model.get_submodule(self.family.blocks)
+
+    def _drops(self, index: int) -> bool:
+        rate = self.noise.get(self.family.layerdrop, 0.0)
+        if not self.training or rate == 0 or index < self.family.first_dropped:
+            return False
+        return bool(torch.rand([]) < rate)
+
+
+def _layers(layer: int | Sequence[int] | str, n_blocks: int) -> tuple[int, ...]:
+    if isinstance(layer, int):
+        layers: tuple[int, ...] = (layer,)
+    elif layer == "all":
+        layers = tuple(range(n_blocks + 1))
+    else:
+        layers = tuple(int(number) for number in layer)
+    if not layers or min(layers) < 0 or max(layers) > n_blocks:
+        raise BackboneError(
+            "backbone.layer",
+            f"{layer!r}.",
+            f"hidden states from 0 to {n_blocks}.",
+            "Set --layer.",
+        )
+    return layers
+
+
+def _digest(state: dict[str, Tensor]) -> bytes:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.digest()

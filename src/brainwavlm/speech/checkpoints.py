@@ -1,0 +1,139 @@
+"""Speech models from the hub or a folder, in transformers' format: nothing missing, nothing left over."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.utils import logging
+
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.families import FAMILIES, Family
+
+
+def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Family]:
+    """A model as transformers makes it, in float32 and eval mode, its weights checked.
+
+    Parameters
+    ----------
+    name : str
+        Hub id or local folder. A checkpoint with a head (pretraining, CTC) is read without it.
+    train_noise : bool
+        False sets dropouts, layerdrop and SpecAugment of its configuration to 0.
+
+    Returns
+    -------
+    model : PreTrainedModel
+    family : Family
+
+    Raises
+    ------
+    BackboneError
+        No such model, a family that is not in the table, weights of the encoder missing, of another shape, or
+        unknown.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
+    family = _family(name, config)
+    if not train_noise:
+        for key in family.noise:
+            setattr(config, key, 0.0)
+    try:
+        with _quiet():
+            model, info = AutoModel.from_pretrained(
+                name, config=config, dtype=torch.float32, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(name, error) from None
+    _require_weights(name, family, info, config)
+    return model.eval(), family
+
+
+def normalises_sound(name: str, family: Family) -> bool:
+    """`do_normalize` of the checkpoint's preprocessor_config.json; False where it has none.
+
+    Raises
+    ------
+    BackboneError
+        The file exists on the hub but cannot be fetched, or is no JSON.
+    """
+    if not family.can_normalise:
+        return False
+    path = Path(name) / "preprocessor_config.json"
+    if not Path(name).is_dir():
+        try:
+            path = Path(hf_hub_download(name, "preprocessor_config.json"))
+        except LocalEntryNotFoundError as error:
+            raise _unreadable(name, error) from None
+        except EntryNotFoundError:
+            return False
+    if not path.is_file():
+        return False
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", False))
+    except ValueError as error:
+        raise _unreadable(str(path), error) from None
+
+
+def _family(name: str, config: Any) -> Family:
+    if config.model_type not in FAMILIES:
+        raise BackboneError(
+            name,
+            f"a model of type {config.model_type}.",
+            f"one of {', '.join(FAMILIES)}.",
+            "Choose another --backbone, or add a row to speech/families.py.",
+        )
+    return FAMILIES[config.model_type]
+
+
+def _require_weights(name: str, family: Family, info: dict[str, Any], config: Any) -> None:
+    def concerned(keys: Iterable[str]) -> list[str]:
+        bare = (key.removeprefix(family.prefix) for key in keys)
+        return sorted(key for key in bare if key.startswith(family.read))
+
+    missing, unexpected = concerned(info["missing_keys"]), concerned(info["unexpected_keys"])
+    if "masked_spec_embed" in info["missing_keys"] and config.mask_time_prob > 0:
+        missing.append("masked_spec_embed")
+    if missing or unexpected:
+        raise BackboneError(
+            name,
+            f"weights missing: {_listed(missing)}; weights unknown: {_listed(unexpected)}.",
+            f"every weight of the {family.name} encoder, under the names of transformers.",
+            "Convert the checkpoint with the transformers version that wrote it, or download it again.",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return "none"
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _unreadable(name: str, error: Exception) -> BackboneError:
+    return BackboneError(
+        name,
+        f"no speech model could be read: {' '.join(str(error).split())[:300]}",
+        "a hub id, or a folder with config.json and model.safetensors.",
+        "Check the name and the network, or download the model to a folder and name that.",
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' loading report and progress bar away: what matters in it is raised as an error."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

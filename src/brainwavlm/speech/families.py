@@ -1,0 +1,273 @@
+"""What differs between families of speech models: one row each.
+
+A model is read as frontend (sound to the frames that enter the network, frozen) and trunk (the blocks).
+To add a family, add a row; its functions say what the family's own code in transformers does, piece by piece.
+
+Input: wav2vec-type models hear the raw waveform, or each window scaled to zero mean and unit variance where
+the checkpoint's own `preprocessor_config.json` says `do_normalize: true`, as layer-norm (large) models need.
+Without that file the sound is raw, as the authors of BrainWavLM feed WavLM base+. Whisper hears the log-mel
+spectrogram of the window alone, not padded to 30 s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import WhisperFeatureExtractor
+
+from brainwavlm.errors import BackboneError
+from brainwavlm.stimulus.audio import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+        `model_type` of the transformers configuration.
+    part : str
+        Attribute of the loaded model that is kept; "" is the whole model.
+    read : tuple of str
+        Beginnings of the parameter names that must be in a checkpoint, and may have no company.
+    prefix : str
+        Name of the model inside checkpoints saved with a head.
+    blocks : str
+        Where the transformer blocks are, from the kept part.
+    attention : str
+        Where a block's attention is.
+    projections : dict of str to str
+        Names of the attention's projections.
+    n_blocks, n_dims : str
+        Their names in the configuration.
+    noise : tuple of str
+        Settings of the configuration that act in training only.
+    layerdrop : str
+        The one that drops blocks.
+    first_dropped : int
+        First block (from 0) that layerdrop may skip.
+    position_bias : bool
+        Whether blocks hand a position bias on (WavLM).
+    still : tuple of str
+        Modules that stay in eval mode: the frontend, and running moments.
+    can_normalise : bool
+        Whether `do_normalize` of the preprocessor configuration applies.
+    listen : function (model, sound (n_windows, n_samples)) -> (n_windows, n_frames, n_dims)
+        The frontend.
+    enter : function (model, frames) -> frames
+        From the frontend's output to hidden state 0.
+    leave : function (model, frames) -> frames
+        After the last block.
+    min_samples : function (configuration) -> int
+    n_frames : function (configuration, n_samples) -> int
+    """
+
+    name: str
+    part: str
+    read: tuple[str, ...]
+    prefix: str
+    blocks: str
+    attention: str
+    projections: dict[str, str]
+    n_blocks: str
+    n_dims: str
+    noise: tuple[str, ...]
+    layerdrop: str
+    first_dropped: int
+    position_bias: bool
+    still: tuple[str, ...]
+    can_normalise: bool
+    listen: Callable[[nn.Module, Tensor], Tensor]
+    enter: Callable[[nn.Module, Tensor], Tensor]
+    leave: Callable[[nn.Module, Tensor], Tensor]
+    min_samples: Callable[[Any], int]
+    n_frames: Callable[[Any, int], int]
+
+    def kept(self, model: nn.Module) -> nn.Module:
+        """The part of a loaded model that is used."""
+        return model.get_submodule(self.part)
+
+    def run_block(
+        self, block: nn.Module, hidden: Tensor, position_bias: Tensor | None, index: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """One block; the position bias is None for families without it, and before WavLM's first block."""
+        if self.position_bias:
+            outputs = block(hidden, attention_mask=None, position_bias=position_bias, index=index)
+            return outputs[0], outputs[1]
+        outputs = block(hidden, attention_mask=None)
+        return (outputs[0] if isinstance(outputs, tuple) else outputs), None
+
+
+# --- wav2vec 2.0, HuBERT, WavLM -------------------------------------------------------------------
+
+
+def _convolve(model: Any, sound: Tensor) -> Tensor:
+    hidden = sound[:, None]
+    for layer in model.feature_extractor.conv_layers:
+        hidden = layer(hidden)
+    projected = model.feature_projection(hidden.transpose(1, 2))
+    return projected[0] if isinstance(projected, tuple) else projected  # HuBERT returns it alone
+
+
+def _enter_conv(model: Any, hidden: Tensor) -> Tensor:
+    config = model.config
+    if model.training:
+        hidden = nn.functional.dropout(hidden, config.feat_proj_dropout)
+        if _spec_augment(config) and hidden.shape[1] >= config.mask_time_length:
+            hidden = model._mask_hidden_states(hidden.clone())  # masks in place
+    hidden = hidden + model.encoder.pos_conv_embed(hidden)
+    if not config.do_stable_layer_norm:
+        hidden = model.encoder.layer_norm(hidden)
+    return model.encoder.dropout(hidden)
+
+
+def _leave_conv(model: Any, hidden: Tensor) -> Tensor:
+    return model.encoder.layer_norm(hidden) if model.config.do_stable_layer_norm else hidden
+
+
+def _spec_augment(config: Any) -> bool:
+    return config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
+
+
+def _conv_min_samples(config: Any) -> int:
+    samples = 1
+    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        samples = (samples - 1) * stride + kernel
+    return samples
+
+
+def _conv_frames(config: Any, n_samples: int) -> int:
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        n_samples = (n_samples - kernel) // stride + 1
+    return n_samples
+
+
+# --- Whisper encoder ------------------------------------------------------------------------------
+
+_N_FFT, _HOP = 400, 160  # every published Whisper; WhisperFeatureExtractor's defaults
+
+
+def log_mel(sound: Tensor, n_mels: int) -> Tensor:
+    """Whisper's input, of the windows alone (WhisperFeatureExtractor pads to 30 s first).
+
+    mel = filters' |STFT(sound)|^2 without its last frame
+    log_mel = (max(log10(max(mel, 1e-10)), m - 8) + 4) / 4 with m the window's largest log10
+
+    Parameters
+    ----------
+    sound : tensor (n_windows, n_samples)
+    n_mels : int
+
+    Returns
+    -------
+    tensor (n_windows, n_mels, n_samples // 160)
+    """
+    window = torch.hann_window(_N_FFT, device=sound.device)
+    spectrum = torch.stft(sound, _N_FFT, _HOP, window=window, return_complex=True)[..., :-1]
+    power = spectrum.abs().square().contiguous()
+    log = (_mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
+    return (torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
+
+
+@lru_cache
+def _mel_filters(n_mels: int) -> Tensor:
+    filters = WhisperFeatureExtractor(feature_size=n_mels, n_fft=_N_FFT, hop_length=_HOP).mel_filters
+    return torch.from_numpy(filters).float().T.contiguous()
+
+
+def _listen_whisper(model: Any, sound: Tensor) -> Tensor:
+    mel = log_mel(sound, model.config.num_mel_bins)
+    hidden = nn.functional.gelu(model.conv1(mel))
+    hidden = nn.functional.gelu(model.conv2(hidden)).transpose(1, 2)
+    positions = model.embed_positions.weight
+    if hidden.shape[1] > len(positions):
+        raise BackboneError(
+            "windows.context",
+            f"a window of {sound.shape[1] / SAMPLE_RATE:g} s is {hidden.shape[1]} frames.",
+            f"at most {len(positions)} frames, as many as the model has positions.",
+            "Set a shorter windows.context.",
+        )
+    return hidden + positions[: hidden.shape[1]]
+
+
+def _enter_whisper(model: Any, hidden: Tensor) -> Tensor:
+    return nn.functional.dropout(hidden, model.dropout, model.training)
+
+
+def _leave_whisper(model: Any, hidden: Tensor) -> Tensor:
+    return model.layer_norm(hidden)
+
+
+def _whisper_frames(config: Any, n_samples: int) -> int:
+    return (n_samples // _HOP + 1) // 2
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+_PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
+
+
+def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False) -> Family:
+    return Family(
+        name=name,
+        part="",
+        read=("feature_extractor.", "feature_projection.", "encoder."),
+        prefix=f"{name}.",
+        blocks="encoder.layers",
+        attention="attention",
+        projections=_PROJECTIONS,
+        n_blocks="num_hidden_layers",
+        n_dims="hidden_size",
+        noise=(
+            "feat_proj_dropout",
+            "hidden_dropout",
+            "activation_dropout",
+            "attention_dropout",
+            "layerdrop",
+            "mask_time_prob",
+            "mask_feature_prob",
+        ),
+        layerdrop="layerdrop",
+        first_dropped=first_dropped,
+        position_bias=position_bias,
+        still=("feature_extractor", "feature_projection", "encoder.pos_conv_embed"),
+        can_normalise=True,
+        listen=_convolve,
+        enter=_enter_conv,
+        leave=_leave_conv,
+        min_samples=_conv_min_samples,
+        n_frames=_conv_frames,
+    )
+
+
+FAMILIES: dict[str, Family] = {
+    "wavlm": _wav2vec_type("wavlm", first_dropped=1, position_bias=True),  # block 0 makes the position bias
+    "hubert": _wav2vec_type("hubert"),
+    "wav2vec2": _wav2vec_type("wav2vec2"),
+    "whisper": Family(
+        name="whisper",
+        part="encoder",
+        read=("encoder.",),
+        prefix="model.",
+        blocks="layers",
+        attention="self_attn",
+        projections=_PROJECTIONS,
+        n_blocks="encoder_layers",
+        n_dims="d_model",
+        noise=("dropout", "activation_dropout", "attention_dropout", "encoder_layerdrop"),
+        layerdrop="encoder_layerdrop",
+        first_dropped=0,
+        position_bias=False,
+        still=("conv1", "conv2"),
+        can_normalise=False,
+        listen=_listen_whisper,
+        enter=_enter_whisper,
+        leave=_leave_whisper,
+        min_samples=lambda config: _N_FFT,
+        n_frames=_whisper_frames,
+    ),
+}

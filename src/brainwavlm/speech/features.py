@@ -1,0 +1,259 @@
+"""Features of windows: batched, one frame (or their mean) a window, and kept on disk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from brainwavlm.config import WindowConfig
+from brainwavlm.datasets.files import replacing
+from brainwavlm.errors import DatasetError
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.stimulus.audio import audio_checksum, load_sound
+from brainwavlm.stimulus.windows import Windows, cut_windows
+
+_FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class StoryFeatures:
+    """What a model says of one sound.
+
+    Attributes
+    ----------
+    times : float64 array (n_windows,)
+        Seconds from sound onset: the end of each window.
+    layers : dict of int to float32 array (n_windows, n_dims)
+    """
+
+    times: np.ndarray
+    layers: dict[int, np.ndarray]
+
+
+def read_windows(
+    backbone: Backbone,
+    sound: Tensor,
+    windows: Windows,
+    indices: Sequence[int] | np.ndarray,
+    frame: str,
+    batch_windows: int = 64,
+    frontend: Sequence[Tensor] | None = None,
+) -> dict[int, Tensor]:
+    """Features of chosen windows.
+
+    features[i] = h[-1] (last), h[0] (first) or the mean over frames of h, with h the hidden state
+    (n_frames, n_dims) of window indices[i]. Windows of one length go through the model together, so nothing
+    is padded.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    sound : tensor (n_samples,)
+        16 kHz.
+    windows : Windows
+    indices : sequence of int (n_indices,)
+        Which windows, in any order.
+    frame : str
+        last, first or mean.
+    batch_windows : int
+        Windows that go through the model at once.
+    frontend : sequence of tensors, one a window, optional
+        From `frontend_outputs`; then the sound is not read.
+
+    Returns
+    -------
+    dict from layer to tensor (n_indices, n_dims), on the backbone's device; with its graph where gradients
+    are on.
+    """
+    indices = np.asarray(indices, dtype=np.int64)
+    if not len(indices):
+        return {layer: torch.empty(0, backbone.n_dims, device=_device(backbone)) for layer in backbone.layers}
+    read: list[np.ndarray] = []
+    parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
+    for places in _batches(windows, indices, batch_windows):
+        chosen = indices[places]
+        if frontend is None:
+            hidden = backbone.frontend(_stacked(sound, windows, chosen, _device(backbone)))
+        else:
+            hidden = torch.stack([frontend[i] for i in chosen]).to(_device(backbone))
+        for layer, state in backbone.trunk(hidden).items():
+            parts[layer].append(_framed(state, frame))
+        read.append(places)
+    order = torch.from_numpy(np.argsort(np.concatenate(read)))
+    return {layer: torch.cat(part)[order.to(part[0].device)] for layer, part in parts.items()}
+
+
+def frontend_outputs(
+    backbone: Backbone, sound: Tensor, windows: Windows, batch_windows: int = 64
+) -> list[Tensor]:
+    """The frozen frontend's output for each window: tensors (n_frames, n_dims) on the CPU, without graph."""
+    everything = np.arange(len(windows))
+    outputs: dict[int, Tensor] = {}
+    for chosen in _batches(windows, everything, batch_windows):
+        hidden = backbone.frontend(_stacked(sound, windows, chosen, _device(backbone))).cpu()
+        outputs.update(zip(chosen.tolist(), hidden, strict=True))
+    return [outputs[i] for i in everything.tolist()]
+
+
+def frontend_bytes(backbone: Backbone, windows: Windows) -> int:
+    """Bytes that `frontend_outputs` would take."""
+    lengths, counts = np.unique(windows.lengths, return_counts=True)
+    frames = sum(backbone.n_frames(int(n)) * int(count) for n, count in zip(lengths, counts, strict=True))
+    return frames * backbone.n_dims * 4
+
+
+def extract(
+    backbone: Backbone,
+    sound_path: str | Path,
+    config: WindowConfig,
+    batch_windows: int = 64,
+    device: str | torch.device | None = None,
+) -> StoryFeatures:
+    """Features of a whole sound, all the backbone's layers in one pass, in eval mode.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    sound_path : str or Path
+    config : WindowConfig
+    batch_windows : int
+    device : torch device, optional
+        Where to compute; None: where the backbone is.
+
+    Returns
+    -------
+    StoryFeatures
+    """
+    if device is not None:
+        backbone.to(device)
+    sound = torch.from_numpy(load_sound(sound_path))
+    windows = cut_windows(len(sound), config, backbone.min_samples)
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            states = read_windows(backbone, sound, windows, range(len(windows)), config.frame, batch_windows)
+    finally:
+        backbone.train(training)
+    layers = {layer: state.float().cpu().numpy() for layer, state in states.items()}
+    return StoryFeatures(windows.times, layers)
+
+
+def cached(
+    backbone: Backbone,
+    sound_path: str | Path,
+    config: WindowConfig,
+    folder: str | Path,
+    batch_windows: int = 64,
+    device: str | torch.device | None = None,
+) -> StoryFeatures:
+    """`extract`, read from `folder` when it is there and written there when it is not.
+
+    The file's name is the SHA-256 of all that the features depend on: the weights with what was trained, how
+    the sound is fed, the windows, the sound file's content and the layers. A file takes its name when it is
+    whole, so processes may share a folder, and one that is killed leaves at most a hidden temporary file that
+    is never read.
+
+    Parameters
+    ----------
+    backbone, sound_path, config, batch_windows, device
+        As in `extract`.
+    folder : str or Path
+        Made when missing.
+
+    Returns
+    -------
+    StoryFeatures
+
+    Raises
+    ------
+    DatasetError
+        A file in the folder is damaged.
+    """
+    facts = {
+        "format": _FORMAT,
+        "weights": backbone.weights_checksum(),
+        "family": backbone.family.name,
+        "normalise_sound": backbone.normalise_sound,
+        "windows": config.model_dump(),
+        "audio": audio_checksum(sound_path),
+        "layers": list(backbone.layers),
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    path = Path(folder) / f"{key}.safetensors"
+    if path.is_file():
+        return _read(path)
+    features = extract(backbone, sound_path, config, batch_windows, device)
+    _write(path, features, facts)
+    return features
+
+
+def _write(path: Path, features: StoryFeatures, facts: dict) -> None:
+    tensors = {"times": features.times, **{f"layer.{k}": array for k, array in features.layers.items()}}
+    metadata = {"facts": json.dumps(facts, sort_keys=True), "content": _content(tensors)}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _read(path: Path) -> StoryFeatures:
+    try:
+        with safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            content = (file.metadata() or {}).get("content")
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from None
+    if content != _content(tensors):
+        raise _damaged(path, "its content does not match its checksum")
+    times = tensors.pop("times")
+    return StoryFeatures(times, {int(name.removeprefix("layer.")): array for name, array in tensors.items()})
+
+
+def _content(tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, found: str) -> DatasetError:
+    return DatasetError(
+        path,
+        f"a damaged feature file: {found}.",
+        "a whole file, as this program writes it.",
+        "Delete it; the features are then computed again.",
+    )
+
+
+def _batches(windows: Windows, indices: np.ndarray, batch_windows: int) -> Iterator[np.ndarray]:
+    """Places in `indices`, batched by equal window length."""
+    lengths = windows.lengths[indices]
+    for length in np.unique(lengths):
+        places = np.flatnonzero(lengths == length)
+        for first in range(0, len(places), batch_windows):
+            yield places[first : first + batch_windows]
+
+
+def _stacked(sound: Tensor, windows: Windows, chosen: np.ndarray, device: torch.device) -> Tensor:
+    spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
+    return torch.stack([sound[start:end] for start, end in spans]).to(device)
+
+
+def _framed(state: Tensor, frame: str) -> Tensor:
+    if frame == "mean":
+        return state.mean(1)
+    return state[:, -1 if frame == "last" else 0]
+
+
+def _device(backbone: Backbone) -> torch.device:
+    return next(backbone.parameters()).device

@@ -1,0 +1,160 @@
+"""WavLM attention that adapters can reach.
+
+Stock `WavLMAttention` hands `q_proj.weight` to `F.multi_head_attention_forward`. An adapter puts a module
+around the projection and answers `.weight` with the unchanged one, so it has no effect and gets no gradient
+(transformers issue 48773). The attention here calls the projections; same weights, same names.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.families import Family
+
+
+class GatedAttention(nn.Module):
+    """Self-attention with gated relative position bias, equal to the stock module within rounding.
+
+    attention = softmax(q k' / sqrt(d) + gate * bias) v
+    gate = a (b c - 1) + 2 with (a, b) = sigmoid(gru_rel_pos_linear(hidden by head), summed in two fours) and
+    c = gru_rel_pos_const
+
+    Parameters
+    ----------
+    stock : WavLMAttention
+        Its submodules and parameters are taken over, not copied.
+
+    References
+    ----------
+    Chen et al. 2022, WavLM (arXiv 2110.13900), section III.A; gate as in transformers' WavLMAttention.
+    """
+
+    q_proj: nn.Module
+    k_proj: nn.Module
+    v_proj: nn.Module
+    out_proj: nn.Module
+    gru_rel_pos_linear: nn.Module
+    gru_rel_pos_const: nn.Parameter
+
+    def __init__(self, stock: Any):
+        super().__init__()
+        for name, module in stock.named_children():
+            self.add_module(name, module)
+        for name, parameter in stock.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        self.n_heads = stock.num_heads
+        self.dropout = stock.dropout
+        self._compute_bias = stock.compute_bias
+        self.train(stock.training)
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        position_bias: Tensor | None = None,
+        index: int = 0,
+        **kwargs: Any,
+    ) -> tuple[Tensor, None, Tensor]:
+        """Attend.
+
+        Parameters
+        ----------
+        hidden_states : tensor (n_windows, n_frames, n_dims)
+        attention_mask : tensor (n_windows, n_frames) or None
+            True or 1 where there is sound.
+        position_bias : tensor (1, n_heads, n_frames, n_frames) or None
+            From the first block, which makes it; the same for all windows.
+
+        Returns
+        -------
+        attended : tensor (n_windows, n_frames, n_dims)
+        None
+            Where the stock module returns attention weights.
+        position_bias : tensor (1, n_heads, n_frames, n_frames)
+        """
+        n_windows, n_frames, n_dims = hidden_states.shape
+        by_head = (n_windows, n_frames, self.n_heads, n_dims // self.n_heads)
+        if position_bias is None:
+            position_bias = self._compute_bias(n_frames, n_frames).unsqueeze(0)
+        gates = self.gru_rel_pos_linear(hidden_states.view(by_head).transpose(1, 2))
+        gate_a, gate_b = gates.unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, dim=-1)
+        mask = (gate_a * (gate_b * self.gru_rel_pos_const - 1.0) + 2.0) * position_bias
+        if attention_mask is not None:
+            mask = mask.masked_fill(attention_mask.ne(1)[:, None, None, :], float("-inf"))
+        query, key, value = (
+            projection(hidden_states).view(by_head).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        attended = nn.functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=mask.to(query.dtype),
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.out_proj(attended.transpose(1, 2).reshape(hidden_states.shape)), None, position_bias
+
+
+def make_reachable(model: nn.Module, family: Family) -> bool:
+    """See to it that every projection of every attention is called as a module, so that adapters act.
+
+    A probe decides, whatever the version: a block is run on a few frames, and hooks tell which projections
+    were called. WavLM's attention is replaced only when the probe fails.
+
+    Parameters
+    ----------
+    model : module
+        The kept part of a speech model, in eval mode; changed in place.
+    family : Family
+
+    Returns
+    -------
+    bool
+        Whether the attention was replaced.
+
+    Raises
+    ------
+    BackboneError
+        The projections cannot be reached in this family.
+    """
+    blocks: Any = model.get_submodule(family.blocks)
+    if _probe(model, blocks[0], family):
+        return False
+    if family.position_bias:
+        for block in blocks:
+            setattr(block, family.attention, GatedAttention(getattr(block, family.attention)))
+        if _probe(model, blocks[0], family):
+            return True
+    raise BackboneError(
+        family.name,
+        "its attention does not call its projections, so adapters would have no effect.",
+        "an attention that calls " + ", ".join(family.projections.values()) + ".",
+        "Install another version of transformers, and report this.",
+    )
+
+
+def _probe(model: nn.Module, block: nn.Module, family: Family) -> bool:
+    attention = block.get_submodule(family.attention)
+    projections = [attention.get_submodule(name) for name in family.projections.values()]
+    frames = next(model.parameters()).new_zeros(1, 4, getattr(model.config, family.n_dims))
+    return all_called(projections, lambda: family.run_block(block, frames, None, 0))
+
+
+def all_called(modules: Iterable[nn.Module], run: Callable[[], Any]) -> bool:
+    """Whether `run()` calls every one of the modules."""
+    modules = list(modules)
+    called: set[int] = set()
+    handles = [
+        module.register_forward_hook(lambda _module, _inputs, _output, number=number: called.add(number))
+        for number, module in enumerate(modules)
+    ]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return len(called) == len(modules)

@@ -1,0 +1,154 @@
+"""Sound files of any rate and channel count as 16 kHz mono."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from brainwavlm.datasets.base import require_content
+from brainwavlm.errors import DatasetError
+
+SAMPLE_RATE = 16000
+_BLOCK = 1 << 20  # frames decoded at once, so that stereo at 44.1 kHz never lies whole in memory
+
+
+@dataclass(frozen=True)
+class SoundFacts:
+    """What a sound file's header says.
+
+    Attributes
+    ----------
+    rate : int
+        Samples a second.
+    channels : int
+    n_frames : int
+        Samples a channel.
+    seconds : float
+    encoding : str
+        E.g. "WAV PCM_16".
+    """
+
+    rate: int
+    channels: int
+    n_frames: int
+    seconds: float
+    encoding: str
+
+
+@dataclass(frozen=True)
+class SoundLevels:
+    """What a sound file's samples say, full scale being 1.
+
+    Attributes
+    ----------
+    peak : float
+        Largest magnitude in any channel.
+    rms : float
+        Root mean square over samples and channels; 0 is silence.
+    clipped : float
+        Share of samples at full scale.
+    """
+
+    peak: float
+    rms: float
+    clipped: float
+
+
+def load_sound(path: str | Path) -> np.ndarray:
+    """A sound file as the speech models hear it.
+
+    sound = resample(mean over channels), with soxr's HQ filter (about 20 bits).
+
+    Parameters
+    ----------
+    path : str or Path
+        Any format that libsndfile reads: WAV, FLAC, Ogg, MP3.
+
+    Returns
+    -------
+    array (n_samples,), float32, 16 kHz
+
+    Raises
+    ------
+    DatasetError
+        Missing, a git-annex pointer, no sound, empty, or with samples that are no numbers.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        rate = file.samplerate
+        blocks = [block.mean(axis=1) for block in _blocks(file)]
+    sound = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if not len(sound):
+        raise DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
+    if not np.isfinite(sound).all():
+        raise DatasetError(
+            path,
+            f"{np.count_nonzero(~np.isfinite(sound))} samples are not finite.",
+            "finite samples.",
+            "Export the sound again, e.g. as 16-bit WAV.",
+        )
+    if rate == SAMPLE_RATE:
+        return sound
+    return soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+
+
+def sound_facts(path: str | Path) -> SoundFacts:
+    """Rate, channels and length from the header; DatasetError as in `load_sound`."""
+    path = Path(path)
+    with _opened(path) as file:
+        return SoundFacts(
+            rate=file.samplerate,
+            channels=file.channels,
+            n_frames=file.frames,
+            seconds=file.frames / file.samplerate,
+            encoding=f"{file.format} {file.subtype}",
+        )
+
+
+def sound_levels(path: str | Path) -> SoundLevels:
+    """Peak, RMS and clipping, from all samples before mixing; DatasetError as in `load_sound`."""
+    path = Path(path)
+    peak, power, clipped, count = 0.0, 0.0, 0, 0
+    with _opened(path) as file:
+        # 16-bit sound reaches 32767/32768 at most on the positive side.
+        full = 1.0 - 2.0**-15
+        for block in _blocks(file):
+            magnitude = np.abs(block)
+            peak = max(peak, float(magnitude.max()))
+            power += float(np.square(block, dtype=np.float64).sum())
+            clipped += int(np.count_nonzero(magnitude >= full))
+            count += block.size
+    return SoundLevels(peak=peak, rms=(power / max(count, 1)) ** 0.5, clipped=clipped / max(count, 1))
+
+
+def audio_checksum(path: str | Path) -> str:
+    """SHA-256 of the file, hexadecimal."""
+    path = Path(path)
+    require_content(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    require_content(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        raise DatasetError(
+            path,
+            f"not readable as sound ({path.stat().st_size} bytes): {error.error_string}",
+            "a WAV, FLAC, Ogg or MP3 file.",
+            "Download it again, or convert it:  ffmpeg -i FILE story.wav",
+        ) from None
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+        yield block

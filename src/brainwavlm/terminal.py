@@ -1,0 +1,133 @@
+"""What commands print: tables and sentences for people. No science, no files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console(highlight=False)
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], title: str = "", caption: str = "") -> None:
+    """Rows with the same keys as a table; numbers are right-aligned."""
+    if not rows:
+        console.print(f"{escape(title)}: none.")
+        return
+    table = Table(
+        title=escape(title), caption=escape(caption) or None, title_justify="left", caption_justify="left"
+    )
+    for key in rows[0]:
+        numeric = any(isinstance(row[key], int | float) for row in rows)
+        table.add_column(escape(str(key)).replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def show_report(report: Any) -> None:
+    """The result of `check`: facts, each problem in full, one closing line."""
+    for fact in report.facts:
+        console.print(f"  {escape(fact)}", soft_wrap=True)
+    for problem in report.problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        console.print(f"[{colour}]{problem.severity}[/{colour}]  {escape(str(problem))}", soft_wrap=True)
+    errors = sum(problem.severity == "error" for problem in report.problems)
+    warnings = len(report.problems) - errors
+    verdict = "[green]can be used[/green]" if report.usable else "[red]cannot be used yet[/red]"
+    console.print(f"{errors} errors, {warnings} warnings: this data set {verdict}.")
+
+
+def show_plan(plan: Any) -> None:
+    """The result of `plan`."""
+    facts = plan.facts
+    label = "  [bold]SIMULATED RESPONSES[/bold]" if facts["simulated"] else ""
+    console.print(f"[bold]{escape(facts['dataset'])}, {escape(facts['subject'])}[/bold]{label}")
+    show_table(
+        [
+            {
+                "split": s,
+                "stories": plan.stories[s],
+                "hours of sound": round(plan.hours[s], 2),
+                "TRs": plan.rows[s],
+            }
+            for s in plan.stories
+        ]
+    )
+    unusable = ", ".join(f"{n} {reason}" for reason, n in facts["unusable"].items() if n) or "none"
+    console.print(f"Voxels: {facts['n_target']:,} of {facts['n_voxels']:,} in the loss; unusable: {unusable}")
+    trained = ", ".join(f"{n:,} in the {part}" for part, n in plan.trained.items())
+    console.print(f"Trained parameters: {trained}")
+    console.print(
+        f"An epoch: {plan.steps_per_epoch:,} steps, {plan.windows_per_epoch:,} windows through the model; "
+        f"{plan.epochs} epochs"
+    )
+    console.print(
+        f"On {plan.device}: {plan.seconds_per_step:.2f} s a step (measured now), about "
+        f"{_duration(plan.hours_of_run * 3600)} for the run, about {plan.memory_gb:.1f} GB of memory"
+    )
+
+
+def show_ridge(score: Any, folder: Path) -> None:
+    """The result of `ridge`."""
+    show_table(score.rows(), title=_label("Ridge on the speech model as it is", score.summary))
+    console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
+
+
+def show_scores(scores: Any, folder: Path) -> None:
+    """The result of `evaluate`."""
+    show_table(scores.rows(), title=_label("Mean test correlation, frozen and tuned", scores.summary))
+    for note in scores.summary.get("notes", []):
+        console.print(f"  {escape(note)}", soft_wrap=True)
+    console.print(f"Written: {escape(str(folder))}", soft_wrap=True)
+    console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
+
+
+def show_run(run: Any) -> None:
+    """The result of `show`."""
+    data, config, result = run.manifest["data"], run.config, run.result
+    label = "  [bold]SIMULATED RESPONSES[/bold]" if data["simulated"] else ""
+    console.print(f"[bold]{escape(str(run.path))}[/bold]{label}")
+    console.print(
+        f"{escape(data['dataset'])}, {escape(data['subject'])}, target {escape(config.target)}: "
+        f"{data['n_target']:,} of {data['n_voxels']:,} voxels"
+    )
+    console.print(
+        f"{escape(config.backbone.name)}, layer {config.backbone.layer}, {config.adapter.method}, "
+        f"seed {config.seed}",
+        soft_wrap=True,
+    )
+    history = (
+        result["history"] if result else (run.checkpoint("last").state["history"] if run.checkpoints else [])
+    )
+    show_table(history, title="Epochs")
+    if result is None:
+        console.print(
+            f"Not finished. Go on with:  brainwavlm tune {escape(str(run.path / 'run.json'))} --resume"
+        )
+
+
+def _label(title: str, summary: Mapping[str, Any]) -> str:
+    return f"{title} (SIMULATED responses)" if summary.get("simulated") else title
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return escape(str(value))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

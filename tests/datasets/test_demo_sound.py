@@ -1,0 +1,126 @@
+"""The embedded data set's sound and its labels, as shipped."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from praatio import textgrid
+
+DEMO = Path(str(files("brainwavlm"))) / "assets" / "demo"
+STORIES = sorted(path.stem for path in (DEMO / "stimuli").glob("*.ogg"))
+VOWEL = re.compile(r"(AA|AE|AH|AO|AW|AY|EH|ER|EY|IH|IY|OW|OY|UH|UW)[012]")
+CONSONANT = re.compile(r"B|CH|DH?|F|G|HH|JH|K|L|M|NG?|P|R|SH?|TH?|V|W|Y|ZH?")
+
+
+def sound(story):
+    return soundfile.read(DEMO / "stimuli" / f"{story}.ogg", dtype="float32")
+
+
+def tiers(story):
+    """{tier name: [(start, end, label)]} in the file's order, blanks included."""
+    grid = textgrid.openTextgrid(str(DEMO / "stimuli" / f"{story}.TextGrid"), includeEmptyIntervals=True)
+    return {
+        tier.name: [(entry.start, entry.end, entry.label) for entry in tier.entries] for tier in grid.tiers
+    }
+
+
+def text_words(story):
+    text = (DEMO / "texts" / f"{story}.txt").read_text(encoding="utf-8").lower()
+    return re.findall(r"[a-z]+(?:'[a-z]+)*", text)
+
+
+def rms(samples, intervals):
+    """Root mean square over all intervals, each shortened by 50 ms on both sides, the accuracy that is promised."""
+    parts = [
+        samples[round((start + 0.05) * 16_000) : round((end - 0.05) * 16_000)] for start, end in intervals
+    ]
+    return float(np.sqrt(np.mean(np.concatenate(parts).astype(np.float64) ** 2)))
+
+
+def test_there_are_enough_stories_and_each_has_text_sound_and_labels():
+    assert len(STORIES) >= 14
+    for folder, ending in (("texts", ".txt"), ("stimuli", ".TextGrid")):
+        assert sorted(path.stem for path in (DEMO / folder).glob(f"*{ending}")) == STORIES
+
+
+def test_the_sound_lasts_long_enough_and_stays_small():
+    seconds = {s: soundfile.info(DEMO / "stimuli" / f"{s}.ogg").duration for s in STORIES}
+    assert {s: t for s, t in seconds.items() if not 75 <= t <= 150} == {}
+    assert sum(seconds.values()) >= 22 * 60
+    assert sum((DEMO / "stimuli" / f"{s}.ogg").stat().st_size for s in STORIES) < 5_000_000
+
+
+def test_no_two_stories_share_a_sentence():
+    sentences = []
+    for story in STORIES:
+        text = " ".join((DEMO / "texts" / f"{story}.txt").read_text(encoding="utf-8").lower().split())
+        sentences += sorted(set(re.split(r"(?<=[.?!]) ", text)))
+    assert len(sentences) == len(set(sentences))
+
+
+def test_most_words_of_a_story_occur_in_three_others():
+    vocabularies = {story: set(text_words(story)) for story in STORIES}
+    for story in STORIES:
+        others = [v for s, v in vocabularies.items() if s != story]
+        words = text_words(story)
+        recurring = sum(sum(word in vocabulary for vocabulary in others) >= 3 for word in words)
+        assert recurring / len(words) >= 0.6, story
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_sound_is_16_khz_mono_at_one_loudness_without_clipping(story):
+    samples, rate = sound(story)
+    assert (rate, samples.ndim) == (16_000, 1)
+    assert np.abs(samples).max() < 0.95
+    assert 20 * np.log10(np.sqrt(np.mean(samples.astype(np.float64) ** 2))) == pytest.approx(-23, abs=0.5)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_word_tier_says_the_text(story):
+    assert [label for _, _, label in tiers(story)["word"] if label != "sp"] == text_words(story)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_tiers_cover_the_sound_without_gaps(story):
+    samples, rate = sound(story)
+    found = tiers(story)
+    assert list(found) == ["phone", "word"]
+    for intervals in found.values():
+        assert intervals[0][0] == 0
+        assert intervals[-1][1] == pytest.approx(samples.size / rate, abs=1e-3)
+        assert [end for _, end, _ in intervals[:-1]] == [start for start, _, _ in intervals[1:]]
+        assert all(end > start for start, end, _ in intervals)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_phones_are_arpabet_and_fill_whole_words(story):
+    found = tiers(story)
+    labels = {label for _, _, label in found["phone"]} - {"sp"}
+    assert {label for label in labels if not (VOWEL.fullmatch(label) or CONSONANT.fullmatch(label))} == set()
+    phone_starts = {start for start, _, _ in found["phone"]}
+    assert [word for word in found["word"] if word[0] not in phone_starts] == []
+    assert [s for s in found["phone"] if s[2] == "sp"] == [s for s in found["word"] if s[2] == "sp"]
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_pauses_are_quiet_and_words_are_loud_from_start_to_end(story):
+    samples, _ = sound(story)
+    words = [interval for interval in tiers(story)["word"] if interval[1] - interval[0] > 0.2]
+    third = samples.size / 16_000 / 3
+    for part in range(3):
+        inside = [w for w in words if part * third <= w[0] and w[1] <= (part + 1) * third]
+        pauses = [(start, end) for start, end, label in inside if label == "sp"]
+        spoken = [(start, end) for start, end, label in inside if label != "sp"]
+        assert rms(samples, pauses) < 0.03 * rms(samples, spoken)  # 30 dB
+
+
+def test_readme_names_three_voices_in_balance():
+    readme = (DEMO / "stimuli" / "README.md").read_text(encoding="utf-8")
+    voices = dict(re.findall(r"^\| (\w+) \| (\w+) \| [\d.]+ \|", readme, flags=re.MULTILINE))
+    assert sorted(voices) == STORIES
+    counts = [list(voices.values()).count(voice) for voice in set(voices.values())]
+    assert len(counts) >= 3
+    assert max(counts) - min(counts) <= 1

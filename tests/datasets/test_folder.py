@@ -1,0 +1,246 @@
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import SPLITS, split_recordings
+from brainwavlm.datasets.description import Description, read_description
+from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, write_responses
+from brainwavlm.errors import ConfigError, DatasetError
+
+NAMES = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\\:"), min_size=1, max_size=12
+).filter(lambda name: name not in (".", "..") and len(name.encode()) < 100)
+
+
+@st.composite
+def folders(draw):
+    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    subjects = draw(st.lists(NAMES, min_size=1, max_size=2, unique=True))
+    n_voxels = draw(st.integers(1, 4))
+    kind = draw(st.sampled_from([np.float16, np.float32, np.float64]))
+    values = st.floats(width=16, allow_nan=True)
+
+    def responses(story):
+        n_trs = draw(st.integers(1, 4))
+        data = draw(arrays(kind, (n_trs, n_voxels), elements=values))
+        timed = draw(st.booleans())
+        return Responses(
+            data,
+            tr_times=draw(st.floats(0, 20)) + 1.5 * np.arange(n_trs) if timed else None,
+            start=draw(st.floats(-10, 10)),
+            repeats=np.stack([data, data]) if draw(st.booleans()) else None,
+        )
+
+    heard = {subject: draw(st.lists(st.sampled_from(names), min_size=1, unique=True)) for subject in subjects}
+    description = Description(
+        format=1,
+        name=draw(NAMES),
+        licence=draw(st.text(max_size=5)),
+        tr=draw(st.floats(0.5, 3)),
+        simulated=draw(st.booleans()),
+        stories={
+            name: {"audio": f"stimuli/{k}.wav", "split": draw(st.sampled_from(SPLITS))}
+            for k, name in enumerate(names)
+        },
+        subjects={
+            subject: {
+                "responses": f"responses/{k}",
+                "anatomy": f"subjects/{k}.h5",
+                "splits": draw(st.dictionaries(st.sampled_from(names), st.sampled_from(SPLITS))),
+            }
+            for k, subject in enumerate(subjects)
+        },
+    )
+    anatomy = {
+        subject: {
+            "hemisphere": draw(arrays(np.int8, n_voxels, elements=st.integers(0, 1))),
+            "rois": {"AC": draw(arrays(bool, n_voxels))},
+            "surface": draw(st.sampled_from([None, "fsaverage5"])),
+            "vertex": draw(arrays(np.int32, n_voxels, elements=st.integers(0, 10241))),
+        }
+        for subject in subjects
+    }
+    return (
+        description,
+        {subject: {story: responses(story) for story in heard[subject]} for subject in subjects},
+        anatomy,
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(folders())
+def test_what_is_written_is_what_is_read(tmp_path_factory, content):
+    description, responses, anatomy = content
+    folder = tmp_path_factory.mktemp("folder")
+    write_folder(folder, description, responses, anatomy)
+
+    assert read_description(folder / "dataset.yaml") == (description, [])
+    dataset = load_dataset(folder)
+    assert (dataset.name, dataset.tr, dataset.simulated) == (
+        description.name,
+        description.tr,
+        description.simulated,
+    )
+    assert dataset.subject_names == tuple(responses)
+    for name, stories in responses.items():
+        subject = dataset.subject(name)
+        assert set(subject.recordings) == set(stories)
+        for story, written in stories.items():
+            read = subject.recordings[story]
+            assert_array_equal(read.responses(), written.data.astype(np.float32))
+            expected = written.start + description.tr * np.arange(len(written.data))
+            assert_array_equal(read.tr_times, expected if written.tr_times is None else written.tr_times)
+            assert read.story.split == description.subjects[name].splits.get(
+                story, description.stories[story].split
+            )
+            if written.repeats is None:
+                assert read.repeats() is None
+            else:
+                assert_array_equal(read.repeats(), written.repeats.astype(np.float32))
+        assert_array_equal(subject.hemisphere, anatomy[name]["hemisphere"])
+        assert_array_equal(subject.rois["AC"], anatomy[name]["rois"]["AC"])
+        assert_array_equal(subject.vertex, anatomy[name]["vertex"])
+        assert subject.surface == anatomy[name]["surface"]
+        assert subject.ceiling is None
+
+
+def test_opening_a_folder_reads_no_response(native):
+    for file in native.glob("responses/*/*.h5"):
+        file.write_bytes(b"")
+    dataset = load_dataset(native)
+    assert set(dataset.recordings("anna")) == {"dog", "ferry", "garden", "market"}
+    with pytest.raises(DatasetError, match="not readable as HDF5"):
+        dataset.recordings("anna")["dog"].responses()
+
+
+def test_a_subject_may_lack_stories(native):
+    (native / "responses/ben/dog.h5").unlink()
+    dataset = load_dataset(native)
+    assert "dog" in dataset.subject("anna").recordings
+    assert "dog" not in dataset.subject("ben").recordings
+
+
+def test_a_subject_may_have_its_own_splits(native):
+    edit(native, lambda content: content["subjects"]["ben"].update(splits={"dog": "test"}))
+    dataset = load_dataset(native)
+    names = {
+        subject: [recording.story.name for recording in split_recordings(dataset.subject(subject))["test"]]
+        for subject in ("anna", "ben")
+    }
+    assert names == {"anna": ["market"], "ben": ["dog", "market"]}
+
+
+def test_a_missing_subject_is_told_with_those_there_are(native):
+    with pytest.raises(ConfigError, match="anna, ben"):
+        load_dataset(native).subject("carl")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(format=2), "format = 2"),
+        (lambda c: c.pop("format"), "format is not there"),
+        (lambda c: c.update(tr=0), "tr = 0"),
+        (lambda c: c.update(tr="two"), "tr = 'two'"),
+        (lambda c: c.update(colour="red"), "unknown key colour"),
+        (lambda c: c["stories"]["dog"].update(split="trian"), "stories.dog.split = 'trian'"),
+        (lambda c: c["stories"]["dog"].pop("audio"), "stories.dog.audio is not there"),
+        (lambda c: c["stories"]["dog"].update(audio="../dog.wav"), "stories.dog.audio = '../dog.wav'"),
+        (lambda c: c["stories"]["dog"].update(audio="/etc/dog.wav"), "stays in the data set's folder"),
+        (
+            lambda c: c["stories"]["dog"].update(audio="stimuli/../../dog.wav"),
+            "stays in the data set's folder",
+        ),
+        (
+            lambda c: c["stories"]["dog"].update(transcript="..\\dog.TextGrid"),
+            "stays in the data set's folder",
+        ),
+        (lambda c: c["subjects"]["anna"].update(responses="/data/anna"), "stays in the data set's folder"),
+        (lambda c: c["subjects"]["anna"].update(anatomy="C:/anna.h5"), "stays in the data set's folder"),
+        (lambda c: c["stories"].update({"../../escape": c["stories"]["dog"]}), "entry '../../escape'"),
+        (lambda c: c["stories"].update({"..": c["stories"]["dog"]}), "no separators"),
+        (lambda c: c["stories"].update({"/etc/passwd": c["stories"]["dog"]}), "no separators"),
+        (lambda c: c["subjects"].update({"a/b": c["subjects"]["anna"]}), "subjects has an entry 'a/b'"),
+        (lambda c: c["stories"].update({12: c["stories"]["dog"]}), "12"),
+        (lambda c: c["subjects"]["ben"].update(splits={"dgo": "test"}), "splits names dgo"),
+        (lambda c: c.update(stories={}), "stories"),
+        (lambda c: c.update(subjects=None), "subjects"),
+    ],
+)
+def test_a_wrong_description_says_which_key(native, change, message):
+    edit(native, change)
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(native)
+    assert caught.value.path == str(native / "dataset.yaml")
+    assert message in str(caught.value)
+
+
+def test_a_story_listed_twice_is_an_error_and_not_silently_the_second(native):
+    text = (native / "dataset.yaml").read_text()
+    again = "  dog:\n    audio: stimuli/dog.wav\n    split: test\nsubjects:"
+    (native / "dataset.yaml").write_text(text.replace("subjects:", again))
+    with pytest.raises(DatasetError, match=r"dog a second time in line \d+"):
+        load_dataset(native)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"stories: [", "not YAML"),
+        (b"name: caf\xe9", "not UTF-8"),
+        (b"- a list", "a list"),
+        (b"", "NoneType"),
+        (b"!!python/object:os.system {}", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_description_says_why(native, content, message):
+    (native / "dataset.yaml").write_bytes(content)
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(native)
+
+
+def test_anatomy_of_another_size_is_refused(native):
+    dataset = load_dataset(native)
+    write_responses(native / "responses/anna/dog.h5", Responses(np.zeros((4, 7), np.float32)))
+    with pytest.raises(DatasetError, match=r"hemisphere has 30 values(.|\n)*7 values"):
+        dataset.subject("anna")
+
+
+def test_a_folder_that_holds_a_data_set_is_not_overwritten(native):
+    description, _ = read_description(native / "dataset.yaml")
+    before = (native / "dataset.yaml").stat()
+    with pytest.raises(DatasetError, match="holds a data set already"):
+        write_folder(native, description, {})
+    assert (native / "dataset.yaml").stat() == before
+
+
+def test_a_failed_write_leaves_no_file(tmp_path):
+    with pytest.raises(DatasetError, match="repeats of shape"):
+        write_responses(tmp_path / "dog.h5", Responses(np.zeros((4, 2)), repeats=np.zeros((3, 4, 3))))
+    with pytest.raises(TypeError):
+        write_responses(tmp_path / "dog.h5", Responses(np.zeros((4, 2)), attributes={"odd": object()}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_neither_kind_of_data_set_says_what_was_looked_for(tmp_path):
+    with pytest.raises(DatasetError, match=r"dataset\.yaml(.|\n)*preprocessed_data"):
+        load_dataset(tmp_path)
+    with pytest.raises(DatasetError, match="no such folder"):
+        load_dataset(tmp_path / "absent")
+
+
+def test_a_description_that_has_errors_is_not_opened(native):
+    edit(native, lambda content: content["stories"]["dog"].update(split="trian"))
+    with pytest.raises(DatasetError):
+        FolderDataset(native)
+
+
+def edit(folder, change):
+    content = yaml.safe_load((folder / "dataset.yaml").read_text())
+    change(content)
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

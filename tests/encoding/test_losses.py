@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from brainwavlm.config import LossConfig
+from brainwavlm.encoding.losses import combined, correlation, mse, spatial, temporal, voxel_weights
+from brainwavlm.errors import ConfigError
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    true = rng.standard_normal((10, 30))
+    return 0.4 * true + rng.standard_normal((10, 30)) + 3.0, true
+
+
+def tensors(*arrays):
+    return [torch.tensor(array, dtype=torch.float64) for array in arrays]
+
+
+def test_spatial_is_minus_the_mean_correlation_across_voxels(pair):
+    expected = -np.mean([np.corrcoef(p, t)[0, 1] for p, t in zip(*pair, strict=True)])
+    assert_allclose(float(spatial(*tensors(*pair))), expected, rtol=1e-12)
+
+
+def test_temporal_is_minus_the_mean_correlation_over_time(pair):
+    expected = -np.mean([np.corrcoef(p, t)[0, 1] for p, t in zip(pair[0].T, pair[1].T, strict=True)])
+    assert_allclose(float(temporal(*tensors(*pair))), expected, rtol=1e-12)
+
+
+def test_weights_that_are_counts_equal_repeated_voxels(pair):
+    counts = np.random.default_rng(1).integers(0, 4, 30)
+    repeated = tensors(*(np.repeat(values, counts, axis=1) for values in pair))
+    for loss in (spatial, temporal):
+        weighted = loss(*tensors(*pair), torch.tensor(counts))
+        assert_allclose(float(weighted), float(loss(*repeated)), rtol=1e-10)
+    # mse is float32 throughout
+    assert_allclose(float(mse(*tensors(*pair), torch.tensor(counts))), float(mse(*repeated)), rtol=1e-5)
+
+
+def test_mse_is_the_mean_square(pair):
+    assert_allclose(float(mse(*tensors(*pair))), np.mean((pair[0] - pair[1]) ** 2), rtol=1e-6)
+
+
+def test_unbiased_deviation_shrinks_r_by_one_part_in_n(pair):
+    assert_allclose(
+        float(temporal(*tensors(*pair), std_unbiased=True)), float(temporal(*tensors(*pair))) * 9 / 10, rtol=1e-12
+    )
+    torch_way = [(v - v.mean(0)) / v.std(0) for v in tensors(*pair)]
+    assert_allclose(
+        float(temporal(*tensors(*pair), std_unbiased=True)), -float((torch_way[0] * torch_way[1]).mean()), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("constant", [0.0, 1e-30, 0.1, 1e4])
+@pytest.mark.parametrize("loss", [spatial, temporal])
+def test_no_variance_counts_as_zero_with_a_finite_gradient(loss, constant):
+    true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    predicted = torch.full((6, 8), constant).requires_grad_()
+    value = loss(predicted, true)
+    value.backward()
+    assert float(value.detach()) == 0.0
+    assert torch.isfinite(predicted.grad).all()
+
+
+def test_one_constant_voxel_leaves_the_others_their_gradient():
+    generator = torch.Generator().manual_seed(0)
+    true, predicted = torch.randn(6, 8, generator=generator), torch.randn(6, 8, generator=generator)
+    predicted[:, 3] = 2.0
+    predicted.requires_grad_()
+    temporal(predicted, true).backward()
+    assert torch.isfinite(predicted.grad).all()
+    assert (predicted.grad[:, 3] == 0).all()
+    assert (predicted.grad[:, 4] != 0).any()
+
+
+@pytest.mark.parametrize("weights", [None, torch.rand(7, generator=torch.Generator().manual_seed(3), dtype=torch.float64)])
+@pytest.mark.parametrize("loss", [spatial, temporal])
+def test_gradients_agree_with_finite_differences(loss, weights):
+    generator = torch.Generator().manual_seed(1)
+    predicted = torch.randn(5, 7, generator=generator, dtype=torch.float64, requires_grad=True)
+    true = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: loss(p, true, weights), predicted)
+
+
+def test_small_predictions_are_not_taken_for_constant():
+    generator = torch.Generator().manual_seed(1)
+    true = torch.randn(5, 40, generator=generator)
+    assert_allclose(float(spatial(true * 1e-12, true)), -1.0, rtol=1e-5)
+
+
+def test_half_precision_is_computed_in_single():
+    generator = torch.Generator().manual_seed(2)
+    predicted, true = torch.randn(10, 4000, generator=generator), torch.randn(10, 4000, generator=generator)
+    exact = spatial(predicted.bfloat16().float(), true)
+    assert_allclose(float(spatial(predicted.bfloat16(), true)), float(exact), atol=1e-7)
+
+
+def test_combined_is_the_weighted_sum(pair):
+    config = LossConfig(spatial=0.5, temporal=2.0, mse=0.1)
+    values = tensors(*pair)
+    expected = 0.5 * spatial(*values) + 2.0 * temporal(*values) + 0.1 * mse(*values)
+    assert_allclose(float(combined(config, *values)), float(expected), rtol=1e-6)
+
+
+def test_correlation_axis(pair):
+    assert correlation(*tensors(*pair), dim=0).shape == (30,)
+    assert correlation(*tensors(*pair), dim=1).shape == (10,)
+
+
+def test_voxels_without_a_ceiling_weigh_nothing():
+    assert voxel_weights(np.array([0.5, np.nan, -0.1, 0.0, 0.25])).tolist() == [0.5, 0.0, 0.0, 0.0, 0.25]
+    with pytest.raises(ConfigError, match="none of 2 voxels has a noise ceiling"):
+        voxel_weights(np.array([np.nan, 0.0]))

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from himalaya.backend import get_backend
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.config import RidgeConfig
+from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, solve_ridge, story_folds, voxels_at_once
+from brainwavlm.errors import ConfigError
+
+
+def problem(n_rows, n_columns, n_voxels=24, noise=3.0):
+    rng = np.random.default_rng(0)
+    design = rng.standard_normal((n_rows, n_columns)).astype(np.float32)
+    weights = rng.standard_normal((n_columns, n_voxels)) * np.geomspace(0.01, 1, n_voxels)
+    responses = (design @ weights + noise * rng.standard_normal((n_rows, n_voxels))).astype(np.float32)
+    return design, responses, np.repeat(np.arange(8), n_rows // 8)
+
+
+@pytest.mark.parametrize("shape", [(80, 20), (40, 90)])
+def test_solution_fulfils_the_normal_equations(shape):
+    design, responses, _ = problem(*shape)
+    design, responses = design.astype(np.float64), responses.astype(np.float64)
+    alphas = np.geomspace(0.1, 1e4, 24)
+    weights = solve_ridge(design, responses, alphas)
+    assert weights.dtype == np.float64
+    assert_allclose(design.T @ (design @ weights) + alphas * weights, design.T @ responses, atol=1e-8)
+
+
+def test_one_alpha_equals_the_same_alpha_for_every_voxel():
+    design, responses, _ = problem(80, 20)
+    assert_array_equal(solve_ridge(design, responses, 10.0), solve_ridge(design, responses, np.full(24, 10.0)))
+
+
+def test_shapes_that_disagree_are_refused():
+    design, responses, _ = problem(80, 20)
+    with pytest.raises(ValueError, match="disagree"):
+        solve_ridge(design, responses, np.ones(3))
+
+
+@pytest.mark.parametrize("shape", [(160, 30), (80, 200)])
+def test_alpha_is_the_best_on_held_out_stories(shape):
+    design, responses, story = problem(*shape)
+    config = RidgeConfig(alphas=tuple(10.0**k for k in range(5)), folds=4)
+    (batch,) = ridge_batches(design, lambda columns: responses[:, columns], 24, story, config)
+    scores = np.zeros((len(config.alphas), 24))
+    folds, _ = story_folds(story, 4)
+    for held_out in folds:
+        fit = np.setdiff1d(np.arange(len(design)), held_out)
+        for row, alpha in zip(scores, config.alphas, strict=True):
+            predicted = design[held_out] @ solve_ridge(design[fit].astype(float), responses[fit], alpha)
+            true = responses[held_out]
+            row += [np.corrcoef(t, p)[0, 1] / len(folds) for t, p in zip(true.T, predicted.T, strict=True)]
+    assert_array_equal(batch.alphas, np.asarray(config.alphas)[scores.argmax(0)])
+    assert_allclose(batch.cv_r, scores.max(0), atol=1e-4)
+    assert_allclose(batch.weights, solve_ridge(design.astype(float), responses, batch.alphas), atol=2e-4)
+    assert len(set(batch.alphas)) > 1
+
+
+@pytest.mark.parametrize("shape", [(160, 30), (80, 200)])
+def test_batches_of_voxels_give_the_same_as_all_at_once(shape, monkeypatch):
+    design, responses, story = problem(*shape)
+    read: list[slice] = []
+
+    def read_responses(columns):
+        read.append(columns)
+        return responses[:, columns]
+
+    config = RidgeConfig(folds=3)
+    (whole,) = ridge_batches(design, read_responses, 24, story, config)
+    monkeypatch.setattr("brainwavlm.encoding.ridge.voxels_at_once", lambda shape, config: 10)
+    parts = list(ridge_batches(design, read_responses, 24, story, config))
+    assert read == [slice(0, 24), slice(0, 10), slice(10, 20), slice(20, 24)]
+    assert [part.columns for part in parts] == read[1:]
+    assert_array_equal(np.concatenate([part.alphas for part in parts]), whole.alphas)
+    assert_allclose(np.concatenate([part.weights for part in parts], axis=1), whole.weights, atol=1e-5)
+
+
+def test_the_global_backend_of_himalaya_is_left_as_found():
+    from himalaya.backend import set_backend
+
+    design, responses, story = problem(160, 30)
+    set_backend("torch")
+    try:
+        list(ridge_batches(design, lambda columns: responses[:, columns], 24, story, RidgeConfig(folds=3)))
+        assert get_backend().name == "torch"
+    finally:
+        set_backend("numpy")
+
+
+def test_memory_decides_the_batch():
+    lebel = (27_797, 3_072)
+    small, large = (voxels_at_once(lebel, RidgeConfig(memory_gb=gb)) for gb in (6.0, 8.0))
+    assert 5_000 < small < large < 50_000
+    assert voxels_at_once(lebel, RidgeConfig(memory_gb=0.1)) == 256
+
+
+def test_choices_at_the_edge_of_the_grid_are_counted():
+    config = RidgeConfig(alphas=(1.0, 10.0, 100.0))
+    assert at_grid_edge(np.array([1.0, 1.0, 10.0, 100.0]), config) == (2, 1)
+
+
+@given(lengths=st.lists(st.integers(1, 60), min_size=2, max_size=30), n_folds=st.integers(2, 8))
+def test_a_story_is_in_one_fold_and_every_row_in_exactly_one(lengths, n_folds):
+    story = np.repeat([f"story{index}" for index in range(len(lengths))], lengths)
+    folds, reason = story_folds(story, n_folds)
+    assert_array_equal(np.sort(np.concatenate(folds)), np.arange(len(story)))
+    for held_out in folds:
+        assert len(held_out)
+        assert not set(story[held_out]) & set(np.delete(story, held_out))
+    assert len(folds) == min(n_folds, len(lengths))
+    assert ("held out at a time" in reason) == (len(lengths) < n_folds)
+    rows = [len(fold) for fold in folds]
+    assert max(rows) - min(rows) <= max(lengths)
+
+
+def test_folds_do_not_depend_on_the_order_of_rows():
+    story = np.repeat(["a", "b", "c", "d", "e"], [9, 7, 5, 3, 2])
+    order = np.random.default_rng(0).permutation(len(story))
+    folds, _ = story_folds(story, 2)
+    shuffled, _ = story_folds(story[order], 2)
+    for fold, other in zip(folds, shuffled, strict=True):
+        assert set(story[fold]) == set(story[order][other])
+
+
+def test_one_story_is_cut_into_consecutive_blocks():
+    folds, reason = story_folds(np.zeros(23), 5)
+    assert reason == "5 consecutive blocks of the only training story"
+    assert all((np.diff(fold) == 1).all() for fold in folds)
+    with pytest.raises(ConfigError, match="5 folds of 3 rows"):
+        story_folds(np.zeros(3), 5)

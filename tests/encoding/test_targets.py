@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from brainwavlm.datasets.base import Recording, Story, Subject
+from brainwavlm.encoding.targets import available_targets, target_mask, target_masks
+from brainwavlm.errors import ConfigError
+
+
+class Measured(Recording):
+    shape = (10, 8)
+
+
+@pytest.fixture
+def subject():
+    story = Story("one", Path("one.wav"), None, "train")
+    rois = {
+        "AC": np.array([1, 1, 0, 0, 1, 0, 0, 0], bool),
+        "language": np.array([0, 1, 1, 0, 0, 1, 0, 0], bool),
+        "G-S+x": np.array([0, 0, 0, 0, 0, 0, 0, 1], bool),
+        "G": np.array([0, 0, 0, 1, 0, 0, 0, 1], bool),
+        "empty": np.zeros(8, bool),
+    }
+    ceiling = np.array([0.9, 0.5, 0.4, np.nan, 0.1, 0.6, 0.0, 0.3])
+    recordings = {"one": Measured("S1", story, Path("one.h5"), 2.0)}
+    return Subject("S1", recordings, np.array([0, 0, 0, 0, 1, 1, 1, 1], np.int8), rois, ceiling)
+
+
+@pytest.mark.parametrize(
+    ("expression", "voxels"),
+    [
+        ("cortex", range(8)),
+        ("AC", [0, 1, 4]),
+        ("LH", [0, 1, 2, 3]),
+        ("RH", [4, 5, 6, 7]),
+        ("cortex-AC", [2, 3, 5, 6, 7]),
+        (" AC + language ", [0, 1, 2, 4, 5]),
+        ("AC&LH", [0, 1]),
+        ("AC&LH+RH", [0, 1, 4, 5, 6, 7]),
+        ("RH+AC&LH", [0, 1, 4, 5, 6, 7]),
+        ("cortex-AC&LH", [2, 3, 4, 5, 6, 7]),
+        ("cortex-AC+AC", range(8)),
+        ("cortex-AC-language", [3, 6, 7]),
+        ("AC&LH&language", [1]),
+        ("ceiling>0.4", [0, 1, 5]),
+        ("ceiling > .4 & LH", [0, 1]),
+        ("AC-ceiling>0.4", [4]),
+        ("G-S+x", [7]),
+        ("G-G-S+x", [3]),
+        ("G - AC", [3, 7]),
+    ],
+)
+def test_expressions(subject, expression, voxels):
+    assert_array_equal(np.flatnonzero(target_mask(expression, subject)), list(voxels))
+
+
+def test_a_measured_ceiling_replaces_the_one_that_came_with_the_data(subject):
+    measured = np.full(8, 0.1)
+    measured[6] = 0.7
+    assert_array_equal(np.flatnonzero(target_mask("ceiling>0.4", subject, measured)), [6])
+
+
+@pytest.mark.parametrize("name", ["my-mask.npy", "mask.txt"])
+def test_mask_files(subject, tmp_path, name):
+    mask = np.array([0, 0, 1, 0, 1, 0, 0, 1])
+    path = tmp_path / name
+    if path.suffix == ".npy":
+        np.save(path, mask.astype(bool))
+    else:
+        np.savetxt(path, mask, fmt="%d")
+    assert_array_equal(target_mask(str(path), subject), mask)
+    assert_array_equal(np.flatnonzero(target_mask(f"{path}&RH", subject)), [4, 7])
+    assert_array_equal(np.flatnonzero(target_mask(f"AC-{path}", subject)), [0, 1])
+
+
+def test_a_mask_of_another_length_names_both_numbers(subject, tmp_path):
+    np.save(tmp_path / "mask.npy", np.ones(9, bool))
+    with pytest.raises(ConfigError, match=r"9 values\.\n.*Expected 8"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
+@pytest.mark.parametrize("content", [b"not numpy", b""])
+def test_a_file_that_is_no_mask_is_named(subject, tmp_path, content):
+    (tmp_path / "mask.npy").write_bytes(content)
+    with pytest.raises(ConfigError, match="mask.npy: not readable"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
+def test_a_mask_of_objects_is_not_unpickled(subject, tmp_path):
+    np.save(tmp_path / "mask.npy", np.array([None] * 8), allow_pickle=True)
+    with pytest.raises(ConfigError, match="not readable"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
+def test_values_that_are_no_mask_are_refused(subject, tmp_path):
+    np.save(tmp_path / "mask.npy", np.linspace(0, 1, 8))
+    with pytest.raises(ConfigError, match="other than 0 and 1"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
+@pytest.mark.parametrize("expression", ["Broca", "AC+Broca", "AC+", "&AC", "", "AC LH", "ceiling>", "ac", "gone.npy"])
+def test_unknown_names_list_what_there_is(subject, expression):
+    with pytest.raises(ConfigError, match=r"AC.*language|no such file"):
+        target_mask(expression, subject)
+
+
+def test_an_empty_target_is_an_error(subject):
+    for expression in ("empty", "AC-cortex", "ceiling>0.95"):
+        with pytest.raises(ConfigError, match="holds none of the 8 voxels of S1"):
+            target_mask(expression, subject)
+
+
+def test_without_hemispheres_or_ceiling_these_targets_are_missing(subject):
+    bare = Subject("S2", subject.recordings, rois={"AC": subject.rois["AC"]})
+    assert available_targets(bare) == ["cortex", "AC"]
+    masks, missing = target_masks(["cortex", "LH", "AC", "ceiling>0.2", "language"], bare)
+    assert list(masks) == ["cortex", "AC"]
+    assert "S2 has no noise ceiling" in missing["ceiling>0.2"]
+    assert set(missing) == {"LH", "ceiling>0.2", "language"}
+
+
+def test_available_targets(subject):
+    assert available_targets(subject) == ["cortex", "LH", "RH", "AC", "G", "G-S+x", "empty", "language", "ceiling>x"]

@@ -1,0 +1,201 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation import statistics
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.statistics import (
+    autocorrelation_seconds,
+    benjamini_hochberg,
+    circular_shift_p,
+    story_bootstrap,
+)
+
+LENGTHS = {"a": 90, "b": 61, "c": 75}
+
+
+def stories(lengths=LENGTHS):
+    return np.repeat(list(lengths), list(lengths.values()))
+
+
+def autoregressive(rng, n_rows, n_voxels, phi=0.8):
+    noise = rng.standard_normal((n_rows + 50, n_voxels))
+    for row in range(1, len(noise)):
+        noise[row] += phi * noise[row - 1]
+    return noise[50:]
+
+
+@pytest.fixture
+def noise():
+    rng = np.random.default_rng(0)
+    n_rows = len(stories())
+    return autoregressive(rng, n_rows, 1500), autoregressive(rng, n_rows, 1500)
+
+
+def test_shifts_keep_their_false_positives_on_autocorrelated_noise_and_pearson_does_not(noise):
+    test = circular_shift_p(*noise, stories(), tr=2.0, n_shifts=400, min_seconds=20.0, seed=0)
+    false_positives = (test.p < 0.05).mean()
+    # One order of shifts for all voxels and 1500 independent ones: the standard error is below 0.01.
+    assert 0.03 < false_positives < 0.07
+    pearson = stats.pearsonr(*noise, axis=0, alternative="greater").pvalue
+    assert (pearson < 0.05).mean() > 0.15
+
+
+def test_shifts_find_a_planted_signal(noise):
+    true, predicted = noise
+    test = circular_shift_p(true, predicted + true, stories(), 2.0, 200, 20.0, 0)
+    assert (test.p < 0.01).mean() > 0.95
+
+
+def test_p_by_transform_equals_p_by_rolling():
+    rng = np.random.default_rng(1)
+    story = stories()
+    true, predicted = rng.standard_normal((2, len(story), 5))
+    drawn, _ = statistics._offsets(list(statistics._stories(story)), 10, 50, 7)
+    null = np.empty((50, 5))
+    for shift in range(50):
+        turned = np.concatenate(
+            [
+                np.roll(predicted[story == name], offsets[shift], axis=0)
+                for name, offsets in zip(LENGTHS, drawn, strict=True)
+            ]
+        )
+        null[shift] = correlation(true, turned)
+    r = correlation(true, predicted)
+    test = circular_shift_p(true, predicted, story, 2.0, 50, 20.0, 7, {"all": np.ones(5, bool)})
+    assert_allclose(test.r, r, atol=1e-12)
+    assert_allclose(test.p, ((null >= r).sum(0) + 1) / 51)
+    mean, p, null95 = test.mean["all"]
+    assert_allclose(mean, r.mean())
+    assert_allclose(p, ((null.mean(1) >= r.mean()).sum() + 1) / 51)
+    assert_allclose(null95, np.quantile(null.mean(1), 0.95))
+
+
+def test_every_offset_stays_away_from_zero_on_both_sides():
+    (offsets,), shortened = statistics._offsets([("a", slice(0, 60))], 10, 5000, 0)
+    assert (offsets.min(), offsets.max()) == (10, 50)
+    assert shortened == ()
+
+
+def test_a_story_too_short_is_named_and_keeps_a_quarter():
+    lengths = {"long": 80, "short": 19}
+    (_, offsets), shortened = statistics._offsets(
+        list(statistics._stories(stories(lengths))), 10, 500, 0
+    )
+    assert shortened == ("short",)
+    assert (offsets.min(), offsets.max()) == (4, 15)
+    with pytest.raises(ConfigError, match="3 rows"):
+        circular_shift_p(np.ones((3, 1)), np.ones((3, 1)), stories({"tiny": 3}), 2.0, 20, 10.0, 0)
+
+
+def test_p_is_never_zero_and_small_batches_change_nothing(noise, monkeypatch):
+    true = noise[0][:, :40]
+    whole = circular_shift_p(true, true, stories(), 2.0, 99, 20.0, 0, {"x": np.arange(40) < 7})
+    assert_array_equal(whole.p, 0.01)
+    monkeypatch.setattr(statistics, "_BYTES_AT_ONCE", 5e4)
+    parts = circular_shift_p(true, true, stories(), 2.0, 99, 20.0, 0, {"x": np.arange(40) < 7})
+    assert_array_equal(parts.p, whole.p)
+    assert_allclose(parts.mean["x"], whole.mean["x"])
+
+
+def test_voxels_without_variance_have_no_p_and_leave_the_mean_alone(noise):
+    true, predicted = (values[:, :6].copy() for values in noise)
+    masks = {"five": np.arange(6) > 0, "six": np.arange(6) >= 0}
+    predicted[:, 0] = 1.0
+    test = circular_shift_p(true, predicted, stories(), 2.0, 50, 20.0, 0, masks)
+    assert np.isnan(test.p[0])
+    assert not np.isnan(test.p[1:]).any()
+    assert test.mean["five"] == test.mean["six"]
+
+
+def test_rows_of_a_story_must_be_together():
+    with pytest.raises(ValueError, match="not consecutive"):
+        circular_shift_p(np.ones((12, 1)), np.ones((12, 1)), np.array(["a", "b"] * 6), 2.0, 20, 2.0, 0)
+
+
+def test_autocorrelation_length_of_a_known_process():
+    values = autoregressive(np.random.default_rng(0), 4000, 30, phi=0.7)
+    # 0.7 ** 6 = .118, 0.7 ** 7 = .082
+    assert autocorrelation_seconds(values, np.repeat("a", 4000), tr=1.5) == 7 * 1.5
+    white = np.random.default_rng(0).standard_normal((4000, 30))
+    assert autocorrelation_seconds(white, np.repeat("a", 4000), tr=1.5) == 1.5
+
+
+def models(n_stories, gain, seed=0, n_rows=40, n_voxels=60):
+    rng = np.random.default_rng(seed)
+    story = np.repeat(np.arange(n_stories), n_rows)
+    signal, error = rng.standard_normal((2, len(story), n_voxels))
+    true = signal + rng.standard_normal(signal.shape)
+    first = 0.5 * signal + error
+    return true, first, first + gain * signal, story
+
+
+@pytest.mark.parametrize("n_stories", [2, 8])
+def test_a_resample_is_a_resample_of_rows(n_stories):
+    true, first, second, story = models(n_stories, 0.3)
+    pieces, counts, _ = statistics._draws(story, 20, 3)
+    rows = np.concatenate([np.tile(np.arange(len(story))[piece], n) for piece, n in zip(pieces, counts[4], strict=True)])
+    expected = correlation(true[rows], second[rows])
+    assert_allclose(statistics._resampled(true, second, pieces, counts)[4], expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_stories", [2, 8])
+def test_the_measured_difference_is_that_of_all_rows(n_stories):
+    true, first, second, story = models(n_stories, 0.3)
+    masks = {"all": np.ones(60, bool), "some": np.arange(60) < 9}
+    differences, _ = story_bootstrap(true, first, second, story, masks, 200, 0)
+    for name, mask in masks.items():
+        found = differences[name]
+        r = [correlation(true, p)[mask].mean() for p in (first, second)]
+        assert_allclose([found.first, found.second, found.difference], [*r, r[1] - r[0]], atol=1e-10)
+        assert found.low < found.difference < found.high
+        assert found.n_voxels == mask.sum()
+        assert found.low > 0
+
+
+def test_few_stories_are_resampled_in_blocks_and_it_is_said():
+    *arrays, story = models(2, 0.3, n_rows=45)
+    _, drawn = story_bootstrap(*arrays, story, {"all": np.ones(60, bool)}, 100, 0)
+    assert drawn == "8 blocks of at least 10 TRs within 2 test stories"
+    pieces, counts, _ = statistics._draws(story, 100, 0)
+    assert min(piece.stop - piece.start for piece in pieces) >= 10
+    assert_array_equal(counts[:, :4].sum(1), 4)
+    *arrays, story = models(5, 0.3)
+    _, drawn = story_bootstrap(*arrays, story, {"all": np.ones(60, bool)}, 100, 0)
+    assert drawn == "5 test stories"
+
+
+def test_the_interval_holds_zero_where_models_are_equally_good():
+    rng = np.random.default_rng(5)
+    covered = 0
+    for _ in range(60):
+        story = np.repeat(np.arange(10), 40)
+        signal = rng.standard_normal((400, 1))
+        true = signal + rng.standard_normal((400, 1))
+        first, second = (signal + rng.standard_normal((400, 1)) for _ in range(2))
+        found = story_bootstrap(true, first, second, story, {"v": np.ones(1, bool)}, 300, 1)[0]["v"]
+        covered += found.low <= 0 <= found.high
+    assert covered >= 48  # about 92 % expected of a percentile interval over 10 stories
+
+
+def test_bootstrap_leaves_voxels_without_variance_out_and_batches_change_nothing(monkeypatch):
+    true, first, second, story = models(6, 0.2)
+    first[:, 3] = 0.0
+    masks = {"all": np.ones(60, bool), "none": np.arange(60) == 3}
+    whole, _ = story_bootstrap(true, first, second, story, masks, 100, 0)
+    assert whole["all"].n_voxels == 59
+    assert whole["none"].n_voxels == 0
+    assert np.isnan(whole["none"].difference)
+    monkeypatch.setattr(statistics, "_BYTES_AT_ONCE", 1e5)
+    parts, _ = story_bootstrap(true, first, second, story, masks, 100, 0)
+    assert_allclose(parts["all"].high, whole["all"].high)
+
+
+def test_false_discovery_rate_equals_scipy():
+    p = np.random.default_rng(0).uniform(size=50) ** 3
+    assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
+    with_gap = np.insert(p, 7, np.nan)
+    assert_allclose(np.delete(benjamini_hochberg(with_gap), 7), stats.false_discovery_control(p))
+    assert np.isnan(benjamini_hochberg(with_gap)[7])

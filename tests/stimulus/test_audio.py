@@ -1,0 +1,103 @@
+import hashlib
+
+import numpy as np
+import pytest
+import soundfile
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum, load_sound, sound_facts, sound_levels
+
+
+def tone(frequency: float, rate: int, seconds: float = 2.0) -> np.ndarray:
+    return np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def amplitude(sound: np.ndarray, frequency: float) -> float:
+    """Amplitude at one frequency, away from the edges."""
+    middle = sound[SAMPLE_RATE // 2 : -SAMPLE_RATE // 2].astype(np.float64)
+    carrier = np.exp(-2j * np.pi * frequency * np.arange(len(middle)) / SAMPLE_RATE)
+    return float(2 * abs(np.mean(middle * carrier)))
+
+
+def test_stereo_at_44100_becomes_the_mean_of_channels_at_16000(tmp_path):
+    left, right = 0.5 * tone(440, 44100), 0.3 * tone(1000, 44100)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), 44100, subtype="PCM_16")
+    sound = load_sound(tmp_path / "a.wav")
+    assert sound.dtype == np.float32
+    assert sound.shape == (2 * SAMPLE_RATE,)
+    assert amplitude(sound, 440) == pytest.approx(0.25, abs=1e-3)
+    assert amplitude(sound, 1000) == pytest.approx(0.15, abs=1e-3)
+    exact = 0.25 * tone(440, SAMPLE_RATE) + 0.15 * tone(1000, SAMPLE_RATE)
+    np.testing.assert_allclose(sound[800:-800], exact[800:-800], atol=1e-3)  # in phase: no delay from the filter
+
+
+def test_what_16000_cannot_carry_is_removed_not_folded_back(tmp_path):
+    soundfile.write(tmp_path / "a.wav", 0.5 * tone(10000, 44100), 44100)
+    assert np.abs(load_sound(tmp_path / "a.wav")[800:-800]).max() < 1e-3  # would be a tone at 6 kHz
+
+
+def test_mono_at_16000_is_untouched(tmp_path):
+    samples = np.random.default_rng(0).uniform(-1, 1, 5000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
+    np.testing.assert_array_equal(load_sound(tmp_path / "a.wav"), samples)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg"])
+def test_compressed_sound_is_read(tmp_path, suffix):
+    soundfile.write(tmp_path / f"a.{suffix}", 0.5 * tone(440, 22050), 22050)
+    assert amplitude(load_sound(tmp_path / f"a.{suffix}"), 440) == pytest.approx(0.5, abs=0.02)
+
+
+def test_header_and_levels_say_what_the_file_holds(tmp_path):
+    samples = np.zeros((8000, 2))
+    samples[:100, 1] = 1.0
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="PCM_16")
+    facts, levels = sound_facts(tmp_path / "a.wav"), sound_levels(tmp_path / "a.wav")
+    assert (facts.rate, facts.channels, facts.n_frames, facts.seconds) == (8000, 2, 8000, 1.0)
+    assert facts.encoding == "WAV PCM_16"
+    assert levels.clipped == pytest.approx(100 / 16000)
+    assert levels.peak == pytest.approx(1.0, abs=1e-4)
+    assert levels.rms == pytest.approx((100 / 16000) ** 0.5, abs=1e-4)
+
+
+def test_levels_of_silence_are_zero(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(1000), 8000)
+    levels = sound_levels(tmp_path / "a.wav")
+    assert (levels.peak, levels.rms, levels.clipped) == (0, 0, 0)
+
+
+def write_pointer(path):
+    path.write_text("/annex/objects/SHA256E-s53000000--0123.wav\n")
+
+
+def write_empty_wav(path):
+    soundfile.write(path, np.zeros(0), 16000)
+
+
+def write_nan(path):
+    soundfile.write(path, np.array([0.1, np.nan, 0.2]), 16000, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: None, "no such file"),
+        (write_pointer, "git-annex pointer"),
+        (lambda path: path.write_bytes(b""), "not readable as sound"),
+        (lambda path: path.write_text("words, not sound " * 100), "not readable as sound"),
+        (write_empty_wav, "no samples"),
+        (write_nan, "1 samples are not finite"),
+    ],
+    ids=["missing", "pointer", "zero-bytes", "text", "no-samples", "nan"],
+)
+def test_what_is_no_sound_is_named(tmp_path, write, said):
+    path = tmp_path / "story.wav"
+    write(path)
+    with pytest.raises(DatasetError, match=said) as caught:
+        load_sound(path)
+    assert caught.value.path == str(path)
+
+
+def test_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"any bytes")
+    assert audio_checksum(tmp_path / "a.wav") == hashlib.sha256(b"any bytes").hexdigest()

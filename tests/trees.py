@@ -1,0 +1,187 @@
+"""Builders of small data sets with true names and formats: a copy of ds003020, and a native folder."""
+
+import json
+from pathlib import Path
+
+import h5py
+import nibabel
+import numpy as np
+import soundfile
+
+from brainwavlm.datasets.description import Description
+from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
+
+STORIES = ("alternateithicatom", "souls", "stagefright", "fromboyhoodtofatherhood", "wheretheressmoke")
+N_VOXELS = 30
+
+
+def ds003020_tree(
+    root: Path,
+    subjects: tuple[str, ...] = ("UTS03", "UTS09"),
+    stories: tuple[str, ...] = STORIES,
+    volumes: int = 25,
+    n_voxels: int = N_VOXELS,
+    derivative: str = "derivative",
+) -> Path:
+    """A copy of ds003020 in which each story has so many volumes, as published but for the sizes.
+
+    UTS09 lacks fromboyhoodtofatherhood, as it does there. Every second story is stereo.
+    """
+    derived = root / derivative
+    for folder in ("TextGrids", "preprocessed_data"):
+        (derived / folder).mkdir(parents=True, exist_ok=True)
+    (root / "stimuli").mkdir(exist_ok=True)
+    seconds = 2 * volumes - 19.0  # the published sounds last 18.0 to 20.3 s less than their volumes
+    for number, story in enumerate(stories):
+        write_sound(root / "stimuli" / f"{story}.wav", seconds, seed=number, channels=1 + number % 2)
+        write_textgrid(derived / "TextGrids" / f"{story}.TextGrid", seconds)
+    (derived / "respdict.json").write_text(json.dumps(dict.fromkeys(stories, volumes)))
+    for subject in subjects:
+        for number, story in enumerate(stories):
+            if (subject, story) == ("UTS09", "fromboyhoodtofatherhood"):
+                continue
+            data = responses(volumes - 20, n_voxels, seed=number)
+            path = derived / "preprocessed_data" / subject / f"{story}.hf5"
+            path.parent.mkdir(exist_ok=True)
+            with h5py.File(path, "w") as file:
+                file["data"] = data
+                if story == "wheretheressmoke":
+                    file["individual_repeats"] = data + responses(
+                        5 * (volumes - 20), n_voxels, seed=99
+                    ).reshape(5, -1, n_voxels)
+        write_mask_thick(derived, subject, n_voxels)
+    return root
+
+
+def native_tree(
+    root: Path,
+    subjects: tuple[str, ...] = ("anna", "ben"),
+    splits: dict[str, str] | None = None,
+    n_trs: int = 12,
+    n_voxels: int = N_VOXELS,
+    seconds: float = 30.0,
+    tr: float = 2.0,
+) -> FolderDataset:
+    """A native folder: by default two training stories, one validation and one test story with repeats."""
+    splits = splits or {"dog": "train", "ferry": "train", "garden": "validation", "market": "test"}
+    for number, story in enumerate(splits):
+        write_sound(root / "stimuli" / f"{story}.wav", seconds, rate=16000, seed=number)
+        write_textgrid(root / "stimuli" / f"{story}.TextGrid", seconds)
+    description = Description(
+        format=1,
+        name="native",
+        licence="CC0",
+        tr=tr,
+        stories={
+            story: {
+                "audio": f"stimuli/{story}.wav",
+                "transcript": f"stimuli/{story}.TextGrid",
+                "split": split,
+            }
+            for story, split in splits.items()
+        },
+        subjects={
+            subject: {"responses": f"responses/{subject}", "anatomy": f"subjects/{subject}.h5"}
+            for subject in subjects
+        },
+    )
+    left = np.arange(n_voxels) < n_voxels // 2
+    return write_folder(
+        root,
+        description,
+        {
+            subject: {
+                story: Responses(
+                    responses(n_trs, n_voxels, seed=number).astype(np.float32),
+                    tr_times=4.0 + tr * np.arange(n_trs),
+                    repeats=responses(3 * n_trs, n_voxels, seed=number + 50).reshape(3, n_trs, n_voxels)
+                    if splits[story] == "test"
+                    else None,
+                )
+                for number, story in enumerate(splits)
+            }
+            for subject in subjects
+        },
+        anatomy={
+            subject: {
+                "hemisphere": ~left,
+                "rois": {"AC": np.arange(n_voxels) % 3 == 0},
+                "ceiling": np.linspace(0, 0.9, n_voxels),
+                "surface": "fsaverage5",
+                "vertex": np.arange(n_voxels),
+            }
+            for subject in subjects
+        },
+    )
+
+
+def responses(n_trs: int, n_voxels: int, seed: int) -> np.ndarray:
+    """Noise (n_trs, n_voxels) float64."""
+    return np.random.default_rng(seed).standard_normal((n_trs, n_voxels))
+
+
+def write_sound(path: Path, seconds: float, rate: int = 44100, channels: int = 1, seed: int = 0) -> None:
+    """Noise whose loudness changes four times a second, 16 bit."""
+    random = np.random.default_rng(seed)
+    n_samples = round(seconds * rate)
+    loudness = np.interp(
+        np.arange(n_samples) / rate,
+        np.arange(0, seconds + 1, 0.25)[: 4 * int(seconds) + 4],
+        random.uniform(0.02, 0.2, 4 * int(seconds) + 4),
+    )
+    sound = loudness * random.uniform(-1, 1, n_samples).astype(np.float32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.tile(sound[:, None], (1, channels)), rate, subtype="PCM_16")
+
+
+def write_textgrid(path: Path, seconds: float) -> None:
+    """Words of half a second, two phones each, with pauses marked sp."""
+    starts = np.arange(1.0, seconds - 1, 1.0)
+    words = [(start, start + 0.5, "the" if k % 2 else "dog") for k, start in enumerate(starts)]
+    phones = [
+        (start + 0.25 * k, start + 0.25 * (k + 1), phone)
+        for start, _, _ in words
+        for k, phone in enumerate(("DH", "AH0"))
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {seconds}\ntiers? <exists>\nsize = 2\n'
+        "item []:\n" + _tier(1, "phone", phones, seconds) + _tier(2, "word", words, seconds)
+    )
+
+
+def write_mask_thick(derived: Path, subject: str, n_voxels: int) -> Path:
+    """A volume (54, 84, 84) with so many voxels above zero."""
+    mask = np.zeros((84, 84, 54), dtype=np.uint8)
+    mask.ravel()[: 7 * n_voxels : 7] = 1
+    path = derived / "pycortex-db" / subject / "transforms" / f"{subject}_auto" / "mask_thick.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(mask, np.eye(4)), path)
+    return path
+
+
+def _tier(number: int, name: str, marks: list[tuple[float, float, str]], seconds: float) -> str:
+    filled = []
+    end = 0.0
+    for start, stop, text in marks:
+        if start > end:
+            filled.append((end, start, "sp"))
+        filled.append((start, stop, text))
+        end = stop
+    filled.append((end, seconds, "sp"))
+    lines = [
+        f"    item [{number}]:",
+        '        class = "IntervalTier"',
+        f'        name = "{name}"',
+        "        xmin = 0",
+        f"        xmax = {seconds}",
+        f"        intervals: size = {len(filled)}",
+    ]
+    for k, (start, stop, text) in enumerate(filled, start=1):
+        lines += [
+            f"        intervals [{k}]:",
+            f"            xmin = {start}",
+            f"            xmax = {stop}",
+            f'            text = "{text}"',
+        ]
+    return "\n".join(lines) + "\n"
