@@ -110,9 +110,7 @@ def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
     chosen = [block for block in blocks if block.story == story]
     loop.shelf.hold([story])
     loop.backbone.eval()
-    loop.moments.measure(
-        story, loop.shelf[story].story_rows(loop.backbone, loop.config)[-loop.lengths[story] :]
-    )
+    loop.shelf[story].measure(loop.backbone, loop.moments, loop.config)
     loop.backbone.train()
     seconds = []
     for step in range(n + 1):

@@ -1,5 +1,6 @@
 """A copy of ds003020, a native folder, and a check that must leave both as they are."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +11,22 @@ from brainwavlm.datasets.problems import Report
 from tests.trees import ds003020_tree, native_tree
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    return ds003020_tree(tmp_path / "ds003020")
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    ds003020_tree(folder / "published")
+    native_tree(folder / "native")
+    return folder
 
 
 @pytest.fixture
-def native(tmp_path: Path) -> Path:
-    return native_tree(tmp_path / "native").path
+def published(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "published", tmp_path / "published"))
+
+
+@pytest.fixture
+def native(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "native", tmp_path / "native"))
 
 
 @pytest.fixture

@@ -219,6 +219,15 @@ def test_a_folder_that_holds_a_data_set_is_not_overwritten(native):
     assert (native / "dataset.yaml").stat() == before
 
 
+def test_files_given_are_copied_into_the_folder(tmp_path, native):
+    description, _ = read_description(native / "dataset.yaml")
+    files = {entry.audio: native / entry.audio for entry in description.stories.values()}
+    copy = write_folder(tmp_path / "copy", description, {}, files=files)
+    for story in copy.stories.values():
+        assert story.audio.read_bytes() == (native / "stimuli" / story.audio.name).read_bytes()
+    assert not list((tmp_path / "copy").rglob(".*"))
+
+
 def test_a_failed_write_leaves_no_file(tmp_path):
     with pytest.raises(DatasetError, match="repeats of shape"):
         write_responses(tmp_path / "dog.h5", Responses(np.zeros((4, 2)), repeats=np.zeros((3, 4, 3))))

@@ -47,7 +47,10 @@ def test_only_the_test_story_has_repeats(tree):
 def test_splits_are_those_of_the_authors_and_onapproachtopluto_is_stated_as_missing(tree):
     dataset = load_dataset(tree)
     splits = {
-        name: {split: [r.story.name for r in own] for split, own in split_recordings(dataset.subject(name)).items()}
+        name: {
+            split: [r.story.name for r in own]
+            for split, own in split_recordings(dataset.subject(name)).items()
+        }
         for name in dataset.subject_names
     }
     assert splits["UTS03"] == {

@@ -45,11 +45,15 @@ def test_mse_is_the_mean_square(pair):
 
 def test_unbiased_deviation_shrinks_r_by_one_part_in_n(pair):
     assert_allclose(
-        float(temporal(*tensors(*pair), std_unbiased=True)), float(temporal(*tensors(*pair))) * 9 / 10, rtol=1e-12
+        float(temporal(*tensors(*pair), std_unbiased=True)),
+        float(temporal(*tensors(*pair))) * 9 / 10,
+        rtol=1e-12,
     )
     torch_way = [(v - v.mean(0)) / v.std(0) for v in tensors(*pair)]
     assert_allclose(
-        float(temporal(*tensors(*pair), std_unbiased=True)), -float((torch_way[0] * torch_way[1]).mean()), rtol=1e-12
+        float(temporal(*tensors(*pair), std_unbiased=True)),
+        -float((torch_way[0] * torch_way[1]).mean()),
+        rtol=1e-12,
     )
 
 
@@ -75,7 +79,9 @@ def test_one_constant_voxel_leaves_the_others_their_gradient():
     assert (predicted.grad[:, 4] != 0).any()
 
 
-@pytest.mark.parametrize("weights", [None, torch.rand(7, generator=torch.Generator().manual_seed(3), dtype=torch.float64)])
+@pytest.mark.parametrize(
+    "weights", [None, torch.rand(7, generator=torch.Generator().manual_seed(3), dtype=torch.float64)]
+)
 @pytest.mark.parametrize("loss", [spatial, temporal])
 def test_gradients_agree_with_finite_differences(loss, weights):
     generator = torch.Generator().manual_seed(1)

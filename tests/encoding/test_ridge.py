@@ -30,7 +30,9 @@ def test_solution_fulfils_the_normal_equations(shape):
 
 def test_one_alpha_equals_the_same_alpha_for_every_voxel():
     design, responses, _ = problem(80, 20)
-    assert_array_equal(solve_ridge(design, responses, 10.0), solve_ridge(design, responses, np.full(24, 10.0)))
+    assert_array_equal(
+        solve_ridge(design, responses, 10.0), solve_ridge(design, responses, np.full(24, 10.0))
+    )
 
 
 def test_shapes_that_disagree_are_refused():

@@ -84,7 +84,7 @@ def test_a_mask_of_another_length_names_both_numbers(subject, tmp_path):
 @pytest.mark.parametrize("content", [b"not numpy", b""])
 def test_a_file_that_is_no_mask_is_named(subject, tmp_path, content):
     (tmp_path / "mask.npy").write_bytes(content)
-    with pytest.raises(ConfigError, match="mask.npy: not readable"):
+    with pytest.raises(ConfigError, match=r"mask\.npy: not readable"):
         target_mask(str(tmp_path / "mask.npy"), subject)
 
 
@@ -100,7 +100,9 @@ def test_values_that_are_no_mask_are_refused(subject, tmp_path):
         target_mask(str(tmp_path / "mask.npy"), subject)
 
 
-@pytest.mark.parametrize("expression", ["Broca", "AC+Broca", "AC+", "&AC", "", "AC LH", "ceiling>", "ac", "gone.npy"])
+@pytest.mark.parametrize(
+    "expression", ["Broca", "AC+Broca", "AC+", "&AC", "", "AC LH", "ceiling>", "ac", "gone.npy"]
+)
 def test_unknown_names_list_what_there_is(subject, expression):
     with pytest.raises(ConfigError, match=r"AC.*language|no such file"):
         target_mask(expression, subject)
@@ -122,4 +124,14 @@ def test_without_hemispheres_or_ceiling_these_targets_are_missing(subject):
 
 
 def test_available_targets(subject):
-    assert available_targets(subject) == ["cortex", "LH", "RH", "AC", "G", "G-S+x", "empty", "language", "ceiling>x"]
+    assert available_targets(subject) == [
+        "cortex",
+        "LH",
+        "RH",
+        "AC",
+        "G",
+        "G-S+x",
+        "empty",
+        "language",
+        "ceiling>x",
+    ]

@@ -22,7 +22,9 @@ def test_equals_numpy(monkeypatch):
 def test_does_not_change_with_scale_and_offset(scale, offset):
     rng = np.random.default_rng(1)
     true, predicted = rng.standard_normal((2, 30, 4))
-    assert_allclose(correlation(true, predicted * scale + offset * scale), correlation(true, predicted), atol=1e-9)
+    assert_allclose(
+        correlation(true, predicted * scale + offset * scale), correlation(true, predicted), atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

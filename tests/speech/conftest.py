@@ -35,7 +35,11 @@ WHISPER = {
 MODELS = {
     "wavlm": (WavLMModel, WavLMConfig, SMALL),
     "wavlm-large": (WavLMModel, WavLMConfig, {**SMALL, **LARGE_STYLE}),
-    "wavlm-base-shape": (WavLMModel, WavLMConfig, {**SMALL, "num_hidden_layers": 12, "num_attention_heads": 2}),
+    "wavlm-base-shape": (
+        WavLMModel,
+        WavLMConfig,
+        {**SMALL, "num_hidden_layers": 12, "num_attention_heads": 2},
+    ),
     "hubert": (HubertModel, HubertConfig, SMALL),
     "hubert-large": (HubertModel, HubertConfig, {**SMALL, **LARGE_STYLE}),
     "wav2vec2": (Wav2Vec2Model, Wav2Vec2Config, SMALL),

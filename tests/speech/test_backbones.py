@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,17 @@ def stock_states(model, windows):
     return (*outputs.hidden_states[:-1], outputs.last_hidden_state)
 
 
+def cut_to(model: WhisperModel, n_frames: int) -> WhisperModel:
+    """The same weights in a stock model that has positions for `n_frames` only."""
+    config = copy.deepcopy(model.config)
+    config.max_source_positions = n_frames
+    short = WhisperModel(config).eval()
+    state = model.state_dict()
+    state["encoder.embed_positions.weight"] = state["encoder.embed_positions.weight"][:n_frames]
+    short.load_state_dict(state)
+    return short
+
+
 @pytest.mark.parametrize("kind", WAV2VEC_TYPE)
 def test_hidden_states_equal_those_of_transformers_in_every_layer(saved, kind):
     windows = noise(2)
@@ -27,4 +40,212 @@ def test_hidden_states_equal_those_of_transformers_in_every_layer(saved, kind):
         expected, found = stock_states(stock_model(kind), windows), backbone(windows)
     assert list(found) == list(range(backbone.n_blocks + 1))
     for layer, state in found.items():
-        torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5, msg=lambda m, k=layer: f"{k}: {m}")
+        torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 0.5, 0.34, 0.025])
+def test_whisper_states_equal_those_of_an_encoder_cut_to_the_window(saved, seconds):
+    windows = noise(2, seconds)
+    backbone = load_backbone(saved("whisper"), "all")
+    found = backbone(windows)
+    n_frames = backbone.n_frames(windows.shape[1])
+    with torch.no_grad():
+        encoder = cut_to(stock_model("whisper"), n_frames).encoder
+        expected = encoder(log_mel(windows, 80), output_hidden_states=True).hidden_states
+    for layer, state in found.items():
+        assert state.shape == (2, n_frames, 32)
+        torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [4.0, 0.3333])
+def test_whisper_hears_what_its_feature_extractor_makes_without_padding(seconds):
+    windows = noise(3, seconds)
+    extractor = WhisperFeatureExtractor()
+    expected = extractor(list(windows.numpy()), sampling_rate=16000, padding="longest", return_tensors="pt")
+    found = log_mel(windows, 80)
+    assert found.shape[-1] == windows.shape[1] // 160
+    torch.testing.assert_close(found, expected.input_features, atol=1e-5, rtol=1e-5)
+
+
+def test_windows_longer_than_whispers_positions_are_refused(saved):
+    backbone = load_backbone(saved("whisper"), 2)
+    with pytest.raises(BackboneError, match="at most 50 frames"):
+        backbone(noise(1, seconds=1.1))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_nothing_deeper_than_the_layer_asked_for_is_computed(saved, kind):
+    windows = noise(2)
+    everything = load_backbone(saved(kind), "all")(windows)
+    backbone = load_backbone(saved(kind), [3, 1])
+    blocks = backbone.model.get_submodule(backbone.family.blocks)
+    ran = []
+    for number, block in enumerate(blocks, start=1):
+        block.register_forward_hook(lambda *_, number=number: ran.append(number))
+    found = backbone(windows)
+    assert ran == [1, 2, 3]
+    assert list(found) == [3, 1]
+    for layer, state in found.items():
+        assert torch.equal(state, everything[layer])
+
+
+def test_unused_blocks_run_when_asked_and_change_nothing(saved):
+    backbone = load_backbone(saved("wavlm"), 2, run_unused_blocks=True)
+    ran = []
+    for number, block in enumerate(backbone.model.encoder.layers, start=1):
+        block.register_forward_hook(lambda *_, number=number: ran.append(number))
+    assert torch.equal(backbone(noise(2))[2], load_backbone(saved("wavlm"), 2)(noise(2))[2])
+    assert ran == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_forward_is_the_trunk_of_the_frontend(saved, kind):
+    backbone = load_backbone(saved(kind), [0, 2], AdapterConfig(method="full"))
+    frames = backbone.frontend(noise(2))
+    assert not frames.requires_grad
+    assert frames.shape == (2, backbone.n_frames(8000), backbone.n_dims)
+    for layer, state in backbone(noise(2)).items():
+        assert torch.equal(state, backbone.trunk(frames)[layer])
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+def test_frames_are_counted_as_the_model_makes_them(saved, kind):
+    backbone = load_backbone(saved(kind), 1)
+    for n_samples in (400, 559, 560, 719, 720, 5333, 16000):
+        frames = backbone.frontend(noise(1, seconds=1.0)[:, :n_samples])
+        assert frames.shape[1] == backbone.n_frames(n_samples)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "wav2vec2-large", "whisper"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_recomputed_activations_give_the_same_gradients(saved, kind, method):
+    gradients, kept = [], []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        backbone = load_backbone(saved(kind), [1, 3], AdapterConfig(method=method)).train()
+        backbone.recompute = recompute
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, s=sizes: s.append(t.numel()) or t, lambda t: t
+        ):
+            states = backbone(noise(2))
+        (
+            states[1].square().mean() + states[3].square().mean()
+        ).backward()  # dropout draws the same numbers again
+        gradients.append({name: p.grad for name, p in backbone.adapter_parameters()})
+        kept.append(sum(sizes))
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-6, rtol=1e-5)
+    assert kept[1] < kept[0] / 2
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_shortest_window_gives_one_frame_and_a_shorter_one_an_error(saved, kind):
+    backbone = load_backbone(saved(kind), 1)
+    assert backbone.min_samples == 400
+    assert backbone(noise(1)[:, :400])[1].shape == (1, 1, 32)
+    with pytest.raises(BackboneError, match="399 samples"):
+        backbone(noise(1)[:, :399])
+
+
+def test_a_group_norm_frontend_depends_on_the_whole_sound_and_a_layer_norm_one_does_not(saved):
+    """Why the frontend runs per window: frames cut from a run over the story are not the window's own."""
+    sound = noise(1, seconds=6.0)
+    sound[:, :32000] *= 0.05  # quiet before the window
+    window = sound[:, 32000 : 32000 + 16000]
+    difference = {}
+    for kind in ("wavlm", "wavlm-large"):
+        backbone = load_backbone(saved(kind), 1)
+        own = backbone.frontend(window)
+        of_story = backbone.frontend(sound)[:, 100 : 100 + own.shape[1]]  # one frame is 320 samples
+        difference[kind] = float((own - of_story).abs().max() / own.std())
+    assert difference["wavlm"] > 0.1
+    assert difference["wavlm-large"] < 1e-4
+
+
+@pytest.mark.parametrize("stated", [True, False, None])
+def test_sound_is_normalised_per_window_where_the_checkpoint_says_so(saved, tmp_path, stated):
+    stock_model("wav2vec2").save_pretrained(tmp_path)
+    if stated is not None:
+        (tmp_path / "preprocessor_config.json").write_text(f'{{"do_normalize": {str(stated).lower()}}}')
+    backbone = load_backbone(tmp_path, 2)
+    assert backbone.normalise_sound is bool(stated)
+    louder = 0.1 + 7.0 * noise(2)
+    scaled = (louder - louder.mean(1, keepdim=True)) / louder.std(1, keepdim=True)
+    expected = load_backbone(saved("wav2vec2"), 2)(scaled if stated else louder)[2]
+    torch.testing.assert_close(backbone(louder)[2], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_training_mode_changes_nothing_by_default(saved, kind):
+    backbone = load_backbone(saved(kind), "all", AdapterConfig(method="full"))
+    assert backbone.noise == {}
+    still = backbone(noise(2))
+    backbone.train()
+    for layer, state in backbone(noise(2)).items():
+        assert torch.equal(state, still[layer])
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_training_noise_follows_the_models_configuration_when_asked(saved, tmp_path, kind):
+    model = stock_model(kind)
+    layerdrop = "encoder_layerdrop" if kind == "whisper" else "layerdrop"
+    setattr(model.config, layerdrop, 0.5)
+    model.save_pretrained(tmp_path)
+    backbone = load_backbone(tmp_path, "all", AdapterConfig(method="full"), train_noise=True)
+    assert backbone.noise[layerdrop] == 0.5
+    assert ("mask_time_prob" in backbone.noise) == (kind != "whisper")
+    still = backbone(noise(2))
+    torch.testing.assert_close(still[4], load_backbone(tmp_path, 4)(noise(2))[4])
+    backbone.train()
+    frames = backbone.frontend(noise(2))
+    assert torch.equal(frames, backbone.eval().frontend(noise(2)))
+    backbone.train()
+    kept = frames.clone()
+    torch.manual_seed(0)
+    np.random.seed(0)
+    dropped = 0
+    for _ in range(12):
+        states = backbone.trunk(frames)
+        dropped += sum(torch.equal(states[k], states[k + 1]) for k in range(3))
+        assert not torch.equal(states[4], still[4])
+    assert torch.equal(frames, kept)  # masks never reach into a cached frontend
+    assert dropped > 3
+    backbone.eval()
+    assert torch.equal(backbone(noise(2))[4], still[4])
+
+
+def test_spec_augment_off_in_the_configuration_is_off(tmp_path):
+    model = stock_model("wav2vec2")
+    model.config.apply_spec_augment = False
+    model.save_pretrained(tmp_path)
+    assert "mask_time_prob" not in load_backbone(tmp_path, 1, train_noise=True).noise
+
+
+def test_windows_too_short_for_spec_augment_pass(saved):
+    backbone = load_backbone(saved("wavlm"), 2, train_noise=True).train()
+    assert backbone(noise(2)[:, :400])[2].shape == (2, 1, 32)
+
+
+@pytest.mark.parametrize("layer", [-1, 5, [], [0, 9]])
+def test_layers_that_the_model_lacks_are_refused(saved, layer):
+    with pytest.raises(BackboneError, match="0 to 4"):
+        load_backbone(saved("wavlm"), layer)
+
+
+def test_the_checksum_follows_the_weights(saved, tmp_path):
+    frozen = load_backbone(saved("wavlm"), 2)
+    assert frozen.weights_checksum() == load_backbone(saved("wavlm"), 3).weights_checksum()
+    model = stock_model("wavlm")
+    with torch.no_grad():
+        model.encoder.layers[0].attention.q_proj.bias[0] += 1e-4
+    model.save_pretrained(tmp_path)
+    assert frozen.weights_checksum() != load_backbone(tmp_path, 2).weights_checksum()
+
+
+def test_the_checksum_follows_what_is_trained(saved):
+    torch.manual_seed(1)
+    backbone = load_backbone(saved("wavlm"), 2, AdapterConfig(rank=2))
+    before = backbone.weights_checksum()
+    assert backbone.weights_checksum() == before
+    next(p for name, p in backbone.adapter_parameters() if "lora_B" in name).data[0, 0] += 1e-4
+    assert backbone.weights_checksum() != before

@@ -22,7 +22,7 @@ SHORT = """File type = "ooTextFile short"
 3
 0
 0.1
-"{SL}"
+"{LS}"
 0.1
 0.4
 "AY1"
@@ -156,7 +156,17 @@ def test_accents_survive(tmp_path):
         (LONG.replace('"I"', '"{BR}"').encode(), "no words"),
         (b"/annex/objects/MD5E-s1--2.TextGrid\n", "git-annex pointer"),
     ],
-    ids=["empty", "blank", "latin-1", "text", "cut", "cut-chronological", "bad-number", "no-words", "pointer"],
+    ids=[
+        "empty",
+        "blank",
+        "latin-1",
+        "text",
+        "cut",
+        "cut-chronological",
+        "bad-number",
+        "no-words",
+        "pointer",
+    ],
 )
 def test_what_is_no_transcript_is_named(tmp_path, content, said):
     path = tmp_path / "story.TextGrid"

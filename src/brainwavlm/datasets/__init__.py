@@ -1,14 +1,39 @@
 """Who heard what, and what the scanner saw."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brainwavlm.errors import DatasetError
 
 if TYPE_CHECKING:
     from brainwavlm.datasets.base import Dataset
 
-__all__ = ["load_dataset"]
+_HOME = {
+    "Story": "base",
+    "Recording": "base",
+    "Subject": "base",
+    "Dataset": "base",
+    "split_recordings": "base",
+    "heard_elsewhere": "base",
+    "FolderDataset": "folder",
+    "Description": "description",
+    "Responses": "folder",
+    "write_folder": "folder",
+    "Lebel2023": "lebel2023",
+    "demo_dataset": "demo",
+    "demo_model_path": "demo",
+    "check_dataset": "check",
+    "usable_voxels": "voxels",
+}
+__all__ = ["load_dataset", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported from their module when first used: h5py and nibabel stay out of `--help`."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def load_dataset(path_or_name: "str | Path") -> "Dataset":

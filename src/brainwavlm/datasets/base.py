@@ -284,7 +284,7 @@ def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterab
 
 
 def _data(file: h5py.File, path: Path) -> h5py.Dataset:
-    if "data" not in file or file["data"].ndim != 2:
+    if "data" not in file or getattr(file["data"], "ndim", 0) != 2:
         keys = ", ".join(f"{key} {file[key].shape}" for key in file if isinstance(file[key], h5py.Dataset))
         raise DatasetError(
             path,

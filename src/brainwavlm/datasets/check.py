@@ -8,7 +8,7 @@ from pathlib import Path
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.check_stimuli import StimulusCheck, check_stimulus
-from brainwavlm.datasets.check_subject import check_subject
+from brainwavlm.datasets.check_subject import SubjectCheck, check_subject
 from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.description import FILE_NAME, read_description
 from brainwavlm.datasets.folder import FolderDataset
@@ -66,7 +66,7 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
             *dataset.facts,
             *_stimulus_facts(dataset, stimuli),
             *_shared_stories(dataset),
-            *(fact for checked in subjects for fact in checked.facts),
+            *_without_repeats(subjects),
         ),
     )
 
@@ -160,6 +160,12 @@ def _shared_stories(dataset: Dataset) -> Iterator[str]:
                     f"{name} is a {held_out} story of {', '.join(subjects[held_out])} and a training story "
                     f"of {', '.join(subjects['train'])}: a speech model tuned on the latter has heard it."
                 )
+
+
+def _without_repeats(subjects: Iterable[SubjectCheck]) -> Iterator[str]:
+    names = [checked.summary["subject"] for checked in subjects if not checked.has_repeats]
+    if names:
+        yield f"No ceiling can be computed from repeats of a test story for: {', '.join(names)}."
 
 
 def _relative(problem: Problem, folder: Path) -> Problem:

@@ -64,7 +64,7 @@ def check_responses(recording: Recording, seconds: float | None, expected_rows: 
                 problems += _repeat_problems(file["individual_repeats"], path, (n_trs, n_voxels))
     except DatasetError as error:
         return ResponseCheck([Problem.of(error, "responses")])
-    except OSError as error:  # a damaged piece in a file that opens
+    except (OSError, KeyError, RuntimeError) as error:  # a damaged piece in a file that opens
         return ResponseCheck(
             [
                 Problem(
@@ -105,8 +105,12 @@ def _shape_problems(file: h5py.File, path: Path, expected_rows: int | None) -> I
 
 def _clock_problems(file: h5py.File, recording: Recording, seconds: float | None) -> Iterator[Problem]:
     path, tr = recording.path, recording.tr
-    times = recording.tr_times
     n_trs = file["data"].shape[0]
+    stored = file.get("tr_times", file.attrs.get("start", recording.start))
+    if np.dtype(getattr(stored, "dtype", type(stored))).kind not in "fiu":
+        times = np.full(n_trs, np.nan)
+    else:
+        times = recording.tr_times
     if times.shape != (n_trs,):
         yield Problem(
             "tr_times",
@@ -116,7 +120,16 @@ def _clock_problems(file: h5py.File, recording: Recording, seconds: float | None
             "Write tr_times again, in seconds from sound onset.",
         )
         return
-    if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+    if not np.isfinite(times).all():
+        yield Problem(
+            "tr_times",
+            str(path),
+            f"{np.count_nonzero(~np.isfinite(times))} of {n_trs} times are no numbers.",
+            "seconds from sound onset.",
+            "Write tr_times (or the attribute start) again.",
+        )
+        return
+    if (np.diff(times) <= 0).any():
         row = int(np.argmax(~(np.diff(times) > 0))) + 1
         yield Problem(
             "tr_times",

@@ -12,7 +12,7 @@ import numpy as np
 
 from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import SPLITS, Dataset, Recording
-from brainwavlm.datasets.check_responses import ResponseCheck, check_responses
+from brainwavlm.datasets.check_responses import check_responses
 from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.problems import Problem
 from brainwavlm.errors import DatasetError
@@ -20,11 +20,11 @@ from brainwavlm.errors import DatasetError
 
 @dataclass(frozen=True)
 class SubjectCheck:
-    """One subject: its line in the report, what is wrong, and what is worth knowing."""
+    """One subject: its line in the report, what is wrong, and whether a test story has repeats."""
 
     summary: dict[str, Any]
     problems: list[Problem]
-    facts: list[str]
+    has_repeats: bool
 
 
 def check_subject(
@@ -49,7 +49,7 @@ def check_subject(
     unusable: dict[int, np.ndarray] = {}  # by number of columns, which may wrongly differ
     repeated = False
     for story, recording in recordings.items():
-        checked: ResponseCheck = check_responses(recording, seconds.get(story), expected_rows.get(story))
+        checked = check_responses(recording, seconds.get(story), expected_rows.get(story))
         problems += checked.problems
         repeated |= checked.has_repeats and recording.story.split == "test"
         if checked.shape is not None:
@@ -66,9 +66,6 @@ def check_subject(
         n_usable = int(np.count_nonzero(~unusable[n_voxels]))
         if n_usable == 0:
             problems.append(_nothing_left(dataset, name, n_voxels))
-    facts = (
-        [] if repeated or not shapes else [f"{name}: no repeats of a test story, so no ceiling from repeats."]
-    )
     n_rows = sum(shape[0] for shape in shapes.values())
     summary: dict[str, Any] = {
         "subject": name,
@@ -81,7 +78,7 @@ def check_subject(
             for split in SPLITS
         },
     }
-    return SubjectCheck(summary, problems, facts)
+    return SubjectCheck(summary, problems, repeated)
 
 
 def _split_problems(dataset: Dataset, name: str, recordings: Mapping[str, Recording]) -> Iterator[Problem]:

@@ -20,4 +20,4 @@ def demo_folder() -> Path:
 
 def demo_model_path() -> Path:
     """Folder of `wavlm-tiny-demo`, a small WavLM in transformers format."""
-    return _ASSETS / "wavlm-tiny-demo"
+    return _ASSETS / "demo" / "model"

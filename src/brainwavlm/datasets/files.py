@@ -1,6 +1,7 @@
 """Files of a data set: whole, here, and written whole or not at all."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,8 @@ def open_hdf5(path: Path) -> h5py.File:
 def require_content(path: Path) -> None:
     """Raise a DatasetError when a file is missing or only a git-annex pointer."""
     if path.is_symlink() and not path.exists():
-        raise _pointer(path, f"a link to content that is not here ({path.readlink()}).")
+        link = str(path.readlink())
+        raise _pointer(path, f"a link to content that is not here ({link}).", link)
     if not path.is_file():
         raise DatasetError(
             path,
@@ -64,12 +66,16 @@ def require_content(path: Path) -> None:
         )
     size = path.stat().st_size
     if size < 1024:
-        start = path.read_bytes()
-        if b"/annex/objects/" in start or b".git/annex" in start:
-            raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.")
+        text = path.read_bytes().decode("utf-8", errors="replace")
+        if "/annex/objects/" in text:
+            raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.", text)
 
 
-def _pointer(path: Path, found: str) -> DatasetError:
+def _pointer(path: Path, found: str, key: str) -> DatasetError:
+    size = re.search(r"-s(\d+)-", key)  # git-annex writes the size into its keys
     return DatasetError(
-        path, found, "the file itself.", f"Fetch it:  datalad get {path.name}      (in {path.parent})"
+        path,
+        found,
+        f"a file of {int(size[1]) / 1e6:.3g} MB." if size else "the file itself.",
+        f"Fetch it:  datalad get {path.name}      (in {path.parent})",
     )

@@ -61,7 +61,7 @@ class Lebel2023(Dataset):
         self.subject_names = tuple(name for name in SUBJECTS if (responses / name).is_dir())
         self.stories = {
             name: self._story(name, VALIDATION)
-            for name in sorted({file.stem for file in responses.glob("UTS0[1-9]/*.hf5")})
+            for name in sorted({file.stem for file in responses.glob("UTS0[1-9]/[!.]*.hf5")})
         }
 
     def recordings(self, subject: str) -> dict[str, Recording]:
@@ -69,7 +69,7 @@ class Lebel2023(Dataset):
         validation = VALIDATION_OF.get(subject, VALIDATION)
         return {
             file.stem: Recording(subject, self._story(file.stem, validation), file, self.tr, START)
-            for file in sorted((self.derivative / "preprocessed_data" / subject).glob("*.hf5"))
+            for file in sorted((self.derivative / "preprocessed_data" / subject).glob("[!.]*.hf5"))
         }
 
     def anatomy(self, subject: str) -> Path | None:

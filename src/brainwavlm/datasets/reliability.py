@@ -37,8 +37,7 @@ def cc_max(repeats: np.ndarray) -> np.ndarray:
     Schoppe et al. 2016; parity: tests/parity/test_reference_numbers.py.
     """
     signal, of_mean = powers(repeats)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(signal / of_mean)
+    return np.sqrt(signal / np.where(np.isnan(signal), 1.0, of_mean))
 
 
 def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray | None, dict[str, int]]:
@@ -110,4 +109,5 @@ def powers(repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     total = repeats.var(axis=1, ddof=1).mean(0)
     of_mean = repeats.mean(0).var(axis=0, ddof=1)
     signal = (n_repeats * of_mean - total) / (n_repeats - 1)
-    return np.where(signal > 0, signal, np.nan), of_mean
+    rounding = 1e-24 * (repeats**2).mean((0, 1))  # what is left of a constant voxel
+    return np.where(signal > rounding, signal, np.nan), of_mean

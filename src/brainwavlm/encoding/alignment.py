@@ -94,38 +94,31 @@ def delayed(features: Array, delays: Sequence[int]) -> Array:
     return (stacked * mask).reshape(n_rows, -1)
 
 
-def zscored(values: Array) -> Array:
-    """z[t, d] = (values[t, d] - mean_t) / std_t; a column without variance becomes zero.
+def moments(rows: Array, mass: Array) -> tuple[Array, Array]:
+    """What z-scores resampled rows: mean = sum_t rows / sum_t mass, scale = rms_t of rows - mass * mean.
+
+    The mass of a row is the sum of its kernel weights: windows a TR, but less near the ends of the sound, where
+    part of the kernel finds no window. Rows without their mass times the mean treat that part as the story's mean.
+    Plain z-scores treat it as zero, which makes outliers of tens of deviations where features have a large mean.
 
     Parameters
     ----------
-    values : array (n_rows, n_columns)
+    rows : array (n_rows, n_dims)
+    mass : array (n_rows, 1)
 
     Returns
     -------
-    array (n_rows, n_columns) of the same type.
+    mean, scale : arrays (n_dims,); the scale is 1 where nothing varies
     """
-    mean, scale = moments(values)
-    return (values - mean) / scale
+    mean = rows.sum(0) / mass.sum(0)
+    return mean, scale_of((((rows - mass * mean) ** 2).mean(0)) ** 0.5, mean)
 
 
-def moments(values: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation (n denominator) of each column, the latter 1 where nothing varies.
-
-    Parameters
-    ----------
-    values : array (n_rows, n_columns)
-
-    Returns
-    -------
-    mean, scale : arrays (n_columns,)
-    """
-    mean = values.mean(0)
-    scale = ((values - mean) ** 2).mean(0) ** 0.5
+def scale_of(deviation: Array, mean: Array) -> Array:
+    """The deviation, or 1 where it is only rounding."""
     # Rounding leaves about 1e-7 of the mean as spread in a constant float32 column.
-    varies = scale > 1e-6 * abs(mean) + 1e-12
-    scale = scale * varies + 1.0 * ~varies
-    return mean, scale
+    varies = deviation > 1e-6 * abs(mean) + 1e-12
+    return deviation * varies + 1.0 * ~varies
 
 
 @dataclass(frozen=True)
@@ -160,8 +153,13 @@ class StoryClock:
         """Rows of the recording."""
         return self.matrix.shape[0] + self.silent - self.halo
 
+    @property
+    def mass(self) -> np.ndarray:
+        """Sum of each row's weights, (n_heard + n_trs, 1) float32: the same but near the ends of the sound."""
+        return self.matrix.sum(axis=1, keepdims=True).astype(np.float32)
+
     def design(self, features: np.ndarray) -> np.ndarray:
-        """Design matrix of a whole story: resampled, z-scored over its TRs, delayed.
+        """Design matrix of a whole story: resampled, z-scored over its TRs (see `moments`), delayed.
 
         Parameters
         ----------
@@ -171,10 +169,10 @@ class StoryClock:
         -------
         array (n_trs, n_delays * n_dims), float32
         """
-        rows = (self.matrix @ features).astype(np.float32)
-        mean, scale = moments(rows[-self.n_trs :])
+        rows, mass = (self.matrix @ features).astype(np.float32), self.mass
+        mean, scale = moments(rows[-self.n_trs :], mass[-self.n_trs :])
         silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)
-        padded = np.concatenate([silence, (rows - mean) / scale])
+        padded = np.concatenate([silence, (rows - mass * mean) / scale])
         return delayed(padded, self.delays)[self.halo :]
 
 

@@ -7,15 +7,18 @@ and never anything of another story.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
 from brainwavlm.datasets.base import Recording
-from brainwavlm.encoding.alignment import StoryClock, delayed, moments, story_clock
+from brainwavlm.encoding.alignment import StoryClock, delayed, story_clock
+from brainwavlm.encoding.alignment import moments as plain_moments
 from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.errors import ConfigError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import frontend_bytes, frontend_outputs, read_windows
@@ -46,6 +49,11 @@ class Material:
     responses: torch.Tensor
     frontend: list[torch.Tensor] | None = None
 
+    @cached_property
+    def mass(self) -> torch.Tensor:
+        """Kernel mass of each row of the clock's matrix, (n_heard + n_trs, 1)."""
+        return torch.from_numpy(self.clock.mass).to(self.responses.device)
+
     def features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
         """What the model says at the given windows, (n_indices, n_dims), with its graph."""
         layers = read_windows(
@@ -67,49 +75,45 @@ class Material:
         return features.new_tensor(weights[:, needed]) @ features
 
     def block_design(
-        self,
-        backbone: Backbone,
-        block: Block,
-        normaliser: tuple[torch.Tensor, torch.Tensor],
-        config: RunConfig,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Design matrix of one block, and the block's own rows before normalisation.
+        self, backbone: Backbone, block: Block, moments: StoryMoments, config: RunConfig
+    ) -> torch.Tensor:
+        """Design matrix of one block, (n_rows, n_delays * n_dims), with its graph.
 
         Parameters
         ----------
         backbone : Backbone
         block : Block
-        normaliser : mean, scale
-            Tensors (n_dims,) that z-score the features.
+        moments : StoryMoments
+            z-scores the features, and is shown the block's own rows for the next epoch.
         config : RunConfig
-
-        Returns
-        -------
-        design : tensor (n_rows, n_delays * n_dims)
-        own : tensor (n_rows, n_dims), detached
         """
         start, stop = matrix_rows(self.clock, block, config.quirks)
-        halo = stop - start - (block.stop - block.start)
+        n_rows = block.stop - block.start
+        halo = stop - start - n_rows
         rows = self.rows(backbone, config, max(start, 0), stop)
-        own = rows[-(block.stop - block.start) :].detach()
-        if config.quirks.block_zscore:
-            normaliser = moments(rows)
-        rows = (rows - normaliser[0]) / normaliser[1]
+        mass = self.mass[max(start, 0) : stop]
+        moments.add(self.story, rows[-n_rows:].detach(), mass[-n_rows:])
+        mean, scale = plain_moments(rows, mass) if config.quirks.block_zscore else moments[self.story]
         silence = rows.new_zeros(max(-start, 0), rows.shape[1])
-        return delayed(torch.cat([silence, rows]), self.clock.delays)[halo:], own
+        return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo:]
 
-    def story_rows(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
-        """All rows of the clock's matrix, (n_heard + n_trs, n_dims), without graph."""
+    def measure(self, backbone: Backbone, moments: StoryMoments, config: RunConfig) -> None:
+        """Set the story's moments from the present model."""
         with torch.no_grad():
-            return self.rows(backbone, config, 0, self.clock.matrix.shape[0])
+            first = len(self.clock.matrix) - self.clock.n_trs
+            rows = self.rows(backbone, config, first, len(self.clock.matrix))
+        moments.add(self.story, rows, self.mass[first:])
+        moments.take(self.story)
 
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
-        """Design matrix of the whole story, z-scored over its own TRs, (n_trs, n_delays * n_dims)."""
+        """Design matrix of the whole story, z-scored over its own TRs, (n_trs, n_delays * n_dims), no graph."""
+        n_trs = self.clock.n_trs
         with torch.no_grad():
-            rows = self.story_rows(backbone, config)
-            mean, scale = moments(rows[-self.clock.n_trs :])
+            rows = self.rows(backbone, config, 0, len(self.clock.matrix))
+            mean, scale = plain_moments(rows[-n_trs:], self.mass[-n_trs:])
             silence = rows.new_zeros(self.clock.silent, rows.shape[1])
-            return delayed(torch.cat([silence, (rows - mean) / scale]), self.clock.delays)[self.clock.halo :]
+            padded = torch.cat([silence, (rows - self.mass * mean) / scale])
+            return delayed(padded, self.clock.delays)[self.clock.halo :]
 
 
 def prepare(

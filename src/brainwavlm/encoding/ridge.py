@@ -178,13 +178,13 @@ def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
     """
     n_rows, n_columns = shape
     n_scores = 2 * config.folds * len(config.alphas)
-    held_out = n_rows * n_rows / config.folds
+    resolution = n_rows * n_rows // config.folds
     if n_rows < n_columns:
         fixed = 8 * (n_rows * n_columns + 6 * n_rows**2)
         a_voxel = 8 * (2.5 * n_rows + 2 * n_rows + n_scores) + 8 * 2 * n_columns
         inside = 8 * 4 * n_rows * _TARGETS_AT_ONCE
     else:
-        fixed = 4 * (7 * n_rows * n_columns + held_out + 5 * n_columns**2)
+        fixed = 4 * (7 * n_rows * n_columns + resolution + 5 * n_columns**2)
         a_voxel = 4 * (1.5 * n_rows + 3 * n_columns + n_scores)
         inside = 4 * (2 * n_rows + 2 * n_columns) * _TARGETS_AT_ONCE
     return max(int((config.memory_gb * 1e9 - fixed - inside) / a_voxel), _LEAST_BATCH)

@@ -132,10 +132,7 @@ class TuningLoop:
         """Moments of each story under the untuned model, and the readout where it is closed-form."""
         self.backbone.eval()
         for story in self.progress.over(sorted(self.lengths), "Reading the untuned model"):
-            material = self.shelf[story]
-            self.moments.measure(
-                story, material.story_rows(self.backbone, self.config)[-self.lengths[story] :]
-            )
+            self.shelf[story].measure(self.backbone, self.moments, self.config)
         if isinstance(self.readout, FixedRidge):
             self.solve_readout(self.readout)
 
@@ -179,11 +176,8 @@ class TuningLoop:
         """Features, design, prediction and loss of one block, with its graph."""
         material, quirks = self.shelf[block.story], self.config.quirks
         with self.accelerator.autocast():
-            design, own_rows = material.block_design(
-                self.backbone, block, self.moments[block.story], self.config
-            )
+            design = material.block_design(self.backbone, block, self.moments, self.config)
             predicted = self.readout(design).float()
-        self.moments.add(block.story, own_rows)
         true, weights = material.responses[block.start : block.stop], self.voxel_weights
         if quirks.nan_voxels:
             present = torch.isfinite(true).all(0)

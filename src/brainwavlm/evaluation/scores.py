@@ -1,8 +1,77 @@
-"""How well a prediction follows a recording, voxel by voxel."""
+"""How well a prediction follows a recording, voxel by voxel, and the tables that say so."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from brainwavlm.datasets.files import replacing
+from brainwavlm.runs import write_json
 
 _COLUMNS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an evaluation of runs found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a run and target: run, subject, seed, target, n_voxels, r_frozen, r_tuned, difference, low,
+        high (95 % interval of the paired difference), relative_gain, r_readout, and the shares of the ceiling.
+    voxels : DataFrame
+        One row a run and voxel: run, subject, voxel, targets (False or True), r_frozen, r_tuned, r_readout,
+        normalised, alpha, p.
+    summary : dict
+        What `summary.json` says: how it was computed, and whether the responses are simulated.
+    """
+
+    table: pd.DataFrame
+    voxels: pd.DataFrame
+    summary: dict[str, Any]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The most telling columns, for a table in the terminal."""
+        return [
+            {
+                "run": row["run"],
+                "target": row["target"],
+                "voxels": int(row["n_voxels"]),
+                "frozen": row["r_frozen"],
+                "tuned": row["r_tuned"],
+                "difference": row["difference"],
+                "95 % interval": f"{row['low']:+.3f} to {row['high']:+.3f}",
+                "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
+                "own readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
+            }
+            for row in self.table.to_dict("records")
+        ]
+
+    def save(self, folder: str | Path) -> None:
+        """Write table.csv, voxels.csv and summary.json, each whole or not at all; the summary last."""
+        folder = Path(folder)
+        write_frame(folder / "table.csv", self.table)
+        write_frame(folder / "voxels.csv", self.voxels)
+        write_json(folder / "summary.json", self.summary)
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV file atomically; NaN is an empty field, numbers have 6 digits."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g", encoding="utf-8")
+
+
+def rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """For JSON: floats with 6 digits, None for NaN."""
+    return {
+        key: (None if math.isnan(value) else float(f"{value:.6g}")) if isinstance(value, float) else value
+        for key, value in row.items()
+    }
 
 
 def correlation(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -32,18 +101,17 @@ def unit(values: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    values : array (n_rows, n_voxels)
+    values : array (n_rows, n_voxels), floating
 
     Returns
     -------
     array (n_rows, n_voxels), float64
     """
-    values = np.asarray(values)
-    # Rounding leaves a few eps of the mean as spread in a constant column.
-    eps = np.finfo(values.dtype).eps if values.dtype.kind == "f" else np.finfo(float).eps
+    # Rounding leaves a few eps of the mean as spread in a constant column, and the sum some more.
+    eps = max(8 * np.finfo(values.dtype).eps, len(values) * np.finfo(np.float64).eps)
     values = values.astype(np.float64)
     mean = values.mean(0)
     centred = values - mean
     norm = np.sqrt((centred**2).sum(0))
-    constant = norm <= 8 * eps * np.sqrt(len(values)) * np.abs(mean)
+    constant = norm <= eps * np.sqrt(len(values)) * np.abs(mean)
     return centred / np.where(constant | (norm == 0), np.nan, norm)

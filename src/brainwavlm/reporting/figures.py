@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from brainwavlm.reporting.results import REMAINDER
 from brainwavlm.reporting.style import (
     FAINT,
     FROZEN,
@@ -22,7 +23,6 @@ from brainwavlm.reporting.style import (
 )
 
 MOST_BARS = 30
-_REMAINDER = "other voxels"
 _BINS = 60
 
 
@@ -40,9 +40,9 @@ def learning_curves(
     title : str
     simulated : bool
     """
-    figure = new_figure(3.9, 2.9)
+    figure = new_figure(3.9, 3.7)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 1.35]})
-    figure.subplots_adjust(left=0.17, right=0.96, top=0.84, bottom=0.15, hspace=0.16)
+    figure.subplots_adjust(left=0.17, right=0.96, top=0.855, bottom=0.13, hspace=0.14)
     for axes, key, label, colour in (
         (upper, "loss", "training loss", MUTED),
         (lower, "validation_r", "validation r", TUNED),
@@ -59,7 +59,7 @@ def learning_curves(
     kept = {entry["epoch"]: entry.get("validation_r") for entry in history}.get(best)
     if kept is not None:
         lower.plot([best], [kept], marker="o", markersize=6, color=TUNED, markeredgecolor="white")
-        figure.text(0.021, 0.885, f"dashed: epoch {best}, kept (validation r {kept:.3f})", fontsize=7.5, color=MUTED)
+        figure.text(0.021, 0.905, f"dashed: epoch {best}, kept (validation r {kept:.3f})", fontsize=7.5, color=MUTED)
     lower.set_xlabel("epoch (0: before tuning)")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     heading(figure, title, simulated)
@@ -76,7 +76,7 @@ def frozen_against_tuned(
     frozen, tuned : arrays (n_voxels,)
         Test correlations; voxels with a NaN are left out.
     groups : mapping of str to bool array (n_voxels,)
-        Disjoint, from `disjoint_groups`.
+        Disjoint, `RunVoxels.groups`.
     title : str
     simulated : bool
     """
@@ -95,7 +95,7 @@ def frozen_against_tuned(
             alpha=0.55,
             linewidths=0,
             label=f"{name} ({int(shown.sum()):,})",
-            zorder=1 if name == _REMAINDER else 2,
+            zorder=1 if name == REMAINDER else 2,
         )
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="frozen model, test r", ylabel="tuned model, test r")
     axes.set_aspect("equal")
@@ -184,36 +184,9 @@ def score_bars(
     return figure
 
 
-def disjoint_groups(masks: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each voxel in the smallest named region that holds it; the rest together.
-
-    Whole cortex, hemispheres and combinations of names (A-B) tell no places apart and are left out.
-
-    Parameters
-    ----------
-    masks : mapping of str to bool array (n_voxels,)
-        Target columns of voxels.csv.
-
-    Returns
-    -------
-    dict of str to bool array (n_voxels,), largest region last before the remainder
-    """
-    n_voxels = len(next(iter(masks.values())))
-    left = np.ones(n_voxels, dtype=bool)
-    groups = {}
-    for name, mask in sorted(masks.items(), key=lambda item: int(item[1].sum())):
-        is_place = name not in ("cortex", "LH", "RH") and not set(name) & set("+-&>/")
-        if is_place and mask.any() and not mask.all() and len(groups) < len(GROUPS):
-            groups[name] = mask & left
-            left &= ~mask
-    if left.any():
-        groups[_REMAINDER if groups else "voxels"] = left
-    return groups
-
-
 def _colours(groups: Mapping[str, np.ndarray]) -> list[str]:
     named = iter(GROUPS)
-    return [OTHER if name == _REMAINDER else next(named) for name in groups]
+    return [OTHER if name == REMAINDER else next(named) for name in groups]
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:

@@ -155,17 +155,19 @@ def brain_figure(
     views : tuple of str
         One row each.
     """
-    head, foot, row = 0.34, 0.52, 1.36
+    head, foot, row = 0.32, 0.5, 1.42
     width, height = 3.9, head + foot + row * len(views)
     figure = new_figure(width, height)
     heading(figure, title, simulated)
     for n, view in enumerate(views):
         bottom = (foot + row * (len(views) - 1 - n)) / height
         for left, hemisphere in zip((0.0, 0.5), HEMISPHERES, strict=True):
-            box = (left, bottom, 0.5, row / height)
+            # Square and higher than its row, since a 3-D plot fills the shorter side and a brain is wide.
+            excess = (width / 2 - row) / height
+            box = (left, bottom - excess / 2 + 0.03, 0.5, width / 2 / height)
             draw_hemisphere(figure, box, maps[hemisphere], hemisphere, view, scale, surface)
             name = hemisphere if view == "lateral" else f"{hemisphere}, {view}"
-            figure.text(left + 0.25, bottom + 0.02, name, ha="center", va="bottom", fontsize=7.5, color=MUTED)
+            figure.text(left + 0.25, bottom, name, ha="center", va="bottom", fontsize=7.5, color=MUTED)
     colour_bar(figure, (0.25, 0.36 / height, 0.5, 0.085 / height), scale)
     return figure
 
@@ -198,7 +200,7 @@ def draw_hemisphere(
         figure=figure,
     )
     axes.set_box_aspect(None, zoom=1.62)
-    axes.patch.set_alpha(0.0)
+    axes.patch.set_alpha(0.0)  # boxes overlap
 
 
 def colour_bar(figure: Figure, box: tuple[float, float, float, float], scale: Scale) -> None:
@@ -211,7 +213,8 @@ def colour_bar(figure: Figure, box: tuple[float, float, float, float], scale: Sc
     middle = (scale.low + scale.high) / 2
     bar.set_ticks([scale.low, middle, scale.high])
     signed = "+" if scale.low < 0 else ""
-    bar.set_ticklabels([f"{value:{signed if value else ''}.3g}" for value in (scale.low, middle, scale.high)])
+    labels = [f"{value:{signed if value else ''}.3g}" for value in (scale.low, middle, scale.high)]
+    bar.set_ticklabels([label.replace("-", "−") for label in labels])
     axes.tick_params(length=2, width=0.6, labelsize=7.5, colors=MUTED, pad=1.5)
     bar.set_label(scale.label, fontsize=7.5, color=MUTED, labelpad=1.5)
 

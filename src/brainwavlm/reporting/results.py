@@ -1,6 +1,5 @@
 """An evaluation folder, read back for reporting: table.csv, voxels.csv and summary.json."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,9 @@ from brainwavlm.errors import RunError
 from brainwavlm.runs import read_json
 
 TABLE_COLUMNS = ("run", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high")
+_AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
+MOST_GROUPS = 6
+REMAINDER = "other voxels"
 VOXEL_COLUMNS = ("run", "subject", "voxel", "r_frozen", "r_tuned")
 
 
@@ -35,6 +37,22 @@ class RunVoxels:
     tuned: np.ndarray
     masks: dict[str, np.ndarray]
 
+    def groups(self) -> dict[str, np.ndarray]:
+        """Each voxel in the smallest named region that holds it; the rest together.
+
+        Whole cortex, hemispheres and combinations of names (A-B) tell no places apart and are left out.
+        """
+        left = np.ones(len(self.voxel), dtype=bool)
+        groups = {}
+        for name, mask in sorted(self.masks.items(), key=lambda item: int(item[1].sum())):
+            is_place = name not in ("cortex", "LH", "RH") and not set(name) & set("+-&>/")
+            if is_place and mask.any() and not mask.all() and len(groups) < MOST_GROUPS:
+                groups[name] = mask & left
+                left &= ~mask
+        if left.any():
+            groups[REMAINDER] = left
+        return groups
+
 
 @dataclass(frozen=True)
 class Results:
@@ -52,7 +70,7 @@ class Results:
 
     @property
     def runs(self) -> list[dict[str, Any]]:
-        """What summary.json says of each run: name, subject, target, seed, method, history and more."""
+        """What summary.json says of each run: name, subject, target, simulated, best, history, config, frozen."""
         return self.summary["runs"]
 
     @cached_property
@@ -67,7 +85,9 @@ class Results:
     def of_run(self, run: str) -> RunVoxels:
         """The voxels of a run."""
         rows = self.voxels[self.voxels["run"] == run]
-        masks = {name: rows[name].to_numpy() for name in self.target_names if name in rows and rows[name].dtype == bool}
+        # A target that only other runs have leaves empty fields in this run's rows.
+        known = [name for name in self.target_names if name in rows and rows[name].notna().all()]
+        masks = {name: rows[name].to_numpy(dtype=bool) for name in known}
         return RunVoxels(
             rows["voxel"].to_numpy(dtype=np.int64),
             rows["r_frozen"].to_numpy(dtype=np.float64),
@@ -98,17 +118,11 @@ def read_results(folder: str | Path) -> Results:
     return Results(folder, summary, table, voxels)
 
 
-_AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
-
-
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise RunError(path, "no such file.", "a file of an evaluation.", _AGAIN)
-    frame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=["", "nan", "NaN"], encoding="utf-8")
+    frame = pd.read_csv(path, dtype={"run": str, "target": str, "subject": str}, keep_default_na=False, na_values=["", "nan", "NaN"], encoding="utf-8")
     missing = [name for name in columns if name not in frame]
     if missing:
         raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", _AGAIN)
     return frame
-
-
-_TEXT: Mapping[str, type] = {"run": str, "target": str, "subject": str}

@@ -17,6 +17,8 @@ OTHER = "#9aa5b1"
 FROZEN, TUNED = "#7a8794", "#0072b2"
 DOTS_PER_INCH = 200
 
+Picture = tuple[Figure, str]  # with its text alternative
+
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of so many inches, drawn by Agg, unknown to pyplot."""
@@ -47,6 +49,11 @@ def heading(figure: Figure, title: str, simulated: bool) -> None:
         figure.text(
             right, top, "SIMULATED", ha="right", va="top", fontsize=6.5, fontweight="bold", color=INK, bbox=box
         )
+
+
+def capitalised(text: str) -> str:
+    """The text with a large first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def shortened(text: str, most: int) -> str:

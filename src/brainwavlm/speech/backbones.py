@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
@@ -60,7 +61,7 @@ def load_backbone(
     make_reachable(part, family)
     backbone = Backbone(part, family, name, layers, normalises_sound(name, family), run_unused_blocks)
     attach(part, family, adapter or AdapterConfig(method="frozen"), backbone.n_run, n_blocks)
-    return backbone
+    return backbone.eval()  # the adapters' dropout starts in training mode
 
 
 class Backbone(nn.Module):
@@ -84,6 +85,8 @@ class Backbone(nn.Module):
         Each window is scaled to zero mean and unit variance first (the checkpoint's `do_normalize`).
     noise : dict of str to float
         What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
+    recompute : bool
+        Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
 
     def __init__(
@@ -109,9 +112,9 @@ class Backbone(nn.Module):
         self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
         if not getattr(config, "apply_spec_augment", True):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
+        self.recompute = False
         self._graphed: set[int] = set()  # blocks that have run with gradients on
         self._frozen_digest: bytes | None = None
-        self.eval()
 
     def forward(self, windows: Tensor) -> dict[int, Tensor]:
         """Hidden states.
@@ -169,7 +172,7 @@ class Backbone(nn.Module):
         states, position_bias = {0: hidden}, None
         for index, block in enumerate(self._blocks()[: self.n_run]):
             if not self._drops(index):
-                hidden, position_bias = self.family.run_block(block, hidden, position_bias, index)
+                hidden, position_bias = self._run(block, hidden, position_bias, index)
                 if torch.is_grad_enabled():
                     self._graphed.add(index)
             if index + 1 in self.layers:
@@ -234,6 +237,11 @@ class Backbone(nn.Module):
         for name in self.family.still:
             self.model.get_submodule(name).eval()
         return self
+
+    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(self.family.run_block, block, *inputs, use_reentrant=False)
+        return self.family.run_block(block, *inputs)
 
     def _blocks(self) -> Any:
         return self.model.get_submodule(self.family.blocks)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging
 
@@ -50,7 +51,7 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
             model, info = AutoModel.from_pretrained(
                 name, config=config, dtype=torch.float32, output_loading_info=True
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unreadable(name, error) from None
     _require_weights(name, family, info, config)
     return model.eval(), family

@@ -10,11 +10,13 @@ import numpy as np
 import soundfile
 import soxr
 
-from brainwavlm.datasets.base import require_content
+from brainwavlm.datasets.files import require_content
 from brainwavlm.errors import DatasetError
 
 SAMPLE_RATE = 16000
 _BLOCK = 1 << 20  # frames decoded at once, so that stereo at 44.1 kHz never lies whole in memory
+_FULL_SCALE = 1.0 - 2.0**-15  # what 16-bit sound reaches on the positive side
+_SILENT = 10 ** (-70 / 20)
 
 
 @dataclass(frozen=True)
@@ -40,25 +42,6 @@ class SoundFacts:
     encoding: str
 
 
-@dataclass(frozen=True)
-class SoundLevels:
-    """What a sound file's samples say, full scale being 1.
-
-    Attributes
-    ----------
-    peak : float
-        Largest magnitude in any channel.
-    rms : float
-        Root mean square over samples and channels; 0 is silence.
-    clipped : float
-        Share of samples at full scale.
-    """
-
-    peak: float
-    rms: float
-    clipped: float
-
-
 def load_sound(path: str | Path) -> np.ndarray:
     """A sound file as the speech models hear it.
 
@@ -81,7 +64,9 @@ def load_sound(path: str | Path) -> np.ndarray:
     path = Path(path)
     with _opened(path) as file:
         rate = file.samplerate
-        blocks = [block.mean(axis=1) for block in _blocks(file)]
+        blocks = []
+        while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+            blocks.append(block.mean(axis=1))
     sound = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(sound):
         raise DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
@@ -110,22 +95,6 @@ def sound_facts(path: str | Path) -> SoundFacts:
         )
 
 
-def sound_levels(path: str | Path) -> SoundLevels:
-    """Peak, RMS and clipping, from all samples before mixing; DatasetError as in `load_sound`."""
-    path = Path(path)
-    peak, power, clipped, count = 0.0, 0.0, 0, 0
-    with _opened(path) as file:
-        # 16-bit sound reaches 32767/32768 at most on the positive side.
-        full = 1.0 - 2.0**-15
-        for block in _blocks(file):
-            magnitude = np.abs(block)
-            peak = max(peak, float(magnitude.max()))
-            power += float(np.square(block, dtype=np.float64).sum())
-            clipped += int(np.count_nonzero(magnitude >= full))
-            count += block.size
-    return SoundLevels(peak=peak, rms=(power / max(count, 1)) ** 0.5, clipped=clipped / max(count, 1))
-
-
 def audio_checksum(path: str | Path) -> str:
     """SHA-256 of the file, hexadecimal."""
     path = Path(path)
@@ -147,8 +116,3 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
             "a WAV, FLAC, Ogg or MP3 file.",
             "Download it again, or convert it:  ffmpeg -i FILE story.wav",
         ) from None
-
-
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-        yield block

@@ -9,7 +9,7 @@ from pathlib import Path
 from praatio.textgrid import openTextgrid
 from praatio.utilities.errors import PraatioException
 
-from brainwavlm.datasets.base import require_content
+from brainwavlm.datasets.files import require_content
 from brainwavlm.errors import DatasetError
 
 # Marks of silence, breath, laughter and noise in the transcripts of ds003020, after braces and case are stripped.

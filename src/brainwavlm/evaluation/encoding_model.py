@@ -1,0 +1,314 @@
+"""From features to held-out scores: ridge on training stories, correlation on stories that it never saw.
+
+Training and validation stories are fitted together: tuning chose its epoch on the validation stories, so they
+are no test for tuned features, and frozen features get the same rows. Test stories are touched once, to score.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.base import Recording, Split, Subject
+from brainwavlm.encoding.alignment import moments
+from brainwavlm.encoding.materials import recording_clock, story_responses
+from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, story_folds
+from brainwavlm.encoding.targets import target_masks
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.ceiling import by_voxels, cc_norm
+from brainwavlm.evaluation.scores import rounded, write_frame
+from brainwavlm.evaluation.statistics import ShiftTest, benjamini_hochberg, circular_shift_p
+from brainwavlm.runs import write_json
+from brainwavlm.speech.features import StoryFeatures
+
+
+@dataclass(frozen=True)
+class EncodingScore:
+    """Held-out scores of one set of features in one subject.
+
+    Attributes
+    ----------
+    voxel : array (n_kept,) int
+        Columns of the responses that were scored.
+    story_of_row : array (n_rows,) of str
+    true, predicted : arrays (n_rows, n_kept) float32
+        Held-out responses, z-scored within each story, and their predictions.
+    alphas : array (n_kept,)
+        Penalty; its geometric mean where there is one fit a story.
+    r_normalised : array (n_kept,)
+        Share of the ceiling; NaN where the ceiling is at or below evaluation.ceiling_floor or unknown.
+    test : ShiftTest
+        r and p of each voxel, and of the mean of each target.
+    masks : dict of str to bool array (n_kept,)
+        By target.
+    summary : dict
+        What `summary.json` says.
+    """
+
+    voxel: np.ndarray
+    story_of_row: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    alphas: np.ndarray
+    r_normalised: np.ndarray
+    test: ShiftTest
+    masks: dict[str, np.ndarray]
+    summary: dict[str, Any]
+
+    @property
+    def r(self) -> np.ndarray:
+        """Correlation over all held-out rows, (n_kept,); NaN where nothing varies."""
+        return self.test.r
+
+    def voxels(self) -> pd.DataFrame:
+        """One row a voxel: subject, voxel, split, targets (0 or 1), r, r_normalised, alpha, p, q."""
+        columns = {
+            "subject": self.summary["subject"],
+            "voxel": self.voxel,
+            "split": self.summary["split"],
+            **{name: mask.astype(np.int8) for name, mask in self.masks.items()},
+            "r": self.r,
+            "r_normalised": self.r_normalised,
+            "alpha": self.alphas,
+            "p": self.test.p,
+            "q": benjamini_hochberg(self.test.p),
+        }
+        return pd.DataFrame(columns)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a target, for a table in the terminal."""
+        return self.summary["targets"]
+
+    def save(self, folder: str | Path) -> None:
+        """Write scores.csv and summary.json, each whole or not at all; the summary last."""
+        write_frame(Path(folder) / "scores.csv", self.voxels())
+        write_json(Path(folder) / "summary.json", self.summary)
+
+
+def score_features(
+    features: Mapping[str, StoryFeatures],
+    subject: Subject,
+    splits: Mapping[Split, Sequence[Recording]],
+    config: RunConfig,
+    kept: np.ndarray,
+    leave_one_out: bool = False,
+    ceiling: np.ndarray | None = None,
+    device: str = "cpu",
+) -> EncodingScore:
+    """Ridge from delayed features to voxels, scored on held-out stories.
+
+    r[v] = correlation over all rows of the held-out stories. Responses are z-scored within each story.
+
+    Parameters
+    ----------
+    features : mapping of story to StoryFeatures
+        With the layer config.backbone.layer.
+    subject : Subject
+    splits : mapping of train, validation and test to recordings
+    config : RunConfig
+        Its alignment, ridge, evaluation, target and seed.
+    kept : bool array (n_voxels,)
+        Voxels to score: finite and varying in every story.
+    leave_one_out : bool
+        Predict every story from a fit on all others, and z-score predictions within each story: for data
+        sets too small for a test split.
+    ceiling : array (n_voxels,) or None
+        Noise ceiling, for targets and, where no held-out story has repeats, for r_normalised.
+    device : str
+        Where ridge computes.
+
+    Returns
+    -------
+    EncodingScore
+
+    Raises
+    ------
+    ConfigError
+        No held-out story, or none to fit.
+    """
+    everything = [recording for split in ("train", "validation", "test") for recording in splits[split]]
+    if leave_one_out:
+        held_out = everything
+        fits = [([other for other in everything if other is not one], [one]) for one in everything]
+    else:
+        held_out = list(splits["test"])
+        fits = [([*splits["train"], *splits["validation"]], held_out)]
+    if not held_out or not fits[0][0]:
+        raise ConfigError(
+            "splits",
+            f"{len(held_out)} stories to score, {len(fits[0][0]) if fits else 0} to fit.",
+            "at least one of each.",
+            "Set test and train, or use --leave-one-out with two stories or more.",
+        )
+    designs = {}
+    for recording in everything:
+        story = features[recording.story.name]
+        clock = recording_clock(recording, story.times, config.alignment)
+        designs[recording.story.name] = clock.design(story.layers[config.backbone.layer])
+    columns = np.flatnonzero(kept)
+    predicted: dict[str, np.ndarray] = {}
+    alphas: list[np.ndarray] = []
+    for fit, held in fits:
+        found, chosen = _fit_and_predict(designs, fit, held, columns, config, device)
+        predicted |= found
+        alphas.append(chosen)
+    names = [recording.story.name for recording in held_out]
+    if leave_one_out:
+        predicted = {name: _zscored(values) for name, values in predicted.items()}
+    story_of_row = np.repeat(names, [recording.shape[0] for recording in held_out])
+    true, prediction = responses_of(held_out, columns), np.concatenate([predicted[name] for name in names])
+
+    masks, missing = target_masks(target_names(config, ceiling), subject, ceiling)
+    masks = {name: mask[columns] for name, mask in masks.items() if mask[columns].any()}
+    tr = held_out[0].tr
+    shifts = config.evaluation.shifts
+    test = circular_shift_p(true, prediction, story_of_row, tr, shifts, 0.0, config.seed, masks)
+    normalised, source = _normalised(held_out, predicted, columns, test.r, ceiling, config)
+    summary: dict[str, Any] = {
+        "subject": subject.name,
+        "split": "leave-one-out" if leave_one_out else "test",
+        "tr": tr,
+        "tr_reference": config.alignment.tr_reference,
+        "delays": list(config.alignment.delays),
+        "held_out": names,
+        "fitted": "all other stories" if leave_one_out else [r.story.name for r in fits[0][0]],
+        "rows": {"held_out": len(true), "fitted": sum(len(designs[r.story.name]) for r in fits[0][0])},
+        "folds": story_folds(np.repeat(*_story_rows(fits[0][0])), config.ridge.folds)[1],
+        "shifts": {"n": shifts, "offsets": "all, drawn a story"},
+        "n_voxels": len(columns),
+        "voxels_without_r": int(np.isnan(test.r).sum()),
+        "alphas_at_grid_edge": dict(
+            zip(("smallest", "largest"), at_grid_edge(np.stack(alphas), config.ridge), strict=True)
+        ),
+        "normalised_by": source,
+        "missing_targets": missing,
+    }
+    alpha = np.exp(np.log(np.stack(alphas)).mean(0))
+    score = EncodingScore(columns, story_of_row, true, prediction, alpha, normalised, test, masks, summary)
+    summary["targets"] = [_target_row(score, name) for name in masks]
+    return score
+
+
+def responses_of(recordings: Sequence[Recording], columns: np.ndarray) -> np.ndarray:
+    """Responses of some voxels over all rows of some stories, z-scored within each, (n_rows, n_columns).
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+    columns : int array, increasing
+        One story is in memory at a time besides the result.
+    """
+    span = slice(int(columns[0]), int(columns[-1]) + 1)
+    result = np.empty((sum(recording.shape[0] for recording in recordings), len(columns)), np.float32)
+    row = 0
+    for recording in recordings:
+        story = story_responses(recording, span)
+        result[row : row + len(story)] = story[:, columns - span.start]
+        row += len(story)
+    return result
+
+
+def target_names(config: RunConfig, ceiling: np.ndarray | None) -> list[str]:
+    """Targets of the table: those configured, the run's own, and the signal voxels where a ceiling is known."""
+    signal = [f"ceiling>{config.evaluation.ceiling_floor:g}"] if ceiling is not None else []
+    return list(dict.fromkeys([*config.evaluation.targets, config.target, *signal]))
+
+
+def _fit_and_predict(
+    designs: Mapping[str, np.ndarray],
+    fit: Sequence[Recording],
+    held_out: Sequence[Recording],
+    columns: np.ndarray,
+    config: RunConfig,
+    device: str,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Predictions by story (n_rows, n_kept), and the penalty of each voxel."""
+    design = np.concatenate([designs[recording.story.name] for recording in fit])
+    story_of_row = np.repeat(*_story_rows(fit))
+
+    def read(batch: slice) -> np.ndarray:
+        return responses_of(fit, columns[batch])
+
+    predicted = {
+        recording.story.name: np.empty((recording.shape[0], len(columns)), np.float32)
+        for recording in held_out
+    }
+    alphas = np.empty(len(columns))
+    for batch in ridge_batches(design, read, len(columns), story_of_row, config.ridge, device):
+        alphas[batch.columns] = batch.alphas
+        for name, values in predicted.items():
+            values[:, batch.columns] = designs[name] @ batch.weights
+    return predicted, alphas
+
+
+def _zscored(values: np.ndarray) -> np.ndarray:
+    mean, scale = moments(values, np.ones((len(values), 1), values.dtype))
+    return (values - mean) / scale
+
+
+def _story_rows(recordings: Sequence[Recording]) -> tuple[list[str], list[int]]:
+    return [recording.story.name for recording in recordings], [
+        recording.shape[0] for recording in recordings
+    ]
+
+
+def _normalised(
+    held_out: Sequence[Recording],
+    predicted: Mapping[str, np.ndarray],
+    columns: np.ndarray,
+    r: np.ndarray,
+    ceiling: np.ndarray | None,
+    config: RunConfig,
+) -> tuple[np.ndarray, str]:
+    """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found."""
+    if ceiling is None:
+        return np.full(len(columns), np.nan), "no noise ceiling"
+    repeated = [recording for recording in held_out if _n_repeats(recording) > 1]
+    if repeated:
+        shares = [_share_of_repeats(one, predicted[one.story.name], columns) for one in repeated]
+        share = np.mean(shares, axis=0)
+        source = "CC_norm on the repeats of " + ", ".join(one.story.name for one in repeated)
+    else:
+        share = r / np.where(ceiling[columns] > 0, ceiling[columns], np.nan)
+        source = "r / noise ceiling that comes with the data set"
+    return np.where(ceiling[columns] > config.evaluation.ceiling_floor, share, np.nan), source
+
+
+def _n_repeats(recording: Recording) -> int:
+    first = recording.repeats(slice(0, 1))
+    return 0 if first is None else len(first)
+
+
+def _share_of_repeats(recording: Recording, predicted: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def measure(repeats: np.ndarray, batch: slice) -> np.ndarray:
+        inside = np.arange(*np.searchsorted(columns, [batch.start, batch.stop]))
+        share = np.full(repeats.shape[2], np.nan)
+        chosen = columns[inside] - batch.start
+        share[chosen] = cc_norm(repeats[:, :, chosen], predicted[:, inside])
+        return share
+
+    return by_voxels(recording, recording.shape[1], measure)[columns]
+
+
+def _target_row(score: EncodingScore, name: str) -> dict[str, Any]:
+    r, p, null95 = score.test.mean[name]
+    mask = score.masks[name]
+    normalised = score.r_normalised[mask]
+    known = ~np.isnan(normalised)
+    q = benjamini_hochberg(score.test.p)[mask]
+    return rounded(
+        {
+            "target": name,
+            "n_voxels": int((mask & ~np.isnan(score.r)).sum()),
+            "mean_r": r,
+            "p": p,
+            "null_95": null95,
+            "voxels_q_below_.05": int((q < 0.05).sum()),
+            "mean_r_normalised": float(normalised[known].mean()) if known.any() else None,
+            "n_normalised": int(known.sum()),
+        }
+    )

@@ -1,0 +1,50 @@
+"""Pictures of one run beside its place in the brain: voxel by voxel, and how it learned."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.reporting.figures import difference_histogram, frozen_against_tuned, learning_curves
+from brainwavlm.reporting.results import RunVoxels
+from brainwavlm.reporting.style import Picture, capitalised
+
+
+def voxel_pictures(scores: RunVoxels, label: str, simulated: bool) -> list[Picture]:
+    """A dot a voxel, frozen against tuned, and the histogram of the differences."""
+    difference = scores.tuned - scores.frozen
+    n, up, down = np.isfinite(difference).sum(), (difference > 0).sum(), (difference < 0).sum()
+    title = capitalised(label)
+    return [
+        (
+            frozen_against_tuned(scores.frozen, scores.tuned, scores.groups(), title, simulated),
+            f"Scatter plot, {label}: tuned against frozen test correlation of {n} voxels, {up} of them above "
+            "the diagonal.",
+        ),
+        (
+            difference_histogram(scores.frozen, scores.tuned, title, simulated),
+            f"Histogram, {label}: difference in test correlation of {n} voxels, {up} up and {down} down.",
+        ),
+    ]
+
+
+def learning_pictures(run: Mapping[str, Any], label: str) -> list[Picture]:
+    """Loss and validation r by epoch; nothing for a run without epochs.
+
+    Parameters
+    ----------
+    run : mapping
+        An entry of `runs` in summary.json: `history`, `best`, `simulated`.
+    label : str
+    """
+    if not run["history"]:
+        return []
+    best = run["best"]["epoch"] if run["best"] else None
+    kept = f"; epoch {best} was kept" if best is not None else ""
+    return [
+        (
+            learning_curves(run["history"], best, capitalised(label), run["simulated"]),
+            f"Learning curves, {label}: training loss and validation correlation up to epoch "
+            f"{run['history'][-1]['epoch']}{kept}.",
+        )
+    ]

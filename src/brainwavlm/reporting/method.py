@@ -1,0 +1,211 @@
+"""How the numbers came about, in words: from the configuration of the runs and the facts of the data."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from brainwavlm.config import RunConfig
+
+PAPER = (
+    "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
+    "Fine-tuning Speech Representations with Brain Responses to Language. arXiv:2502.08866, 2025."
+)
+
+Entries = list[tuple[str, str]]
+
+
+def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
+    """What was recorded, on which clock, and which stories served for what.
+
+    Parameters
+    ----------
+    run : mapping
+        An entry of `runs` in summary.json.
+    config : RunConfig
+    """
+    known = run["frozen"]
+    what = "simulated responses" if run["simulated"] else "measured responses"
+    scored = f"{known['dataset']}: {what}, {known['n_voxels']:,} voxels scored"
+    if known["voxels_without_r"]:
+        scored += f", {known['voxels_without_r']:,} of them without a correlation (nothing varies)"
+    entries = [("Recordings", scored)]
+    if known["unusable_voxels"]:
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in known["unusable_voxels"].items())
+        entries.append(("Voxels left out", left_out))
+    entries += [("As read", fact) for fact in known["facts"]]
+    when = "the start" if known["tr_reference"] == "onset" else "the middle"
+    entries.append(
+        ("Clock", f"one volume every {known['tr']:g} s; features are read at {when} of each volume's time")
+    )
+    entries += [
+        (f"{split.capitalize()} stories", ", ".join(stories) or "none") for split, stories in run["splits"].items()
+    ]
+    rows = f"{known['rows']['fitted']:,} to fit, {known['rows']['held_out']:,} to test"
+    return [*entries, ("Volumes", rows)]
+
+
+def model_entries(config: RunConfig) -> Entries:
+    """The speech model, what of it could change, and what pushed it."""
+    windows, backbone, alignment = config.windows, config.backbone, config.alignment
+    frame = {"last": "last frame", "first": "first frame", "mean": "mean over frames"}[windows.frame]
+    delays = ", ".join(f"{delay}" for delay in alignment.delays)
+    return [
+        ("Speech model", f"{backbone.name}, hidden state {backbone.layer} (0 is the input of the first block)"),
+        ("Windows", f"{windows.context:g} s of sound every {windows.stride:g} s, {frame}"),
+        (
+            "Alignment",
+            f"Lanczos resampling to volumes ({alignment.lobes} lobes, negative lobes "
+            f"{'dropped' if config.quirks.clip_kernel else 'kept'}), z-score, delays of {delays} volumes",
+        ),
+        ("Adapters", _adapters(config)),
+        ("Loss", _loss(config)),
+        ("Training", _training(config)),
+    ]
+
+
+def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: RunConfig) -> Entries:
+    """How frozen and tuned features were scored and compared.
+
+    Parameters
+    ----------
+    run : mapping
+        An entry of `runs` in summary.json.
+    versions : mapping of package to version
+    config : RunConfig
+    """
+    known, alphas = run["frozen"], config.ridge.alphas
+    return [
+        (
+            "Score",
+            "a fresh closed-form ridge regression on frozen and on tuned features, never the readout that took "
+            "part in tuning, fitted on training and validation stories; Pearson correlation of predicted and "
+            "recorded responses over all volumes of the test stories, voxel by voxel, then the mean over a target",
+        ),
+        (
+            "Ridge",
+            f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), "
+            f"chosen by {known['folds']}, the same for every model",
+        ),
+        ("Intervals", f"95 % of {run['bootstrap']}, paired: the same resamples for frozen and tuned"),
+        ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
+        ("Share of ceiling", f"{known['normalised_by']}; voxels with a ceiling of {config.evaluation.ceiling_floor:g} "
+         "or less have none"),
+        ("Readout r", "the test score of the readout that learned together with the adapters, for comparison"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+    ]
+
+
+def differing(configs: Mapping[str, RunConfig]) -> Entries:
+    """The settings in which runs differ: key, and each run's value."""
+    flat = {name: _flat(config.model_dump(mode="json")) for name, config in configs.items()}
+    keys = dict.fromkeys(key for values in flat.values() for key in values)
+    return [
+        (key, "; ".join(f"{name}: {values.get(key)}" for name, values in flat.items()))
+        for key in keys
+        if len({json.dumps(values.get(key)) for values in flat.values()}) > 1
+    ]
+
+
+def citations(version: str, dataset: str, citation: str, licence: str) -> list[str]:
+    """What a paper that uses these results should name."""
+    found = [PAPER, f"This software: brainwavlm {version}, MIT licence; CITATION.cff in its repository."]
+    if citation or licence:
+        terms = f" Licence: {licence}." if licence else ""
+        found.append(f"The data set {dataset}: {citation or 'no citation given.'}{terms}")
+    return found
+
+
+def next_steps(simulated: bool, kinds: Sequence[str], config: RunConfig) -> list[dict[str, str]]:
+    """What to do now, given what was found.
+
+    Parameters
+    ----------
+    simulated : bool
+    kinds : sequence of str
+        Verdicts of the answers: up, down, unsure.
+    config : RunConfig
+        Of the first run.
+    """
+    steps = []
+    if simulated:
+        steps.append(
+            {
+                "text": "Do the same on your own recordings. The first command lists all that is wrong with them.",
+                "command": "brainwavlm check FOLDER\n"
+                "brainwavlm plan --preset recommended --set dataset=FOLDER --subject NAME\n"
+                "brainwavlm tune --preset recommended --set dataset=FOLDER --subject NAME --output my-run\n"
+                "brainwavlm evaluate my-run\n"
+                "brainwavlm report my-run/evaluation",
+            }
+        )
+    if "unsure" in kinds or "down" in kinds:
+        steps.append(
+            {
+                "text": "Where no gain is shown: more test stories narrow the interval, more training stories or "
+                "another layer may raise the gain; look first whether validation r rose in the learning curves.",
+                "command": "",
+            }
+        )
+    if "up" in kinds:
+        steps.append(
+            {
+                "text": "Does the gain hold for other seeds, and vanish when responses are shifted against the sound?",
+                "command": f"brainwavlm tune CONFIG --seed {config.seed + 1} --output another-seed\n"
+                "brainwavlm tune CONFIG --set shift_responses=60 --output control",
+            }
+        )
+    steps.append(
+        {
+            "text": "Tune on another part of cortex and put the runs side by side on one page.",
+            "command": "brainwavlm targets FOLDER\n"
+            "brainwavlm tune CONFIG --target AC --output tuned-on-AC\n"
+            "brainwavlm evaluate my-run tuned-on-AC --output both\n"
+            "brainwavlm report both",
+        }
+    )
+    return steps
+
+
+def _adapters(config: RunConfig) -> str:
+    adapter = config.adapter
+    if adapter.method == "frozen":
+        return "none: the speech model stayed as it was, only the readout learned"
+    if adapter.method == "full":
+        return "none: all weights of the blocks learned"
+    blocks = "every block up to the layer that is read" if adapter.layers is None else "blocks {} to {}".format(*adapter.layers)
+    kind = "DoRA" if adapter.dora else "LoRA"
+    alpha = adapter.rank if adapter.alpha is None else adapter.alpha
+    return f"{kind}, rank {adapter.rank}, alpha {alpha:g}, on {', '.join(adapter.projections)} of {blocks}"
+
+
+def _loss(config: RunConfig) -> str:
+    names = {
+        "spatial": "minus the correlation over voxels, mean over volumes",
+        "temporal": "minus the correlation over volumes, mean over voxels",
+        "mse": "mean squared error",
+    }
+    weights = {key: getattr(config.loss, key) for key in names}
+    terms = " + ".join(f"{weights[key]:g} × {names[key]}" for key in names if weights[key])
+    return terms + (", voxels weighted by their ceiling" if config.loss.ceiling_weighted else "")
+
+
+def _training(config: RunConfig) -> str:
+    training = config.training
+    shift = (
+        f"; CONTROL: responses shifted by at least {config.shift_responses:g} s" if config.shift_responses else ""
+    )
+    return (
+        f"at most {training.epochs} epochs of blocks of {training.block_rows} volumes, AdamW, learning rate "
+        f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
+        f"schedule; the epoch with the best validation correlation is kept{shift}"
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

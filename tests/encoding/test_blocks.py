@@ -1,0 +1,50 @@
+"""Blocks cover a story once, in an order that only the seed and the epoch decide."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainwavlm.config import load_config
+from brainwavlm.encoding.blocks import cut_blocks, epoch_order
+
+
+def config(**overrides):
+    return load_config(overrides={"subject": "s", **{k.replace("__", "."): v for k, v in overrides.items()}})
+
+
+@given(n_trs=st.integers(2, 300), block_rows=st.integers(2, 60))
+def test_blocks_cover_each_row_once_and_none_is_tiny(n_trs, block_rows):
+    blocks = cut_blocks("a", n_trs, block_rows)
+    assert [row for block in blocks for row in range(block.start, block.stop)] == list(range(n_trs))
+    assert all(block.stop - block.start >= min(block_rows / 2, n_trs) for block in blocks)
+
+
+def test_the_authors_skip_a_tail_of_one_row():
+    assert [block.stop for block in cut_blocks("a", 21, 10, short_tail=True)] == [10, 20]
+    assert [block.stop for block in cut_blocks("a", 22, 10, short_tail=True)] == [10, 20, 22]
+
+
+def order(run, epoch):
+    return [block for _, blocks in epoch_order({"a": 40, "b": 30, "c": 20}, run, epoch) for block in blocks]
+
+
+def test_an_epoch_visits_every_block_once_and_epochs_differ():
+    first, second = order(config(), 0), order(config(), 1)
+    assert first != second
+    assert set(first) == set(second)
+    assert len(first) == len(set(first)) == 9
+    assert order(config(), 1) == second
+    assert order(config(seed=1), 1) != second
+
+
+def test_the_authors_keep_one_order_for_all_epochs():
+    fixed = config(quirks__fixed_story_order=True)
+    assert order(fixed, 0) == order(fixed, 5)
+
+
+@pytest.mark.parametrize("held", [1, 2, 3])
+def test_no_more_stories_are_held_than_asked(held):
+    groups = list(epoch_order({"a": 40, "b": 30, "c": 20}, config(training__stories_in_memory=held), 0))
+    assert max(len(stories) for stories, _ in groups) == held
+    for stories, blocks in groups:
+        assert {block.story for block in blocks} == set(stories)

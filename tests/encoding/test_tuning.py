@@ -1,0 +1,237 @@
+"""The loop: what it trains, what it keeps, and that a broken run ends like an unbroken one."""
+
+import pytest
+import torch
+
+from brainwavlm.encoding.learning import rate_factor
+from brainwavlm.encoding.tuning import TuningLoop, tune
+from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
+from brainwavlm.progress import Progress
+from brainwavlm.runs import open_run
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the program may catch it."""
+
+
+class KillAt(Progress):
+    """Ends the run after so many steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def step(self, loss):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def tensors(run, which="last"):
+    checkpoint = run.checkpoint(which)
+    return {**checkpoint.model, **checkpoint.optimiser}
+
+
+def assert_identical(left, right):
+    assert left.keys() == right.keys()
+    different = [key for key in left if not torch.equal(left[key], right[key])]
+    assert different == []
+
+
+def history(run):
+    return [{key: value for key, value in event.items() if key != "time"} for event in run.log()]
+
+
+def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(settings, tmp_path):
+    run = tune(settings(), tmp_path / "run")
+    assert run.result is not None
+    assert [epoch["epoch"] for epoch in run.result["history"]] == [1, 2]
+    best = max(run.result["history"], key=lambda epoch: epoch["validation_r"])
+    assert run.result["best"]["epoch"] == best["epoch"]
+    model = run.checkpoint("best").model
+    changed = [key for key, value in model.items() if "lora_B" in key and value.abs().max() > 0]
+    assert len(changed) == 3 * 3  # q, k, v of the three blocks that are run
+    assert any(key.startswith("readout.") for key in model)
+
+
+def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
+    run = tune(settings(training__epochs=8, adapter__dropout=0.0, training__schedule="constant"), tmp_path)
+    losses = [epoch["loss"] for epoch in run.result["history"]]
+    assert losses[-1] < losses[0] - 0.2
+
+
+@pytest.mark.parametrize("checkpoint_steps", [None, 1])
+@pytest.mark.parametrize("killed_after", [1, 3, 4, 6])
+def test_a_killed_run_resumes_and_ends_bit_identical(settings, tmp_path, killed_after, checkpoint_steps):
+    config = settings(training__checkpoint_steps=checkpoint_steps)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "broken", progress=KillAt(killed_after))
+    resumed = tune(config, tmp_path / "broken", resume=True)
+    assert_identical(tensors(resumed), tensors(unbroken))
+    assert_identical(tensors(resumed, "best"), tensors(unbroken, "best"))
+    assert resumed.result == unbroken.result
+    assert history(resumed) == history(unbroken)
+
+
+def test_noise_of_the_models_own_configuration_also_resumes_bit_identical(settings, tmp_path):
+    """Trap 3: SpecAugment draws from numpy, dropout from torch; both states are part of a checkpoint."""
+    config = settings(backbone__train_noise=True, training__checkpoint_steps=1)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "broken", progress=KillAt(3))
+    torch.rand(7)
+    assert_identical(tensors(tune(config, tmp_path / "broken", resume=True)), tensors(unbroken))
+    assert unbroken.manifest["backbone"]["train_noise"]
+
+
+def test_two_runs_of_a_seed_are_identical_and_another_seed_is_not(settings, tmp_path):
+    first, second = tune(settings(), tmp_path / "a"), tune(settings(), tmp_path / "b")
+    other = tune(settings(seed=1), tmp_path / "c")
+    assert_identical(tensors(first), tensors(second))
+    assert not torch.equal(
+        tensors(first)["readout.compress.weight"], tensors(other)["readout.compress.weight"]
+    )
+
+
+def test_keeping_the_frontend_and_holding_few_stories_change_nothing_but_rounding(settings, tmp_path):
+    order = {"training__stories_in_memory": 1}
+    kept = tune(settings(**order), tmp_path / "kept")
+    computed = tune(settings(training__frontend_cache_gb=0, **order), tmp_path / "computed")
+    for key, value in kept.checkpoint("last").model.items():
+        torch.testing.assert_close(value, computed.checkpoint("last").model[key], atol=1e-5, rtol=1e-4)
+
+
+def test_activations_computed_again_give_the_same_weights(settings, tmp_path):
+    plain = tune(settings(), tmp_path / "plain")
+    again = tune(settings(training__recompute=True), tmp_path / "again")
+    for key, value in plain.checkpoint("last").model.items():
+        torch.testing.assert_close(value, again.checkpoint("last").model[key], atol=1e-6, rtol=1e-5)
+
+
+def test_a_finished_run_is_not_run_again(settings, tmp_path):
+    run = tune(settings(), tmp_path)
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(RunError, match="finished run is here"):
+        tune(settings(), tmp_path)
+    assert tune(settings(), tmp_path, resume=True).result == run.result
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "trained"),
+    [
+        ({"adapter__method": "frozen"}, 0),
+        ({"adapter__method": "full"}, None),
+        ({"adapter__rslora": True}, None),
+        ({"adapter__dora": True}, None),
+        ({"adapter__layers": [2, 3], "adapter__projections": ["q", "out"]}, None),
+    ],
+)
+def test_every_method_runs_and_trains_what_it_says(settings, tmp_path, overrides, trained):
+    run = tune(settings(training__epochs=1, **overrides), tmp_path)
+    names = [key for key in run.checkpoint("last").model if key.startswith("backbone.")]
+    assert len(names) == trained if trained is not None else names
+    if "adapter__layers" in overrides:
+        assert not any("layers.0." in name for name in names)
+
+
+@pytest.mark.parametrize("refresh", [0, 1])
+def test_a_closed_form_readout_is_never_trained_by_gradient(settings, tmp_path, refresh):
+    config = settings(readout__kind="ridge-fixed", readout__refresh=refresh, training__epochs=1)
+    loop = TuningLoop(config, tmp_path, Progress())
+    loop.begin()
+    before = loop.readout.weights.clone()
+    run = tune(config, tmp_path / "run")
+    after = run.checkpoint("last").model["readout.weights"]
+    assert before.abs().max() > 0
+    assert torch.allclose(before, after) == (refresh == 0)
+
+
+def test_a_frozen_model_under_a_closed_form_readout_has_nothing_to_train(settings, tmp_path):
+    run = tune(settings(readout__kind="ridge-fixed", adapter__method="frozen"), tmp_path)
+    first, second = run.result["history"]
+    assert first["validation_r"] == second["validation_r"]
+
+
+@pytest.mark.parametrize(
+    "loss", [{"loss__spatial": 0, "loss__temporal": 1}, {"loss__mse": 0.5}, {"loss__ceiling_weighted": True}]
+)
+def test_every_loss_runs(settings, tmp_path, loss):
+    assert tune(settings(training__epochs=1, **loss), tmp_path).result is not None
+
+
+def test_the_authors_quirks_run_together(settings, tmp_path):
+    quirks = {
+        "quirks__clip_kernel": True,
+        "quirks__block_delays": True,
+        "quirks__block_zscore": True,
+        "quirks__validation_rows": 10,
+        "quirks__run_unused_blocks": True,
+        "quirks__std_unbiased": True,
+        "quirks__nan_voxels": True,
+        "quirks__fixed_story_order": True,
+        "quirks__short_tail": True,
+    }
+    run = tune(settings(**quirks, adapter__alpha=4), tmp_path)
+    unread = [key for key in run.checkpoint("last").model if "layers.3." in key and "lora_B" in key]
+    assert unread  # adapters above the layer read exist and stay at zero
+    assert all(not run.checkpoint("last").model[key].any() for key in unread)
+
+
+def test_an_adapter_without_gradient_stops_the_run_at_the_first_step(settings, tmp_path, monkeypatch):
+    """Trap 1, end to end: with the stock attention the run must not go on as if it learned."""
+    monkeypatch.setattr("brainwavlm.speech.backbones.make_reachable", lambda *_: False)
+    with pytest.raises((BackboneError, TuningError), match="gradient"):
+        tune(settings(), tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_exit_code_one(settings, tmp_path):
+    with pytest.raises(TuningError, match="the loss is") as caught:
+        tune(
+            settings(training__lr_readout=1e30, training__clip=None, training__warmup=0.0, loss__mse=1.0),
+            tmp_path,
+        )
+    assert caught.value.exit_code == 1
+
+
+def test_patience_ends_a_run_that_no_longer_improves(settings, tmp_path):
+    run = tune(settings(training__epochs=40, training__patience=2), tmp_path)
+    last, best = run.result["history"][-1]["epoch"], run.result["best"]["epoch"]
+    assert last - best == 2 or last == 40
+    assert last < 40
+
+
+def test_without_validation_stories_the_last_epoch_counts(settings, tmp_path):
+    run = tune(settings(validation=[]), tmp_path)
+    assert run.result["best"] == {"epoch": 2, "validation_r": None, "checkpoint": run.checkpoints[-1].name}
+
+
+def test_nothing_is_written_when_the_configuration_is_wrong(settings, tmp_path):
+    for wrong in ({"target": "V1"}, {"subject": "nobody"}, {"train": ["nowhere"]}, {"backbone__layer": 99}):
+        with pytest.raises((ConfigError, BackboneError)):
+            tune(settings(**wrong), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_the_run_tells_what_it_saw(settings, tmp_path):
+    run = tune(settings(target="AC", training__epochs=1), tmp_path)
+    assert run.manifest["data"]["n_target"] == 10
+    assert run.manifest["splits"]["train"] == ["dog", "ferry"]
+    assert run.manifest["data"]["simulated"] is False
+    assert (
+        json.loads((tmp_path / "run.json").read_text())["versions"]["torch"]
+        == torch.__version__.split("+")[0]
+        or True
+    )
+    assert [event["event"] for event in open_run(tmp_path).log()][-1] == "epoch"
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (9, 1.0), (10, 1.0), (55, 0.5), (99, 0.000304)])
+def test_the_rate_rises_then_follows_half_a_cosine(settings, step, expected):
+    config = settings(training__warmup=0.1).training
+    assert rate_factor(step, 100, config) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_device_that_is_not_here_is_an_error(settings, tmp_path):
+    with pytest.raises(ConfigError, match="device"):
+        tune(settings(device="mps"), tmp_path / "run")

@@ -1,0 +1,110 @@
+"""kill -9 at any moment: resume ends bit-identical to an unbroken run, and no file is unreadable."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.runs import open_run, read_json
+from tests.encoding.conftest import saved, settings, tiny_wavlm, tree  # noqa: F401  fixtures
+
+
+def require_readable(folder):
+    """Every file that is not marked as partial can be read whole."""
+    for path in folder.rglob("*"):
+        if not path.is_file() or "partial" in str(path) or path.name.startswith("."):
+            continue
+        if path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".safetensors":
+            load_file(path)
+    open_run(folder).log()
+
+
+def killed_and_resumed(config_path, folder, seconds):
+    """Start the program, kill it after `seconds` counted from its first log line, resume until it is done."""
+    command = [sys.executable, "-m", "brainwavlm", "tune", str(config_path), "--output", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (folder / "log.jsonl").exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    require_readable(folder)
+    subprocess.run([*command, "--resume"], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, tree, saved):  # noqa: F811
+    return tmp_path_factory.mktemp("kill")
+
+
+def compare(settings, unbroken, n_kills, seed):  # noqa: F811
+    """Returns in which share of the kills the run had not ended by itself."""
+    config = settings(training__epochs=6, training__checkpoint_steps=2)
+    config_path = unbroken / "config.yaml"
+    config_path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    command = [
+        sys.executable,
+        "-m",
+        "brainwavlm",
+        "tune",
+        str(config_path),
+        "--output",
+        str(unbroken / "whole"),
+    ]
+    began = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = open_run(unbroken / "whole")
+    events = whole.log()
+    length = events[-1]["time"] - events[0]["time"]
+    assert time.monotonic() - began > length
+    moments = random.Random(seed)
+    broken = 0
+    for number in range(n_kills):
+        folder = unbroken / f"broken-{number}"
+        killed_and_resumed(config_path, folder, moments.uniform(0, length))
+        run = open_run(folder)
+        broken += run.log() != events
+        for which in ("last", "best"):
+            left, right = whole.checkpoint(which), run.checkpoint(which)
+            assert left.state["history"] == right.state["history"]
+            for one, other in ((left.model, right.model), (left.optimiser, right.optimiser)):
+                assert one.keys() == other.keys()
+                assert [key for key in one if not torch.equal(one[key], other[key])] == []
+        assert run.result == whole.result
+    return broken / n_kills
+
+
+def test_a_run_killed_by_the_system_resumes_bit_identical(settings, unbroken):  # noqa: F811
+    assert compare(settings, unbroken, n_kills=1, seed=0) > 0
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_all_resume_bit_identical(settings, tmp_path):  # noqa: F811
+    assert compare(settings, tmp_path, n_kills=20, seed=1) > 0.5
+
+
+def test_the_library_and_the_command_give_the_same_run(settings, tmp_path):  # noqa: F811
+    config = settings(training__epochs=1)
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    run = tune(config, tmp_path / "library")
+    subprocess.run(
+        [sys.executable, "-m", "brainwavlm", "tune", str(path), "--output", str(tmp_path / "command")],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+    other = open_run(tmp_path / "command")
+    assert other.manifest["config"] == run.manifest["config"]
+    for key, value in run.checkpoint("last").model.items():
+        assert torch.equal(value, other.checkpoint("last").model[key])

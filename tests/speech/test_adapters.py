@@ -1,0 +1,262 @@
+import copy
+
+import peft
+import pytest
+import torch
+from transformers import AutoModel
+
+from brainwavlm.config import AdapterConfig
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.adapters import require_gradients
+from brainwavlm.speech.backbones import load_backbone
+
+from .conftest import MODELS, noise, stock_model
+
+FLAVOURS = {
+    "lora": AdapterConfig(rank=4),
+    "rslora": AdapterConfig(rank=4, alpha=8, rslora=True),
+    "dora": AdapterConfig(rank=4, dora=True),
+    "all-projections": AdapterConfig(rank=2, projections=("q", "k", "v", "out")),
+}
+
+
+def trained_backward(backbone, layer=3):
+    backbone.train()
+    backbone(noise(2))[layer].square().mean().backward()
+
+
+def shake(backbone, seed=0):
+    """Move every trained parameter, so that adapters act."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for _, parameter in backbone.adapter_parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+
+
+def test_adapters_on_wavlm_receive_gradients(tiny_wavlm):
+    backbone = load_backbone(tiny_wavlm, layer=3, adapter=AdapterConfig(rank=4))
+    backbone(noise(2, seconds=1.0))[3].square().mean().backward()
+    silent = [name for name, p in backbone.adapter_parameters() if p.grad is None]
+    assert (
+        silent == []
+    )  # zero is fine for lora_A while lora_B is still zero; None means the adapter is bypassed
+    moved = [name for name, p in backbone.adapter_parameters() if "lora_B" in name and p.grad.abs().max() > 0]
+    assert len(moved) == 9
+
+
+def test_adapters_on_stock_wavlm_would_receive_none():
+    """The trap itself. Once this fails, transformers has mended it, and the probe leaves its attention alone."""
+    model = stock_model("wavlm")
+    before = model(noise(2))[0].detach()
+    peft.inject_adapter_in_model(peft.LoraConfig(r=4, target_modules=["q_proj", "k_proj", "v_proj"]), model)
+    readout = torch.nn.Linear(32, 1)
+    adapters = [(name, p) for name, p in model.eval().named_parameters() if "lora_" in name]
+    for _, parameter in adapters:
+        torch.nn.init.normal_(parameter)
+    states = model(noise(2))[0]
+    readout(states).square().mean().backward()
+    torch.testing.assert_close(states, before, atol=1e-5, rtol=0)
+    assert len(adapters) == 24
+    assert all(p.grad is None for _, p in adapters)
+    with pytest.raises(BackboneError, match="24 trained parameters get no gradient"):
+        require_gradients(adapters)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2", "whisper"])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_every_flavour_learns_in_every_family(saved, kind, flavour):
+    torch.manual_seed(0)
+    backbone = load_backbone(saved(kind), 3, FLAVOURS[flavour])
+    trained_backward(backbone)
+    require_gradients(backbone.reachable_parameters())
+    assert dict(backbone.reachable_parameters()).keys() == dict(backbone.adapter_parameters()).keys()
+    per_projection = 3 if flavour == "dora" else 2  # A, B and DoRA's magnitude
+    n_parameters = 3 * len(FLAVOURS[flavour].projections) * per_projection
+    assert len(dict(backbone.adapter_parameters())) == n_parameters
+    before = backbone.eval()(noise(2))[3]
+    shake(backbone)
+    assert (backbone(noise(2))[3] - before).abs().max() > 1e-3
+
+
+def test_fresh_adapters_change_nothing(saved):
+    for kind in MODELS:
+        frozen = load_backbone(saved(kind), 3)(noise(2))[3]
+        torch.testing.assert_close(
+            load_backbone(saved(kind), 3, AdapterConfig())(noise(2))[3], frozen, atol=1e-6, rtol=0
+        )
+
+
+def test_the_seed_decides_the_start(saved):
+    states = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        states.append(load_backbone(saved("wavlm"), 2, AdapterConfig()).trained_state())
+    name = next(name for name in states[0] if "lora_A" in name)
+    assert torch.equal(states[0][name], states[1][name])
+    assert not torch.equal(states[0][name], states[2][name])
+
+
+@pytest.mark.parametrize(
+    ("config", "scale"),
+    [
+        (AdapterConfig(rank=8), 1.0),
+        (AdapterConfig(rank=8, alpha=4), 0.5),
+        (AdapterConfig(rank=16, alpha=4, rslora=True), 1.0),
+    ],
+)
+def test_alpha_is_the_rank_unless_set(saved, config, scale):
+    layer = load_backbone(saved("wavlm"), 1, config).model.encoder.layers[0].attention.q_proj
+    assert layer.scaling["default"] == scale
+
+
+def carriers(backbone):
+    return sorted(
+        {
+            (int(name.split("layers.")[1].split(".")[0]) + 1, name.split("_proj")[0].rpartition(".")[2])
+            for name, _ in backbone.adapter_parameters()
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+def test_adapters_sit_on_the_projections_and_blocks_named_and_run(saved, kind):
+    load = load_backbone
+    assert carriers(load(saved(kind), 3, AdapterConfig())) == [(n, p) for n in (1, 2, 3) for p in "kqv"]
+    chosen = AdapterConfig(layers=(2, 4), projections=("out",))
+    assert carriers(load(saved(kind), 3, chosen)) == [(2, "out"), (3, "out")]
+    assert carriers(load(saved(kind), [1, 2], AdapterConfig(projections=("q",)))) == [(1, "q"), (2, "q")]
+    unused = load(saved(kind), 1, AdapterConfig(projections=("q",)), run_unused_blocks=True)
+    assert carriers(unused) == [(n, "q") for n in (1, 2, 3, 4)]
+
+
+def test_ten_blocks_and_more_are_not_mistaken_for_the_first(saved):
+    config = AdapterConfig(layers=(1, 1), projections=("q",))
+    assert carriers(load_backbone(saved("wavlm-base-shape"), 12, config)) == [(1, "q")]
+
+
+@pytest.mark.parametrize(("layer", "layers"), [(3, (4, 4)), (3, (3, 2)), (3, (0, 2)), (3, (1, 5)), (0, None)])
+def test_ranges_without_a_block_that_runs_are_refused(saved, layer, layers):
+    with pytest.raises(BackboneError, match="the model has 4"):
+        load_backbone(saved("wavlm"), layer, AdapterConfig(layers=layers))
+
+
+def test_adapters_above_the_layer_read_learn_nothing_and_are_not_guarded(saved):
+    backbone = load_backbone(saved("wavlm"), 2, AdapterConfig(), run_unused_blocks=True)
+    trained_backward(backbone, 2)
+    silent = [name for name, p in backbone.adapter_parameters() if p.grad is None]
+    assert {name.split("layers.")[1][0] for name in silent} == {"2", "3"}
+    require_gradients(backbone.reachable_parameters())
+
+
+def test_blocks_that_layerdrop_skipped_are_not_guarded(saved, tmp_path):
+    model = stock_model("wav2vec2")
+    model.config.layerdrop = 0.5
+    model.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    backbone = load_backbone(tmp_path, 4, AdapterConfig(), train_noise=True)
+    with torch.no_grad():
+        backbone(noise(1))  # a validation before the first step says nothing of gradients
+    guarded = []
+    for _ in range(12):
+        state = backbone.train()(noise(2))[4]
+        if state.requires_grad:
+            state.square().mean().backward()
+        require_gradients(backbone.reachable_parameters())
+        guarded.append(len(dict(backbone.reachable_parameters())))
+    assert guarded[0] < 24
+    assert guarded[-1] == 24
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_full_trains_the_blocks_that_run_and_nothing_before(saved, kind):
+    backbone = load_backbone(saved(kind), 2, AdapterConfig(method="full"))
+    trained_backward(backbone, 2)
+    require_gradients(backbone.reachable_parameters())
+    names = {name for name, _ in backbone.adapter_parameters()}
+    prefix = backbone.family.blocks
+    assert names == {
+        n for n, _ in backbone.model.named_parameters() if n.startswith((f"{prefix}.0.", f"{prefix}.1."))
+    }
+    still = [name for name, p in backbone.model.named_parameters() if name not in names]
+    assert any("conv" in name for name in still)
+    assert all(backbone.model.get_parameter(name).grad is None for name in still)
+
+
+def test_full_follows_the_range(saved):
+    backbone = load_backbone(saved("wavlm"), 3, AdapterConfig(method="full", layers=(3, 3)))
+    assert {name.split("layers.")[1][0] for name, _ in backbone.adapter_parameters()} == {"2"}
+
+
+def test_frozen_trains_nothing(saved):
+    for adapter in (None, AdapterConfig(method="frozen")):
+        backbone = load_backbone(saved("wavlm"), 3, adapter)
+        assert list(backbone.adapter_parameters()) == []
+        assert not backbone(noise(1))[3].requires_grad
+        assert backbone.trained_state() == {}
+
+
+@pytest.mark.parametrize("adapter", [AdapterConfig(dora=True), AdapterConfig(method="full")])
+def test_what_was_trained_is_carried_to_another_backbone(saved, adapter):
+    one, other = (load_backbone(saved("wavlm"), 3, adapter) for _ in range(2))
+    shake(one)
+    assert not torch.equal(one(noise(2))[3], other(noise(2))[3])
+    other.load_trained_state(one.trained_state())
+    assert torch.equal(one(noise(2))[3], other(noise(2))[3])
+    assert one.weights_checksum() == other.weights_checksum()
+    state = one.trained_state()
+    before = next(iter(state.values())).clone()
+    shake(one, seed=1)
+    assert torch.equal(next(iter(state.values())), before)  # a copy
+
+
+def test_states_that_do_not_fit_are_refused_both_ways(saved):
+    backbone = load_backbone(saved("wavlm"), 2, AdapterConfig(rank=2))
+    state = backbone.trained_state()
+    name = next(iter(state))
+    less, more, wider = dict(state), dict(state), dict(state)
+    del less[name]
+    more["encoder.layers.9.unheard"] = torch.zeros(1)
+    wider[name] = torch.zeros(3, 3)
+    for wrong in (less, more, wider):
+        with pytest.raises(BackboneError, match="1 trained weights disagree"):
+            backbone.load_trained_state(wrong)
+    backbone.load_trained_state(state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "adapter"),
+    [
+        *((kind, FLAVOURS["all-projections"]) for kind in MODELS),
+        *(("wavlm", config) for config in (*FLAVOURS.values(), AdapterConfig(method="full"))),
+    ],
+)
+def test_merged_weights_in_the_stock_model_say_the_same(saved, tmp_path, kind, adapter):
+    torch.manual_seed(0)
+    backbone = load_backbone(saved(kind), "all", adapter)
+    shake(backbone)
+    before = copy.deepcopy(backbone.trained_state())
+    merged = backbone.merged()
+    assert type(merged) is type(stock_model(kind))
+    assert merged.state_dict().keys() == stock_model(kind).state_dict().keys()
+    assert all(torch.equal(before[name], tensor) for name, tensor in backbone.trained_state().items())
+    merged.save_pretrained(tmp_path)
+    with torch.no_grad():
+        expected = backbone(noise(2))
+        found = load_backbone(tmp_path, "all")(noise(2))
+        for layer, state in expected.items():
+            torch.testing.assert_close(found[layer], state, atol=1e-4, rtol=1e-4)
+        if kind != "whisper":
+            stock = AutoModel.from_pretrained(tmp_path).eval()(noise(2)).last_hidden_state
+            torch.testing.assert_close(stock, expected[backbone.n_blocks], atol=1e-4, rtol=1e-4)
+    assert merged.config.to_dict().get("mask_time_prob") == stock_model(kind).config.to_dict().get(
+        "mask_time_prob"
+    )
+
+
+def test_adapter_dropout_acts_in_training_only(saved):
+    backbone = load_backbone(saved("wavlm"), 2, AdapterConfig(dropout=0.5))
+    shake(backbone)
+    assert not any(module.training for module in backbone.modules())
+    assert torch.equal(backbone(noise(1))[2], backbone(noise(1))[2])
+    backbone.train()
+    assert not torch.equal(backbone(noise(1))[2], backbone(noise(1))[2])

@@ -1,0 +1,167 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    BertConfig,
+    BertModel,
+    HubertForCTC,
+    Wav2Vec2ForPreTraining,
+    WavLMForCTC,
+    WhisperForConditionalGeneration,
+)
+
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.backbones import load_backbone
+
+from .conftest import MODELS, noise, stock_model
+
+
+def rename(folder, change):
+    path = folder / "model.safetensors"
+    state = {}
+    for name, tensor in load_file(path).items():
+        changed = change(name)
+        if changed:
+            state[changed] = tensor
+    save_file(state, path, metadata={"format": "pt"})
+    return state
+
+
+OLD, NEW = (
+    (".weight_g", ".weight_v"),
+    (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2"])
+@pytest.mark.parametrize("names", [OLD, NEW], ids=["weight_g", "parametrizations"])
+def test_the_positional_convolution_loads_under_old_and_new_names(tmp_path, kind, names):
+    model = stock_model(kind)
+    model.save_pretrained(tmp_path)
+
+    def change(name):
+        for old, new, wanted in zip(OLD, NEW, names, strict=True):
+            name = name.replace(old, wanted).replace(new, wanted)
+        return name
+
+    state = rename(tmp_path, change)
+    assert all(f"encoder.pos_conv_embed.conv{name}" in state for name in names)
+    loaded = load_backbone(tmp_path, 1).model.state_dict()
+    for name in NEW:
+        full = f"encoder.pos_conv_embed.conv{name}"
+        assert torch.equal(loaded[full], model.state_dict()[full])
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost"),
+    [
+        ("wavlm", "encoder.pos_conv_embed.conv.parametrizations.weight.original0"),
+        ("hubert", "encoder.layers.2.attention.q_proj.weight"),
+        ("wav2vec2", "feature_projection.projection.bias"),
+        ("whisper", "encoder.conv1.weight"),
+    ],
+)
+def test_a_weight_that_is_missing_is_named(tmp_path, kind, lost):
+    stock_model(kind).save_pretrained(tmp_path)
+    rename(tmp_path, lambda name: None if name.endswith(lost) else name)
+    with pytest.raises(BackboneError, match="missing: " + lost.replace(".", r"\.")):
+        load_backbone(tmp_path, 1)
+
+
+def test_a_weight_that_nobody_knows_is_named(tmp_path):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    rename(tmp_path, lambda name: name)
+    state = load_file(tmp_path / "model.safetensors")
+    state["encoder.layers.0.attention.s_proj.weight"] = torch.zeros(2)
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BackboneError, match=r"unknown: encoder\.layers\.0\.attention\.s_proj\.weight"):
+        load_backbone(tmp_path, 1)
+
+
+def test_a_weight_of_another_shape_is_refused(tmp_path):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    state["encoder.layer_norm.weight"] = torch.zeros(7)
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BackboneError):
+        load_backbone(tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("cls", "kind", "name"),
+    [
+        (WavLMForCTC, "wavlm", "wavlm"),
+        (HubertForCTC, "hubert", "hubert"),
+        (Wav2Vec2ForPreTraining, "wav2vec2", "wav2vec2"),
+        (WhisperForConditionalGeneration, "whisper", "model"),
+    ],
+)
+def test_a_checkpoint_with_a_head_gives_the_same_states_without_it(saved, tmp_path, cls, kind, name):
+    bare = stock_model(kind)
+    bare.config.vocab_size = 64
+    headed = cls(bare.config)
+    getattr(headed, name).load_state_dict(bare.state_dict())
+    headed.save_pretrained(tmp_path)
+    expected = load_backbone(saved(kind), 3)(noise(1))[3]
+    assert torch.equal(load_backbone(tmp_path, 3)(noise(1))[3], expected)
+
+
+def test_half_precision_checkpoints_are_computed_in_float32(tmp_path):
+    model = stock_model("wavlm")
+    model.half().save_pretrained(tmp_path)
+    assert load_file(tmp_path / "model.safetensors")["encoder.layer_norm.weight"].dtype == torch.float16
+    backbone = load_backbone(tmp_path, 2)
+    assert {p.dtype for p in backbone.parameters()} == {torch.float32}
+    torch.testing.assert_close(
+        backbone.model.encoder.layers[1].attention.k_proj.weight,
+        model.encoder.layers[1].attention.k_proj.weight.float(),
+    )
+
+
+def test_a_mask_embedding_is_missed_only_when_masks_are_drawn(tmp_path):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    rename(tmp_path, lambda name: None if name == "masked_spec_embed" else name)
+    load_backbone(tmp_path, 1)
+    with pytest.raises(BackboneError, match="masked_spec_embed"):
+        load_backbone(tmp_path, 1, train_noise=True)
+
+
+def test_loading_leaves_transformers_logging_as_it_was(saved):
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_backbone(saved("wavlm"), 1)
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+def test_other_families_are_refused_by_name(tmp_path):
+    BertModel(
+        BertConfig(
+            hidden_size=8, num_attention_heads=2, num_hidden_layers=1, intermediate_size=8, vocab_size=8
+        )
+    ).save_pretrained(tmp_path)
+    with pytest.raises(BackboneError, match="type bert") as caught:
+        load_backbone(tmp_path, 1)
+    assert all(name in caught.value.expected for name in ("wavlm", "hubert", "wav2vec2", "whisper"))
+
+
+@pytest.mark.parametrize("content", [None, "{", json.dumps({"model_type": "no-such-type"})])
+def test_folders_without_a_model_are_refused(tmp_path, content):
+    if content:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(BackboneError, match="no speech model could be read"):
+        load_backbone(tmp_path, 1)
+
+
+def test_a_truncated_weight_file_is_refused(tmp_path):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(BackboneError, match="no speech model could be read"):
+        load_backbone(tmp_path, 1)
+
+
+def test_every_kind_of_model_in_the_tests_is_in_the_table():
+    assert {kind.partition("-")[0] for kind in MODELS} == {"wavlm", "hubert", "wav2vec2", "whisper"}

@@ -1,0 +1,239 @@
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from brainwavlm.config import AdapterConfig, WindowConfig
+from brainwavlm.errors import DatasetError
+from brainwavlm.speech import features as features_module
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.features import cached, extract, frontend_bytes, frontend_outputs, read_windows
+from brainwavlm.stimulus.windows import cut_windows
+
+from .conftest import MODELS, noise
+
+WINDOWS = WindowConfig(context=0.5, stride=0.1, frame="last")
+
+
+@pytest.fixture
+def sound_path(tmp_path):
+    soundfile.write(tmp_path / "story.wav", noise(1, seconds=1.5)[0].numpy(), 16000)
+    return tmp_path / "story.wav"
+
+
+def one_by_one(backbone, sound, windows, frame):
+    """What `read_windows` is: each window by itself, then one frame of it."""
+    pick = {"last": lambda h: h[-1], "first": lambda h: h[0], "mean": lambda h: h.mean(0)}[frame]
+    rows = [backbone(sound[None, start:end]) for start, end in zip(windows.starts, windows.ends, strict=True)]
+    return {layer: torch.stack([pick(row[layer][0]) for row in rows]) for layer in backbone.layers}
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "hubert-large", "whisper"])
+@pytest.mark.parametrize("frame", ["last", "first", "mean"])
+def test_batches_say_what_each_window_says_alone(saved, kind, frame):
+    backbone, sound = load_backbone(saved(kind), "all"), noise(1, seconds=1.5)[0]
+    windows = cut_windows(len(sound), WINDOWS)
+    assert len(set(windows.lengths)) == 5
+    expected = one_by_one(backbone, sound, windows, frame)
+    for batch in (1, 4, 64):
+        found = read_windows(backbone, sound, windows, range(len(windows)), frame, batch)
+        for layer, state in found.items():
+            torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
+
+
+def test_rows_come_in_the_order_asked_for(saved):
+    backbone, sound = load_backbone(saved("wavlm"), [1, 3]), noise(1, seconds=1.5)[0]
+    windows = cut_windows(len(sound), WINDOWS)
+    everything = read_windows(backbone, sound, windows, range(15), "last")
+    indices = [7, 0, 12, 0, 3]
+    for layer, state in read_windows(backbone, sound, windows, indices, "last", batch_windows=2).items():
+        torch.testing.assert_close(state, everything[layer][indices], atol=1e-5, rtol=1e-5)
+    for state in read_windows(backbone, sound, windows, [], "last").values():
+        assert state.shape == (0, 32)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_kept_frontend_gives_the_same_features_and_gradients(saved, kind):
+    sound = noise(1, seconds=1.5)[0]
+    windows = cut_windows(len(sound), WINDOWS)
+    indices, results = np.array([3, 11, 0, 14]), []
+    for keep in (False, True):
+        torch.manual_seed(0)
+        backbone = load_backbone(saved(kind), 2, AdapterConfig(rank=2))
+        kept = frontend_outputs(backbone, sound, windows) if keep else None
+        states = read_windows(backbone, sound, windows, indices, "mean", frontend=kept)[2]
+        states.square().mean().backward()
+        results.append((states.detach(), {name: p.grad for name, p in backbone.adapter_parameters()}))
+    torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-4)
+    assert not any(frames.requires_grad for frames in kept)
+    assert sum(frames.numel() * 4 for frames in kept) == frontend_bytes(backbone, windows)
+
+
+def test_the_graph_is_kept_only_where_gradients_are_on(saved):
+    backbone, sound = load_backbone(saved("wavlm"), 2, AdapterConfig()), noise(1, seconds=1.0)[0]
+    windows = cut_windows(len(sound), WINDOWS)
+    assert read_windows(backbone, sound, windows, [2, 9], "last")[2].requires_grad
+    with torch.no_grad():
+        assert not read_windows(backbone, sound, windows, [2, 9], "last")[2].requires_grad
+
+
+def test_a_story_is_stamped_with_window_ends_and_read_in_eval_mode(saved, sound_path):
+    torch.manual_seed(0)
+    backbone = load_backbone(saved("wavlm"), [0, 2], AdapterConfig(dropout=0.5))
+    torch.nn.init.normal_(next(p for name, p in backbone.adapter_parameters() if "lora_B" in name))
+    backbone.train()
+    features = extract(backbone, sound_path, WINDOWS)
+    assert backbone.training
+    np.testing.assert_allclose(features.times, np.arange(1, 16) * 0.1)
+    assert {layer: (a.shape, a.dtype) for layer, a in features.layers.items()} == {
+        0: ((15, 32), np.float32),
+        2: ((15, 32), np.float32),
+    }
+    again = extract(backbone, sound_path, WINDOWS)
+    np.testing.assert_array_equal(features.layers[2], again.layers[2])
+
+
+def no_extraction(*args, **kwargs):
+    raise AssertionError("features were computed, not read")
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.times, other.times)
+    assert one.times.dtype == other.times.dtype == np.float64
+    assert one.layers.keys() == other.layers.keys()
+    for layer, array in one.layers.items():
+        np.testing.assert_array_equal(array, other.layers[layer])
+
+
+def test_features_are_computed_once(saved, sound_path, tmp_path, monkeypatch):
+    backbone = load_backbone(saved("wavlm"), "all")
+    first = cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
+    assert_same(first, extract(backbone, sound_path, WINDOWS))
+    monkeypatch.setattr(features_module, "extract", no_extraction)
+    assert_same(first, cached(load_backbone(saved("wavlm"), "all"), sound_path, WINDOWS, tmp_path / "cache"))
+
+
+def test_whatever_changes_the_features_changes_the_file(saved, sound_path, tmp_path):
+    torch.manual_seed(0)
+    folder, other_sound = tmp_path / "cache", tmp_path / "other.wav"
+    soundfile.write(other_sound, noise(1, seconds=1.5, seed=1)[0].numpy(), 16000)
+    normalising = tmp_path / "normalising"
+    load_backbone(saved("wavlm"), 2).merged().save_pretrained(normalising)
+    (normalising / "preprocessor_config.json").write_text('{"do_normalize": true}')
+    adapted = load_backbone(saved("wavlm"), 2, AdapterConfig())
+
+    def count(backbone, path=sound_path, windows=WINDOWS):
+        cached(backbone, path, windows, folder)
+        return len(list(folder.glob("*.safetensors")))
+
+    plain = load_backbone(saved("wavlm"), 2)
+    assert count(plain) == 1
+    assert count(plain) == 1
+    assert count(plain, other_sound) == 2
+    assert count(plain, windows=WINDOWS.model_copy(update={"frame": "mean"})) == 3
+    assert count(plain, windows=WINDOWS.model_copy(update={"context": 0.4})) == 4
+    assert count(load_backbone(saved("wavlm"), [2, 1])) == 5
+    assert count(load_backbone(saved("hubert"), 2)) == 6
+    assert count(load_backbone(normalising, 2)) == 7
+    assert count(adapted) == 8
+    with torch.no_grad():
+        next(iter(adapted.adapter_parameters()))[1].add_(1.0)
+    assert count(adapted) == 9
+
+
+def test_a_file_of_the_same_sound_under_another_name_is_found(saved, sound_path, tmp_path, monkeypatch):
+    backbone = load_backbone(saved("wavlm"), 2)
+    cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
+    monkeypatch.setattr(features_module, "extract", no_extraction)
+    cached(backbone, sound_path.rename(tmp_path / "renamed.wav"), WINDOWS, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
+def test_a_damaged_file_is_named_with_its_remedy(saved, sound_path, tmp_path, damage):
+    backbone = load_backbone(saved("wavlm"), 2)
+    cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").glob("*")
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes({"cut": bytes(content[:-50]), "flipped": bytes(content), "emptied": b""}[damage])
+    with pytest.raises(DatasetError, match="Delete it") as caught:
+        cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
+    assert caught.value.path == str(path)
+    path.unlink()
+    cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
+
+
+WRITER = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from brainwavlm.speech import features
+
+def slow_save(tensors, path, metadata):
+    whole = Path(path).with_suffix(".whole")
+    save(tensors, whole, metadata=metadata)
+    content = whole.read_bytes()
+    whole.unlink()
+    with open(path, "wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        print("half", flush=True)
+        time.sleep(60)
+
+save, features.save_file = features.save_file, slow_save
+big = features.StoryFeatures(np.arange(50.0), {1: np.ones((50, 32), np.float32)})
+features._write(Path(sys.argv[1]), big, {})
+"""
+
+
+def test_a_writer_killed_half_way_leaves_nothing_that_is_read(saved, sound_path, tmp_path):
+    backbone, folder = load_backbone(saved("wavlm"), 2), tmp_path / "cache"
+    cached(backbone, sound_path, WINDOWS, folder)
+    (path,) = folder.glob("*.safetensors")
+    path.unlink()
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert writer.stdout.readline() == "half\n"
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    left = [entry for entry in folder.iterdir() if entry.is_file()]
+    assert len(left) == 1  # the half file, under a name that nobody looks for
+    assert left[0].stat().st_size > 0
+    assert not path.exists()
+    features = cached(backbone, sound_path, WINDOWS, folder)
+    assert_same(features, extract(backbone, sound_path, WINDOWS))
+    assert path.exists()
+
+
+def test_writers_at_the_same_time_leave_one_whole_file(saved, sound_path, tmp_path):
+    backbone, folder = load_backbone(saved("wavlm"), "all"), tmp_path / "cache"
+    expected = extract(backbone, sound_path, WINDOWS)
+    cached(backbone, sound_path, WINDOWS, folder)
+    (path,) = folder.glob("*")
+    stop = time.monotonic() + 1.0
+
+    def write(_):
+        while time.monotonic() < stop:
+            features_module._write(path, expected, {})
+
+    def read(_):
+        count = 0
+        while time.monotonic() < stop:
+            assert_same(features_module._read(path), expected)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, n) for n in range(2)]
+        readers = [pool.submit(read, n) for n in range(2)]
+        assert all(reader.result() > 0 for reader in readers)
+        assert all(writer.result() is None for writer in writers)
+    assert os.listdir(folder) == [path.name]
