@@ -65,7 +65,7 @@ def test_a_missing_subject_is_named():
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
     path = tmp_path / "bad.yaml"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(ConfigError, match="bad.yaml"):
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
         load_config(path)
 
 

@@ -48,9 +48,9 @@ def test_imports_follow_the_path_of_the_data_and_never_go_back():
         here = ORDER.index(relative.parts[0])
         for module in imported(path):
             parts = module.split(".")
-            if parts[0] == "brainwavlm" and len(parts) > 1 and parts[1] in ORDER[here + 1 :]:
-                if (relative.as_posix(), parts[1]) not in ALLOWED:
-                    back.append(f"{relative} imports {module}")
+            later = len(parts) > 1 and parts[0] == "brainwavlm" and parts[1] in ORDER[here + 1 :]
+            if later and (relative.as_posix(), parts[1]) not in ALLOWED:
+                back.append(f"{relative} imports {module}")
     assert back == []
 
 

@@ -218,11 +218,7 @@ def test_the_run_tells_what_it_saw(settings, tmp_path):
     assert run.manifest["data"]["n_target"] == 10
     assert run.manifest["splits"]["train"] == ["dog", "ferry"]
     assert run.manifest["data"]["simulated"] is False
-    assert (
-        json.loads((tmp_path / "run.json").read_text())["versions"]["torch"]
-        == torch.__version__.split("+")[0]
-        or True
-    )
+    assert torch.__version__.startswith(run.manifest["versions"]["torch"].split("+")[0])
     assert [event["event"] for event in open_run(tmp_path).log()][-1] == "epoch"
 
 

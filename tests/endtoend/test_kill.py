@@ -30,7 +30,7 @@ def require_readable(folder):
 
 
 def killed_and_resumed(config_path, folder, seconds):
-    """Start the program, kill it after `seconds` counted from its first log line, resume until it is done."""
+    """Start the program, kill it `seconds` after its first log line, resume; returns whether it was still at work."""
     command = [sys.executable, "-m", "brainwavlm", "tune", str(config_path), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (folder / "log.jsonl").exists() and process.poll() is None:
@@ -38,8 +38,10 @@ def killed_and_resumed(config_path, folder, seconds):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    unfinished = not (folder / "result.json").exists()
     require_readable(folder)
     subprocess.run([*command, "--resume"], check=True, capture_output=True)
+    return unfinished
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def unbroken(tmp_path_factory, tree, saved):  # noqa: F811
 
 
 def compare(settings, unbroken, n_kills, seed):  # noqa: F811
-    """Returns in which share of the kills the run had not ended by itself."""
+    """Returns the share of the kills that hit a run at work."""
     config = settings(training__epochs=6, training__checkpoint_steps=2)
     config_path = unbroken / "config.yaml"
     config_path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
@@ -61,19 +63,16 @@ def compare(settings, unbroken, n_kills, seed):  # noqa: F811
         "--output",
         str(unbroken / "whole"),
     ]
-    began = time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     whole = open_run(unbroken / "whole")
     events = whole.log()
     length = events[-1]["time"] - events[0]["time"]
-    assert time.monotonic() - began > length
     moments = random.Random(seed)
     broken = 0
     for number in range(n_kills):
         folder = unbroken / f"broken-{number}"
-        killed_and_resumed(config_path, folder, moments.uniform(0, length))
+        broken += killed_and_resumed(config_path, folder, moments.uniform(0, length))
         run = open_run(folder)
-        broken += run.log() != events
         for which in ("last", "best"):
             left, right = whole.checkpoint(which), run.checkpoint(which)
             assert left.state["history"] == right.state["history"]

@@ -61,7 +61,9 @@ def fake_evaluation(
             citation="Nobody et al., 2026",
             tr=2.0,
             simulated=simulated,
-            stories={name: {"audio": f"stimuli/{name}.wav", "split": split} for name, split in STORIES.items()},
+            stories={
+                name: {"audio": f"stimuli/{name}.wav", "split": split} for name, split in STORIES.items()
+            },
             subjects={"sim01": {"responses": "responses/sim01", "anatomy": "subjects/sim01.h5"}},
         ),
         {"sim01": {name: Responses(np.zeros((3, n_voxels), np.float32)) for name in STORIES}},
@@ -69,7 +71,13 @@ def fake_evaluation(
     )
     masks = {"cortex": np.ones(n_voxels, bool)}
     if not region_names:
-        masks |= {"AC": ac, "cortex-AC": ~ac, "LH": hemisphere == 0, "RH": hemisphere == 1, "language": language}
+        masks |= {
+            "AC": ac,
+            "cortex-AC": ~ac,
+            "LH": hemisphere == 0,
+            "RH": hemisphere == 1,
+            "language": language,
+        }
     ceiling = 0.3 + 0.5 * np.exp(-distance / 30)
     frozen = 0.55 * np.exp(-distance / 22) + rng.normal(0, 0.03, n_voxels)
     table, voxels, entries = [], [], []
@@ -95,28 +103,41 @@ def fake_evaluation(
                     "low": low,
                     "high": high,
                     "relative_gain": difference / frozen[mask].mean(),
-                    "r_readout": tuned[mask].mean() - 0.01 if not (mask & ~masks.get(target, mask)).any() else np.nan,
+                    "r_readout": tuned[mask].mean() - 0.01
+                    if not (mask & ~masks.get(target, mask)).any()
+                    else np.nan,
                     "n_normalised": int(mask.sum()),
                     "normalised_frozen": (frozen / ceiling)[mask].mean(),
                     "normalised_tuned": (tuned / ceiling)[mask].mean(),
                 }
             )
         voxels.append(frame)
-        config = load_config(preset="demo", overrides={"dataset": str(dataset.path), "subject": "sim01", "target": target})
+        config = load_config(
+            preset="demo", overrides={"dataset": str(dataset.path), "subject": "sim01", "target": target}
+        )
         entries.append(run_entry(name, target, config, n_voxels, simulated))
     out = folder / "evaluation"
     out.mkdir()
     pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
     pd.concat(voxels).to_csv(out / "voxels.csv", index=False, float_format="%.6g")
     notes = ["sim01: no target Broca (not a region)"]
-    summary = {"simulated": simulated, "runs": entries, "notes": notes, "versions": {"brainwavlm": "0.1.0", "torch": "2.13.0"}}
+    summary = {
+        "simulated": simulated,
+        "runs": entries,
+        "notes": notes,
+        "versions": {"brainwavlm": "0.1.0", "torch": "2.13.0"},
+    }
     (out / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     return out
 
 
 def run_entry(name, target, config, n_voxels, simulated):
     history = [
-        {"epoch": k, "loss": None if k == 0 else -0.08 - 0.03 * k**0.5, "validation_r": 0.2 + 0.0126 * k - 0.0009 * k * k}
+        {
+            "epoch": k,
+            "loss": None if k == 0 else -0.08 - 0.03 * k**0.5,
+            "validation_r": 0.2 + 0.0126 * k - 0.0009 * k * k,
+        }
         for k in range(11)
     ]
     frozen = {

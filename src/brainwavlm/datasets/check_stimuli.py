@@ -4,14 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 from brainwavlm.datasets.base import Story
 from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.problems import Problem
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.audio import SAMPLE_RATE, SoundFacts, SoundLevels, sound_facts, sound_levels
+from brainwavlm.stimulus.audio import SAMPLE_RATE, SoundFacts, sound_facts
 from brainwavlm.stimulus.transcripts import read_transcript
 
 LOWEST_RATE = 8000  # telephone speech; below it vowels lose their second formant
+SILENT = 10 ** (-70 / 20)  # largest sample within a second, full scale 1
+FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
 LONG_SILENCE = 10  # seconds
 
 
@@ -55,7 +60,7 @@ def _check_sound(path: Path, result: StimulusCheck) -> None:
         raise DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
     result.rate, result.seconds = facts.rate, facts.seconds
     result.problems += _header_problems(path, facts, header.missing if header else 0)
-    result.problems += _level_problems(path, sound_levels(path), facts.n_frames * facts.channels)
+    result.problems += _level_problems(path, _levels(path))
 
 
 def _header_problems(path: Path, facts: SoundFacts, missing: int) -> Iterator[Problem]:
@@ -99,7 +104,7 @@ def _rate_problem(path: Path, rate: int) -> Problem:
     )
 
 
-def _level_problems(path: Path, levels: SoundLevels, n_samples: int) -> Iterator[Problem]:
+def _level_problems(path: Path, levels: "_Levels") -> Iterator[Problem]:
     if levels.not_finite:
         yield Problem(
             "sound",
@@ -129,11 +134,39 @@ def _level_problems(path: Path, levels: SoundLevels, n_samples: int) -> Iterator
         yield Problem(
             "clipping",
             str(path),
-            f"{levels.clipped * n_samples:.0f} samples at full scale ({100 * levels.clipped:.2g} %): clipped.",
+            f"{levels.clipped} samples at full scale ({100 * levels.clipped / levels.n_samples:.2g} %): clipped.",
             "sound below full scale.",
             "Export it again at a lower gain if there are many; it is used as it is.",
             "warning",
         )
+
+
+@dataclass
+class _Levels:
+    peak: float = 0.0
+    clipped: int = 0
+    not_finite: int = 0
+    n_samples: int = 0
+    longest_silence: int = 0
+    silent_from: int = 0
+
+
+def _levels(path: Path) -> _Levels:
+    levels = _Levels()
+    silent = 0
+    with soundfile.SoundFile(path) as file:
+        blocks = file.blocks(blocksize=file.samplerate, dtype="float32", always_2d=True)
+        for second, block in enumerate(blocks):
+            size = np.abs(block)
+            peak = float(size.max())
+            levels.not_finite += int(np.count_nonzero(~np.isfinite(size)))
+            levels.clipped += int(np.count_nonzero(size >= FULL_SCALE))
+            levels.peak = max(levels.peak, peak)
+            levels.n_samples += size.size
+            silent = silent + 1 if peak < SILENT else 0
+            if silent > levels.longest_silence:
+                levels.longest_silence, levels.silent_from = silent, second + 1 - silent
+    return levels
 
 
 @dataclass(frozen=True)

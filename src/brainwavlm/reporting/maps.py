@@ -164,7 +164,7 @@ def brain_figure(
         for left, hemisphere in zip((0.0, 0.5), HEMISPHERES, strict=True):
             # Square and higher than its row, since a 3-D plot fills the shorter side and a brain is wide.
             excess = (width / 2 - row) / height
-            box = (left, bottom - excess / 2 + 0.03, 0.5, width / 2 / height)
+            box = (left, bottom - excess / 2 + 0.05, 0.5, width / 2 / height)
             draw_hemisphere(figure, box, maps[hemisphere], hemisphere, view, scale, surface)
             name = hemisphere if view == "lateral" else f"{hemisphere}, {view}"
             figure.text(left + 0.25, bottom, name, ha="center", va="bottom", fontsize=7.5, color=MUTED)
@@ -199,7 +199,7 @@ def draw_hemisphere(
         axes=axes,
         figure=figure,
     )
-    axes.set_box_aspect(None, zoom=1.62)
+    axes.set_box_aspect(None, zoom=1.5)
     axes.patch.set_alpha(0.0)  # boxes overlap
 
 

@@ -38,29 +38,56 @@ def shared_scales(results: Results) -> Scales:
     )
 
 
+@dataclass(frozen=True)
+class Layer:
+    """One map of a run: what it shows, in long and short words, its colours and its values at vertices."""
+
+    kind: str
+    short: str
+    scale: Scale
+    maps: dict[str, np.ndarray]
+    surface: str
+
+
+def run_layers(scores: RunVoxels, subject: Subject, scales: Scales) -> list[Layer]:
+    """Frozen r, tuned r and their difference at the vertices of a surface.
+
+    Parameters
+    ----------
+    scores : RunVoxels
+    subject : Subject
+        One for which `unmappable` is None.
+    scales : Scales
+    """
+    if subject.vertex is None or subject.hemisphere is None or subject.surface is None:
+        raise ValueError(f"{subject.name} lies on no surface")
+    hemisphere, vertex = subject.hemisphere[scores.voxel], subject.vertex[scores.voxel]
+    n_vertices = mesh_size(subject.surface)
+    return [
+        Layer(kind, short, scale, at_vertices(values, hemisphere, vertex, n_vertices), subject.surface)
+        for kind, short, scale, values in (
+            ("test correlation of the frozen model", "Frozen", scales.correlation, scores.frozen),
+            ("test correlation after tuning", "Tuned", scales.correlation, scores.tuned),
+            ("difference tuned minus frozen", "Difference", scales.difference, scores.tuned - scores.frozen),
+        )
+    ]
+
+
 def run_maps(
     scores: RunVoxels, subject: Subject, scales: Scales, label: str, simulated: bool
 ) -> list[Picture]:
     """Frozen r, tuned r and their difference on the cortex, each with its text alternative."""
-    # unmappable() has made sure of these three.
-    assert subject.vertex is not None and subject.hemisphere is not None and subject.surface is not None  # noqa: PT018
-    hemisphere, vertex = subject.hemisphere[scores.voxel], subject.vertex[scores.voxel]
-    views, n_vertices = useful_views(subject), mesh_size(subject.surface)
+    views = useful_views(subject)
     pictures = []
-    for kind, values, scale, title in (
-        ("frozen model's test correlation", scores.frozen, scales.correlation, "Frozen"),
-        ("test correlation after tuning", scores.tuned, scales.correlation, label),
-        ("difference tuned minus frozen", scores.tuned - scores.frozen, scales.difference, "Difference"),
-    ):
-        maps = at_vertices(values, hemisphere, vertex, n_vertices)
-        
-        figure = brain_figure(maps, scale, capitalised(title), simulated, subject.surface, views)
-        means = ", ".join(
-            f"{name} hemisphere {np.nanmean(values[hemisphere == code]):.3f}"
-            for code, name in enumerate(("left", "right"))
-            if np.isfinite(values[hemisphere == code]).any()
+    for layer in run_layers(scores, subject, scales):
+        means = "; ".join(f"{name} hemisphere {_mean(values):.3f}" for name, values in layer.maps.items())
+        title = capitalised(label) if layer.short == "Tuned" else layer.short
+        pictures.append(
+            (
+                brain_figure(layer.maps, layer.scale, title, simulated, layer.surface, views),
+                f"Cortical map, {label}: {layer.kind}. Mean over vertices with voxels: {means}.",
+            )
         )
-        pictures.append((figure, f"Cortical map, {label}: {kind}. Mean over voxels: {means}."))
     return pictures
 
 

@@ -90,7 +90,7 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
 
     Returns
     -------
-    dict with kind, figure, unit, sentence, elsewhere
+    dict with kind, figure, unit, short, span, sentence, elsewhere
     """
     row = own_row(run, rows)
     gain = relative(row)
@@ -116,6 +116,8 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
         "figure": percent(gain) if gain is not None else signed(row["difference"]),
         "unit": f"{label[0].upper()}{label[1:]}: mean test r {where} from {number(row['r_frozen'])} "
         f"to {number(row['r_tuned'])}, difference {signed(row['difference'])}",
+        "short": f"mean r {where}: {number(row['r_frozen'])} to {number(row['r_tuned'])}",
+        "span": span,
         "sentence": sentence,
         "elsewhere": _elsewhere(row, rows),
     }

@@ -15,8 +15,6 @@ from brainwavlm.errors import DatasetError
 
 SAMPLE_RATE = 16000
 _BLOCK = 1 << 20  # frames decoded at once, so that stereo at 44.1 kHz never lies whole in memory
-_FULL_SCALE = 1.0 - 2.0**-15  # what 16-bit sound reaches on the positive side
-_SILENT = 10 ** (-70 / 20)
 
 
 @dataclass(frozen=True)
