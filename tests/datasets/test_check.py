@@ -203,6 +203,16 @@ def test_a_table_of_volumes_that_is_missing_is_an_error(published, checked):
     assert "no such file" in only(checked(published), "error", "table", "derivative/respdict.json")
 
 
+def test_a_table_of_volumes_without_a_story_is_a_warning(published, checked):
+    table = published / "derivative/respdict.json"
+    table.write_text(
+        json.dumps(
+            {story: count for story, count in json.loads(table.read_text()).items() if story != "souls"}
+        )
+    )
+    assert "does not list souls." in only(checked(published), "warning", "table", str(published))
+
+
 # --- voxels
 
 

@@ -3,7 +3,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
@@ -13,7 +12,9 @@ from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, w
 from brainwavlm.errors import ConfigError, DatasetError
 
 NAMES = st.text(
-    st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\\:"), min_size=1, max_size=12
+    st.characters(max_codepoint=0x3FF, exclude_categories=("Cc",), exclude_characters="/\\:"),
+    min_size=1,
+    max_size=12,
 ).filter(lambda name: name not in (".", "..") and len(name.encode()) < 100)
 
 
@@ -23,11 +24,11 @@ def folders(draw):
     subjects = draw(st.lists(NAMES, min_size=1, max_size=2, unique=True))
     n_voxels = draw(st.integers(1, 4))
     kind = draw(st.sampled_from([np.float16, np.float32, np.float64]))
-    values = st.floats(width=16, allow_nan=True)
+    random = np.random.default_rng(draw(st.integers(0, 1000)))
 
     def responses(story):
         n_trs = draw(st.integers(1, 4))
-        data = draw(arrays(kind, (n_trs, n_voxels), elements=values))
+        data = random.choice([0.5, -3.0, 1e4, np.nan, np.inf], (n_trs, n_voxels)).astype(kind)
         timed = draw(st.booleans())
         return Responses(
             data,
@@ -58,10 +59,10 @@ def folders(draw):
     )
     anatomy = {
         subject: {
-            "hemisphere": draw(arrays(np.int8, n_voxels, elements=st.integers(0, 1))),
-            "rois": {"AC": draw(arrays(bool, n_voxels))},
+            "hemisphere": random.integers(0, 2, n_voxels),
+            "rois": {"AC": random.random(n_voxels) < 0.5},
             "surface": draw(st.sampled_from([None, "fsaverage5"])),
-            "vertex": draw(arrays(np.int32, n_voxels, elements=st.integers(0, 10241))),
+            "vertex": random.integers(0, 10242, n_voxels),
         }
         for subject in subjects
     }
@@ -72,7 +73,7 @@ def folders(draw):
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(folders())
 def test_what_is_written_is_what_is_read(tmp_path_factory, content):
     description, responses, anatomy = content

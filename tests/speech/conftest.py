@@ -51,9 +51,9 @@ MODELS = {
 def stock_model(kind: str) -> torch.nn.Module:
     """A random model whose every part matters: position biases, gates and norms are not at their neutral start."""
     cls, config, settings = MODELS[kind]
-    torch.manual_seed(0)
-    model = cls(config(**settings)).eval()
-    with torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        model = cls(config(**settings)).eval()
         for name, parameter in model.named_parameters():
             if parameter.ndim == 1 or "gru_rel_pos" in name:
                 parameter.add_(0.2 * torch.randn_like(parameter))

@@ -3,12 +3,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from transformers import WhisperFeatureExtractor, WhisperModel
+from transformers import WhisperModel
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.families import log_mel
+from brainwavlm.speech.spectrogram import log_mel
 
 from .conftest import MODELS, noise, stock_model
 
@@ -55,16 +55,6 @@ def test_whisper_states_equal_those_of_an_encoder_cut_to_the_window(saved, secon
     for layer, state in found.items():
         assert state.shape == (2, n_frames, 32)
         torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.parametrize("seconds", [4.0, 0.3333])
-def test_whisper_hears_what_its_feature_extractor_makes_without_padding(seconds):
-    windows = noise(3, seconds)
-    extractor = WhisperFeatureExtractor()
-    expected = extractor(list(windows.numpy()), sampling_rate=16000, padding="longest", return_tensors="pt")
-    found = log_mel(windows, 80)
-    assert found.shape[-1] == windows.shape[1] // 160
-    torch.testing.assert_close(found, expected.input_features, atol=1e-5, rtol=1e-5)
 
 
 def test_windows_longer_than_whispers_positions_are_refused(saved):

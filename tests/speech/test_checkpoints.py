@@ -155,6 +155,12 @@ def test_folders_without_a_model_are_refused(tmp_path, content):
         load_backbone(tmp_path, 1)
 
 
+def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path):
+    for name in (tmp_path / "none", "./none", "models/of/mine"):
+        with pytest.raises(BackboneError, match="no such folder, and no hub id"):
+            load_backbone(name, 1)
+
+
 def test_a_truncated_weight_file_is_refused(tmp_path):
     stock_model("wavlm").save_pretrained(tmp_path)
     path = tmp_path / "model.safetensors"

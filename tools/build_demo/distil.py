@@ -1,7 +1,9 @@
 """Step 3. wavlm-tiny-demo: a WavLM of two million parameters that imitates Whisper tiny.en.
 
 Teacher: the encoder of Whisper tiny.en, run once over pieces of 30 s; targets y2 = hidden state after block 2, y4 = normalised output, each of 384
-dimensions z-scored over the training speech, 50 frames a second. Student: WavLMModel with hidden states h0..h4 (192 wide).
+dimensions, 50 frames a second. What depends on the place within the 30 s alone is taken out (Whisper adds absolute positions, which no student of short
+windows can know; a tenth of the variance of block 2): y(p) <- (y(p) - mean over pieces of y(p)) / standard deviation of the rest.
+Student: WavLMModel with hidden states h0..h4 (192 wide).
     loss = mean (A2 h2 + b2 - y2)^2 + mean (A4 h4 + b4 - y4)^2,      R2 = 1 - sum (prediction - y)^2 / sum y^2 on held-out speech
 Crops of 1, 2, 4 and 8 s (48 s of sound a step) so that it reads short windows as well as whole stories. Frame k of the student is centred at 20 k + 12.5 ms,
 of the teacher at 20 k ms: the pair has the same k. The student hears gain and noise that the teacher does not.
@@ -60,7 +62,7 @@ def student_speech(cache):
 
 @torch.inference_mode()
 def teacher_targets(pieces, whisper, cache):
-    """(n, 1500, 2, 384) float16 on disk, raw; mean and standard deviation (2, 384) over the training pieces."""
+    """Raw states (n, 1500, 2, 384) float16 on disk; over the training pieces their mean by position (1500, 2, 384) and the deviation (2, 384) from it."""
     path = cache / "teacher.f16"
     shape = (len(pieces), FRAMES, 2, 384)
     if not path.exists():
@@ -73,12 +75,17 @@ def teacher_targets(pieces, whisper, cache):
         targets.flush()
         (cache / "teacher.part").rename(path)
     targets = np.memmap(path, np.float16, "r", shape=shape)
-    sample = targets[:-HELD_OUT:10].astype(np.float32).reshape(-1, 2, 384)
-    return targets, torch.from_numpy(sample.mean(0)), torch.from_numpy(sample.std(0))
+    total, square = np.zeros(shape[1:]), np.zeros(shape[2:])
+    for target in targets[:-HELD_OUT]:
+        total += target
+        square += np.square(target, dtype=np.float32).mean(0)
+    n = len(targets) - HELD_OUT
+    mean = total / n
+    return targets, mean.astype(np.float32), np.sqrt(square / n - np.square(mean).mean(0)).astype(np.float32)
 
 
-def crops(pieces, targets, seconds, count, draw):
-    """Sound (count, samples) with gain and noise, targets (count, frames, 2, 384)."""
+def crops(pieces, targets, mean, std, seconds, count, draw):
+    """Sound (count, samples) with gain and noise, normalised targets (count, frames, 2, 384)."""
     sound, wanted = [], []
     for _ in range(count):
         piece, first = draw.integers(len(pieces)), draw.integers(FRAMES - 50 * seconds + 1)
@@ -86,8 +93,9 @@ def crops(pieces, targets, seconds, count, draw):
         noise = np.std(clip) * 10 ** (-draw.uniform(10, 50) / 20)
         clip = (clip + noise * draw.standard_normal(len(clip), dtype=np.float32)) * 10 ** (draw.uniform(-12, 6) / 20)
         sound.append(clip)
-        wanted.append(targets[piece, first : first + 50 * seconds - 1])
-    return torch.from_numpy(np.stack(sound)), torch.from_numpy(np.stack(wanted).astype(np.float32))
+        place = slice(first, first + 50 * seconds - 1)
+        wanted.append((targets[piece, place] - mean[place]) / std)
+    return torch.from_numpy(np.stack(sound)), torch.from_numpy(np.stack(wanted))
 
 
 def predict(student, heads, sound):
@@ -103,7 +111,7 @@ def held_out(student, heads, pieces, targets, mean, std, seconds):
     error, power = torch.zeros(2), torch.zeros(2)
     for piece, target in zip(pieces[-HELD_OUT:], targets[-HELD_OUT:], strict=True):
         sound = torch.from_numpy(piece.astype(np.float32) / 32768).reshape(-1, seconds * RATE)
-        wanted = (torch.from_numpy(target.astype(np.float32)) - mean) / std
+        wanted = torch.from_numpy((target - mean) / std)
         wanted = wanted.reshape(len(sound), 50 * seconds, 2, 384)[:, : 50 * seconds - 1]
         predicted = predict(student, heads, sound)
         error += (predicted - wanted).square().sum((0, 1, 3))
@@ -123,6 +131,7 @@ def export(student, output):
     half = WavLMModel(student.config)
     half.load_state_dict(student.state_dict())
     half.half().save_pretrained(output)
+    (output / "model.safetensors").chmod(0o644)
     Wav2Vec2FeatureExtractor(feature_size=1, sampling_rate=RATE, padding_value=0.0, do_normalize=False, return_attention_mask=False).save_pretrained(output)
 
 
@@ -154,10 +163,10 @@ def main():
     while step < arguments.steps:
         draw = np.random.default_rng(step)
         seconds = int(draw.choice(list(CROPS), p=list(CROPS.values())))
-        sound, wanted = crops(pieces[:-HELD_OUT], targets, seconds, SECONDS_A_STEP // seconds, draw)
+        sound, wanted = crops(pieces[:-HELD_OUT], targets, mean, std, seconds, SECONDS_A_STEP // seconds, draw)
         for group in optimiser.param_groups:
             group["lr"] = rate(step, arguments.steps)
-        loss = (predict(student, heads, sound) - (wanted - mean) / std).square().mean((0, 1, 3)).sum()
+        loss = (predict(student, heads, sound) - wanted).square().mean((0, 1, 3)).sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)

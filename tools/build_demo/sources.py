@@ -57,6 +57,7 @@ def spectrum(clips):
 @torch.inference_mode()
 def wavlm_states(model, layer, clips):
     """(n, 192): hidden state `layer`, mean over the last second of each window."""
+    model.encoder.layers = model.encoder.layers[:layer]
     states = [model(part, output_hidden_states=True).hidden_states[layer][:, -int(READ / FRAME) :].mean(1) for part in clips.split(16)]
     return torch.cat(states).numpy()
 

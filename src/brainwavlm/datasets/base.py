@@ -12,7 +12,6 @@ import numpy as np
 
 from brainwavlm.datasets.anatomy import read_anatomy
 from brainwavlm.datasets.files import open_hdf5
-from brainwavlm.datasets.files import require_content as require_content
 from brainwavlm.errors import ConfigError, DatasetError
 
 Split = Literal["train", "validation", "test"]

@@ -85,9 +85,23 @@ def _opened(path_or_name: str | Path) -> tuple[Dataset | None, list[Problem]]:
 
 def _expected_rows(dataset: Dataset, stories: Iterable[str]) -> tuple[dict[str, int | None], list[Problem]]:
     try:
-        return {story: dataset.expected_rows(story) for story in stories}, []
+        rows = {story: dataset.expected_rows(story) for story in stories}
     except DatasetError as error:
         return {}, [Problem.of(error, "table")]
+    unlisted = sorted(story for story, count in rows.items() if count is None)
+    if not unlisted or len(unlisted) == len(rows):
+        return rows, []
+    found = f"its table of rows (ds003020: respdict.json) does not list {', '.join(unlisted)}."
+    return rows, [
+        Problem(
+            "table",
+            str(dataset.path),
+            found,
+            "the number of rows of each story.",
+            "The rows of these stories are not compared with anything; take the table that came with them.",
+            "warning",
+        )
+    ]
 
 
 def _same_sound(

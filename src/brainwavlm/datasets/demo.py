@@ -5,6 +5,7 @@ from pathlib import Path
 
 from brainwavlm.datasets.folder import FolderDataset
 
+DEMO_MODEL = "wavlm-tiny-demo"
 _ASSETS = Path(str(files("brainwavlm"))) / "assets"
 
 

@@ -115,7 +115,7 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
         return DatasetError(path, found, "a YAML mapping in UTF-8, format 1, each key once.", remedy)
 
     if not path.is_file():
-        return None, [wrong("no such file.", "Write it: docs/data-format.md shows one to copy.")]
+        return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
     try:
         loader = _OnceLoader(path.read_text(encoding="utf-8"))
         loader.repeated = []
@@ -148,7 +148,7 @@ def _problem(path: Path, detail: Any) -> DatasetError:
             path,
             f"unknown key {key}.",
             "the keys of format 1 only.",
-            "Remove it; docs/data-format.md lists the keys.",
+            "Remove it; docs/data.md lists the keys.",
         )
     if last == "[key]":
         return DatasetError(

@@ -13,8 +13,8 @@ from brainwavlm.reporting.sources import sources_of
 from brainwavlm.reporting.style import INK, MUTED, capitalised, heading, new_figure, png, shortened
 from brainwavlm.reporting.wording import answer, run_labels
 
-_WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.5, 0.62, 0.55
-_MAPS = 0.765  # of the width; the rest is for words
+_WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
+_MAPS = 0.75  # of the width; the rest is for words
 
 
 def readme_figure(
@@ -47,7 +47,8 @@ def readme_figure(
     n = len(results.runs)
     height = _HEAD + _ROW * n + _FOOT
     figure = new_figure(_WIDTH, height)
-    heading(figure, "Correlation of predicted and recorded responses to new stories", results.simulated)
+    what = "simulated" if results.simulated else "measured"
+    heading(figure, f"Correlation of predicted and {what} responses to stories that no model was fitted on", results.simulated)
     for row, run in enumerate(results.runs):
         source = sources[run["name"]]
         if source.subject is None or source.no_map:

@@ -57,10 +57,8 @@ def run_labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         if len({other["seed"] for other in alike}) > 1:
             label += f", seed {run['seed']}"
         labels[run["name"]] = label
-    for name, label in labels.items():
-        if list(labels.values()).count(label) > 1:
-            labels[name] = f"{label} ({name})"
-    return labels
+    used = list(labels.values())
+    return {name: label if used.count(label) == 1 else f"{label} ({name})" for name, label in labels.items()}
 
 
 def page_title(runs: Sequence[Mapping[str, Any]], model: str | None) -> str:

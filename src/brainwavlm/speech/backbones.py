@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from brainwavlm.config import AdapterConfig
+from brainwavlm.datasets.demo import DEMO_MODEL, demo_model_path
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.adapters import attach, merge
-from brainwavlm.speech.checkpoints import load_stock, normalises_sound
+from brainwavlm.speech.adapters import attach, copy_trained, merge
+from brainwavlm.speech.checkpoints import load_stock, normalises_sound, weights_digest
 from brainwavlm.speech.families import Family
 from brainwavlm.speech.wavlm import make_reachable
 
@@ -30,7 +31,8 @@ def load_backbone(
     Parameters
     ----------
     name_or_path : str or Path
-        Hub id or local folder, in transformers' format: WavLM, HuBERT, wav2vec 2.0 or Whisper.
+        Hub id or local folder, in transformers' format: WavLM, HuBERT, wav2vec 2.0 or Whisper; or
+        `wavlm-tiny-demo`, the small model that is embedded.
     layer : int, sequence of int, or "all"
         Hidden states to return: 0 is the input of the first block, k the output of block k. The last one
         includes the model's final norm where it has one, as `last_hidden_state` does.
@@ -54,12 +56,13 @@ def load_backbone(
         A model or an adapter that cannot be used as asked.
     """
     name = str(name_or_path)
-    model, family = load_stock(name, train_noise)
+    source = str(demo_model_path()) if name == DEMO_MODEL else name
+    model, family = load_stock(source, train_noise)
     part = family.kept(model)
     n_blocks = getattr(part.config, family.n_blocks)
     layers = _layers(layer, n_blocks)
     make_reachable(part, family)
-    backbone = Backbone(part, family, name, layers, normalises_sound(name, family), run_unused_blocks)
+    backbone = Backbone(part, family, name, layers, normalises_sound(source, family), run_unused_blocks)
     attach(part, family, adapter or AdapterConfig(method="frozen"), backbone.n_run, n_blocks)
     return backbone.eval()  # the adapters' dropout starts in training mode
 
@@ -203,20 +206,7 @@ class Backbone(nn.Module):
 
     def load_trained_state(self, state: dict[str, Tensor]) -> None:
         """Set the trained parameters; names and shapes must agree both ways, else BackboneError."""
-        mine = dict(self.adapter_parameters())
-        wrong = sorted(mine.keys() ^ state.keys()) + sorted(
-            name for name in mine.keys() & state.keys() if mine[name].shape != state[name].shape
-        )
-        if wrong:
-            raise BackboneError(
-                self.name,
-                f"{len(wrong)} trained weights disagree with the adapter: {', '.join(wrong[:6])}",
-                f"{len(mine)} weights of this model and adapter configuration.",
-                "Load the backbone with the configuration of the run that wrote them.",
-            )
-        with torch.no_grad():
-            for name, parameter in mine.items():
-                parameter.copy_(state[name])
+        copy_trained(dict(self.adapter_parameters()), state)
 
     def merged(self) -> nn.Module:
         """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
@@ -227,8 +217,10 @@ class Backbone(nn.Module):
         trained = {name for name, _ in self.adapter_parameters()}
         state = self.model.state_dict()
         if self._frozen_digest is None:
-            self._frozen_digest = _digest({name: t for name, t in state.items() if name not in trained})
-        changing = _digest({name: t for name, t in state.items() if name in trained})
+            self._frozen_digest = weights_digest(
+                {name: t for name, t in state.items() if name not in trained}
+            )
+        changing = weights_digest({name: t for name, t in state.items() if name in trained})
         return hashlib.sha256(self._frozen_digest + changing).hexdigest()
 
     def train(self, mode: bool = True) -> "Backbone":
@@ -262,17 +254,6 @@ def _layers(layer: int | Sequence[int] | str, n_blocks: int) -> tuple[int, ...]:
         layers = tuple(int(number) for number in layer)
     if not layers or min(layers) < 0 or max(layers) > n_blocks:
         raise BackboneError(
-            "backbone.layer",
-            f"{layer!r}.",
-            f"hidden states from 0 to {n_blocks}.",
-            "Set --layer.",
+            "backbone.layer", f"{layer!r}.", f"hidden states from 0 to {n_blocks}.", "Set --layer."
         )
     return layers
-
-
-def _digest(state: dict[str, Tensor]) -> bytes:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(state.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    return digest.digest()

@@ -1,6 +1,8 @@
 """Speech models from the hub or a folder, in transformers' format: nothing missing, nothing left over."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from transformers.utils import logging
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES, Family
+
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Family]:
@@ -38,6 +42,8 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
         No such model, a family that is not in the table, weights of the encoder missing, of another shape, or
         unknown.
     """
+    if not Path(name).is_dir() and not _HUB_ID.fullmatch(name):
+        raise _unreadable(name, FileNotFoundError("no such folder, and no hub id."))
     try:
         config = AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
@@ -81,6 +87,15 @@ def normalises_sound(name: str, family: Family) -> bool:
         return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", False))
     except ValueError as error:
         raise _unreadable(str(path), error) from None
+
+
+def weights_digest(state: dict[str, torch.Tensor]) -> bytes:
+    """SHA-256 over names, types, shapes and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.digest()
 
 
 def _family(name: str, config: Any) -> Family:

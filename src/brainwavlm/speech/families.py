@@ -11,14 +11,12 @@ spectrogram of the window alone, not padded to 30 s.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from transformers import WhisperFeatureExtractor
 
 from brainwavlm.errors import BackboneError
+from brainwavlm.speech.spectrogram import HOP, N_FFT, log_mel
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 
@@ -148,36 +146,6 @@ def _conv_frames(config: Any, n_samples: int) -> int:
 
 # --- Whisper encoder ------------------------------------------------------------------------------
 
-_N_FFT, _HOP = 400, 160  # every published Whisper; WhisperFeatureExtractor's defaults
-
-
-def log_mel(sound: Tensor, n_mels: int) -> Tensor:
-    """Whisper's input, of the windows alone (WhisperFeatureExtractor pads to 30 s first).
-
-    mel = filters' |STFT(sound)|^2 without its last frame
-    log_mel = (max(log10(max(mel, 1e-10)), m - 8) + 4) / 4 with m the window's largest log10
-
-    Parameters
-    ----------
-    sound : tensor (n_windows, n_samples)
-    n_mels : int
-
-    Returns
-    -------
-    tensor (n_windows, n_mels, n_samples // 160)
-    """
-    window = torch.hann_window(_N_FFT, device=sound.device)
-    spectrum = torch.stft(sound, _N_FFT, _HOP, window=window, return_complex=True)[..., :-1]
-    power = spectrum.abs().square().contiguous()
-    log = (_mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
-    return (torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
-
-
-@lru_cache
-def _mel_filters(n_mels: int) -> Tensor:
-    filters = WhisperFeatureExtractor(feature_size=n_mels, n_fft=_N_FFT, hop_length=_HOP).mel_filters
-    return torch.from_numpy(filters).float().T.contiguous()
-
 
 def _listen_whisper(model: Any, sound: Tensor) -> Tensor:
     mel = log_mel(sound, model.config.num_mel_bins)
@@ -203,7 +171,7 @@ def _leave_whisper(model: Any, hidden: Tensor) -> Tensor:
 
 
 def _whisper_frames(config: Any, n_samples: int) -> int:
-    return (n_samples // _HOP + 1) // 2
+    return (n_samples // HOP + 1) // 2
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -267,7 +235,7 @@ FAMILIES: dict[str, Family] = {
         listen=_listen_whisper,
         enter=_enter_whisper,
         leave=_leave_whisper,
-        min_samples=lambda config: _N_FFT,
+        min_samples=lambda config: N_FFT,
         n_frames=_whisper_frames,
     ),
 }

@@ -2,40 +2,20 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 
 from brainwavlm.config import WindowConfig
-from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import DatasetError
 from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.feature_files import StoryFeatures, read_features, write_features
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
-
-
-@dataclass(frozen=True)
-class StoryFeatures:
-    """What a model says of one sound.
-
-    Attributes
-    ----------
-    times : float64 array (n_windows,)
-        Seconds from sound onset: the end of each window.
-    layers : dict of int to float32 array (n_windows, n_dims)
-    """
-
-    times: np.ndarray
-    layers: dict[int, np.ndarray]
 
 
 def read_windows(
@@ -190,49 +170,10 @@ def cached(
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     path = Path(folder) / f"{key}.safetensors"
     if path.is_file():
-        return _read(path)
+        return read_features(path)
     features = extract(backbone, sound_path, config, batch_windows, device)
-    _write(path, features, facts)
+    write_features(path, features, facts)
     return features
-
-
-def _write(path: Path, features: StoryFeatures, facts: dict) -> None:
-    tensors = {"times": features.times, **{f"layer.{k}": array for k, array in features.layers.items()}}
-    metadata = {"facts": json.dumps(facts, sort_keys=True), "content": _content(tensors)}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _read(path: Path) -> StoryFeatures:
-    try:
-        with safe_open(path, framework="np") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            content = (file.metadata() or {}).get("content")
-    except SafetensorError as error:
-        raise _damaged(path, str(error)) from None
-    if content != _content(tensors):
-        raise _damaged(path, "its content does not match its checksum")
-    times = tensors.pop("times")
-    return StoryFeatures(times, {int(name.removeprefix("layer.")): array for name, array in tensors.items()})
-
-
-def _content(tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name, array in sorted(tensors.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _damaged(path: Path, found: str) -> DatasetError:
-    return DatasetError(
-        path,
-        f"a damaged feature file: {found}.",
-        "a whole file, as this program writes it.",
-        "Delete it; the features are then computed again.",
-    )
 
 
 def _batches(windows: Windows, indices: np.ndarray, batch_windows: int) -> Iterator[np.ndarray]:

@@ -1,0 +1,241 @@
+"""The clock of a story: Lanczos keeps its lobes, delays see the halo and nothing else, rows mean the same everywhere."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.encoding.alignment import delayed, lanczos_matrix, moments, story_clock
+from brainwavlm.errors import AlignmentError
+
+WINDOWS = np.arange(1, 241) * 0.25  # 60 s
+
+
+@st.composite
+def clocks(draw):
+    """Window ends, TR times and delays of a story that the sound covers."""
+    stride = draw(st.sampled_from([0.1, 0.25, 0.5, 1.0]))
+    tr = draw(st.sampled_from([0.8, 1.5, 2.0]))
+    first = draw(st.floats(0.0, 20.0))
+    n_trs = draw(st.integers(3, 25))
+    sound = first + tr * n_trs + draw(st.floats(0.0, 10.0))
+    delays = draw(st.lists(st.integers(0, 6), min_size=1, max_size=4, unique=True))
+    return stride * np.arange(1, int(sound / stride) + 1), first + tr * np.arange(n_trs), delays
+
+
+def sound_features(times, n_dims=3, seed=0):
+    """Smooth features of a sound, with a large mean as speech models have."""
+    phases = np.random.default_rng(seed).uniform(0, 6, (4, n_dims))
+    waves = [
+        np.sin(2 * np.pi * f * times[:, None] + phase)
+        for f, phase in zip((0.01, 0.03, 0.07, 0.11), phases, strict=True)
+    ]
+    return 20.0 + sum(waves)
+
+
+# Trap 5: Lanczos
+
+
+def test_negative_lobes_stay():
+    times = np.arange(10, 50, 2.0)
+    matrix = lanczos_matrix(WINDOWS, times)
+    assert matrix.min() < -0.01
+    row = matrix[10]
+    assert 0.08 < -row[row < 0].sum() / row.sum() < 0.3
+
+
+def test_a_slow_wave_keeps_its_amplitude_and_clipping_the_lobes_costs_a_sixth():
+    times = np.arange(10, 50, 2.0)
+    matrix = lanczos_matrix(WINDOWS, times)
+    gains = {}
+    for name, kernel in {"whole": matrix, "clipped": np.maximum(matrix, 0)}.items():
+        kernel = kernel / kernel.sum(1, keepdims=True)
+        wave = kernel @ np.exp(2j * np.pi * 0.1 * WINDOWS)
+        gains[name] = np.abs(wave[3:-3]).mean()
+    assert_allclose(gains["whole"], 1.01, atol=0.01)
+    assert_allclose(gains["clipped"], 0.83, atol=0.02)
+
+
+def test_weights_are_the_formula():
+    source, target = np.array([0.3, 1.1, 2.0, 5.2]), np.array([0.0, 2.0, 4.0])
+    matrix = lanczos_matrix(source, target, lobes=2)
+    for i, t in enumerate(target):
+        for j, s in enumerate(source):
+            x = (t - s) / 2.0
+            expected = 1.0 if x == 0 else np.sinc(x) * np.sinc(x / 2) if abs(x) < 2 else 0.0
+            assert_allclose(matrix[i, j], expected, atol=1e-15)
+
+
+@given(clock=clocks(), shift=st.floats(-100.0, 100.0))
+def test_only_the_distance_in_time_matters(clock, shift):
+    windows, trs, _ = clock
+    assert_allclose(lanczos_matrix(windows + shift, trs + shift), lanczos_matrix(windows, trs), atol=1e-9)
+
+
+@given(clock=clocks(), lobes=st.integers(1, 4))
+def test_no_window_beyond_the_lobes_counts(clock, lobes):
+    windows, trs, _ = clock
+    matrix = lanczos_matrix(windows, trs, lobes)
+    far = np.abs(trs[:, None] - windows) >= lobes * np.mean(np.diff(trs)) * (1 + 1e-9)
+    assert not matrix[far].any()
+
+
+def test_a_tr_outside_the_sound_is_an_error_that_names_it():
+    with pytest.raises(AlignmentError, match=r"2 of 4 TRs, the first at 69\.00 s"):
+        lanczos_matrix(WINDOWS, np.array([63.0, 65.0, 69.0, 71.0]))
+
+
+@pytest.mark.parametrize("times", [[1.0], [2.0, 1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
+def test_times_that_make_no_clock_are_refused(times):
+    with pytest.raises(AlignmentError, match="target_times"):
+        lanczos_matrix(WINDOWS, times)
+
+
+# Delays
+
+
+@given(
+    n_rows=st.integers(1, 12),
+    n_dims=st.integers(1, 4),
+    delays=st.lists(st.integers(0, 15), min_size=1, max_size=5),
+)
+def test_delayed_is_a_shift_down_with_zeros_above(n_rows, n_dims, delays):
+    features = 1.0 + np.arange(n_rows * n_dims, dtype=np.float64).reshape(n_rows, n_dims)
+    design = delayed(features, delays).reshape(n_rows, len(delays), n_dims)
+    for k, delay in enumerate(delays):
+        assert not design[:delay, k].any()
+        assert_array_equal(design[delay:, k], features[: max(n_rows - delay, 0)])
+
+
+def test_delayed_keeps_type_and_graph():
+    features = torch.arange(6.0).reshape(3, 2).requires_grad_()
+    design = delayed(features, (0, 1))
+    assert_array_equal(design.detach(), delayed(features.detach().numpy(), (0, 1)))
+    design.sum().backward()
+    assert features.grad.tolist() == [[2, 2], [2, 2], [1, 1]]
+    assert delayed(np.ones((2, 2), np.float32), (1,)).dtype == np.float32
+
+
+# Trap 4: the halo
+
+
+@given(clock=clocks(), data=st.data())
+def test_a_block_with_its_halo_equals_the_whole_story_on_the_kept_rows(clock, data):
+    windows, trs, delays = clock
+    features = sound_features(windows)
+    whole_clock = story_clock(windows, trs, delays)
+    whole = whole_clock.design(features)
+    start = data.draw(st.integers(0, len(trs) - 1))
+    stop = data.draw(st.integers(start + 1, len(trs)))
+    first = (
+        whole_clock.halo - whole_clock.silent + start - whole_clock.halo
+    )  # row of the matrix; negative: silence
+    rows = slice(max(first, 0), whole_clock.halo - whole_clock.silent + stop)
+    weights = whole_clock.matrix[rows]
+    needed = weights.any(0)  # a block computes only the windows that it needs
+    block = weights[:, needed] @ features[needed]
+    everything = whole_clock.matrix @ features
+    mean, scale = moments(everything[-len(trs) :], whole_clock.mass[-len(trs) :].astype(float))
+    block = (block - whole_clock.mass[rows] * mean) / scale
+    silence = np.zeros((max(-first, 0), features.shape[1]))
+    kept = delayed(np.concatenate([silence, block]), delays)[whole_clock.halo :]
+    assert_allclose(kept, whole[start:stop], atol=1e-4)
+
+
+@given(clock=clocks())
+def test_first_rows_see_the_sound_before_the_first_tr(clock):
+    windows, trs, delays = clock
+    made = story_clock(windows, trs, delays)
+    spacing = np.mean(np.diff(trs))
+    n_dims = 3
+    design = made.design(sound_features(windows)).reshape(len(trs), len(delays), n_dims)
+    for k, delay in enumerate(delays):
+        for row in range(min(delay, len(trs))):
+            before_sound = trs[0] + (row - delay) * spacing < 0
+            assert design[row, k].any() != before_sound
+
+
+@given(clock=clocks())
+def test_starting_the_recording_earlier_gives_the_same_rows(clock):
+    """Row t sees the same sound, whether its predecessors were recorded or are halo."""
+    windows, trs, delays = clock
+    spacing = np.mean(np.diff(trs))
+    earlier = np.concatenate([trs[:1] - spacing * np.arange(max(delays), 0, -1), trs])
+    if earlier[0] < 0:
+        return
+    long, short = story_clock(windows, earlier, delays), story_clock(windows, trs, delays)
+    assert_allclose(long.matrix[-len(short.matrix) :], short.matrix, atol=1e-9)
+
+
+def test_without_the_halo_the_first_rows_are_silent():
+    trs = np.arange(10, 50, 2.0)
+    made = story_clock(WINDOWS, trs, (1, 2, 3, 4), halo_from_sound=False)
+    assert made.silent == 4
+    design = made.design(sound_features(WINDOWS)).reshape(len(trs), 4, 3)
+    assert not design[0].any()
+    assert design[4].any(axis=1).all()
+
+
+@pytest.mark.parametrize("delays", [[], [-1, 2]])
+def test_delays_that_are_none_or_negative_are_refused(delays):
+    with pytest.raises(AlignmentError, match="delays"):
+        story_clock(WINDOWS, np.arange(10, 50, 2.0), delays)
+
+
+def test_n_trs_is_the_rows_of_the_recording():
+    for first in (0.0, 3.0, 10.0):
+        trs = first + 2.0 * np.arange(15)
+        assert story_clock(WINDOWS, trs, (1, 4)).n_trs == 15
+
+
+# Stories
+
+
+def test_delays_never_reach_into_another_story():
+    """Designs of two stories, stacked: the second one's first rows do not know what the first story was."""
+    trs = np.arange(0, 40, 2.0)
+    second = sound_features(WINDOWS, seed=9)
+    stacked = [
+        np.concatenate([story_clock(WINDOWS, trs, (1, 2, 3, 4)).design(story) for story in (first, second)])
+        for first in (sound_features(WINDOWS, seed=1), sound_features(WINDOWS, seed=2))
+    ]
+    assert (stacked[0][:20] != stacked[1][:20]).any()
+    assert_array_equal(stacked[0][20:], stacked[1][20:])
+    assert not stacked[0][20].any()  # all four delays of the row at sound onset lie before the sound
+
+
+# Normalisation
+
+
+@given(clock=clocks(), gain=st.floats(0.1, 50.0), offset=st.floats(-50.0, 50.0))
+def test_the_design_does_not_depend_on_the_scale_and_offset_of_features(clock, gain, offset):
+    windows, trs, delays = clock
+    made = story_clock(windows, trs, delays)
+    features = sound_features(windows)
+    assert_allclose(made.design(gain * features + offset), made.design(features), atol=2e-2)
+
+
+def test_undelayed_rows_have_mean_zero_and_unit_deviation():
+    trs = np.arange(10, 50, 2.0)
+    rows = story_clock(WINDOWS, trs, (0,)).design(sound_features(WINDOWS))
+    assert_allclose(rows.mean(0), 0, atol=1e-4)
+    assert_allclose(rows.std(0), 1, atol=1e-4)
+
+
+def test_rows_at_the_ends_of_the_sound_are_no_outliers():
+    """There part of the kernel finds no window: that part counts as the mean of the features, not as zero."""
+    trs = np.arange(0, 62, 2.0)
+    made = story_clock(WINDOWS, trs, (0,))
+    assert made.mass[0] < 0.8 * np.median(made.mass)
+    features = 100.0 + np.random.default_rng(0).standard_normal((len(WINDOWS), 5))
+    assert np.abs(made.design(features)).max() < 6
+
+
+def test_a_feature_that_never_changes_is_zero():
+    features = sound_features(WINDOWS).astype(np.float32)
+    features[:, 1] = 3.7
+    design = story_clock(WINDOWS, np.arange(10, 50, 2.0), (1,)).design(features)
+    assert np.abs(design[:, 1]).max() < 1e-2
+    assert design.dtype == np.float32

@@ -1,0 +1,179 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from brainwavlm.datasets.base import Subject
+from brainwavlm.errors import DatasetError, RunError
+from brainwavlm.reporting import readme_figure, write_report
+from brainwavlm.reporting.results import read_results
+from brainwavlm.reporting.wording import number, percent, signed
+from tests.reporting.fakes import fake_evaluation
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the visible text."""
+
+    def __init__(self, path):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.text, self._hidden = [], "", 0
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._hidden += tag in ("style", "script")
+
+    def handle_endtag(self, tag):
+        self._hidden -= tag in ("style", "script")
+
+    def handle_data(self, data):
+        self.text += "" if self._hidden else data
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def test_the_page_names_no_address_outside_itself(simulated_page):
+    text = simulated_page.read_text(encoding="utf-8")
+    addresses = re.findall(r"""(?:src|href|srcset|data|action|poster)\s*=\s*["']?([^"'\s>]+)""", text)
+    assert addresses
+    assert [a for a in addresses if not a.startswith("data:")] == []
+    assert not re.search(r"url\s*\(|@import|<script|<iframe|<object|<embed", text)
+
+
+def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, simulated_page):
+    text = Page(simulated_page).text
+    table = read_results(simulated_evaluation).table
+    assert len(table) == 12
+    for row in table.to_dict("records"):
+        for shown in (
+            f"{row['n_voxels']:,}",
+            number(row["r_frozen"]),
+            number(row["r_tuned"]),
+            signed(row["difference"]),
+            f"{signed(row['low'])} to {signed(row['high'])}",
+            percent(row["relative_gain"]),
+            number(row["r_readout"]),
+        ):
+            assert shown in text
+
+
+def test_the_rows_of_the_table_are_those_of_the_file(simulated_evaluation, simulated_page):
+    body = re.findall(r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>", simulated_page.read_text(encoding="utf-8"), re.S)
+    frame = read_results(simulated_evaluation).table
+    assert [target.removesuffix(" (tuned on)") for target, _ in body] == list(frame["target"])
+    for (_, cells), (_, row) in zip(body, frame.iterrows(), strict=True):
+        shown = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td(?: [^>]*)?>(.*?)</td>", cells, re.S)]
+        assert shown[:3] == [number(row["r_frozen"]), number(row["r_tuned"]), signed(row["difference"])]
+
+
+def test_simulated_is_said_when_and_only_when_it_is(simulated_page, measured_page):
+    simulated, measured = Page(simulated_page), Page(measured_page)
+    assert re.search(r"<title>[^<]*SIMULATED", simulated_page.read_text(encoding="utf-8"))
+    assert re.search(r"<caption>.*?SIMULATED.*?</caption>", simulated_page.read_text(encoding="utf-8"), re.S)
+    assert "not measured" in simulated.text
+    assert "simulated" not in measured.text.lower()
+    assert "measured responses" in measured.text
+
+
+def test_names_are_text_whatever_they_look_like(tmp_path):
+    hostile = "<script>alert('x')</script>\"&{{ 7*7 }}{% raw %}\u202e"
+    folder = fake_evaluation(tmp_path, 40, runs=((hostile, "cortex"),), surface=None)
+    page = write_report(folder, tmp_path / "page.html")
+    parsed = Page(page)
+    assert parsed.all("script") == []
+    assert hostile in parsed.text
+
+
+def test_maps_are_there_with_a_surface(simulated_page):
+    alts = [image["alt"] for image in Page(simulated_page).all("img")]
+    assert sum(alt.startswith("Cortical map") for alt in alts) == 6
+    assert all(len(alt) > 40 for alt in alts)
+    assert len(alts) == 6 + 2 * 3
+
+
+def test_maps_are_left_out_without_a_surface_and_the_page_says_why(measured_page):
+    page = Page(measured_page)
+    alts = [image["alt"] for image in page.all("img")]
+    assert not any(alt.startswith("Cortical map") for alt in alts)
+    assert "No cortical map of sim01: its data say no vertices" in page.text
+    bars = next(alt for alt in alts if alt.startswith("Test correlation frozen to tuned"))
+    assert "Heschl left" in bars
+    assert "IFG right" in bars
+
+
+def test_a_data_set_that_is_gone_leaves_bars_and_the_reason(simulated_evaluation, tmp_path):
+    folder = shutil.copytree(simulated_evaluation, tmp_path / "e")
+    summary = json.loads((folder / "summary.json").read_text())
+    for run in summary["runs"]:
+        run["config"]["dataset"] = "gone"
+    (folder / "summary.json").write_text(json.dumps(summary))
+    page = Page(write_report(folder, tmp_path / "page.html"))
+    assert "the data set cannot be read any more (gone: no such folder.)" in page.text
+    assert any(alt["alt"].startswith("Test correlation frozen to tuned") for alt in page.all("img"))
+
+
+def test_subjects_may_be_given(simulated_evaluation, tmp_path):
+    page = Page(write_report(simulated_evaluation, tmp_path / "page.html", {"sim01": Subject("sim01", {})}))
+    assert "its data say no vertices" in page.text
+
+
+def test_the_method_names_what_decides_the_numbers(simulated_page):
+    text = " ".join(Page(simulated_page).text.split())
+    for fact in (
+        "one volume every 2 s; features are read at the start of each volume's time",
+        "bees, chess",
+        "museum",
+        "2 s of sound every 1 s, mean over frames",
+        "hidden state 4",
+        "LoRA, rank 8, alpha 8, on q, k, v, out",
+        "5 folds of whole stories",
+        "2000 resamples of blocks of 10 rows",
+        "CC_norm on the repeats of museum",
+        "torch 2.13.0",
+        "Made up for tests.",
+        "arXiv:2502.08866",
+        "Nobody et al., 2026",
+        "no target Broca",
+    ):
+        assert fact in text
+
+
+def test_settings_in_which_runs_differ_are_listed(simulated_page):
+    assert "tuned on cortex: cortex; tuned on AC: AC" in Page(simulated_page).text
+
+
+def test_headings_go_down_in_steps_and_table_headers_have_scopes(simulated_page):
+    page = Page(simulated_page)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(header.get("scope") in ("col", "row", "rowgroup") for header in page.all("th"))
+    assert page.all("html") == [{"lang": "en"}]
+
+
+def test_the_same_evaluation_gives_the_same_bytes(measured_page, tmp_path):
+    again = write_report(measured_page.parent, tmp_path / "again.html")
+    assert again.read_bytes() == measured_page.read_bytes()
+
+
+def test_nothing_is_left_behind_when_the_folder_is_no_evaluation(tmp_path):
+    with pytest.raises(RunError):
+        write_report(tmp_path / "none", tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_figure_is_one_wide_png(simulated_evaluation, tmp_path):
+    data = readme_figure(simulated_evaluation, tmp_path / "figure.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    assert width == 2200
+    assert width > 2 * height
+
+
+def test_the_readme_figure_needs_a_surface_and_says_so(measured_page, tmp_path):
+    with pytest.raises(DatasetError, match="no map of sim01 can be drawn"):
+        readme_figure(measured_page.parent, tmp_path / "figure.png")

@@ -1,0 +1,101 @@
+import pytest
+
+from brainwavlm.reporting import wording
+
+RUN = {"name": "a", "subject": "sim01", "target": "cortex", "seed": 0, "method": "lora", "shift_responses": 0.0}
+
+
+def row(target="cortex", frozen=0.2, tuned=0.23, low=0.01, high=0.05, **more):
+    return {
+        "target": target,
+        "n_voxels": 1500,
+        "r_frozen": frozen,
+        "r_tuned": tuned,
+        "difference": tuned - frozen,
+        "low": low,
+        "high": high,
+        "r_readout": float("nan"),
+        "normalised_frozen": float("nan"),
+        "normalised_tuned": float("nan"),
+    } | more
+
+
+def plain(text):
+    return text.replace("\u00a0", " ")
+
+
+def said(run=RUN, rows=None):
+    found = wording.answer(run, rows or [row()], "tuned on cortex")
+    return {key: plain(value) for key, value in found.items()}
+
+
+def test_a_gain_is_said_in_per_cent_with_its_interval():
+    found = said()
+    assert found["kind"] == "up"
+    assert found["figure"] == "+15.0 %"
+    assert found["sentence"] == (
+        "Tuning on cortex raised the mean test correlation of sim01 in whole cortex by 15.0 % "
+        "(95 % interval 5.0 to 25.0 %)."
+    )
+    assert "from 0.200 to 0.230, difference +0.030" in found["unit"]
+
+
+def test_a_loss_is_said_to_be_one():
+    found = said(rows=[row(tuned=0.17, low=-0.05, high=-0.01)])
+    assert found["kind"] == "down"
+    assert "lowered the mean test correlation of sim01 in whole cortex by 15.0 % (95 % interval 5.0 to 25.0 %)" in found["sentence"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.001, 0.06), (0.0, 0.06), (-0.06, 0.0)])
+def test_an_interval_that_contains_zero_is_no_gain_however_large_the_difference(low, high):
+    found = said(rows=[row(low=low, high=high)])
+    assert found["kind"] == "unsure"
+    assert found["sentence"].startswith("No gain shown for sim01 in whole cortex: the 95 % interval")
+    assert "contains 0" in found["sentence"]
+    assert "raised" not in found["sentence"]
+
+
+def test_no_share_is_formed_of_a_frozen_mean_at_or_below_zero():
+    found = said(rows=[row(frozen=-0.01, tuned=0.03)])
+    assert found["figure"] == "+0.040"
+    assert "raised the mean test correlation of sim01 in whole cortex by 0.040 (95 % interval +0.010 to +0.050)" in found["sentence"]
+
+
+def test_without_an_interval_nothing_is_claimed():
+    nan = float("nan")
+    found = said(rows=[row(low=nan, high=nan)])
+    assert found["kind"] == "unsure"
+    assert found["sentence"].startswith("No interval could be computed")
+
+
+def test_the_answer_is_about_the_target_that_was_tuned_and_tells_of_the_rest():
+    found = said(RUN | {"target": "AC"}, [row(), row("AC", 0.3, 0.33)])
+    assert "in AC by 10.0 %" in found["sentence"]
+    assert found["elsewhere"].startswith("In whole cortex: +15.0 % (+0.030, 95 % interval")
+
+
+def test_a_control_with_shifted_responses_is_called_one():
+    control = RUN | {"shift_responses": 60.0}
+    assert "control" in wording.run_labels([control])["a"]
+    assert "shifted against the sound (control)" in said(control)["sentence"]
+
+
+def test_labels_say_what_differs_and_no_two_are_alike():
+    runs = [RUN, RUN | {"name": "b", "seed": 1}, RUN | {"name": "c", "subject": "sim02"}, RUN | {"name": "d", "target": "AC"}]
+    assert wording.run_labels([RUN]) == {"a": "tuned on cortex"}
+    labels = wording.run_labels([*runs, RUN | {"name": "e", "target": "AC"}])
+    assert labels["a"] == "tuned on cortex, sim01, seed 0"
+    assert labels["b"] == "tuned on cortex, sim01, seed 1"
+    assert labels["c"] == "tuned on cortex, sim02"
+    assert {labels["d"], labels["e"]} == {"tuned on AC, sim01 (d)", "tuned on AC, sim01 (e)"}
+
+
+def test_the_drawing_puts_zero_and_the_interval_in_order():
+    span = wording.interval_span([row(low=-0.01, high=0.05)])
+    low, zero, at, high = (wording.place(v, span) for v in (-0.01, 0.0, 0.03, 0.05))
+    assert 0 < low < zero < at < high < 190
+
+
+def test_minus_signs_and_missing_numbers_are_typographic():
+    assert wording.signed(-0.0304) == "−0.030"
+    assert wording.number(float("nan")) == wording.number(None) == "–"
