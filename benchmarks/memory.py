@@ -97,7 +97,7 @@ def steps(folder: Path) -> dict:
     from transformers import WavLMConfig, WavLMModel
 
     from brainwavlm.config import load_config
-    from brainwavlm.plan import plan
+    from brainwavlm.planning import plan
 
     WavLMModel(WavLMConfig()).save_pretrained(folder / "base-size")
     overrides = {

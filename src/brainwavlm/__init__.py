@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from brainwavlm.datasets.check import check_dataset
     from brainwavlm.encoding.tuning import tune
     from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-    from brainwavlm.plan import plan
+    from brainwavlm.planning import plan
     from brainwavlm.reporting.report import write_report
     from brainwavlm.runs import Run, open_run
     from brainwavlm.speech.backbones import load_backbone
@@ -31,7 +31,7 @@ _HOMES = {
     "RunConfig": "brainwavlm.config",
     "load_config": "brainwavlm.config",
     "load_backbone": "brainwavlm.speech.backbones",
-    "plan": "brainwavlm.plan",
+    "plan": "brainwavlm.planning",
     "tune": "brainwavlm.encoding.tuning",
     "Run": "brainwavlm.runs",
     "open_run": "brainwavlm.runs",

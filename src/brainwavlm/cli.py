@@ -150,7 +150,7 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Say what a tuning run would do and cost, from a short calibration. Writes nothing."""
-    from brainwavlm.plan import plan as make_plan
+    from brainwavlm.planning import plan as make_plan
     from brainwavlm.terminal import show_plan
 
     made = make_plan(_config(config, preset, set_, locals()))

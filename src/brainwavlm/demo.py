@@ -10,7 +10,7 @@ from brainwavlm.datasets.check import check_dataset
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-from brainwavlm.plan import plan
+from brainwavlm.planning import plan
 from brainwavlm.progress import TerminalProgress
 from brainwavlm.reporting.report import write_report
 from brainwavlm.terminal import console, show_plan, show_report, show_ridge, show_scores

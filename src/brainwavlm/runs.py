@@ -153,7 +153,7 @@ def summaries(folder: Path) -> list[dict[str, Any]]:
         best = (result or {}).get("best") or {}
         rows.append(
             {
-                "run": str(run.path),
+                "run": str(run.path.relative_to(folder)),
                 "dataset": run.manifest["data"]["dataset"],
                 "subject": run.config.subject,
                 "target": run.config.target,

@@ -74,7 +74,7 @@ def test_only_the_distance_in_time_matters(clock, shift):
     assert_allclose(lanczos_matrix(windows + shift, trs + shift), lanczos_matrix(windows, trs), atol=1e-9)
 
 
-@given(clock=clocks(), lobes=st.integers(1, 4))
+@given(clock=clocks(), lobes=st.integers(2, 4))
 def test_no_window_beyond_the_lobes_counts(clock, lobes):
     windows, trs, _ = clock
     matrix = lanczos_matrix(windows, trs, lobes)
@@ -129,9 +129,7 @@ def test_a_block_with_its_halo_equals_the_whole_story_on_the_kept_rows(clock, da
     whole = whole_clock.design(features)
     start = data.draw(st.integers(0, len(trs) - 1))
     stop = data.draw(st.integers(start + 1, len(trs)))
-    first = (
-        whole_clock.halo - whole_clock.silent + start - whole_clock.halo
-    )  # row of the matrix; negative: silence
+    first = start - whole_clock.silent  # row of the matrix where the halo begins; negative: silence
     rows = slice(max(first, 0), whole_clock.halo - whole_clock.silent + stop)
     weights = whole_clock.matrix[rows]
     needed = weights.any(0)  # a block computes only the windows that it needs
@@ -141,7 +139,7 @@ def test_a_block_with_its_halo_equals_the_whole_story_on_the_kept_rows(clock, da
     block = (block - whole_clock.mass[rows] * mean) / scale
     silence = np.zeros((max(-first, 0), features.shape[1]))
     kept = delayed(np.concatenate([silence, block]), delays)[whole_clock.halo :]
-    assert_allclose(kept, whole[start:stop], atol=1e-4)
+    assert_allclose(kept, whole[start:stop], atol=1e-4, rtol=1e-4)
 
 
 @given(clock=clocks())
@@ -234,8 +232,10 @@ def test_rows_at_the_ends_of_the_sound_are_no_outliers():
 
 
 def test_a_feature_that_never_changes_is_zero():
-    features = sound_features(WINDOWS).astype(np.float32)
+    windows = np.arange(1, 4401) * 0.25  # 18 minutes: rounding adds up
+    features = sound_features(windows).astype(np.float32)
     features[:, 1] = 3.7
-    design = story_clock(WINDOWS, np.arange(10, 50, 2.0), (1,)).design(features)
+    design = story_clock(windows, np.arange(10, 1090, 2.0), (1,)).design(features)
     assert np.abs(design[:, 1]).max() < 1e-2
+    assert_allclose(design[1:, [0, 2]].std(0), 1, atol=0.01)
     assert design.dtype == np.float32

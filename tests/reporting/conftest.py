@@ -19,5 +19,7 @@ def measured_page(tmp_path_factory):
     """Measured responses of six regions: no surface."""
     names = ["Heschl left", "Heschl right", "STG left", "STG right", "IFG left", "IFG right"]
     runs = (("only", "cortex"),)
-    folder = fake_evaluation(tmp_path_factory.mktemp("measured"), 6, simulated=False, runs=runs, region_names=names)
+    folder = fake_evaluation(
+        tmp_path_factory.mktemp("measured"), 6, simulated=False, runs=runs, region_names=names
+    )
     return write_report(folder, folder / "report.html")

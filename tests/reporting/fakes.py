@@ -81,7 +81,7 @@ def fake_evaluation(
     ceiling = 0.3 + 0.5 * np.exp(-distance / 30)
     frozen = 0.55 * np.exp(-distance / 22) + rng.normal(0, 0.03, n_voxels)
     table, voxels, entries = [], [], []
-    for number, (name, target) in enumerate(runs):
+    for name, target in runs:
         change = gain * (np.where(ac, -0.2, 1.2) if target == "cortex" else np.where(ac, 1.4, 0.5))
         tuned = frozen + change * np.exp(-distance / 60) + rng.normal(0, 0.012, n_voxels)
         frame = pd.DataFrame({"run": name, "subject": "sim01", "voxel": np.arange(n_voxels)})

@@ -11,7 +11,9 @@ CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 
 @pytest.fixture(scope="module")
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="PAGE NOT SEEN BY A BROWSER: pip install selenium")
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="PAGE NOT SEEN BY A BROWSER: pip install selenium"
+    )
     if not (CHROMIUM and DRIVER):
         pytest.skip("PAGE NOT SEEN BY A BROWSER: install chromium and chromium-driver")
     options = webdriver.ChromeOptions()
@@ -27,7 +29,8 @@ def browser():
 
 def opened(browser, page: Path, width=1280):
     browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
     )
     for kind in ("browser", "performance"):
         browser.get_log(kind)
@@ -55,7 +58,10 @@ def test_every_image_is_drawn(browser, simulated_page):
         "return [...document.images].map(i => [i.complete, i.naturalWidth, i.clientWidth, i.clientHeight])"
     )
     assert len(sizes) == 12
-    assert all(complete and natural > 300 and width > 100 and height > 50 for complete, natural, width, height in sizes)
+    assert all(
+        complete and natural > 300 and width > 100 and height > 50
+        for complete, natural, width, height in sizes
+    )
 
 
 def test_the_finding_and_the_word_simulated_are_on_the_first_screen(browser, simulated_page):

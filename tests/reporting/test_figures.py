@@ -22,7 +22,10 @@ def test_learning_curves_hold_loss_and_validation_and_mark_the_kept_epoch():
     assert_allclose(loss.lines[0].get_xydata(), [[1, -0.1], [2, -0.2]])
     assert_allclose(validation.lines[0].get_xydata(), [[0, 0.20], [1, 0.25], [2, 0.22]])
     assert_allclose(validation.lines[1].get_xdata(), [1, 1])
-    assert any("epoch 1, kept (validation r 0.250)" in t for t in texts(figures.learning_curves(HISTORY, 1, "t", False)))
+    assert any(
+        "epoch 1, kept (validation r 0.250)" in t
+        for t in texts(figures.learning_curves(HISTORY, 1, "t", False))
+    )
 
 
 def test_learning_curves_without_validation_stories_still_show_the_loss():
@@ -34,7 +37,10 @@ def test_learning_curves_without_validation_stories_still_show_the_loss():
 
 def test_every_voxel_with_two_scores_is_one_dot_in_its_group():
     frozen, tuned = np.array([0.1, 0.2, np.nan, 0.4]), np.array([0.2, 0.1, 0.3, 0.5])
-    groups = {"AC": np.array([True, False, False, True]), "other voxels": np.array([False, True, True, False])}
+    groups = {
+        "AC": np.array([True, False, False, True]),
+        "other voxels": np.array([False, True, True, False]),
+    }
     axes = figures.frozen_against_tuned(frozen, tuned, groups, "t", simulated=False).axes[0]
     first, rest = axes.collections
     assert_allclose(first.get_offsets(), [[0.1, 0.2], [0.4, 0.5]])
@@ -60,7 +66,9 @@ def test_degenerate_scores_are_drawn_without_a_warning(values):
 
 
 def test_bars_are_the_scores():
-    axes = figures.score_bars(["a", "b"], np.array([0.1, 0.2]), np.array([0.3, 0.1]), "t", simulated=False).axes[0]
+    axes = figures.score_bars(
+        ["a", "b"], np.array([0.1, 0.2]), np.array([0.3, 0.1]), "t", simulated=False
+    ).axes[0]
     frozen, tuned = (c for c in axes.containers if isinstance(c, BarContainer))
     assert_allclose([bar.get_width() for bar in frozen], [0.1, 0.2])
     assert_allclose([bar.get_width() for bar in tuned], [0.3, 0.1])

@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 import shutil
@@ -61,11 +62,18 @@ def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, 
 
 
 def test_the_rows_of_the_table_are_those_of_the_file(simulated_evaluation, simulated_page):
-    body = re.findall(r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>", simulated_page.read_text(encoding="utf-8"), re.S)
+    body = re.findall(
+        r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>",
+        simulated_page.read_text(encoding="utf-8"),
+        re.S,
+    )
     frame = read_results(simulated_evaluation).table
     assert [target.removesuffix(" (tuned on)") for target, _ in body] == list(frame["target"])
     for (_, cells), (_, row) in zip(body, frame.iterrows(), strict=True):
-        shown = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td(?: [^>]*)?>(.*?)</td>", cells, re.S)]
+        shown = [
+            re.sub(r"<[^>]+>", "", cell).strip()
+            for cell in re.findall(r"<td(?: [^>]*)?>(.*?)</td>", cells, re.S)
+        ]
         assert shown[:3] == [number(row["r_frozen"]), number(row["r_tuned"]), signed(row["difference"])]
 
 
@@ -150,7 +158,7 @@ def test_headings_go_down_in_steps_and_table_headers_have_scopes(simulated_page)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert all(header.get("scope") in ("col", "row", "rowgroup") for header in page.all("th"))
     assert page.all("html") == [{"lang": "en"}]
 

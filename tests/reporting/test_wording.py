@@ -2,7 +2,14 @@ import pytest
 
 from brainwavlm.reporting import wording
 
-RUN = {"name": "a", "subject": "sim01", "target": "cortex", "seed": 0, "method": "lora", "shift_responses": 0.0}
+RUN = {
+    "name": "a",
+    "subject": "sim01",
+    "target": "cortex",
+    "seed": 0,
+    "method": "lora",
+    "shift_responses": 0.0,
+}
 
 
 def row(target="cortex", frozen=0.2, tuned=0.23, low=0.01, high=0.05, **more):
@@ -43,13 +50,17 @@ def test_a_gain_is_said_in_per_cent_with_its_interval():
 def test_a_loss_is_said_to_be_one():
     found = said(rows=[row(tuned=0.17, low=-0.05, high=-0.01)])
     assert found["kind"] == "down"
-    assert "lowered the mean test correlation of sim01 in whole cortex by 15.0 % (95 % interval 5.0 to 25.0 %)" in found["sentence"]
+    assert (
+        "lowered the mean test correlation of sim01 in whole cortex by 15.0 % (95 % interval 5.0 to 25.0 %)"
+        in found["sentence"]
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.001, 0.06), (0.0, 0.06), (-0.06, 0.0)])
 def test_an_interval_that_contains_zero_is_no_gain_however_large_the_difference(low, high):
     found = said(rows=[row(low=low, high=high)])
     assert found["kind"] == "unsure"
+    assert found["figure"] == "No gain shown"
     assert found["sentence"].startswith("No gain shown for sim01 in whole cortex: the 95 % interval")
     assert "contains 0" in found["sentence"]
     assert "raised" not in found["sentence"]
@@ -58,7 +69,10 @@ def test_an_interval_that_contains_zero_is_no_gain_however_large_the_difference(
 def test_no_share_is_formed_of_a_frozen_mean_at_or_below_zero():
     found = said(rows=[row(frozen=-0.01, tuned=0.03)])
     assert found["figure"] == "+0.040"
-    assert "raised the mean test correlation of sim01 in whole cortex by 0.040 (95 % interval +0.010 to +0.050)" in found["sentence"]
+    assert (
+        "raised the mean test correlation of sim01 in whole cortex by 0.040 (95 % interval +0.010 to +0.050)"
+        in found["sentence"]
+    )
 
 
 def test_without_an_interval_nothing_is_claimed():
@@ -81,7 +95,12 @@ def test_a_control_with_shifted_responses_is_called_one():
 
 
 def test_labels_say_what_differs_and_no_two_are_alike():
-    runs = [RUN, RUN | {"name": "b", "seed": 1}, RUN | {"name": "c", "subject": "sim02"}, RUN | {"name": "d", "target": "AC"}]
+    runs = [
+        RUN,
+        RUN | {"name": "b", "seed": 1},
+        RUN | {"name": "c", "subject": "sim02"},
+        RUN | {"name": "d", "target": "AC"},
+    ]
     assert wording.run_labels([RUN]) == {"a": "tuned on cortex"}
     labels = wording.run_labels([*runs, RUN | {"name": "e", "target": "AC"}])
     assert labels["a"] == "tuned on cortex, sim01, seed 0"

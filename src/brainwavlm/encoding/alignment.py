@@ -111,14 +111,14 @@ def moments(rows: Array, mass: Array) -> tuple[Array, Array]:
     mean, scale : arrays (n_dims,); the scale is 1 where nothing varies
     """
     mean = rows.sum(0) / mass.sum(0)
-    return mean, scale_of((((rows - mass * mean) ** 2).mean(0)) ** 0.5, mean)
+    return mean, scale_of((((rows - mass * mean) ** 2).mean(0)) ** 0.5, rows.mean(0))
 
 
-def scale_of(deviation: Array, mean: Array) -> Array:
-    """The deviation, or 1 where it is only rounding."""
-    # Rounding leaves about 1e-7 of the mean as spread in a constant float32 column.
-    varies = deviation > 1e-6 * abs(mean) + 1e-12
-    return deviation * varies + 1.0 * ~varies
+def scale_of(deviation: Array, level: Array) -> Array:
+    """The deviation, or 1 where it is only rounding of values near `level`."""
+    # float32 sums over some hundred rows leave up to 1e-5 of the level as spread in a constant column.
+    varies = deviation > 1e-5 * abs(level) + 1e-12
+    return deviation * varies + ~varies
 
 
 @dataclass(frozen=True)

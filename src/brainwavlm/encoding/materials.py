@@ -19,7 +19,7 @@ from brainwavlm.encoding.alignment import moments as plain_moments
 from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.story_moments import StoryMoments
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import AlignmentError, ConfigError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import frontend_bytes, frontend_outputs, read_windows
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
@@ -165,6 +165,16 @@ def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -
     return cut_windows(n_samples, config.windows, min_samples)
 
 
+def planned_clocks(setting: Setting, config: RunConfig, min_samples: int) -> dict[str, StoryClock]:
+    """The clock of every recording of the splits, from headers alone: finds what does not fit before a run begins."""
+    return {
+        name: recording_clock(
+            recording, planned_windows(recording, config, min_samples).times, config.alignment
+        )
+        for name, recording in setting.recordings.items()
+    }
+
+
 def recording_clock(
     recording: Recording,
     window_times: np.ndarray,
@@ -173,7 +183,11 @@ def recording_clock(
 ) -> StoryClock:
     """The clock of a recording under the configured reference, delays and kernel."""
     times = recording.tr_times + (recording.tr / 2 if alignment.tr_reference == "centre" else 0.0)
-    clock = story_clock(window_times, times, alignment.delays, alignment.lobes)
+    try:
+        clock = story_clock(window_times, times, alignment.delays, alignment.lobes)
+    except AlignmentError as error:
+        found = f"{error.path} do not fit {recording.story.audio.name}: {error.found}"
+        raise AlignmentError(recording.path, found, error.expected, error.remedy) from None
     if quirks is not None and quirks.clip_kernel:
         clipped = np.where(clock.matrix < 1e-10, 0.0, clock.matrix)
         return StoryClock(clipped, clock.silent, clock.delays)

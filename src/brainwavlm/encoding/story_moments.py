@@ -34,7 +34,7 @@ class StoryMoments:
         n, mass, rows, mass_mass, mass_rows, rows_rows = self._sums.pop(story)
         mean = rows / mass
         variance = (rows_rows - 2 * mean * mass_rows + mean**2 * mass_mass) / n
-        self._moments[story] = (mean.float(), scale_of(variance.clamp_min(0).sqrt(), mean).float())
+        self._moments[story] = (mean.float(), scale_of(variance.clamp_min(0).sqrt(), rows / n).float())
 
     def next_epoch(self) -> None:
         """The sums of this epoch become the moments of the next."""

@@ -15,7 +15,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
 from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything
 from brainwavlm.encoding.losses import combined, temporal
-from brainwavlm.encoding.materials import Material, Shelf
+from brainwavlm.encoding.materials import Material, Shelf, planned_clocks
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.encoding.setting import Setting, setting_of
@@ -78,6 +78,7 @@ class TuningLoop:
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
         self.readout = configured_readout(config, self.backbone, self.setting).to(device)
+        self.clocks = planned_clocks(self.setting, config, self.backbone.min_samples)
         self.shelf = Shelf(self.setting, self.backbone, config, device)
         self.moments = StoryMoments()
         self.voxel_weights = self.setting.voxel_weights(config.loss, device)

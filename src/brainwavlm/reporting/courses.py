@@ -7,22 +7,24 @@ import numpy as np
 
 from brainwavlm.reporting.figures import difference_histogram, frozen_against_tuned, learning_curves
 from brainwavlm.reporting.results import RunVoxels
-from brainwavlm.reporting.style import Picture, capitalised
+from brainwavlm.reporting.style import Picture
+from brainwavlm.reporting.wording import capitalised
 
 
 def voxel_pictures(scores: RunVoxels, label: str, simulated: bool) -> list[Picture]:
     """A dot a voxel, frozen against tuned, and the histogram of the differences."""
     difference = scores.tuned - scores.frozen
     n, up, down = np.isfinite(difference).sum(), (difference > 0).sum(), (difference < 0).sum()
-    title = capitalised(label)
     return [
         (
-            frozen_against_tuned(scores.frozen, scores.tuned, scores.groups(), title, simulated),
+            frozen_against_tuned(
+                scores.frozen, scores.tuned, scores.groups(), capitalised(f"{label}: voxels"), simulated
+            ),
             f"Scatter plot, {label}: tuned against frozen test correlation of {n} voxels, {up} of them above "
             "the diagonal.",
         ),
         (
-            difference_histogram(scores.frozen, scores.tuned, title, simulated),
+            difference_histogram(scores.frozen, scores.tuned, capitalised(f"{label}: change"), simulated),
             f"Histogram, {label}: difference in test correlation of {n} voxels, {up} up and {down} down.",
         ),
     ]
@@ -43,7 +45,7 @@ def learning_pictures(run: Mapping[str, Any], label: str) -> list[Picture]:
     kept = f"; epoch {best} was kept" if best is not None else ""
     return [
         (
-            learning_curves(run["history"], best, capitalised(label), run["simulated"]),
+            learning_curves(run["history"], best, capitalised(f"{label}: learning"), run["simulated"]),
             f"Learning curves, {label}: training loss and validation correlation up to epoch "
             f"{run['history'][-1]['epoch']}{kept}.",
         )

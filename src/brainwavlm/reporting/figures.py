@@ -59,7 +59,9 @@ def learning_curves(
     kept = {entry["epoch"]: entry.get("validation_r") for entry in history}.get(best)
     if kept is not None:
         lower.plot([best], [kept], marker="o", markersize=6, color=TUNED, markeredgecolor="white")
-        figure.text(0.021, 0.905, f"dashed: epoch {best}, kept (validation r {kept:.3f})", fontsize=7.5, color=MUTED)
+        figure.text(
+            0.021, 0.905, f"dashed: epoch {best}, kept (validation r {kept:.3f})", fontsize=7.5, color=MUTED
+        )
     lower.set_xlabel("epoch (0: before tuning)")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     heading(figure, title, simulated)
@@ -85,12 +87,13 @@ def frozen_against_tuned(
     known = np.isfinite(frozen) & np.isfinite(tuned)
     low, high = _limits(np.concatenate([frozen[known], tuned[known]]))
     axes.plot([low, high], [low, high], color=MUTED, linewidth=0.8, zorder=3)
+    size = float(np.clip(4000 / max(known.sum(), 1), 4, 40))
     for (name, members), colour in zip(groups.items(), _colours(groups), strict=True):
         shown = members & known
         axes.scatter(
             frozen[shown],
             tuned[shown],
-            s=5,
+            s=size,
             color=colour,
             alpha=0.55,
             linewidths=0,
@@ -100,10 +103,14 @@ def frozen_against_tuned(
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="frozen model, test r", ylabel="tuned model, test r")
     axes.set_aspect("equal")
     quiet(axes)
-    legend = axes.legend(loc="upper left", fontsize=7.5, frameon=False, handletextpad=0.2, markerscale=2)
-    for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
+    legend = axes.legend(
+        loc="upper left", fontsize=7.5, frameon=False, handletextpad=0.2, markerscale=(20 / size) ** 0.5
+    )
+    for text in legend.get_texts():
         text.set(color=INK, parse_math=False)
-        handle.set_alpha(1)
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
     heading(figure, title, simulated)
     return figure
 
@@ -137,6 +144,7 @@ def difference_histogram(frozen: np.ndarray, tuned: np.ndarray, title: str, simu
         ):
             axes.text(x, 0.985, text, transform=axes.transAxes, ha=where, va="top", fontsize=8, color=colour)
     axes.set(xlabel="difference in test r (tuned − frozen)", ylabel="voxels")
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     quiet(axes)
     heading(figure, title, simulated)
     return figure

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d import Axes3D
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
 from nilearn.plotting import plot_surf
 
@@ -81,6 +82,13 @@ def unmappable(subject: Subject) -> str | None:
     return None
 
 
+def location(subject: Subject) -> tuple[np.ndarray, np.ndarray, str]:
+    """Hemisphere and vertex of each voxel, and the mesh, of a subject for which `unmappable` is None."""
+    if subject.hemisphere is None or subject.vertex is None or subject.surface is None:
+        raise ValueError(f"{subject.name} lies on no surface")
+    return subject.hemisphere, subject.vertex, subject.surface
+
+
 def mesh_size(surface: str) -> int:
     """Vertices of one hemisphere."""
     return len(load_fsaverage(surface)["inflated"].parts["left"].coordinates)
@@ -125,13 +133,14 @@ def useful_views(subject: Subject) -> tuple[str, ...]:
     subject : Subject
         One for which `unmappable` is None.
     """
-    meshes = load_fsaverage(subject.surface)["inflated"].parts
+    hemispheres, vertex, surface = location(subject)
+    meshes = load_fsaverage(surface)["inflated"].parts
     medial = 0
     for code, (name, outward) in enumerate(zip(HEMISPHERES, (-1, 1), strict=True)):
         x = meshes[name].coordinates[:, 0]
-        at = subject.vertex[subject.hemisphere == code]
+        at = vertex[hemispheres == code]
         medial += int((outward * (x[at] - (x.min() + x.max()) / 2) < 0).sum())
-    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * len(subject.vertex) else ("lateral",)
+    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * len(vertex) else ("lateral",)
 
 
 def brain_figure(
@@ -182,7 +191,8 @@ def draw_hemisphere(
     surface: str,
 ) -> None:
     """One hemisphere in a box (left, bottom, width, height) of a figure; values (n_vertices,)."""
-    axes = figure.add_axes(box, projection="3d")
+    axes = Axes3D(figure, rect=box)
+    figure.add_axes(axes)
     sulcal = load_fsaverage_data(mesh=surface, data_type="sulcal").data.parts[hemisphere]
     plot_surf(
         surf_mesh=load_fsaverage(surface)["inflated"].parts[hemisphere],

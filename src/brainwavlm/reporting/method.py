@@ -11,6 +11,8 @@ PAPER = (
     "Fine-tuning Speech Representations with Brain Responses to Language. arXiv:2502.08866, 2025."
 )
 
+_SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
+
 Entries = list[tuple[str, str]]
 
 
@@ -38,7 +40,8 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
         ("Clock", f"one volume every {known['tr']:g} s; features are read at {when} of each volume's time")
     )
     entries += [
-        (f"{split.capitalize()} stories", ", ".join(stories) or "none") for split, stories in run["splits"].items()
+        (f"{_SPLITS[split]} stories", ", ".join(stories) or "none")
+        for split, stories in run["splits"].items()
     ]
     rows = f"{known['rows']['fitted']:,} to fit, {known['rows']['held_out']:,} to test"
     return [*entries, ("Volumes", rows)]
@@ -50,7 +53,10 @@ def model_entries(config: RunConfig) -> Entries:
     frame = {"last": "last frame", "first": "first frame", "mean": "mean over frames"}[windows.frame]
     delays = ", ".join(f"{delay}" for delay in alignment.delays)
     return [
-        ("Speech model", f"{backbone.name}, hidden state {backbone.layer} (0 is the input of the first block)"),
+        (
+            "Speech model",
+            f"{backbone.name}, hidden state {backbone.layer} (0 is the input of the first block)",
+        ),
         ("Windows", f"{windows.context:g} s of sound every {windows.stride:g} s, {frame}"),
         (
             "Alignment",
@@ -88,9 +94,15 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
         ),
         ("Intervals", f"95 % of {run['bootstrap']}, paired: the same resamples for frozen and tuned"),
         ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
-        ("Share of ceiling", f"{known['normalised_by']}; voxels with a ceiling of {config.evaluation.ceiling_floor:g} "
-         "or less have none"),
-        ("Readout r", "the test score of the readout that learned together with the adapters, for comparison"),
+        (
+            "Share of ceiling",
+            f"{known['normalised_by']}; voxels with a ceiling of {config.evaluation.ceiling_floor:g} "
+            "or less have none",
+        ),
+        (
+            "Readout r",
+            "the test score of the readout that learned together with the adapters, for comparison",
+        ),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
 
@@ -111,7 +123,7 @@ def citations(version: str, dataset: str, citation: str, licence: str) -> list[s
     found = [PAPER, f"This software: brainwavlm {version}, MIT licence; CITATION.cff in its repository."]
     if citation or licence:
         terms = f" Licence: {licence}." if licence else ""
-        found.append(f"The data set {dataset}: {citation or 'no citation given.'}{terms}")
+        found.append(f"The data set {dataset}: {citation.rstrip('.') or 'no citation given'}.{terms}")
     return found
 
 
@@ -172,7 +184,9 @@ def _adapters(config: RunConfig) -> str:
         return "none: the speech model stayed as it was, only the readout learned"
     if adapter.method == "full":
         return "none: all weights of the blocks learned"
-    blocks = "every block up to the layer that is read" if adapter.layers is None else "blocks {} to {}".format(*adapter.layers)
+    blocks = "every block up to the layer that is read"
+    if adapter.layers is not None:
+        blocks = f"blocks {adapter.layers[0]} to {adapter.layers[1]}"
     kind = "DoRA" if adapter.dora else "LoRA"
     alpha = adapter.rank if adapter.alpha is None else adapter.alpha
     return f"{kind}, rank {adapter.rank}, alpha {alpha:g}, on {', '.join(adapter.projections)} of {blocks}"
@@ -192,7 +206,9 @@ def _loss(config: RunConfig) -> str:
 def _training(config: RunConfig) -> str:
     training = config.training
     shift = (
-        f"; CONTROL: responses shifted by at least {config.shift_responses:g} s" if config.shift_responses else ""
+        f"; CONTROL: responses shifted by at least {config.shift_responses:g} s"
+        if config.shift_responses
+        else ""
     )
     return (
         f"at most {training.epochs} epochs of blocks of {training.block_rows} volumes, AdamW, learning rate "
@@ -202,7 +218,7 @@ def _training(config: RunConfig) -> str:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}.")

@@ -14,12 +14,15 @@ from brainwavlm.reporting.maps import (
     brain_figure,
     correlation_scale,
     difference_scale,
+    location,
     mesh_size,
     useful_views,
 )
 from brainwavlm.reporting.results import Results, RunVoxels
 from brainwavlm.reporting.sources import Source
-from brainwavlm.reporting.style import Picture, capitalised
+from brainwavlm.reporting.style import Picture
+from brainwavlm.reporting.wording import capitalised
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -59,12 +62,10 @@ def run_layers(scores: RunVoxels, subject: Subject, scales: Scales) -> list[Laye
         One for which `unmappable` is None.
     scales : Scales
     """
-    if subject.vertex is None or subject.hemisphere is None or subject.surface is None:
-        raise ValueError(f"{subject.name} lies on no surface")
-    hemisphere, vertex = subject.hemisphere[scores.voxel], subject.vertex[scores.voxel]
-    n_vertices = mesh_size(subject.surface)
+    hemisphere, vertex, surface = location(subject)
+    here = hemisphere[scores.voxel], vertex[scores.voxel], mesh_size(surface)
     return [
-        Layer(kind, short, scale, at_vertices(values, hemisphere, vertex, n_vertices), subject.surface)
+        Layer(kind, short, scale, at_vertices(values, *here), surface)
         for kind, short, scale, values in (
             ("test correlation of the frozen model", "Frozen", scales.correlation, scores.frozen),
             ("test correlation after tuning", "Tuned", scales.correlation, scores.tuned),
@@ -102,7 +103,8 @@ def run_bars(scores: RunVoxels, names: Mapping[int, str], label: str, simulated:
         frozen = np.array([_mean(scores.frozen[scores.masks[name]]) for name in rows])
         tuned = np.array([_mean(scores.tuned[scores.masks[name]]) for name in rows])
     listed = "; ".join(f"{name} {a:.3f} to {b:.3f}" for name, a, b in zip(rows, frozen, tuned, strict=True))
-    return [(score_bars(rows, frozen, tuned, title, simulated), f"Test correlation frozen to tuned, {label}: {listed}.")]
+    alternative = f"Test correlation frozen to tuned, {label}: {listed}."
+    return [(score_bars(rows, frozen, tuned, title, simulated), alternative)]
 
 
 def single_voxel_names(rois: Mapping[str, np.ndarray]) -> dict[int, str]:

@@ -10,8 +10,8 @@ from brainwavlm.reporting.maps import HEMISPHERES, colour_bar, draw_hemisphere
 from brainwavlm.reporting.places import run_layers, shared_scales
 from brainwavlm.reporting.results import read_results
 from brainwavlm.reporting.sources import sources_of
-from brainwavlm.reporting.style import INK, MUTED, capitalised, heading, new_figure, png, shortened
-from brainwavlm.reporting.wording import answer, run_labels
+from brainwavlm.reporting.style import INK, MUTED, heading, new_figure, png, shortened
+from brainwavlm.reporting.wording import answer, capitalised, run_labels
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
 _MAPS = 0.75  # of the width; the rest is for words
@@ -48,7 +48,8 @@ def readme_figure(
     height = _HEAD + _ROW * n + _FOOT
     figure = new_figure(_WIDTH, height)
     what = "simulated" if results.simulated else "measured"
-    heading(figure, f"Correlation of predicted and {what} responses to stories that no model was fitted on", results.simulated)
+    title = f"Correlation of predicted and {what} responses to stories that no model was fitted on"
+    heading(figure, title, results.simulated)
     for row, run in enumerate(results.runs):
         source = sources[run["name"]]
         if source.subject is None or source.no_map:
@@ -64,23 +65,34 @@ def readme_figure(
             left, wide = column * _MAPS / 3, _MAPS / 6
             if row == 0:
                 centre = (column + 0.5) * _MAPS / 3
-                figure.text(centre, 1 - 0.42 / height, layer.short, ha="center", va="top", fontsize=10, color=INK)
+                figure.text(
+                    centre, 1 - 0.42 / height, layer.short, ha="center", va="top", fontsize=10, color=INK
+                )
             for side, hemisphere in enumerate(HEMISPHERES):
                 tall = wide * _WIDTH / height
                 box = (left + side * wide, bottom + (_ROW / height - tall) / 2, wide, tall)
-                draw_hemisphere(figure, box, layer.maps[hemisphere], hemisphere, "lateral", layer.scale, layer.surface)
+                draw_hemisphere(
+                    figure, box, layer.maps[hemisphere], hemisphere, "lateral", layer.scale, layer.surface
+                )
             if row == n - 1:
                 colour_bar(figure, (left + 0.06, 0.4 / height, _MAPS / 3 - 0.12, 0.08 / height), layer.scale)
         found = answer(run, results.rows(run["name"]), labels[run["name"]])
         top, left = bottom + _ROW / height, _MAPS + 0.018
         for y, text, size, colour, weight in (
             (0.16, shortened(capitalised(labels[run["name"]]), 34), 10, INK, "normal"),
-            (0.36, found["figure"], 22, INK, "bold"),
+            (0.36, found["figure"], 20, INK, "bold"),
             (0.78, shortened(found["short"], 42), 8.5, MUTED, "normal"),
             (0.95, found["span"], 8.5, MUTED, "normal"),
         ):
             figure.text(
-                left, top - y / height, text, va="top", fontsize=size, color=colour, fontweight=weight, parse_math=False
+                left,
+                top - y / height,
+                text,
+                va="top",
+                fontsize=size,
+                color=colour,
+                fontweight=weight,
+                parse_math=False,
             )
     output = Path(path)
     with replacing(output) as temporary:

@@ -12,11 +12,11 @@ from brainwavlm import __version__
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.files import replacing
 from brainwavlm.reporting import method, wording
+from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
 from brainwavlm.reporting.places import run_pictures, shared_scales
 from brainwavlm.reporting.results import Results, read_results
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.style import Picture, data_uri, png
-from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
 
 _MOST_ANSWERS = 6
 _CSS_DOTS_PER_INCH = 96
@@ -65,6 +65,7 @@ def page_content(results: Results, sources: Mapping[str, Source]) -> dict[str, A
     return {
         "title": wording.page_title(runs, Path(first.config.backbone.name).name),
         "simulated": results.simulated,
+        "all_simulated": all(run["simulated"] for run in runs),
         "data_name": data_name,
         "answers": answers[:_MOST_ANSWERS],
         "more_answers": len(answers) - _MOST_ANSWERS,
@@ -93,18 +94,16 @@ def page_content(results: Results, sources: Mapping[str, Source]) -> dict[str, A
 def _table(results: Results, rows: Mapping[str, list], labels: Mapping[str, str]) -> dict[str, Any]:
     every = [row for some in rows.values() for row in some]
     span = wording.interval_span(every)
-    groups = [
-        {"title": _run_title(run, labels), "rows": wording.table_rows(run, rows[run["name"]], span)}
-        for run in results.runs
-    ]
+    shown = {run["name"]: wording.table_rows(run, rows[run["name"]], span) for run in results.runs}
+    every_shown = [row for some in shown.values() for row in some]
     return {
-        "groups": groups,
-        "has_readout": any(row["readout"] != "–" for group in groups for row in group["rows"]),
-        "has_share": any(row["share"] != "– to –" for group in groups for row in group["rows"]),
+        "groups": [{"title": _run_title(run, labels), "rows": shown[run["name"]]} for run in results.runs],
+        "has_readout": any(row["readout"] != "–" for row in every_shown),
+        "has_share": any(row["share"] != "– to –" for row in every_shown),
         "axis_label": f"{wording.signed(span[0])} … 0 … {wording.signed(span[1])}",
         "zero": wording.place(0.0, span),
-        "interval_note": "Intervals are of the paired difference tuned minus frozen; where one contains 0, no change is "
-        "shown (hollow dot).",
+        "interval_note": "Intervals are of the paired difference tuned minus frozen; where one contains 0, no "
+        "change is shown (hollow dot).",
         "table_notes": results.summary["notes"],
     }
 
@@ -122,7 +121,9 @@ def _pictures(results: Results, sources: Mapping[str, Source], labels: Mapping[s
     return {"places": places, "courses": courses, "has_maps": not all(place["note"] for place in places)}
 
 
-def _method(results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def _method(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
     run = results.runs[0]
     first = sources[run["name"]]
     blocks = [
@@ -137,8 +138,8 @@ def _method(results: Results, sources: Mapping[str, Source], labels: Mapping[str
 
 
 def _run_title(run: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    label = labels[run["name"]]
-    return f"{label[0].upper()}{label[1:]} (run {run['name']})" if run["name"] not in label else label
+    label, named = labels[run["name"]], f"({run['name']})"
+    return wording.capitalised(label if label.endswith(named) else f"{label} (run {run['name']})")
 
 
 def _image(picture: Picture) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from brainwavlm.runs import read_json
 
 TABLE_COLUMNS = ("run", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high")
 _AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
+_TEXT: Any = {"run": str, "target": str, "subject": str}
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
 VOXEL_COLUMNS = ("run", "subject", "voxel", "r_frozen", "r_tuned")
@@ -43,14 +44,14 @@ class RunVoxels:
         Whole cortex, hemispheres and combinations of names (A-B) tell no places apart and are left out.
         """
         left = np.ones(len(self.voxel), dtype=bool)
-        groups = {}
+        groups: dict[str, np.ndarray] = {}
         for name, mask in sorted(self.masks.items(), key=lambda item: int(item[1].sum())):
             is_place = name not in ("cortex", "LH", "RH") and not set(name) & set("+-&>/")
             if is_place and mask.any() and not mask.all() and len(groups) < MOST_GROUPS:
                 groups[name] = mask & left
                 left &= ~mask
         if left.any():
-            groups[REMAINDER] = left
+            groups[REMAINDER if groups else "voxels"] = left
         return groups
 
 
@@ -80,7 +81,8 @@ class Results:
 
     def rows(self, run: str) -> list[dict[str, Any]]:
         """The table's rows of a run."""
-        return self.table[self.table["run"] == run].to_dict("records")
+        rows = self.table[self.table["run"] == run].to_dict("records")
+        return [{str(column): value for column, value in row.items()} for row in rows]
 
     def of_run(self, run: str) -> RunVoxels:
         """The voxels of a run."""
@@ -121,7 +123,8 @@ def read_results(folder: str | Path) -> Results:
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise RunError(path, "no such file.", "a file of an evaluation.", _AGAIN)
-    frame = pd.read_csv(path, dtype={"run": str, "target": str, "subject": str}, keep_default_na=False, na_values=["", "nan", "NaN"], encoding="utf-8")
+    # A run may be called "NA": only empty fields are missing numbers.
+    frame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], encoding="utf-8")
     missing = [name for name in columns if name not in frame]
     if missing:
         raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", _AGAIN)

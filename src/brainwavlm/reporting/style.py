@@ -44,16 +44,23 @@ def heading(figure: Figure, title: str, simulated: bool) -> None:
     text = shortened(title, most)
     figure.text(0.08 / width, top, text, va="top", fontsize=9, fontweight="bold", color=INK, parse_math=False)
     if simulated:
-        box = {"boxstyle": "round,pad=0.3,rounding_size=0.3", "facecolor": SIMULATED_FILL, "edgecolor": "none"}
+        box = {
+            "boxstyle": "round,pad=0.3,rounding_size=0.3",
+            "facecolor": SIMULATED_FILL,
+            "edgecolor": "none",
+        }
         right = 1 - 0.1 / width
         figure.text(
-            right, top, "SIMULATED", ha="right", va="top", fontsize=6.5, fontweight="bold", color=INK, bbox=box
+            right,
+            top,
+            "SIMULATED",
+            ha="right",
+            va="top",
+            fontsize=6.5,
+            fontweight="bold",
+            color=INK,
+            bbox=box,
         )
-
-
-def capitalised(text: str) -> str:
-    """The text with a large first letter, the rest as it is."""
-    return text[:1].upper() + text[1:]
 
 
 def shortened(text: str, most: int) -> str:

@@ -43,6 +43,11 @@ def relative(row: Row) -> float | None:
     return row["difference"] / row["r_frozen"] if row["r_frozen"] > 0 else None
 
 
+def capitalised(text: str) -> str:
+    """The text with a large first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def run_labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """A short description of each run by its name: its target, and what else tells it from the others."""
     labels = {}
@@ -95,7 +100,11 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     where = _where(row["target"])
     kind = verdict(row)
     span = f"95{_NBSP}% interval {signed(row['low'])} to {signed(row['high'])}"
-    deed = f"Training a readout on {run['target']}" if run["method"] == "frozen" else f"Tuning on {run['target']}"
+    deed = (
+        f"Training a readout on {run['target']}"
+        if run["method"] == "frozen"
+        else f"Tuning on {run['target']}"
+    )
     if run["shift_responses"]:
         deed += " with responses shifted against the sound (control)"
     if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
@@ -107,12 +116,14 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
         by = f"by {number(abs(row['difference']))} ({span})"
         if gain is not None:
             low, high = sorted(100 * abs(row[end]) / row["r_frozen"] for end in ("low", "high"))
-            by = f"by {number(100 * abs(gain), 1)}{_NBSP}% (95{_NBSP}% interval {number(low, 1)} to {number(high, 1)}{_NBSP}%)"
+            by = f"by {number(100 * abs(gain), 1)}{_NBSP}% "
+            by += f"(95{_NBSP}% interval {number(low, 1)} to {number(high, 1)}{_NBSP}%)"
         sentence = f"{deed} {moved} the mean test correlation of {run['subject']} {where} {by}."
+    amount = percent(gain) if gain is not None else signed(row["difference"])
     return {
         "kind": kind,
-        "figure": percent(gain) if gain is not None else signed(row["difference"]),
-        "unit": f"{label[0].upper()}{label[1:]}: mean test r {where} from {number(row['r_frozen'])} "
+        "figure": "No gain shown" if kind == "unsure" else amount,
+        "unit": f"{capitalised(label)}: mean test r {where} from {number(row['r_frozen'])} "
         f"to {number(row['r_tuned'])}, difference {signed(row['difference'])}",
         "short": f"mean r {where}: {number(row['r_frozen'])} to {number(row['r_tuned'])}",
         "span": span,
@@ -121,7 +132,9 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     }
 
 
-def table_rows(run: Mapping[str, Any], rows: Sequence[Row], span: tuple[float, float]) -> list[dict[str, Any]]:
+def table_rows(
+    run: Mapping[str, Any], rows: Sequence[Row], span: tuple[float, float]
+) -> list[dict[str, Any]]:
     """One run's rows, rounded, with the places of the interval's ends in a small drawing.
 
     Parameters
@@ -184,7 +197,8 @@ def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
         if candidate["target"] == other and candidate is not row:
             where = _where(other)
             span = f"95{_NBSP}% interval {signed(candidate['low'])} to {signed(candidate['high'])}"
-            return f"{where[0].upper()}{where[1:]}: {percent(relative(candidate))} ({signed(candidate['difference'])}, {span})."
+            gain = percent(relative(candidate))
+            return f"{capitalised(where)}: {gain} ({signed(candidate['difference'])}, {span})."
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
-from brainwavlm.encoding.materials import needed_windows, planned_windows, recording_clock
+from brainwavlm.encoding.materials import needed_windows, planned_windows
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
@@ -75,13 +75,9 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         split: sum(windows[recording.story.name].times[-1] for recording in some) / 3600
         for split, some in setting.splits.items()
     }
-    clocks = {
-        name: recording_clock(recordings[name], windows[name].times, config.alignment)
-        for name in loop.lengths
-    }
     blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
     windows_per_epoch = sum(
-        len(needed_windows(clocks[block.story], block, config.quirks)) for block in blocks
+        len(needed_windows(loop.clocks[block.story], block, config.quirks)) for block in blocks
     )
     step = _timed_step(loop, blocks, calibration_steps)
     rows = setting.facts()["rows"]

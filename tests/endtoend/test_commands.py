@@ -1,0 +1,217 @@
+"""Each command on a copy of ds003020 with true names and formats: what it leaves, and what it says of bad input."""
+
+import json
+import re
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.trees import ds003020_tree, write_sound
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    return ds003020_tree(tmp_path_factory.mktemp("ds003020") / "ds003020", volumes=60)
+
+
+@pytest.fixture
+def broken(tmp_path):
+    return ds003020_tree(tmp_path / "ds003020", subjects=("UTS03",), volumes=60)
+
+
+def test_check_plan_tune_evaluate_report_need_nothing_but_the_path(
+    brainwavlm, published, small_settings, tmp_path
+):
+    data = ["--set", f"dataset={published}"]
+    assert brainwavlm("check", published).code == 0
+
+    plan = brainwavlm("plan", small_settings, *data, "--json")
+    planned = json.loads(plan.out)
+    assert planned["stories"] == {"train": 3, "validation": 1, "test": 1}
+    assert planned["trained"]["speech model"] == 3 * 3 * 2 * 2 * 32
+    assert "30 of 30" in brainwavlm("plan", small_settings, *data).out
+
+    run = tmp_path / "run"
+    tuned = brainwavlm("tune", small_settings, *data, "--output", run)
+    assert tuned.code == 0
+    assert f"brainwavlm evaluate {run}" in tuned.out
+
+    scores = tmp_path / "scores"
+    assert brainwavlm("evaluate", run, "--output", scores).code == 0
+    table = pd.read_csv(scores / "table.csv")
+    assert set(table["target"]) >= {"cortex"}
+    assert np.isfinite(table[["r_frozen", "r_tuned", "low", "high"]]).all(axis=None)
+    summary = json.loads((scores / "summary.json").read_text())
+    assert summary["simulated"] is False
+    assert any("10 + 2 k s" in fact for fact in summary["runs"][0]["frozen"]["facts"])
+
+    assert brainwavlm("report", scores).code == 0
+    page = (scores / "report.html").read_text()
+    assert "SIMULATED" not in page
+
+    assert json.loads(brainwavlm("runs", tmp_path, "--json").out)[0]["run"] == "run"
+    assert "UTS03" in brainwavlm("runs", tmp_path).out
+    assert "UTS03" in brainwavlm("show", run).out
+    assert json.loads(brainwavlm("show", run, "--json").out)["result"]["best"]["epoch"] == 1
+
+
+def test_ridge_writes_one_row_a_voxel(brainwavlm, published, tiny_wavlm, tmp_path):
+    done = brainwavlm(
+        *(
+            "ridge",
+            published,
+            "--subject",
+            "UTS03",
+            "--backbone",
+            tiny_wavlm,
+            "--layer",
+            2,
+            "--frame",
+            "mean",
+        ),
+        *("--context", 1, "--stride", 0.5, "--device", "cpu", "--output", tmp_path / "ridge"),
+        *("--set", "evaluation.shifts=20"),
+    )
+    assert done.code == 0, done.err
+    scores = pd.read_csv(tmp_path / "ridge" / "scores.csv")
+    assert len(scores) == 30
+    assert {"subject", "voxel", "cortex", "r", "r_normalised", "alpha"} <= set(scores.columns)
+    assert json.loads((tmp_path / "ridge" / "summary.json").read_text())["tr_reference"] == "onset"
+
+
+def test_features_are_kept_and_read_again(brainwavlm, published, tiny_wavlm, tmp_path):
+    arguments = [
+        "features",
+        published,
+        "--backbone",
+        tiny_wavlm,
+        "--context",
+        1,
+        "--stride",
+        1,
+        "--device",
+        "cpu",
+    ]
+    assert brainwavlm(*arguments, "--output", tmp_path / "features").code == 0
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()}
+    assert len(files) == 5
+    assert brainwavlm(*arguments, "--output", tmp_path / "features").code == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()} == files
+
+
+def test_targets_are_listed_with_their_sizes(brainwavlm, tree):
+    rows = json.loads(brainwavlm("targets", tree, "--json").out)
+    assert {"subject": "anna", "target": "AC", "voxels": 10} in rows
+    assert {"subject": "ben", "target": "LH", "voxels": 15} in rows
+
+
+SOULS = "derivative/preprocessed_data/UTS03/souls.hf5"
+SOUND = "stimuli/souls.wav"
+
+
+def missing_sound(root):
+    (root / SOUND).unlink()
+
+
+def pointer_sound(root):
+    (root / SOUND).write_text("/annex/objects/MD5E-s5--00.wav\n")
+
+
+def dangling_link(root):
+    (root / SOULS).unlink()
+    (root / SOULS).symlink_to("../../../.git/annex/objects/xx/yy/MD5E-s9.hf5/MD5E-s9.hf5")
+
+
+def truncated_responses(root):
+    content = (root / SOULS).read_bytes()
+    (root / SOULS).write_bytes(content[: len(content) // 2])
+
+
+def no_responses_at_all(root):
+    (root / SOULS).write_bytes(b"")
+
+
+def other_voxels(root):
+    with h5py.File(root / SOULS, "w") as file:
+        file["data"] = np.random.default_rng(0).standard_normal((40, 29))
+
+
+def responses_longer_than_the_sound(root):
+    write_sound(root / SOUND, 40.0)
+
+
+def wrong_key(root):
+    with h5py.File(root / SOULS, "w") as file:
+        file["responses"] = np.zeros((40, 30))
+
+
+def sound_that_is_text(root):
+    (root / SOUND).write_text("RIFF, said the file, but it was none. " * 60)
+
+
+def nothing_but_nan(root):
+    for path in (root / "derivative/preprocessed_data/UTS03").iterdir():
+        with h5py.File(path, "r+") as file:
+            file["data"][...] = np.nan
+
+
+BREAKAGES = {
+    missing_sound: r"souls\.wav",
+    pointer_sound: r"datalad get .*souls\.wav",
+    dangling_link: r"datalad get .*souls\.hf5",
+    truncated_responses: r"souls\.hf5.*truncated",
+    no_responses_at_all: r"souls\.hf5",
+    other_voxels: r"souls\.hf5.*29",
+    responses_longer_than_the_sound: r"souls",
+    wrong_key: r"souls\.hf5.*`?data`?",
+    sound_that_is_text: r"souls\.wav",
+    nothing_but_nan: r"nan|NaN",
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.__name__)
+def test_a_broken_data_set_ends_each_command_with_its_message_and_leaves_nothing(
+    brainwavlm, broken, small_settings, tmp_path, breakage
+):
+    breakage(broken)
+    data = ["--set", f"dataset={broken}"]
+    output = tmp_path / "output"
+    for command in (
+        ("check", broken),
+        ("plan", small_settings, *data),
+        ("tune", small_settings, *data, "--output", output),
+        ("ridge", broken, "--preset", "demo", "--subject", "UTS03", "--output", output),
+    ):
+        done = brainwavlm(*command)
+        assert done.code == 2, (command, done)
+        assert re.search(BREAKAGES[breakage], (done.out + done.err).replace("\n", " ")), (command, done)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tune", "nowhere.yaml", "--output", "x"], "no such file"),
+        (["tune", "--preset", "paper", "--output", "x"], "subject is not set"),
+        (["tune", "--preset", "papper", "--output", "x"], "one of paper, authors-2026, recommended, demo"),
+        (["tune", "--preset", "demo", "--set", "epochs=3", "--output", "x"], "training.epochs"),
+        (["tune", "--preset", "demo", "--set", "nonsense", "--output", "x"], "key=value"),
+        (["evaluate", "nowhere"], "no run.json"),
+        (["show", "nowhere"], "no run.json"),
+        (["report", "nowhere"], "nowhere"),
+        (["check", "nowhere"], "nowhere"),
+        (["targets", "nowhere"], "nowhere"),
+        (["nonsense"], "No such command"),
+        (["tune"], "--output"),
+    ],
+)
+def test_wrong_words_on_the_command_line_end_with_two_and_the_next_step(
+    brainwavlm, tmp_path, monkeypatch, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    done = brainwavlm(*arguments)
+    assert done.code == 2
+    assert words in done.out + done.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,75 @@
+"""The small data set and model of the tuning tests, and a subject whose responses follow known features."""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+import pytest
+
+from brainwavlm.config import load_config
+from brainwavlm.datasets.base import Recording, Story, Subject
+from brainwavlm.encoding.materials import recording_clock
+from brainwavlm.speech.features import StoryFeatures
+from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
+from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
+
+N_VOXELS, N_DIMS, TR, LAYER = 40, 5, 2.0, 2
+SILENT = slice(30, 40)  # voxels that carry nothing
+LENGTHS = {"a": 60, "b": 45, "c": 70, "d": 50, "e": 55, "f": 64, "g": 58}
+SPLITS = {"a": "train", "b": "train", "c": "train", "d": "train", "e": "validation", "f": "test", "g": "test"}
+
+
+@dataclass
+class Planted:
+    """Features, and a subject who follows them with known weights; `noise` by voxel."""
+
+    features: dict
+    subject: Subject
+    splits: dict
+    config: object
+    noise: np.ndarray
+
+    def args(self):
+        return self.features, self.subject, self.splits, self.config, np.ones(N_VOXELS, bool)
+
+
+@pytest.fixture
+def planted(tmp_path):
+    rng = np.random.default_rng(0)
+    config = load_config(
+        overrides={
+            "subject": "S1",
+            "backbone.layer": LAYER,
+            "ridge.folds": 3,
+            "evaluation.shifts": 200,
+            "evaluation.targets": ["cortex", "AC", "cortex-AC", "language"],
+        }
+    )
+    weights = rng.standard_normal((4 * N_DIMS, N_VOXELS))
+    weights[:, SILENT] = 0
+    noise = np.linspace(0.5, 3.0, N_VOXELS) * np.sqrt(4 * N_DIMS)
+    features, recordings = {}, {}
+    for name, n_trs in LENGTHS.items():
+        times = np.arange(0.5, 10 + TR * n_trs, 0.5)
+        noise_of_windows = rng.standard_normal((len(times), N_DIMS))
+        smooth = np.stack([np.convolve(d, np.hanning(9), "same") for d in noise_of_windows.T], axis=1)
+        features[name] = StoryFeatures(times, {LAYER: (smooth + 3).astype(np.float32), 1: noise_of_windows})
+        story = Story(name, tmp_path / f"{name}.wav", None, SPLITS[name])
+        recording = Recording("S1", story, tmp_path / f"{name}.h5", TR, start=4.0)
+        with h5py.File(recording.path, "w") as file:
+            file["data"] = np.zeros((n_trs, N_VOXELS))
+        design = recording_clock(recording, times, config.alignment).design(features[name].layers[LAYER])
+        signal = design @ weights
+        repeats = signal + noise * rng.standard_normal((5, n_trs, N_VOXELS))
+        with h5py.File(recording.path, "w") as file:
+            file["data"] = repeats.mean(0) if name == "f" else repeats[0]
+            if name == "f":
+                file["individual_repeats"] = repeats
+        recordings[name] = Recording("S1", story, recording.path, TR, start=4.0)
+    rois = {"AC": np.arange(N_VOXELS) < 12}
+    subject = Subject("S1", recordings, rois=rois)
+    splits = {
+        split: [recordings[name] for name in SPLITS if SPLITS[name] == split]
+        for split in ("train", "validation", "test")
+    }
+    return Planted(features, subject, splits, config, noise)

@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+import brainwavlm.evaluation.evaluate as module
+from brainwavlm.encoding.materials import prepare
+from brainwavlm.encoding.readout import build_readout
+from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.tuning import configured_backbone, load_model, predict, tune
+from brainwavlm.errors import RunError
+from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.runs import open_run
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    return tune(settings(training__epochs=1), tmp_path / "tuned")
+
+
+def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path):
+    scores = evaluate(run, cache=tmp_path / "features")
+    assert list(scores.table["target"]) == ["cortex", "AC", "cortex-AC", "LH", "RH", "ceiling>0.2"]
+    assert set(scores.table["run"]) == {"tuned"}
+    alone = score_backbone(settings(), cache=tmp_path / "features")
+    assert_allclose(scores.voxels["r_frozen"], alone.r, atol=1e-6)
+    assert (scores.voxels["r_tuned"] != scores.voxels["r_frozen"]).any()
+    cortex = scores.table.iloc[0]
+    assert_allclose(cortex["r_tuned"], scores.voxels["r_tuned"].mean())
+    assert_allclose(cortex["difference"], cortex["r_tuned"] - cortex["r_frozen"], atol=1e-12)
+    assert cortex["low"] <= cortex["difference"] <= cortex["high"]
+    ac = scores.voxels[scores.voxels["AC"]]
+    assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
+
+
+def test_a_frozen_run_changes_nothing(settings, tmp_path):
+    run = tune(settings(training__epochs=1, adapter__method="frozen"), tmp_path / "run")
+    scores = evaluate(run)
+    assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
+    assert (scores.table["difference"] == 0).all()
+    assert (scores.table[["low", "high"]] == 0).all(axis=None)
+
+
+def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
+    scores = evaluate(run)
+    config = run.config
+    setting = setting_of(config)
+    backbone = configured_backbone(config)
+    readout = build_readout(config.readout, backbone.n_dims * 4, int(run.voxels.sum()))
+    load_model(backbone, readout, run.checkpoint("best"))
+    (recording,) = setting.splits["test"]
+    material = prepare(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
+    predicted = predict(backbone, readout, material, config).numpy()
+    expected = correlation(material.responses.numpy(), predicted)
+    assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
+
+
+def test_runs_with_one_frozen_model_share_its_scores(run, settings, tmp_path, monkeypatch):
+    other = tune(settings(training__epochs=1, target="AC", seed=3), tmp_path / "tuned-on-AC")
+    computed = []
+    original = module._frozen
+    monkeypatch.setattr(module, "_frozen", lambda *args: computed.append(1) or original(*args))
+    scores = evaluate([run, other])
+    assert len(computed) == 1
+    assert list(dict.fromkeys(scores.table["run"])) == ["tuned", "tuned-on-AC"]
+    table = scores.table.set_index(["run", "target"])
+    assert_allclose(
+        table.loc[("tuned", "LH"), "r_frozen"], table.loc[("tuned-on-AC", "LH"), "r_frozen"], rtol=1e-12
+    )
+    # A readout tuned on AC predicts no other voxel: its mean over cortex would be of another set.
+    assert np.isnan(table.loc[("tuned-on-AC", "cortex"), "r_readout"])
+    assert not np.isnan(table.loc[("tuned-on-AC", "AC"), "r_readout"])
+    assert not np.isnan(table.loc[("tuned", "cortex"), "r_readout"])
+
+
+def test_the_target_of_a_run_is_in_the_table(settings, tmp_path):
+    run = tune(settings(training__epochs=1, target="AC&LH"), tmp_path / "run")
+    scores = evaluate(run)
+    row = scores.table.set_index("target").loc["AC&LH"]
+    assert row["n_voxels"] == run.voxels.sum()
+    assert not np.isnan(row["r_readout"])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_path(run, settings, tmp_path):
+    other = tune(settings(training__epochs=1, seed=5), tmp_path / "second" / "tuned")
+    names = set(evaluate([run, other]).table["run"])
+    assert names == {str(run.path), str(other.path)}
+
+
+def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
+    evaluate(run).save(tmp_path / "evaluation")
+    files = sorted(path.name for path in (tmp_path / "evaluation").iterdir())
+    assert files == ["summary.json", "table.csv", "voxels.csv"]
+    summary = json.loads((tmp_path / "evaluation" / "summary.json").read_text())
+    assert summary["simulated"] is False
+    (described,) = summary["runs"]
+    assert described["name"] == "tuned"
+    assert described["splits"]["test"] == ["market"]
+    assert described["frozen"]["tr_reference"] == "onset"
+    assert described["frozen"]["fitted"] == ["dog", "ferry", "garden"]
+    assert "blocks of at least 10 TRs within 1 test story" in described["bootstrap"]
+    assert summary["versions"]["brainwavlm"]
+    assert any("features read at the TR's onset" in note for note in summary["notes"])
+    assert any("no target language" in note for note in summary["notes"])
+    voxels = pd.read_csv(tmp_path / "evaluation" / "voxels.csv")
+    assert voxels["AC"].dtype == bool
+
+
+def test_rows_for_the_terminal_are_short_and_without_nan(run):
+    for row in evaluate(run).rows():
+        assert not any(isinstance(value, float) and np.isnan(value) for value in row.values())
+        assert {"run", "target", "frozen", "tuned", "95 % interval", "gain"} <= row.keys()
+
+
+def test_evaluating_again_reads_the_cache_and_gives_the_same(run, tmp_path, monkeypatch):
+    first = evaluate(open_run(run.path), cache=tmp_path / "features")
+    monkeypatch.setattr("brainwavlm.speech.features.extract", None)
+    second = evaluate(open_run(run.path), cache=tmp_path / "features")
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
+def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
+    run = tune(settings(training__epochs=0), tmp_path / "run")
+    with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
+        evaluate(run)
+
+
+def test_ridge_on_a_target_scores_only_its_voxels(settings):
+    score = score_backbone(settings(target="AC"))
+    assert_array_equal(score.voxel, np.arange(0, 30, 3))
+    assert score.summary["simulated"] is False
+
+
+def test_leave_one_out_scores_all_stories(settings):
+    score = score_backbone(settings(), leave_one_out=True)
+    assert sorted(dict.fromkeys(score.story_of_row)) == ["dog", "ferry", "garden", "market"]

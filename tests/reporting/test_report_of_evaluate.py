@@ -1,0 +1,39 @@
+"""The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.results import read_results
+from brainwavlm.reporting.wording import number, signed
+from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
+from tests.reporting.fakes import fake_evaluation
+from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
+
+
+def test_the_page_shows_a_real_evaluation(settings, tmp_path):  # noqa: F811
+    runs = [
+        tune(settings(training__epochs=1, target="cortex"), tmp_path / "on-cortex"),
+        tune(settings(training__epochs=1, target="AC", adapter__method="frozen"), tmp_path / "readout-only"),
+    ]
+    folder = tmp_path / "evaluation"
+    evaluate(runs, cache=tmp_path / "features").save(folder)
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    for row in read_results(folder).table.to_dict("records"):
+        assert number(row["r_tuned"]) in text
+        assert f"{signed(row['low'])} to {signed(row['high'])}" in text
+    assert "Readout only, AC" in text
+    assert "No gain shown for anna in AC" in text  # a frozen run cannot differ
+    assert "resamples of" in text
+
+
+def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path):  # noqa: F811
+    run = tune(settings(training__epochs=1), tmp_path / "run")
+    evaluate(run).save(tmp_path / "evaluation")
+    real, fake = (
+        read_results(folder) for folder in (tmp_path / "evaluation", fake_evaluation(tmp_path / "fake", 40))
+    )
+    assert set(fake.table) <= set(real.table)
+    assert set(fake.voxels) - set(fake.target_names) <= set(real.voxels)
+    assert set(fake.summary) <= set(real.summary)
+    assert set(fake.runs[0]) <= set(real.runs[0])
+    assert set(fake.runs[0]["frozen"]) <= set(real.runs[0]["frozen"])
