@@ -19,9 +19,11 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str = "", caption: str 
     table = Table(
         title=escape(title), caption=escape(caption) or None, title_justify="left", caption_justify="left"
     )
-    for key in rows[0]:
+    for number, key in enumerate(rows[0]):
         numeric = any(isinstance(row[key], int | float) for row in rows)
-        table.add_column(escape(str(key)).replace("_", " "), justify="right" if numeric else "left")
+        table.add_column(
+            escape(str(key)).replace("_", " "), justify="right" if numeric else "left", no_wrap=number == 0
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     console.print(table)

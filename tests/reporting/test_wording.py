@@ -75,10 +75,12 @@ def test_no_share_is_formed_of_a_frozen_mean_at_or_below_zero():
     )
 
 
-def test_without_an_interval_nothing_is_claimed():
-    nan = float("nan")
-    found = said(rows=[row(low=nan, high=nan)])
+@pytest.mark.parametrize("end", [float("nan"), 0.03], ids=["none", "no width"])
+def test_without_an_interval_nothing_is_claimed(end):
+    found = said(rows=[row(low=end, high=end)])
     assert found["kind"] == "unsure"
+    assert found["figure"] == "No gain shown"
+    assert wording.table_rows(RUN, [row(low=end, high=end)], (0.0, 1.0))[0]["interval"] == "–"
     assert found["sentence"].startswith("No interval could be computed")
 
 

@@ -130,8 +130,8 @@ def test_adapters_sit_on_the_projections_and_blocks_named_and_run(saved, kind):
 
 
 def test_ten_blocks_and_more_are_not_mistaken_for_the_first(saved):
-    config = AdapterConfig(layers=(1, 1), projections=("q",))
-    assert carriers(load_backbone(saved("wavlm-base-shape"), 12, config)) == [(1, "q")]
+    config = AdapterConfig(layers=(1, 2), projections=("q",))
+    assert carriers(load_backbone(saved("wavlm-base-shape"), 12, config)) == [(1, "q"), (2, "q")]
 
 
 @pytest.mark.parametrize(("layer", "layers"), [(3, (4, 4)), (3, (3, 2)), (3, (0, 2)), (3, (1, 5)), (0, None)])

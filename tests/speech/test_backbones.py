@@ -180,10 +180,12 @@ def test_training_noise_follows_the_models_configuration_when_asked(saved, tmp_p
     model = stock_model(kind)
     layerdrop = "encoder_layerdrop" if kind == "whisper" else "layerdrop"
     setattr(model.config, layerdrop, 0.5)
+    model.config.feat_proj_dropout = 0.3  # Whisper takes no notice
     model.save_pretrained(tmp_path)
     backbone = load_backbone(tmp_path, "all", AdapterConfig(method="full"), train_noise=True)
     assert backbone.noise[layerdrop] == 0.5
-    assert ("mask_time_prob" in backbone.noise) == (kind != "whisper")
+    for name in ("mask_time_prob", "feat_proj_dropout"):
+        assert (name in backbone.noise) == (kind != "whisper")
     still = backbone(noise(2))
     torch.testing.assert_close(still[4], load_backbone(tmp_path, 4)(noise(2))[4])
     backbone.train()

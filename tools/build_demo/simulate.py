@@ -16,6 +16,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import soundfile
 import yaml
 from brainwavlm.encoding.alignment import delayed, lanczos_matrix
 from cortex import KINDS, place_voxels, smooth_field
@@ -105,13 +106,16 @@ def clean_signal(weights, share, auditory, language, hrf, training):
     return z_scored(filtered, training)
 
 
-def simulate(kind, cache, student, whisper, demo):
-    """Everything of every subject, as a dict; nothing is written."""
-    stories = {path.stem: path for path in sorted((demo / "stimuli").glob("*.ogg"))}
-    training = [story for story in stories if split_of(story) == "train"]
-    raw = raw_sources(stories, student, cache / "listener", whisper if kind == "teacher" else None)
-    import soundfile
+def simulate(raw, stories, kind):
+    """Everything of every subject, as a dict; nothing is written.
 
+    Parameters
+    ----------
+    raw : what `raw_sources` returns
+    stories : dict of story to sound file
+    kind : "listener" or "teacher"
+    """
+    training = [story for story in stories if split_of(story) == "train"]
     times = {story: tr_times(soundfile.info(path).frames / RATE) for story, path in stories.items()}
     auditory, language = sources_at_trs(raw, times, training, kind)
     subjects = {}
@@ -182,7 +186,9 @@ def main():
     parser.add_argument("--kind", choices=("listener", "teacher"), default="listener")
     parser.add_argument("--output", type=Path, help="demo folder to write; without it the arrays go to CACHE/simulated_<kind>.pkl for a look")
     arguments = parser.parse_args()
-    made = simulate(arguments.kind, arguments.cache, arguments.student, arguments.whisper, DEMO)
+    stories = {path.stem: path for path in sorted((DEMO / "stimuli").glob("*.ogg"))}
+    raw = raw_sources(stories, arguments.student, arguments.cache / "listener", arguments.whisper if arguments.kind == "teacher" else None)
+    made = simulate(raw, stories, arguments.kind)
     if arguments.output:
         write(made, arguments.output)
     else:

@@ -96,7 +96,9 @@ def by_voxels(
     values = np.empty(n_voxels)
     for start in range(0, n_voxels, size):
         columns = slice(start, min(start + size, n_voxels))
-        values[columns] = measure(recording.repeats(columns), columns)
+        repeats = recording.repeats(columns)
+        assert repeats is not None
+        values[columns] = measure(repeats, columns)
     return values
 
 

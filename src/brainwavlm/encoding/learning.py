@@ -94,7 +94,7 @@ class Learner:
             self._optimiser.load_state_dict({"state": adam, "param_groups": groups})
         torch.set_rng_state(state["random.torch"])
         numpy_state = state["random.numpy"].numpy()
-        np.random.set_state(("MT19937", numpy_state[:-1].astype(np.uint32), int(numpy_state[-1])))  # noqa: NPY002
+        np.random.set_state(("MT19937", numpy_state[:-1].astype(np.uint32), int(numpy_state[-1]), 0, 0.0))  # noqa: NPY002
         if "random.cuda" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state(state["random.cuda"])
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import RunConfig
@@ -31,8 +32,8 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
     if known["voxels_without_r"]:
         scored += f", {known['voxels_without_r']:,} of them without a correlation (nothing varies)"
     entries = [("Recordings", scored)]
-    if known["unusable_voxels"]:
-        left_out = ", ".join(f"{count:,} {reason}" for reason, count in known["unusable_voxels"].items())
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in known["unusable_voxels"].items() if n)
+    if left_out:
         entries.append(("Voxels left out", left_out))
     entries += [("As read", fact) for fact in known["facts"]]
     when = "the start" if known["tr_reference"] == "onset" else "the middle"
@@ -55,7 +56,7 @@ def model_entries(config: RunConfig) -> Entries:
     return [
         (
             "Speech model",
-            f"{backbone.name}, hidden state {backbone.layer} (0 is the input of the first block)",
+            f"{model_name(config)}, hidden state {backbone.layer} (0 is the input of the first block)",
         ),
         ("Windows", f"{windows.context:g} s of sound every {windows.stride:g} s, {frame}"),
         (
@@ -67,6 +68,12 @@ def model_entries(config: RunConfig) -> Entries:
         ("Loss", _loss(config)),
         ("Training", _training(config)),
     ]
+
+
+def model_name(config: RunConfig) -> str:
+    """Hub id of the speech model, or the last part of a local path: pages are passed on, folders are private."""
+    path = Path(config.backbone.name)
+    return path.name if path.is_absolute() else config.backbone.name
 
 
 def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: RunConfig) -> Entries:
@@ -199,7 +206,11 @@ def _loss(config: RunConfig) -> str:
         "mse": "mean squared error",
     }
     weights = {key: getattr(config.loss, key) for key in names}
-    terms = " + ".join(f"{weights[key]:g} × {names[key]}" for key in names if weights[key])
+    terms = " + ".join(
+        names[key] if weights[key] == 1 else f"{weights[key]:g} × {names[key]}"
+        for key in names
+        if weights[key]
+    )
     return terms + (", voxels weighted by their ceiling" if config.loss.ceiling_weighted else "")
 
 
@@ -211,7 +222,7 @@ def _training(config: RunConfig) -> str:
         else ""
     )
     return (
-        f"at most {training.epochs} epochs of blocks of {training.block_rows} volumes, AdamW, learning rate "
+        f"up to epoch {training.epochs}, in blocks of {training.block_rows} volumes, AdamW, learning rate "
         f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
         f"schedule; the epoch with the best validation correlation is kept{shift}"
     )

@@ -63,7 +63,7 @@ def page_content(results: Results, sources: Mapping[str, Source]) -> dict[str, A
     data_name = runs[0]["frozen"]["dataset"]
     answers = [wording.answer(run, rows[run["name"]], labels[run["name"]]) for run in runs]
     return {
-        "title": wording.page_title(runs, Path(first.config.backbone.name).name),
+        "title": wording.page_title(runs, Path(method.model_name(first.config)).name),
         "simulated": results.simulated,
         "all_simulated": all(run["simulated"] for run in runs),
         "data_name": data_name,

@@ -31,8 +31,15 @@ def percent(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{signed(100 * value, 1)}{_NBSP}%"
 
 
+def has_interval(row: Row) -> bool:
+    """Whether the interval is one: resampling a single block of test data gives one of no width."""
+    return bool(row["high"] > row["low"])
+
+
 def verdict(row: Row) -> str:
     """`up` or `down` where the interval of the difference leaves 0 out, else `unsure`."""
+    if not has_interval(row):
+        return "unsure"
     if row["low"] > 0:
         return "up"
     return "down" if row["high"] < 0 else "unsure"
@@ -99,7 +106,7 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     gain = relative(row)
     where = _where(row["target"])
     kind = verdict(row)
-    span = f"95{_NBSP}% interval {signed(row['low'])} to {signed(row['high'])}"
+    span = _span(row)
     deed = (
         f"Training a readout on {run['target']}"
         if run["method"] == "frozen"
@@ -107,7 +114,9 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     )
     if run["shift_responses"]:
         deed += " with responses shifted against the sound (control)"
-    if not (math.isfinite(row["low"]) and math.isfinite(row["high"])):
+    if run["method"] == "frozen" and row["difference"] == 0:
+        sentence = f"The speech model of {run['subject']} was left as it was: only a readout learned."
+    elif not has_interval(row):
         sentence = f"No interval could be computed for {run['subject']} {where}: too little test data."
     elif kind == "unsure":
         sentence = f"No gain shown for {run['subject']} {where}: the {span} contains 0."
@@ -146,7 +155,7 @@ def table_rows(
     """
     shown = []
     for row in rows:
-        known = math.isfinite(row["low"]) and math.isfinite(row["high"])
+        known = has_interval(row)
         kind = verdict(row)
         colour = {"up": UP, "down": DOWN, "unsure": _UNSURE}[kind]
         bar = {
@@ -191,12 +200,18 @@ def _where(target: str) -> str:
     return "in whole cortex" if target == "cortex" else f"in {target}"
 
 
+def _span(row: Row) -> str:
+    if not has_interval(row):
+        return "no interval"
+    return f"95{_NBSP}% interval {signed(row['low'])} to {signed(row['high'])}"
+
+
 def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
     other = "AC" if row["target"] == "cortex" else "cortex"
     for candidate in rows:
         if candidate["target"] == other and candidate is not row:
             where = _where(other)
-            span = f"95{_NBSP}% interval {signed(candidate['low'])} to {signed(candidate['high'])}"
+            span = _span(candidate)
             gain = percent(relative(candidate))
             return f"{capitalised(where)}: {gain} ({signed(candidate['difference'])}, {span})."
     return ""
