@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from brainwavlm.errors import RunError
-from brainwavlm.runs import Checkpoint, open_run, summaries, writing
+from brainwavlm.runs import Checkpoint, open_run, summaries
+from brainwavlm.writing import writing
 
 VOXELS = np.array([True, False, True])
 MANIFEST = {

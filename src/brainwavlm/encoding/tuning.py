@@ -15,16 +15,22 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
 from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything
 from brainwavlm.encoding.losses import combined, temporal
-from brainwavlm.encoding.materials import Material, Shelf, planned_clocks
-from brainwavlm.encoding.readout import FixedRidge, build_readout
-from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.setting import Setting, setting_of
+from brainwavlm.encoding.materials import Shelf, planned_clocks
+from brainwavlm.encoding.models import (
+    configured_backbone,
+    configured_readout,
+    load_model,
+    predict,
+    solve_readout,
+)
+from brainwavlm.encoding.readout import FixedRidge
+from brainwavlm.encoding.setting import setting_of
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.errors import TuningError
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Checkpoint, Run, Writer, versions, writing
+from brainwavlm.runs import Checkpoint, Run, versions
 from brainwavlm.speech.adapters import require_gradients
-from brainwavlm.speech.backbones import Backbone, load_backbone
+from brainwavlm.writing import Writer, writing
 
 
 def tune(
@@ -77,7 +83,7 @@ class TuningLoop:
         seed_everything(config.seed)
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
-        self.readout = configured_readout(config, self.backbone, self.setting).to(device)
+        self.readout = configured_readout(config, self.backbone, int(self.setting.voxels.sum())).to(device)
         self.clocks = planned_clocks(self.setting, config, self.backbone.min_samples)
         self.shelf = Shelf(self.setting, self.backbone, config, device)
         self.moments = StoryMoments()
@@ -135,7 +141,7 @@ class TuningLoop:
         for story in self.progress.over(sorted(self.lengths), "Reading the untuned model"):
             self.shelf[story].measure(self.backbone, self.moments, self.config)
         if isinstance(self.readout, FixedRidge):
-            self.solve_readout(self.readout)
+            solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
 
     def train_epoch(self, done: int) -> None:
         """One pass over the training stories, of which `done` blocks are behind us."""
@@ -200,25 +206,7 @@ class TuningLoop:
         """Solve a closed-form readout again when it is due."""
         every = self.config.readout.refresh
         if isinstance(self.readout, FixedRidge) and every and self.epoch % every == 0:
-            self.solve_readout(self.readout)
-
-    def solve_readout(self, readout: FixedRidge) -> None:
-        """Put the ridge solution on the present features of the training stories into the readout."""
-        self.backbone.eval()
-        stories = sorted(self.lengths)
-        designs = [
-            self.shelf[story].story_design(self.backbone, self.config).cpu().numpy() for story in stories
-        ]
-        story_of_row = np.repeat(np.arange(len(stories)), [self.lengths[story] for story in stories])
-
-        def read(columns: slice) -> np.ndarray:
-            return np.concatenate(
-                [self.shelf[story].responses[:, columns].cpu().numpy() for story in stories]
-            )
-
-        n_voxels = int(self.setting.voxels.sum())
-        batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, self.config.ridge)
-        readout.refresh(np.concatenate([batch.weights for batch in batches], axis=1))
+            solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
 
     def record(self, validation: float | None) -> None:
         """Note an epoch. Without validation stories the last epoch counts as the best."""
@@ -267,45 +255,6 @@ class TuningLoop:
         state = checkpoint.state
         self.epoch, self.step, self.losses = state["epoch"], state["step"], state["losses"]
         self.history, self.best = state["history"], state["best"]
-
-
-def configured_backbone(config: RunConfig) -> Backbone:
-    """The speech model of a run, untuned, with its adapters. Draws from torch's generator."""
-    backbone = load_backbone(
-        config.backbone.name,
-        config.backbone.layer,
-        adapter=config.adapter,
-        train_noise=config.backbone.train_noise,
-        run_unused_blocks=config.quirks.run_unused_blocks,
-    )
-    backbone.recompute = config.training.recompute
-    return backbone
-
-
-def configured_readout(config: RunConfig, backbone: Backbone, setting: Setting) -> torch.nn.Module:
-    """The readout of a run, untrained. Draws from torch's generator."""
-    n_columns = backbone.n_dims * len(config.alignment.delays)
-    return build_readout(config.readout, n_columns, int(setting.voxels.sum()))
-
-
-def predict(
-    backbone: Backbone, readout: torch.nn.Module, material: Material, config: RunConfig
-) -> torch.Tensor:
-    """The readout's prediction of a whole story in eval mode, (n_trs, n_voxels) float32."""
-    backbone.eval()
-    readout.eval()
-    with torch.no_grad():
-        return readout(material.story_design(backbone, config)).float()
-
-
-def load_model(backbone: Backbone, readout: torch.nn.Module, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights into a backbone and a readout of the same shapes."""
-    parts: dict[str, dict[str, torch.Tensor]] = {"backbone": {}, "readout": {}}
-    for key, value in checkpoint.model.items():
-        part, name = key.split(".", 1)
-        parts[part][name] = value
-    backbone.load_trained_state(parts["backbone"])
-    readout.load_state_dict(parts["readout"])
 
 
 def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:

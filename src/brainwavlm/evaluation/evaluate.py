@@ -12,9 +12,8 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.materials import recording_clock
-from brainwavlm.encoding.readout import build_readout
+from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.setting import Setting, setting_of
-from brainwavlm.encoding.tuning import configured_backbone, load_model
 from brainwavlm.evaluation.encoding_model import EncodingScore, responses_of, score_features
 from brainwavlm.evaluation.scores import Scores, correlation
 from brainwavlm.evaluation.statistics import story_bootstrap
@@ -83,17 +82,13 @@ def evaluate(
     frozen_scores: dict[str, EncodingScore] = {}
     tables, voxels, described = [], [], []
     for run, name in zip(runs, _names(runs), strict=True):
-        checkpoint = run.checkpoint("best")
         config = _over_cortex(run.config, tuned_on)
         setting = setting_of(config)
         key = _frozen_key(config)
         if key not in frozen_scores:
             frozen_scores[key] = _frozen(config, setting, cache, progress)
         frozen = frozen_scores[key]
-        backbone = configured_backbone(config)
-        n_columns = backbone.n_dims * len(config.alignment.delays)
-        readout = build_readout(config.readout, n_columns, int(run.voxels.sum()))
-        load_model(backbone, readout, checkpoint)
+        backbone, readout = tuned_model(run)
         features = _features(backbone, config, setting, cache, progress, f"Reading stories, {name}")
         tuned = _scored(features, config, setting)
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
