@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import load_config
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.check import check_dataset
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, RunError
@@ -34,9 +35,10 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     -------
     Path of the page
     """
-    _make_room(output, replace)
     began = time.monotonic()
     config = load_config(preset="demo", overrides=overrides)
+    load_dataset(config.dataset).require_subject(config.subject)
+    _make_room(output, replace)
 
     _headline("1", "Check the data set")
     report = check_dataset(config.dataset)

@@ -1,0 +1,44 @@
+"""`brainwavlm demo`: the whole job, and what it will not remove."""
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("a folder with spaces") / "demo output"
+
+
+def test_the_whole_job_ends_with_one_page(brainwavlm, place):
+    done = brainwavlm("demo", "--epochs", 1, "--output", place)
+    assert done.code == 0, done.err
+    page = (place / "report.html").read_text(encoding="utf-8")
+    assert "SIMULATED" in page
+    assert "SIMULATED" in done.out
+    assert str(place / "report.html") in done.out.replace("\n", "")
+    table = pd.read_csv(place / "evaluation" / "table.csv")
+    assert set(table["run"]) == {"tuned-on-cortex", "tuned-on-AC"}
+    assert {"cortex", "AC", "cortex-AC", "LH", "RH", "language"} <= set(table["target"])
+    assert len(pd.read_csv(place / "frozen" / "scores.csv")) > 1000
+
+
+def test_an_earlier_demo_is_kept_unless_asked(brainwavlm, place):
+    before = (place / "report.html").read_bytes()
+    done = brainwavlm("demo", "--output", place)
+    assert done.code == 2
+    assert "--replace" in done.err
+    assert (place / "report.html").read_bytes() == before
+
+
+def test_a_folder_that_no_demo_made_is_never_removed(brainwavlm, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = brainwavlm("demo", "--replace", "--output", tmp_path)
+    assert done.code == 2
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_wrong_subject_leaves_nothing_behind(brainwavlm, tmp_path):
+    done = brainwavlm("demo", "--subject", "nobody", "--output", tmp_path / "out")
+    assert done.code == 2
+    assert "sim01" in done.err
+    assert not (tmp_path / "out").exists()
