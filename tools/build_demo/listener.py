@@ -136,7 +136,8 @@ def main():
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--student", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rank", type=int, default=RANK)
+    parser.add_argument("--rank", type=int, default=RANK, help="0 trains all weights of the blocks")
+    parser.add_argument("--rate", type=float, default=RATE_MAX)
     parser.add_argument("--name", default="listener")
     parser.add_argument("--threads", type=int, default=2, help="1 is faster on a busy machine")
     arguments = parser.parse_args()
@@ -151,8 +152,12 @@ def main():
     held = n_frames - 30 * 60 * 50 // 3
     model = WavLMModel.from_pretrained(arguments.student, dtype=torch.float32).train()
     head = nn.Linear(model.config.hidden_size, N_MEANING)
-    parameters = add_low_rank(model, arguments.rank)
-    optimiser = torch.optim.AdamW([{"params": parameters}, {"params": head.parameters()}], lr=RATE_MAX, weight_decay=0.0)
+    if arguments.rank:
+        parameters = add_low_rank(model, arguments.rank)
+    else:
+        model.requires_grad_(False)
+        parameters = list(model.encoder.layers.requires_grad_(True).parameters())
+    optimiser = torch.optim.AdamW([{"params": parameters}, {"params": head.parameters()}], lr=arguments.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1, (step + 1) / WARM_UP) * (1 + np.cos(np.pi * step / arguments.steps)) / 2)
     log, losses, started = [], [], time.time()
     for step in range(arguments.steps):
@@ -169,7 +174,8 @@ def main():
             log.append({"step": step + 1, "loss": round(float(np.mean(losses)), 4), "r2_mean": round(scores.mean().item(), 4), "r2_best": round(scores.max().item(), 4), "seconds": round(time.time() - started)})
             print(log[-1], flush=True)
             losses = []
-    merge(model)
+    if arguments.rank:
+        merge(model)
     model.save_pretrained(cache / arguments.name)
     (cache / arguments.name / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
     np.savez(cache / arguments.name / "meaning.npz", head=head.weight.detach().numpy(), bias=head.bias.detach().numpy(), r2=scores.numpy())

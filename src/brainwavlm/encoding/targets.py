@@ -153,9 +153,10 @@ def _term(
     if found := _FILE.match(expression, position):
         return read_mask(Path(found["path"]), subject.n_voxels), found.end()
     unknown = re.split(r"[+&-]", expression[position:])[0].strip()
+    where = "" if unknown == expression.strip() else f" in {expression!r}"
     raise ConfigError(
         "target",
-        f"{unknown!r} in {expression!r} is no target of {subject.name}.",
+        f"{unknown!r}{where} is no target of {subject.name}.",
         f"one of {', '.join(available_targets(subject))}, a .npy or .txt mask, or a combination with + - &.",
         "Choose with --target or --set target=...; list them with: brainwavlm targets DATASET",
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,10 @@ from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.materials import recording_clock
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.setting import Setting, setting_of
-from brainwavlm.evaluation.encoding_model import EncodingScore, responses_of, score_features
+from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
+from brainwavlm.evaluation.encoding_model import responses_of, score_features
+from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.scores import Scores, correlation
-from brainwavlm.evaluation.statistics import story_bootstrap
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Run, versions
 from brainwavlm.speech.backbones import Backbone, load_backbone
@@ -80,7 +80,7 @@ def evaluate(
     progress = progress or Progress()
     tuned_on = tuple(run.config.target for run in runs)
     frozen_scores: dict[str, EncodingScore] = {}
-    tables, voxels, described = [], [], []
+    tables, voxels, entries = [], [], []
     for run, name in zip(runs, _names(runs), strict=True):
         config = _over_cortex(run.config, tuned_on)
         setting = setting_of(config)
@@ -92,13 +92,11 @@ def evaluate(
         features = _features(backbone, config, setting, cache, progress, f"Reading stories, {name}")
         tuned = _scored(features, config, setting)
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
-        table, unit = _compared(name, config, frozen, tuned, r_readout)
+        table, unit = compared(name, config, frozen, tuned, r_readout)
         tables += table
-        voxels.append(_voxel_rows(name, frozen, tuned, r_readout))
-        described.append(_described(name, run, frozen, tuned, unit))
-    return Scores(
-        pd.DataFrame(tables), pd.concat(voxels, ignore_index=True), _summary(described, frozen_scores)
-    )
+        voxels.append(voxel_rows(name, frozen, tuned, r_readout))
+        entries.append(described(name, run, frozen, tuned, unit))
+    return Scores(pd.DataFrame(tables), pd.concat(voxels, ignore_index=True), summary(entries, frozen_scores))
 
 
 def _frozen(
@@ -181,120 +179,6 @@ def _read_out(
     design = torch.from_numpy(clock.design(features.layers[config.backbone.layer]))
     with torch.no_grad():
         return readout(design).numpy()
-
-
-def _compared(
-    name: str, config: RunConfig, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
-) -> tuple[list[dict[str, Any]], str]:
-    """The table's rows of one run, and what the bootstrap drew."""
-    differences, unit = story_bootstrap(
-        frozen.true,
-        frozen.predicted,
-        tuned.predicted,
-        frozen.story_of_row,
-        tuned.masks,
-        config.evaluation.bootstraps,
-        config.seed,
-    )
-    rows = []
-    for target, found in differences.items():
-        mask = tuned.masks[target]
-        shares = [score.r_normalised[mask] for score in (frozen, tuned)]
-        known = ~np.isnan(shares[0]) & ~np.isnan(shares[1])
-        rows.append(
-            {
-                "run": name,
-                "subject": config.subject,
-                "seed": config.seed,
-                "target": target,
-                "n_voxels": found.n_voxels,
-                "r_frozen": found.first,
-                "r_tuned": found.second,
-                "difference": found.difference,
-                "low": found.low,
-                "high": found.high,
-                "relative_gain": found.difference / found.first if found.first > 0 else np.nan,
-                # The readout's mean is comparable only where it predicts the whole target.
-                "r_readout": float(np.mean(r_readout[mask])),
-                "n_normalised": int(known.sum()),
-                "normalised_frozen": float(shares[0][known].mean()) if known.any() else np.nan,
-                "normalised_tuned": float(shares[1][known].mean()) if known.any() else np.nan,
-                "p_frozen": frozen.test.mean[target][1],
-                "p_tuned": tuned.test.mean[target][1],
-            }
-        )
-    return rows, unit
-
-
-def _voxel_rows(
-    name: str, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "run": name,
-            "subject": tuned.summary["subject"],
-            "voxel": tuned.voxel,
-            **tuned.masks,
-            "r_frozen": frozen.r,
-            "r_tuned": tuned.r,
-            "r_readout": r_readout,
-            "normalised_frozen": frozen.r_normalised,
-            "normalised_tuned": tuned.r_normalised,
-            "alpha_frozen": frozen.alphas,
-            "alpha_tuned": tuned.alphas,
-            "p_frozen": frozen.test.p,
-            "p_tuned": tuned.test.p,
-        }
-    )
-
-
-def _described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, unit: str) -> dict[str, Any]:
-    config, checkpoint = run.config, run.checkpoint("best")
-    return {
-        "name": name,
-        "path": str(run.path),
-        "subject": config.subject,
-        "target": config.target,
-        "seed": config.seed,
-        "method": config.adapter.method,
-        "simulated": tuned.summary["simulated"],
-        "shift_responses": config.shift_responses,
-        "finished": run.result is not None,
-        "best": checkpoint.state["best"],
-        "history": run.checkpoint("last").state["history"],
-        "splits": run.manifest["splits"],
-        "bootstrap": f"{config.evaluation.bootstraps} resamples of {unit}",
-        "config": config.model_dump(mode="json"),
-        "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
-        "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},
-        "tuned_with": run.manifest["versions"],
-    }
-
-
-def _summary(described: list[dict[str, Any]], frozen_scores: Mapping[str, EncodingScore]) -> dict[str, Any]:
-    notes = []
-    if any(run["simulated"] for run in described):
-        notes.append(
-            "The responses are simulated: the numbers show that the method works, not how brains work."
-        )
-    for score in frozen_scores.values():
-        known = score.summary
-        notes += [
-            f"{known['subject']}: no target {name} ({why})" for name, why in known["missing_targets"].items()
-        ]
-        notes.append(
-            f"{known['subject']}: {known['rows']['held_out']} test rows of {len(known['held_out'])} stories, "
-            f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
-            f"{known['tr_reference']}, penalties by {known['folds']}."
-        )
-    notes += [f"{run['name']}: intervals from {run['bootstrap']}." for run in described]
-    notes += [f"{run['name']}: the run is not finished." for run in described if not run["finished"]]
-    return {
-        "simulated": any(run["simulated"] for run in described),
-        "runs": described,
-        "notes": list(dict.fromkeys(notes)),
-        "versions": versions(),
-    }
 
 
 def _over_cortex(config: RunConfig, targets: tuple[str, ...]) -> RunConfig:
