@@ -3,9 +3,10 @@
 Every content word w has a vector e(w): the sentence-embedding model all-MiniLM-L6-v2 of the word alone, reduced to 24 principal components over the
 words of the training speech. What has just been said at time t is the mean over the words that ended in the last 1.5 s,
     m(t) = mean { e(w) : t - 1.5 < end(w) <= t },      zero where there is none,
-and the listener is the student with low-rank changes of the four projections of every block, W = W0 + B A, rank 8, trained with a linear head to
+and the listener is the student whose blocks (all their weights; the convolutions stay) were trained on, with a linear head, to
     minimise mean over frames of |H h4(t) + c - m(t)|^2
-on eight hours of speech that share no sentence with the stories. Frames whose 1.5 s reach before the crop are left out.
+on eight hours of speech that share no sentence with the stories. Frames whose 1.5 s reach before the crop are left out. AdamW, warm-up, cosine, bfloat16.
+With --rank R only low-rank changes of q, k, v and out are trained, W = W0 + B A: too little to learn meaning (docs/simulation.md).
 
     python listener.py --cache CACHE --student MODEL_FOLDER      writes CACHE/listener/: the merged WavLM, its log, meaning.npz (head)
 """
@@ -25,7 +26,7 @@ from torch.nn.utils import parametrize
 from transformers import WavLMModel
 
 N_MEANING, MEMORY, CROP, BATCH = 24, 75, 200, 12
-RANK, RATE_MAX, WARM_UP = 8, 3e-3, 100
+RATE_MAX, WARM_UP = 7e-4, 100
 FUNCTION_WORDS = set(
     "a an the and or but if of to in on at by for from with without as than that this these those there here it its he she they we i you him her them us me his their our my your "
     "is are was were be been being am do does did done have has had having will would can could shall should may might must not no nor so then when while where what which who whom "
@@ -135,8 +136,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--student", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--rank", type=int, default=RANK, help="0 trains all weights of the blocks")
+    parser.add_argument("--steps", type=int, default=1250)
+    parser.add_argument("--rank", type=int, default=0, help="0: all weights of the blocks")
     parser.add_argument("--rate", type=float, default=RATE_MAX)
     parser.add_argument("--name", default="listener")
     parser.add_argument("--threads", type=int, default=2, help="1 is faster on a busy machine")

@@ -150,7 +150,7 @@ def story_bootstrap(
     Returns
     -------
     differences : dict of str to Difference
-        Percentile interval, 2.5 to 97.5 %.
+        Percentile interval, 2.5 to 97.5 %; NaN where each story is one block, so that there is nothing to draw.
     unit : str
         What was drawn, for reports.
     """
@@ -262,7 +262,9 @@ def _difference(known: np.ndarray, first: np.ndarray, second: np.ndarray) -> Dif
         return Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0)
     known = np.maximum(known, 1)
     change = (second - first) / known
-    low, high = np.quantile(change[1:], [0.025, 0.975])
+    # One piece a story leaves nothing to draw: that is no interval, not a certain one.
+    drawn = np.ptp(change[1:]) > 0
+    low, high = np.quantile(change[1:], [0.025, 0.975]) if drawn else (np.nan, np.nan)
     return Difference(
         first=float(first[0] / known[0]),
         second=float(second[0] / known[0]),
