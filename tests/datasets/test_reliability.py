@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.datasets import reliability
 from brainwavlm.datasets.base import Recording, Story
-from brainwavlm.datasets.reliability import by_voxels, cc_max, ceiling
+from brainwavlm.datasets.reliability import by_voxels, cc_max, ceiling, signal_share
 
 
 def simulated(n_repeats=5, n_rows=300, n_voxels=400, seed=0):
@@ -85,9 +85,9 @@ def test_repeats_are_read_some_voxels_at_a_time(tmp_path, monkeypatch):
     assert sizes == [7] * 7 + [1]
 
 
-def test_ceiling_of_a_subject_is_the_mean_over_repeated_stories(tmp_path):
-    first, second = (simulated(n_rows=40, n_voxels=30, seed=seed)[0] for seed in (1, 2))
-    second[:, :, 4] = np.random.default_rng(0).standard_normal((5, 1)) * np.ones(40)  # no signal over time
+def test_ceiling_of_a_subject_pools_its_repeated_stories(tmp_path):
+    first, second = (simulated(n_rows=rows, n_voxels=30, seed=rows)[0] for rows in (40, 60))
+    second[:, :, 4] = np.random.default_rng(0).standard_normal((5, 1)) * np.ones(60)  # no signal over time
     sources = [
         recording(tmp_path, "a", first),
         recording(tmp_path, "b", second),
@@ -95,11 +95,22 @@ def test_ceiling_of_a_subject_is_the_mean_over_repeated_stories(tmp_path):
     ]
     found, repeated = ceiling(sources, 30)
     assert repeated == {"a": 5, "b": 5}
-    each = np.stack([cc_max(first.astype(np.float32)), cc_max(second.astype(np.float32))])
-    assert np.isnan(each[1, 4])
-    assert_allclose(found[4], each[0, 4])
-    both = ~np.isnan(each).any(0)
-    assert_allclose(found[both], each[:, both].mean(0))
+    assert_allclose(found[4], cc_max(first.astype(np.float32))[4])
+    shares = [signal_share(repeats.astype(np.float32)) for repeats in (first, second)]
+    pooled = (40 * shares[0] + 60 * shares[1]) / 100
+    others = np.arange(30) != 4
+    assert_allclose(found[others], np.sqrt(np.where(pooled > 0, pooled, np.nan))[others])
+
+
+def test_pooling_stories_is_nearer_to_the_truth_than_the_mean_of_their_ceilings(tmp_path):
+    each, sources = [], []
+    for seed in range(3):
+        repeats, _, expected = simulated(n_rows=40, seed=seed)
+        each.append(cc_max(repeats))
+        sources.append(recording(tmp_path, str(seed), repeats))
+    pooled = np.nan_to_num(ceiling(sources, 400)[0])
+    mean = np.nan_to_num(np.nanmean(each, axis=0))
+    assert np.abs(pooled - expected).mean() < np.abs(mean - expected).mean()
 
 
 def test_without_repeats_there_is_no_ceiling(tmp_path):

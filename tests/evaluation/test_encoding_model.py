@@ -82,7 +82,7 @@ def test_repeats_normalise_by_what_the_repeats_allow(planted):
     assert_allclose(score.r_normalised[enough], expected[enough], atol=1e-5)
     assert np.isnan(score.r_normalised[~enough]).all()
     assert 0.8 < np.nanmean(score.r_normalised[:10]) < 1.05
-    assert score.summary["normalised_by"] == "CC_norm on the repeats of f"
+    assert score.summary["normalised_by"] == "r over the repeated stories f / noise ceiling"
     assert "ceiling>0.2" in score.masks
 
 
@@ -91,7 +91,7 @@ def test_without_repeats_the_given_ceiling_normalises(planted):
     known = np.linspace(0.1, 0.9, N_VOXELS)
     score = score_features(*planted.args(), ceiling=known)
     assert_allclose(score.r_normalised[known > 0.2], (score.r / known)[known > 0.2])
-    assert "comes with the data set" in score.summary["normalised_by"]
+    assert "all held-out stories" in score.summary["normalised_by"]
 
 
 def test_without_a_ceiling_nothing_is_normalised(planted):

@@ -32,7 +32,7 @@ def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path)
     cortex = scores.table.iloc[0]
     assert_allclose(cortex["r_tuned"], scores.voxels["r_tuned"].mean())
     assert_allclose(cortex["difference"], cortex["r_tuned"] - cortex["r_frozen"], atol=1e-12)
-    assert cortex["low"] <= cortex["difference"] <= cortex["high"]
+    assert np.isnan([cortex["low"], cortex["high"]]).all()  # twelve test rows are one block: no interval
     ac = scores.voxels[scores.voxels["AC"]]
     assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
 
@@ -42,7 +42,6 @@ def test_a_frozen_run_changes_nothing(settings, tmp_path):
     scores = evaluate(run)
     assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
     assert (scores.table["difference"] == 0).all()
-    assert (scores.table[["low", "high"]] == 0).all(axis=None)
 
 
 def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):

@@ -1,12 +1,14 @@
 """Step 1. Text for the training speech: everyday sentences that share nothing with the stories but words.
 
 Three sources, mixed sentence by sentence into passages of about 30 s of speech:
-    grammar    a small grammar of narrative sentences; three words in four come from the stories' vocabulary, the rest are frequent words of WordNet
-    examples   example sentences of WordNet 3 (Debian package wordnet-base), those with the most common words first
+    grammar    a small grammar of narrative sentences; three words in four come from the stories' vocabulary, the
+               rest are frequent words of WordNet
+    examples   example sentences of WordNet 3 (Debian package wordnet-base), those of common words first
     glosses    short definitions of WordNet, as plain statements
-A sentence that has six words in a row in common with any story is dropped, and the result is checked again before it is written.
+A sentence that has six words in a row in common with any story is dropped, and the result is checked again.
 
-    python corpus.py --cache CACHE      writes CACHE/corpus.jsonl: one passage a line, {"part": "student" | "listener", "sentences": [...]}
+    python corpus.py --cache CACHE
+writes CACHE/corpus.jsonl, one passage a line: {"part": "student" | "listener", "sentences": [...]}
 """
 
 import argparse
@@ -22,25 +24,52 @@ HOURS = {"student": 5.0, "listener": 3.0}
 WORDS_PER_SECOND = 2.7
 SHARED = 6
 
-IRREGULAR = dict(
-    pair.split(":")
-    for pair in "be:was go:went come:came see:saw take:took give:gave make:made know:knew think:thought find:found tell:told say:said get:got hold:held keep:kept leave:left "
-    "bring:brought buy:bought sell:sold send:sent spend:spent build:built lose:lost meet:met pay:paid read:read run:ran sit:sat stand:stood speak:spoke write:wrote ride:rode "
-    "rise:rose drive:drove break:broke choose:chose wear:wore tear:tore sing:sang ring:rang drink:drank swim:swam begin:began fall:fell feel:felt hear:heard sleep:slept "
-    "teach:taught catch:caught fight:fought throw:threw grow:grew blow:blew fly:flew draw:drew eat:ate forget:forgot hide:hid lie:lay lay:laid lead:led light:lit let:let cut:cut "
-    "put:put set:set shut:shut hit:hit win:won wake:woke shake:shook steal:stole sweep:swept bend:bent feed:fed understand:understood become:became dig:dug hang:hung mean:meant".split()
-)
+_IRREGULAR = """
+be:was go:went come:came see:saw take:took give:gave make:made know:knew think:thought find:found
+tell:told say:said get:got hold:held keep:kept leave:left bring:brought buy:bought sell:sold send:sent
+spend:spent build:built lose:lost meet:met pay:paid read:read run:ran sit:sat stand:stood speak:spoke
+write:wrote ride:rode rise:rose drive:drove break:broke choose:chose wear:wore tear:tore sing:sang
+ring:rang drink:drank swim:swam begin:began fall:fell feel:felt hear:heard sleep:slept teach:taught
+catch:caught fight:fought throw:threw grow:grew blow:blew fly:flew draw:drew eat:ate forget:forgot
+hide:hid lie:lay lay:laid lead:led light:lit let:let cut:cut put:put set:set shut:shut hit:hit win:won
+wake:woke shake:shook steal:stole sweep:swept bend:bent feed:fed understand:understood become:became
+dig:dug hang:hung mean:meant
+"""
+IRREGULAR = dict(pair.split(":") for pair in _IRREGULAR.split())
 GRAMMAR = {
-    "S": "{NP} {T} {NP} {PP}|{NP} {T} {NP}|{NP} {I} {PP}|{WHEN}, {NP} {T} {NP}|{WHEN}, {NP} {I} {PP}|{NP} {T} {NP} and {T} {NP}|{NP} was {A}|{NP} was {A} and {A}"
-    "|when {NP} {T} {NP}, {NP} {I}|there was {a} {N} {PP}|there were {NUM} {NS} {PP}|I {T} {NP} because {NP} was {A}|we {T} {NP} until {NP} {I}|she asked if {NP} could {V} {NP}"
-    "|he said that {NP} had to {V} {NP}|nobody {T} {NP} {PP}|everybody {T} {NP}|{NP} wanted to {V} {NP}|{NP} began to {V} {PP}|{NP} did not {V} {NP}|I could not {V} {NP} {PP}"
-    "|it was {a} {A} {N}|my {KIN} {T} {NP} {PP}|my {KIN} never {T} {NP}|then {NP} {T} {NP}|{NP} had {NUM} {NS} and {a} {N}|they {T} {NP} with {NP}|do you {V} {NP}"
-    "|we will {V} {NP} {WHEN}|you can {V} {NP} {PP}|{NP} {R} {T} {NP}|{NP} {I} {R}|after {NP} {I}, {NP} {T} {NP}|before {NP} {T} {NP}, {PRO} {I} {PP}|if {NP} is {A}, {PRO} {V} {NP}"
-    "|{NP} is {A} than {NP}|the {N} of {NP} was {A}|where is {NP}|{PRO} {T} {NP} and {NP} {T} {PRO2}|what {NP} {T} was {NP}|{N} and {N} and {N}",
-    "NP": "the {N}|the {N}|the {A} {N}|{a} {N}|{a} {A} {N}|the {NS}|{NUM} {NS}|my {KIN}|his {N}|her {N}|our {NS}|their {N}|{PRO}|the {N} of the {N}|{N} and {N}|every {N}|no {N}|the {N} {PP}|{NAME}",
-    "PP": "in the {N}|on the {N}|beside the {N}|under the {A} {N}|behind {a} {N}|with {a} {N}|over the {NS}|from the {N}|to the {N}|through the {N}|without {a} {N}|between the {NS}|near the {N}|for the {N}",
-    "WHEN": "in the morning|in the evening|one {A} night|that summer|the next day|every winter|after an hour|at last|on the first day|at {NUM} in the afternoon|last year|at noon|for a long time|on Sunday",
-    "KIN": "father|mother|brother|sister|grandmother|uncle|friend|teacher|neighbour|son|daughter|aunt|wife|husband",
+    "S": (
+        "{NP} {T} {NP} {PP}|{NP} {T} {NP}|{NP} {I} {PP}|{WHEN}, {NP} {T} {NP}|{WHEN}, {NP} {I} {PP}|"
+        "{NP} {T} {NP} and {T} {NP}|{NP} was {A}|{NP} was {A} and {A}|when {NP} {T} {NP}, {NP} {I}|"
+        "there was {a} {N} {PP}|there were {NUM} {NS} {PP}|I {T} {NP} because {NP} was {A}|"
+        "we {T} {NP} until {NP} {I}|she asked if {NP} could {V} {NP}|"
+        "he said that {NP} had to {V} {NP}|nobody {T} {NP} {PP}|everybody {T} {NP}|"
+        "{NP} wanted to {V} {NP}|{NP} began to {V} {PP}|{NP} did not {V} {NP}|"
+        "I could not {V} {NP} {PP}|it was {a} {A} {N}|my {KIN} {T} {NP} {PP}|my {KIN} never {T} {NP}|"
+        "then {NP} {T} {NP}|{NP} had {NUM} {NS} and {a} {N}|they {T} {NP} with {NP}|do you {V} {NP}|"
+        "we will {V} {NP} {WHEN}|you can {V} {NP} {PP}|{NP} {R} {T} {NP}|{NP} {I} {R}|"
+        "after {NP} {I}, {NP} {T} {NP}|before {NP} {T} {NP}, {PRO} {I} {PP}|"
+        "if {NP} is {A}, {PRO} {V} {NP}|{NP} is {A} than {NP}|the {N} of {NP} was {A}|where is {NP}|"
+        "{PRO} {T} {NP} and {NP} {T} {PRO2}|what {NP} {T} was {NP}|{N} and {N} and {N}"
+    ),
+    "NP": (
+        "the {N}|the {N}|the {A} {N}|{a} {N}|{a} {A} {N}|the {NS}|{NUM} {NS}|my {KIN}|his {N}|"
+        "her {N}|our {NS}|their {N}|{PRO}|the {N} of the {N}|{N} and {N}|every {N}|no {N}|"
+        "the {N} {PP}|{NAME}"
+    ),
+    "PP": (
+        "in the {N}|on the {N}|beside the {N}|under the {A} {N}|behind {a} {N}|with {a} {N}|"
+        "over the {NS}|from the {N}|to the {N}|through the {N}|without {a} {N}|between the {NS}|"
+        "near the {N}|for the {N}"
+    ),
+    "WHEN": (
+        "in the morning|in the evening|one {A} night|that summer|the next day|every winter|"
+        "after an hour|at last|on the first day|at {NUM} in the afternoon|last year|at noon|"
+        "for a long time|on Sunday"
+    ),
+    "KIN": (
+        "father|mother|brother|sister|grandmother|uncle|friend|teacher|neighbour|son|daughter|aunt|"
+        "wife|husband"
+    ),
     "NUM": "two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|a hundred|some|many|a few",
     "NAME": "Anna|Walter|Marta|Tom|Clara",
     "PRO": "he|she|they|we|I|you",
@@ -57,7 +86,9 @@ def grams(words, n=SHARED):
 
 
 def wordnet_counts():
-    """How often WordNet's tagged texts use each (lemma, part of speech); 1 to 5 stand for noun, verb, adjective, adverb, adjective."""
+    """How often WordNet's tagged texts use each (lemma, part of speech); 1 to 5 stand for noun, verb, adjective,
+    adverb, adjective.
+    """
     counts = Counter()
     for line in (WORDNET / "cntlist.rev").read_text().splitlines():
         key, _, count = line.split()
@@ -94,7 +125,18 @@ def past(verb):
 
 
 def plural(noun):
-    special = {"man": "men", "woman": "women", "child": "children", "foot": "feet", "tooth": "teeth", "leaf": "leaves", "shelf": "shelves", "knife": "knives", "wife": "wives", "life": "lives"}
+    special = {
+        "man": "men",
+        "woman": "women",
+        "child": "children",
+        "foot": "feet",
+        "tooth": "teeth",
+        "leaf": "leaves",
+        "shelf": "shelves",
+        "knife": "knives",
+        "wife": "wives",
+        "life": "lives",
+    }
     if noun in special:
         return special[noun]
     if re.search(r"[^aeiou]y$", noun):
@@ -115,7 +157,16 @@ def vocabulary(story_words):
 
     def lemmas_of(word):
         found = {(word, kind) for kind in "nvar" if counts[word, kind]} | set(exceptions.get(word, []))
-        for suffix, ending, kind in (("s", "", "n"), ("es", "", "n"), ("ies", "y", "n"), ("s", "", "v"), ("ed", "", "v"), ("ed", "e", "v"), ("ing", "", "v"), ("ing", "e", "v")):
+        for suffix, ending, kind in (
+            ("s", "", "n"),
+            ("es", "", "n"),
+            ("ies", "y", "n"),
+            ("s", "", "v"),
+            ("ed", "", "v"),
+            ("ed", "e", "v"),
+            ("ing", "", "v"),
+            ("ing", "e", "v"),
+        ):
             stem = word[: -len(suffix)] + ending
             if word.endswith(suffix) and counts[stem, kind]:
                 found.add((stem, kind))
@@ -144,7 +195,10 @@ def vocabulary(story_words):
     own = classes({pair for word in story_words for pair in lemmas_of(word)})
     frequent = []
     for kind, n in (("n", 700), ("v", 350), ("a", 250), ("r", 60)):
-        frequent += [pair for pair, _ in Counter({pair: c for pair, c in counts.items() if pair[1] == kind}).most_common(n)]
+        frequent += [
+            pair
+            for pair, _ in Counter({pair: c for pair, c in counts.items() if pair[1] == kind}).most_common(n)
+        ]
     return own, classes(frequent)
 
 
@@ -157,10 +211,21 @@ def generated(own, frequent, random_state):
             following = re.match(r" ?(\{\w+\}|\w+)", sentence[match.end() :])[1]
             if following.startswith("{"):
                 # The article waits for its noun.
-                word = random_state.choice((own if random_state.random() < 0.75 else frequent)[following[1:-1]])
-                sentence = sentence[: match.start()] + ("an " if word[0] in "aeiou" else "a ") + word + sentence[match.end() :].replace(" " + following, "", 1)
+                word = random_state.choice(
+                    (own if random_state.random() < 0.75 else frequent)[following[1:-1]]
+                )
+                sentence = (
+                    sentence[: match.start()]
+                    + ("an " if word[0] in "aeiou" else "a ")
+                    + word
+                    + sentence[match.end() :].replace(" " + following, "", 1)
+                )
                 continue
-        words = GRAMMAR[slot].split("|") if slot in GRAMMAR else (own if random_state.random() < 0.75 else frequent)[slot]
+        words = (
+            GRAMMAR[slot].split("|")
+            if slot in GRAMMAR
+            else (own if random_state.random() < 0.75 else frequent)[slot]
+        )
         sentence = sentence[: match.start()] + random_state.choice(words) + sentence[match.end() :]
     return sentence[0].upper() + sentence[1:] + "."
 
@@ -217,12 +282,16 @@ def main():
                 length += len(words)
             passages.append({"part": part, "sentences": sentences})
             budget -= length
-    assert not used & told and not any(grams(plain.split()) & forbidden for plain in used)
+    assert not used & told
+    assert not any(grams(plain.split()) & forbidden for plain in used)
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "corpus.jsonl").write_text("".join(json.dumps(passage) + "\n" for passage in passages))
     spoken = Counter(word for plain in used for word in plain.split())
     missing = sorted(word for word in story_words if not spoken[word])
-    print(f"{len(used)} sentences in {len(passages)} passages; {len(spoken)} different words; no sentence and no {SHARED} words in a row shared with {len(stories)} stories")
+    print(
+        f"{len(used)} sentences in {len(passages)} passages; {len(spoken)} different words; "
+        f"no sentence and no {SHARED} words in a row shared with {len(stories)} stories"
+    )
     print(f"story words never spoken in training: {len(missing)} of {len(story_words)}: {' '.join(missing)}")
 
 

@@ -1,8 +1,9 @@
 """Step 5a. Where the simulated voxels lie: contiguous patches of fsaverage5 around anatomical seeds.
 
-A patch is the n vertices that are nearest to its seed along the surface (Dijkstra over the edges of the mesh half-way between white and pial
-surface), without the vertices that earlier patches took. Seeds are MNI coordinates of each subject plus N(0, 2 mm) of its own, sizes n times U(0.9, 1.1).
-`vertex` is the index within the mesh of the voxel's own hemisphere, 0 to 10,241.
+A patch is the n vertices that are nearest to its seed along the surface (Dijkstra over the edges of the mesh half-way
+between white and pial surface), without the vertices that earlier patches took. Seeds are MNI coordinates, plus
+N(0, 2 mm) for each subject; sizes are n times U(0.9, 1.1). `vertex` is the index within the mesh of the voxel's own
+hemisphere, 0 to 10,241.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,14 @@ KINDS = ("silent", "auditory", "language", "mixed")
 PATCHES = (
     ("AC", "auditory", (-44, -22, 8), 115, None, 115),
     ("mixed", "mixed", (-58, -26, 10), 95, None, 85),
-    ("language", "language", (-56, -38, -2), 190, (56, -34, -2), 110),  # superior temporal sulcus and middle temporal gyrus
+    (
+        "language",
+        "language",
+        (-56, -38, -2),
+        190,
+        (56, -34, -2),
+        110,
+    ),  # superior temporal sulcus and middle temporal gyrus
     ("language", "language", (-54, 0, -16), 60, (54, 0, -16), 35),  # anterior temporal lobe
     ("language", "language", (-50, 24, 10), 110, (50, 24, 10), 50),  # inferior frontal gyrus
     ("language", "language", (-46, -62, 30), 95, (48, -60, 30), 50),  # angular gyrus
@@ -28,7 +36,9 @@ PATCHES = (
 
 @dataclass(frozen=True)
 class Voxels:
-    """One subject's voxels: hemisphere (n,) 0 left 1 right, vertex (n,), position (n, 3) mm, kind (n,) index in KINDS, roi (n,) names."""
+    """One subject's voxels: hemisphere (n,) 0 left 1 right, vertex (n,), position (n, 3) mm, kind (n,) index in
+    KINDS, roi (n,) names.
+    """
 
     hemisphere: np.ndarray
     vertex: np.ndarray
@@ -62,7 +72,9 @@ def place_voxels(seed):
         vertices, triangles = middle_mesh(side)
         free = np.ones(len(vertices), bool)
         for roi, kind, left, n_left, right, n_right in PATCHES:
-            seed_point = np.array(left if hemisphere == 0 else right or (-left[0], left[1], left[2])) + random_state.normal(0, 2, 3)
+            seed_point = np.array(
+                left if hemisphere == 0 else right or (-left[0], left[1], left[2])
+            ) + random_state.normal(0, 2, 3)
             size = round((n_left if hemisphere == 0 else n_right) * random_state.uniform(0.9, 1.1))
             start = np.argmin(np.linalg.norm(vertices - seed_point, axis=1) + 1e3 * ~free)
             distance = np.where(free, surface_distance(vertices, triangles, start), np.inf)
@@ -71,7 +83,13 @@ def place_voxels(seed):
             found += [(hemisphere, vertex, vertices[vertex], KINDS.index(kind), roi) for vertex in chosen]
     found.sort(key=lambda voxel: voxel[:2])
     columns = list(zip(*found, strict=True))
-    return Voxels(np.array(columns[0], np.int8), np.array(columns[1], np.int32), np.array(columns[2], np.float64), np.array(columns[3], np.int8), np.array(columns[4]))
+    return Voxels(
+        np.array(columns[0], np.int8),
+        np.array(columns[1], np.int32),
+        np.array(columns[2], np.float64),
+        np.array(columns[3], np.int8),
+        np.array(columns[4]),
+    )
 
 
 def smooth_field(position, n_dims, length, random_state, n_waves=200):

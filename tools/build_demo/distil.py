@@ -1,15 +1,18 @@
 """Step 3. wavlm-tiny-demo: a WavLM of two million parameters that imitates Whisper tiny.en.
 
-Teacher: the encoder of Whisper tiny.en, run once over pieces of 30 s; targets y2 = hidden state after block 2, y4 = normalised output, each of 384
-dimensions, 50 frames a second. What depends on the place within the 30 s alone is taken out (Whisper adds absolute positions, which no student of short
-windows can know; a tenth of the variance of block 2): y(p) <- (y(p) - mean over pieces of y(p)) / standard deviation of the rest.
-Student: WavLMModel with hidden states h0..h4 (192 wide).
-    loss = mean (A2 h2 + b2 - y2)^2 + mean (A4 h4 + b4 - y4)^2,      R2 = 1 - sum (prediction - y)^2 / sum y^2 on held-out speech
-Crops of 1, 2, 4 and 8 s (48 s of sound a step) so that it reads short windows as well as whole stories. Frame k of the student is centred at 20 k + 12.5 ms,
-of the teacher at 20 k ms: the pair has the same k. The student hears gain and noise that the teacher does not.
-AdamW, warm-up 200 steps, constant, linear to zero over the last 30 %; matrix products in bfloat16. A checkpoint every 250 steps; the same command resumes.
+Teacher: the encoder of Whisper tiny.en, run once over pieces of 30 s, 50 frames a second; targets y2 = hidden state
+after block 2, y4 = normalised output, each of 384 dimensions. What depends on the place p within the 30 s alone is
+taken out: Whisper adds absolute positions, which no student of short windows can know (a tenth of y2's variance).
+    y(p) <- (y(p) - mean over pieces of y(p)) / standard deviation of the rest
+Student: WavLMModel with hidden states h0..h4, 192 wide.
+    loss = mean (A2 h2 + b2 - y2)^2 + mean (A4 h4 + b4 - y4)^2
+    R2 = 1 - sum (prediction - y)^2 / sum y^2 on held-out speech
+Crops of 1, 2, 4 and 8 s, 48 s of sound a step, so that it reads short windows as well as whole stories. Frame k of
+the student is centred at 20 k + 12.5 ms, of the teacher at 20 k ms: the pair has the same k. The student hears gain
+and noise that the teacher does not. AdamW, warm-up 200 steps, constant, linear to zero over the last 30 %; matrix
+products in bfloat16. A checkpoint every 250 steps; the same command resumes.
 
-    python distil.py --cache CACHE --whisper FOLDER --output MODEL_FOLDER [--steps 4000]
+    python distil.py --cache CACHE --whisper FOLDER --output MODEL_FOLDER [--steps 2750]
 """
 
 import argparse
@@ -62,14 +65,21 @@ def student_speech(cache):
 
 @torch.inference_mode()
 def teacher_targets(pieces, whisper, cache):
-    """Raw states (n, 1500, 2, 384) float16 on disk; over the training pieces their mean by position (1500, 2, 384) and the deviation (2, 384) from it."""
+    """Raw states (n, 1500, 2, 384) float16 on disk; over the training pieces their mean by position (1500, 2,
+    384) and the deviation (2, 384) from it.
+    """
     path = cache / "teacher.f16"
     shape = (len(pieces), FRAMES, 2, 384)
     if not path.exists():
-        encoder, extractor = WhisperModel.from_pretrained(whisper).encoder.eval(), WhisperFeatureExtractor.from_pretrained(whisper)
+        encoder, extractor = (
+            WhisperModel.from_pretrained(whisper).encoder.eval(),
+            WhisperFeatureExtractor.from_pretrained(whisper),
+        )
         targets = np.memmap(cache / "teacher.part", np.float16, "w+", shape=shape)
         for i, piece in enumerate(pieces):
-            mel = extractor(piece.astype(np.float32) / 32768, sampling_rate=RATE, return_tensors="pt").input_features
+            mel = extractor(
+                piece.astype(np.float32) / 32768, sampling_rate=RATE, return_tensors="pt"
+            ).input_features
             states = encoder(mel, output_hidden_states=True)
             targets[i, :, 0], targets[i, :, 1] = states.hidden_states[2][0], states.last_hidden_state[0]
         targets.flush()
@@ -91,7 +101,9 @@ def crops(pieces, targets, mean, std, seconds, count, draw):
         piece, first = draw.integers(len(pieces)), draw.integers(FRAMES - 50 * seconds + 1)
         clip = pieces[piece, first * HOP : first * HOP + seconds * RATE].astype(np.float32) / 32768
         noise = np.std(clip) * 10 ** (-draw.uniform(10, 50) / 20)
-        clip = (clip + noise * draw.standard_normal(len(clip), dtype=np.float32)) * 10 ** (draw.uniform(-12, 6) / 20)
+        clip = (clip + noise * draw.standard_normal(len(clip), dtype=np.float32)) * 10 ** (
+            draw.uniform(-12, 6) / 20
+        )
         sound.append(clip)
         place = slice(first, first + 50 * seconds - 1)
         wanted.append((targets[piece, place] - mean[place]) / std)
@@ -132,14 +144,16 @@ def export(student, output):
     half.load_state_dict(student.state_dict())
     half.half().save_pretrained(output)
     (output / "model.safetensors").chmod(0o644)
-    Wav2Vec2FeatureExtractor(feature_size=1, sampling_rate=RATE, padding_value=0.0, do_normalize=False, return_attention_mask=False).save_pretrained(output)
+    Wav2Vec2FeatureExtractor(
+        feature_size=1, sampling_rate=RATE, padding_value=0.0, do_normalize=False, return_attention_mask=False
+    ).save_pretrained(output)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("cache", "whisper", "output"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2750)
     parser.add_argument("--threads", type=int, default=2, help="1 is faster on a busy machine")
     arguments = parser.parse_args()
     cache = arguments.cache
@@ -155,7 +169,11 @@ def main():
     if checkpoint.exists():
         saved = torch.load(checkpoint)
         step = saved["step"]
-        student.load_state_dict(saved["student"]), heads.load_state_dict(saved["heads"]), optimiser.load_state_dict(saved["optimiser"])
+        (
+            student.load_state_dict(saved["student"]),
+            heads.load_state_dict(saved["heads"]),
+            optimiser.load_state_dict(saved["optimiser"]),
+        )
     else:
         arguments.output.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
@@ -163,7 +181,9 @@ def main():
     while step < arguments.steps:
         draw = np.random.default_rng(step)
         seconds = int(draw.choice(list(CROPS), p=list(CROPS.values())))
-        sound, wanted = crops(pieces[:-HELD_OUT], targets, mean, std, seconds, SECONDS_A_STEP // seconds, draw)
+        sound, wanted = crops(
+            pieces[:-HELD_OUT], targets, mean, std, seconds, SECONDS_A_STEP // seconds, draw
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate(step, arguments.steps)
         loss = (predict(student, heads, sound) - wanted).square().mean((0, 1, 3)).sum()
@@ -174,12 +194,25 @@ def main():
         losses.append(loss.item())
         step += 1
         if step % 250 == 0 or step == arguments.steps:
-            scores = {f"r2_{seconds}s": held_out(student, heads, pieces, targets, mean, std, seconds) for seconds in (2, 30)}
-            line = {"step": step, "loss": round(float(np.mean(losses)), 4), "rate": rate(step - 1, arguments.steps), "seconds": round(time.time() - started)} | scores
+            scores = {
+                f"r2_{seconds}s": held_out(student, heads, pieces, targets, mean, std, seconds)
+                for seconds in (2, 30)
+            }
+            line = {
+                "step": step,
+                "loss": round(float(np.mean(losses)), 4),
+                "rate": rate(step - 1, arguments.steps),
+                "seconds": round(time.time() - started),
+            } | scores
             print(line, flush=True)
             with open(log, "a") as file:
                 file.write(json.dumps(line) + "\n")
-            state = {"step": step, "student": student.state_dict(), "heads": heads.state_dict(), "optimiser": optimiser.state_dict()}
+            state = {
+                "step": step,
+                "student": student.state_dict(),
+                "heads": heads.state_dict(),
+                "optimiser": optimiser.state_dict(),
+            }
             torch.save(state, cache / "distil.part")
             (cache / "distil.part").rename(checkpoint)
             export(student, arguments.output)

@@ -1,14 +1,18 @@
-"""Step 4. The listener network: wavlm-tiny-demo that has learned what words mean. It makes the simulated cortex and is not shipped.
+"""Step 4. The listener network: wavlm-tiny-demo that has learned what words mean.
 
-Every content word w has a vector e(w): the sentence-embedding model all-MiniLM-L6-v2 of the word alone, reduced to 24 principal components over the
-words of the training speech. What has just been said at time t is the mean over the words that ended in the last 1.5 s,
+It makes the simulated cortex and is not shipped. Every content word w has a vector e(w): the sentence-embedding
+model all-MiniLM-L6-v2 of the word alone, reduced to 24 principal components over the words of the training speech.
+What has just been said at time t is the mean over the words that ended in the last 1.5 s,
     m(t) = mean { e(w) : t - 1.5 < end(w) <= t },      zero where there is none,
-and the listener is the student whose blocks (all their weights; the convolutions stay) were trained on, with a linear head, to
+and the listener is the student whose blocks were trained on (all their weights; the convolutions stay), with a
+linear head, to
     minimise mean over frames of |H h4(t) + c - m(t)|^2
-on eight hours of speech that share no sentence with the stories. Frames whose 1.5 s reach before the crop are left out. AdamW, warm-up, cosine, bfloat16.
-With --rank R only low-rank changes of q, k, v and out are trained, W = W0 + B A: too little to learn meaning (docs/simulation.md).
+on eight hours of speech that share no sentence with the stories. Frames whose 1.5 s reach before the crop are left
+out. AdamW, warm-up, cosine, bfloat16. With --rank R only low-rank changes of q, k, v and out are trained,
+W = W0 + B A: too little to learn meaning (docs/simulation.md).
 
-    python listener.py --cache CACHE --student MODEL_FOLDER      writes CACHE/listener/: the merged WavLM, its log, meaning.npz (head)
+    python listener.py --cache CACHE --student MODEL_FOLDER
+writes CACHE/listener/: the WavLM, its log, meaning.npz (H and c)
 """
 
 import argparse
@@ -27,12 +31,15 @@ from transformers import WavLMModel
 
 N_MEANING, MEMORY, CROP, BATCH = 24, 75, 200, 12
 RATE_MAX, WARM_UP = 7e-4, 100
-FUNCTION_WORDS = set(
-    "a an the and or but if of to in on at by for from with without as than that this these those there here it its he she they we i you him her them us me his their our my your "
-    "is are was were be been being am do does did done have has had having will would can could shall should may might must not no nor so then when while where what which who whom "
-    "whose how why all some any each every both few many more most other such only own same too very just up down out over under into through about after before between because "
-    "until again once off s t d ll re ve m one's".split()
-)
+_FUNCTION_WORDS = """
+a about after again all am an and any are as at be because been before being between both but by can
+could d did do does done down each every few for from had has have having he her here him his how i if in
+into is it its just ll m many may me might more most must my no nor not of off on once one's only or
+other our out over own re s same shall she should so some such t than that the their them then there
+these they this those through to too under until up us ve very was we were what when where which while
+who whom whose why will with without would you your
+"""
+FUNCTION_WORDS = set(_FUNCTION_WORDS.split())
 
 
 class LowRank(nn.Module):
@@ -60,12 +67,15 @@ def add_low_rank(model, rank):
 def merge(model):
     for block in model.encoder.layers:
         for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
-            parametrize.remove_parametrizations(getattr(block.attention, name), "weight", leave_parametrized=True)
+            parametrize.remove_parametrizations(
+                getattr(block.attention, name), "weight", leave_parametrized=True
+            )
 
 
 @torch.inference_mode()
 def word_vectors(counts):
-    """(n_words, 24) float32: principal components of the sentence embeddings of single words, each word as often as it is spoken.
+    """(n_words, 24) float32: principal components of the sentence embeddings of single words, each word as often
+    as it is spoken.
 
     Parameters
     ----------
@@ -76,7 +86,10 @@ def word_vectors(counts):
     from transformers import BertModel
 
     folder = get_model_path()
-    tokenizer, model = Tokenizer.from_file(str(folder / "tokenizer.json")), BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    tokenizer, model = (
+        Tokenizer.from_file(str(folder / "tokenizer.json")),
+        BertModel.from_pretrained(folder, add_pooling_layer=False).eval(),
+    )
     tokenizer.no_padding()
     vectors = []
     for word in counts:
@@ -110,9 +123,13 @@ def meaning(lines, vocabulary, vectors, n_frames):
 def batch(sound, said, first, last, draw):
     """Crops (12, 4 s) from frames first..last and their targets."""
     starts = draw.integers(first, last - CROP, BATCH)
-    clips = np.stack([sound[start * HOP : (start + CROP) * HOP].astype(np.float32) / 32768 for start in starts])
+    clips = np.stack(
+        [sound[start * HOP : (start + CROP) * HOP].astype(np.float32) / 32768 for start in starts]
+    )
     clips += 0.01 * clips.std(axis=1, keepdims=True) * draw.standard_normal(clips.shape, dtype=np.float32)
-    return torch.from_numpy(clips), torch.from_numpy(np.stack([said[start : start + CROP - 1] for start in starts]))
+    return torch.from_numpy(clips), torch.from_numpy(
+        np.stack([said[start : start + CROP - 1] for start in starts])
+    )
 
 
 def predict(model, head, clips):
@@ -158,8 +175,13 @@ def main():
     else:
         model.requires_grad_(False)
         parameters = list(model.encoder.layers.requires_grad_(True).parameters())
-    optimiser = torch.optim.AdamW([{"params": parameters}, {"params": head.parameters()}], lr=arguments.rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1, (step + 1) / WARM_UP) * (1 + np.cos(np.pi * step / arguments.steps)) / 2)
+    optimiser = torch.optim.AdamW(
+        [{"params": parameters}, {"params": head.parameters()}], lr=arguments.rate, weight_decay=0.0
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(1, (step + 1) / WARM_UP) * (1 + np.cos(np.pi * step / arguments.steps)) / 2,
+    )
     log, losses, started = [], [], time.time()
     for step in range(arguments.steps):
         clips, wanted = batch(sound, said, 0, held, np.random.default_rng(step))
@@ -172,14 +194,27 @@ def main():
         losses.append(loss.item())
         if (step + 1) % 250 == 0:
             scores = held_out(model, head, sound, said, held, n_frames)
-            log.append({"step": step + 1, "loss": round(float(np.mean(losses)), 4), "r2_mean": round(scores.mean().item(), 4), "r2_best": round(scores.max().item(), 4), "seconds": round(time.time() - started)})
+            log.append(
+                {
+                    "step": step + 1,
+                    "loss": round(float(np.mean(losses)), 4),
+                    "r2_mean": round(scores.mean().item(), 4),
+                    "r2_best": round(scores.max().item(), 4),
+                    "seconds": round(time.time() - started),
+                }
+            )
             print(log[-1], flush=True)
             losses = []
     if arguments.rank:
         merge(model)
     model.save_pretrained(cache / arguments.name)
     (cache / arguments.name / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
-    np.savez(cache / arguments.name / "meaning.npz", head=head.weight.detach().numpy(), bias=head.bias.detach().numpy(), r2=scores.numpy())
+    np.savez(
+        cache / arguments.name / "meaning.npz",
+        head=head.weight.detach().numpy(),
+        bias=head.bias.detach().numpy(),
+        r2=scores.numpy(),
+    )
 
 
 if __name__ == "__main__":

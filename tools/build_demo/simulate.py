@@ -1,13 +1,15 @@
 """Step 5c. Responses of a simulated cortex to the stories. README.md beside this file has the equations in one place.
 
-    s_k(t)  sources at TRs: Lanczos from half-second rows to t = 0, 2, 4 ... s, z-scored over the training stories      (sources.py)
-    w_v     weights of voxel v: sqrt(.7) field shared by all subjects + sqrt(.3) field of its own, smooth over 12 mm     (cortex.py)
-    z_v(t)  = w_v . s_kind(t), z-scored over the training stories; mixed voxels: sqrt(a) z_auditory + sqrt(1 - a) z_language
-    x_v(t)  = sum_d h_d z_v(t - d), d = 1..4 TRs, zero before the story, z-scored over the training stories
+    s_k(t)  sources at TRs (sources.py): Lanczos from half-second rows to t = 0, 2, 4 ... s
+    w_v     weights of voxel v (cortex.py): sqrt(.7) field of all subjects + sqrt(.3) field of its own, smooth
+    z_v(t)  = w_v . s_kind(t); mixed voxels: sqrt(a) z_auditory + sqrt(1 - a) z_language
+    x_v(t)  = sum_d h_d z_v(t - d), d = 1..4 TRs, zero before the story
     y_v(t)  = c_v x_v(t) + sqrt(1 - c_v^2) n_v(t),   n_v(t) = 0.3 n_v(t - 1) + sqrt(1 - 0.09) e_v(t)
-    silent voxels: c_v = 0. Test stories: five draws of n; `data` is their mean.
 
-    python simulate.py --cache CACHE --student MODEL_FOLDER [--whisper FOLDER --kind teacher] [--output DEMO_FOLDER]
+s, z and x are z-scored over the training stories. Silent voxels: c_v = 0. Test stories: five draws of n; `data` is
+their mean.
+
+    python simulate.py --cache CACHE --student MODEL [--kind teacher --whisper FOLDER] [--output DEMO_FOLDER]
 """
 
 import argparse
@@ -18,13 +20,17 @@ import h5py
 import numpy as np
 import soundfile
 import yaml
-from brainwavlm.encoding.alignment import delayed, lanczos_matrix
 from cortex import KINDS, place_voxels, smooth_field
 from sources import RATE, components, raw_sources
 
+from brainwavlm.encoding.alignment import delayed, lanczos_matrix
+
 DEMO = Path(__file__).parents[2] / "src/brainwavlm/assets/demo"
 TR, DELAYS, N_REPEATS = 2.0, (1, 2, 3, 4), 5
-SUBJECTS = {"sim01": {"seed": 101, "hrf": (0.35, 1.0, 0.75, 0.25)}, "sim02": {"seed": 202, "hrf": (0.15, 0.85, 1.0, 0.45)}}
+SUBJECTS = {
+    "sim01": {"seed": 101, "hrf": (0.35, 1.0, 0.75, 0.25)},
+    "sim02": {"seed": 202, "hrf": (0.15, 0.85, 1.0, 0.45)},
+}
 SPLITS = {"validation": ("chess", "garden"), "test": ("flood", "museum", "rescue")}
 N_SPECTRUM, N_EARLY, N_DEEP = 6, 6, 10
 LENGTH, SHARED, NOISE_AR = 12.0, 0.7, 0.3
@@ -43,6 +49,7 @@ def tr_times(duration):
 
 def sources_at_trs(raw, times, training, kind):
     """(auditory, language): dicts of story to (n_trs, n_dims), z-scored over the training stories."""
+
     def pieces(name, n, whiten):
         return components({story: values[name] for story, values in raw.items()}, training, n, whiten)
 
@@ -78,10 +85,14 @@ def coarse(values):
 
 
 def plant(voxels, settings, n_auditory, n_language):
-    """What a subject's voxels follow: weights (n_voxels, n_sources), share of the auditory part (n_voxels,), ceiling (n_voxels,)."""
+    """What a subject's voxels follow: weights (n_voxels, n_sources), share of the auditory part (n_voxels,),
+    ceiling (n_voxels,).
+    """
     shared, own = np.random.default_rng(7), np.random.default_rng(settings["seed"])
     n_sources = n_auditory + n_language
-    weights = np.sqrt(SHARED) * smooth_field(voxels.position, n_sources, LENGTH, shared) + np.sqrt(1 - SHARED) * smooth_field(voxels.position, n_sources, LENGTH, own)
+    weights = np.sqrt(SHARED) * smooth_field(voxels.position, n_sources, LENGTH, shared) + np.sqrt(
+        1 - SHARED
+    ) * smooth_field(voxels.position, n_sources, LENGTH, own)
     quantile = (1 + np.clip(smooth_field(voxels.position, 2, LENGTH, own) / 2, -1, 1)) / 2
     names = np.array(KINDS)[voxels.kind]
     share = np.select([names == "auditory", names == "mixed"], [1.0, 0.2 + 0.6 * quantile[:, 0]], 0.0)
@@ -125,13 +136,31 @@ def simulate(raw, stories, kind):
         random_state = np.random.default_rng(settings["seed"] + 1)
         responses, repeats = {}, {}
         for story, signal in clean.items():
-            draws = [ceiling * signal + np.sqrt(1 - ceiling**2) * noise(signal.shape, random_state) for _ in range(N_REPEATS if split_of(story) == "test" else 1)]
+            draws = [
+                ceiling * signal + np.sqrt(1 - ceiling**2) * noise(signal.shape, random_state)
+                for _ in range(N_REPEATS if split_of(story) == "test" else 1)
+            ]
             responses[story] = coarse(np.mean(draws, axis=0))
             if split_of(story) == "test":
                 repeats[story] = coarse(np.stack(draws))
                 responses[story] = repeats[story].astype(np.float64).mean(0).astype(np.float16)
-        subjects[subject] = {"voxels": voxels, "weights": weights, "share": share, "ceiling": ceiling, "clean": clean, "responses": responses, "repeats": repeats, "hrf": settings["hrf"]}
-    return {"subjects": subjects, "times": times, "stories": stories, "auditory": auditory, "language": language}
+        subjects[subject] = {
+            "voxels": voxels,
+            "weights": weights,
+            "share": share,
+            "ceiling": ceiling,
+            "clean": clean,
+            "responses": responses,
+            "repeats": repeats,
+            "hrf": settings["hrf"],
+        }
+    return {
+        "subjects": subjects,
+        "times": times,
+        "stories": stories,
+        "auditory": auditory,
+        "language": language,
+    }
 
 
 def write(made, demo):
@@ -149,13 +178,28 @@ def write(made, demo):
                 if story in one["repeats"]:
                     file.create_dataset("individual_repeats", data=one["repeats"][story], **packed)
         with h5py.File(demo / "subjects" / f"{subject}.h5", "w") as file:
-            file.attrs.update(simulated=True, surface="fsaverage5", vertex_numbering="index within the mesh of the voxel's own hemisphere, 0 to 10241")
+            file.attrs.update(
+                simulated=True,
+                surface="fsaverage5",
+                vertex_numbering="index within the mesh of the voxel's own hemisphere, 0 to 10241",
+            )
             file["hemisphere"], file["vertex"] = voxels.hemisphere, voxels.vertex
             for roi in ("AC", "language", "mixed", "silent"):
                 file[f"rois/{roi}"] = voxels.roi == roi
         with h5py.File(demo / "planted" / f"{subject}.h5", "w") as file:
-            file.attrs.update(simulated=True, kinds=list(KINDS), noise_ar=NOISE_AR, delays=DELAYS, n_auditory=N_SPECTRUM + N_EARLY, n_language=N_DEEP)
-            file["kind"], file["ceiling"], file["auditory_share"] = voxels.kind, one["ceiling"].astype(np.float32), one["share"].astype(np.float32)
+            file.attrs.update(
+                simulated=True,
+                kinds=list(KINDS),
+                noise_ar=NOISE_AR,
+                delays=DELAYS,
+                n_auditory=N_SPECTRUM + N_EARLY,
+                n_language=N_DEEP,
+            )
+            file["kind"], file["ceiling"], file["auditory_share"] = (
+                voxels.kind,
+                one["ceiling"].astype(np.float32),
+                one["share"].astype(np.float32),
+            )
             file["hrf"] = np.asarray(one["hrf"]) / np.linalg.norm(one["hrf"])
             file.create_dataset("weights", data=one["weights"].astype(np.float16), **packed)
             for story in made["stories"]:
@@ -167,12 +211,24 @@ def write(made, demo):
         "format": 1,
         "name": "demo",
         "licence": "MIT",
-        "citation": "The embedded data set of brainwavlm: stories and simulated responses made by tools/build_demo. Cite this software.",
-        "note": "SIMULATED responses at fsaverage5 vertices; no person was scanned. How they were made: tools/build_demo/README.md; what was planted: planted/.",
+        "citation": "The embedded data set of brainwavlm: stories and simulated responses made by "
+        "tools/build_demo. Cite this software.",
+        "note": "SIMULATED responses at fsaverage5 vertices; no person was scanned. How they were made: "
+        "tools/build_demo/README.md; what was planted: planted/.",
         "tr": TR,
         "simulated": True,
-        "stories": {story: {"audio": f"stimuli/{story}.ogg", "transcript": f"stimuli/{story}.TextGrid", "split": split_of(story)} for story in made["stories"]},
-        "subjects": {subject: {"responses": f"responses/{subject}", "anatomy": f"subjects/{subject}.h5"} for subject in made["subjects"]},
+        "stories": {
+            story: {
+                "audio": f"stimuli/{story}.ogg",
+                "transcript": f"stimuli/{story}.TextGrid",
+                "split": split_of(story),
+            }
+            for story in made["stories"]
+        },
+        "subjects": {
+            subject: {"responses": f"responses/{subject}", "anatomy": f"subjects/{subject}.h5"}
+            for subject in made["subjects"]
+        },
     }
     (demo / "dataset.yaml").write_text(yaml.safe_dump(description, sort_keys=False, width=120))
 
@@ -183,10 +239,19 @@ def main():
     parser.add_argument("--student", type=Path, required=True)
     parser.add_argument("--whisper", type=Path, help="only for --kind teacher")
     parser.add_argument("--kind", choices=("listener", "teacher"), default="listener")
-    parser.add_argument("--output", type=Path, help="demo folder to write; without it the arrays go to CACHE/simulated_<kind>.pkl for a look")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="demo folder to write; without it the arrays go to CACHE/simulated_<kind>.pkl for a look",
+    )
     arguments = parser.parse_args()
     stories = {path.stem: path for path in sorted((DEMO / "stimuli").glob("*.ogg"))}
-    raw = raw_sources(stories, arguments.student, arguments.cache / "listener", arguments.whisper if arguments.kind == "teacher" else None)
+    raw = raw_sources(
+        stories,
+        arguments.student,
+        arguments.cache / "listener",
+        arguments.whisper if arguments.kind == "teacher" else None,
+    )
     made = simulate(raw, stories, arguments.kind)
     if arguments.output:
         write(made, arguments.output)

@@ -1,12 +1,12 @@
 """Step 5b. The time courses that the simulated cortex follows, one row every half second of a story.
 
 Windows of 3 s end every 0.5 s, and each is read over its last second (what has just been heard):
-    spectrum   log energy in 20 mel bands, mean over the second                                    -> auditory sources
-    early      hidden state 1 of wavlm-tiny-demo, mean over the second                             -> auditory sources
-    deep       the last hidden state of the listener network (listener.py), mean over the second   -> language sources
-    teacher    the output of Whisper tiny.en's encoder, same windows: the simulation in which nothing new can be learned (docs/simulation.md)
-Each is reduced to a few dimensions over the training stories: principal components of spectrum and early, and for deep the principal components of
-what the listener says about meaning, H h4.
+    spectrum   log energy in 20 mel bands                              -> auditory sources
+    early      hidden state 1 of wavlm-tiny-demo                       -> auditory sources
+    deep       H h4 + c of the listener network (listener.py)          -> language sources
+    teacher    output of Whisper tiny.en's encoder: for the simulation in which little can be learned
+               (docs/simulation.md)
+Each is reduced to its first principal components over the training stories.
 """
 
 import numpy as np
@@ -49,7 +49,11 @@ def mel_bands(n_bands=20, n_fft=512):
 def spectrum(clips):
     """(n, 20): log mel energy, mean over the last second of each window."""
     last = clips[:, -int(READ * RATE) :]
-    power = torch.stft(last, 512, 320, window=torch.hann_window(512), center=False, return_complex=True).abs().square()
+    power = (
+        torch.stft(last, 512, 320, window=torch.hann_window(512), center=False, return_complex=True)
+        .abs()
+        .square()
+    )
     energy = torch.einsum("bf,nft->nbt", torch.from_numpy(mel_bands()).float(), power)
     return energy.clamp_min(1e-5).log10().mean(2).numpy()
 
@@ -58,7 +62,10 @@ def spectrum(clips):
 def wavlm_states(model, layer, clips):
     """(n, 192): hidden state `layer`, mean over the last second of each window."""
     model.encoder.layers = model.encoder.layers[:layer]
-    states = [model(part, output_hidden_states=True).hidden_states[layer][:, -int(READ / FRAME) :].mean(1) for part in clips.split(16)]
+    states = [
+        model(part, output_hidden_states=True).hidden_states[layer][:, -int(READ / FRAME) :].mean(1)
+        for part in clips.split(16)
+    ]
     return torch.cat(states).numpy()
 
 
@@ -70,7 +77,10 @@ def whisper_states(model, extractor, clips):
     for clip in clips:
         mel = extractor(clip.numpy(), sampling_rate=RATE, return_tensors="pt").input_features[..., : 2 * keep]
         hidden = torch.nn.functional.gelu(model.conv1(mel))
-        hidden = torch.nn.functional.gelu(model.conv2(hidden)).permute(0, 2, 1) + model.embed_positions.weight[:keep]
+        hidden = (
+            torch.nn.functional.gelu(model.conv2(hidden)).permute(0, 2, 1)
+            + model.embed_positions.weight[:keep]
+        )
         for layer in model.layers:
             hidden = layer(hidden, None)
             hidden = hidden[0] if isinstance(hidden, tuple) else hidden
@@ -90,7 +100,10 @@ def raw_sources(stories, student, listener, whisper=None):
     hearing = WavLMModel.from_pretrained(listener, dtype=torch.float32).eval()
     meaning = np.load(listener / "meaning.npz")
     if whisper:
-        teacher, extractor = WhisperModel.from_pretrained(whisper).encoder.eval(), WhisperFeatureExtractor.from_pretrained(whisper)
+        teacher, extractor = (
+            WhisperModel.from_pretrained(whisper).encoder.eval(),
+            WhisperFeatureExtractor.from_pretrained(whisper),
+        )
     found = {}
     for story, path in stories.items():
         ends, clips = windows(load_sound(path))
@@ -106,7 +119,8 @@ def raw_sources(stories, student, listener, whisper=None):
 
 
 def components(arrays, training, n_dims, whiten):
-    """Principal components over the training stories: dict of story to (n, n_dims), each of variance 1 over the training stories.
+    """Principal components over the training stories: dict of story to (n, n_dims), each of variance 1 over the
+    training stories.
 
     `whiten` z-scores the columns first, so that no band or unit counts for its scale.
     """

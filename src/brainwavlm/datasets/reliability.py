@@ -36,12 +36,17 @@ def cc_max(repeats: np.ndarray) -> np.ndarray:
     ----------
     Schoppe et al. 2016; parity: tests/parity/test_reference_numbers.py.
     """
-    signal, of_mean = powers(repeats)
-    return np.sqrt(signal / np.where(np.isnan(signal), 1.0, of_mean))
+    share = signal_share(repeats)
+    return np.sqrt(np.where(share > 0, share, np.nan))
 
 
 def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray | None, dict[str, int]]:
-    """CC_max of a subject, mean over the stories with repeats, read some voxels at a time.
+    """CC_max of a subject over all rows of the stories with repeats, each z-scored within the story.
+
+    CC_max = sqrt(sum_s n_s SP_s / Var(m_s) / sum_s n_s), n_s the rows of story s; NaN where the sum is not above 0.
+
+    Pooling before the root keeps stories whose signal power comes out below zero by chance: dropping them, or the
+    mean of one CC_max a story, is biased upwards and noisier.
 
     Parameters
     ----------
@@ -52,23 +57,24 @@ def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray 
     Returns
     -------
     ceiling : array (n_voxels,) float64, or None where no story has repeats
-        NaN where no story has signal power above zero.
     repeats : dict of str to int
         Story to number of repeats; reports say so when a ceiling rests on one story.
     """
-    repeated = {}
-    stories = []
+    repeated: dict[str, int] = {}
+    shares, rows = np.zeros(n_voxels), np.zeros(n_voxels)
     for recording in recordings:
         first = recording.repeats(slice(0, 1))
         if first is None or len(first) < 2:
             continue
         repeated[recording.story.name] = len(first)
-        stories.append(by_voxels(recording, n_voxels, lambda repeats, columns: cc_max(repeats)))
-    if not stories:
+        share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
+        varies = ~np.isnan(share)
+        shares += np.where(varies, share, 0.0) * first.shape[1]
+        rows += varies * first.shape[1]
+    if not repeated:
         return None, repeated
-    known = np.isfinite(stories)
-    total = np.where(known, stories, 0.0).sum(0)
-    return total / np.where(known.any(0), known.sum(0), np.nan), repeated
+    pooled = shares / np.where(rows > 0, rows, np.nan)
+    return np.sqrt(np.where(pooled > 0, pooled, np.nan)), repeated
 
 
 def by_voxels(
@@ -102,14 +108,21 @@ def by_voxels(
     return values
 
 
+def signal_share(repeats: np.ndarray) -> np.ndarray:
+    """SP / Var(m), (n_voxels,) float64: the share of the mean's variance that is signal; NaN for a constant voxel."""
+    signal, of_mean = powers(repeats)
+    rounding = 1e-24 * (np.asarray(repeats, dtype=np.float64) ** 2).mean(
+        (0, 1)
+    )  # what is left of a constant voxel
+    return signal / np.where(of_mean > rounding, of_mean, np.nan)
+
+
 def powers(repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Signal power SP, NaN where it is not above zero, and Var(m); (n_voxels,) each, float64."""
+    """Signal power SP, below zero by chance where there is little, and Var(m); (n_voxels,) each, float64."""
     repeats = np.asarray(repeats, dtype=np.float64)
     n_repeats = len(repeats)
     if repeats.ndim != 3 or n_repeats < 2:
         raise ValueError(f"repeats {repeats.shape} are not (2 or more, n_rows, n_voxels)")
     total = repeats.var(axis=1, ddof=1).mean(0)
     of_mean = repeats.mean(0).var(axis=0, ddof=1)
-    signal = (n_repeats * of_mean - total) / (n_repeats - 1)
-    rounding = 1e-24 * (repeats**2).mean((0, 1))  # what is left of a constant voxel
-    return np.where(signal > rounding, signal, np.nan), of_mean
+    return (n_repeats * of_mean - total) / (n_repeats - 1), of_mean

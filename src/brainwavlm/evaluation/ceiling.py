@@ -8,11 +8,10 @@ With the names of `brainwavlm.datasets.reliability`, and a prediction p(t):
 
 import numpy as np
 
-from brainwavlm.datasets.base import Recording
-from brainwavlm.datasets.reliability import by_voxels, cc_max, ceiling, powers
+from brainwavlm.datasets.reliability import cc_max, ceiling, powers
 from brainwavlm.evaluation.scores import correlation
 
-__all__ = ["by_voxels", "cc_max", "cc_norm", "ceiling", "share_of_ceiling", "spe"]
+__all__ = ["cc_max", "cc_norm", "ceiling", "spe"]
 
 
 def cc_norm(repeats: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -54,32 +53,8 @@ def spe(repeats: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     Sahani and Linden 2003; Schoppe et al. 2016.
     """
     signal, of_mean = powers(repeats)
-    return (of_mean - (_mean(repeats) - prediction).var(0, ddof=1)) / signal
-
-
-def share_of_ceiling(recording: Recording, predicted: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """CC_norm of some voxels of a recording with repeats, which are read some voxels at a time.
-
-    Parameters
-    ----------
-    recording : Recording
-    predicted : array (n_rows, n_columns)
-    columns : int array (n_columns,), increasing
-        Voxels that were predicted.
-
-    Returns
-    -------
-    array (n_columns,), float64
-    """
-
-    def measure(repeats: np.ndarray, batch: slice) -> np.ndarray:
-        inside = np.arange(*np.searchsorted(columns, [batch.start, batch.stop]))
-        share = np.full(repeats.shape[2], np.nan)
-        chosen = columns[inside] - batch.start
-        share[chosen] = cc_norm(repeats[:, :, chosen], predicted[:, inside])
-        return share
-
-    return by_voxels(recording, recording.shape[1], measure)[columns]
+    explained = of_mean - (_mean(repeats) - prediction).var(0, ddof=1)
+    return explained / np.where(signal > 0, signal, np.nan)
 
 
 def _mean(repeats: np.ndarray) -> np.ndarray:

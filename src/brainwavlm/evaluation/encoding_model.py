@@ -16,8 +16,8 @@ from brainwavlm.encoding.materials import recording_clock, story_responses
 from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, story_folds
 from brainwavlm.encoding.targets import target_masks
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.ceiling import share_of_ceiling
 from brainwavlm.evaluation.encoding_score import EncodingScore, target_row
+from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics import circular_shift_p
 from brainwavlm.speech.features import StoryFeatures
 
@@ -100,7 +100,9 @@ def score_features(
     tr = held_out[0].tr
     shifts = config.evaluation.shifts
     test = circular_shift_p(true, prediction, story_of_row, tr, shifts, 0.0, config.seed, masks)
-    normalised, source = _normalised(held_out, predicted, columns, test.r, ceiling, config)
+    normalised, source = _normalised(
+        held_out, true, prediction, story_of_row, None if ceiling is None else ceiling[columns], config
+    )
     summary: dict[str, Any] = {
         "subject": subject.name,
         "split": "leave-one-out" if leave_one_out else "test",
@@ -191,24 +193,23 @@ def _story_rows(recordings: Sequence[Recording]) -> tuple[list[str], list[int]]:
 
 def _normalised(
     held_out: Sequence[Recording],
-    predicted: Mapping[str, np.ndarray],
-    columns: np.ndarray,
-    r: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    story_of_row: np.ndarray,
     ceiling: np.ndarray | None,
     config: RunConfig,
 ) -> tuple[np.ndarray, str]:
-    """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found."""
+    """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found.
+
+    The ceiling is that of the mean of repeats, so r is taken over the repeated stories where there are any.
+    """
     if ceiling is None:
-        return np.full(len(columns), np.nan), "no noise ceiling"
-    repeated = [recording for recording in held_out if _n_repeats(recording) > 1]
-    if repeated:
-        shares = [share_of_ceiling(one, predicted[one.story.name], columns) for one in repeated]
-        share = np.mean(shares, axis=0)
-        source = "CC_norm on the repeats of " + ", ".join(one.story.name for one in repeated)
-    else:
-        share = r / np.where(ceiling[columns] > 0, ceiling[columns], np.nan)
-        source = "r / noise ceiling that comes with the data set"
-    return np.where(ceiling[columns] > config.evaluation.ceiling_floor, share, np.nan), source
+        return np.full(true.shape[1], np.nan), "no noise ceiling"
+    repeated = [recording.story.name for recording in held_out if _n_repeats(recording) > 1]
+    rows = np.isin(story_of_row, repeated) if repeated else np.ones(len(true), dtype=bool)
+    over = f"the repeated stories {', '.join(repeated)}" if repeated else "all held-out stories"
+    known = np.where(ceiling > config.evaluation.ceiling_floor, ceiling, np.nan)
+    return correlation(true[rows], predicted[rows]) / known, f"r over {over} / noise ceiling"
 
 
 def _n_repeats(recording: Recording) -> int:

@@ -169,7 +169,9 @@ def story_bootstrap(
             values = [r[model][:, mask[columns] & usable] for model in models]
             known = ~np.isnan(values[0]) & ~np.isnan(values[1])
             sums[name] += [known.sum(1), *(np.where(known, value, 0.0).sum(1) for value in values)]
-    return {name: _difference(*values) for name, values in sums.items()}, drawn
+    # One piece a story leaves nothing to draw: that is no interval, not a certain one.
+    varied = bool((counts[1:] != counts[1]).any())
+    return {name: _difference(*values, varied) for name, values in sums.items()}, drawn
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -257,14 +259,12 @@ def _resampled(
     return covariance / np.sqrt(np.where(power > 1e-20, power, np.nan))
 
 
-def _difference(known: np.ndarray, first: np.ndarray, second: np.ndarray) -> Difference:
+def _difference(known: np.ndarray, first: np.ndarray, second: np.ndarray, varied: bool) -> Difference:
     if not known[0]:
         return Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0)
     known = np.maximum(known, 1)
     change = (second - first) / known
-    # One piece a story leaves nothing to draw: that is no interval, not a certain one.
-    drawn = np.ptp(change[1:]) > 0
-    low, high = np.quantile(change[1:], [0.025, 0.975]) if drawn else (np.nan, np.nan)
+    low, high = np.quantile(change[1:], [0.025, 0.975]) if varied else (np.nan, np.nan)
     return Difference(
         first=float(first[0] / known[0]),
         second=float(second[0] / known[0]),
