@@ -234,7 +234,7 @@ def write_textgrid(path, phones, words, duration):
     for name, intervals in (("phone", phones), ("word", words)):
         rounded = [(round(start, 4), round(end, 4), label) for start, end, label in intervals]
         grid.addTier(textgrid.IntervalTier(name, rounded, 0, round(duration, 4)))
-    grid.save(str(path), format="long_textgrid", includeBlankSpaces=True)
+    grid.save(str(path), format="short_textgrid", includeBlankSpaces=True)
 
 
 def write_sound(path, samples):
