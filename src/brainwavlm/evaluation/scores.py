@@ -45,19 +45,22 @@ class Scores:
                 "frozen": row["r_frozen"],
                 "tuned": row["r_tuned"],
                 "difference": row["difference"],
-                "95 % interval": f"{row['low']:+.3f} to {row['high']:+.3f}",
+                "95 % interval": "-"
+                if math.isnan(row["low"])
+                else f"{row['low']:+.3f} to {row['high']:+.3f}",
                 "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
                 "own readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
             }
             for row in self.table.to_dict("records")
         ]
 
-    def save(self, folder: str | Path) -> None:
-        """Write table.csv, voxels.csv and summary.json, each whole or not at all; the summary last."""
+    def save(self, folder: str | Path) -> Path:
+        """Write table.csv, voxels.csv and summary.json into a folder, each whole or not at all; the summary last."""
         folder = Path(folder)
         write_frame(folder / "table.csv", self.table)
         write_frame(folder / "voxels.csv", self.voxels)
         write_json(folder / "summary.json", self.summary)
+        return folder
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:

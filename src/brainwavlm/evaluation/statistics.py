@@ -171,7 +171,7 @@ def story_bootstrap(
             sums[name] += [known.sum(1), *(np.where(known, value, 0.0).sum(1) for value in values)]
     # One piece a story leaves nothing to draw: that is no interval, not a certain one.
     varied = bool((counts[1:] != counts[1]).any())
-    return {name: _difference(*values, varied) for name, values in sums.items()}, drawn
+    return {name: _difference(s[0], s[1], s[2], varied) for name, s in sums.items()}, drawn
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
