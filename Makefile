@@ -44,7 +44,9 @@ lint: $(READY)
 	@"$(BIN)/mypy"
 
 bench: $(READY)
-	@"$(BIN)/python" benchmarks/memory.py
+	@"$(BIN)/python" benchmarks/memory.py tune --stories 6 --output benchmarks/results/memory-tune.json
+	@"$(BIN)/python" benchmarks/memory.py steps --stories 3 --output benchmarks/results/memory-steps.json
+	@"$(BIN)/python" benchmarks/gain.py --seeds 0 --subjects sim01 --output benchmarks/results/gain.json
 
 clean:
 	rm -rf "$(VENV)" demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

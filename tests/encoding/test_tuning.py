@@ -228,6 +228,13 @@ def test_the_rate_rises_then_follows_half_a_cosine(settings, step, expected):
     assert rate_factor(step, 100, config) == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_tracker_that_is_not_installed_is_an_error_and_not_silence(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("brainwavlm.encoding.learning.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="tensorboard is not installed"):
+        tune(settings(tracking="tensorboard"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_device_that_is_not_here_is_an_error(settings, tmp_path):
     with pytest.raises(ConfigError, match="device"):
         tune(settings(device="mps"), tmp_path / "run")

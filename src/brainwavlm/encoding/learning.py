@@ -2,6 +2,7 @@
 
 import math
 import random
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,13 @@ def accelerator_for(config: RunConfig, folder: Path) -> Accelerator:
         A device that is not here, or a tracker that is not installed.
     """
     tracking = None if config.tracking == "none" else config.tracking
+    if tracking and find_spec(tracking) is None:  # accelerate would go on without it, and say nothing
+        raise ConfigError(
+            "tracking",
+            f"{tracking} is not installed.",
+            "none, or a tracker that is installed.",
+            "Install it:  pip install 'brainwavlm[tracking]'",
+        )
     try:
         accelerator = Accelerator(
             cpu=config.device == "cpu",
