@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainwavlm.errors import RunError
+from brainwavlm.errors import DatasetError, RunError
 from brainwavlm.runs import Checkpoint, open_run, summaries
 from brainwavlm.writing import writing
 
@@ -15,13 +15,16 @@ VOXELS = np.array([True, False, True])
 MANIFEST = {
     "config": {"subject": "anna", "seed": 1},
     "splits": {"train": ["a"]},
-    "data": {"dataset": "d", "simulated": False},
+    "data": {"dataset": "d", "simulated": False, "n_voxels": 3},
+    "backbone": {"checksum": "0"},
+    "versions": {},
 }
 
 
 def checkpoint(epoch, best):
     tensors = {"x": torch.full((3,), float(epoch))}
-    return Checkpoint(tensors, tensors, {"epoch": epoch, "step": epoch, "best": best})
+    state = {"epoch": epoch, "step": epoch, "losses": [], "history": [], "best": best}
+    return Checkpoint(tensors, tensors, state)
 
 
 def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
@@ -136,3 +139,51 @@ def test_a_manifest_that_is_damaged_or_of_another_format_is_refused(tmp_path, co
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunError, match=r"run\.json"):
         open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("run.json", "[]"),
+        ("run.json", '{"format": 1}'),
+        ("voxels.safetensors", "no"),
+        ("result.json", "{}"),
+        ("checkpoints/00001-00000001/state.json", "{}"),
+    ],
+)
+def test_each_damaged_file_is_named(tmp_path, file, content):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, None))
+    (tmp_path / file).write_text(content)
+
+    def read_all():
+        run = open_run(tmp_path)
+        return run.manifest, run.config, run.voxels, run.result, run.checkpoint("last")
+
+    with pytest.raises(RunError) as caught:
+        read_all()
+    assert caught.value.path == str(tmp_path / file)
+
+
+def test_voxels_of_another_subject_are_refused(tmp_path):
+    with (
+        writing(tmp_path, MANIFEST, np.ones(7, bool), resume=False),
+        pytest.raises(RunError, match="7 values"),
+    ):
+        _ = open_run(tmp_path).voxels
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path):
+    for name in ("a", "b"):
+        with writing(tmp_path / name, MANIFEST, VOXELS, resume=False):
+            pass
+    (tmp_path / "a" / "run.json").write_text("{")
+    states = {row["run"]: row["state"] for row in summaries(tmp_path)}
+    assert states["b"] == "unfinished"
+    assert states["a"].startswith("damaged")
+
+
+def test_bad_input_found_after_the_start_leaves_no_run_behind(tmp_path):
+    with pytest.raises(DatasetError), writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
+        raise DatasetError("a.wav", "NaN.", "sound.", "Mend it.")
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,8 @@
 """The command line: one function a command, no science in it. Heavy imports stay inside the commands."""
 
+import errno
 import json as json_module
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,6 +65,14 @@ def main() -> None:
     except BrainwavlmError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        place = error.filename or "--output"
+        print(
+            f"{place}: {error.strerror or error}.\n    Expected a place that can be read or written.",
+            file=sys.stderr,
+        )
+        print("    Choose another path, or mend its permissions or its disk.", file=sys.stderr)
+        sys.exit(1 if error.errno == errno.ENOSPC else 2)
     except KeyboardInterrupt:
         print("Stopped. A tuning run goes on from its last checkpoint with --resume.", file=sys.stderr)
         sys.exit(130)
@@ -96,6 +106,7 @@ def demo(
         overrides["subject"] = subject
     if epochs is not None:
         overrides["training.epochs"] = epochs
+    _require_output(output)
     run_demo(output, replace, overrides)
 
 
@@ -176,11 +187,16 @@ def tune(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")
     ] = False,
 ) -> None:
-    """Fine-tune a speech model on one subject's responses."""
+    """Fine-tune a speech model on one subject's responses. With --resume alone, as the run itself was configured."""
     from brainwavlm.encoding.tuning import tune as start
     from brainwavlm.progress import TerminalProgress
+    from brainwavlm.runs import open_run
 
-    run = start(_config(config, preset, set_, locals()), output, resume=resume, progress=TerminalProgress())
+    given = locals()
+    _require_output(output)
+    again = resume and config is None and preset is None and not set_
+    wanted = open_run(output).config if again else _config(config, preset, set_, given)
+    run = start(wanted, output, resume=resume, progress=TerminalProgress())
     best = (run.result or {})["best"]
     if best is None:
         print(f"No epoch was asked for; {run.path} holds no tuned model.")
@@ -211,6 +227,7 @@ def features(
     from brainwavlm.progress import TerminalProgress
 
     given = locals()
+    _require_output(output)
     wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], given, subject_needed=False)
     extract_dataset(wanted, output, subject, TerminalProgress())
 
@@ -246,7 +263,9 @@ def ridge(
     from brainwavlm.progress import TerminalProgress
     from brainwavlm.terminal import show_ridge
 
-    wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], locals())
+    given = locals()
+    _require_output(output)
+    wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], given)
     score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
     score.save(output)
     if json:
@@ -270,6 +289,7 @@ def evaluate(
     from brainwavlm.terminal import show_scores
 
     folder = output if output is not None else runs[0] / "evaluation"
+    _require_output(folder)
     scores = score([open_run(path) for path in runs], progress=TerminalProgress())
     scores.save(folder)
     if json:
@@ -350,6 +370,28 @@ def _config(
     if not subject_needed:
         overrides.setdefault("subject", "none")
     return load_config(path, preset, overrides)
+
+
+def _require_output(path: Path) -> None:
+    """Refuse, before anything is computed, an output that cannot be made or that would mix with a data set or run."""
+    from brainwavlm.errors import ConfigError
+
+    parents = [folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()]
+    if not parents[0].is_dir() or not os.access(parents[0], os.W_OK):
+        raise ConfigError(
+            "--output",
+            f"{path} cannot be made.",
+            "a folder that is new or can be written.",
+            "Choose another place.",
+        )
+    inside = next((folder for folder in parents if (folder / "dataset.yaml").exists()), None)
+    if inside is not None:
+        raise ConfigError(
+            "--output",
+            f"{path} is in the data set {inside}.",
+            "a folder of its own.",
+            "Choose another place.",
+        )
 
 
 def _print_json(content: Any) -> None:

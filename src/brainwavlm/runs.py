@@ -21,7 +21,7 @@ import numpy as np
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import RunError
+from brainwavlm.errors import BrainwavlmError, RunError
 
 FORMAT = 1
 PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "himalaya", "numpy")
@@ -55,7 +55,7 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The content of run.json."""
-        return read_json(self.path / "run.json")
+        return read_json(self.path / "run.json", "config", "splits", "data", "backbone", "versions")
 
     @cached_property
     def config(self) -> RunConfig:
@@ -65,15 +65,30 @@ class Run:
     @cached_property
     def voxels(self) -> np.ndarray:
         """Columns of the responses that the run uses, bool (n_voxels,)."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        return load_file(self.path / "voxels.safetensors")["voxels"]
+        path = self.path / "voxels.safetensors"
+        try:
+            voxels = load_file(path)["voxels"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise RunError(
+                path, f"not readable: {error}", "which voxels the run uses.", "Restore it, or tune again."
+            ) from None
+        if voxels.shape != (self.manifest["data"]["n_voxels"],):
+            raise RunError(
+                path,
+                f"{len(voxels)} values.",
+                f"{self.manifest['data']['n_voxels']}, as run.json says.",
+                "Restore it, or tune again.",
+            )
+        return voxels
 
     @property
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run is not done."""
         path = self.path / "result.json"
-        return read_json(path) if path.exists() else None
+        return read_json(path, "best", "history") if path.exists() else None
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -109,7 +124,7 @@ class Run:
         last = self.checkpoints[-1]
         if which == "last":
             return read_checkpoint(last)
-        best = read_json(last / "state.json")["best"]
+        best = read_json(last / "state.json", "best")["best"]
         if best is None:
             raise RunError(
                 self.path,
@@ -131,7 +146,7 @@ def open_run(path: str | Path) -> Run:
     run = Run(Path(path))
     if not (run.path / "run.json").is_file():
         raise RunError(path, "no run.json.", "the folder of a run.", "List runs with: brainwavlm runs FOLDER")
-    found = run.manifest.get("format")
+    found = read_json(run.path / "run.json").get("format")
     if found != FORMAT:
         raise RunError(
             run.path / "run.json", f"format {found}.", f"format {FORMAT}.", "Use the version that wrote it."
@@ -142,18 +157,34 @@ def open_run(path: str | Path) -> Run:
 def summaries(folder: Path) -> list[dict[str, Any]]:
     """One row a run below a folder: where, whose, how far."""
     rows = []
-    for manifest in sorted(Path(folder).rglob("run.json")):
-        run = open_run(manifest.parent)
-        result = run.result
+    if not folder.is_dir():
+        raise RunError(folder, "no such folder.", "a folder with runs in it or below.", "Give its path.")
+    for manifest in sorted(folder.rglob("run.json")):
+        try:
+            run = open_run(manifest.parent)
+            result, config, data = run.result, run.config, run.manifest["data"]
+        except BrainwavlmError as error:
+            nothing = dict.fromkeys(("dataset", "subject", "target", "method", "seed"))
+            where = str(manifest.parent.relative_to(folder))
+            rows.append(
+                {
+                    "run": where,
+                    **nothing,
+                    "state": f"damaged: {error.found}",
+                    "best_epoch": None,
+                    "validation_r": None,
+                }
+            )
+            continue
         best = (result or {}).get("best") or {}
         rows.append(
             {
                 "run": str(run.path.relative_to(folder)),
-                "dataset": run.manifest["data"]["dataset"],
-                "subject": run.config.subject,
-                "target": run.config.target,
-                "method": run.config.adapter.method,
-                "seed": run.config.seed,
+                "dataset": data["dataset"],
+                "subject": config.subject,
+                "target": config.target,
+                "method": config.adapter.method,
+                "seed": config.seed,
                 "state": "done" if result else "unfinished",
                 "best_epoch": best.get("epoch"),
                 "validation_r": best.get("validation_r"),
@@ -173,8 +204,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """The object in a JSON file, which must have these keys.
 
     Raises
     ------
@@ -182,13 +213,17 @@ def read_json(path: Path) -> dict[str, Any]:
         Missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(path, "no such file.", "a file of a run.", "Is this the folder of a run?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunError(
             path, f"not JSON: {error}", "a JSON object.", "Restore it, or start the run again."
         ) from None
+    missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
+    if missing:
+        raise RunError(path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", "Restore it.")
+    return content
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -220,7 +255,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             "a checkpoint.",
             "Remove this folder; the one before it is used.",
         ) from None
-    return Checkpoint(model, optimiser, read_json(folder / "state.json"))
+    return Checkpoint(
+        model, optimiser, read_json(folder / "state.json", "epoch", "step", "losses", "history", "best")
+    )
 
 
 def sync(path: Path) -> None:

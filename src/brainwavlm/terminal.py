@@ -106,9 +106,7 @@ def show_run(run: Any) -> None:
     )
     show_table(history, title="Epochs")
     if result is None:
-        console.print(
-            f"Not finished. Go on with:  brainwavlm tune {escape(str(run.path / 'run.json'))} --resume"
-        )
+        console.print(f"Not finished. Go on with:  brainwavlm tune --resume --output {escape(str(run.path))}")
 
 
 def _label(title: str, summary: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import RunError
+from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.runs import FORMAT, Checkpoint, Run, read_checkpoint, read_json, sync, write_json
 
 
@@ -41,15 +41,16 @@ def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bo
             path, "a folder with other files.", "a new or empty folder.", "Choose another --output."
         )
     if existing.exists() and not resume:
-        done = "finished" if (path / "result.json").exists() else "unfinished"
+        done = "a finished" if (path / "result.json").exists() else "an unfinished"
         raise RunError(
             path,
-            f"a {done} run is here.",
+            f"{done} run is here.",
             "a new folder.",
             "Choose another --output, or go on with --resume.",
         )
     if resume and not existing.exists():
         raise RunError(path, "no run to resume.", "the folder of a run.", "Start it without --resume.")
+    made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     with open(path / "lock", "w") as lock:
         try:
@@ -70,7 +71,12 @@ def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bo
             with replacing(path / "voxels.safetensors") as temporary:
                 save_file({"voxels": voxels}, temporary)
             write_json(existing, manifest)
-        yield Writer(Run(path))
+        try:
+            yield Writer(Run(path))
+        except BrainwavlmError as error:
+            if made and error.exit_code == 2 and not Run(path).checkpoints:
+                shutil.rmtree(path)  # bad input: nothing is left behind that a second try would stumble over
+            raise
 
 
 class Writer:
@@ -128,7 +134,7 @@ class Writer:
 
 
 def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
-    for key in ("format", "config", "splits", "data"):
+    for key in ("format", "config", "splits", "data", "backbone"):
         if found.get(key) != asked.get(key):
             raise RunError(
                 path,

@@ -1,17 +1,21 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.torch import load_file, save_file
 
 import brainwavlm.evaluation.evaluate as module
 from brainwavlm.encoding.materials import prepare
+from brainwavlm.encoding.models import configured_backbone, load_model, predict
 from brainwavlm.encoding.readout import build_readout
 from brainwavlm.encoding.setting import setting_of
-from brainwavlm.encoding.tuning import configured_backbone, load_model, predict, tune
-from brainwavlm.errors import RunError
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.runs import open_run
@@ -137,3 +141,32 @@ def test_ridge_on_a_target_scores_only_its_voxels(settings):
 def test_leave_one_out_scores_all_stories(settings):
     score = score_backbone(settings(), leave_one_out=True)
     assert sorted(dict.fromkeys(score.story_of_row)) == ["dog", "ferry", "garden", "market"]
+
+
+def test_a_run_named_twice_or_none_is_refused(run):
+    for runs in ([run, run], []):
+        with pytest.raises(ConfigError, match="runs"):
+            evaluate(runs)
+
+
+def test_a_test_story_that_the_model_was_tuned_on_is_refused(settings, tmp_path, tree):
+    """The split of the data set changed since the run: its training story would be scored as a test story."""
+    folder = shutil.copytree(tree, tmp_path / "data")
+    run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")
+    path = folder / "dataset.yaml"
+    description = yaml.safe_load(path.read_text())
+    description["stories"]["dog"]["split"], description["stories"]["market"]["split"] = "test", "train"
+    path.write_text(yaml.safe_dump(description))
+    with pytest.raises(RunError, match="splits"):
+        evaluate(run)
+
+
+def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path, tiny_wavlm):
+    model = shutil.copytree(tiny_wavlm, tmp_path / "model")
+    run = tune(settings(backbone__name=str(model), training__epochs=1), tmp_path / "run")
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {name: 1.3 * value for name, value in weights.items()}, model / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(RunError, match="speech model"):
+        evaluate(run)

@@ -57,6 +57,10 @@ class Setting:
             "facts": list(self.dataset.facts),
         }
 
+    def story_names(self) -> dict[str, list[str]]:
+        """Names of the stories of each split, as run.json keeps them."""
+        return {split: [recording.story.name for recording in some] for split, some in self.splits.items()}
+
     @cached_property
     def ceiling(self) -> np.ndarray | None:
         """Noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""

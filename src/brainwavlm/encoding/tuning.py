@@ -30,6 +30,7 @@ from brainwavlm.errors import TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Checkpoint, Run, versions
 from brainwavlm.speech.adapters import require_gradients
+from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.writing import Writer, writing
 
 
@@ -102,14 +103,14 @@ class TuningLoop:
 
     def manifest(self) -> dict[str, Any]:
         """What run.json says."""
-        recordings = self.setting.splits.items()
+        backbone = self.config.backbone
         return {
             "config": self.config.model_dump(mode="json"),
-            "splits": {split: [recording.story.name for recording in some] for split, some in recordings},
+            "splits": self.setting.story_names(),
             "data": self.setting.facts(),
             "backbone": {
                 "family": self.backbone.family.name,
-                "checksum": self.backbone.weights_checksum(),
+                "checksum": load_backbone(backbone.name, backbone.layer).weights_checksum(),
                 "train_noise": self.backbone.noise,
             },
             "versions": versions(),

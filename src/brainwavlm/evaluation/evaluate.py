@@ -13,6 +13,7 @@ from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.materials import recording_clock
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.setting import Setting, setting_of
+from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
 from brainwavlm.evaluation.encoding_model import responses_of, score_features
 from brainwavlm.evaluation.encoding_score import EncodingScore
@@ -77,6 +78,7 @@ def evaluate(
         No test story.
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
+    _require_distinct(runs)
     progress = progress or Progress()
     tuned_on = tuple(run.config.target for run in runs)
     frozen_scores: dict[str, EncodingScore] = {}
@@ -84,6 +86,7 @@ def evaluate(
     for run, name in zip(runs, _names(runs), strict=True):
         config = _over_cortex(run.config, tuned_on)
         setting = setting_of(config)
+        _require_unchanged(run, setting)
         key = _frozen_key(config)
         if key not in frozen_scores:
             frozen_scores[key] = _frozen(config, setting, cache, progress)
@@ -97,6 +100,39 @@ def evaluate(
         voxels.append(voxel_rows(name, frozen, tuned, r_readout))
         entries.append(described(name, run, frozen, tuned, unit))
     return Scores(pd.DataFrame(tables), pd.concat(voxels, ignore_index=True), summary(entries, frozen_scores))
+
+
+def _require_distinct(runs: Sequence[Run]) -> None:
+    paths = [run.path.resolve() for run in runs]
+    if not runs or len(set(paths)) < len(paths):
+        raise ConfigError(
+            "runs",
+            f"{len(runs)} runs, {len(set(paths))} different.",
+            "one run or more.",
+            "Name each run once.",
+        )
+
+
+def _require_unchanged(run: Run, setting: Setting) -> None:
+    """A tuned model may only be scored on the data and the speech model that it was tuned with."""
+    now = {
+        "splits": setting.story_names(),
+        "voxels of the subject": setting.subject.n_voxels,
+        "speech model": load_backbone(run.config.backbone.name, run.config.backbone.layer).weights_checksum(),
+    }
+    then = {
+        "splits": run.manifest["splits"],
+        "voxels of the subject": run.manifest["data"].get("n_voxels"),
+        "speech model": run.manifest["backbone"].get("checksum"),
+    }
+    for what, found in now.items():
+        if found != then[what]:
+            raise RunError(
+                run.path / "run.json",
+                f"{what}: {then[what]} when the run was tuned, {found} now.",
+                "the data set and speech model of the run, unchanged.",
+                "Restore them, or tune again: a test story must not have been heard while tuning.",
+            )
 
 
 def _frozen(
