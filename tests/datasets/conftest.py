@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,22 @@ def checked() -> Callable[..., Report]:
         return report
 
     return check
+
+
+@pytest.fixture
+def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make files of a name unreadable: modes would not keep the superuser out, who may be running the tests."""
+    allowed = Path.open
+
+    def forbidden(name: str) -> None:
+        def opened(path: Path, *args: Any, **kwargs: Any) -> Any:
+            if path.name == name:
+                raise PermissionError(13, "Permission denied", str(path))
+            return allowed(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, "open", opened)
+
+    return forbidden
 
 
 def _contents(folder: Path) -> dict[Path, tuple[int, int]]:

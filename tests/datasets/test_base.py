@@ -11,7 +11,8 @@ from numpy.testing import assert_array_equal
 import brainwavlm.datasets
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import SPLITS, Recording, Story, Subject, heard_elsewhere, split_recordings
-from brainwavlm.errors import ConfigError
+from brainwavlm.datasets.files import open_hdf5
+from brainwavlm.errors import ConfigError, DatasetError
 from tests.trees import N_VOXELS
 
 
@@ -81,6 +82,114 @@ def test_without_times_the_start_attribute_counts(native):
         del file["tr_times"]
         file.attrs["start"] = 6.0
     assert_array_equal(recording.tr_times, 6.0 + 2.0 * np.arange(12))
+
+
+EMPTY = h5py.Empty("f8")
+
+
+@pytest.fixture
+def recording(native):
+    return load_dataset(native).recordings("anna")["market"]
+
+
+def put(recording, name, value):
+    with h5py.File(recording.path, "a") as file:
+        file.pop(name, None)
+        file[name] = value
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (4 + 2.0 * np.arange(11), r"shape \(11,\) beside 12 rows"),
+        (4 + 2.0 * np.arange(13), r"shape \(13,\) beside 12 rows"),
+        (np.zeros((12, 1)), r"shape \(12, 1\)"),
+        (np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
+        (np.r_[4.0, np.inf, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
+        (4 + 2j * np.arange(12), "type complex128"),
+        (np.array([b"x"] * 12), "12 of 12 times are no numbers"),
+        (np.full(12, 4.0), "not increasing at row 1"),
+        (EMPTY, "shape None beside 12 rows"),
+        (h5py.SoftLink("/nowhere"), "tr_times cannot be opened"),
+    ],
+)
+def test_times_that_do_not_fit_the_rows_are_refused(recording, times, message):
+    put(recording, "tr_times", times)
+    with pytest.raises(DatasetError, match=message):
+        recording.tr_times  # noqa: B018
+
+
+@pytest.mark.parametrize("start", [[1.0, 2.0], np.nan, np.inf, "two", 2j, True, EMPTY, 1e300], ids=str)
+def test_a_start_that_is_not_one_finite_number_is_refused(recording, start):
+    with h5py.File(recording.path, "a") as file:
+        del file["tr_times"]
+        file.attrs["start"] = start
+    with pytest.raises(DatasetError, match=r"start = |not increasing"):
+        recording.tr_times  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((12, 30), complex), "data of type complex128"),
+        (np.zeros((12, 30), bool), "data of type bool"),
+        (np.full((12, 30), b"x"), "data of type"),
+        (np.zeros((0, 30)), r"data of shape \(0, 30\)"),
+        (np.zeros((12, 0)), r"data of shape \(12, 0\)"),
+        (EMPTY, "data None"),
+        (h5py.SoftLink("/nowhere"), "data cannot be opened"),
+        (h5py.ExternalLink("nowhere.h5", "/data"), "data cannot be opened"),
+    ],
+)
+def test_responses_that_are_no_numbers_are_refused(recording, data, message):
+    put(recording, "data", data)
+    for read in (recording.responses, recording.repeats, lambda: recording.shape, lambda: recording.tr_times):
+        with pytest.raises(DatasetError, match=message):
+            read()
+
+
+def test_links_that_lead_somewhere_are_followed(recording):
+    expected = recording.responses()
+    with h5py.File(recording.path, "a") as file:
+        file.move("data", "bold")
+        file["data"] = h5py.SoftLink("/bold")
+    assert_array_equal(recording.responses(), expected)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "message"),
+    [
+        (np.zeros((12, 30)), r"shape \(12, 30\) beside data of shape \(12, 30\)"),
+        (np.zeros((3, 11, 30)), r"shape \(3, 11, 30\)"),
+        (np.zeros((3, 12, 29)), r"shape \(3, 12, 29\)"),
+        (np.zeros((3, 12, 30), complex), "type complex128"),
+        (np.zeros((3, 12, 30), bool), "type bool"),
+        (EMPTY, "shape None"),
+        (h5py.SoftLink("/nowhere"), "individual_repeats cannot be opened"),
+    ],
+)
+def test_repeats_that_do_not_fit_the_data_are_refused(recording, repeats, message):
+    put(recording, "individual_repeats", repeats)
+    for columns in (slice(None), slice(0, 1), np.arange(30) < 2):
+        with pytest.raises(DatasetError, match=message):
+            recording.repeats(columns)
+
+
+def test_no_repeat_is_none(recording):
+    put(recording, "individual_repeats", np.zeros((0, 12, 30)))
+    assert recording.repeats(np.arange(30) < 2) is None
+
+
+def test_a_file_that_may_not_be_read_says_how_to_allow_it(native, forbid):
+    forbid("dog.h5")
+    with pytest.raises(DatasetError, match=r"not readable: permission denied(.|\n)*chmod -R u\+rX dog.h5"):
+        open_hdf5(native / "responses/anna/dog.h5")
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    for read in (open_hdf5, load_dataset):
+        with pytest.raises(DatasetError, match="file name too long"):
+            read(tmp_path / ("x" * 300))
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -1,6 +1,7 @@
 """Each thing that can be wrong with a data set is told with file, what was found, and what to do; nothing is written."""
 
 import json
+import re
 import shutil
 import zlib
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import soundfile
 import yaml
 
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.check import check_dataset
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, DatasetError
 from tests.trees import N_VOXELS, responses, write_mask_thick, write_sound
 
 ALICE = Path(__file__).parents[3] / "shared" / "data" / "alice2016"
@@ -190,6 +192,48 @@ def test_times_that_do_not_fit_the_rows_are_an_error(native, checked, times, mes
     assert message in only(checked(native), "error", "tr_times", "responses/anna/dog.h5")
 
 
+@pytest.mark.parametrize("start", [[1.0, 2.0], h5py.Empty("f8"), "two"], ids=str)
+def test_a_start_that_is_not_one_number_is_an_error(native, checked, start):
+    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
+        del file["tr_times"]
+        file.attrs["start"] = start
+    assert "start = " in only(checked(native), "error", "tr_times", "responses/anna/dog.h5")
+
+
+@pytest.mark.parametrize("value", [h5py.Empty("f8"), h5py.SoftLink("/nowhere")], ids=str)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("tr_times", "tr_times"), ("data", "responses"), ("individual_repeats", "repeats")]
+)
+def test_arrays_without_values_are_errors(native, checked, name, kind, value):
+    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
+        file.pop(name, None)
+        file[name] = value
+    assert name in only(checked(native), "error", kind, "responses/anna/dog.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("responses/anna/dog.h5", "responses"),
+        ("stimuli/dog.wav", "sound"),
+        ("subjects/anna.h5", "mask"),
+        ("dataset.yaml", "dataset"),
+    ],
+)
+def test_files_that_may_not_be_read_are_errors(native, checked, forbid, name, kind):
+    forbid(Path(name).name)
+    if kind == "responses":
+        assert (
+            len([p for p in checked(native).errors if "permission denied" in p.found]) == 2
+        )  # anna's, ben's
+    else:
+        assert "permission denied" in only(checked(native), "error", kind, name)
+
+
+def test_a_folder_whose_name_is_too_long_is_told_and_not_raised(tmp_path):
+    assert "too long" in str(check_dataset(tmp_path / ("x" * 300)).problems[0])
+
+
 def test_times_that_disagree_with_the_tr_are_a_warning(native, checked):
     with h5py.File(native / "responses/anna/dog.h5", "a") as file:
         file["tr_times"][...] = 4 + 1.5 * np.arange(12)
@@ -280,6 +324,14 @@ def test_a_test_story_without_repeats_is_a_fact(published, checked):
 
 
 # --- sound
+
+
+@pytest.mark.parametrize("rate", [1, 2_000_000_000])
+def test_a_rate_that_no_recorder_has_is_an_error(native, checked, rate):
+    with (native / "stimuli/dog.wav").open("r+b") as file:
+        file.seek(24)
+        file.write(rate.to_bytes(4, "little"))
+    assert f"a sampling rate of {rate} Hz" in only(checked(native), "error", "rate", "stimuli/dog.wav")
 
 
 def test_another_sampling_rate_is_a_fact_and_a_very_low_one_an_error(native, checked):
@@ -416,6 +468,49 @@ def test_labels_of_another_size_are_an_error(native, checked, array):
     told = only(checked(native), "error", "mask", "subjects/anna.h5")
     assert f"{'rois/AC' if array == 'rois' else array} has 31 values." in told
     assert "30 values, one a column of the responses" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("rois", np.ones(N_VOXELS), "rois is an array"),
+        ("rois", h5py.SoftLink("/nowhere"), "rois cannot be opened"),
+        ("rois/AC", np.full(N_VOXELS, b"x"), "rois/AC is of type"),
+        ("hemisphere", np.zeros(N_VOXELS, complex), "hemisphere is of type complex128"),
+        ("ceiling", np.full(N_VOXELS, b"x"), "ceiling is of type"),
+        ("ceiling", np.zeros(N_VOXELS, complex), "ceiling is of type complex128"),
+        ("ceiling", np.full(N_VOXELS, 1.5), "30 values below 0 or above 1"),
+        ("ceiling", np.full(N_VOXELS, -np.inf), "30 values below 0 or above 1"),
+        ("ceiling", h5py.SoftLink("/nowhere"), "ceiling cannot be opened"),
+        ("vertex", np.full(N_VOXELS, b"x"), "vertex is of type"),
+        ("vertex", np.full(N_VOXELS, np.nan), "30 values that are no vertex"),
+        ("vertex", np.arange(N_VOXELS) - 1, "1 values that are no vertex"),
+        ("vertex", np.arange(N_VOXELS) + 10242 - 29, "1 values that are no vertex"),
+        ("vertex", np.full(N_VOXELS, 0.5), "30 values that are no vertex"),
+        ("surface", 5, "surface = "),
+        ("surface", h5py.Empty("f8"), "surface = "),
+        ("surface", ["a", "b"], "surface = "),
+    ],
+)
+def test_labels_that_cannot_be_are_errors_and_not_loaded(native, checked, name, value, message):
+    with h5py.File(native / "subjects/anna.h5", "a") as file:
+        if name == "surface":
+            file.attrs["surface"] = value
+        else:
+            del file[name]
+            file[name] = value
+    assert message in only(checked(native), "error", "mask", "subjects/anna.h5")
+    with pytest.raises(DatasetError, match=re.escape(message)):
+        load_dataset(native).subject("anna")
+
+
+def test_a_ceiling_may_be_nan_and_the_surface_text_of_fixed_length(native):
+    with h5py.File(native / "subjects/anna.h5", "a") as file:
+        file["ceiling"][:3] = np.nan
+        file.attrs["surface"] = np.bytes_("fsaverage5")
+        file["vertex"][0] = 10241
+    assert check_dataset(native).usable
+    assert load_dataset(native).subject("anna").surface == "fsaverage5"
 
 
 def test_hemispheres_other_than_left_and_right_are_an_error(native, checked):

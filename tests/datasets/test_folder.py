@@ -148,6 +148,14 @@ def test_a_missing_subject_is_told_with_those_there_are(native):
         (lambda c: c.pop("format"), "format is not there"),
         (lambda c: c.update(tr=0), "tr = 0"),
         (lambda c: c.update(tr="two"), "tr = 'two'"),
+        (lambda c: c.update(tr="2"), "tr = '2'"),
+        (lambda c: c.update(tr=True), "tr = True"),
+        (lambda c: c.update(tr=1e-9), "tr = 1e-09"),
+        (lambda c: c.update(tr=101), "tr = 101"),
+        (lambda c: c.update(tr=float("nan")), "tr = nan"),
+        (lambda c: c.update(format=True), "format = True"),
+        (lambda c: c["stories"].update({"x" * 241: c["stories"]["dog"]}), "240 bytes or fewer"),
+        (lambda c: c["stories"]["dog"].update(audio="x" * 256), "255 bytes or fewer"),
         (lambda c: c.update(colour="red"), "unknown key colour"),
         (lambda c: c["stories"]["dog"].update(split="trian"), "stories.dog.split = 'trian'"),
         (lambda c: c["stories"]["dog"].pop("audio"), "stories.dog.audio is not there"),
@@ -227,6 +235,26 @@ def test_files_given_are_copied_into_the_folder(tmp_path, native):
     for story in copy.stories.values():
         assert story.audio.read_bytes() == (native / "stimuli" / story.audio.name).read_bytes()
     assert not list((tmp_path / "copy").rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"files": {"../../x": "dataset.yaml"}},
+        {"anatomy": {"carl": {}}},
+        {"responses": {"carl": {}}},
+        {"responses": {"anna": {"../../x": Responses(np.zeros((4, 7), np.float32))}}},
+    ],
+)
+def test_what_the_description_does_not_have_is_refused_before_anything_is_written(tmp_path, native, wrong):
+    description, _ = read_description(native / "dataset.yaml")
+    before = sorted(tmp_path.rglob("*"))
+    files = {"stimuli/dog.wav": native / "stimuli/dog.wav"}
+    files |= {name: native / source for name, source in wrong.get("files", {}).items()}
+    given = {"responses": {}, **wrong, "files": files}
+    with pytest.raises(DatasetError, match=r"no subject 'carl'|no story|stays in the data set's folder"):
+        write_folder(tmp_path / "a/b", description, **given)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_failed_write_leaves_no_file(tmp_path):

@@ -55,16 +55,18 @@ def load_dataset(path_or_name: "str | Path") -> "Dataset":
     """
     from brainwavlm.datasets.demo import demo_dataset
     from brainwavlm.datasets.description import FILE_NAME
+    from brainwavlm.datasets.files import reachable
     from brainwavlm.datasets.folder import FolderDataset
     from brainwavlm.datasets.lebel2023 import Lebel2023, derivative_folder
 
     if path_or_name == "demo":
         return demo_dataset()
     path = Path(path_or_name)
-    if (path / FILE_NAME).is_file():
-        return FolderDataset(path)
-    if derivative_folder(path) is not None:
-        return Lebel2023(path)
+    with reachable(path):
+        if (path / FILE_NAME).is_file():
+            return FolderDataset(path)
+        if derivative_folder(path) is not None:
+            return Lebel2023(path)
     raise DatasetError(
         path,
         "holds neither dataset.yaml nor derivative/preprocessed_data."

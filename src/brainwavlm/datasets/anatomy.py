@@ -1,15 +1,16 @@
 """Where a subject's voxels lie: hemispheres, regions, ceilings and vertices, in one small HDF5 file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from brainwavlm.datasets.files import open_hdf5, replacing
+from brainwavlm.datasets.files import NUMBERS, open_hdf5, replacing, stored
 from brainwavlm.errors import DatasetError
 
+VERTICES = {"fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842}  # in one hemisphere
 ARRAYS = {"hemisphere": np.int8, "ceiling": np.float32, "vertex": np.int32}
 
 
@@ -40,7 +41,7 @@ def read_anatomy(path: Path, n_voxels: int) -> dict[str, Any]:
         rois = file.get("rois", {})
         return {
             "rois": {name: np.asarray(rois[name], dtype=bool) for name in rois},
-            "surface": _surface(file),
+            "surface": _surface(file, path),
             **{
                 name: np.asarray(file[name], dtype=dtype) if name in file else None
                 for name, dtype in ARRAYS.items()
@@ -54,32 +55,61 @@ def anatomy_problems(path: Path, n_voxels: int) -> list[DatasetError]:
         file = open_hdf5(path)
     except DatasetError as error:
         return [error]
-    problems = []
     with file:
-        rois = file.get("rois", {})
-        arrays = {name: file[name] for name in ARRAYS if name in file}
-        arrays |= {f"rois/{name}": rois[name] for name in rois}
-        for name, array in arrays.items():
-            shape = getattr(array, "shape", None)  # a group has none
-            if shape != (n_voxels,):
-                problems.append(
-                    DatasetError(
-                        path,
-                        f"{name} has {_count(shape)}.",
-                        f"{n_voxels} values, one a column of the responses.",
-                        "Make it again from the mask that chose the columns, or remove it from the file.",
-                    )
-                )
-            elif name != "ceiling" and name != "vertex" and not np.isin(array[()], (0, 1)).all():
-                problems.append(
-                    DatasetError(
-                        path,
-                        f"{name} holds other values than 0 and 1.",
-                        "0 left, 1 right." if name == "hemisphere" else "true or false for each voxel.",
-                        "Mend the array.",
-                    )
-                )
-    return problems
+        return list(_problems(file, path, n_voxels))
+
+
+def _problems(file: h5py.File, path: Path, n_voxels: int) -> Iterator[DatasetError]:
+    surface = None
+    try:
+        surface = _surface(file, path)
+        rois = stored(file, "rois", path)
+    except DatasetError as error:
+        yield error
+        return
+    if isinstance(rois, h5py.Dataset):
+        yield DatasetError(
+            path, "rois is an array.", "a group with one array a region.", "Write rois/NAME, e.g. rois/AC."
+        )
+        rois = None
+    for name in [*ARRAYS, *(f"rois/{region}" for region in rois or ())]:
+        try:
+            array = stored(file, name, path)
+        except DatasetError as error:
+            yield error
+            continue
+        shape = getattr(array, "shape", None)  # a group has none
+        if array is None:
+            continue
+        if shape != (n_voxels,):
+            yield DatasetError(
+                path,
+                f"{name} has {_count(shape)}.",
+                f"{n_voxels} values, one a column of the responses.",
+                "Make it again from the mask that chose the columns, or remove it from the file.",
+            )
+        elif problem := _value_problem(name, array, surface):
+            yield DatasetError(path, f"{name} {problem[0]}.", problem[1], "Mend the array.")
+
+
+def _value_problem(name: str, array: h5py.Dataset, surface: str | None) -> tuple[str, str] | None:
+    """What an array holds that it should not, and what it should; None where nothing is wrong."""
+    kind = array.dtype.kind
+    if kind not in NUMBERS and not (kind == "b" and name not in ("ceiling", "vertex")):
+        return f"is of type {array.dtype}", "numbers."
+    values = array[()]
+    if name == "ceiling":
+        outside = np.count_nonzero((values < 0) | (values > 1))
+        return (f"has {outside} values below 0 or above 1", "0 to 1, or NaN.") if outside else None
+    if name == "vertex":
+        n_vertices = VERTICES.get(surface or "", np.iinfo(np.int32).max)
+        outside = np.count_nonzero(~((values >= 0) & (values < n_vertices) & (values == np.floor(values))))
+        expected = f"whole numbers from 0 to {n_vertices - 1}{f' on {surface}' if surface else ''}."
+        return (f"has {outside} values that are no vertex", expected) if outside else None
+    if not np.isin(values, (0, 1)).all():
+        expected = "0 left, 1 right." if name == "hemisphere" else "true or false for each voxel."
+        return "holds other values than 0 and 1", expected
+    return None
 
 
 def write_anatomy(
@@ -102,10 +132,24 @@ def write_anatomy(
             file.attrs["surface"] = surface
 
 
-def _surface(file: h5py.File) -> str | None:
-    if "surface" in file.attrs:
-        return str(file.attrs["surface"])
-    return file["surface"].asstr()[()] if "surface" in file else None
+def _surface(file: h5py.File, path: Path) -> str | None:
+    array = stored(file, "surface", path)
+    try:
+        if "surface" in file.attrs:
+            value = file.attrs["surface"]
+        elif array is None:
+            return None
+        else:
+            value = array[()]
+        if isinstance(value, bytes):
+            value = value.decode()
+    except (OSError, TypeError, ValueError):
+        value = None
+    if not isinstance(value, str):
+        raise DatasetError(
+            path, f"surface = {value!r}.", "text, e.g. fsaverage5.", "Write the attribute surface again."
+        )
+    return str(value)
 
 
 def _count(shape: tuple[int, ...] | None) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 
 from brainwavlm.datasets.anatomy import read_anatomy
-from brainwavlm.datasets.files import open_hdf5
+from brainwavlm.datasets.files import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import ConfigError, DatasetError
 
 Split = Literal["train", "validation", "test"]
@@ -70,13 +70,17 @@ class Recording:
 
     @cached_property
     def tr_times(self) -> np.ndarray:
-        """Seconds from sound onset at which each row's volume starts, (n_trs,) float64."""
+        """Seconds from sound onset at which each row's volume starts, (n_trs,) float64, finite and increasing.
+
+        A file whose `tr_times` or `start` say something else is a DatasetError.
+        """
         with open_hdf5(self.path) as file:
             n_trs = _data(file, self.path).shape[0]
-            if "tr_times" in file:
-                return np.asarray(file["tr_times"], dtype=np.float64)
-            start = float(file.attrs.get("start", self.start))
-        return start + self.tr * np.arange(n_trs, dtype=np.float64)
+            times = stored(file, "tr_times", self.path)
+            if times is not None:
+                return _increasing(_times(times, n_trs, self.path), self.path)
+            start = _start(file.attrs.get("start", self.start), self.path)
+        return _increasing(start + self.tr * np.arange(n_trs, dtype=np.float64), self.path)
 
     def responses(self, rows: slice = slice(None), columns: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Measured responses, as they are in the file.
@@ -98,9 +102,11 @@ class Recording:
     def repeats(self, columns: slice | np.ndarray = slice(None)) -> np.ndarray | None:
         """Single presentations, (n_repeats, n_trs, n_columns) float32; None if heard once."""
         with open_hdf5(self.path) as file:
-            if "individual_repeats" not in file:
+            repeats = stored(file, "individual_repeats", self.path)
+            if repeats is None:
                 return None
-            return _columns(file["individual_repeats"], (slice(None), slice(None)), columns)
+            require_repeats(repeats, _data(file, self.path).shape, self.path)
+            return _columns(repeats, (slice(None), slice(None)), columns) if len(repeats) else None
 
 
 @dataclass(frozen=True)
@@ -283,15 +289,88 @@ def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterab
 
 
 def _data(file: h5py.File, path: Path) -> h5py.Dataset:
-    if "data" not in file or getattr(file["data"], "ndim", 0) != 2:
-        keys = ", ".join(f"{key} {file[key].shape}" for key in file if isinstance(file[key], h5py.Dataset))
+    data = stored(file, "data", path)
+    if data is None or getattr(data, "ndim", 0) != 2:
+        arrays = {
+            key: file.get(key) for key in file if isinstance(file.get(key, getlink=True), h5py.HardLink)
+        }
+        keys = ", ".join(f"{key} {array.shape}" for key, array in arrays.items() if hasattr(array, "shape"))
         raise DatasetError(
             path,
             f"holds {keys or 'nothing'}.",
             "an array `data` (n_trs, n_voxels).",
             "Write the responses under the key `data`.",
         )
-    return file["data"]
+    if data.dtype.kind not in NUMBERS:
+        raise DatasetError(path, f"data of type {data.dtype}.", "numbers.", "Write data as float32.")
+    if 0 in data.shape:
+        raise DatasetError(
+            path,
+            f"data of shape {data.shape}.",
+            "rows and voxels.",
+            "Write it again, or take the story out of the data set.",
+        )
+    return data
+
+
+def require_repeats(repeats: h5py.Dataset | h5py.Group, shape: tuple[int, int], path: Path) -> None:
+    """Raise a DatasetError unless the repeats are numbers with the rows and voxels of the data."""
+    found = getattr(repeats, "shape", None)
+    kind = getattr(repeats, "dtype", np.dtype(object))
+    if found is None or len(found) != 3 or found[1:] != shape or kind.kind not in NUMBERS:
+        raise DatasetError(
+            path,
+            f"individual_repeats of shape {found} beside data of shape {shape}, type {kind}.",
+            f"numbers (n_repeats, {shape[0]}, {shape[1]}).",
+            "Write the repeats again, or remove them: then no ceiling can be computed.",
+        )
+
+
+def _times(times: h5py.Dataset | h5py.Group, n_trs: int, path: Path) -> np.ndarray:
+    shape = getattr(times, "shape", None)  # a group has none
+    if shape != (n_trs,):
+        raise DatasetError(
+            path,
+            f"tr_times of shape {shape} beside {n_trs} rows.",
+            "one time a row.",
+            "Write tr_times again, in seconds from sound onset.",
+        )
+    numbers = times.dtype.kind in NUMBERS
+    values = times[()].astype(np.float64) if numbers else np.full(n_trs, np.nan)
+    if not np.isfinite(values).all():
+        wrong = np.count_nonzero(~np.isfinite(values))
+        raise DatasetError(
+            path,
+            f"tr_times of type {times.dtype}: {wrong} of {n_trs} times are no numbers.",
+            "seconds from sound onset.",
+            "Write tr_times again.",
+        )
+    return values
+
+
+def _start(value: Any, path: Path) -> float:
+    found = np.asarray(value)  # an attribute without a value becomes an object
+    if found.dtype.kind not in NUMBERS or found.size != 1 or not np.isfinite(found).all():
+        raise DatasetError(
+            path,
+            f"start = {value!r}.",
+            "one number: the sound's time at the first row in seconds.",
+            "Write the attribute start again, or tr_times.",
+        )
+    return float(found.item())
+
+
+def _increasing(times: np.ndarray, path: Path) -> np.ndarray:
+    later = np.diff(times) > 0
+    if not later.all():
+        row = int(np.argmin(later)) + 1
+        raise DatasetError(
+            path,
+            f"tr_times not increasing at row {row} ({times[row]:g} s after {times[row - 1]:g} s).",
+            "increasing seconds from sound onset.",
+            "Write tr_times again, in seconds from sound onset.",
+        )
+    return times
 
 
 def _columns(array: h5py.Dataset, leading: tuple, columns: slice | np.ndarray) -> np.ndarray:

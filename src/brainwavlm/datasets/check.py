@@ -11,6 +11,7 @@ from brainwavlm.datasets.check_stimuli import StimulusCheck, check_stimulus
 from brainwavlm.datasets.check_subject import SubjectCheck, check_subject
 from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.description import FILE_NAME, read_description
+from brainwavlm.datasets.files import reachable
 from brainwavlm.datasets.folder import FolderDataset
 from brainwavlm.datasets.problems import Problem, Report
 from brainwavlm.datasets.voxels import Mask, usable_voxels
@@ -46,7 +47,11 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     if subject is not None:
         dataset.require_subject(subject)
     names = dataset.subject_names if subject is None else (subject,)
-    heard = {story for name in names for story in dataset.recordings(name)}
+    try:
+        heard = {story for name in names for story in dataset.recordings(name)}
+    except DatasetError as error:  # a folder that may not be looked into
+        problems.append(_relative(Problem.of(error, "responses"), dataset.path))
+        return Report(dataset.name, str(dataset.path), dataset.simulated, problems=tuple(problems))
     stimuli = {name: check_stimulus(story) for name, story in dataset.stories.items() if name in heard}
     problems += [problem for stimulus in stimuli.values() for problem in stimulus.problems]
     seconds = {name: stimulus.seconds for name, stimulus in stimuli.items()}
@@ -73,11 +78,13 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
 
 def _opened(path_or_name: str | Path) -> tuple[Dataset | None, list[Problem]]:
     folder = demo_folder() if path_or_name == "demo" else Path(path_or_name)
-    if not (folder / FILE_NAME).is_file():
-        try:
+    try:
+        with reachable(folder):
+            described = (folder / FILE_NAME).is_file()
+        if not described:
             return load_dataset(path_or_name), []
-        except DatasetError as error:
-            return None, [Problem.of(error, "dataset")]
+    except DatasetError as error:
+        return None, [Problem.of(error, "dataset")]
     description, errors = read_description(folder / FILE_NAME)
     problems = [_relative(Problem.of(error, "dataset"), folder) for error in errors]
     return FolderDataset.described(folder, description) if description else None, problems

@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from brainwavlm.datasets.base import Recording
-from brainwavlm.datasets.files import open_hdf5
+from brainwavlm.datasets.base import Recording, require_repeats
+from brainwavlm.datasets.files import open_hdf5, stored
 from brainwavlm.datasets.problems import Problem
 from brainwavlm.datasets.voxels import Scan, array_blocks, scan
 from brainwavlm.errors import DatasetError
@@ -54,14 +54,14 @@ def check_responses(recording: Recording, seconds: float | None, expected_rows: 
         n_trs, n_voxels = recording.shape
         with open_hdf5(path) as file:
             problems = list(_shape_problems(file, path, expected_rows))
-            if n_trs < 2 or n_voxels == 0 or file["data"].dtype.kind not in "fiu":
+            if n_trs < 2:
                 return ResponseCheck(problems)
-            problems += _clock_problems(file, recording, seconds)
+            problems += _clock_problems(recording, seconds)
             voxels = scan(array_blocks(file["data"]))
             problems += _voxel_problems(path, voxels, "data")
-            has_repeats = "individual_repeats" in file
-            if has_repeats:
-                problems += _repeat_problems(file["individual_repeats"], path, (n_trs, n_voxels))
+            repeats = _repeats(file, recording, problems)
+            if repeats is not None:
+                problems += _repeat_problems(repeats, path)
     except DatasetError as error:
         return ResponseCheck([Problem.of(error, "responses")])
     except (OSError, KeyError, RuntimeError) as error:  # a damaged piece in a file that opens
@@ -77,20 +77,17 @@ def check_responses(recording: Recording, seconds: float | None, expected_rows: 
             ]
         )
     usable = None if voxels.unusable.all() else voxels
-    return ResponseCheck(problems, (n_trs, n_voxels), usable, has_repeats)
+    return ResponseCheck(problems, (n_trs, n_voxels), usable, repeats is not None)
 
 
 def _shape_problems(file: h5py.File, path: Path, expected_rows: int | None) -> Iterator[Problem]:
     n_trs, n_voxels = file["data"].shape
-    kind = file["data"].dtype
-    if kind.kind not in "fiu":
-        yield Problem("responses", str(path), f"data of type {kind}.", "numbers.", "Write data as float32.")
-    if n_trs < 2 or n_voxels == 0:
+    if n_trs < 2:
         yield Problem(
             "rows",
             str(path),
             f"data of shape ({n_trs}, {n_voxels}).",
-            "two rows and one voxel, or more.",
+            "two rows or more.",
             "Write it again, or take the story out of the data set.",
         )
     if expected_rows is not None and n_trs != expected_rows:
@@ -103,41 +100,13 @@ def _shape_problems(file: h5py.File, path: Path, expected_rows: int | None) -> I
         )
 
 
-def _clock_problems(file: h5py.File, recording: Recording, seconds: float | None) -> Iterator[Problem]:
+def _clock_problems(recording: Recording, seconds: float | None) -> Iterator[Problem]:
     path, tr = recording.path, recording.tr
-    n_trs = file["data"].shape[0]
-    stored = file.get("tr_times", file.attrs.get("start", recording.start))
-    if np.dtype(getattr(stored, "dtype", type(stored))).kind not in "fiu":
-        times = np.full(n_trs, np.nan)
-    else:
+    n_trs = recording.shape[0]
+    try:
         times = recording.tr_times
-    if times.shape != (n_trs,):
-        yield Problem(
-            "tr_times",
-            str(path),
-            f"tr_times of shape {times.shape} beside {n_trs} rows.",
-            "one time a row.",
-            "Write tr_times again, in seconds from sound onset.",
-        )
-        return
-    if not np.isfinite(times).all():
-        yield Problem(
-            "tr_times",
-            str(path),
-            f"{np.count_nonzero(~np.isfinite(times))} of {n_trs} times are no numbers.",
-            "seconds from sound onset.",
-            "Write tr_times (or the attribute start) again.",
-        )
-        return
-    if (np.diff(times) <= 0).any():
-        row = int(np.argmax(~(np.diff(times) > 0))) + 1
-        yield Problem(
-            "tr_times",
-            str(path),
-            f"tr_times not increasing at row {row} ({times[row]:g} s after {times[row - 1]:g} s).",
-            "increasing seconds from sound onset.",
-            "Write tr_times again, in seconds from sound onset.",
-        )
+    except DatasetError as error:
+        yield Problem.of(error, "tr_times")
         return
     spacing = float(np.mean(np.diff(times)))
     if abs(spacing - tr) > 0.01 * tr:
@@ -189,21 +158,23 @@ def _voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
     )
 
 
-def _repeat_problems(repeats: h5py.Dataset, path: Path, shape: tuple[int, int]) -> Iterator[Problem]:
-    found: tuple[int, ...] = getattr(repeats, "shape", ())
-    if len(found) != 3 or found[1:] != shape or repeats.dtype.kind not in "fiu":
+def _repeats(file: h5py.File, recording: Recording, problems: list[Problem]) -> h5py.Dataset | None:
+    try:
+        repeats = stored(file, "individual_repeats", recording.path)
+        if repeats is not None:
+            require_repeats(repeats, recording.shape, recording.path)
+    except DatasetError as error:
+        problems.append(Problem.of(error, "repeats"))
+        return None
+    return repeats
+
+
+def _repeat_problems(repeats: h5py.Dataset, path: Path) -> Iterator[Problem]:
+    if repeats.shape[0] < 2:
         yield Problem(
             "repeats",
             str(path),
-            f"individual_repeats of shape {found} beside data of shape {shape}.",
-            f"(n_repeats, {shape[0]}, {shape[1]}).",
-            "Write the repeats again, or remove them: then no ceiling can be computed.",
-        )
-    elif found[0] < 2:
-        yield Problem(
-            "repeats",
-            str(path),
-            f"{found[0]} repeat.",
+            f"{repeats.shape[0]} repeat.",
             "two or more.",
             "No ceiling can be computed from it; scores are given without one.",
             "warning",

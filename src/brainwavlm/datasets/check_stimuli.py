@@ -11,7 +11,7 @@ from brainwavlm.datasets.base import Story
 from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.problems import Problem
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.audio import SAMPLE_RATE, SoundFacts, sound_facts
+from brainwavlm.stimulus.audio import RATES, SAMPLE_RATE, SoundFacts, sound_facts
 from brainwavlm.stimulus.transcripts import read_transcript
 
 LOWEST_RATE = 8000  # telephone speech; below it vowels lose their second formant
@@ -52,8 +52,8 @@ def check_stimulus(story: Story) -> StimulusCheck:
 def _check_sound(path: Path, result: StimulusCheck) -> None:
     require_content(path)
     header = _wav_header(path)
-    if header is not None and header.rate == 0:
-        result.problems.append(_rate_problem(path, 0))
+    if header is not None and not RATES[0] <= header.rate <= RATES[1]:
+        result.problems.append(_rate_problem(path, header.rate))
         return
     facts = sound_facts(path)
     if facts.n_frames == 0:

@@ -2,33 +2,47 @@
 
 import re
 from collections.abc import Hashable
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from brainwavlm.datasets.base import Split
+from brainwavlm.datasets.files import reachable
 from brainwavlm.errors import DatasetError
 
 FILE_NAME = "dataset.yaml"
+LONGEST_NAME = 240  # bytes; the system's 255 less what the names of files add, while they are written too
 
 
 def _plain_name(name: str) -> str:
     if name in ("", ".", "..") or re.search(r"[/\\:\x00-\x1f]", name):
         raise ValueError("a name that makes a file in the data set's folder: no separators, not '..'")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"a name of {LONGEST_NAME} bytes or fewer")
     return name
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
+    """The path; ValueError where it does not stay in the folder that it is relative to."""
     parts = re.split(r"[/\\]", path)
     if path in ("", ".") or parts[0] == "" or ".." in parts or re.search(r"[:\x00-\x1f]", path):
         raise ValueError("a relative path that stays in the data set's folder")
+    if any(len(part.encode()) > 255 for part in parts):
+        raise ValueError("names of 255 bytes or fewer")
     return path
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError("a number")
+    return value
+
+
 Name = Annotated[StrictStr, AfterValidator(_plain_name)]
-FilePath = Annotated[StrictStr, AfterValidator(_inside)]
+FilePath = Annotated[StrictStr, AfterValidator(inside)]
 
 
 class _Entry(BaseModel):
@@ -54,12 +68,12 @@ class SubjectEntry(_Entry):
 class Description(_Entry):
     """The whole of `dataset.yaml`, format 1. `note` is shown by `check` and in every report."""
 
-    format: Literal[1]
+    format: Annotated[Literal[1], BeforeValidator(_number)]
     name: Name
     licence: StrictStr = ""
     citation: StrictStr = ""
     note: StrictStr = ""
-    tr: float = Field(gt=0, allow_inf_nan=False)
+    tr: Annotated[float, BeforeValidator(_number)] = Field(ge=0.01, le=100, allow_inf_nan=False)
     simulated: bool = False
     stories: dict[Name, StoryEntry] = Field(min_length=1)
     subjects: dict[Name, SubjectEntry] = Field(min_length=1)
@@ -114,12 +128,16 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
     def wrong(found: str, remedy: str) -> DatasetError:
         return DatasetError(path, found, "a YAML mapping in UTF-8, format 1, each key once.", remedy)
 
-    if not path.is_file():
-        return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
     try:
-        loader = _OnceLoader(path.read_text(encoding="utf-8"))
+        with reachable(path):
+            if not path.is_file():
+                return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
+            text = path.read_text(encoding="utf-8")
+        loader = _OnceLoader(text)
         loader.repeated = []
         values = loader.get_single_data()
+    except DatasetError as error:
+        return None, [error]
     except UnicodeDecodeError as error:
         return None, [
             wrong(f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.", "Save as UTF-8.")

@@ -1,5 +1,6 @@
 """Files of a data set: whole, here, and written whole or not at all."""
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -11,10 +12,33 @@ import h5py
 
 from brainwavlm.errors import DatasetError
 
+NUMBERS = "fiu"  # numpy's kinds: floating-point and whole numbers; not bool, complex, text
+
 
 def is_listed(path: Path) -> bool:
     """Whether the folder names the file, be it as a link whose content is not here yet."""
-    return path.is_file() or path.is_symlink()
+    with reachable(path):
+        return path.is_file() or path.is_symlink()
+
+
+@contextmanager
+def reachable(path: Path) -> Iterator[None]:
+    """A DatasetError in place of the system's own where a path is forbidden or its name too long."""
+    try:
+        yield
+    except PermissionError:
+        raise DatasetError(
+            path,
+            "not readable: permission denied.",
+            "a file in a folder, both of which you may read.",
+            f"Allow it:  chmod -R u+rX {path.name}      (in {path.parent})",
+        ) from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise DatasetError(
+            path, "file name too long.", "names of 255 bytes or fewer.", "Give a shorter name."
+        ) from None
 
 
 @contextmanager
@@ -37,7 +61,7 @@ def open_hdf5(path: Path) -> h5py.File:
     Raises
     ------
     DatasetError
-        Missing, a git-annex pointer, truncated, or no HDF5 at all.
+        Missing, a git-annex pointer, forbidden, truncated, or no HDF5 at all.
     """
     require_content(path)
     try:
@@ -52,8 +76,34 @@ def open_hdf5(path: Path) -> h5py.File:
         ) from None
 
 
+def stored(file: h5py.File, name: str, path: Path) -> h5py.Dataset | h5py.Group | None:
+    """What lies under a name in an open file; None where there is nothing.
+
+    Raises
+    ------
+    DatasetError
+        A link to what is not there.
+    """
+    if file.get(name, getlink=True) is None:
+        return None
+    try:
+        return file[name]
+    except (KeyError, OSError) as error:
+        raise DatasetError(
+            path,
+            f"{name} cannot be opened: {error.args[0]}",
+            "an array, or a link to one that is there.",
+            "Download it again, or copy what the link leads to into this file.",
+        ) from None
+
+
 def require_content(path: Path) -> None:
-    """Raise a DatasetError when a file is missing or only a git-annex pointer."""
+    """Raise a DatasetError when a file is missing, may not be read, or is only a git-annex pointer."""
+    with reachable(path):
+        _require_content(path)
+
+
+def _require_content(path: Path) -> None:
     if path.is_symlink() and not path.exists():
         link = str(path.readlink())
         raise _pointer(path, f"a link to content that is not here ({link}).", link)
@@ -65,8 +115,10 @@ def require_content(path: Path) -> None:
             "Download it, or remove it from the data set.",
         )
     size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(1024)
     if size < 1024:
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        text = start.decode("utf-8", errors="replace")
         if "/annex/objects/" in text:
             raise _pointer(path, f"a git-annex pointer ({size} bytes of text), not its content.", text)
 

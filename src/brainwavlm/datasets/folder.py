@@ -15,8 +15,8 @@ import yaml
 
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.base import Dataset, Recording, Story
-from brainwavlm.datasets.description import FILE_NAME, Description, read_description
-from brainwavlm.datasets.files import is_listed, replacing
+from brainwavlm.datasets.description import FILE_NAME, Description, inside, read_description
+from brainwavlm.datasets.files import is_listed, reachable, replacing
 from brainwavlm.errors import DatasetError
 
 
@@ -156,25 +156,23 @@ def write_folder(
     Raises
     ------
     DatasetError
-        The folder holds a data set already, or arrays of a wrong shape.
+        The folder holds a data set already, a file that would lie outside it, a subject or story that the
+        description does not have, or arrays of a wrong shape. Only for the last has anything been written.
     """
     folder = Path(path)
-    if (folder / FILE_NAME).exists():
+    with reachable(folder):
+        exists = (folder / FILE_NAME).exists()
+    if exists:
         raise DatasetError(
             folder, "holds a data set already.", "a new folder.", "Choose another folder, or delete this one."
         )
+    _require_described(folder, description, responses, anatomy or {}, files or {})
     for name, source in (files or {}).items():
         with replacing(folder / name) as temporary:
             shutil.copyfile(source, temporary)
     for subject, fields in (anatomy or {}).items():
         file = description.subjects[subject].anatomy
-        if file is None:
-            raise DatasetError(
-                folder / FILE_NAME,
-                f"names no anatomy for {subject}.",
-                "a file name for the anatomy given.",
-                f"Set subjects.{subject}.anatomy, e.g. subjects/{subject}.h5",
-            )
+        assert file is not None
         write_anatomy(folder / file, **fields)
     for subject, stories in responses.items():
         for story in stories:
@@ -191,6 +189,47 @@ def write_folder(
 
 def _in(folder: Path, name: str | None) -> Path | None:
     return folder / name if name else None
+
+
+def _require_described(
+    folder: Path,
+    description: Description,
+    responses: Mapping[str, Mapping[str, Responses]],
+    anatomy: Mapping[str, Mapping[str, Any]],
+    files: Mapping[str, Path],
+) -> None:
+    named = folder / FILE_NAME
+    for subject in (*responses, *anatomy):
+        if subject not in description.subjects:
+            raise DatasetError(
+                named,
+                f"no subject {subject!r}.",
+                f"one of {', '.join(description.subjects)}.",
+                "Add the subject to the description, or leave out what is given for it.",
+            )
+        for story in responses.get(subject, ()):
+            if story not in description.stories:
+                raise DatasetError(
+                    named,
+                    f"no story {story!r}, which {subject} has responses to.",
+                    f"one of {', '.join(description.stories)}.",
+                    "Add the story to the description, or leave out its responses.",
+                )
+    for subject in anatomy:
+        if description.subjects[subject].anatomy is None:
+            raise DatasetError(
+                named,
+                f"names no anatomy for {subject}.",
+                "a file name for the anatomy given.",
+                f"Set subjects.{subject}.anatomy, e.g. subjects/{subject}.h5",
+            )
+    for name in files:
+        try:
+            inside(str(name))
+        except ValueError as error:
+            raise DatasetError(
+                folder, f"files names {str(name)!r}.", f"{error}.", "Change the name; nothing was written."
+            ) from None
 
 
 def _require_shapes(path: Path, responses: Responses) -> None:

@@ -14,6 +14,7 @@ from brainwavlm.datasets.files import require_content
 from brainwavlm.errors import DatasetError
 
 SAMPLE_RATE = 16000
+RATES = (4000, 768000)  # Hz; others are mistakes in a header, for which resampling would need all memory
 _BLOCK = 1 << 20  # frames decoded at once, so that stereo at 44.1 kHz never lies whole in memory
 
 
@@ -57,7 +58,8 @@ def load_sound(path: str | Path) -> np.ndarray:
     Raises
     ------
     DatasetError
-        Missing, a git-annex pointer, no sound, empty, or with samples that are no numbers.
+        Missing, a git-annex pointer, no sound, empty, silent throughout, at a rate that no recorder has, or
+        with samples that are no numbers.
     """
     path = Path(path)
     with _opened(path) as file:
@@ -75,6 +77,8 @@ def load_sound(path: str | Path) -> np.ndarray:
             "finite samples.",
             "Export the sound again, e.g. as 16-bit WAV.",
         )
+    if not sound.any():
+        raise DatasetError(path, "every sample is zero.", "a sound.", "Replace it by the story's sound.")
     if rate == SAMPLE_RATE:
         return sound
     return soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
@@ -106,6 +110,13 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     require_content(path)
     try:
         with soundfile.SoundFile(path) as file:
+            if not RATES[0] <= file.samplerate <= RATES[1]:
+                raise DatasetError(
+                    path,
+                    f"a sampling rate of {file.samplerate} Hz in its header.",
+                    f"{RATES[0]} to {RATES[1]} Hz.",
+                    "Take the sound from its source again, or mend the rate in the header.",
+                )
             yield file
     except soundfile.LibsndfileError as error:
         raise DatasetError(
