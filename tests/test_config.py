@@ -69,6 +69,101 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
         load_config(path)
 
 
+def refused(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text("subject: anna\n" + text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training:\n  epochs: 3\n  patience: 2\n  epochs: 4\n", "lists epochs a second time in line 5."),
+        ("subject: bert\n", "lists subject a second time in line 2."),
+        ("seed: 3\ntarget: [AC\ntrain: x\n", "in line 4."),
+        ("a: b: c\n", "in line 2."),
+        ("target: 2024-13-45\n", "not YAML: month must be in 1..12"),
+        ("target: !!int x\n", "not YAML"),
+        ("target: !!timestamp x\n", "not YAML"),
+        ("target: !!python/object:os.system x\n", "not YAML"),
+        ("target: " + "[" * 5000, "too deeply nested"),
+        ("target: \x07\n", "not YAML"),
+        ("3: 4\n", "the key 3 is no text"),
+        ("on: 4\n", "is no text"),
+        ("training: {3: 4}\n", "the key training.3 is no text"),
+        ("? [a, b]\n: 4\n", "not YAML"),
+    ],
+)
+def test_a_file_that_is_not_what_it_seems_is_refused_with_the_place(tmp_path, text, words):
+    assert words in refused(tmp_path, text)
+
+
+def test_an_override_that_is_no_yaml_is_refused():
+    for value in ("[" * 5000, "2024-13-45", "{a: 1, a: 2}", "[1"):
+        with pytest.raises(ConfigError, match="--set"):
+            parse_overrides([f"target={value}"])
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "'nan'", "inf", "true", "yes"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "windows.context",
+        "windows.stride",
+        "adapter.alpha",
+        "loss.mse",
+        "training.lr_backbone",
+        "training.clip",
+        "training.epochs",
+        "ridge.memory_gb",
+        "shift_responses",
+        "seed",
+    ],
+)
+def test_what_is_no_number_is_refused_where_a_number_belongs(key, number):
+    with pytest.raises(ConfigError, match=key):
+        load_config(preset="demo", overrides=parse_overrides([f"{key}={number}"]))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "ridge.alphas=[1, .inf]",
+        "ridge.alphas=[1, true]",
+        "alignment.delays=[1, true]",
+        "alignment.delays=[1, 2, 1]",
+        "alignment.delays=[-1, 2]",
+        "alignment.delays=[1000000000]",
+        "adapter.projections=[q, q]",
+        "adapter.rank=4097",
+        "windows.context=601",
+        "readout.width=65537",
+        "training.lr_backbone=11",
+        "training.lr_readout=11",
+        "training.weight_decay=11",
+        "seed=4294967296",
+        "tracking=no",
+        "quirks.short_tail=maybe",
+    ],
+)
+def test_values_that_no_run_can_use_are_refused(override):
+    with pytest.raises(ConfigError, match=override.split("=")[0]):
+        load_config(preset="demo", overrides=parse_overrides([override]))
+
+
+def test_numbers_and_words_that_yaml_reads_as_something_else_are_understood(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "subject: anna\nprecision: no\ntraining: {lr_backbone: 1e-4, clip: 1e+1}\nridge: {alphas: [1e2, 1e3]}\n"
+        "seed: 4294967295\nquirks: {short_tail: yes}\n"
+    )
+    config = load_config(path)
+    assert (config.precision, config.training.lr_backbone, config.training.clip) == ("no", 1e-4, 10.0)
+    assert (config.ridge.alphas, config.seed, config.quirks.short_tail) == ((100.0, 1000.0), 2**32 - 1, True)
+
+
 def test_a_configuration_survives_json_unchanged():
     config = load_config(preset="authors-2026", overrides={"subject": "UTS02"})
     assert RunConfig(**yaml.safe_load(config.model_dump_json())) == config

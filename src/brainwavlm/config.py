@@ -7,12 +7,21 @@ the nearest known one. The description of a field is its help text and its row i
 import difflib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from brainwavlm.errors import ConfigError
+from brainwavlm.yaml_once import parsed
 
 PRESETS = ("paper", "authors-2026", "recommended", "demo")
 
@@ -20,14 +29,31 @@ PRESETS = ("paper", "authors-2026", "recommended", "demo")
 class Step(BaseModel):
     """Frozen settings of one step; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if value is False and "no" in get_args(kind):
+            return "no"  # as YAML reads an unquoted no
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if kind is not bool and any(isinstance(one, bool) for one in values):
+            raise ValueError("a value of another type than true or false")
+        return value
+
+
+def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("each value once")
+    return values
 
 
 class WindowConfig(Step):
     """How sound is cut for the speech model."""
 
     context: float = Field(
-        4.0, gt=0, description="Seconds of sound the model hears up to the moment it is read."
+        4.0, gt=0, le=600, description="Seconds of sound the model hears up to the moment it is read."
     )
     stride: float = Field(0.25, gt=0, description="Seconds between two readings.")
     frame: Literal["last", "mean", "first"] = Field(
@@ -55,7 +81,7 @@ class AdapterConfig(Step):
     method: Literal["lora", "full", "frozen"] = Field(
         "lora", description="Low-rank adapters, all weights of the blocks, or nothing."
     )
-    rank: int = Field(4, ge=1, description="Rank of the adapters.")
+    rank: int = Field(4, ge=1, le=4096, description="Rank of the adapters.")
     alpha: float | None = Field(
         None, gt=0, description="Scale of the adapters is alpha / rank; null: alpha = rank."
     )
@@ -69,6 +95,8 @@ class AdapterConfig(Step):
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank).")
     dora: bool = Field(False, description="Split weights into magnitude and direction (DoRA).")
 
+    _once = field_validator("projections")(_without_repeats)
+
 
 class AlignmentConfig(Step):
     """How windows become rows of the design matrix."""
@@ -79,6 +107,15 @@ class AlignmentConfig(Step):
     delays: tuple[int, ...] = Field((1, 2, 3, 4), min_length=1, description="Delays in TRs (FIR).")
     lobes: int = Field(3, ge=1, description="Half-width of the Lanczos kernel in TRs.")
 
+    _once = field_validator("delays")(_without_repeats)
+
+    @field_validator("delays")
+    @classmethod
+    def _reachable(cls, delays: tuple[int, ...]) -> tuple[int, ...]:
+        if min(delays) < 0 or max(delays) > 10_000:
+            raise ValueError("delays from 0 to 10000 TRs")
+        return delays
+
 
 class ReadoutConfig(Step):
     """From the design matrix to voxels while tuning."""
@@ -86,7 +123,7 @@ class ReadoutConfig(Step):
     kind: Literal["bottleneck", "linear", "ridge-fixed"] = Field(
         "bottleneck", description="Two linear maps, one, or the closed-form ridge solution, never trained."
     )
-    width: int = Field(100, ge=1, description="Width between the two maps of the bottleneck.")
+    width: int = Field(100, ge=1, le=65536, description="Width between the two maps of the bottleneck.")
     refresh: int = Field(
         0,
         ge=0,
@@ -118,9 +155,11 @@ class TrainingConfig(Step):
 
     epochs: int = Field(20, ge=0, description="Passes over the training stories.")
     block_rows: int = Field(10, ge=2, description="Consecutive TRs of one step.")
-    lr_backbone: float = Field(1e-4, gt=0, description="Learning rate of the speech model's trained weights.")
-    lr_readout: float = Field(1e-4, gt=0, description="Learning rate of the readout.")
-    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW).")
+    lr_backbone: float = Field(
+        1e-4, gt=0, le=10, description="Learning rate of the speech model's trained weights."
+    )
+    lr_readout: float = Field(1e-4, gt=0, le=10, description="Learning rate of the readout.")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="Decoupled weight decay (AdamW).")
     schedule: Literal["constant", "cosine"] = Field("cosine", description="Learning rate after the warm-up.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate rises linearly.")
     clip: float | None = Field(1.0, gt=0, description="Largest norm of the gradient; null: no clipping.")
@@ -212,15 +251,15 @@ class RunConfig(Step):
     )
     validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: the data set's.")
     test: tuple[str, ...] | None = Field(None, description="Test stories; null: the data set's.")
-    seed: int = Field(0, ge=0, description="Seed of weights, order and dropout.")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
     precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
     tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
     shift_responses: float = Field(
         0.0,
         ge=0,
-        description="Control: roll the training and validation responses by at least so many seconds within each "
-        "story, by an offset drawn a story from the seed.",
+        description="Control: roll the training and validation responses forward by at least so many seconds within "
+        "each story, drawn a story from the seed; stories shorter than twice that are rolled by just that much.",
     )
     windows: WindowConfig = WindowConfig()
     backbone: BackboneConfig = BackboneConfig()
@@ -269,10 +308,14 @@ def load_config(
 def validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
     """`model(**values)`, with errors in this program's form."""
     try:
-        return model(**values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "invalid_key":
+            raise ConfigError(
+                source, f"the key {key} is no text.", "keys that are text.", "Correct it, or quote it."
+            ) from None
         if first["type"] == "extra_forbidden":
             near = difflib.get_close_matches(key, _known_keys(model), n=1, cutoff=0.4)
             near = near or [k for k in _known_keys(model) if k.split(".")[-1] == key.split(".")[-1]][:1]
@@ -300,15 +343,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     ConfigError
         Missing file, not UTF-8, not YAML, or not a mapping.
     """
-    if not path.is_file():
-        known = ", ".join(PRESETS)
-        raise ConfigError(path, "no such file.", "a YAML file.", f"Give its path, or use --preset ({known}).")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if not path.is_file():
+            known = ", ".join(PRESETS)
+            remedy = f"Give its path, or use --preset ({known})."
+            raise ConfigError(path, "no such file.", "a YAML file.", remedy)
+        content = parsed(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            path, f"not YAML: {str(error).splitlines()[0]}", "a YAML mapping in UTF-8.", "Mend the file."
+            path, f"not UTF-8: {error}.", "a YAML mapping in UTF-8.", "Save as UTF-8."
         ) from None
+    except OSError as error:
+        raise ConfigError(path, f"not readable: {error}.", "a YAML file.", "Check its permissions.") from None
+    except ValueError as error:
+        raise ConfigError(path, str(error), "a YAML mapping, each key once.", "Mend that line.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -326,9 +374,10 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise ConfigError("--set", repr(item), "key=value.", "For instance: --set training.epochs=3")
         try:
-            overrides[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError("--set", repr(item), "a YAML value after '='.", "Quote it.") from None
+            overrides[key.strip()] = parsed(value)
+        except ValueError as error:
+            found = f"{item[:200]!r}, {error}"
+            raise ConfigError("--set", found, "a YAML value after '='.", "Quote it.") from None
     return overrides
 
 

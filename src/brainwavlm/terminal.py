@@ -4,25 +4,41 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 console = Console(highlight=False)
 
+RIDGE_COLUMNS = {
+    "target": "target",
+    "n_voxels": "voxels",
+    "mean_r": "mean r",
+    "p": "p",
+    "null_95": "null 95 %",
+    "voxels_q_below_.05": "q < .05",
+    "mean_r_normalised": "of ceiling",
+}
 
-def show_table(rows: Sequence[Mapping[str, Any]], title: str = "", caption: str = "") -> None:
+
+def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     """Rows with the same keys as a table; numbers are right-aligned."""
     if not rows:
         console.print(f"{escape(title)}: none.")
         return
+    # No cell is ever cut: 80 columns, the width of a log file, have to hold the widest table.
     table = Table(
-        title=escape(title), caption=escape(caption) or None, title_justify="left", caption_justify="left"
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
     )
     for number, key in enumerate(rows[0]):
         numeric = any(isinstance(row[key], int | float) for row in rows)
+        kept = numeric or number == 0
         table.add_column(
-            escape(str(key)).replace("_", " "), justify="right" if numeric else "left", no_wrap=number == 0
+            escape(str(key)).replace("_", " "),
+            justify="right" if numeric else "left",
+            no_wrap=kept,
+            overflow="fold",
         )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
@@ -31,6 +47,13 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str = "", caption: str 
 
 def show_report(report: Any) -> None:
     """The result of `check`: facts, each problem in full, one closing line."""
+    for row in report.subjects:
+        stories = ", ".join(f"{len(row[split])} {split}" for split in ("train", "validation", "test"))
+        console.print(
+            f"{escape(row['subject'])}: {row['n_usable']:,} of {row['n_voxels']:,} voxels usable, "
+            f"{row['n_rows']:,} TRs, {60 * row['hours']:.0f} minutes; stories: {stories}",
+            soft_wrap=True,
+        )
     for fact in report.facts:
         console.print(f"  {escape(fact)}", soft_wrap=True)
     for problem in report.problems:
@@ -74,13 +97,27 @@ def show_plan(plan: Any) -> None:
 
 def show_ridge(score: Any, folder: Path) -> None:
     """The result of `ridge`."""
-    show_table(score.rows(), title=_label("Ridge on the speech model as it is", score.summary))
+    rows = [{shown: row[key] for key, shown in RIDGE_COLUMNS.items()} for row in score.rows()]
+    show_table(rows, title=_label("Ridge on the speech model as it is", score.summary))
+    console.print(
+        "mean r: over voxels, held-out stories; p, null 95 %: of that mean, circular shifts; q < .05: voxels after "
+        "false-discovery correction; of ceiling: r / noise ceiling",
+        soft_wrap=True,
+    )
     console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
 
 
 def show_scores(scores: Any, folder: Path) -> None:
     """The result of `evaluate`."""
-    show_table(scores.rows(), title=_label("Mean test correlation, frozen and tuned", scores.summary))
+    rows = scores.rows()
+    for run in dict.fromkeys(row["run"] for row in rows):
+        table = [
+            {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
+        ]
+        show_table(table, title=_label(f"{run}: mean test correlation", scores.summary))
+    console.print(
+        "frozen, tuned: ridge on the features before and after; readout: the run's own, where it covers the target"
+    )
     for note in scores.summary.get("notes", []):
         console.print(f"  {escape(note)}", soft_wrap=True)
     console.print(f"Written: {escape(str(folder))}", soft_wrap=True)

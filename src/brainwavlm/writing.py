@@ -17,6 +17,25 @@ from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.runs import FORMAT, Checkpoint, Run, read_checkpoint, read_json, sync, write_json
 
 
+def require_place(path: Path, resume: bool) -> None:
+    """Raise a RunError when a run cannot be written there; cheap, so that it is asked before anything is loaded."""
+    existing = path / "run.json"
+    if path.exists() and not existing.exists() and any(p.name != "lock" for p in path.iterdir()):
+        raise RunError(
+            path, "a folder with other files.", "a new or empty folder.", "Choose another --output."
+        )
+    if existing.exists() and not resume:
+        done = "a finished" if (path / "result.json").exists() else "an unfinished"
+        raise RunError(
+            path,
+            f"{done} run is here.",
+            "a new folder.",
+            "Choose another --output, or go on with --resume.",
+        )
+    if resume and not existing.exists():
+        raise RunError(path, "no run to resume.", "the folder of a run.", "Start it without --resume.")
+
+
 @contextmanager
 def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bool) -> Iterator["Writer"]:
     """A locked run folder to write to: a new one, or with `resume` the one that is there.
@@ -34,22 +53,9 @@ def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bo
     RunError
         In use by another process; there already; or asked to resume another run.
     """
+    require_place(path, resume)
     manifest = {"format": FORMAT, **manifest}
     existing = path / "run.json"
-    if path.exists() and not existing.exists() and any(p.name != "lock" for p in path.iterdir()):
-        raise RunError(
-            path, "a folder with other files.", "a new or empty folder.", "Choose another --output."
-        )
-    if existing.exists() and not resume:
-        done = "a finished" if (path / "result.json").exists() else "an unfinished"
-        raise RunError(
-            path,
-            f"{done} run is here.",
-            "a new folder.",
-            "Choose another --output, or go on with --resume.",
-        )
-    if resume and not existing.exists():
-        raise RunError(path, "no run to resume.", "the folder of a run.", "Start it without --resume.")
     made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     with open(path / "lock", "w") as lock:

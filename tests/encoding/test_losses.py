@@ -119,3 +119,13 @@ def test_voxels_without_a_ceiling_weigh_nothing():
     assert voxel_weights(np.array([0.5, np.nan, -0.1, 0.0, 0.25])).tolist() == [0.5, 0.0, 0.0, 0.0, 0.25]
     with pytest.raises(ConfigError, match="none of 2 voxels has a noise ceiling"):
         voxel_weights(np.array([np.nan, 0.0]))
+
+
+@pytest.mark.parametrize("loss", [spatial, temporal])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_prediction_that_is_no_number_is_no_correlation_of_zero(loss, bad):
+    true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    predicted = true.clone()
+    predicted[2, 3] = bad
+    assert torch.isnan(loss(predicted, true))
+    assert torch.isnan(loss(torch.full((6, 8), bad), true))

@@ -94,6 +94,20 @@ def test_a_mask_of_objects_is_not_unpickled(subject, tmp_path):
         target_mask(str(tmp_path / "mask.npy"), subject)
 
 
+def test_an_archive_under_the_name_of_an_array_is_refused(subject, tmp_path):
+    with (tmp_path / "mask.npy").open("wb") as file:
+        np.savez(file, mask=np.ones(8, bool))
+    with pytest.raises(ConfigError, match=r"mask\.npy: not readable"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
+@pytest.mark.parametrize("dtype", [[("a", "i4"), ("b", "f8")], "c16", "U1", "S1", "m8[s]"])
+def test_a_mask_of_another_type_is_refused(subject, tmp_path, dtype):
+    np.save(tmp_path / "mask.npy", np.ones(8, dtype))
+    with pytest.raises(ConfigError, match=r"mask\.npy: values of type"):
+        target_mask(str(tmp_path / "mask.npy"), subject)
+
+
 def test_values_that_are_no_mask_are_refused(subject, tmp_path):
     np.save(tmp_path / "mask.npy", np.linspace(0, 1, 8))
     with pytest.raises(ConfigError, match="other than 0 and 1"):

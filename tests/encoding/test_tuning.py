@@ -8,6 +8,7 @@ from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs import open_run
+from brainwavlm.writing import writing
 
 
 class Killed(BaseException):
@@ -186,12 +187,29 @@ def test_an_adapter_without_gradient_stops_the_run_at_the_first_step(settings, t
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_exit_code_one(settings, tmp_path):
-    with pytest.raises(TuningError, match="the loss is") as caught:
-        tune(
-            settings(training__lr_readout=1e30, training__clip=None, training__warmup=0.0, loss__mse=1.0),
-            tmp_path,
-        )
+    with pytest.raises(TuningError, match=r"the loss of step 0 .* is inf") as caught:
+        tune(settings(loss__mse=1e39), tmp_path)
     assert caught.value.exit_code == 1
+
+
+def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(settings, tmp_path):
+    loop = TuningLoop(settings(), tmp_path / "run", Progress())
+    with writing(tmp_path / "run", loop.manifest(), loop.setting.voxels, False) as loop.writer:
+        loop.begin()
+        torch.nn.utils.vector_to_parameters(
+            torch.full((sum(p.numel() for p in loop.readout.parameters()),), torch.nan),
+            loop.readout.parameters(),
+        )
+        with pytest.raises(TuningError, match=r"the prediction of step 0 .* is nan"):
+            loop.train_epoch(done=0)
+        with pytest.raises(TuningError, match=r"the validation of epoch 0 is nan"):
+            loop.validate()
+
+
+def test_delays_longer_than_every_story_are_refused(settings, tmp_path):
+    with pytest.raises(ConfigError, match=r"alignment\.delays: \[1, 1000\], where the longest"):
+        tune(settings(alignment__delays=[1, 1000]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_patience_ends_a_run_that_no_longer_improves(settings, tmp_path):

@@ -55,7 +55,9 @@ def test_groups_hold_each_voxel_once_in_its_smallest_region():
         (lambda f: (f / "summary.json").write_text("{"), "not JSON"),
         (lambda f: (f / "voxels.csv").write_text("run,voxel\n"), "no column subject, r_frozen, r_tuned"),
         (
-            lambda f: (f / "table.csv").write_text("\n".join((f / "table.csv").read_text().splitlines()[:2])),
+            lambda f: (f / "table.csv").write_text(
+                "".join((f / "table.csv").read_text().splitlines(True)[:2])
+            ),
             "no row of run on-AC",
         ),
     ],

@@ -241,3 +241,14 @@ def test_the_checksum_follows_what_is_trained(saved):
     assert backbone.weights_checksum() == before
     next(p for name, p in backbone.adapter_parameters() if "lora_B" in name).data[0, 0] += 1e-4
     assert backbone.weights_checksum() != before
+
+
+def test_a_layer_may_be_a_number_of_numpy(tiny_wavlm):
+    assert load_backbone(tiny_wavlm, np.int64(2)).layers == (2,)
+    assert load_backbone(tiny_wavlm, np.arange(1, 3)).layers == (1, 2)
+
+
+@pytest.mark.parametrize("layer", [True, 2.0, "2", "last", None, [], [1, 2.5], [True], ["1"], [1, 5], -1])
+def test_a_layer_that_is_no_whole_number_is_refused(tiny_wavlm, layer):
+    with pytest.raises(BackboneError, match=r"backbone\.layer"):
+        load_backbone(tiny_wavlm, layer)

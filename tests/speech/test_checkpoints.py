@@ -169,5 +169,77 @@ def test_a_truncated_weight_file_is_refused(tmp_path):
         load_backbone(tmp_path, 1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("wavlm", "encoder.layers.1.attention.k_proj.weight"), ("whisper", "encoder.conv1.bias")],
+)
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_a_weight_that_is_no_number_is_named(tmp_path, kind, name, bad):
+    model = stock_model(kind)
+    model.state_dict()[name].view(-1)[3] = bad
+    model.save_pretrained(tmp_path)
+    with pytest.raises(BackboneError, match="NaN or infinite values: " + name.replace(".", r"\.")):
+        load_backbone(tmp_path, 1)
+
+
+def test_weights_outside_the_encoder_may_be_anything(tmp_path):
+    model = stock_model("whisper")
+    model.state_dict()["decoder.layer_norm.bias"][0] = torch.nan
+    model.save_pretrained(tmp_path)
+    load_backbone(tmp_path, 1)
+
+
+def test_weights_that_can_hold_code_are_not_read(tmp_path):
+    model = stock_model("wavlm")
+    model.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(BackboneError, match=r"no weights in safetensors format[^$]*save_pretrained"):
+        load_backbone(tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_attention_heads": 0},
+        {"num_attention_heads": "four"},
+        {"conv_dim": None},
+        {"conv_dim": 16},
+        {"conv_kernel": [1, 2]},
+        {"hidden_size": None},
+        {"hidden_size": "wide"},
+        {"hidden_act": "nothing"},
+        {"hidden_act": 3},
+        {"num_hidden_layers": "x"},
+        {"num_hidden_layers": -1},
+        {"hidden_dropout": "x"},
+        {"mask_time_prob": "x"},
+        {"num_conv_pos_embedding_groups": 0},
+        {"dtype": "float99"},
+        {"layerdrop": []},
+        {"model_type": ["wavlm"]},
+        {"model_type": None},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("train_noise", [False, True])
+def test_a_broken_configuration_is_refused(tmp_path, change, train_noise):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BackboneError):
+        load_backbone(tmp_path, 1, train_noise=train_noise)
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '"yes"', "{", "true", '{"do_normalize": "false"}', '{"do_normalize": 1}', "[" * 10**5]
+)
+def test_a_broken_preprocessor_configuration_is_refused(tmp_path, content):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(content)
+    with pytest.raises(BackboneError, match="preprocessor_config"):
+        load_backbone(tmp_path, 1)
+
+
 def test_every_kind_of_model_in_the_tests_is_in_the_table():
     assert {kind.partition("-")[0] for kind in MODELS} == {"wavlm", "hubert", "wav2vec2", "whisper"}

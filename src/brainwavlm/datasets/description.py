@@ -1,7 +1,6 @@
 """What `dataset.yaml` may say, and everything that is wrong with one that says something else."""
 
 import re
-from collections.abc import Hashable
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from brainwavlm.datasets.base import Split
 from brainwavlm.datasets.files import reachable
 from brainwavlm.errors import DatasetError
+from brainwavlm.yaml_once import OnceLoader
 
 FILE_NAME = "dataset.yaml"
 LONGEST_NAME = 240  # bytes; the system's 255 less what the names of files add, while they are written too
@@ -109,21 +109,6 @@ def read_description(path: Path) -> tuple[Description | None, list[DatasetError]
     return description, problems + _unknown_overrides(path, description)
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """YAML in which a key stands once: a story listed twice would otherwise silently be the second."""
-
-    repeated: list[str]
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                self.repeated.append(f"{name} a second time in line {key.start_mark.line + 1}")
-            seen.add(name)
-        return super().construct_mapping(node, deep)
-
-
 def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
     def wrong(found: str, remedy: str) -> DatasetError:
         return DatasetError(path, found, "a YAML mapping in UTF-8, format 1, each key once.", remedy)
@@ -133,8 +118,7 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
             if not path.is_file():
                 return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
             text = path.read_text(encoding="utf-8")
-        loader = _OnceLoader(text)
-        loader.repeated = []
+        loader = OnceLoader(text)
         values = loader.get_single_data()
     except DatasetError as error:
         return None, [error]

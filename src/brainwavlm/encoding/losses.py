@@ -1,11 +1,13 @@
 """What tuning lowers: minus correlations, mean squared error, and their weighted sum."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from brainwavlm.config import LossConfig
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, TuningError
 
 
 def spatial(
@@ -105,7 +107,8 @@ def correlation(
 ) -> Tensor:
     """R = <p t> / sqrt(<p p> <t t>), with p, t without their mean and <> the (weighted) mean along `dim`.
 
-    Computed in float32 at least. r = 0, with gradient 0, where either side has no variance.
+    Computed in float32 at least. r = 0, with gradient 0, where either side has no variance; NaN where either
+    side has a NaN.
 
     Parameters
     ----------
@@ -123,6 +126,23 @@ def correlation(
     r = _mean(_standardised(predicted, dim, weights) * _standardised(true, dim, weights), weights, dim)
     n = predicted.shape[dim]
     return r * ((n - 1) / n) if std_unbiased else r
+
+
+def require_finite(values: Tensor, what: str, run: str | Path) -> None:
+    """TuningError for a NaN or an infinite value, where `what` ("the loss at step 3") has one."""
+    finite = torch.isfinite(values)
+    if not finite.all():
+        raise TuningError(
+            run,
+            f"{what} is {float(values[~finite][0].detach())}.",
+            "finite numbers.",
+            "Lower training.lr_backbone and training.lr_readout, or set training.clip.",
+        )
+
+
+def without_gaps(true: Tensor) -> Tensor:
+    """Responses (n_trs, n_voxels) in which a voxel with a NaN (quirks.nan_voxels) is 0, so that its r is 0."""
+    return torch.where(torch.isfinite(true).all(0), true, 0.0)
 
 
 def voxel_weights(ceiling: np.ndarray) -> Tensor:
@@ -159,9 +179,9 @@ def _standardised(values: Tensor, dim: int, weights: Tensor | None) -> Tensor:
     variance = _mean(centred.square(), weights, dim, keepdim=True)
     # Rounding leaves a few eps of the mean as spread in a constant row.
     rounding = (8 * torch.finfo(values.dtype).eps * mean).square() + torch.finfo(values.dtype).tiny
-    varies = variance > rounding
+    still = variance <= rounding  # not so where the variance is NaN: that must come through
     # The inner `where` keeps the square root away from 0, where its gradient is infinite.
-    return torch.where(varies, centred / torch.where(varies, variance, 1.0).sqrt(), 0.0)
+    return torch.where(still, 0.0, centred / torch.where(still, 1.0, variance).sqrt())
 
 
 def _mean(values: Tensor, weights: Tensor | None, dim: int, keepdim: bool = False) -> Tensor:

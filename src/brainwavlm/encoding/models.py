@@ -6,9 +6,11 @@ import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
+from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.materials import Material, Shelf
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
+from brainwavlm.errors import ConfigError
 from brainwavlm.runs import Checkpoint, Run
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
@@ -29,6 +31,18 @@ def configured_backbone(config: RunConfig) -> Backbone:
 def configured_readout(config: RunConfig, backbone: Backbone, n_voxels: int) -> torch.nn.Module:
     """The readout of a run, untrained. Draws from torch's generator."""
     return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_voxels)
+
+
+def require_rows(config: RunConfig, stories: Sequence[Recording]) -> None:
+    """ConfigError where a delay is longer than every story: its part of the design would be empty."""
+    longest = max(recording.shape[0] for recording in stories)
+    if max(config.alignment.delays) >= longest:
+        raise ConfigError(
+            "alignment.delays",
+            f"{list(config.alignment.delays)}, where the longest training story has {longest} TRs.",
+            "delays in TRs, each shorter than a training story.",
+            "Set them to cover the haemodynamic response, e.g. alignment.delays=[1,2,3,4].",
+        )
 
 
 def tuned_model(run: Run, which: str = "best") -> tuple[Backbone, torch.nn.Module]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from brainwavlm.config import LossConfig, RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Recording, Split, Subject, split_recordings
+from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.reliability import ceiling
 from brainwavlm.datasets.voxels import usable_voxels
 from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
@@ -91,6 +93,16 @@ def known_ceiling(subject: Subject) -> np.ndarray | None:
     if subject.ceiling is not None:
         return subject.ceiling
     return ceiling(subject.recordings.values(), subject.n_voxels)[0]
+
+
+def anchored(config: RunConfig) -> RunConfig:
+    """The configuration with folders named from the root, so that a run can be scored from anywhere."""
+
+    def absolute(name: str) -> str:
+        return str(Path(name).resolve()) if Path(name).is_dir() and name not in ("demo", DEMO_MODEL) else name
+
+    backbone = config.backbone.model_copy(update={"name": absolute(config.backbone.name)})
+    return config.model_copy(update={"dataset": absolute(config.dataset), "backbone": backbone})
 
 
 def setting_of(config: RunConfig) -> Setting:

@@ -98,7 +98,7 @@ def read_mask(path: Path, n_voxels: int) -> np.ndarray:
             path, "no such file.", "a mask, .npy or .txt.", "Give its path from the current folder."
         )
     try:
-        values = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _numbers(path)
+        values = _array(path) if path.suffix == ".npy" else _numbers(path)
     except (ValueError, EOFError, OSError) as error:
         raise ConfigError(
             path, f"not readable: {error}", "one 0 or 1 a voxel.", "Write it with numpy.save(path, mask)."
@@ -110,6 +110,8 @@ def read_mask(path: Path, n_voxels: int) -> np.ndarray:
             f"{n_voxels}, one 0 or 1 for each voxel of the subject.",
             "Use a mask made for this subject's columns.",
         )
+    if values.dtype.kind not in "biuf":
+        raise ConfigError(path, f"values of type {values.dtype}.", "one 0 or 1 a voxel.", "Save it as bool.")
     if not np.isin(values, (0, 1)).all():
         raise ConfigError(path, "values other than 0 and 1.", "a mask.", "Threshold it before saving.")
     return values.astype(bool)
@@ -184,6 +186,11 @@ def _above(floor: float, subject: Subject, ceiling: np.ndarray | None) -> np.nda
             "Choose a target without `ceiling>`.",
         )
     return np.asarray(ceiling) > floor
+
+
+def _array(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)  # np.load would also open a .npz here
 
 
 def _numbers(path: Path) -> np.ndarray:

@@ -4,7 +4,6 @@ For each block of consecutive TRs: windows -> features -> Lanczos -> z-score -> 
 After each epoch whole validation stories are predicted in eval mode; the best epoch is kept.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,24 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
 from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything
-from brainwavlm.encoding.losses import combined, temporal
+from brainwavlm.encoding.losses import combined, require_finite, temporal, without_gaps
 from brainwavlm.encoding.materials import Shelf, planned_clocks
 from brainwavlm.encoding.models import (
     configured_backbone,
     configured_readout,
     load_model,
     predict,
+    require_rows,
     solve_readout,
 )
 from brainwavlm.encoding.readout import FixedRidge
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.setting import anchored, setting_of
 from brainwavlm.encoding.story_moments import StoryMoments
-from brainwavlm.errors import TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Checkpoint, Run, versions
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.writing import Writer, writing
+from brainwavlm.writing import Writer, require_place, writing
 
 
 def tune(
@@ -64,6 +63,8 @@ def tune(
     ----------
     Vattikonda, Vaidya, Antonello, Huth 2025, arXiv 2502.08866.
     """
+    require_place(Path(output), resume)
+    config = anchored(config)
     loop = TuningLoop(config, Path(output), progress or Progress())
     with writing(Path(output), loop.manifest(), loop.setting.voxels, resume) as writer:
         checkpoint = writer.resume() if resume else None
@@ -85,6 +86,7 @@ class TuningLoop:
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
         self.readout = configured_readout(config, self.backbone, int(self.setting.voxels.sum())).to(device)
+        require_rows(config, self.setting.splits["train"])
         self.clocks = planned_clocks(self.setting, config, self.backbone.min_samples)
         self.shelf = Shelf(self.setting, self.backbone, config, device)
         self.moments = StoryMoments()
@@ -165,13 +167,7 @@ class TuningLoop:
         """One block: loss, gradient, step."""
         loss = self.loss(block)
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TuningError(
-                self.writer.run.path,
-                f"the loss is {value} at step {self.step} ({block.story}, from row {block.start}).",
-                "a finite loss.",
-                "Lower training.lr_backbone and training.lr_readout, or set training.clip.",
-            )
+        require_finite(loss, f"the loss of {self.place(block)}", self.writer.run.path)
         if self.learner.learns:
             self.learner.backward(loss, self.step)
             if self.step == 0:
@@ -180,12 +176,17 @@ class TuningLoop:
         self.log("step", loss=value)
         return value
 
+    def place(self, block: Block) -> str:
+        """Where the loop is, in words."""
+        return f"step {self.step} ({block.story}, from row {block.start})"
+
     def loss(self, block: Block) -> torch.Tensor:
         """Features, design, prediction and loss of one block, with its graph."""
         material, quirks = self.shelf[block.story], self.config.quirks
         with self.accelerator.autocast():
             design = material.block_design(self.backbone, block, self.moments, self.config)
             predicted = self.readout(design).float()
+        require_finite(predicted, f"the prediction of {self.place(block)}", self.writer.run.path)
         true, weights = material.responses[block.start : block.stop], self.voxel_weights
         if quirks.nan_voxels:
             present = torch.isfinite(true).all(0)
@@ -201,7 +202,8 @@ class TuningLoop:
             rows = _scored_rows(recording.shape[0], self.config.quirks.validation_rows)
             true.append(material.responses[rows])
             predicted.append(predict(self.backbone, self.readout, material, self.config)[rows])
-        return -float(temporal(torch.cat(predicted), torch.cat(true))) if true else None
+            require_finite(predicted[-1], f"the validation of epoch {self.epoch}", self.writer.run.path)
+        return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
 
     def refresh_readout(self) -> None:
         """Solve a closed-form readout again when it is due."""

@@ -44,12 +44,12 @@ class Scores:
                 "voxels": int(row["n_voxels"]),
                 "frozen": row["r_frozen"],
                 "tuned": row["r_tuned"],
-                "difference": row["difference"],
+                "change": row["difference"],
                 "95 % interval": "-"
                 if math.isnan(row["low"])
                 else f"{row['low']:+.3f} to {row['high']:+.3f}",
                 "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
-                "own readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
+                "readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
             }
             for row in self.table.to_dict("records")
         ]

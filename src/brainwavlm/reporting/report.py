@@ -11,8 +11,10 @@ import jinja2
 from brainwavlm import __version__
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.files import replacing
+from brainwavlm.errors import RunError
 from brainwavlm.reporting import method, wording
 from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
+from brainwavlm.reporting.output import ELSEWHERE, require_page_path
 from brainwavlm.reporting.places import run_pictures, shared_scales
 from brainwavlm.reporting.results import Results, read_results
 from brainwavlm.reporting.sources import Source, sources_of
@@ -43,14 +45,18 @@ def write_report(
     Raises
     ------
     RunError
-        The folder is not that of an evaluation, or a run's folder is gone.
+        The folder is not that of an evaluation, or no page can be written to that path.
     """
     results = read_results(evaluation_folder)
+    output = Path(output_html)
+    require_page_path(output, results.path)
     content = page_content(results, sources_of(results, subjects))
     page = _environment().get_template("report.html.j2").render(content)
-    output = Path(output_html)
-    with replacing(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    try:
+        with replacing(output) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RunError(output, f"not writable: {error.strerror}.", *ELSEWHERE) from None
     return output
 
 

@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.runs import read_json
+from brainwavlm.reporting.summary import AGAIN, read_summary
+from brainwavlm.reporting.tables import read_table, read_voxels
 
-TABLE_COLUMNS = ("run", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high")
-_AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
-_TEXT: Any = {"run": str, "target": str, "subject": str}
+FILES = ("table.csv", "voxels.csv", "summary.json")
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
-VOXEL_COLUMNS = ("run", "subject", "voxel", "r_frozen", "r_tuned")
 
 
 @dataclass(frozen=True)
@@ -104,28 +102,29 @@ def read_results(folder: str | Path) -> Results:
     Raises
     ------
     RunError
-        A file or a column is missing, or the files disagree on the runs.
+        A file, column, row or key is missing, damaged or impossible, or the files disagree on the runs.
     """
     folder = Path(folder)
-    summary = read_json(folder / "summary.json")
-    for key in ("simulated", "runs"):
-        if key not in summary:
-            raise RunError(folder / "summary.json", f"no {key}.", "the summary of an evaluation.", _AGAIN)
-    table = _read_csv(folder / "table.csv", TABLE_COLUMNS)
-    voxels = _read_csv(folder / "voxels.csv", VOXEL_COLUMNS)
+    summary = read_summary(folder / "summary.json")
+    table = read_table(folder / "table.csv")
+    voxels = read_voxels(folder / "voxels.csv", list(dict.fromkeys(table["target"])))
+    names = [run["name"] for run in summary["runs"]]
+    for name, frame in (("table.csv", table), ("voxels.csv", voxels)):
+        found = list(dict.fromkeys(frame["run"]))
+        for run in names:
+            if run not in found:
+                raise RunError(folder / name, f"no row of run {run}.", "rows of every run.", AGAIN)
+        for run in found:
+            if run not in names:
+                raise RunError(folder / name, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
     for run in summary["runs"]:
-        for name, frame in (("table.csv", table), ("voxels.csv", voxels)):
-            if run["name"] not in set(frame["run"]):
-                raise RunError(folder / name, f"no row of run {run['name']}.", "rows of every run.", _AGAIN)
+        rows = voxels[voxels["run"] == run["name"]]
+        known = run["frozen"]["n_voxels"]
+        if len(rows) != known:
+            counted = f"{len(rows)} rows of run {run['name']}."
+            raise RunError(folder / "voxels.csv", counted, f"{known}, as summary.json says.", AGAIN)
+        others = sorted(set(rows["subject"]) - {run["subject"]})
+        if others:
+            wrong = f"rows of subject {others[0]} in run {run['name']}."
+            raise RunError(folder / "voxels.csv", wrong, f"subject {run['subject']}.", AGAIN)
     return Results(folder, summary, table, voxels)
-
-
-def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    if not path.is_file():
-        raise RunError(path, "no such file.", "a file of an evaluation.", _AGAIN)
-    # A run may be called "NA": only empty fields are missing numbers.
-    frame = pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=[""], encoding="utf-8")
-    missing = [name for name in columns if name not in frame]
-    if missing:
-        raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", _AGAIN)
-    return frame

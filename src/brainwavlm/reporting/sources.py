@@ -8,7 +8,7 @@ from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.reporting.maps import unmappable
+from brainwavlm.reporting.maps import location, unmappable
 from brainwavlm.reporting.results import Results
 
 
@@ -20,7 +20,7 @@ class Source:
     ----------
     config : RunConfig
     dataset : Dataset or None
-        None where it cannot be read any more.
+        None where it cannot be read any more, or is not the one evaluated.
     subject : Subject or None
         None where it is not known.
     no_map : str
@@ -51,11 +51,38 @@ def _source(results: Results, run: Mapping[str, Any], subjects: Mapping[str, Sub
     try:
         dataset = load_dataset(config.dataset)
         subject = dataset.subject(run["subject"])
+        reason = _another(results, run, dataset, subject)
     except BrainwavlmError as error:
         reason = f"the data set cannot be read any more ({error.path}: {error.found})"
+    except (OSError, ValueError) as error:
+        reason = f"the data set cannot be read any more ({error})"
+    if reason:
+        dataset, subject = None, None
     if subjects is not None:
         subject = subjects.get(run["subject"])
         reason = "" if subject else "its anatomy was not given"
     if subject is not None:
         reason = unmappable(subject) or ""
+    voxel = results.of_run(run["name"]).voxel
+    if subject is not None and not reason and len(location(subject)[1]) <= voxel.max():
+        reason = (
+            f"its anatomy has {len(location(subject)[1])} voxels, the evaluation scored voxel {voxel.max()}"
+        )
     return Source(config, dataset, subject, reason)
+
+
+def _another(results: Results, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
+    """Why the data set is not the one that was evaluated, as part of a sentence; empty where it is."""
+    known = run["frozen"]
+    if dataset.name != known["dataset"]:
+        return f"the data set found is {dataset.name}, the one evaluated was {known['dataset']}"
+    # Whole cortex is scored: a column is scored or unusable, perhaps for several reasons at once.
+    unusable = [] if run["config"].get("quirks", {}).get("nan_voxels") else known["unusable_voxels"].values()
+    fewest, most = (known["n_voxels"] + some for some in (max(unusable, default=0), sum(unusable)))
+    largest = results.of_run(run["name"]).voxel.max()
+    if not fewest <= subject.n_voxels <= most:
+        had = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+        return f"the data set found has {subject.n_voxels:,} voxels, the one evaluated had {had}"
+    if largest >= subject.n_voxels:
+        return f"the data set found has {subject.n_voxels:,} voxels, the evaluation scored voxel {largest}"
+    return ""

@@ -1,7 +1,8 @@
 """A speech model as a function from windows of sound to hidden states, computed no deeper than asked for."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -246,14 +247,13 @@ class Backbone(nn.Module):
 
 
 def _layers(layer: int | Sequence[int] | str, n_blocks: int) -> tuple[int, ...]:
-    if isinstance(layer, int):
-        layers: tuple[int, ...] = (layer,)
-    elif layer == "all":
-        layers = tuple(range(n_blocks + 1))
-    else:
-        layers = tuple(int(number) for number in layer)
-    if not layers or min(layers) < 0 or max(layers) > n_blocks:
+    if isinstance(layer, str) and layer == "all":
+        return tuple(range(n_blocks + 1))
+    asked: Any = layer if isinstance(layer, Iterable) and not isinstance(layer, str) else (layer,)
+    asked = tuple(asked)
+    whole = all(isinstance(number, Integral) and not isinstance(number, bool) for number in asked)
+    if not asked or not whole or min(asked) < 0 or max(asked) > n_blocks:
         raise BackboneError(
             "backbone.layer", f"{layer!r}.", f"hidden states from 0 to {n_blocks}.", "Set --layer."
         )
-    return layers
+    return tuple(int(number) for number in asked)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging
@@ -19,6 +19,19 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES, Family
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+# What transformers lets through when config.json or the weights are damaged.
+_BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+)
 
 
 def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Family]:
@@ -39,27 +52,32 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     Raises
     ------
     BackboneError
-        No such model, a family that is not in the table, weights of the encoder missing, of another shape, or
-        unknown.
+        No such model, a family that is not in the table, weights of the encoder missing, of another shape,
+        unknown, not finite, or in another format than safetensors.
     """
     if not Path(name).is_dir() and not _HUB_ID.fullmatch(name):
         raise _unreadable(name, FileNotFoundError("no such folder, and no hub id."))
     try:
         config = AutoConfig.from_pretrained(name)
-    except (OSError, ValueError) as error:
+    except _BROKEN as error:
         raise _unreadable(name, error) from None
     family = _family(name, config)
     if not train_noise:
         for key in family.noise:
             setattr(config, key, 0.0)
+    if any(Path(name).glob("*.bin")) and not any(Path(name).glob("*.safetensors")):
+        raise _without_safetensors(name)
     try:
         with _quiet():
             model, info = AutoModel.from_pretrained(
-                name, config=config, dtype=torch.float32, output_loading_info=True
+                name, config=config, dtype=torch.float32, output_loading_info=True, use_safetensors=True
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _unreadable(name, error) from None
+    except _BROKEN as error:
+        raise (
+            _without_safetensors(name) if "safetensors`" in str(error) else _unreadable(name, error)
+        ) from None
     _require_weights(name, family, info, config)
+    _require_finite(name, family, model)
     return model.eval(), family
 
 
@@ -84,9 +102,18 @@ def normalises_sound(name: str, family: Family) -> bool:
     if not path.is_file():
         return False
     try:
-        return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", False))
-    except ValueError as error:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
         raise _unreadable(str(path), error) from None
+    normalises = said.get("do_normalize", False) if isinstance(said, dict) else said
+    if not isinstance(normalises, bool) or not isinstance(said, dict):
+        raise BackboneError(
+            str(path),
+            f"do_normalize = {normalises!r}." if isinstance(said, dict) else f"a {type(said).__name__}.",
+            "a JSON object with do_normalize true or false.",
+            "Mend the file as the model's authors wrote it, or download it again.",
+        )
+    return normalises
 
 
 def weights_digest(state: dict[str, torch.Tensor]) -> bytes:
@@ -126,6 +153,32 @@ def _require_weights(name: str, family: Family, info: dict[str, Any], config: An
         )
 
 
+def _require_finite(name: str, family: Family, model: PreTrainedModel) -> None:
+    broken = [
+        key
+        for key, tensor in model.state_dict().items()
+        if key.startswith(family.read) and not torch.isfinite(tensor).all()
+    ]
+    if broken:
+        raise BackboneError(
+            name,
+            f"weights with NaN or infinite values: {_listed(broken)}.",
+            "finite weights.",
+            "Download the checkpoint again, or take an earlier one of the training that made it.",
+        )
+
+
+def _without_safetensors(name: str) -> BackboneError:
+    return BackboneError(
+        name,
+        "no weights in safetensors format.",
+        "model.safetensors; other formats can hold code and are not read.",
+        "Convert it once, if you trust its authors, and name the new folder:\n"
+        f'    python -c \'from transformers import AutoModel as A; A.from_pretrained("{name}")'
+        '.save_pretrained("FOLDER")\'\n    and copy preprocessor_config.json into FOLDER where the model has one.',
+    )
+
+
 def _listed(names: list[str]) -> str:
     if not names:
         return "none"
@@ -133,9 +186,10 @@ def _listed(names: list[str]) -> str:
 
 
 def _unreadable(name: str, error: Exception) -> BackboneError:
+    kind = "" if isinstance(error, (OSError, ValueError, RuntimeError)) else f"{type(error).__name__}: "
     return BackboneError(
         name,
-        f"no speech model could be read: {' '.join(str(error).split())[:300]}",
+        f"no speech model could be read: {kind}{' '.join(str(error).split())[:300]}",
         "a hub id, or a folder with config.json and model.safetensors.",
         "Check the name and the network, or download the model to a folder and name that.",
     )

@@ -1,0 +1,51 @@
+"""YAML in which every key stands once, and what is wrong with a text that is something else."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+
+class OnceLoader(yaml.SafeLoader):
+    """Notes a key that stands twice in a mapping: the second would silently win."""
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.repeated: list[str] = []
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping of a node, its repeated keys noted."""
+        seen = set()
+        for key, _ in getattr(node, "value", ()):
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    self.repeated.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parsed(text: str) -> Any:
+    """The value that a YAML text stands for.
+
+    Raises
+    ------
+    ValueError
+        With the reason, and the line where it is known.
+    """
+    loader = None
+    try:
+        loader = OnceLoader(text)
+        value = loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ValueError(f"not YAML: {reason}{where}.") from None
+    except RecursionError:
+        raise ValueError("not YAML: too deeply nested.") from None
+    except (ValueError, TypeError, AttributeError) as error:  # a date of month 13, a tag on the wrong kind
+        where = f" before line {loader.line + 1}" if loader and loader.line else ""
+        raise ValueError(f"not YAML: {error}{where}.") from None
+    if loader.repeated:
+        raise ValueError(f"lists {loader.repeated[0]}.")
+    return value

@@ -1,0 +1,99 @@
+"""What a page must not replace or claim, said before anything is drawn."""
+
+import json
+import shutil
+
+import pytest
+
+from brainwavlm.datasets.base import Subject
+from brainwavlm.errors import RunError
+from brainwavlm.reporting import report, write_report
+from brainwavlm.reporting.results import read_results
+from brainwavlm.reporting.sources import sources_of
+from tests.reporting.fakes import fake_evaluation
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return fake_evaluation(tmp_path / "made", 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("made/evaluation/table.csv", "a file of the evaluation itself"),
+        ("made/evaluation/voxels.csv", "a file of the evaluation itself"),
+        ("made/evaluation/../evaluation/summary.json", "a file of the evaluation itself"),
+        ("page.txt", "a name that ends in '.txt'"),
+        ("page", "a name without .html"),
+        ("folder.html", "a folder is here"),
+        ("theirs.html", "another file is here"),
+        ("empty.html", "another file is here"),
+        ("theirs.html/page.html", "theirs.html is no folder|not writable"),
+        ("new/" + "n" * 300 + ".html", "a name too long"),
+    ],
+)
+def test_a_path_for_no_page_is_an_error_before_drawing(folder, tmp_path, monkeypatch, name, found):
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "theirs.html").write_text("<!doctype html><title>thesis</title>")
+    (tmp_path / "empty.html").write_text("")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.setattr(report, "page_content", lambda *_: pytest.fail("drawn"))
+    with pytest.raises(RunError, match=found):
+        write_report(folder, tmp_path / name)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_page_of_ours_is_replaced(measured_page, tmp_path):
+    page = shutil.copy(measured_page, tmp_path / "page.HTM")
+    page.write_bytes(page.read_bytes() + b"older")
+    assert write_report(measured_page.parent, page).read_bytes() == measured_page.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"dataset": "another"}, "the data set found is made-up, the one evaluated was another"),
+        ({"unusable_voxels": {"nan": 3}}, "the data set found has 40 voxels, the one evaluated had 43"),
+        (
+            {"unusable_voxels": {"nan": 3, "constant": 1}},
+            "the data set found has 40 voxels, the one evaluated had 43 to 44",
+        ),
+    ],
+)
+def test_another_data_set_gives_no_map_and_no_citation(folder, change, why):
+    summary = json.loads((folder / "summary.json").read_text())
+    for run in summary["runs"]:
+        run["frozen"] |= change
+    (folder / "summary.json").write_text(json.dumps(summary))
+    for source in sources_of(read_results(folder)).values():
+        assert (source.dataset, source.subject, source.no_map) == (None, None, why)
+
+
+def test_the_data_set_that_was_evaluated_gives_maps(folder):
+    assert [source.no_map for source in sources_of(read_results(folder)).values()] == ["", ""]
+
+
+def test_a_given_subject_with_too_few_voxels_gives_no_map(folder):
+    results = read_results(folder)
+    known = sources_of(results)["on-AC"].subject
+    short = Subject("sim01", {}, known.hemisphere[:30], {}, None, known.surface, known.vertex[:30])
+    assert sources_of(results, {"sim01": short})["on-AC"].no_map.startswith("its anatomy has 30 voxels")
+
+
+def test_a_scored_voxel_that_the_data_set_lacks_gives_no_map(folder):
+    text = (folder / "voxels.csv").read_text().replace("on-AC,sim01,39,", "on-AC,sim01,40,")
+    (folder / "voxels.csv").write_text(text)
+    sources = sources_of(read_results(folder))
+    assert sources["on-cortex"].no_map == ""
+    assert sources["on-AC"].no_map == "the data set found has 40 voxels, the evaluation scored voxel 40"
+
+
+def test_the_page_says_that_the_data_set_is_another(folder, tmp_path):
+    text = (folder / "summary.json").read_text().replace('"dataset": "made-up"', '"dataset": "another"')
+    (folder / "summary.json").write_text(text)
+    page = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "the data set found is made-up, the one evaluated was another. Bars instead." in page
+    assert "Cortical map" not in page
+    assert "Nobody et al." not in page
+    assert '<meta name="generator" content="brainwavlm ' in page
