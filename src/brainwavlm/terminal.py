@@ -50,8 +50,8 @@ def show_report(report: Any) -> None:
     for row in report.subjects:
         stories = ", ".join(f"{len(row[split])} {split}" for split in ("train", "validation", "test"))
         console.print(
-            f"{escape(row['subject'])}: {row['n_usable']:,} of {row['n_voxels']:,} voxels usable, "
-            f"{row['n_rows']:,} TRs, {60 * row['hours']:.0f} minutes; stories: {stories}",
+            f"{escape(row['subject'])}: {_cell(row['n_usable'])} of {_cell(row['n_voxels'])} voxels usable, "
+            f"{_cell(row['n_rows'])} TRs, {60 * (row['hours'] or 0):.0f} minutes; stories: {stories}",
             soft_wrap=True,
         )
     for fact in report.facts:

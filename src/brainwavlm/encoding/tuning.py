@@ -79,7 +79,7 @@ class TuningLoop:
     writer: Writer
 
     def __init__(self, config: RunConfig, folder: Path, progress: Progress):
-        self.config, self.progress = config, progress
+        self.config, self.folder, self.progress = config, folder, progress
         self.setting = setting_of(config)
         self.accelerator = accelerator_for(config, folder)
         seed_everything(config.seed)
@@ -167,7 +167,7 @@ class TuningLoop:
         """One block: loss, gradient, step."""
         loss = self.loss(block)
         value = float(loss.detach())
-        require_finite(loss, f"the loss of {self.place(block)}", self.writer.run.path)
+        require_finite(loss, f"the loss of {self.place(block)}", self.folder)
         if self.learner.learns:
             self.learner.backward(loss, self.step)
             if self.step == 0:
@@ -186,7 +186,7 @@ class TuningLoop:
         with self.accelerator.autocast():
             design = material.block_design(self.backbone, block, self.moments, self.config)
             predicted = self.readout(design).float()
-        require_finite(predicted, f"the prediction of {self.place(block)}", self.writer.run.path)
+        require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
         true, weights = material.responses[block.start : block.stop], self.voxel_weights
         if quirks.nan_voxels:
             present = torch.isfinite(true).all(0)
@@ -202,7 +202,7 @@ class TuningLoop:
             rows = _scored_rows(recording.shape[0], self.config.quirks.validation_rows)
             true.append(material.responses[rows])
             predicted.append(predict(self.backbone, self.readout, material, self.config)[rows])
-            require_finite(predicted[-1], f"the validation of epoch {self.epoch}", self.writer.run.path)
+            require_finite(predicted[-1], f"the validation of epoch {self.epoch}", self.folder)
         return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
 
     def refresh_readout(self) -> None:
