@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       set up, then the whole method on the embedded data set (about ten minutes on two cores)"
+	@echo "make demo       set up, then the whole method on the embedded data set (about four minutes on two idle cores)"
 	@echo "make test       set up, then the tests"
 	@echo "make test-slow  the tests that take minutes or need extra files"
 	@echo "make lint       ruff and mypy"

@@ -42,16 +42,15 @@ class TerminalProgress(Progress):
 
     def start(self, epochs: int, blocks: int, stories: int, done: int) -> None:
         """Show the bar of a tuning run."""
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         self._stories_per_block = stories / max(blocks, 1)
         self._began, self._done_now, self._numbers = time.monotonic(), 0, ""
         self._bars = Bars(
             TextColumn("Tuning"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("blocks, {task.fields[numbers]}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.completed}/{task.total} {task.fields[numbers]}"),
             TimeRemainingColumn(),
             console=self.console,
         )
@@ -63,13 +62,13 @@ class TerminalProgress(Progress):
         self._done_now += 1
         minutes = (time.monotonic() - self._began) / 60
         rate = self._done_now * self._stories_per_block / max(minutes, 1e-6)
-        numbers = f"loss {loss:.3f}{self._numbers}, {rate:.1f} stories/min"
+        numbers = f"loss {loss:.3f}{self._numbers}, {rate:.0f} stories/min"
         self._bars.update(self._task, advance=1, numbers=numbers)
 
     def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
         """Print one line an epoch, above the bar."""
         shown = "-" if validation is None else f"{validation:.4f}"
-        self._numbers = f", validation r {shown}"
+        self._numbers = f", r {shown}"
         mark = "  (best so far)" if epoch == best else ""
         loss_shown = "-" if loss is None else f"{loss:.4f}"
         self._bars.console.print(

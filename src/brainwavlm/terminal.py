@@ -75,7 +75,7 @@ def show_plan(plan: Any) -> None:
             {
                 "split": s,
                 "stories": plan.stories[s],
-                "hours of sound": round(plan.hours[s], 2),
+                "minutes of sound": round(60 * plan.hours[s]),
                 "TRs": plan.rows[s],
             }
             for s in plan.stories

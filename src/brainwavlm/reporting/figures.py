@@ -62,7 +62,7 @@ def learning_curves(
         figure.text(
             0.021, 0.905, f"dashed: epoch {best}, kept (validation r {kept:.3f})", fontsize=7.5, color=MUTED
         )
-    lower.set_xlabel("epoch (0: before tuning)")
+    lower.set_xlabel("epoch")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     heading(figure, title, simulated)
     return figure
