@@ -92,7 +92,7 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
             "Score",
             "a fresh closed-form ridge regression on frozen and on tuned features, never the readout that took "
             "part in tuning, fitted on training and validation stories; Pearson correlation of predicted and "
-            "the responses over all volumes of the test stories, voxel by voxel, then the mean over a target",
+            "true responses over all volumes of the test stories, voxel by voxel, then the mean over a target",
         ),
         (
             "Ridge",
