@@ -30,12 +30,26 @@ def parsed(text: str) -> Any:
     Raises
     ------
     ValueError
+        With the reason, and the line where it is known; also where a key stands twice.
+    """
+    value, repeated = parsed_with_repeats(text)
+    if repeated:
+        raise ValueError(f"lists {repeated[0]}.")
+    return value
+
+
+def parsed_with_repeats(text: str) -> tuple[Any, list[str]]:
+    """The value that a YAML text stands for, and the keys that stand twice, for those who report every one.
+
+    Raises
+    ------
+    ValueError
         With the reason, and the line where it is known.
     """
     loader = None
     try:
         loader = OnceLoader(text)
-        value = loader.get_single_data()
+        return loader.get_single_data(), loader.repeated
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
@@ -46,6 +60,3 @@ def parsed(text: str) -> Any:
     except (ValueError, TypeError, AttributeError) as error:  # a date of month 13, a tag on the wrong kind
         where = f" before line {loader.line + 1}" if loader and loader.line else ""
         raise ValueError(f"not YAML: {error}{where}.") from None
-    if loader.repeated:
-        raise ValueError(f"lists {loader.repeated[0]}.")
-    return value

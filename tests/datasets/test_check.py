@@ -627,3 +627,12 @@ def test_a_volume_mask_that_is_a_pointer_is_a_warning(published, checked):
 def rewrite(path, data):
     with h5py.File(path, "w") as file:
         file["data"] = data
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000], ids=["endless number", "endless nesting"])
+def test_yaml_that_only_breaks_while_it_is_read_is_told_and_not_raised(native, checked, value):
+    path = native / "dataset.yaml"
+    path.write_text(path.read_text().replace("tr: 2.0", f"tr: {value}"))
+    report = checked(native)
+    assert not report.usable
+    assert "not YAML" in str(report.errors[0])

@@ -5,13 +5,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
 
 from brainwavlm.datasets.base import Split
 from brainwavlm.datasets.files import reachable
 from brainwavlm.errors import DatasetError
-from brainwavlm.yaml_once import OnceLoader
+from brainwavlm.yaml_once import parsed_with_repeats
 
 FILE_NAME = "dataset.yaml"
 LONGEST_NAME = 240  # bytes; the system's 255 less what the names of files add, while they are written too
@@ -118,24 +117,19 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
             if not path.is_file():
                 return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
             text = path.read_text(encoding="utf-8")
-        loader = OnceLoader(text)
-        values = loader.get_single_data()
+        values, repeats = parsed_with_repeats(text)
     except DatasetError as error:
         return None, [error]
     except UnicodeDecodeError as error:
         return None, [
             wrong(f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.", "Save as UTF-8.")
         ]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return None, [wrong(f"not YAML: {reason}{where}.", "Mend that line.")]
+    except ValueError as error:
+        return None, [wrong(str(error), "Mend that line.")]
     if not isinstance(values, dict):
         return None, [wrong(f"holds a {type(values).__name__}, no mapping.", "Write `key: value` lines.")]
     return values, [
-        wrong(f"lists {repeated}.", "Remove one of the two; a story has one split.")
-        for repeated in loader.repeated
+        wrong(f"lists {repeated}.", "Remove one of the two; a story has one split.") for repeated in repeats
     ]
 
 
