@@ -29,12 +29,13 @@ def require_readable(folder):
     open_run(folder).log()
 
 
-def killed_and_resumed(config_path, folder, seconds):
-    """Start the program, kill it `seconds` after its first log line, resume; returns whether it was still at work."""
+def killed_and_resumed(config_path, folder, n_events, seconds):
+    """Start the program, kill it `seconds` after its log has `n_events` lines, resume; returns whether it was still at work."""
     command = [sys.executable, "-m", "brainwavlm", "tune", str(config_path), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (folder / "log.jsonl").exists() and process.poll() is None:
-        time.sleep(0.01)
+    log = folder / "log.jsonl"
+    while process.poll() is None and (not log.exists() or log.read_bytes().count(b"\n") < n_events):
+        time.sleep(0.002)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -50,7 +51,10 @@ def unbroken(tmp_path_factory, tree, saved):  # noqa: F811
 
 
 def compare(settings, unbroken, n_kills, seed):  # noqa: F811
-    """Returns the share of the kills that hit a run at work."""
+    """Kills at random events, and random moments between two; returns the share that hit a run at work.
+
+    Moments are counted in events of the log: counted in seconds, a run that happens to be faster would be over.
+    """
     config = settings(training__epochs=6, training__checkpoint_steps=2)
     config_path = unbroken / "config.yaml"
     config_path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
@@ -66,12 +70,13 @@ def compare(settings, unbroken, n_kills, seed):  # noqa: F811
     subprocess.run(command, check=True, capture_output=True)
     whole = open_run(unbroken / "whole")
     events = whole.log()
-    length = events[-1]["time"] - events[0]["time"]
+    pause = (events[-1]["time"] - events[0]["time"]) / len(events)
     moments = random.Random(seed)
     broken = 0
     for number in range(n_kills):
         folder = unbroken / f"broken-{number}"
-        broken += killed_and_resumed(config_path, folder, moments.uniform(0, length))
+        n_events = moments.randint(1, len(events) * 3 // 4)
+        broken += killed_and_resumed(config_path, folder, n_events, moments.uniform(0, pause))
         run = open_run(folder)
         for which in ("last", "best"):
             left, right = whole.checkpoint(which), run.checkpoint(which)
