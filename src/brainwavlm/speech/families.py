@@ -90,13 +90,21 @@ class Family:
         return model.get_submodule(self.part)
 
     def run_block(
-        self, block: nn.Module, hidden: Tensor, position_bias: Tensor | None, index: int
+        self,
+        block: nn.Module,
+        hidden: Tensor,
+        position_bias: Tensor | None,
+        index: int,
+        mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """One block; the position bias is None for families without it, and before WavLM's first block."""
+        """One block; the position bias is None for families without it, and before WavLM's first block.
+
+        The mask (1, 1, n_frames, n_frames) is added to the attention's scores.
+        """
         if self.position_bias:
-            outputs = block(hidden, attention_mask=None, position_bias=position_bias, index=index)
+            outputs = block(hidden, attention_mask=mask, position_bias=position_bias, index=index)
             return outputs[0], outputs[1]
-        outputs = block(hidden, attention_mask=None)
+        outputs = block(hidden, attention_mask=mask)
         return (outputs[0] if isinstance(outputs, tuple) else outputs), None
 
 

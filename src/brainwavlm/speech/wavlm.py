@@ -63,8 +63,8 @@ class GatedAttention(nn.Module):
         Parameters
         ----------
         hidden_states : tensor (n_windows, n_frames, n_dims)
-        attention_mask : tensor (n_windows, n_frames) or None
-            True or 1 where there is sound.
+        attention_mask : tensor (n_windows, n_frames) or (1 or n_windows, 1, n_frames, n_frames) or None
+            True or 1 where there is sound; with four dimensions, what is added to the scores.
         position_bias : tensor (1, n_heads, n_frames, n_frames) or None
             From the first block, which makes it; the same for all windows.
 
@@ -82,7 +82,9 @@ class GatedAttention(nn.Module):
         gates = self.gru_rel_pos_linear(hidden_states.view(by_head).transpose(1, 2))
         gate_a, gate_b = gates.unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, dim=-1)
         mask = (gate_a * (gate_b * self.gru_rel_pos_const - 1.0) + 2.0) * position_bias
-        if attention_mask is not None:
+        if attention_mask is not None and attention_mask.ndim == 4:
+            mask = mask + attention_mask
+        elif attention_mask is not None:
             mask = mask.masked_fill(attention_mask.ne(1)[:, None, None, :], float("-inf"))
         query, key, value = (
             projection(hidden_states).view(by_head).transpose(1, 2)
