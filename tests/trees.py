@@ -10,6 +10,7 @@ import soundfile
 
 from brainwavlm.datasets.description import Description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
+from tests.brains import write_small_anatomy
 
 STORIES = ("alternateithicatom", "souls", "stagefright", "fromboyhoodtofatherhood", "wheretheressmoke")
 N_VOXELS = 30
@@ -49,7 +50,9 @@ def ds003020_tree(
                     file["individual_repeats"] = data + responses(
                         5 * (volumes - 20), n_voxels, seed=99
                     ).reshape(5, -1, n_voxels)
-        write_mask_thick(derived, subject, n_voxels)
+        mask = write_mask_thick(derived, subject, n_voxels)
+        # As published, UTS09 has no FreeSurfer folder.
+        write_small_anatomy(derived, subject, np.asarray(nibabel.load(mask).dataobj), subject != "UTS09")
     return root
 
 

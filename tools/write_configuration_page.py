@@ -4,7 +4,7 @@ python tools/write_configuration_page.py
 """
 
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -53,8 +53,13 @@ def _table(title: str, prefix: str, fields: dict[str, FieldInfo]) -> str:
 
 
 def _values(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:  # limits of the values are told by the error, not by the page
+        return _values(get_args(annotation)[0])
     if get_args(annotation) and all(isinstance(value, str) for value in get_args(annotation)):
         return ", ".join(get_args(annotation))
+    if get_origin(annotation) is dict:
+        key, value = get_args(annotation)
+        return f"map of {_values(key)} to {_values(value)}"
     if get_origin(annotation) is tuple:
         return f"list of {_values(get_args(annotation)[0])}"
     if get_args(annotation):

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.base import split_recordings
+from brainwavlm.datasets.labels import label_files
 from brainwavlm.errors import DatasetError
 from tests.trees import N_VOXELS, ds003020_tree
 
@@ -81,7 +82,7 @@ def test_a_table_of_volumes_that_is_none_is_told(tmp_path):
 
 def test_regions_may_be_added_beside_the_published_files(tmp_path):
     root = ds003020_tree(tmp_path, subjects=("UTS03",))
-    assert load_dataset(root).subject("UTS03").rois == {}
+    assert "AC" not in load_dataset(root).subject("UTS03").rois
     heard = np.arange(N_VOXELS) < 4
     write_anatomy(root / "brainwavlm/UTS03.h5", rois={"AC": heard})
     assert_array_equal(load_dataset(root).subject("UTS03").rois["AC"], heard)
@@ -122,3 +123,10 @@ def test_every_published_response_sound_and_transcript_is_found_under_its_true_n
         splits = {recording.story.split for recording in dataset.recordings(name).values()}
         assert splits == {"train", "validation", "test"}
     assert dataset.voxel_mask("UTS03") is not None
+    files = dataset.surface_files("UTS03")
+    anatomy = [files.surface(kind, side) for kind in ("pia", "wm", "flat") for side in ("lh", "rh")]
+    anatomy += [files.mask, files.transform / "matrices.xfm", files.folder / "overlays.svg"]
+    labels = label_files(tmp_path / "derivative/freesurfer_subjdir/UTS03/label")
+    assert list(labels) == ["aparc", "a2009s", "DKT", "BA", "BA.thresh"]
+    anatomy += [file for pair in labels.values() for file in pair]
+    assert {str(file.relative_to(tmp_path)) for file in anatomy} <= set(published)

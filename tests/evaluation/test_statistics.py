@@ -69,7 +69,7 @@ def test_p_by_transform_equals_p_by_rolling():
     rng = np.random.default_rng(1)
     story = stories()
     true, predicted = rng.standard_normal((2, len(story), 5))
-    drawn, _ = statistics._offsets(list(statistics._stories(story)), 10, 50, 7)
+    drawn, _ = statistics._offsets(list(statistics.stories_of(story)), 10, 50, 7)
     null = np.empty((50, 5))
     for shift in range(50):
         turned = np.concatenate(
@@ -97,7 +97,7 @@ def test_every_offset_stays_away_from_zero_on_both_sides():
 
 def test_a_story_too_short_is_named_and_keeps_a_quarter():
     lengths = {"long": 80, "short": 19}
-    (_, offsets), shortened = statistics._offsets(list(statistics._stories(stories(lengths))), 10, 500, 0)
+    (_, offsets), shortened = statistics._offsets(list(statistics.stories_of(stories(lengths))), 10, 500, 0)
     assert shortened == ("short",)
     assert (offsets.min(), offsets.max()) == (4, 15)
 

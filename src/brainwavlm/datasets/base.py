@@ -1,7 +1,7 @@
 """Who heard what: stories, recordings, subjects and their splits. The only file layout known here is HDF5."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -120,22 +120,31 @@ class Subject:
         By story.
     hemisphere : array (n_voxels,) int8 or None
         0 left, 1 right.
-    rois : dict of str to bool array (n_voxels,)
+    rois : mapping of str to bool array (n_voxels,)
     ceiling : array (n_voxels,) or None
         Noise ceiling that comes with the data set.
     surface : str or None
-        Name of the mesh that `vertex` counts on, e.g. fsaverage5.
+        Name of the mesh that `vertex` counts on: fsaverage5, fsaverage6, fsaverage, or native, the subject's own.
     vertex : array (n_voxels,) int32 or None
         Vertex within the voxel's hemisphere.
+    regions : mapping of str to tuple of str
+        Named unions of targets, e.g. AC; they go before `rois` of the same name.
+    drawn : mapping of str to bool array (n_voxels,)
+        Regions drawn on the subject's flatmap, `overlay:<name>` as targets; made when asked for.
+    unread : mapping of str to DatasetError
+        Why regions are not known: `surfaces`, or the name of an atlas, to what is wrong with its files.
     """
 
     name: str
     recordings: dict[str, Recording]
     hemisphere: np.ndarray | None = None
-    rois: dict[str, np.ndarray] = field(default_factory=dict)
+    rois: Mapping[str, np.ndarray] = field(default_factory=dict)
     ceiling: np.ndarray | None = None
     surface: str | None = None
     vertex: np.ndarray | None = None
+    regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unread: Mapping[str, DatasetError] = field(default_factory=dict)
 
     @property
     def n_voxels(self) -> int:
@@ -189,6 +198,10 @@ class Dataset(ABC):
     def voxel_mask(self, subject: str) -> Path | None:
         """NIfTI volume whose voxels above zero are the columns of the responses, if there is one."""
         return None
+
+    def region_problems(self, subject: str, n_voxels: int) -> list[DatasetError]:
+        """What is wrong with further files that place the columns in the brain; none of it stops a run."""
+        return []
 
     def subject(self, name: str) -> Subject:
         """The subject of that name, with its recordings and anatomy.

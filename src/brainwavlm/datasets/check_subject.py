@@ -61,7 +61,12 @@ def check_subject(
     n_usable = None
     if n_voxels is not None:
         problems += _column_problems(recordings, shapes, n_voxels)
-        problems += _mask_problems(dataset.anatomy(name), dataset.voxel_mask(name), n_voxels)
+        mask_problems = list(_mask_problems(dataset.anatomy(name), dataset.voxel_mask(name), n_voxels))
+        problems += mask_problems
+        if not mask_problems:  # else the surfaces would be told of the same mask again
+            problems += [
+                Problem.of(error, "regions", "warning") for error in dataset.region_problems(name, n_voxels)
+            ]
     if n_voxels in unusable:
         n_usable = int(np.count_nonzero(~unusable[n_voxels]))
         if n_usable == 0:

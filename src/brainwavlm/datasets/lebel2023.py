@@ -1,12 +1,19 @@
 """OpenNeuro ds003020 (LeBel et al. 2023), read as published: nothing is converted or copied."""
 
+import dataclasses
 import json
+from collections import ChainMap
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from brainwavlm.datasets.base import Dataset, Recording, Split, Story
+from brainwavlm.datasets.base import Dataset, Recording, Split, Story, Subject
 from brainwavlm.datasets.files import is_listed, require_content
 from brainwavlm.errors import DatasetError
+
+if TYPE_CHECKING:
+    from brainwavlm.datasets.labels import LabelMasks
+    from brainwavlm.datasets.surfaces import SurfaceFiles, VoxelPlaces
 
 SUBJECTS = tuple(f"UTS0{number}" for number in range(1, 10))
 TEST = "wheretheressmoke"
@@ -14,6 +21,7 @@ VALIDATION = "fromboyhoodtofatherhood"
 VALIDATION_OF = {"UTS09": "stagefright"}
 TRIMMED = 20  # volumes of a run that have no row: respdict counts 20 more than every published file has
 START = 10.0
+WITHOUT_FREESURFER = ("UTS09",)  # as published
 
 
 class Lebel2023(Dataset):
@@ -43,6 +51,8 @@ class Lebel2023(Dataset):
         "validation story here.",
         "Columns are the voxels of mask_thick.nii.gz in Fortran order of the array as nibabel loads it; "
         "their count is checked, their order is not verified on these data.",
+        "Hemispheres and labels: those of the vertex nearest to the voxel, halfway between pial and white surface. "
+        "UTS09 has no FreeSurfer folder: LH and RH are known, AC and labels are not.",
         "Whether the published responses are z-scored is not stated: this program z-scores them per story.",
     )
 
@@ -72,6 +82,44 @@ class Lebel2023(Dataset):
             for file in sorted((self.derivative / "preprocessed_data" / subject).glob("[!.]*.hf5"))
         }
 
+    def subject(self, name: str) -> Subject:
+        """The subject of that name, with hemispheres and labels as far as the files for them are here.
+
+        What `anatomy` says goes before what the surfaces say. Nothing is written. Files that cannot be used do not
+        stop a run on targets without them: they are named in `Subject.unread`, by `check`, and where a target asks
+        for them.
+
+        Raises
+        ------
+        ConfigError, DatasetError
+            As `Dataset.subject`.
+        """
+        from brainwavlm.datasets.labels import AUDITORY_CORTEX
+        from brainwavlm.datasets.overlays import DrawnRegions
+
+        known = super().subject(name)
+        if not known.recordings:
+            return known
+        if "AC" not in known.rois:
+            known = dataclasses.replace(known, regions={"AC": AUDITORY_CORTEX})
+        files = self.surface_files(name)
+        try:
+            places = files.places(known.n_voxels)
+        except DatasetError as error:
+            return dataclasses.replace(known, unread={"surfaces": error})
+        labels, unread = self._labels(name, places)
+        found = dataclasses.replace(
+            known,
+            rois=ChainMap(dict(known.rois), labels),  # type: ignore[arg-type]  # only read
+            drawn=DrawnRegions(files, places),
+            unread=unread,
+        )
+        if known.hemisphere is not None or known.vertex is not None:
+            return found
+        return dataclasses.replace(
+            found, hemisphere=places.hemisphere, vertex=places.vertex, surface="native"
+        )
+
     def anatomy(self, subject: str) -> Path | None:
         """A file of the native format in a folder `brainwavlm` that users may add to the tree."""
         file = self.path / "brainwavlm" / f"{subject}.h5"
@@ -79,10 +127,55 @@ class Lebel2023(Dataset):
 
     def voxel_mask(self, subject: str) -> Path | None:
         """mask_thick of the subject's own transform."""
-        file = (
-            self.derivative / "pycortex-db" / subject / "transforms" / f"{subject}_auto" / "mask_thick.nii.gz"
-        )
+        file = self.surface_files(subject).mask
         return file if is_listed(file) else None
+
+    def surface_files(self, subject: str) -> "SurfaceFiles":
+        """The subject's folder of the pycortex database, whether it is here or not."""
+        from brainwavlm.datasets.surfaces import SurfaceFiles
+
+        folder = self.derivative / "pycortex-db" / subject
+        return SurfaceFiles(folder, folder / "transforms" / f"{subject}_auto")
+
+    def region_problems(self, subject: str, n_voxels: int) -> list[DatasetError]:
+        """Surfaces, transform and annot files that are not here, cannot be read, or do not belong together."""
+        from brainwavlm.datasets.surfaces import REACH
+
+        files = self.surface_files(subject)
+        try:
+            places = files.places(n_voxels)
+        except DatasetError as error:
+            return [error]
+        problems = []
+        if n_beyond := n_voxels - int(places.within_reach.sum()):
+            problems.append(
+                DatasetError(
+                    files.mask,
+                    f"{n_beyond} of {n_voxels} voxels are {REACH:g} mm or more from the surfaces.",
+                    f"all less than {REACH:g} mm away, as pycortex makes this mask.",
+                    "These voxels carry no label; their hemisphere is that of the nearest vertex.",
+                )
+            )
+        if subject not in WITHOUT_FREESURFER:
+            problems += dict.fromkeys(self._labels(subject, places)[1].values())
+        return problems
+
+    def _labels(self, subject: str, places: "VoxelPlaces") -> "tuple[LabelMasks, dict[str, DatasetError]]":
+        from brainwavlm.datasets.labels import ATLASES, LabelMasks, label_files, read_labels
+
+        folder = self.derivative / "freesurfer_subjdir" / subject / "label"
+        if any(is_listed(file) for files in label_files(folder).values() for file in files):
+            return read_labels(folder, places)
+        none = subject in WITHOUT_FREESURFER
+        error = DatasetError(
+            folder,
+            "no annot file.",
+            f"FreeSurfer's labels{f', which ds003020 does not have for {subject}' if none else ''}.",
+            "Choose LH, RH, overlay:AC or a mask file, or add your own regions in brainwavlm/<subject>.h5."
+            if none
+            else "Download the folder; it is part of ds003020 since version 3.1.0.",
+        )
+        return LabelMasks(places, {}), dict.fromkeys(ATLASES, error)
 
     def expected_rows(self, story: str) -> int | None:
         """Volumes in respdict.json less 20; None for a story that respdict.json does not list."""

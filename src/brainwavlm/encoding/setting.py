@@ -15,7 +15,7 @@ from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.reliability import ceiling
 from brainwavlm.datasets.voxels import usable_voxels
 from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
-from brainwavlm.encoding.targets import target_mask
+from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import ConfigError
 
 
@@ -118,13 +118,13 @@ def setting_of(config: RunConfig) -> Setting:
         Unknown subject, story or target; no training story; no usable voxel.
     """
     dataset = load_dataset(config.dataset)
-    subject = dataset.subject(config.subject)
+    subject = with_regions(dataset.subject(config.subject), config.regions)
     splits = split_recordings(subject, config.train, config.validation, config.test)
     if not splits["train"]:
         raise ConfigError(
             "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
         )
-    measured = known_ceiling(subject) if "ceiling" in config.target else None
+    measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
     target = target_mask(config.target, subject, measured)
     mask = usable_voxels([recording for split in splits.values() for recording in split])
     voxels = target if config.quirks.nan_voxels else target & mask.kept

@@ -1,31 +1,37 @@
-"""Named sets of voxels: whole cortex, regions, hemispheres, ceilings, files, and their combinations."""
+"""Named sets of voxels: whole cortex, hemispheres, regions, labels, ceilings, files, and their combinations."""
 
+import dataclasses
+import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from brainwavlm.datasets.base import Subject
-from brainwavlm.errors import ConfigError
+from brainwavlm.encoding.mask_files import read_mask
+from brainwavlm.encoding.unknown_target import unknown_target
+from brainwavlm.errors import BrainwavlmError, ConfigError
 
 _FILE = re.compile(r"\s*(?P<path>[^+&]+?\.(?:npy|txt))\s*(?=[+&-]|$)")
 _CEILING = re.compile(r"\s*ceiling\s*>\s*(?P<floor>\d*\.?\d+)\s*(?=[+&-]|$)")
 _OPERATOR = re.compile(r"\s*([+&-])")
+_OVERLAY = "overlay:"
 
 
 def target_mask(expression: str, subject: Subject, ceiling: np.ndarray | None = None) -> np.ndarray:
     """The voxels that an expression names.
 
     A + B: in either. A - B: in A and not in B. A & B: in both. `&` binds before `+` and `-`, which go from
-    left to right. A name that a subject's region carries is taken as that region first, even if it holds
-    an operator.
+    left to right. The longest known name is taken first, so names may hold an operator. A region of the
+    configuration or the data set goes before one of the subject's file, and that before cortex, LH and RH.
 
     Parameters
     ----------
     expression : str
-        `cortex` (every column), `LH`, `RH`, a region of the subject (`AC`), `ceiling>0.4`, a mask file
-        (.npy or .txt, one 0 or 1 a voxel), or a combination such as `cortex-AC` or `AC&LH`.
+        `cortex` (every column), `LH`, `RH`, a region (`AC`), a label of a parcellation
+        (`aparc:superiortemporal`), a drawn region (`overlay:AC`), `ceiling>0.4`, a mask file (.npy or .txt,
+        one 0 or 1 a voxel), or a combination such as `cortex-AC` or `aparc:bankssts&LH`.
     subject : Subject
     ceiling : array (n_voxels,) or None
         Measured noise ceiling; None: the one that comes with the data set.
@@ -37,11 +43,12 @@ def target_mask(expression: str, subject: Subject, ceiling: np.ndarray | None = 
     Raises
     ------
     ConfigError
-        Unknown name (those available are listed), a mask of another length, or no voxel left.
+        Unknown name (the nearest known ones are named), a mask of another length, regions that name each other in a
+        circle, or no voxel left.
+    DatasetError
+        A drawn region whose files cannot be used.
     """
-    mask = _named(expression.strip(), subject)
-    if mask is None:
-        mask = _combination(expression, subject, ceiling)
+    mask = _mask(expression, subject, ceiling)
     if not mask.any():
         raise ConfigError(
             "target",
@@ -73,56 +80,91 @@ def target_masks(
     for expression in expressions:
         try:
             masks[expression] = target_mask(expression, subject, ceiling)
-        except ConfigError as error:
+        except BrainwavlmError as error:
             missing[expression] = error.found
     return masks, missing
 
 
+def with_regions(subject: Subject, regions: Mapping[str, Iterable[str]]) -> Subject:
+    """The subject with named unions of targets, which go before those of the same name that it has.
+
+    Parameters
+    ----------
+    subject : Subject
+    regions : mapping of str to iterable of str
+        Name to the expressions whose voxels it unites.
+    """
+    added = {name: tuple(parts) for name, parts in regions.items()}
+    return dataclasses.replace(subject, regions={**subject.regions, **added})
+
+
+def uses_ceiling(expression: str, subject: Subject) -> bool:
+    """Whether an expression may ask for the noise ceiling, itself or through a region that it may name."""
+    return any(
+        "ceiling" in part for part in (expression, *(p for ps in subject.regions.values() for p in ps))
+    )
+
+
 def available_targets(subject: Subject) -> list[str]:
-    """Names that `target_mask` knows for this subject, without files and combinations."""
+    """Names that `target_mask` knows for this subject, without files and combinations.
+
+    Regions whose parts are not there are left out, and drawn ones where pycortex is not installed.
+    """
     sides = ["LH", "RH"] if subject.hemisphere is not None else []
-    names = ["cortex", *sides, *sorted(subject.rois)]
+    regions = [name for name in subject.regions if not _why_not(name, subject)]
+    hidden = set(subject.regions) - set(regions)
+    labels = sorted(name for name in subject.rois if name not in hidden)
+    names = ["cortex", *sides, *regions, *labels, *_drawn_that_can_be_read(subject)[0]]
     return list(dict.fromkeys(names)) + (["ceiling>x"] if subject.ceiling is not None else [])
 
 
-def read_mask(path: Path, n_voxels: int) -> np.ndarray:
-    """A voxel mask from a .npy or .txt file with one 0 or 1 (or false, true in .npy) a voxel.
+def target_counts(subject: Subject) -> tuple[dict[str, int], dict[str, str]]:
+    """Voxels of each available target but ceilings, empty ones too, and why others are not available.
 
-    Raises
-    ------
-    ConfigError
-        Missing or unreadable file, other values, or a length other than n_voxels.
+    Parameters
+    ----------
+    subject : Subject
+
+    Returns
+    -------
+    counts : dict of str to int
+    missing : dict of str to str
+        Target, or what it would be read from, to reason.
     """
-    if not path.is_file():
-        raise ConfigError(
-            path, "no such file.", "a mask, .npy or .txt.", "Give its path from the current folder."
-        )
-    try:
-        values = _array(path) if path.suffix == ".npy" else _numbers(path)
-    except (ValueError, EOFError, OSError) as error:
-        raise ConfigError(
-            path, f"not readable: {error}", "one 0 or 1 a voxel.", "Write it with numpy.save(path, mask)."
-        ) from None
-    if values.shape != (n_voxels,):
-        raise ConfigError(
-            path,
-            f"{' x '.join(map(str, values.shape)) or 'one'} values.",
-            f"{n_voxels}, one 0 or 1 for each voxel of the subject.",
-            "Use a mask made for this subject's columns.",
-        )
-    if values.dtype.kind not in "biuf":
-        raise ConfigError(path, f"values of type {values.dtype}.", "one 0 or 1 a voxel.", "Save it as bool.")
-    if not np.isin(values, (0, 1)).all():
-        raise ConfigError(path, "values other than 0 and 1.", "a mask.", "Threshold it before saving.")
-    return values.astype(bool)
+    counts: dict[str, int] = {}
+    missing = {name: str(error) for name, error in subject.unread.items()}
+    missing |= _drawn_that_can_be_read(subject)[1]
+    for name in available_targets(subject):
+        if name == "ceiling>x":
+            continue
+        if subject.ceiling is None and any("ceiling" in part for part in subject.regions.get(name, ())):
+            missing[name] = "asks for the noise ceiling, which is measured when a run needs it."
+            continue
+        try:
+            counts[name] = int(np.count_nonzero(_mask(name, subject, None)))
+        except BrainwavlmError as error:
+            missing[name] = str(error)
+    for name in subject.regions:
+        if name not in counts and name not in missing:
+            missing[name] = _why_not(name, subject)
+    return counts, missing
 
 
-def _combination(expression: str, subject: Subject, ceiling: np.ndarray | None) -> np.ndarray:
+def _mask(
+    expression: str, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...] = ()
+) -> np.ndarray:
+    mask = _named(expression.strip(), subject, ceiling, within)
+    return _combination(expression, subject, ceiling, within) if mask is None else mask
+
+
+def _combination(
+    expression: str, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]
+) -> np.ndarray:
     # A sum of signed products: `A+B&C-D` is [+A, +(B&C), -D].
     total = np.zeros(subject.n_voxels, dtype=bool)
     operator, position, product, sign = "+", 0, None, "+"
     while True:
-        mask, position = _term(expression, position, subject, ceiling)
+        mask, position = _term(expression, position, subject, ceiling, within)
         if operator == "&" and product is not None:
             product = product & mask
         else:
@@ -142,38 +184,88 @@ def _apply(total: np.ndarray, sign: str, product: np.ndarray | None) -> np.ndarr
 
 
 def _term(
-    expression: str, position: int, subject: Subject, ceiling: np.ndarray | None
+    expression: str, position: int, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]
 ) -> tuple[np.ndarray, int]:
-    names = sorted({"cortex", "LH", "RH", *subject.rois}, key=len, reverse=True)
-    for name in names:
+    drawn = _drawn_names(subject) if _OVERLAY in expression else []
+    names = {"cortex", "LH", "RH", *subject.regions, *subject.rois, *drawn}
+    for name in sorted(names, key=len, reverse=True):
         found = re.compile(rf"\s*{re.escape(name)}\s*(?=[+&-]|$)").match(expression, position)
-        mask = _named(name, subject) if found else None
+        mask = _named(name, subject, ceiling, within) if found else None
         if found and mask is not None:
             return mask, found.end()
     if found := _CEILING.match(expression, position):
         return _above(float(found["floor"]), subject, ceiling), found.end()
     if found := _FILE.match(expression, position):
         return read_mask(Path(found["path"]), subject.n_voxels), found.end()
-    unknown = re.split(r"[+&-]", expression[position:])[0].strip()
-    where = "" if unknown == expression.strip() else f" in {expression!r}"
-    raise ConfigError(
-        "target",
-        f"{unknown!r}{where} is no target of {subject.name}.",
-        f"one of {', '.join(available_targets(subject))}, a .npy or .txt mask, or a combination with + - &.",
-        "Choose with --target or --set target=...; list them with: brainwavlm targets DATASET",
-    )
+    raise _unknown(expression, position, subject, within)
 
 
-def _named(name: str, subject: Subject) -> np.ndarray | None:
+def _named(
+    name: str, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]
+) -> np.ndarray | None:
+    if name in subject.regions:
+        return _union(name, subject, ceiling, within)
     if name in subject.rois:
         return np.asarray(subject.rois[name], dtype=bool)
     if name == "cortex":
         return np.ones(subject.n_voxels, dtype=bool)
     if name in ("LH", "RH") and subject.hemisphere is not None:
         return np.asarray(subject.hemisphere) == ("LH", "RH").index(name)
+    if name.startswith(_OVERLAY) and name.removeprefix(_OVERLAY) in subject.drawn:
+        return np.asarray(subject.drawn[name.removeprefix(_OVERLAY)], dtype=bool)
     if name.endswith((".npy", ".txt")) and Path(name).is_file():
         return read_mask(Path(name), subject.n_voxels)
     return None
+
+
+def _union(name: str, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]) -> np.ndarray:
+    if name in within:
+        raise ConfigError(
+            f"regions.{name}",
+            f"leads back to itself: {', '.join([*within[within.index(name) :], name])}.",
+            "parts that do not lead back to the region.",
+            "Name the labels themselves; brainwavlm targets DATASET lists them.",
+        )
+    union = np.zeros(subject.n_voxels, dtype=bool)
+    for part in subject.regions[name]:
+        union |= _mask(part, subject, ceiling, (*within, name))
+    return union
+
+
+def _unknown(expression: str, position: int, subject: Subject, within: tuple[str, ...]) -> ConfigError:
+    name = re.split(r"[+&-]", expression[position:])[0].strip()
+    if name.partition(":")[2]:
+        name = expression[position:].strip()  # labels hold hyphens: where this one ends is not known
+    where = "" if name == expression.strip() else f" in {expression!r}"
+    where += f" of region {within[-1]}" if within else ""
+    known = available_targets(subject) if not within else ["cortex", *subject.rois]
+    return unknown_target(name, where, subject, known)
+
+
+def _drawn_names(subject: Subject) -> list[str]:
+    return [f"{_OVERLAY}{name}" for name in subject.drawn]
+
+
+def _drawn_that_can_be_read(subject: Subject) -> tuple[list[str], dict[str, str]]:
+    """Drawn regions, none without pycortex, and why a drawing cannot be read."""
+    if importlib.util.find_spec("cortex") is None:
+        return [], {}
+    try:
+        return _drawn_names(subject), {}
+    except BrainwavlmError as error:
+        return [], {"overlay": str(error)}
+
+
+def _why_not(region: str, subject: Subject) -> str:
+    """Why a region of the configuration or the data set has no mask; empty where it has one."""
+    some_ceiling = np.zeros(
+        subject.n_voxels
+    )  # one may be measured; whether the parts are known is the question
+    try:
+        _union(region, subject, some_ceiling, ())
+    except BrainwavlmError as error:
+        return str(error)
+    return ""
 
 
 def _above(floor: float, subject: Subject, ceiling: np.ndarray | None) -> np.ndarray:
@@ -186,12 +278,3 @@ def _above(floor: float, subject: Subject, ceiling: np.ndarray | None) -> np.nda
             "Choose a target without `ceiling>`.",
         )
     return np.asarray(ceiling) > floor
-
-
-def _array(path: Path) -> np.ndarray:
-    with path.open("rb") as file:
-        return np.lib.format.read_array(file, allow_pickle=False)  # np.load would also open a .npz here
-
-
-def _numbers(path: Path) -> np.ndarray:
-    return np.array([float(value) for value in path.read_text(encoding="utf-8").split()])

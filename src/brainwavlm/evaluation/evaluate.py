@@ -51,7 +51,10 @@ def score_backbone(
 
 
 def evaluate(
-    runs: Run | Sequence[Run], cache: str | Path | None = None, progress: Progress | None = None
+    runs: Run | Sequence[Run],
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    memory_gb: float | None = None,
 ) -> Scores:
     """Score runs on held-out stories against the model they started from.
 
@@ -65,6 +68,8 @@ def evaluate(
     cache : str, Path or None
         Folder of features to read and add to.
     progress : Progress or None
+    memory_gb : float or None
+        What ridge may use; None: as each run was configured.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def evaluate(
     frozen_scores: dict[str, EncodingScore] = {}
     tables, voxels, entries = [], [], []
     for run, name in zip(runs, _names(runs), strict=True):
-        config = _over_cortex(run.config, tuned_on)
+        config = _over_cortex(run.config, tuned_on, memory_gb)
         setting = setting_of(config)
         _require_unchanged(run, setting)
         key = _frozen_key(config)
@@ -217,13 +222,14 @@ def _read_out(
         return readout(design).numpy()
 
 
-def _over_cortex(config: RunConfig, targets: tuple[str, ...]) -> RunConfig:
+def _over_cortex(config: RunConfig, targets: tuple[str, ...], memory_gb: float | None) -> RunConfig:
     """The run's configuration, to score all of cortex and list every target that a run was tuned on."""
+    ridge = config.ridge if memory_gb is None else config.ridge.model_copy(update={"memory_gb": memory_gb})
     evaluation = config.evaluation
     evaluation = evaluation.model_copy(
         update={"targets": tuple(dict.fromkeys([*evaluation.targets, *targets]))}
     )
-    return config.model_copy(update={"target": "cortex", "evaluation": evaluation})
+    return config.model_copy(update={"target": "cortex", "evaluation": evaluation, "ridge": ridge})
 
 
 def _frozen_key(config: RunConfig) -> str:

@@ -16,7 +16,11 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach, copy_trained, merge
 from brainwavlm.speech.checkpoints import load_stock, normalises_sound, weights_digest
 from brainwavlm.speech.families import Family
+from brainwavlm.speech.one_frame import agrees, block_at
+from brainwavlm.speech.products import use_products
 from brainwavlm.speech.wavlm import make_reachable
+
+Frame = Literal["last", "first", "mean"]
 
 
 def load_backbone(
@@ -65,6 +69,7 @@ def load_backbone(
     make_reachable(part, family)
     backbone = Backbone(part, family, name, layers, normalises_sound(source, family), run_unused_blocks)
     attach(part, family, adapter or AdapterConfig(method="frozen"), backbone.n_run, n_blocks)
+    use_products(part.get_submodule(family.blocks))
     return backbone.eval()  # the adapters' dropout starts in training mode
 
 
@@ -118,6 +123,8 @@ class Backbone(nn.Module):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
         self.recompute = False
         self._graphed: set[int] = set()  # blocks that have run with gradients on
+        deepest = max(layers)
+        self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
         self._frozen_digest: bytes | None = None
 
     def forward(self, windows: Tensor) -> dict[int, Tensor]:
@@ -135,7 +142,9 @@ class Backbone(nn.Module):
 
     @torch.no_grad()
     def frontend(self, windows: Tensor) -> Tensor:
-        """All that comes before anything that may change: convolutions and projection. No graph, no noise.
+        """All that comes before anything that may change: convolutions, projection and positions. No graph, no noise.
+
+        With `noise`, which acts on the projection's output, it ends there.
 
         It is run on each window by itself, although windows overlap: WavLM base and its like normalise the
         first convolution over the whole input (group norm), so frames cut from a frontend run over the whole
@@ -159,7 +168,8 @@ class Backbone(nn.Module):
         if self.normalise_sound:
             mean, variance = windows.mean(-1, keepdim=True), windows.var(-1, keepdim=True, unbiased=False)
             windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
-        return self.family.listen(self.model, windows)
+        heard = self.family.listen(self.model, windows)
+        return heard if self.noise else self.family.enter(self.model, heard)
 
     def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
         """The transformer, from the frontend's output up to the deepest layer asked for.
@@ -172,11 +182,41 @@ class Backbone(nn.Module):
         -------
         dict from layer to tensor (n_windows, n_frames, n_dims)
         """
-        hidden = self.family.enter(self.model, hidden)
+        return self._states(hidden, None)
+
+    def read(self, hidden: Tensor, frame: Frame) -> dict[int, Tensor]:
+        """The transformer read at one frame of each window, or at the mean over its frames.
+
+        The same as `trunk`, then that frame; the deepest block is run for that frame alone.
+
+        Parameters
+        ----------
+        hidden : tensor (n_windows, n_frames, n_dims)
+            The frontend's output.
+        frame : last, first or mean
+
+        Returns
+        -------
+        dict from layer to tensor (n_windows, n_dims)
+        """
+        if frame == "mean":
+            return {layer: state.mean(1) for layer, state in self._states(hidden, None).items()}
+        at = -1 if frame == "last" else 0
+        return {layer: state[:, at] for layer, state in self._states(hidden, at).items()}
+
+    def _states(self, hidden: Tensor, frame: int | None) -> dict[int, Tensor]:
+        """Hidden states; the deepest one may hold the given frame only."""
+        if self.noise:
+            hidden = self.family.enter(self.model, hidden)
+        prunes = frame is not None and self._reads_one_frame and not (self.training and self.noise)
         states, position_bias = {0: hidden}, None
         for index, block in enumerate(self._blocks()[: self.n_run]):
             if not self._drops(index):
-                hidden, position_bias = self._run(block, hidden, position_bias, index)
+                if prunes and 0 < index == self.n_run - 1 == max(self.layers) - 1:
+                    assert frame is not None
+                    hidden = block_at(self.family, self.model, block, hidden, position_bias, frame)
+                else:
+                    hidden, position_bias = self._run(block, hidden, position_bias, index)
                 if torch.is_grad_enabled():
                     self._graphed.add(index)
             if index + 1 in self.layers:

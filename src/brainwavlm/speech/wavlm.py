@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import Family
+from brainwavlm.speech.gated import gated_attention
+from brainwavlm.speech.products import plain_cpu
 
 
 class GatedAttention(nn.Module):
@@ -75,29 +77,55 @@ class GatedAttention(nn.Module):
             Where the stock module returns attention weights.
         position_bias : tensor (1, n_heads, n_frames, n_frames)
         """
-        n_windows, n_frames, n_dims = hidden_states.shape
-        by_head = (n_windows, n_frames, self.n_heads, n_dims // self.n_heads)
+        n_frames = hidden_states.shape[1]
         if position_bias is None:
             position_bias = self._compute_bias(n_frames, n_frames).unsqueeze(0)
-        gates = self.gru_rel_pos_linear(hidden_states.view(by_head).transpose(1, 2))
+        mask = attention_mask
+        if mask is not None and mask.ndim == 2:
+            mask = torch.zeros_like(mask, dtype=hidden_states.dtype).masked_fill(mask.ne(1), float("-inf"))
+            mask = mask[:, None, None, :]
+        return self.attend(hidden_states, hidden_states, position_bias, mask), None, position_bias
+
+    def attend(
+        self, queries: Tensor, hidden_states: Tensor, position_bias: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """What some frames see of all frames.
+
+        Parameters
+        ----------
+        queries : tensor (n_windows, n_queries, n_dims)
+            The frames that look.
+        hidden_states : tensor (n_windows, n_frames, n_dims)
+            The frames that are looked at.
+        position_bias : tensor (1, n_heads, n_queries, n_frames)
+        mask : tensor or None
+            Added to the scores, (n_windows, n_heads, n_queries, n_frames) or what can be broadcast to it.
+
+        Returns
+        -------
+        tensor (n_windows, n_queries, n_dims)
+        """
+        gates = self.gru_rel_pos_linear(self._by_head(queries).transpose(1, 2))
         gate_a, gate_b = gates.unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, dim=-1)
-        mask = (gate_a * (gate_b * self.gru_rel_pos_const - 1.0) + 2.0) * position_bias
-        if attention_mask is not None and attention_mask.ndim == 4:
-            mask = mask + attention_mask
-        elif attention_mask is not None:
-            mask = mask.masked_fill(attention_mask.ne(1)[:, None, None, :], float("-inf"))
-        query, key, value = (
-            projection(hidden_states).view(by_head).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        attended = nn.functional.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=mask.to(query.dtype),
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        return self.out_proj(attended.transpose(1, 2).reshape(hidden_states.shape)), None, position_bias
+        gates = gate_a * (gate_b * self.gru_rel_pos_const - 1.0) + 2.0
+        query = self._by_head(self.q_proj(queries))
+        key, value = (self._by_head(projection(hidden_states)) for projection in (self.k_proj, self.v_proj))
+        dropout = self.dropout if self.training else 0.0
+        if dropout == 0 and plain_cpu(query, key, value, gates, position_bias):
+            attended = gated_attention(query, key, value, gates, position_bias, mask)
+        else:
+            bias = gates * position_bias if mask is None else gates * position_bias + mask
+            attended = nn.functional.scaled_dot_product_attention(
+                query.transpose(1, 2),
+                key.transpose(1, 2),
+                value.transpose(1, 2),
+                attn_mask=bias.to(query.dtype),
+                dropout_p=dropout,
+            ).transpose(1, 2)
+        return self.out_proj(attended.reshape(queries.shape))
+
+    def _by_head(self, frames: Tensor) -> Tensor:
+        return frames.view(*frames.shape[:2], self.n_heads, -1)
 
 
 def make_reachable(model: nn.Module, family: Family) -> bool:

@@ -1,0 +1,160 @@
+"""Regions of cortex by name: FreeSurfer's annot files as masks over the columns of the responses."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from brainwavlm.datasets.files import require_content
+from brainwavlm.datasets.surfaces import HEMISPHERES, VoxelPlaces
+from brainwavlm.errors import DatasetError
+
+# Auditory cortex as a union of the Destrieux parcellation: Heschl's gyrus and sulcus, planum temporale, planum polare
+# and the lateral face of the superior temporal gyrus (Destrieux et al. 2010, NeuroImage 53:1-15, table 1).
+# The superior temporal sulcus, S_temporal_sup, runs far beyond auditory cortex and is left out.
+AUDITORY_CORTEX = (
+    "a2009s:G_temp_sup-G_T_transv",
+    "a2009s:S_temporal_transverse",
+    "a2009s:G_temp_sup-Plan_tempo",
+    "a2009s:G_temp_sup-Plan_polar",
+    "a2009s:G_temp_sup-Lateral",
+)
+# Name in targets, and the middle of the file names that carry it: the second is that of older FreeSurfer (UTS02).
+ATLASES = {
+    "aparc": ("aparc",),
+    "a2009s": ("aparc.a2009s",),
+    "DKT": ("aparc.DKTatlas", "aparc.DKTatlas40"),
+    "BA": ("BA_exvivo", "BA"),
+    "BA.thresh": ("BA_exvivo.thresh", "BA.thresh"),
+}
+
+
+class LabelMasks(Mapping[str, np.ndarray]):
+    """Masks (n_voxels,) bool by name, `atlas:label`, each made when it is asked for.
+
+    A voxel carries the label of its nearest vertex, in either hemisphere; one beyond the reach of both surfaces, or
+    nearest to a vertex without label, carries none.
+
+    Parameters
+    ----------
+    places : VoxelPlaces
+    atlases : mapping of str to (names, left, right)
+        Label names, and for each vertex of a hemisphere an index into them, -1 for none.
+    """
+
+    def __init__(
+        self, places: VoxelPlaces, atlases: Mapping[str, tuple[list[str], np.ndarray, np.ndarray]]
+    ) -> None:
+        self._codes = {}
+        self._index: dict[str, tuple[str, int]] = {}
+        for atlas, (names, left, right) in atlases.items():
+            codes = places.columns_of((left, right))
+            self._codes[atlas] = np.where(places.within_reach, codes, -1).astype(np.int16)
+            self._index |= {f"{atlas}:{name}": (atlas, code) for code, name in enumerate(names)}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The mask of a label."""
+        atlas, code = self._index[name]
+        return self._codes[atlas] == code
+
+    def __iter__(self) -> Iterator[str]:
+        """Names, atlas by atlas."""
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        """Number of labels."""
+        return len(self._index)
+
+
+def label_files(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Left and right annot file of each atlas in a FreeSurfer `label` folder, whether here or not.
+
+    Parameters
+    ----------
+    folder : Path
+        With files such as lh.aparc.annot. Atlases that `ATLASES` does not know keep the name of their file.
+
+    Returns
+    -------
+    dict of str to pair of Path
+        Every atlas of `ATLASES`, then others.
+    """
+    listed = {
+        file.name[3 : -len(".annot")] for side in HEMISPHERES for file in folder.glob(f"{side}.*.annot")
+    }
+    known = {middle for names in ATLASES.values() for middle in names}
+    chosen = {
+        atlas: next((middle for middle in names if middle in listed), names[0])
+        for atlas, names in ATLASES.items()
+    }
+    chosen |= {middle: middle for middle in sorted(listed - known)}
+    return {
+        atlas: (folder / f"lh.{middle}.annot", folder / f"rh.{middle}.annot")
+        for atlas, middle in chosen.items()
+    }
+
+
+def read_labels(folder: Path, places: VoxelPlaces) -> tuple[LabelMasks, dict[str, DatasetError]]:
+    """Masks of all labels in a FreeSurfer `label` folder, and what is wrong with atlases that cannot be used.
+
+    Surfaces of pycortex and annot files of FreeSurfer are joined by vertex number: pycortex's import from
+    FreeSurfer moves the vertices and keeps their order.
+
+    Parameters
+    ----------
+    folder : Path
+    places : VoxelPlaces
+
+    Returns
+    -------
+    masks : LabelMasks
+    problems : dict of str to DatasetError
+        By atlas.
+    """
+    atlases, problems = {}, {}
+    for atlas, files in label_files(folder).items():
+        try:
+            atlases[atlas] = _atlas(files, places.n_vertices)
+        except DatasetError as error:
+            problems[atlas] = error
+    return LabelMasks(places, atlases), problems
+
+
+def _atlas(files: tuple[Path, Path], n_vertices: tuple[int, int]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    sides = [_annotation(file, count) for file, count in zip(files, n_vertices, strict=True)]
+    # Colour tables also list labels that no vertex has, e.g. corpuscallosum of aparc.
+    used = [np.unique(codes[codes >= 0]) for codes, _ in sides]
+    names = list(
+        dict.fromkeys(own[code] for present, (_, own) in zip(used, sides, strict=True) for code in present)
+    )
+    left, right = (_recoded(codes, own, names) for codes, own in sides)
+    return names, left, right
+
+
+def _recoded(codes: np.ndarray, own: list[str], names: list[str]) -> np.ndarray:
+    to_common = np.array([names.index(name) if name in names else -1 for name in own] + [-1])
+    return to_common[codes]  # -1, no label, is the last entry
+
+
+def _annotation(file: Path, n_vertices: int) -> tuple[np.ndarray, list[str]]:
+    """Index of each vertex into the names, -1 for none."""
+    require_content(file)
+    try:
+        codes, _, names = nibabel.freesurfer.read_annot(file)
+        decoded = [name.decode("utf-8") for name in names]
+    except Exception as error:  # nibabel has no error of its own for this format: index, value, memory, ...
+        raise DatasetError(
+            file,
+            f"cannot be read: {type(error).__name__}: {error}",
+            "a FreeSurfer annot file.",
+            "Download it again.",
+        ) from None
+    if len(codes) != n_vertices:
+        raise DatasetError(
+            file,
+            f"{len(codes)} vertices.",
+            f"{n_vertices}, as on the surface of this hemisphere in pycortex-db.",
+            "Labels and surfaces are joined by vertex number: take both from one version of the data set.",
+        )
+    return codes, decoded
