@@ -23,23 +23,24 @@ import yaml
 N_VOXELS, N_TRS, SECONDS, TR = 95_556, 335, 690, 2.0
 
 
-def fake_subject(root: Path, n_stories: int, n_voxels: int = N_VOXELS) -> Path:
+def fake_subject(root: Path, n_stories: int, n_voxels: int = N_VOXELS, n_trs: int = N_TRS) -> Path:
     """A native folder with one subject; the last two stories are for validation and test."""
+    seconds = n_trs * TR + SECONDS - N_TRS * TR
     random = np.random.default_rng(0)
     (root / "stimuli").mkdir(parents=True)
     (root / "responses" / "uts").mkdir(parents=True)
     sound = root / "stimuli" / "sound.wav"
-    soundfile.write(sound, 0.1 * random.standard_normal(SECONDS * 16000).astype(np.float32), 16000)
+    soundfile.write(sound, 0.1 * random.standard_normal(int(seconds * 16000)).astype(np.float32), 16000)
     raw = root / "noise.f32"
     with raw.open("wb") as file:
-        for _ in range(N_TRS):
+        for _ in range(n_trs):
             file.write(random.standard_normal(n_voxels, dtype=np.float32).tobytes())
     names = [f"story{number:02d}" for number in range(n_stories)]
     for name in names:
         with h5py.File(root / "responses" / "uts" / f"{name}.h5", "w") as file:
-            shape = (N_TRS, n_voxels)
-            file.create_dataset("data", shape, "f4", external=[(str(raw), 0, N_TRS * n_voxels * 4)])
-            file["tr_times"] = 10 + TR * np.arange(N_TRS)
+            shape = (n_trs, n_voxels)
+            file.create_dataset("data", shape, "f4", external=[(str(raw), 0, n_trs * n_voxels * 4)])
+            file["tr_times"] = 10 + TR * np.arange(n_trs)
         (root / "stimuli" / f"{name}.wav").symlink_to("sound.wav")
     splits = dict.fromkeys(names, "train") | {names[-2]: "validation", names[-1]: "test"}
     description = {

@@ -45,13 +45,17 @@ BackboneOption = Annotated[
 ]
 LayerOption = Annotated[int | None, typer.Option("--layer", help="Hidden state that is read.")]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", help="Voxels: cortex, AC, LH, cortex-AC, ceiling>0.4, a file.")
+    str | None,
+    typer.Option("--target", help="Voxels: cortex, AC, LH, aparc:bankssts, cortex-AC, ceiling>0.4, a file."),
 ]
 FrameOption = Annotated[str | None, typer.Option("--frame", help="Frames of a window: last, first or mean.")]
 ContextOption = Annotated[float | None, typer.Option("--context", help="Seconds of sound in a window.")]
 StrideOption = Annotated[float | None, typer.Option("--stride", help="Seconds between windows.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and dropout.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
+]
 OutputOption = Annotated[
     Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
 ]
@@ -126,25 +130,41 @@ def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOpt
 
 
 @app.command()
-def targets(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
-    """List the voxel sets of each subject with their sizes."""
+def targets(
+    dataset: DatasetArgument,
+    who: Annotated[
+        str | None, typer.Argument(metavar="[SUBJECT]", help="Name of the subject.", show_default=False)
+    ] = None,
+    subject: SubjectOption = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file of a run, for the regions in it.")
+    ] = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the voxel sets of one subject, or of each, with their sizes. Why others are missing goes to stderr."""
     from brainwavlm.datasets import load_dataset
-    from brainwavlm.encoding.targets import available_targets, target_mask
+    from brainwavlm.encoding.targets import target_counts, with_regions
+    from brainwavlm.errors import ConfigError
     from brainwavlm.terminal import show_table
 
+    if who is not None and subject is not None and who != subject:
+        remedy = "Name it once; without a name all subjects are listed."
+        raise ConfigError("--subject", f"{subject}, beside the subject {who}.", "one subject.", remedy)
     loaded = load_dataset(dataset)
-    rows = []
-    for name in (subject,) if subject is not None else loaded.subject_names:
-        who = loaded.subject(name)
-        for target in available_targets(who):
-            if not target.startswith("ceiling"):
-                rows.append(
-                    {"subject": name, "target": target, "voxels": int(target_mask(target, who).sum())}
-                )
+    regions = _config(config, None, set_, {}, subject_needed=False).regions
+    name = who if who is not None else subject
+    rows, missing = [], []
+    for each in (name,) if name is not None else loaded.subject_names:
+        counts, reasons = target_counts(with_regions(loaded.subject(each), regions))
+        rows += [{"subject": each, "target": target, "voxels": count} for target, count in counts.items()]
+        missing += [f"{each}, {target}: {reason}" for target, reason in reasons.items()]
     if json:
         _print_json(rows)
     else:
         show_table(rows, title=f"Targets of {loaded.name}")
+    for reason in dict.fromkeys(missing):
+        print(reason, file=sys.stderr)
 
 
 @app.command()
@@ -245,6 +265,7 @@ def ridge(
     target: TargetOption = None,
     seed: SeedOption = None,
     device: DeviceOption = None,
+    memory: MemoryOption = None,
     leave_one_out: Annotated[
         bool,
         typer.Option(
@@ -263,7 +284,7 @@ def ridge(
     from brainwavlm.progress import TerminalProgress
     from brainwavlm.terminal import show_ridge
 
-    given = locals()
+    given = locals() | {"memory": _gigabytes(memory)}
     _require_output(output)
     wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], given)
     score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
@@ -280,6 +301,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for scores; default: RUN/evaluation.")
     ] = None,
+    memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -289,8 +311,10 @@ def evaluate(
     from brainwavlm.terminal import show_scores
 
     folder = output if output is not None else runs[0] / "evaluation"
+    memory_gb = _gigabytes(memory)
     _require_output(folder)
-    scores = score([open_run(path) for path in runs], progress=TerminalProgress())
+    opened = [open_run(path) for path in runs]
+    scores = score(opened, progress=TerminalProgress(), memory_gb=memory_gb)
     scores.save(folder)
     if json:
         _print_json(scores.summary)
@@ -353,6 +377,7 @@ _OPTION_KEYS = {
     "stride": "windows.stride",
     "seed": "seed",
     "device": "device",
+    "memory": "ridge.memory_gb",
 }
 
 
@@ -370,6 +395,12 @@ def _config(
     if not subject_needed:
         overrides.setdefault("subject", "none")
     return load_config(path, preset, overrides)
+
+
+def _gigabytes(memory: str | None) -> float | None:
+    from brainwavlm.config import gigabytes
+
+    return None if memory is None else gigabytes(memory, "--memory")
 
 
 def _require_output(path: Path) -> None:

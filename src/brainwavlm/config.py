@@ -5,9 +5,10 @@ the nearest known one. The description of a field is its help text and its row i
 """
 
 import difflib
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -59,6 +60,23 @@ class WindowConfig(Step):
     frame: Literal["last", "mean", "first"] = Field(
         "last", description="Which output frames stand for the window."
     )
+    frontend: Literal["exact", "shared"] = Field(
+        "exact",
+        description="windows: run the frozen convolutions for each window, or once over the story: an approximation "
+        "for models with group norm (base), about 16 times less work before the blocks.",
+    )
+    mode: Literal["windows", "stream"] = Field(
+        "windows",
+        description="Each window by itself, or a story in one pass under a mask that bounds what a frame sees.",
+    )
+    chunk: float = Field(
+        8.0, gt=0, le=600, description="stream: seconds of readings that one segment of the story serves."
+    )
+    lookahead: float | None = Field(
+        None,
+        ge=0.001,
+        description="stream: seconds of sound that a frame may see ahead; null: up to the next reading.",
+    )
 
 
 class BackboneConfig(Step):
@@ -70,8 +88,15 @@ class BackboneConfig(Step):
         False,
         description="Keep SpecAugment, layerdrop and dropouts of the model's own configuration while tuning.",
     )
-    batch_windows: int = Field(
-        64, ge=1, description="Windows of one length that go through the model at once."
+    batch_windows: int | None = Field(
+        None,
+        ge=1,
+        description="Windows of one length that go through the model at once; null: as many as fit into memory_gb.",
+    )
+    memory_gb: float = Field(
+        1.0,
+        gt=0,
+        description="Memory for one batch of windows, in GB, besides what a graph keeps for the gradient.",
     )
 
 
@@ -179,6 +204,13 @@ class TrainingConfig(Step):
     frontend_cache_gb: float = Field(
         1.0, ge=0, description="Keep the frozen frontend's output in memory when it needs no more than this."
     )
+    frontend_folder: str | None = Field(
+        None,
+        description="Keep it in files in this folder otherwise, which runs may share; null: compute it in each epoch.",
+    )
+    frontend_type: Literal["float32", "float16"] = Field(
+        "float32", description="Type of these files; float16 takes half the room and rounds to three digits."
+    )
 
 
 class QuirksConfig(Step):
@@ -210,7 +242,7 @@ class QuirksConfig(Step):
 class RidgeConfig(Step):
     """Closed-form scoring."""
 
-    alphas: tuple[float, ...] = Field(
+    alphas: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         tuple(10.0 ** (k / 2) for k in range(17)),
         min_length=1,
         description="Penalties to choose from, one a voxel, in himalaya's convention (alpha = a squared of the "
@@ -219,7 +251,12 @@ class RidgeConfig(Step):
     folds: int = Field(
         5, ge=2, description="Cross-validation folds over stories; no more than there are stories."
     )
-    memory_gb: float = Field(8.0, gt=0, description="Memory that decides how many voxels are solved at once.")
+    memory_gb: float = Field(
+        8.0,
+        gt=0,
+        description="What ridge may use, in GB (1e9 bytes), the design included: decides how many voxels are "
+        "solved at once. Features and predictions are not counted.",
+    )
 
 
 class EvaluationConfig(Step):
@@ -244,7 +281,13 @@ class RunConfig(Step):
     dataset: str = Field("demo", description="Folder of a data set, or the word demo.")
     subject: str = Field(description="Name of the subject.")
     target: str = Field(
-        "cortex", description="Voxels that the loss sees: cortex, AC, LH, ceiling>0.4, A+B, A-B, a file."
+        "cortex",
+        description="Voxels that the loss sees: cortex, AC, LH, aparc:bankssts, ceiling>0.4, A+B, A-B, a file.",
+    )
+    regions: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Named unions of targets, e.g. {AC: [a2009s:G_temp_sup-G_T_transv, overlay:AC]}; they go before "
+        "regions of the same name that the data set has.",
     )
     train: tuple[str, ...] | None = Field(
         None, description="Training stories; null: those of the data set's split."
@@ -271,6 +314,16 @@ class RunConfig(Step):
     quirks: QuirksConfig = QuirksConfig()
     ridge: RidgeConfig = RidgeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("regions")
+    @classmethod
+    def _nameable(cls, regions: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, parts in regions.items():
+            if not re.fullmatch(r"[^\W\d]\w*", name) or name in ("cortex", "LH", "RH", "ceiling"):
+                raise ValueError("names of letters, digits and _, other than cortex, LH, RH and ceiling")
+            if not parts:
+                raise ValueError("one target or more in each region")
+        return regions
 
 
 def load_config(
@@ -379,6 +432,22 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
             found = f"{item[:200]!r}, {error}"
             raise ConfigError("--set", found, "a YAML value after '='.", "Quote it.") from None
     return overrides
+
+
+def gigabytes(text: str, source: str) -> float:
+    """8.0 from 8GB, 8 or 8000MB; GB are 1e9 bytes.
+
+    Parameters
+    ----------
+    text : str
+    source : str
+        Where it was given, for the error.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(MB|GB|TB)?", text.strip(), re.IGNORECASE | re.ASCII)
+    value = float(match[1]) * {"M": 1e-3, "G": 1.0, "T": 1e3}[(match[2] or "GB")[0].upper()] if match else 0.0
+    if not 0 < value < float("inf"):
+        raise ConfigError(source, repr(text), "an amount of memory, e.g. 8GB, 8 or 8000MB.", "Correct it.")
+    return value
 
 
 def _preset(name: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from brainwavlm.encoding.materials import needed_windows, planned_windows
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
+from brainwavlm.speech.features import samples_heard
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 
@@ -27,7 +28,9 @@ class Plan:
         Data set, subject, voxels and their state.
     stories, hours, rows : dict of split to int, float, int
     windows_per_epoch : int
-        Windows that go through the model in an epoch of training blocks, halos counted as often as they are run.
+        Windows at whose ends the model is read in an epoch of training blocks, halos counted as often as they are run.
+    sound_per_epoch : float
+        Hours of sound that go through the model for that.
     steps_per_epoch, epochs : int
     trained : dict of str to int
         Parameters of the speech model and of the readout that change.
@@ -45,6 +48,7 @@ class Plan:
     hours: dict[str, float]
     rows: dict[str, int]
     windows_per_epoch: int
+    sound_per_epoch: float
     steps_per_epoch: int
     epochs: int
     trained: dict[str, int]
@@ -76,9 +80,10 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         for split, some in setting.splits.items()
     }
     blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
-    windows_per_epoch = sum(
-        len(needed_windows(loop.clocks[block.story], block, config.quirks)) for block in blocks
-    )
+    needed = [
+        (block.story, needed_windows(loop.clocks[block.story], block, config.quirks)) for block in blocks
+    ]
+    samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
     step = _timed_step(loop, blocks, calibration_steps)
     rows = setting.facts()["rows"]
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
@@ -87,7 +92,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         stories={split: len(some) for split, some in setting.splits.items()},
         hours={split: float(value) for split, value in hours.items()},
         rows=rows,
-        windows_per_epoch=windows_per_epoch,
+        windows_per_epoch=sum(len(some) for _, some in needed),
+        sound_per_epoch=samples / SAMPLE_RATE / 3600,
         steps_per_epoch=loop.blocks,
         epochs=config.training.epochs,
         trained={

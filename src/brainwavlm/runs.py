@@ -24,7 +24,7 @@ from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
 
 FORMAT = 1
-PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "himalaya", "numpy")
+PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "numpy")
 
 
 @dataclass(frozen=True)

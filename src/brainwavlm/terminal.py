@@ -86,8 +86,8 @@ def show_plan(plan: Any) -> None:
     trained = ", ".join(f"{n:,} in the {part}" for part, n in plan.trained.items())
     console.print(f"Trained parameters: {trained}")
     console.print(
-        f"An epoch: {plan.steps_per_epoch:,} steps, {plan.windows_per_epoch:,} windows through the model; "
-        f"{plan.epochs} epochs"
+        f"An epoch: {plan.steps_per_epoch:,} steps, {plan.windows_per_epoch:,} windows read, for which "
+        f"{plan.sound_per_epoch:.1f} h of sound go through the model; {plan.epochs} epochs"
     )
     console.print(
         f"On {plan.device}: {plan.seconds_per_step:.2f} s a step (measured now), about "

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from himalaya.backend import get_backend
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.config import RidgeConfig
+from brainwavlm.config import RidgeConfig, gigabytes
 from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, solve_ridge, story_folds, voxels_at_once
 from brainwavlm.errors import ConfigError
 
@@ -79,23 +78,30 @@ def test_batches_of_voxels_give_the_same_as_all_at_once(shape, monkeypatch):
     assert_allclose(np.concatenate([part.weights for part in parts], axis=1), whole.weights, atol=1e-5)
 
 
-def test_the_global_backend_of_himalaya_is_left_as_found():
-    from himalaya.backend import set_backend
-
-    design, responses, story = problem(160, 30)
-    set_backend("torch")
-    try:
-        list(ridge_batches(design, lambda columns: responses[:, columns], 24, story, RidgeConfig(folds=3)))
-        assert get_backend().name == "torch"
-    finally:
-        set_backend("numpy")
-
-
 def test_memory_decides_the_batch():
     lebel = (27_797, 3_072)
     small, large = (voxels_at_once(lebel, RidgeConfig(memory_gb=gb)) for gb in (6.0, 8.0))
     assert 5_000 < small < large < 50_000
     assert voxels_at_once(lebel, RidgeConfig(memory_gb=0.1)) == 256
+
+
+def test_penalties_that_are_not_positive_are_refused():
+    for alphas in ((0.0, 1.0), (-1.0, 1.0), ()):
+        with pytest.raises(ValueError, match="alphas"):
+            RidgeConfig(alphas=alphas)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("8GB", 8.0), ("8", 8.0), ("8000MB", 8.0), ("0.5 gb", 0.5), ("1.5TB", 1500.0)]
+)
+def test_memory_is_read_in_the_usual_ways(text, expected):
+    assert gigabytes(text, "--memory") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-8", "0GB", "8PB", "8GiB", "1e3", "nan", "8,5GB", "9" * 400])
+def test_what_is_no_memory_is_refused(text):
+    with pytest.raises(ConfigError, match=r"--memory: .*\n *Expected an amount of memory, e\.g\. 8GB"):
+        gigabytes(text, "--memory")
 
 
 def test_choices_at_the_edge_of_the_grid_are_counted():

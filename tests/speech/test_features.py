@@ -7,7 +7,8 @@ from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.errors import DatasetError
 from brainwavlm.speech import features as features_module
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import cached, extract, frontend_bytes, frontend_outputs, read_windows
+from brainwavlm.speech.features import cached, extract, read_windows
+from brainwavlm.speech.frontends import kept_bytes, kept_frontend
 from brainwavlm.stimulus.windows import cut_windows
 
 from .conftest import MODELS, noise
@@ -60,13 +61,13 @@ def test_a_kept_frontend_gives_the_same_features_and_gradients(saved, kind):
     for keep in (False, True):
         torch.manual_seed(0)
         backbone = load_backbone(saved(kind), 2, AdapterConfig(rank=2))
-        kept = frontend_outputs(backbone, sound, windows) if keep else None
+        kept = kept_frontend(backbone, sound, windows, WindowConfig()) if keep else None
         states = read_windows(backbone, sound, windows, indices, "mean", frontend=kept)[2]
         states.square().mean().backward()
         results.append((states.detach(), {name: p.grad for name, p in backbone.adapter_parameters()}))
     torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-4)
     assert not any(frames.requires_grad for frames in kept)
-    assert sum(frames.numel() * 4 for frames in kept) == frontend_bytes(backbone, windows)
+    assert sum(frames.numel() * 4 for frames in kept) == kept_bytes(backbone, windows, WindowConfig())
 
 
 def test_the_graph_is_kept_only_where_gradients_are_on(saved):

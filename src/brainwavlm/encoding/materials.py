@@ -21,7 +21,8 @@ from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.errors import AlignmentError, ConfigError
 from brainwavlm.speech.backbones import Backbone
-from brainwavlm.speech.features import frontend_bytes, frontend_outputs, read_windows
+from brainwavlm.speech.features import read_at_ends
+from brainwavlm.speech.frontends import SharedFrontend, frontend_file, kept_frontend
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
@@ -38,8 +39,8 @@ class Material:
     clock : StoryClock
     responses : tensor (n_trs, n_voxels)
         z-scored within the story, voxels of the target only.
-    frontend : list of tensors (n_frames, n_dims) or None
-        Output of the frozen frontend, one a window, where it is kept.
+    frontend : sequence of tensors (n_frames, n_dims) or None
+        Output of the frozen frontend, one a window, or one a segment of the stream, where it is kept.
     """
 
     story: str
@@ -47,7 +48,7 @@ class Material:
     windows: Windows
     clock: StoryClock
     responses: torch.Tensor
-    frontend: list[torch.Tensor] | None = None
+    frontend: Sequence[torch.Tensor] | None = None
 
     @cached_property
     def mass(self) -> torch.Tensor:
@@ -56,12 +57,12 @@ class Material:
 
     def features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
         """What the model says at the given windows, (n_indices, n_dims), with its graph."""
-        layers = read_windows(
+        layers = read_at_ends(
             backbone,
             self.sound,
             self.windows,
             indices,
-            config.windows.frame,
+            config.windows,
             batch_windows=config.backbone.batch_windows,
             frontend=self.frontend,
         )
@@ -124,7 +125,7 @@ def prepare(
     device: torch.device,
     keep_frontend: bool,
 ) -> Material:
-    """Read one recording and put its sound and responses on one clock.
+    """Read one recording, put its sound and responses on one clock, and keep its frontend's output if asked.
 
     Parameters
     ----------
@@ -136,14 +137,39 @@ def prepare(
     device : torch device
     keep_frontend : bool
     """
-    sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
-    windows = cut_windows(len(sound), config.windows, backbone.min_samples)
-    clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
-    responses = story_responses(recording, voxels)
-    material = Material(recording.story.name, sound, windows, clock, torch.from_numpy(responses).to(device))
-    if keep_frontend:
-        material.frontend = frontend_outputs(backbone, sound, windows, config.backbone.batch_windows)
+    material = read_material(recording, voxels, backbone.min_samples, config, device)
+    add_frontend(material, recording, backbone, config, keep_frontend)
     return material
+
+
+def read_material(
+    recording: Recording, voxels: np.ndarray, min_samples: int, config: RunConfig, device: torch.device
+) -> Material:
+    """The part of `prepare` that reads files; it draws no random number and touches no model."""
+    sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
+    windows = cut_windows(len(sound), config.windows, min_samples)
+    clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
+    responses = torch.from_numpy(story_responses(recording, voxels)).to(device)
+    material = Material(recording.story.name, sound, windows, clock, responses)
+    if config.shift_responses:
+        rolled(material, config.shift_responses, recording.tr, config.seed)
+    return material
+
+
+def add_frontend(
+    material: Material, recording: Recording, backbone: Backbone, config: RunConfig, in_memory: bool
+) -> None:
+    """Compute the frozen frontend's output, or find it in the folder of the configuration."""
+    training, audio, batch = config.training, recording.story.audio, config.backbone.batch_windows
+    model = (backbone, material.sound, material.windows, config.windows)
+    if in_memory:
+        material.frontend = kept_frontend(*model, batch)
+    elif training.frontend_folder is not None:
+        material.frontend = frontend_file(
+            backbone, audio, *model[1:], training.frontend_folder, training.frontend_type, batch
+        )
+    elif config.windows.frontend == "shared" and config.windows.mode == "windows":
+        material.frontend = SharedFrontend(*model[:3])
 
 
 def matrix_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> tuple[int, int]:
@@ -222,47 +248,3 @@ def rolled(material: Material, seconds: float, tr: float, seed: int) -> None:
     generator = np.random.default_rng([seed, zlib.crc32(material.story.encode())])
     offset = int(generator.integers(least, max(n_trs - least, least) + 1))
     material.responses = torch.roll(material.responses, offset, 0)
-
-
-class Shelf:
-    """The recordings in memory: all of them where their frontend fits, else a few at a time.
-
-    Parameters
-    ----------
-    setting : Setting
-    backbone : Backbone
-    config : RunConfig
-    device : torch device
-    """
-
-    def __init__(self, setting: Setting, backbone: Backbone, config: RunConfig, device: torch.device):
-        self._setting, self._backbone, self._config, self._device = setting, backbone, config, device
-        self._held: dict[str, Material] = {}
-        self._keep_frontend: bool | None = None
-
-    def __getitem__(self, story: str) -> Material:
-        if story in self._held:
-            return self._held[story]
-        if self._keep_frontend is None:
-            self._keep_frontend = self._frontend_fits()
-        recording = self._setting.recordings[story]
-        material = prepare(
-            recording, self._setting.voxels, self._backbone, self._config, self._device, self._keep_frontend
-        )
-        if self._config.shift_responses:
-            rolled(material, self._config.shift_responses, recording.tr, self._config.seed)
-        if self._keep_frontend:
-            self._held[story] = material
-        return material
-
-    def hold(self, stories: Sequence[str]) -> None:
-        """Keep these stories until the next call and let go of the others, unless all fit in memory."""
-        if not self._keep_frontend:
-            self._held = {story: self[story] for story in stories}
-
-    def _frontend_fits(self) -> bool:
-        needed = 0
-        for recording in (*self._setting.splits["train"], *self._setting.splits["validation"]):
-            windows = planned_windows(recording, self._config, self._backbone.min_samples)
-            needed += frontend_bytes(self._backbone, windows)
-        return needed <= self._config.training.frontend_cache_gb * 1e9

@@ -7,16 +7,30 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
-from brainwavlm.encoding.materials import Material, Shelf
+from brainwavlm.encoding.materials import Material
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
+from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.errors import ConfigError
 from brainwavlm.runs import Checkpoint, Run
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
 
 def configured_backbone(config: RunConfig) -> Backbone:
-    """The speech model of a run, untuned, with its adapters. Draws from torch's generator."""
+    """The speech model of a run, untuned, with its adapters. Draws from torch's generator.
+
+    Raises
+    ------
+    ConfigError
+        A stream with the model's own training noise, which is made for windows.
+    """
+    if config.windows.mode == "stream" and config.backbone.train_noise:
+        raise ConfigError(
+            "backbone.train_noise",
+            "true, with windows.mode stream.",
+            "false: SpecAugment masks each window anew, and a stream has none.",
+            "Set backbone.train_noise=false, or windows.mode=windows.",
+        )
     backbone = load_backbone(
         config.backbone.name,
         config.backbone.layer,
@@ -24,7 +38,7 @@ def configured_backbone(config: RunConfig) -> Backbone:
         train_noise=config.backbone.train_noise,
         run_unused_blocks=config.quirks.run_unused_blocks,
     )
-    backbone.recompute = config.training.recompute
+    backbone.recompute, backbone.memory_gb = config.training.recompute, config.backbone.memory_gb
     return backbone
 
 
@@ -58,7 +72,7 @@ def solve_readout(
 ) -> None:
     """Put the ridge solution on the present features of some stories into a closed-form readout."""
     backbone.eval()
-    designs = [shelf[story].story_design(backbone, config).cpu().numpy() for story in stories]
+    designs = [material.story_design(backbone, config).cpu().numpy() for material in shelf.each(stories)]
     story_of_row = np.repeat(np.arange(len(stories)), [len(design) for design in designs])
 
     def read(columns: slice) -> np.ndarray:

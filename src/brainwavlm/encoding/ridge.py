@@ -1,20 +1,16 @@
-"""Closed-form ridge, with a penalty for each voxel chosen by cross-validation over stories (himalaya)."""
+"""Closed-form ridge, with a penalty for each voxel chosen by cross-validation over stories."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from himalaya.backend import get_backend, set_backend
-from himalaya.kernel_ridge import solve_kernel_ridge_cv_eigenvalues
-from himalaya.ridge import solve_ridge_cv_svd
-from himalaya.scoring import correlation_score
 
 from brainwavlm.config import RidgeConfig
+from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.errors import ConfigError
 
-_TARGETS_AT_ONCE = 1024  # voxels of one product inside himalaya
+_VOXELS_OF_A_PRODUCT = 1024
 _LEAST_BATCH = 256
 
 
@@ -126,8 +122,7 @@ def ridge_batches(
     alpha[v] = argmax over config.alphas of the mean over folds of the correlation on the held-out rows.
 
     There is no intercept: rows of the design and responses are z-scored within each story before, so their
-    columns have mean zero up to the delays at a story's edge. The primal form is solved where rows
-    outnumber columns, the kernel form (in float64) otherwise; both give the same weights.
+    columns have mean zero up to the delays at a story's edge. The decompositions are made once (`GramRidge`).
 
     Parameters
     ----------
@@ -139,32 +134,37 @@ def ridge_batches(
     story_of_row : array (n_rows,)
     config : RidgeConfig
     device : str
-        cpu or cuda: where himalaya computes.
+        cuda: computed there; anything else: on the CPU.
 
     Yields
     ------
     RidgeBatch, in the order of the voxels
+
+    Raises
+    ------
+    ConfigError
+        config.memory_gb is too small for the smallest batch.
     """
+    _require_memory(design.shape, config)
     folds, _ = story_folds(story_of_row, config.folds)
-    n_rows = len(design)
-    everything = np.arange(n_rows)
-    splits = [(np.setdiff1d(everything, fold, assume_unique=True), fold) for fold in folds]
+    alphas = np.sort(np.asarray(config.alphas, dtype=np.float64))
+    solver = GramRidge(design, folds, alphas, device if device.startswith("cuda") else "cpu")
     size = voxels_at_once(design.shape, config)
-    kernel = design.astype(np.float64) @ design.T.astype(np.float64) if n_rows < design.shape[1] else None
     for start in range(0, n_voxels, size):
         columns = slice(start, min(start + size, n_voxels))
         responses = read_responses(columns)
-        with _computing_on(device):
-            alphas, weights, cv_r = _solved(design, kernel, responses, splits, config)
+        n_batch = responses.shape[1]
+        best, cv_r = np.empty(n_batch, dtype=int), np.empty(n_batch, dtype=np.float32)
+        weights = np.empty((design.shape[1], n_batch), dtype=np.float32)
+        for first in range(0, n_batch, _VOXELS_OF_A_PRODUCT):
+            part = slice(first, first + _VOXELS_OF_A_PRODUCT)
+            best[part], weights[:, part], cv_r[part] = solver.solve(responses[:, part])
         del responses
-        yield RidgeBatch(columns, _snapped(alphas, config.alphas), weights, cv_r)
+        yield RidgeBatch(columns, alphas[best], weights, cv_r)
 
 
 def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
     """Voxels of one batch such that the estimated peak stays within config.memory_gb.
-
-    The estimate counts the copies that himalaya keeps of the design (7, with its decomposition and the
-    resolution matrices), and for each voxel its rows, weights and scores.
 
     Parameters
     ----------
@@ -176,18 +176,8 @@ def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
     -------
     int, at least 256
     """
-    n_rows, n_columns = shape
-    n_scores = 2 * config.folds * len(config.alphas)
-    resolution = n_rows * n_rows // config.folds
-    if n_rows < n_columns:
-        fixed = 8 * (n_rows * n_columns + 6 * n_rows**2)
-        a_voxel = 8 * (2.5 * n_rows + 2 * n_rows + n_scores) + 8 * 2 * n_columns
-        inside = 8 * 4 * n_rows * _TARGETS_AT_ONCE
-    else:
-        fixed = 4 * (7 * n_rows * n_columns + resolution + 5 * n_columns**2)
-        a_voxel = 4 * (1.5 * n_rows + 3 * n_columns + n_scores)
-        inside = 4 * (2 * n_rows + 2 * n_columns) * _TARGETS_AT_ONCE
-    return max(int((config.memory_gb * 1e9 - fixed - inside) / a_voxel), _LEAST_BATCH)
+    fixed, a_voxel = _bytes_needed(shape, config)
+    return max(int((config.memory_gb * 1e9 - fixed) / a_voxel), _LEAST_BATCH)
 
 
 def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> tuple[int, int]:
@@ -195,49 +185,30 @@ def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> tuple[int, int]:
     return int((alphas == min(config.alphas)).sum()), int((alphas == max(config.alphas)).sum())
 
 
-def _solved(
-    design: np.ndarray,
-    kernel: np.ndarray | None,
-    responses: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    config: RidgeConfig,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    backend = get_backend()
-    options = {
-        "alphas": backend.asarray(sorted(config.alphas), dtype="float32" if kernel is None else "float64"),
-        "score_func": correlation_score,
-        "cv": splits,
-        "n_targets_batch": _TARGETS_AT_ONCE,
-        "n_alphas_batch": 1,
-        "Y_in_cpu": True,
-    }
-    if kernel is None:
-        # float32 holds the singular values well enough: the smallest penalty is 1, not 1e-7 of the largest S^2.
-        solution = solve_ridge_cv_svd(
-            backend.asarray(design, dtype="float32"), responses.astype(np.float32), **options
+def _bytes_needed(shape: tuple[int, int], config: RidgeConfig) -> tuple[float, float]:
+    """What ridge holds at its peak whatever the batch, and for each voxel of a batch.
+
+    Float32: the design, its copy along the principal axes and one along those of each fold, the axes; products
+    of a few voxels. Float64: two matrices of rank x rank a fold (of the second, mostly the diagonal), and what is
+    alive while the last fold is decomposed. A voxel: its rows, with what reading a story takes, and its
+    weights, of the last batch too while the next is solved.
+    """
+    n_rows, n_columns = shape
+    rank = min(shape)
+    fixed: float = 4 * (n_rows * n_columns + 2 * n_rows * rank + n_columns * rank)
+    fixed += (20 * config.folds + 72) * rank**2 + 8 * n_columns * rank
+    fixed += 8 * (n_rows if n_rows < n_columns else 2 * n_rows / config.folds) * n_columns
+    fixed += (8 * n_rows + 8 * (config.folds + 10) * rank + 4 * n_columns) * _VOXELS_OF_A_PRODUCT
+    return fixed, 4 * (1.5 * n_rows + 3 * n_columns)
+
+
+def _require_memory(shape: tuple[int, int], config: RidgeConfig) -> None:
+    fixed, a_voxel = _bytes_needed(shape, config)
+    least = (fixed + _LEAST_BATCH * a_voxel) / 1e9
+    if least > config.memory_gb:
+        raise ConfigError(
+            "ridge.memory_gb",
+            f"{config.memory_gb:g} GB for a design of {shape[0]:,} x {shape[1]:,}.",
+            f"at least {np.ceil(10 * least) / 10:g} GB.",
+            "Raise it, e.g. with --memory, or use fewer delays.",
         )
-        alphas, weights, cv_r = (backend.to_numpy(part) for part in solution)
-        return alphas, weights, cv_r[0]
-    solution = solve_kernel_ridge_cv_eigenvalues(
-        backend.asarray(kernel), responses.astype(np.float64), **options
-    )
-    alphas, dual, cv_r = (backend.to_numpy(part) for part in solution)
-    return alphas, design.T @ dual.astype(design.dtype), cv_r[0]
-
-
-def _snapped(alphas: np.ndarray, grid: tuple[float, ...]) -> np.ndarray:
-    # himalaya hands alphas back through a logarithm.
-    grid_array = np.sort(np.asarray(grid, dtype=np.float64))
-    nearest = np.abs(np.log(np.asarray(alphas, np.float64))[:, None] - np.log(grid_array)).argmin(1)
-    return grid_array[nearest]
-
-
-@contextmanager
-def _computing_on(device: str) -> Iterator[None]:
-    # himalaya's backend is global; leave it as it was found.
-    before = get_backend().name
-    set_backend("torch_cuda" if device.startswith("cuda") else "numpy")
-    try:
-        yield
-    finally:
-        set_backend(before)

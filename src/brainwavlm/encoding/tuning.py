@@ -14,7 +14,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
 from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything
 from brainwavlm.encoding.losses import combined, require_finite, temporal, without_gaps
-from brainwavlm.encoding.materials import Shelf, planned_clocks
+from brainwavlm.encoding.materials import planned_clocks
 from brainwavlm.encoding.models import (
     configured_backbone,
     configured_readout,
@@ -25,6 +25,7 @@ from brainwavlm.encoding.models import (
 )
 from brainwavlm.encoding.readout import FixedRidge
 from brainwavlm.encoding.setting import anchored, setting_of
+from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Checkpoint, Run, versions
@@ -69,7 +70,10 @@ def tune(
     with writing(Path(output), loop.manifest(), loop.setting.voxels, resume) as writer:
         checkpoint = writer.resume() if resume else None
         if writer.run.result is None:
-            loop.run(writer, checkpoint)
+            try:
+                loop.run(writer, checkpoint)
+            finally:
+                loop.shelf.close()
     return writer.run
 
 
@@ -92,6 +96,7 @@ class TuningLoop:
         self.moments = StoryMoments()
         self.voxel_weights = self.setting.voxel_weights(config.loss, device)
 
+        self.validated = [recording.story.name for recording in self.setting.splits["validation"]]
         self.lengths = {
             recording.story.name: recording.shape[0] for recording in self.setting.splits["train"]
         }
@@ -141,8 +146,9 @@ class TuningLoop:
     def begin(self) -> None:
         """Moments of each story under the untuned model, and the readout where it is closed-form."""
         self.backbone.eval()
-        for story in self.progress.over(sorted(self.lengths), "Reading the untuned model"):
-            self.shelf[story].measure(self.backbone, self.moments, self.config)
+        materials = self.shelf.each(sorted(self.lengths))
+        for _ in self.progress.over(sorted(self.lengths), "Reading the untuned model"):
+            next(materials).measure(self.backbone, self.moments, self.config)
         if isinstance(self.readout, FixedRidge):
             solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
 
@@ -150,12 +156,14 @@ class TuningLoop:
         """One pass over the training stories, of which `done` blocks are behind us."""
         self.backbone.train()
         self.readout.train()
-        for stories, blocks in epoch_order(self.lengths, self.config, self.epoch):
+        groups = list(epoch_order(self.lengths, self.config, self.epoch))
+        for number, (stories, blocks) in enumerate(groups):
             ahead = blocks[done:]
             done = max(done - len(blocks), 0)
             if not ahead:
                 continue
             self.shelf.hold(stories)
+            self.shelf.expect(groups[number + 1][0] if number + 1 < len(groups) else self.validated[:1])
             for block in ahead:
                 self.losses.append(self.train_step(block))
                 self.step += 1
@@ -197,9 +205,8 @@ class TuningLoop:
     def validate(self) -> float | None:
         """Mean over voxels of the correlation over all rows of the validation stories; None without any."""
         true, predicted = [], []
-        for recording in self.setting.splits["validation"]:
-            material = self.shelf[recording.story.name]
-            rows = _scored_rows(recording.shape[0], self.config.quirks.validation_rows)
+        for material in self.shelf.each(self.validated):
+            rows = _scored_rows(len(material.responses), self.config.quirks.validation_rows)
             true.append(material.responses[rows])
             predicted.append(predict(self.backbone, self.readout, material, self.config)[rows])
             require_finite(predicted[-1], f"the validation of epoch {self.epoch}", self.folder)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.config import RunConfig
+from brainwavlm.config import RunConfig, WindowConfig
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -51,14 +51,13 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
 def model_entries(config: RunConfig) -> Entries:
     """The speech model, what of it could change, and what pushed it."""
     windows, backbone, alignment = config.windows, config.backbone, config.alignment
-    frame = {"last": "last frame", "first": "first frame", "mean": "mean over frames"}[windows.frame]
     delays = ", ".join(f"{delay}" for delay in alignment.delays)
     return [
         (
             "Speech model",
             f"{model_name(config)}, hidden state {backbone.layer} (0 is the input of the first block)",
         ),
-        ("Windows", f"{windows.context:g} s of sound every {windows.stride:g} s, {frame}"),
+        _context(windows),
         (
             "Alignment",
             f"Lanczos resampling to volumes ({alignment.lobes} lobes, negative lobes "
@@ -68,6 +67,19 @@ def model_entries(config: RunConfig) -> Entries:
         ("Loss", _loss(config)),
         ("Training", _training(config)),
     ]
+
+
+def _context(windows: WindowConfig) -> tuple[str, str]:
+    frame = {"last": "last frame", "first": "first frame", "mean": "mean over frames"}[windows.frame]
+    of = f"{windows.context:g} s of sound every {windows.stride:g} s, {frame}"
+    if windows.mode == "windows":
+        return ("Windows", of)
+    ahead = windows.stride if windows.lookahead is None else windows.lookahead
+    return (
+        "Stream",
+        f"{of}; heard in segments of {windows.chunk:g} s after their context, frames see {windows.context:g} s back "
+        f"and up to {ahead:g} s ahead",
+    )
 
 
 def model_name(config: RunConfig) -> str:

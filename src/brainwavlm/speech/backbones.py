@@ -96,6 +96,8 @@ class Backbone(nn.Module):
         What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
     recompute : bool
         Set it to keep no activations inside blocks, and compute them again in the backward pass.
+    memory_gb : float
+        Set it to what a batch of windows may take, besides what a graph keeps.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Backbone(nn.Module):
         self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
         if not getattr(config, "apply_spec_augment", True):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
-        self.recompute = False
+        self.recompute, self.memory_gb = False, 1.0
         self._graphed: set[int] = set()  # blocks that have run with gradients on
         deepest = max(layers)
         self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
@@ -165,11 +167,22 @@ class Backbone(nn.Module):
                 f"at least {self.min_samples} samples.",
                 "Cut windows with min_samples=backbone.min_samples.",
             )
+        return self.enter(self.listen(windows))
+
+    @torch.no_grad()
+    def enter(self, heard: Tensor) -> Tensor:
+        """From the projection to hidden state 0: the second half of `frontend`. Without noise, else nothing."""
+        return heard if self.noise else self.family.enter(self.model, heard)
+
+    @torch.no_grad()
+    def listen(self, windows: Tensor) -> Tensor:
+        """From sound to the projection: the first half of `frontend`."""
         if self.normalise_sound:
             mean, variance = windows.mean(-1, keepdim=True), windows.var(-1, keepdim=True, unbiased=False)
             windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
-        heard = self.family.listen(self.model, windows)
-        return heard if self.noise else self.family.enter(self.model, heard)
+        config, n_samples = self.model.config, windows.shape[-1]
+        parts = windows.split(self._at_once(self.family.listen_floats(config, n_samples)))
+        return torch.cat([self.family.listen(self.model, part) for part in parts])
 
     def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
         """The transformer, from the frontend's output up to the deepest layer asked for.
@@ -228,6 +241,19 @@ class Backbone(nn.Module):
         """Frames of a window."""
         return self.family.n_frames(self.model.config, n_samples)
 
+    def windows_at_once(self, n_samples: int) -> int:
+        """Windows of one length whose blocks fit into `memory_gb`, at least one.
+
+        Counted for each frame: twelve vectors of the block's width, three of the feed-forward's, and three rows
+        of the attention's squares.
+        """
+        config, n_frames = self.model.config, self.n_frames(n_samples)
+        n_inner, n_heads = (getattr(config, name) for name in (self.family.n_inner, self.family.n_heads))
+        return self._at_once(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
+
+    def _at_once(self, floats: int) -> int:
+        return max(int(self.memory_gb * 1e9 / (4 * floats)), 1)
+
     def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and parameters that are trained."""
         return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
@@ -263,6 +289,15 @@ class Backbone(nn.Module):
             )
         changing = weights_digest({name: t for name, t in state.items() if name in trained})
         return hashlib.sha256(self._frozen_digest + changing).hexdigest()
+
+    def frontend_checksum(self) -> str:
+        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on."""
+        outside = {
+            name: tensor
+            for name, tensor in self.model.state_dict().items()
+            if not name.startswith(f"{self.family.blocks}.")
+        }
+        return weights_digest(outside).hex()
 
     def train(self, mode: bool = True) -> "Backbone":
         """Training mode, in which the frontend and running moments stay as they are."""

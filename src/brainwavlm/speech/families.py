@@ -11,12 +11,15 @@ spectrogram of the window alone, not padded to 30 s.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.spectrogram import HOP, N_FFT, log_mel
+from brainwavlm.speech.stream_frontend import stream_conv, stream_whisper
+from brainwavlm.speech.stream_layout import Layout
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 
@@ -38,9 +41,14 @@ class Family:
         Where the transformer blocks are, from the kept part.
     attention : str
         Where a block's attention is.
+    attention_norm : str
+        The norm beside the attention, in a block.
     projections : dict of str to str
         Names of the attention's projections.
-    n_blocks, n_dims : str
+    norm_first : function (configuration) -> bool
+        Whether a block's norms come before attention and feed-forward, or after.
+    feed_forward : function (block, frames) -> frames
+    n_blocks, n_dims, n_inner, n_heads : str
         Their names in the configuration.
     noise : tuple of str
         Settings of the configuration that act in training only.
@@ -56,12 +64,18 @@ class Family:
         Whether `do_normalize` of the preprocessor configuration applies.
     listen : function (model, sound (n_windows, n_samples)) -> (n_windows, n_frames, n_dims)
         The frontend.
+    listen_floats : function (configuration, n_samples) -> int
+        Numbers that it holds at once for a window.
     enter : function (model, frames) -> frames
         From the frontend's output to hidden state 0.
     leave : function (model, frames) -> frames
         After the last block.
     min_samples : function (configuration) -> int
     n_frames : function (configuration, n_samples) -> int
+    frame_grid : function (configuration) -> (int, int)
+        Samples between frames, and samples after which a window has its first.
+    stream : function (model, sound (n_segments, n_samples), layout, normalise) -> (n_segments, n_frames, n_dims)
+        From the sound of segments to hidden state 0, for the stream.
     """
 
     name: str
@@ -70,9 +84,14 @@ class Family:
     prefix: str
     blocks: str
     attention: str
+    attention_norm: str
     projections: dict[str, str]
+    norm_first: Callable[[Any], bool]
+    feed_forward: Callable[[Any, Tensor], Tensor]
     n_blocks: str
     n_dims: str
+    n_inner: str
+    n_heads: str
     noise: tuple[str, ...]
     layerdrop: str
     first_dropped: int
@@ -80,10 +99,13 @@ class Family:
     still: tuple[str, ...]
     can_normalise: bool
     listen: Callable[[nn.Module, Tensor], Tensor]
+    listen_floats: Callable[[Any, int], int]
     enter: Callable[[nn.Module, Tensor], Tensor]
     leave: Callable[[nn.Module, Tensor], Tensor]
     min_samples: Callable[[Any], int]
     n_frames: Callable[[Any, int], int]
+    frame_grid: Callable[[Any], tuple[int, int]]
+    stream: Callable[[nn.Module, Tensor, Layout, bool], Tensor]
 
     def kept(self, model: nn.Module) -> nn.Module:
         """The part of a loaded model that is used."""
@@ -152,6 +174,10 @@ def _conv_frames(config: Any, n_samples: int) -> int:
     return n_samples
 
 
+def _conv_frame_grid(config: Any) -> tuple[int, int]:
+    return prod(config.conv_stride), _conv_min_samples(config)
+
+
 # --- Whisper encoder ------------------------------------------------------------------------------
 
 
@@ -182,6 +208,10 @@ def _whisper_frames(config: Any, n_samples: int) -> int:
     return (n_samples // HOP + 1) // 2
 
 
+def _whisper_frame_grid(config: Any) -> tuple[int, int]:
+    return 2 * HOP, HOP
+
+
 # --- the table ------------------------------------------------------------------------------------
 
 _PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
@@ -195,9 +225,14 @@ def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False
         prefix=f"{name}.",
         blocks="encoder.layers",
         attention="attention",
+        attention_norm="layer_norm",
         projections=_PROJECTIONS,
+        norm_first=lambda config: config.do_stable_layer_norm,
+        feed_forward=lambda block, frames: block.feed_forward(frames),
         n_blocks="num_hidden_layers",
         n_dims="hidden_size",
+        n_inner="intermediate_size",
+        n_heads="num_attention_heads",
         noise=(
             "feat_proj_dropout",
             "hidden_dropout",
@@ -213,10 +248,13 @@ def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False
         still=("feature_extractor", "feature_projection", "encoder.pos_conv_embed"),
         can_normalise=True,
         listen=_convolve,
+        listen_floats=lambda config, n_samples: 3 * config.conv_dim[0] * (n_samples // config.conv_stride[0]),
         enter=_enter_conv,
         leave=_leave_conv,
         min_samples=_conv_min_samples,
         n_frames=_conv_frames,
+        frame_grid=_conv_frame_grid,
+        stream=stream_conv,
     )
 
 
@@ -231,9 +269,14 @@ FAMILIES: dict[str, Family] = {
         prefix="model.",
         blocks="layers",
         attention="self_attn",
+        attention_norm="self_attn_layer_norm",
         projections=_PROJECTIONS,
+        norm_first=lambda config: True,
+        feed_forward=lambda block, frames: block.fc2(block.activation_fn(block.fc1(frames))),
         n_blocks="encoder_layers",
         n_dims="d_model",
+        n_inner="encoder_ffn_dim",
+        n_heads="encoder_attention_heads",
         noise=("dropout", "activation_dropout", "attention_dropout", "encoder_layerdrop"),
         layerdrop="encoder_layerdrop",
         first_dropped=0,
@@ -241,9 +284,12 @@ FAMILIES: dict[str, Family] = {
         still=("conv1", "conv2"),
         can_normalise=False,
         listen=_listen_whisper,
+        listen_floats=lambda config, n_samples: 4 * config.d_model * (n_samples // HOP + 1),
         enter=_enter_whisper,
         leave=_leave_whisper,
         min_samples=lambda config: N_FFT,
         n_frames=_whisper_frames,
+        frame_grid=_whisper_frame_grid,
+        stream=stream_whisper,
     ),
 }

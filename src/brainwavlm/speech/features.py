@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,40 @@ import torch
 from torch import Tensor
 
 from brainwavlm.config import WindowConfig
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.backbones import Backbone, Frame
 from brainwavlm.speech.feature_files import StoryFeatures, read_features, write_features
+from brainwavlm.speech.frontends import SharedFrontend, heard, window_batches
+from brainwavlm.speech.stream import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
+
+
+def read_at_ends(
+    backbone: Backbone,
+    sound: Tensor,
+    windows: Windows,
+    indices: Sequence[int] | np.ndarray,
+    config: WindowConfig,
+    batch_windows: int | None = None,
+    frontend: Sequence[Tensor] | None = None,
+) -> dict[int, Tensor]:
+    """Features at the ends of chosen windows: `read_windows` or `read_stream`, as the configuration says."""
+    if config.mode == "stream":
+        return read_stream(backbone, sound, windows, indices, config, batch_windows, frontend)
+    if config.frontend == "shared" and frontend is None:
+        frontend = SharedFrontend(backbone, sound, windows)
+    return read_windows(backbone, sound, windows, indices, config.frame, batch_windows, frontend)
+
+
+def samples_heard(
+    backbone: Backbone, windows: Windows, indices: Sequence[int] | np.ndarray, config: WindowConfig
+) -> int:
+    """Samples that go through the model when it is read at chosen windows, counted as often as they do."""
+    if config.mode == "stream":
+        return stream_samples(backbone, windows, indices, config)
+    return int(windows.lengths[indices].sum())
 
 
 def read_windows(
@@ -23,8 +51,8 @@ def read_windows(
     sound: Tensor,
     windows: Windows,
     indices: Sequence[int] | np.ndarray,
-    frame: str,
-    batch_windows: int = 64,
+    frame: Frame,
+    batch_windows: int | None = None,
     frontend: Sequence[Tensor] | None = None,
 ) -> dict[int, Tensor]:
     """Features of chosen windows.
@@ -43,10 +71,10 @@ def read_windows(
         Which windows, in any order.
     frame : str
         last, first or mean.
-    batch_windows : int
-        Windows that go through the model at once.
+    batch_windows : int or None
+        Windows that go through the model at once; None: as many as fit into `backbone.memory_gb`.
     frontend : sequence of tensors, one a window, optional
-        From `frontend_outputs`; then the sound is not read.
+        From `frontends`; then the sound is not read.
 
     Returns
     -------
@@ -58,43 +86,20 @@ def read_windows(
         return {layer: torch.empty(0, backbone.n_dims, device=_device(backbone)) for layer in backbone.layers}
     read: list[np.ndarray] = []
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
-    for places in _batches(windows, indices, batch_windows):
-        chosen = indices[places]
-        if frontend is None:
-            hidden = backbone.frontend(_stacked(sound, windows, chosen, _device(backbone)))
-        else:
-            hidden = torch.stack([frontend[i] for i in chosen]).to(_device(backbone))
-        for layer, state in backbone.trunk(hidden).items():
-            parts[layer].append(_framed(state, frame))
+    for places in window_batches(backbone, windows, indices, batch_windows):
+        hidden = heard(backbone, sound, windows, indices[places], frontend)
+        for layer, state in backbone.read(hidden, frame).items():
+            parts[layer].append(state)
         read.append(places)
     order = torch.from_numpy(np.argsort(np.concatenate(read)))
     return {layer: torch.cat(part)[order.to(part[0].device)] for layer, part in parts.items()}
-
-
-def frontend_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, batch_windows: int = 64
-) -> list[Tensor]:
-    """The frozen frontend's output for each window: tensors (n_frames, n_dims) on the CPU, without graph."""
-    everything = np.arange(len(windows))
-    outputs: dict[int, Tensor] = {}
-    for chosen in _batches(windows, everything, batch_windows):
-        hidden = backbone.frontend(_stacked(sound, windows, chosen, _device(backbone))).cpu()
-        outputs.update(zip(chosen.tolist(), hidden, strict=True))
-    return [outputs[i] for i in everything.tolist()]
-
-
-def frontend_bytes(backbone: Backbone, windows: Windows) -> int:
-    """Bytes that `frontend_outputs` would take."""
-    lengths, counts = np.unique(windows.lengths, return_counts=True)
-    frames = sum(backbone.n_frames(int(n)) * int(count) for n, count in zip(lengths, counts, strict=True))
-    return frames * backbone.n_dims * 4
 
 
 def extract(
     backbone: Backbone,
     sound_path: str | Path,
     config: WindowConfig,
-    batch_windows: int = 64,
+    batch_windows: int | None = None,
     device: str | torch.device | None = None,
 ) -> StoryFeatures:
     """Features of a whole sound, all the backbone's layers in one pass, in eval mode.
@@ -104,7 +109,7 @@ def extract(
     backbone : Backbone
     sound_path : str or Path
     config : WindowConfig
-    batch_windows : int
+    batch_windows : int or None
     device : torch device, optional
         Where to compute; None: where the backbone is.
 
@@ -120,7 +125,7 @@ def extract(
     backbone.eval()
     try:
         with torch.no_grad():
-            states = read_windows(backbone, sound, windows, range(len(windows)), config.frame, batch_windows)
+            states = read_at_ends(backbone, sound, windows, range(len(windows)), config, batch_windows)
     finally:
         backbone.train(training)
     layers = {layer: state.float().cpu().numpy() for layer, state in states.items()}
@@ -132,7 +137,7 @@ def cached(
     sound_path: str | Path,
     config: WindowConfig,
     folder: str | Path,
-    batch_windows: int = 64,
+    batch_windows: int | None = None,
     device: str | torch.device | None = None,
 ) -> StoryFeatures:
     """`extract`, read from `folder` when it is there and written there when it is not.
@@ -174,26 +179,6 @@ def cached(
     features = extract(backbone, sound_path, config, batch_windows, device)
     write_features(path, features, facts)
     return features
-
-
-def _batches(windows: Windows, indices: np.ndarray, batch_windows: int) -> Iterator[np.ndarray]:
-    """Places in `indices`, batched by equal window length."""
-    lengths = windows.lengths[indices]
-    for length in np.unique(lengths):
-        places = np.flatnonzero(lengths == length)
-        for first in range(0, len(places), batch_windows):
-            yield places[first : first + batch_windows]
-
-
-def _stacked(sound: Tensor, windows: Windows, chosen: np.ndarray, device: torch.device) -> Tensor:
-    spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
-    return torch.stack([sound[start:end] for start, end in spans]).to(device)
-
-
-def _framed(state: Tensor, frame: str) -> Tensor:
-    if frame == "mean":
-        return state.mean(1)
-    return state[:, -1 if frame == "last" else 0]
 
 
 def _device(backbone: Backbone) -> torch.device:

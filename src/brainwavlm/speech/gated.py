@@ -27,7 +27,7 @@ def gated_attention(
     -------
     tensor (n_windows, n_queries, n_heads, n_dims / n_heads)
     """
-    return _Attention.apply(query, key, value, gates, bias[0], mask)  # type: ignore[no-untyped-call]
+    return _Attention.apply(query, key, value, gates, bias[0], mask)
 
 
 class _Attention(torch.autograd.Function):

@@ -46,7 +46,7 @@ def agrees(family: Family, model: Any, block: Any) -> bool:
     frames = torch.linspace(0.0, 100.0, 5 * n_dims).sin().view(1, 5, n_dims)
     bias = None
     if family.position_bias:
-        n_heads = block.get_submodule(family.attention).n_heads
+        n_heads = getattr(model.config, family.n_heads)
         bias = torch.linspace(0.0, 50.0, 25 * n_heads).cos().view(1, n_heads, 5, 5)
     with torch.no_grad():
         whole, _ = family.run_block(block, frames, bias, 1)

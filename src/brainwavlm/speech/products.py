@@ -30,7 +30,7 @@ class Product(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         """Multiply (..., n_in) to (..., n_out)."""
         if plain_cpu(inputs, self.weight) and onednn_multiplies():
-            return _Product.apply(inputs, self.weight, self.bias)  # type: ignore[no-untyped-call]
+            return _Product.apply(inputs, self.weight, self.bias)
         return super().forward(inputs)
 
 

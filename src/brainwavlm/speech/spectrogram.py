@@ -24,11 +24,21 @@ def log_mel(sound: Tensor, n_mels: int) -> Tensor:
     -------
     tensor (n_windows, n_mels, n_samples // 160)
     """
+    log = log_power(sound, n_mels)
+    return compressed(log, log.amax(dim=(1, 2), keepdim=True))
+
+
+def log_power(sound: Tensor, n_mels: int) -> Tensor:
+    """log10(max(mel, 1e-10)) of `log_mel`, (n_windows, n_mels, n_samples // 160)."""
     window = torch.hann_window(N_FFT, device=sound.device)
     spectrum = torch.stft(sound, N_FFT, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.abs().square().contiguous()
-    log = (_mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
-    return (torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
+    return (_mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
+
+
+def compressed(log: Tensor, largest: Tensor) -> Tensor:
+    """(max(log, largest - 8) + 4) / 4, with `largest` (n_windows, 1, 1)."""
+    return (torch.maximum(log, largest - 8.0) + 4.0) / 4.0
 
 
 @lru_cache

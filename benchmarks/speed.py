@@ -1,0 +1,345 @@
+"""Speed of tuning and extraction against the plain way (benchmarks/reference.py), side by side in one process.
+
+    python benchmarks/speed.py --output benchmarks/results/speed.json
+    python benchmarks/speed.py --memory exact         # peak memory of one path, in its own process
+
+WavLM of the size of base+ with random weights, windows of 4 s every 0.25 s, blocks of 4 TRs, which with the kernel's
+reach take the 80 windows that 10 TRs of sound hold (more do not fit into 24 GB on the plain way), no halo, layer 9,
+the last frame, LoRA of rank 4 on query, key and value without dropout, a readout with a bottleneck of 100 to 20,000
+voxels. The paths take turns; medians over the rounds. The loss and the gradients of the exact path are compared with
+the reference's first, from the same weights.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import reference
+import torch
+from memory import fake_subject
+from torch import Tensor, nn
+from transformers import WavLMConfig, WavLMModel
+
+from brainwavlm.config import load_config
+from brainwavlm.encoding.blocks import Block
+from brainwavlm.encoding.materials import matrix_rows, needed_windows
+from brainwavlm.encoding.tuning import TuningLoop
+from brainwavlm.progress import Progress
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.features import read_windows
+from brainwavlm.speech.frontends import kept_frontend
+from brainwavlm.speech.products import Product, onednn_multiplies
+
+LAYER, RANK, N_DIMS, N_INNER, N_VOXELS, BATCH = 9, 4, 768, 3072, 20_000, 8
+SETTINGS = {
+    "subject": "uts",
+    "device": "cpu",
+    "windows": {"context": 4.0, "stride": 0.25, "frame": "last"},
+    "backbone.layer": LAYER,
+    "backbone.batch_windows": BATCH,
+    "adapter": {"method": "lora", "rank": RANK, "dropout": 0.0, "projections": ["q", "k", "v"]},
+    "training.clip": None,
+    "training.frontend_cache_gb": 100.0,
+    "quirks": {"block_delays": True, "block_zscore": True},
+}
+
+
+class Bench:
+    """The same block of the same story on every path."""
+
+    def __init__(self, folder: Path, n_rows: int):
+        self.model = folder / "model"
+        WavLMModel(WavLMConfig()).save_pretrained(self.model)
+        data = fake_subject(folder / "data", 3, N_VOXELS, n_trs=3 * n_rows)
+        self.settings = {**SETTINGS, "dataset": str(data), "backbone.name": str(self.model)}
+        self.settings["training.block_rows"] = n_rows
+        self.block = Block("story00", n_rows, 2 * n_rows)
+        self.exact = self.loop()
+        self.material = self.exact.shelf["story00"]
+        self.needed = needed_windows(self.material.clock, self.block, self.exact.config.quirks)
+        self.own = n_rows * 8  # windows of the block itself: what it adds to an epoch's frontends and moments
+
+    def loop(self, **more: object) -> TuningLoop:
+        """A tuning loop on the fake subject; its frontend is kept for the windows of the block only."""
+        loop = TuningLoop(load_config(overrides={**self.settings, **more}), Path(), Progress())
+        loop.shelf._keeps_all = False
+        loop.shelf.hold(["story00"])
+        loop.backbone.train()
+        loop.readout.train()
+        return loop
+
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last sample of the windows that the block needs."""
+        windows = self.material.windows
+        return [(int(windows.starts[i]), int(windows.ends[i])) for i in self.needed]
+
+    def keep_frontend(self) -> None:
+        """Fill the cache of the exact path for the block's windows."""
+        windows = self.material.windows
+        kept: list[Tensor] = [torch.empty(0)] * len(windows)
+        chosen = type(windows)(windows.starts[self.needed], windows.ends[self.needed])
+        outputs = kept_frontend(
+            self.exact.backbone, self.material.sound, chosen, self.exact.config.windows, BATCH
+        )
+        for index, hidden in zip(self.needed, outputs, strict=True):
+            kept[index] = hidden
+        self.material.frontend = kept
+
+    def reference(self) -> tuple[WavLMModel, Callable[[], Tensor]]:
+        """The plain model with the weights of the exact path, and its loss."""
+        model = reference.adapted(str(self.model), RANK)
+        own = {name.replace(".base_layer", ""): p for name, p in self.exact.backbone.model.named_parameters()}
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                key = name.replace(".base_layer", "")
+                if key in own:
+                    parameter.copy_(own[key])
+        config, clock = self.exact.config, self.material.clock
+        start, stop = matrix_rows(clock, self.block, config.quirks)
+        matrix = torch.from_numpy(clock.matrix[max(start, 0) : stop][:, self.needed]).float()
+        true = self.material.responses[self.block.start : self.block.stop]
+        delays = config.alignment.delays
+
+        def loss() -> Tensor:
+            found = reference.features(model, self.material.sound, self.spans(), LAYER, BATCH)
+            return reference.loss(found, matrix, delays, self.exact.readout, true)
+
+        return model, loss
+
+    def step(self, loop: TuningLoop) -> None:
+        """One step of ours."""
+        loop.learner.backward(loop.loss(self.block), 1)
+        loop.learner.update()
+
+
+def plain_step(loss: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> None:
+    """One step of the reference."""
+    optimiser.zero_grad()
+    loss().backward()
+    optimiser.step()
+
+
+def parity(bench: Bench, model: WavLMModel, loss: Callable[[], Tensor]) -> dict[str, float]:
+    """Differences of loss and of gradients by adapter matrix, relative to the reference's norm."""
+    with torch.no_grad():
+        for name, parameter in bench.exact.backbone.adapter_parameters():
+            parameter.copy_(0.02 * torch.randn_like(parameter))
+            model.get_parameter(name).copy_(parameter)
+    ours = bench.exact.loss(bench.block)
+    theirs = loss()
+    ours.backward()
+    found = {name: p.grad.clone() for name, p in bench.exact.backbone.reachable_parameters()}
+    theirs.backward()
+    worst = max(
+        float((found[name] - model.get_parameter(name).grad).norm() / model.get_parameter(name).grad.norm())
+        for name in found
+    )
+    for part in (bench.exact.backbone, bench.exact.readout, model):
+        part.zero_grad()
+    difference = float((ours - theirs).detach().abs())
+    return {"loss": float(theirs.detach()), "loss_difference": difference, "gradient": worst}
+
+
+def product_rates(rows: int, repeats: int = 20) -> dict[str, float]:
+    """GFLOP/s of the trunk's products, weighted as in a block: PyTorch's own, and oneDNN's where it is used."""
+    rates = {}
+    for name, kind in (("stock", lambda stock: stock), ("oneDNN", Product)):
+        if name == "oneDNN" and not onednn_multiplies():
+            continue
+        seconds = flops = 0.0
+        for n_in, n_out, times in ((N_DIMS, N_DIMS, 4), (N_DIMS, N_INNER, 1), (N_INNER, N_DIMS, 1)):
+            layer, inputs = kind(nn.Linear(n_in, n_out)), torch.randn(rows, n_in)
+            with torch.no_grad():
+                spent = []
+                for _ in range(repeats):
+                    began = time.perf_counter()
+                    layer(inputs)
+                    spent.append(time.perf_counter() - began)
+            seconds += times * statistics.median(spent)
+            flops += times * 2 * rows * n_in * n_out
+        rates[name] = flops / seconds / 1e9
+    return rates
+
+
+def trunk_flops(n_windows: int, n_frames: int) -> float:
+    """Products of the pruned trunk, forward and for the gradient of inputs; adapters not counted.
+
+    The first block's projections need no gradient of their input; the last block has keys and values for all
+    frames and the rest for one.
+    """
+    square, inner = 2 * N_DIMS**2, 2 * N_DIMS * N_INNER
+    attention = 2 * 2 * N_DIMS * n_frames
+    whole = 4 * square + 2 * inner + attention
+    frames = n_windows * n_frames
+    forward = frames * ((LAYER - 1) * whole + 2 * square)
+    backward = frames * ((LAYER - 1) * (whole + attention) - 3 * square + 2 * square)
+    return forward + backward
+
+
+def timed(step: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+def rounds(paths: dict[str, Callable[[], object]], n: int) -> dict[str, list[float]]:
+    """Seconds of each path, taking turns; one round before is not counted."""
+    spent: dict[str, list[float]] = {name: [] for name in paths}
+    for turn in range(n + 1):
+        for name, step in paths.items():
+            seconds = timed(step)
+            if turn:
+                spent[name].append(seconds)
+        print(
+            f"round {turn}: "
+            + ", ".join(f"{name} {value[-1]:.2f} s" for name, value in spent.items() if value)
+        )
+    return spent
+
+
+def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
+    """Every row of the table."""
+    torch.manual_seed(0)
+    bench = Bench(folder, n_rows)
+    model, loss = bench.reference()
+    bench.keep_frontend()
+    agreement = parity(bench, model, loss)
+    print("parity:", json.dumps(agreement))
+    adapters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW([*adapters, *bench.exact.readout.parameters()], lr=1e-4)
+    windows, sound, needed = bench.material.windows, bench.material.sound, bench.needed
+    stream = bench.loop(**{"windows.mode": "stream"})
+    stream_material = stream.shelf["story00"]
+    stream_config = stream.config
+    stream_material.frontend = kept_frontend(
+        stream.backbone, sound, stream_material.windows, stream_config.windows, BATCH
+    )
+    own = needed[: bench.own]
+    part = type(windows)(windows.starts[own], windows.ends[own])
+    one, every = load_backbone(bench.model, LAYER), load_backbone(bench.model, "all")
+    plain = WavLMModel.from_pretrained(bench.model).eval()
+    spans = bench.spans()[: bench.own]
+
+    def trunk() -> None:
+        hidden = torch.stack([bench.material.frontend[i] for i in own[:BATCH]])
+        for _ in range(2):
+            bench.exact.backbone.zero_grad()
+            bench.exact.backbone.read(hidden, "last")[LAYER].sum().backward()
+
+    def moments() -> None:
+        with torch.no_grad():
+            read_windows(bench.exact.backbone, sound, windows, own, "last", BATCH, bench.material.frontend)
+
+    def extracted(backbone) -> None:
+        with torch.no_grad():
+            read_windows(backbone, sound, part, np.arange(len(part)), "last", BATCH)
+
+    def plainly(function, *arguments) -> None:
+        with torch.no_grad():
+            function(plain, sound, spans, *arguments)
+
+    spent = rounds(
+        {
+            "tuning step, reference": lambda: plain_step(loss, optimiser),
+            "tuning step, exact": lambda: bench.step(bench.exact),
+            "frontend of a block, exact": lambda: kept_frontend(
+                bench.exact.backbone, sound, part, bench.exact.config.windows, BATCH
+            ),
+            "moments of a block, exact": moments,
+            "tuning step, stream": lambda: bench.step(stream),
+            "extraction of one layer, reference": lambda: plainly(reference.features, LAYER, BATCH),
+            "extraction of one layer, exact": lambda: extracted(one),
+            "extraction of all layers, reference": lambda: plainly(reference.all_features, BATCH),
+            "extraction of all layers, exact": lambda: extracted(every),
+            "trunk of 16 windows": trunk,
+        },
+        n_rounds,
+    )
+    median = {name: statistics.median(values) for name, values in spent.items()}
+    first = [
+        median["tuning step, reference"],
+        sum(
+            median[f"{name}, exact"] for name in ("tuning step", "frontend of a block", "moments of a block")
+        ),
+    ]
+    n_frames = bench.exact.backbone.n_frames(64_000)
+    rate = trunk_flops(2 * BATCH, n_frames) / median["trunk of 16 windows"] / 1e9
+    products = product_rates(BATCH * n_frames)
+    ratios = {
+        name: median[f"{name}, reference"] / median[f"{name}, {ours}"]
+        for name, ours in (
+            ("tuning step", "exact"),
+            ("extraction of one layer", "exact"),
+            ("extraction of all layers", "exact"),
+        )
+    }
+    ratios["first epoch"] = first[0] / first[1]
+    ratios["stream"] = median["tuning step, reference"] / median["tuning step, stream"]
+    return {
+        "parity": agreement,
+        "windows": {"of a step": len(needed), "of extraction": bench.own},
+        "seconds": {name: round(value, 3) for name, value in median.items()},
+        "all_seconds": {name: [round(value, 3) for value in values] for name, values in spent.items()},
+        "ratios": {name: round(value, 2) for name, value in ratios.items()},
+        "gflops": {"trunk": round(rate, 1), **{k: round(v, 1) for k, v in products.items()}},
+        "trunk_share": {name: round(rate / value, 3) for name, value in products.items()},
+    }
+
+
+def memory_step(folder: Path, path: str, n_rows: int) -> float:
+    """Peak memory in GB of this process after a step of one path."""
+    bench = Bench(folder, n_rows)
+    if path == "reference":
+        model, loss = bench.reference()
+        adapters = [p for p in model.parameters() if p.requires_grad]
+        plain_step(loss, torch.optim.AdamW(adapters, lr=1e-4))
+    elif path == "exact":
+        bench.keep_frontend()
+        bench.step(bench.exact)
+    else:
+        bench.step(bench.loop(**{"windows.mode": "stream"}))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _memory_of(path: str, n_rows: int) -> float:
+    command = [sys.executable, __file__, "--memory", path, "--rows", str(n_rows)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["peak_gb"]
+
+
+def main() -> None:
+    """Print JSON; `--output` writes it to a file as well."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=4, help="TRs of a block")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", choices=["reference", "exact", "stream"])
+    parser.add_argument("--output", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.memory:
+            print(
+                json.dumps({"peak_gb": round(memory_step(Path(folder), arguments.memory, arguments.rows), 2)})
+            )
+            return
+        memory = {path: _memory_of(path, arguments.rows) for path in ("reference", "exact", "stream")}
+        result = {**compare(Path(folder), arguments.rows, arguments.rounds), "memory_gb": memory}
+    result |= {"threads": torch.get_num_threads(), "torch": torch.__version__, "machine": platform.machine()}
+    print(json.dumps(result, indent=2))
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

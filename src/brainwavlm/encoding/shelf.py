@@ -1,0 +1,86 @@
+"""The recordings of a run in memory: few at a time where they are large, the next ones read while others are used."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.materials import Material, add_frontend, planned_windows, read_material
+from brainwavlm.encoding.setting import Setting
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.frontends import kept_bytes
+
+
+class Shelf:
+    """The recordings in memory: all of them where their frontend fits, else a few at a time.
+
+    A thread decodes sound and reads responses ahead of their use. It draws no random number, so results do not
+    depend on it.
+
+    Parameters
+    ----------
+    setting : Setting
+    backbone : Backbone
+    config : RunConfig
+    device : torch device
+    """
+
+    def __init__(self, setting: Setting, backbone: Backbone, config: RunConfig, device: torch.device):
+        self._setting, self._backbone, self._config, self._device = setting, backbone, config, device
+        self._held: dict[str, Material] = {}
+        self._expected: dict[str, Future[Material]] = {}
+        self._reader: ThreadPoolExecutor | None = None
+        self._keeps_all: bool | None = None
+
+    def __getitem__(self, story: str) -> Material:
+        if story in self._held:
+            return self._held[story]
+        keeps_all = self.keeps_all
+        expected = self._expected.pop(story, None)
+        material = self._read(story) if expected is None else expected.result()
+        add_frontend(material, self._setting.recordings[story], self._backbone, self._config, keeps_all)
+        if keeps_all:
+            self._held[story] = material
+        return material
+
+    def hold(self, stories: Sequence[str]) -> None:
+        """Keep these stories until the next call and let go of the others, unless all fit in memory."""
+        if not self.keeps_all:
+            self._held = {story: self[story] for story in stories}
+
+    def expect(self, stories: Iterable[str]) -> None:
+        """Begin to read stories that will be asked for next."""
+        for story in stories:
+            if story not in self._held and story not in self._expected:
+                if self._reader is None:
+                    self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+                self._expected[story] = self._reader.submit(self._read, story)
+
+    def each(self, stories: Sequence[str]) -> Iterator[Material]:
+        """One story after the other, each read while the one before is used."""
+        for number, story in enumerate(stories):
+            material = self[story]
+            self.expect(stories[number + 1 : number + 2])
+            yield material
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        if self._reader is not None:
+            self._reader.shutdown(cancel_futures=True)
+        self._reader, self._expected = None, {}
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the frontend's output of all training and validation stories fits into the configured memory."""
+        if self._keeps_all is None:
+            needed = 0
+            for recording in (*self._setting.splits["train"], *self._setting.splits["validation"]):
+                windows = planned_windows(recording, self._config, self._backbone.min_samples)
+                needed += kept_bytes(self._backbone, windows, self._config.windows)
+            self._keeps_all = needed <= self._config.training.frontend_cache_gb * 1e9
+        return self._keeps_all
+
+    def _read(self, story: str) -> Material:
+        recording, voxels = self._setting.recordings[story], self._setting.voxels
+        return read_material(recording, voxels, self._backbone.min_samples, self._config, self._device)

@@ -1,0 +1,251 @@
+"""The frozen frontend's output of a story, computed once: in memory, in a file that runs share, or of the story whole.
+
+No training changes it (`Backbone.frontend`), and it costs as much as the blocks: a run that keeps it saves that in
+every epoch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brainwavlm.config import WindowConfig
+from brainwavlm.datasets.files import replacing
+from brainwavlm.errors import BackboneError, DatasetError
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.stream import stream_frames, stream_outputs
+from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum
+from brainwavlm.stimulus.windows import Windows
+
+Kept = Literal["float32", "float16"]
+_FORMAT = "1"
+_STRETCH = 30 * SAMPLE_RATE  # of a shared convolution stack
+
+
+def kept_frontend(
+    backbone: Backbone,
+    sound: Tensor,
+    windows: Windows,
+    config: WindowConfig,
+    batch_windows: int | None = None,
+) -> list[Tensor]:
+    """What `features.read_at_ends` takes as `frontend`, on the CPU, without graph.
+
+    One tensor (n_frames, n_dims) a window, or a segment of the stream.
+    """
+    if config.mode == "stream":
+        return stream_outputs(backbone, sound, windows, config, batch_windows)
+    outputs: dict[int, Tensor] = {}
+    for chosen, hidden in _window_outputs(backbone, sound, windows, config, batch_windows):
+        outputs.update(zip(chosen.tolist(), hidden, strict=True))
+    return [outputs[i] for i in range(len(windows))]
+
+
+def kept_frames(backbone: Backbone, windows: Windows, config: WindowConfig) -> np.ndarray:
+    """Frames of each tensor of `kept_frontend`, (n,) int."""
+    if config.mode == "stream":
+        return stream_frames(backbone, windows, config)
+    lengths, places = np.unique(windows.lengths, return_inverse=True)
+    return np.array([backbone.n_frames(int(length)) for length in lengths])[places]
+
+
+def kept_bytes(backbone: Backbone, windows: Windows, config: WindowConfig, kind: Kept = "float32") -> int:
+    """Bytes that `kept_frontend` takes, or the file of `frontend_file`."""
+    return int(kept_frames(backbone, windows, config).sum()) * backbone.n_dims * np.dtype(kind).itemsize
+
+
+def frontend_file(
+    backbone: Backbone,
+    sound_path: str | Path,
+    sound: Tensor,
+    windows: Windows,
+    config: WindowConfig,
+    folder: str | Path,
+    kind: Kept = "float32",
+    batch_windows: int | None = None,
+) -> "FrontendFile":
+    """`kept_frontend` in a file, which is written when it is not there.
+
+    The file's name is the SHA-256 of all that the output depends on: the frozen weights before the blocks, how
+    the sound is fed, the windows, the sound file's content and the type. It takes its name when it is whole.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    sound_path : str or Path
+        Of the sound, for its checksum.
+    sound : tensor (n_samples,)
+    windows : Windows
+    config : WindowConfig
+    folder : str or Path
+        Made when missing; runs may share it.
+    kind : float32 or float16
+        float16 takes half the room and rounds to about three digits.
+    batch_windows : int or None
+
+    Raises
+    ------
+    DatasetError
+        A file in the folder is damaged.
+    """
+    facts = {
+        "format": _FORMAT,
+        "weights": backbone.frontend_checksum(),
+        "family": backbone.family.name,
+        "normalise_sound": backbone.normalise_sound,
+        "ends_early": bool(backbone.noise),
+        "windows": config.model_dump(),
+        "audio": audio_checksum(sound_path),
+        "type": kind,
+    }
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    path = Path(folder) / f"{key}.npy"
+    ends = np.cumsum(kept_frames(backbone, windows, config))
+    if not path.is_file():
+        with replacing(path) as temporary:
+            shape = (int(ends[-1]), backbone.n_dims)
+            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(kind), shape=shape)
+            if config.mode == "stream":
+                outputs = _segment_outputs(backbone, sound, windows, config, batch_windows)
+            else:
+                outputs = _window_outputs(backbone, sound, windows, config, batch_windows)
+            for chosen, hidden in outputs:
+                for number, values in zip(chosen, hidden.numpy(), strict=True):
+                    frames[ends[number] - len(values) : ends[number]] = values
+            frames.flush()
+            del frames
+    return FrontendFile(path, ends, backbone.n_dims)
+
+
+class FrontendFile(Sequence[Tensor]):
+    """Tensors (n_frames, n_dims) of a file, read where they are asked for.
+
+    Parameters
+    ----------
+    path : Path
+    ends : int array (n,)
+        Row after the last of each tensor.
+    n_dims : int
+    """
+
+    def __init__(self, path: Path, ends: np.ndarray, n_dims: int):
+        self.path, self._ends = path, ends
+        self._starts = np.concatenate([[0], ends[:-1]])
+        found = "not readable"
+        try:
+            self._frames = np.load(path, mmap_mode="r", allow_pickle=False)
+            found = f"{self._frames.shape} values"
+        except (ValueError, OSError, EOFError):
+            self._frames = np.empty((0, 0))
+        if self._frames.shape != (int(ends[-1]), n_dims):
+            raise DatasetError(
+                path,
+                f"a damaged file of a frontend's output: {found}.",
+                f"({int(ends[-1])}, {n_dims}) values, as this program writes them.",
+                "Delete it; it is then computed again.",
+            )
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, number):
+        return torch.from_numpy(self._frames[self._starts[number] : self._ends[number]].astype(np.float32))
+
+
+class SharedFrontend(Sequence[Tensor]):
+    """Frames of windows cut from one run of the convolutions over the story, before the positional convolution.
+
+    Exact for layer-norm models whose windows start on the grid of frames. An approximation otherwise: group norm
+    (base models) takes its moments from 30 s instead of the window, and a window starts up to half a frame off.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    sound : tensor (n_samples,)
+    windows : Windows
+
+    Raises
+    ------
+    BackboneError
+        Whisper, whose frontend adds positions from the window's start.
+    """
+
+    def __init__(self, backbone: Backbone, sound: Tensor, windows: Windows):
+        family, device = backbone.family, next(backbone.parameters()).device
+        if family.name == "whisper":
+            raise BackboneError(
+                "windows.frontend",
+                "shared, with Whisper.",
+                "exact: Whisper's frontend adds the positions of frames in the window.",
+                "Set windows.frontend to exact.",
+            )
+        hop, first = family.frame_grid(backbone.model.config)
+        n_frames = (len(sound) - first) // hop + 1
+        step = _STRETCH // hop
+        with torch.no_grad():
+            self._frames = torch.cat(
+                [
+                    backbone.listen(
+                        sound[at * hop : (min(at + step, n_frames) - 1) * hop + first][None].to(device)
+                    )
+                    for at in range(0, n_frames, step)
+                ],
+                1,
+            )[0].cpu()
+        counts = kept_frames(backbone, windows, WindowConfig())
+        self._starts = np.minimum(np.rint(windows.starts / hop).astype(int), n_frames - counts)
+        self._counts = counts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number):
+        return self._frames[self._starts[number] :][: self._counts[number]]
+
+
+def window_batches(
+    backbone: Backbone, windows: Windows, indices: np.ndarray, batch_windows: int | None
+) -> Iterator[np.ndarray]:
+    """Places in `indices`, batched by equal window length; None: as many as fit into the backbone's memory."""
+    lengths = windows.lengths[indices]
+    for length in np.unique(lengths):
+        places = np.flatnonzero(lengths == length)
+        size = batch_windows or backbone.windows_at_once(int(length))
+        for first in range(0, len(places), size):
+            yield places[first : first + size]
+
+
+def heard(
+    backbone: Backbone,
+    sound: Tensor,
+    windows: Windows,
+    chosen: np.ndarray,
+    frontend: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """The frontend's output for windows of one length, (n_chosen, n_frames, n_dims), kept or computed."""
+    device = next(backbone.parameters()).device
+    if frontend is None:
+        spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
+        return backbone.frontend(torch.stack([sound[start:end] for start, end in spans]).to(device))
+    hidden = torch.stack([frontend[i] for i in chosen]).to(device)
+    return backbone.enter(hidden) if isinstance(frontend, SharedFrontend) else hidden
+
+
+def _segment_outputs(
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig, batch_windows: int | None
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    for number, hidden in enumerate(stream_outputs(backbone, sound, windows, config, batch_windows)):
+        yield np.array([number]), hidden[None]
+
+
+def _window_outputs(
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig, batch_windows: int | None
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    shared = SharedFrontend(backbone, sound, windows) if config.frontend == "shared" else None
+    for chosen in window_batches(backbone, windows, np.arange(len(windows)), batch_windows):
+        yield chosen, heard(backbone, sound, windows, chosen, shared).cpu()

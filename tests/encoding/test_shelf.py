@@ -1,0 +1,104 @@
+"""Stories are read ahead by a thread, held a few at a time, and the same as when they are read in turn."""
+
+import threading
+
+import pytest
+import torch
+
+from brainwavlm.encoding import shelf as shelf_module
+from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import DatasetError
+from brainwavlm.speech.backbones import load_backbone
+
+STORIES = ["cat", "dog"]
+
+
+@pytest.fixture
+def stocked(settings, monkeypatch):
+    """A shelf, and the thread that read each story."""
+
+    def make(**overrides):
+        config = settings(**overrides)
+        backbone = load_backbone(config.backbone.name, config.backbone.layer)
+        readers = []
+        original = shelf_module.read_material
+
+        def noted(recording, *arguments):
+            readers.append((recording.story.name, threading.current_thread().name.split("_")[0]))
+            return original(recording, *arguments)
+
+        monkeypatch.setattr(shelf_module, "read_material", noted)
+        return Shelf(setting_of(config), backbone, config, torch.device("cpu")), readers
+
+    return make
+
+
+def names(settings):
+    setting = setting_of(settings())
+    return [recording.story.name for recording in setting.splits["train"]]
+
+
+def test_what_is_read_ahead_equals_what_is_read_in_turn(stocked, settings):
+    first, second = names(settings)[:2]
+    shelf, readers = stocked(training__frontend_cache_gb=0.0)
+    shelf.expect([first])
+    ahead = shelf[first]
+    again = shelf[first]
+    assert [thread for _, thread in readers] == ["reader", "MainThread"]
+    assert torch.equal(ahead.responses, again.responses)
+    assert torch.equal(ahead.sound, again.sound)
+    assert [material.story for material in shelf.each([first, second])] == [first, second]
+    assert readers[2:] == [(first, "MainThread"), (second, "reader")]
+    shelf.close()
+
+
+def test_stories_that_are_held_are_not_read_again(stocked, settings):
+    first, second = names(settings)[:2]
+    shelf, readers = stocked(training__frontend_cache_gb=0.0)
+    shelf.hold([first, second])
+    shelf.expect([first, second])
+    shelf.hold([second])
+    assert shelf[second] is shelf[second]
+    assert len(readers) == 2
+    shelf.close()
+
+
+def test_all_stay_where_the_frontends_output_fits(stocked, settings):
+    first = names(settings)[0]
+    shelf, readers = stocked(training__frontend_cache_gb=1.0)
+    assert shelf[first].frontend is shelf[first].frontend is not None
+    shelf.hold([])
+    shelf[first]
+    assert len(readers) == 1
+
+
+def test_a_problem_met_ahead_is_raised_where_the_story_is_used(stocked, settings, monkeypatch):
+    first = names(settings)[0]
+    shelf, _ = stocked(training__frontend_cache_gb=0.0)
+
+    def broken(*_):
+        raise DatasetError("dog.wav", "noise.", "sound.", "Look.")
+
+    monkeypatch.setattr(shelf_module, "read_material", broken)
+    shelf.expect([first])
+    with pytest.raises(DatasetError, match="noise"):
+        shelf[first]
+    shelf.close()
+
+
+def test_a_run_from_files_of_the_frontend_equals_one_from_memory(settings, tmp_path):
+    folder = tmp_path / "frontends"
+    runs = [
+        tune(settings(training__epochs=1, **more), tmp_path / name)
+        for name, more in (
+            ("memory", {}),
+            ("files", {"training__frontend_cache_gb": 0.0, "training__frontend_folder": str(folder)}),
+        )
+    ]
+    assert len(list(folder.iterdir())) == len({*names(settings)}) + 1  # and the validation story
+    one, other = (run.checkpoint("last").model for run in runs)
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key], atol=1e-5, rtol=1e-4)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
