@@ -43,10 +43,16 @@ lint: $(READY)
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/mypy"
 
+RESULTS := benchmarks/results
 bench: $(READY)
-	@"$(BIN)/python" benchmarks/memory.py tune --stories 6 --output benchmarks/results/memory-tune.json
-	@"$(BIN)/python" benchmarks/memory.py steps --stories 3 --output benchmarks/results/memory-steps.json
-	@"$(BIN)/python" benchmarks/gain.py --seeds 0 --subjects sim01 --output benchmarks/results/gain.json
+	@"$(BIN)/python" benchmarks/speed.py --output $(RESULTS)/speed.json
+	@"$(BIN)/python" benchmarks/ridge.py --output $(RESULTS)/ridge.json
+	@"$(BIN)/python" benchmarks/growth.py --output $(RESULTS)/growth.json
+	@"$(BIN)/python" benchmarks/significance.py time --output $(RESULTS)/significance.json
+	@"$(BIN)/python" benchmarks/startup.py --output $(RESULTS)/startup.json
+	@"$(BIN)/python" benchmarks/compiled.py --output $(RESULTS)/compiled.json
+	@"$(BIN)/python" benchmarks/memory.py tune --stories 6 --output $(RESULTS)/memory-tune-6.json
+	@"$(BIN)/python" benchmarks/tables.py
 
 clean:
 	rm -rf "$(VENV)" demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -5,7 +5,7 @@
 For each subject and seed, with the preset `demo`:
 - tuned on cortex and tuned on AC, each against the frozen model, on the test stories;
 - the same on scrambled data: a copy in which every story's responses are rolled by more than 60 s (`scrambled`);
-- tuned on rolled training responses, scored on the true test responses (`tuned on scrambled`).
+- tuned on controls (docs/controls.md), scored on the true test responses (`control ...`).
 """
 
 import argparse
@@ -92,6 +92,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--subjects", nargs="+", default=["sim01", "sim02"])
+    parser.add_argument("--controls", nargs="+", default=["shifted"], help="kinds of control.kind")
     parser.add_argument("--skip-controls", action="store_true")
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", help="key=value over the preset"
@@ -103,7 +104,7 @@ def main() -> None:
     overrides = parse_overrides(arguments.settings)
     arms: dict[str, dict] = {"cortex": {}, "AC": {"target": "AC"}}
     if not arguments.skip_controls:
-        arms["tuned on scrambled"] = {"shift_responses": 60.0}
+        arms |= {f"control {kind}": {"control.kind": kind} for kind in arguments.controls}
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -117,7 +118,7 @@ def main() -> None:
                 )
     for row in rows:
         print(
-            f"{row['arm']:20} {row['subject']} seed {row['seed']} {row['target']:14} "
+            f"{row['arm']:24} {row['subject']} seed {row['seed']} {row['target']:14} "
             f"{row['r_frozen']:.3f} -> {row['r_tuned']:.3f}  {100 * row['relative']:+6.1f} %  "
             f"[{row['low']:+.4f}, {row['high']:+.4f}]  epoch {row['best_epoch']}, {row['seconds']:.0f} s"
         )

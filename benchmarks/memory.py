@@ -76,8 +76,9 @@ def ridge(folder: Path) -> dict:
 
 
 def tune(folder: Path) -> dict:
-    """One epoch of the embedded speech model, all voxels, coarse windows."""
+    """One epoch of the embedded speech model, all voxels, coarse windows; and how long its steps waited for data."""
     from brainwavlm.config import load_config
+    from brainwavlm.encoding.shelf import Shelf
     from brainwavlm.encoding.tuning import tune as start
 
     overrides = {
@@ -89,8 +90,18 @@ def tune(folder: Path) -> dict:
         "training.frontend_cache_gb": 0.0,
         "training.stories_in_memory": 4,
     }
+    waited, hold = [], Shelf.hold
+
+    def timed(shelf: Shelf, stories: list[str]) -> None:
+        began = time.perf_counter()
+        hold(shelf, stories)
+        waited.append(time.perf_counter() - began)
+
+    Shelf.hold = timed
     run = start(load_config(preset="demo", overrides=overrides), folder / "run")
-    return {"steps": len([event for event in run.log() if event["event"] == "step"])}
+    times = [event["time"] for event in run.log() if event["event"] == "step"]
+    # The first group of an epoch is read while nothing else is to do; the others while steps are taken.
+    return {"steps": len(times), "seconds_of_steps": times[-1] - times[0], "seconds_waited": sum(waited[1:])}
 
 
 def steps(folder: Path) -> dict:

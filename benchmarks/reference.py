@@ -1,8 +1,8 @@
 """The plain way to tune a speech model, for comparison: what public scripts do, written out for the benchmark.
 
 Every window goes from raw sound through stock transformers, all twelve blocks with all hidden states kept. LoRA is
-made effective the plainest way: an attention that calls the adapted projections. Features are computed by batch;
-then resampling, z-score, delays, readout, loss, backward and a step of AdamW.
+made effective the plainest way (`adapted`). Features are computed by batch; then resampling, z-score, delays,
+readout, loss, backward and a step of AdamW.
 """
 
 import types
@@ -10,14 +10,26 @@ import types
 import peft
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from transformers import WavLMModel
 
 
-def adapted(folder: str, rank: int) -> WavLMModel:
-    """Stock WavLM with LoRA on query, key and value of every block, in training mode; all else frozen."""
+def adapted(folder: str, rank: int, stock_attention: bool = True) -> WavLMModel:
+    """WavLM with LoRA on query, key and value of every block, in training mode; all else frozen.
+
+    Stock attention takes raw weights, so the plainest way to make LoRA act on it is to give it W + B A as the weight
+    (a parametrization). The other way, of those who rewrite the attention, is to call the adapted projections.
+    """
     model = WavLMModel.from_pretrained(folder)
     model.freeze_feature_encoder()
     model.requires_grad_(False)
+    if stock_attention:
+        for layer in model.encoder.layers:
+            for name in ("q_proj", "k_proj", "v_proj"):
+                projection = getattr(layer.attention, name)
+                parametrize.register_parametrization(projection, "weight", _Added(projection, rank))
+                projection.parametrizations.weight.original.requires_grad_(False)
+        return model.train()
     for layer in model.encoder.layers:
         layer.attention.forward = types.MethodType(_attend, layer.attention)
     config = peft.LoraConfig(
@@ -25,6 +37,27 @@ def adapted(folder: str, rank: int) -> WavLMModel:
     )
     peft.inject_adapter_in_model(config, model)
     return model.train()
+
+
+def adapters(model: WavLMModel) -> dict[str, nn.Parameter]:
+    """The matrices A and B of either way, by peft's names."""
+    return {
+        name.replace("parametrizations.weight.0.low", "lora_A.default.weight").replace(
+            "parametrizations.weight.0.high", "lora_B.default.weight"
+        ): parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+class _Added(nn.Module):
+    def __init__(self, projection: nn.Linear, rank: int):
+        super().__init__()
+        self.low = nn.Parameter(torch.randn(rank, projection.in_features) * projection.in_features**-0.5)
+        self.high = nn.Parameter(torch.zeros(projection.out_features, rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.high @ self.low
 
 
 def features(

@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_info
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.ridge import ridge_batches, story_folds
 
-# An eighth of UTS03 (30,000 x 3,072 x 95,556) in each direction; a quarter of a quarter of its TRs; a wide design.
-SHAPES = ("3750x384x12000", "1750x768x6000", "600x1200x6000")
+# An eighth of UTS03 (30,000 x 3,072) with fewer voxels, so that himalaya ends; fewer rows a column; a wide design.
+SHAPES = ("3750x384x6000", "1750x768x6000", "600x1200x6000")
 STORY_ROWS, CHUNK = 100, 40
 
 Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, RidgeConfig], tuple[np.ndarray, np.ndarray]]

@@ -260,3 +260,45 @@ def test_adapter_dropout_acts_in_training_only(saved):
     assert torch.equal(backbone(noise(1))[2], backbone(noise(1))[2])
     backbone.train()
     assert not torch.equal(backbone(noise(1))[2], backbone(noise(1))[2])
+
+
+@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("after", ["full", "lora"])
+def test_blocks_that_begin_anew_forget_what_was_learned_and_can_learn(saved, family, after):
+    folder = saved(family)
+    config = AdapterConfig(method="reinit", after_reinit=after, rank=2, dropout=0.0, layers=(2, 3))
+    plain, anew = load_backbone(folder, [1, 3]), load_backbone(folder, [1, 3], adapter=config)
+    windows = noise(2)
+    before, after_reinit = plain(windows), anew(windows)
+    torch.testing.assert_close(after_reinit[1], before[1])  # block 1 is out of the range
+    assert (after_reinit[3] - before[3]).abs().max() > 1e-2
+    trained_backward(anew)
+    trained = dict(anew.adapter_parameters())
+    assert trained
+    assert [name for name, p in trained.items() if p.grad is None] == []
+    assert {name.split("layers.")[1][0] for name in trained} == {"1", "2"}
+    assert any("lora_" in name for name in trained) == (after == "lora")
+
+
+def test_the_same_seed_begins_with_the_same_weights_whatever_was_drawn_before(tiny_wavlm):
+    windows = noise(1)
+
+    def state(seed, torch_seed):
+        torch.manual_seed(torch_seed)
+        return load_backbone(tiny_wavlm, 3, AdapterConfig(method="reinit", reinit_seed=seed))(windows)[3]
+
+    torch.testing.assert_close(state(0, 1), state(0, 2))
+    assert (state(0, 1) - state(1, 1)).abs().max() > 1e-3
+
+
+def test_a_run_that_began_anew_with_adapters_is_read_back_and_merged(tiny_wavlm, tmp_path):
+    config = AdapterConfig(method="reinit", after_reinit="lora", rank=2, dropout=0.0, reinit_seed=3)
+    backbone = load_backbone(tiny_wavlm, 3, config)
+    shake(backbone)
+    again = load_backbone(tiny_wavlm, 3, config)
+    again.load_trained_state(backbone.trained_state())
+    expected = backbone(noise(2))[3]
+    torch.testing.assert_close(again(noise(2))[3], expected)
+    backbone.merged().save_pretrained(tmp_path / "merged")
+    merged = load_backbone(tmp_path / "merged", 3)(noise(2))[3]
+    torch.testing.assert_close(merged, expected, atol=1e-4, rtol=1e-4)

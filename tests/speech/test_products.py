@@ -62,7 +62,7 @@ def test_without_onednn_the_stock_way_is_taken(monkeypatch):
 def test_a_product_that_is_missing_or_wrong_is_not_used(monkeypatch):
     for wrong in (lambda *_: torch.zeros(3, 2), lambda *_: (_ for _ in ()).throw(RuntimeError())):
         products.onednn_multiplies.cache_clear()
-        monkeypatch.setattr(products, "_multiplied", wrong)
+        monkeypatch.setattr(products, "multiplied", wrong)
         assert not products.onednn_multiplies()
     products.onednn_multiplies.cache_clear()
 

@@ -11,6 +11,7 @@ from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import cached, extract, read_at_ends, read_windows
 from brainwavlm.speech.frontends import kept_bytes, kept_frontend
+from brainwavlm.speech.gated import gated_attention
 from brainwavlm.speech.stream import read_stream, stream_samples
 from brainwavlm.speech.stream_layout import cut_segments
 from brainwavlm.stimulus.windows import cut_windows
@@ -150,9 +151,12 @@ def without_mask(backbone, hidden, visible):
     return states
 
 
+@pytest.mark.parametrize(
+    "frame", ["mean", "last"]
+)  # of the last: the deepest block is made for no other frame
 @pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2-large", "whisper"])
-def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(saved, kind):
-    config = STREAM.model_copy(update={"frame": "mean", "lookahead": 0.07})
+def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(saved, kind, frame):
+    config = STREAM.model_copy(update={"frame": frame, "lookahead": 0.07})
     sound, results = story(0.9), []
     for dense in (False, True):
         backbone = loaded(saved, kind, layer=3, adapter=AdapterConfig(rank=2, dropout=0.0)).train()
@@ -163,8 +167,8 @@ def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(sa
             grid = backbone.family.frame_grid(backbone.model.config)
             for segment, hidden in zip(cut_segments(windows, config, grid), kept, strict=True):
                 state = without_mask(backbone, hidden[None], segment.layout.visible())[3]
-                parts.append(torch.from_numpy(segment.layout.weights("mean")) @ state[0])
-            features = torch.cat(parts)
+                parts += [state[0, row].mean(0) for row in segment.layout.members(frame)]
+            features = torch.stack(parts)
         else:
             features = read_stream(backbone, sound, windows, range(len(windows)), config)[3]
             assert features.requires_grad
@@ -245,3 +249,31 @@ def test_extraction_reads_the_stream_and_keeps_each_setting_apart(saved, tmp_pat
         cached(backbone, path, STREAM.model_copy(update=change), folder)
         counts.append(len(list(folder.glob("*.safetensors"))))
     assert counts == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize("per_window", [False, True])
+def test_attention_leaves_out_nothing_but_what_the_mask_hides(per_window):
+    """Longer than one stretch of queries, with rows that see different frames."""
+    torch.manual_seed(0)
+    n_windows, n_frames, n_heads, n_dims = 2, 230, 3, 4
+    shape = (n_windows, n_frames, n_heads, n_dims)
+    inputs = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+    gates = torch.randn(n_windows, n_heads, n_frames, 1, requires_grad=True)
+    bias = torch.randn(1, n_heads, n_frames, n_frames, requires_grad=True)
+    places = torch.arange(n_frames)
+    hidden = ((places[:, None] - places).abs() > 40)[None, None]
+    if per_window:
+        hidden = torch.cat([hidden, (places[:, None] < places)[None, None]])
+    mask = torch.zeros(hidden.shape).masked_fill(hidden, float("-inf"))
+    weights = torch.randn(shape)
+
+    def of(attended):
+        gradients = torch.autograd.grad((attended * weights).sum(), [*inputs, gates, bias])
+        return attended.detach(), *gradients
+
+    stock = torch.nn.functional.scaled_dot_product_attention(
+        *(part.transpose(1, 2) for part in inputs), attn_mask=gates * bias + mask
+    ).transpose(1, 2)
+    torch.testing.assert_close(
+        of(gated_attention(*inputs, gates, bias, mask)), of(stock), atol=1e-5, rtol=1e-4
+    )

@@ -36,6 +36,7 @@ def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings,
     moments = StoryMoments()
     with torch.no_grad():
         material.measure(backbone, moments, config)
+        moments.next_epoch()
         design = material.block_design(backbone, Block("dog", start, stop), moments, config)
     whole = material.story_design(backbone, config)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)

@@ -163,3 +163,30 @@ def test_a_copy_of_the_attention_stands_alone():
         twin.rel_attn_embed.weight.mul_(3.0)
     assert torch.equal(attention(hidden)[0], before)
     assert not torch.equal(twin(hidden)[0], before)
+
+
+def test_the_position_bias_is_made_once_a_length_and_again_when_its_weights_change():
+    model = mended("wavlm").requires_grad_(False)
+    attention = model.encoder.layers[0].attention
+    made = []
+    original = attention._compute_bias
+    attention._compute_bias = lambda *lengths: made.append(lengths) or original(*lengths)
+    first = model(noise(1))[0]
+    assert torch.equal(model(noise(1))[0], first)
+    assert len(made) == 1
+    with torch.no_grad():
+        attention.rel_attn_embed.weight.mul_(-2.0)
+    assert (model(noise(1))[0] - first).abs().max() > 1e-4
+    assert len(made) == 2
+
+
+def test_a_position_bias_that_is_trained_is_made_each_time():
+    model = mended("wavlm")
+    attention = model.encoder.layers[0].attention
+    for _ in range(2):
+        model(noise(1))[0].sum().backward()
+    assert attention.rel_attn_embed.weight.grad is not None
+    with torch.no_grad():
+        before = model(noise(1))[0]
+        attention.rel_attn_embed.weight.data = -attention.rel_attn_embed.weight.data
+        assert (model(noise(1))[0] - before).abs().max() > 1e-4

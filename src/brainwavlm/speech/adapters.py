@@ -23,6 +23,7 @@ def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, 
       scale = alpha / rank (rsLoRA: alpha / sqrt(rank)); DoRA: m (W + scale B A) / |W + scale B A| by row.
     - full: all weights of the blocks. The convolutions, the feature projection, the positional convolution
       and the norm after the last block stay as they are.
+    - reinit: the blocks begin anew (`begin_anew`), then they are trained whole, or through adapters.
     - frozen: nothing.
 
     Parameters
@@ -49,10 +50,18 @@ def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, 
     if config.method == "frozen":
         return
     chosen = _chosen_blocks(config, n_run, n_blocks)
-    if config.method == "full":
-        blocks = model.get_submodule(family.blocks)
-        for number in chosen:
-            blocks.get_submodule(str(number - 1)).requires_grad_(True)
+    method = config.method
+    blocks = [model.get_submodule(f"{family.blocks}.{number - 1}") for number in chosen]
+    if method == "reinit":
+        settings: Any = model.config
+        deviation = (
+            getattr(settings, "init_std", None) or settings.initializer_range
+        )  # Whisper has the former
+        begin_anew(blocks, deviation, config.reinit_seed)
+        method = config.after_reinit
+    if method == "full":
+        for block in blocks:
+            block.requires_grad_(True)
         return
     alpha: Any = config.rank if config.alpha is None else config.alpha  # peft says int, and takes float
     numbers = "|".join(str(number - 1) for number in chosen)
@@ -68,6 +77,45 @@ def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, 
         ),
         model,
     )
+
+
+def begin_anew(blocks: Iterable[nn.Module], deviation: float, seed: int) -> None:
+    """Random weights in place of learned ones: W ~ N(0, deviation^2), biases 0, norms and gates 1.
+
+    As before pretraining, from a generator of their own: the same seed gives the same weights whatever was drawn
+    before, so that a run can be read back. They are drawn on the CPU.
+
+    Parameters
+    ----------
+    blocks : iterable of module
+        Changed in place.
+    deviation : float
+        The model's `initializer_range` (Whisper: `init_std`).
+    seed : int
+
+    Raises
+    ------
+    BackboneError
+        A parameter of which it is not known how it begins.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for block in blocks:
+            for path, module in block.named_modules():
+                for name, parameter in module.named_parameters(recurse=False):
+                    if (isinstance(module, nn.LayerNorm) and name == "weight") or name == "gru_rel_pos_const":
+                        parameter.fill_(1.0)
+                    elif name == "bias":
+                        parameter.zero_()
+                    elif isinstance(module, nn.Linear | nn.Embedding) and name == "weight":
+                        parameter.copy_(torch.randn(parameter.shape, generator=generator) * deviation)
+                    else:
+                        raise BackboneError(
+                            "adapter.method",
+                            f"reinit, but how {path}.{name} begins is not known.",
+                            "blocks of linear maps, norms and gates.",
+                            "Use adapter.method=full or lora.",
+                        )
 
 
 def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> None:

@@ -16,6 +16,7 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach, copy_trained, merge
 from brainwavlm.speech.checkpoints import load_stock, normalises_sound, weights_digest
 from brainwavlm.speech.families import Family
+from brainwavlm.speech.low_rank import use_low_rank_products
 from brainwavlm.speech.one_frame import agrees, block_at
 from brainwavlm.speech.products import use_products
 from brainwavlm.speech.wavlm import make_reachable
@@ -70,6 +71,7 @@ def load_backbone(
     backbone = Backbone(part, family, name, layers, normalises_sound(source, family), run_unused_blocks)
     attach(part, family, adapter or AdapterConfig(method="frozen"), backbone.n_run, n_blocks)
     use_products(part.get_submodule(family.blocks))
+    use_low_rank_products(part)
     return backbone.eval()  # the adapters' dropout starts in training mode
 
 

@@ -38,7 +38,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(inputs if weight.requires_grad else None, weight)
-        return _multiplied(inputs, weight, bias)
+        return multiplied(inputs, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -47,13 +47,13 @@ class _Product(torch.autograd.Function):
         rows = given.reshape(-1, given.shape[-1])
         to_inputs, to_weight, to_bias = ctx.needs_input_grad
         return (
-            _multiplied(given, weight.t(), None) if to_inputs else None,
-            _multiplied(rows.t(), inputs.reshape(len(rows), -1).t(), None) if to_weight else None,
+            multiplied(given, weight.t(), None) if to_inputs else None,
+            multiplied(rows.t(), inputs.reshape(len(rows), -1).t(), None) if to_weight else None,
             rows.sum(0) if to_bias else None,
         )
 
 
-def _multiplied(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def multiplied(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
@@ -62,7 +62,7 @@ def onednn_multiplies() -> bool:
     """Whether this build of PyTorch has oneDNN's product, and it is right: tried once, on a small one."""
     inputs, weight = torch.arange(12.0).view(3, 4), torch.arange(8.0).view(2, 4)
     try:
-        return torch.equal(_multiplied(inputs, weight, torch.ones(2)), inputs @ weight.t() + 1)
+        return torch.equal(multiplied(inputs, weight, torch.ones(2)), inputs @ weight.t() + 1)
     except (AttributeError, RuntimeError):
         return False
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.backbones import Backbone, Frame
+from brainwavlm.speech.one_frame import block_at
 from brainwavlm.speech.stream_layout import Layout, Segment, cut_segments, equal_layouts, needed_segments
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import Windows
@@ -80,12 +81,12 @@ def read_stream(
             hidden = _heard(backbone, sound, [segments[i] for i in batch], device)
         else:
             hidden = torch.stack([frontend[i][: layout.n_frames] for i in batch]).to(device)
-        weights = torch.from_numpy(layout.weights(config.frame)).to(device)
-        for layer, state in _deepened(backbone, hidden, layout).items():
-            parts[layer].append((weights.to(state.dtype) @ state).flatten(0, 1))
+        for layer, state in _read(backbone, hidden, layout, config.frame).items():
+            parts[layer].append(state.flatten(0, 1))
+        n_readings = len(layout.reading_ends)
         for number in batch:
-            row[segments[number].first :][: len(weights)] = n_read + np.arange(len(weights))
-            n_read += len(weights)
+            row[segments[number].first :][:n_readings] = n_read + np.arange(n_readings)
+            n_read += n_readings
     order = torch.from_numpy(row[indices]).to(device)
     return {layer: torch.cat(part)[order] for layer, part in parts.items()}
 
@@ -140,17 +141,30 @@ def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment], device: t
     return backbone.family.stream(backbone.model, pieces, segments[0].layout, backbone.normalise_sound)
 
 
-def _deepened(backbone: Backbone, hidden: Tensor, layout: Layout) -> dict[int, Tensor]:
-    """What `Backbone.trunk` says from hidden state 0 on, under the segment's mask."""
-    visible = torch.from_numpy(layout.visible()).to(hidden.device)
-    mask = torch.zeros(visible.shape, dtype=hidden.dtype, device=hidden.device)
-    mask = mask.masked_fill(~visible, float("-inf"))[None, None]
-    states, position_bias = {0: hidden}, None
+def _read(backbone: Backbone, hidden: Tensor, layout: Layout, frame: Frame) -> dict[int, Tensor]:
+    """What `Backbone.read` says from hidden state 0 on, under the segment's mask: (n_segments, n_readings, n_dims)."""
+    visible, members = (
+        torch.from_numpy(a).to(hidden.device) for a in (layout.visible(), layout.members(frame))
+    )
+    mask = torch.zeros_like(visible, dtype=hidden.dtype).masked_fill(~visible, float("-inf"))[None, None]
+    family, model, deepest = backbone.family, backbone.model, max(backbone.layers)
+    prunes = frame != "mean" and backbone._reads_one_frame and backbone.n_run == deepest
+    states, position_bias = {0: _mean_of(hidden, members)}, None
     for index, block in enumerate(backbone._blocks()[: backbone.n_run]):
-        hidden, position_bias = backbone._run(block, hidden, position_bias, index, mask)
+        pruned = prunes and 0 < index == deepest - 1
+        if pruned:
+            frames = members.int().argmax(1)
+            hidden = block_at(family, model, block, hidden, position_bias, frames, mask)
+        else:
+            hidden, position_bias = backbone._run(block, hidden, position_bias, index, mask)
         if torch.is_grad_enabled():
             backbone._graphed.add(index)
         if index + 1 in backbone.layers:
-            last = index + 1 == backbone.n_blocks
-            states[index + 1] = backbone.family.leave(backbone.model, hidden) if last else hidden
+            state = family.leave(model, hidden) if index + 1 == backbone.n_blocks else hidden
+            states[index + 1] = state if pruned else _mean_of(state, members)
     return {layer: states[layer] for layer in backbone.layers}
+
+
+def _mean_of(state: Tensor, members: Tensor) -> Tensor:
+    """Means over the frames of each reading; sums first, which half precision holds better than weights."""
+    return members.to(state.dtype) @ state / members.sum(1, keepdim=True)

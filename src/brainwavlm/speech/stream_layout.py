@@ -9,6 +9,7 @@ block's end, at any depth.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -86,23 +87,18 @@ class Layout:
         within = starts >= (starts + self.reach - self.context)[:, None]
         return (block <= block[:, None]) & within
 
-    def weights(self, frame: str) -> np.ndarray:
-        """What makes a reading of frames, float32 (n_readings, n_frames); rows sum to 1.
+    def members(self, frame: Literal["last", "first", "mean"]) -> np.ndarray:
+        """Frames of which a reading is the mean, bool (n_readings, n_frames).
 
         Of the frames that lie wholly in the window (t - context, t] of a reading at t: the last, the first, or
-        all in equal parts. A window too short for a whole frame of the grid is read at the last frame before t.
+        all. A window too short for a whole frame of the grid is read at the last frame before t.
         """
-        weights = np.zeros((len(self.reading_ends), self.n_frames), np.float32)
-        for row, end in zip(weights, self.reading_ends, strict=True):
+        members = np.zeros((len(self.reading_ends), self.n_frames), bool)
+        for row, end in zip(members, self.reading_ends, strict=True):
             last = self.frames_by(end) - 1
             first = min(-(-max(end - self.context, 0) // self.hop), last)
-            row[
-                {"last": slice(last, last + 1), "first": slice(first, first + 1)}.get(
-                    frame, slice(first, last + 1)
-                )
-            ] = 1
-            row /= row.sum()
-        return weights
+            row[last if frame == "last" else first : first + 1 if frame == "first" else last + 1] = True
+        return members
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class GatedAttention(nn.Module):
     out_proj: nn.Module
     gru_rel_pos_linear: nn.Module
     gru_rel_pos_const: nn.Parameter
+    rel_attn_embed: nn.Embedding  # of the first block alone
 
     def __init__(self, stock: Any):
         super().__init__()
@@ -50,6 +51,7 @@ class GatedAttention(nn.Module):
         self.n_heads = stock.num_heads
         self.dropout = stock.dropout
         self._compute_bias = stock.compute_bias
+        self._kept_bias: tuple[tuple[Any, ...], Tensor] | None = None
         self.train(stock.training)
 
     def forward(
@@ -77,9 +79,8 @@ class GatedAttention(nn.Module):
             Where the stock module returns attention weights.
         position_bias : tensor (1, n_heads, n_frames, n_frames)
         """
-        n_frames = hidden_states.shape[1]
         if position_bias is None:
-            position_bias = self._compute_bias(n_frames, n_frames).unsqueeze(0)
+            position_bias = self._position_bias(hidden_states.shape[1], hidden_states.device)
         mask = attention_mask
         if mask is not None and mask.ndim == 2:
             mask = torch.zeros_like(mask, dtype=hidden_states.dtype).masked_fill(mask.ne(1), float("-inf"))
@@ -123,6 +124,16 @@ class GatedAttention(nn.Module):
                 dropout_p=dropout,
             ).transpose(1, 2)
         return self.out_proj(attended.reshape(queries.shape))
+
+    def _position_bias(self, n_frames: int, device: torch.device) -> Tensor:
+        """The first block's bias by distance; kept for the next windows of that length unless it is trained."""
+        weight = self.rel_attn_embed.weight
+        key = (n_frames, device, weight._version)
+        if self._kept_bias is not None and self._kept_bias[0] == key:
+            return self._kept_bias[1]
+        bias = self._compute_bias(n_frames, n_frames).unsqueeze(0)
+        self._kept_bias = None if weight.requires_grad else (key, bias)
+        return bias
 
     def _by_head(self, frames: Tensor) -> Tensor:
         return frames.view(*frames.shape[:2], self.n_heads, -1)
