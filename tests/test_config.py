@@ -118,7 +118,7 @@ def test_an_override_that_is_no_yaml_is_refused():
         "training.clip",
         "training.epochs",
         "ridge.memory_gb",
-        "shift_responses",
+        "control.seconds",
         "seed",
     ],
 )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from brainwavlm.datasets import load_dataset
     from brainwavlm.datasets.check import check_dataset
     from brainwavlm.encoding.tuning import tune
+    from brainwavlm.evaluation.compare import compare
     from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+    from brainwavlm.evaluation.transfer import transfer
     from brainwavlm.planning import plan
     from brainwavlm.reporting.report import write_report
     from brainwavlm.runs import Run, open_run
@@ -37,6 +39,8 @@ _HOMES = {
     "open_run": "brainwavlm.runs",
     "evaluate": "brainwavlm.evaluation.evaluate",
     "score_backbone": "brainwavlm.evaluation.evaluate",
+    "compare": "brainwavlm.evaluation.compare",
+    "transfer": "brainwavlm.evaluation.transfer",
     "write_report": "brainwavlm.reporting.report",
 }
 
@@ -52,6 +56,8 @@ __all__ = [
     "open_run",
     "evaluate",
     "score_backbone",
+    "compare",
+    "transfer",
     "write_report",
 ]
 

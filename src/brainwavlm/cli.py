@@ -59,6 +59,9 @@ MemoryOption = Annotated[
 OutputOption = Annotated[
     Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
 ]
+FeaturesOption = Annotated[
+    Path | None, typer.Option("--features", help="Folder of features to read and add to.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 
 
@@ -323,6 +326,84 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    epochs: Annotated[
+        bool,
+        typer.Option("--epochs", help="Also score every epoch by ridge; needs training.keep_epochs=true."),
+    ] = False,
+    cache: FeaturesOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/comparison.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare configurations over their seeds: mean and spread by epoch and target, paired differences."""
+    from brainwavlm.evaluation.compare import compare as score
+    from brainwavlm.progress import TerminalProgress
+    from brainwavlm.runs import open_run
+    from brainwavlm.terminal_comparisons import show_comparison
+
+    folder = output if output is not None else runs[0] / "comparison"
+    memory_gb = _gigabytes(memory)
+    opened = [open_run(path) for path in runs]
+    _require_output(folder)
+    found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
+    found.save(folder)
+    if json:
+        _print_json(found.as_dict())
+    else:
+        show_comparison(found, folder)
+
+
+@app.command()
+def transfer(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    subject: Annotated[
+        list[str] | None,
+        typer.Option("--subject", help="Listener to score; repeatable. Default: all of the data set."),
+    ] = None,
+    layer: LayerOption = None,
+    minutes: Annotated[
+        str | None,
+        typer.Option("--minutes", help="Also fit on up to so many minutes of a listener's data: 5,10,20."),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Random subsets of stories for each amount.")] = 5,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--test", help="Test story of every listener; repeatable. Default: as the run was split."
+        ),
+    ] = None,
+    cache: FeaturesOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/transfer.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score models tuned on one listener in others: the matrix of listeners, and how much of their data it takes."""
+    from brainwavlm.evaluation.transfer import transfer as score
+    from brainwavlm.progress import TerminalProgress
+    from brainwavlm.runs import open_run
+    from brainwavlm.terminal_comparisons import show_transfer
+
+    folder = output if output is not None else runs[0] / "transfer"
+    memory_gb, amounts = _gigabytes(memory), _numbers(minutes, "--minutes")
+    opened = [open_run(path) for path in runs]
+    _require_output(folder)
+    found = score(
+        opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
+    )
+    found.save(folder)
+    if json:
+        _print_json(found.as_dict())
+    else:
+        show_transfer(found, folder)
+
+
+@app.command()
 def report(
     evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate` wrote.", show_default=False)],
     output: Annotated[
@@ -401,6 +482,18 @@ def _gigabytes(memory: str | None) -> float | None:
     from brainwavlm.config import gigabytes
 
     return None if memory is None else gigabytes(memory, "--memory")
+
+
+def _numbers(text: str | None, source: str) -> list[float]:
+    """[5.0, 10.0] from "5,10"."""
+    from brainwavlm.errors import ConfigError
+
+    try:
+        return [] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            source, repr(text), "numbers with commas between them.", f"For instance: {source} 5,10,20"
+        ) from None
 
 
 def _require_output(path: Path) -> None:

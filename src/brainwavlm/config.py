@@ -26,6 +26,20 @@ from brainwavlm.yaml_once import parsed
 
 PRESETS = ("paper", "authors-2026", "recommended", "demo")
 
+ControlKind = Literal[
+    "none", "shifted", "block-permuted", "phase-randomised", "other-story", "stimulus", "words", "phones"
+]
+# What a run of each kind of control was tuned on, as part of a sentence.
+CONTROLS = {
+    "shifted": "responses shifted against the sound",
+    "block-permuted": "responses in blocks of another order",
+    "phase-randomised": "phase-randomised responses",
+    "other-story": "responses to another story",
+    "stimulus": "targets made from the sound",
+    "words": "embeddings of the words that were said",
+    "phones": "labels of the phones that were said",
+}
+
 
 class Step(BaseModel):
     """Frozen settings of one step; unknown keys are errors."""
@@ -103,8 +117,16 @@ class BackboneConfig(Step):
 class AdapterConfig(Step):
     """What of the speech model may change."""
 
-    method: Literal["lora", "full", "frozen"] = Field(
-        "lora", description="Low-rank adapters, all weights of the blocks, or nothing."
+    method: Literal["lora", "full", "frozen", "reinit"] = Field(
+        "lora",
+        description="Low-rank adapters, all weights of the blocks, nothing, or blocks that begin anew from random "
+        "weights.",
+    )
+    after_reinit: Literal["full", "lora"] = Field(
+        "full", description="reinit: what of the blocks that begin anew is trained."
+    )
+    reinit_seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="reinit: seed of the random weights, apart from that of the run."
     )
     rank: int = Field(4, ge=1, le=4096, description="Rank of the adapters.")
     alpha: float | None = Field(
@@ -115,7 +137,9 @@ class AdapterConfig(Step):
         ("q", "k", "v"), min_length=1, description="Attention projections that carry adapters."
     )
     layers: tuple[int, int] | None = Field(
-        None, description="First and last block (from 1) that carry adapters; null: every block that is run."
+        None,
+        description="First and last block (from 1) that are adapted, trained or begun anew; null: every block that is "
+        "run.",
     )
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank).")
     dora: bool = Field(False, description="Split weights into magnitude and direction (DoRA).")
@@ -179,7 +203,12 @@ class TrainingConfig(Step):
     """The loop."""
 
     epochs: int = Field(20, ge=0, description="Passes over the training stories.")
-    block_rows: int = Field(10, ge=2, description="Consecutive TRs of one step.")
+    block_rows: int = Field(10, ge=2, description="Consecutive TRs of one block.")
+    blocks_per_step: int = Field(
+        1,
+        ge=1,
+        description="Blocks whose mean loss makes one step; processes share them (accelerate launch).",
+    )
     lr_backbone: float = Field(
         1e-4, gt=0, le=10, description="Learning rate of the speech model's trained weights."
     )
@@ -201,6 +230,9 @@ class TrainingConfig(Step):
         False,
         description="Compute activations again in the backward pass: less memory, about a third more time.",
     )
+    keep_epochs: bool = Field(
+        False, description="Keep the checkpoint of every epoch, so that `compare --epochs` can score each."
+    )
     frontend_cache_gb: float = Field(
         1.0, ge=0, description="Keep the frozen frontend's output in memory when it needs no more than this."
     )
@@ -211,6 +243,34 @@ class TrainingConfig(Step):
     frontend_type: Literal["float32", "float16"] = Field(
         "float32", description="Type of these files; float16 takes half the room and rounds to three digits."
     )
+
+
+class ControlConfig(Step):
+    """What tuning predicts in place of the responses, to see whether a gain comes from them (docs/controls.md)."""
+
+    kind: ControlKind = Field(
+        "none", description="none: the responses. Test stories and scores keep them whatever the kind."
+    )
+    seconds: float = Field(
+        20.0,
+        gt=0,
+        description="shifted: least distance from where a response belongs, a quarter of the story at most; "
+        "block-permuted: length of a block.",
+    )
+    embeddings: str | None = Field(
+        None, description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe)."
+    )
+
+    @property
+    def has_voxels(self) -> bool:
+        """Whether each target stands for the response of a voxel, so that the readout can be scored."""
+        return self.kind not in ("stimulus", "words", "phones")
+
+    @model_validator(mode="after")
+    def _some_vectors(self):
+        if self.kind == "words" and self.embeddings is None:
+            raise ValueError("control.embeddings with kind words: a file of word vectors")
+        return self
 
 
 class QuirksConfig(Step):
@@ -269,7 +329,18 @@ class EvaluationConfig(Step):
     bootstraps: int = Field(
         2000, ge=100, description="Resamples of test stories (blocks if few) for intervals."
     )
-    shifts: int = Field(1000, ge=20, description="Circular shifts for the null of the correlation.")
+    null: Literal["shifts", "blocks"] = Field(
+        "shifts",
+        description="What chance does to a prediction: each story's is turned by a random offset, or cut into blocks "
+        "that are put in another order.",
+    )
+    shifts: int = Field(1000, ge=20, description="Draws of each null: shifts, orders or swaps of blocks.")
+    block_rows: int = Field(
+        30,
+        ge=1,
+        description="Least length in TRs of a block that is moved, or swapped between two models. 30 keep .05 on AR(1) "
+        "noise of .8, 20 give .07 for two models.",
+    )
     ceiling_floor: float = Field(
         0.2, ge=0, lt=1, description="Voxels with a ceiling at or below this have no normalised score."
     )
@@ -298,12 +369,6 @@ class RunConfig(Step):
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
     precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
     tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
-    shift_responses: float = Field(
-        0.0,
-        ge=0,
-        description="Control: roll the training and validation responses forward by at least so many seconds within "
-        "each story, drawn a story from the seed; stories shorter than twice that are rolled by just that much.",
-    )
     windows: WindowConfig = WindowConfig()
     backbone: BackboneConfig = BackboneConfig()
     adapter: AdapterConfig = AdapterConfig()
@@ -311,6 +376,7 @@ class RunConfig(Step):
     readout: ReadoutConfig = ReadoutConfig()
     loss: LossConfig = LossConfig()
     training: TrainingConfig = TrainingConfig()
+    control: ControlConfig = ControlConfig()
     quirks: QuirksConfig = QuirksConfig()
     ridge: RidgeConfig = RidgeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -10,7 +10,7 @@ from typing import Any
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_order
-from brainwavlm.encoding.materials import needed_windows, planned_windows
+from brainwavlm.encoding.materials import needed_windows, planned_clock, planned_windows
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
@@ -80,28 +80,29 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         for split, some in setting.splits.items()
     }
     blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
-    needed = [
-        (block.story, needed_windows(loop.clocks[block.story], block, config.quirks)) for block in blocks
-    ]
+    clocks = {
+        name: planned_clock(recordings[name], config, loop.backbone.min_samples) for name in loop.lengths
+    }
+    needed = [(block.story, needed_windows(clocks[block.story], block, config.quirks)) for block in blocks]
     samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
     step = _timed_step(loop, blocks, calibration_steps)
     rows = setting.facts()["rows"]
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
     return Plan(
-        facts=setting.facts(),
+        facts=setting.facts() | loop.shelf.supervision.facts(),
         stories={split: len(some) for split, some in setting.splits.items()},
         hours={split: float(value) for split, value in hours.items()},
         rows=rows,
         windows_per_epoch=sum(len(some) for _, some in needed),
         sound_per_epoch=samples / SAMPLE_RATE / 3600,
-        steps_per_epoch=loop.blocks,
+        steps_per_epoch=loop.steps_per_epoch,
         epochs=config.training.epochs,
         trained={
             "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
             "readout": sum(p.numel() for p in loop.readout.parameters() if p.requires_grad),
         },
-        seconds_per_step=step,
-        hours_of_run=(step * loop.blocks + validation) * config.training.epochs / 3600,
+        seconds_per_step=step * config.training.blocks_per_step,
+        hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
         memory_gb=(_peak_bytes() + _held_bytes(setting, config)) / 1e9,
         device=str(loop.accelerator.device),
     )
@@ -113,13 +114,15 @@ def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
     loop.shelf.hold([story])
     loop.backbone.eval()
     loop.shelf[story].measure(loop.backbone, loop.moments, loop.config)
+    loop.moments.next_epoch()
     loop.backbone.train()
     seconds = []
     for step in range(n + 1):
         began = time.perf_counter()
         loss = loop.loss(chosen[step % len(chosen)])
         if loop.learner.learns:
-            loop.learner.backward(loss, step)
+            loop.learner.begin(step)
+            loop.learner.backward(loss)
             loop.learner.update()
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])

@@ -85,6 +85,11 @@ class Run:
         return voxels
 
     @property
+    def n_targets(self) -> int:
+        """Columns that the run's readout predicts: its voxels, or what its control has in their place."""
+        return int(self.manifest["data"]["control"]["n_targets"])
+
+    @property
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run is not done."""
         path = self.path / "result.json"
@@ -109,14 +114,32 @@ class Run:
             else []
         )
 
-    def checkpoint(self, which: str = "best") -> Checkpoint:
-        """The last or the best checkpoint.
+    @cached_property
+    def epochs(self) -> dict[int, Path]:
+        """Checkpoints at the end of an epoch, by its number: all with training.keep_epochs, else the best and last."""
+        return {
+            int(read_json(folder / "state.json", "epoch")["epoch"]): folder
+            for folder in self.checkpoints
+            if ends_epoch(folder)
+        }
+
+    def checkpoint(self, which: str | int = "best") -> Checkpoint:
+        """The last or the best checkpoint, or that at the end of an epoch.
 
         Raises
         ------
         RunError
             There is none.
         """
+        if isinstance(which, int):
+            if which not in self.epochs:
+                raise RunError(
+                    self.path,
+                    f"no checkpoint of epoch {which}, only of {', '.join(map(str, self.epochs)) or 'none'}.",
+                    "the checkpoint of each epoch.",
+                    "Tune again with training.keep_epochs=true.",
+                )
+            return read_checkpoint(self.epochs[which])
         if not self.checkpoints:
             raise RunError(
                 self.path, "no checkpoint.", "a run with at least one.", "Start it again without --resume."
@@ -133,6 +156,11 @@ class Run:
                 "Continue it with --resume.",
             )
         return read_checkpoint(self.path / "checkpoints" / best["checkpoint"])
+
+
+def ends_epoch(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written at the end of an epoch: no step of the next is in it."""
+    return read_json(checkpoint / "state.json", "losses")["losses"] == []
 
 
 def open_run(path: str | Path) -> Run:
@@ -164,7 +192,7 @@ def summaries(folder: Path) -> list[dict[str, Any]]:
             run = open_run(manifest.parent)
             result, config, data = run.result, run.config, run.manifest["data"]
         except BrainwavlmError as error:
-            nothing = dict.fromkeys(("dataset", "subject", "target", "method", "seed"))
+            nothing = dict.fromkeys(("dataset", "subject", "target", "method", "control", "seed"))
             where = str(manifest.parent.relative_to(folder))
             rows.append(
                 {
@@ -184,6 +212,7 @@ def summaries(folder: Path) -> list[dict[str, Any]]:
                 "subject": config.subject,
                 "target": config.target,
                 "method": config.adapter.method,
+                "control": config.control.kind,
                 "seed": config.seed,
                 "state": "done" if result else "unfinished",
                 "best_epoch": best.get("epoch"),

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from brainwavlm.config import CONTROLS
+
 console = Console(highlight=False)
 
 RIDGE_COLUMNS = {
@@ -18,6 +20,7 @@ RIDGE_COLUMNS = {
     "p": "p",
     "null_95": "null 95 %",
     "voxels_q_below_.05": "q < .05",
+    "time_only_r": "time only",
     "mean_r_normalised": "of ceiling",
 }
 
@@ -83,6 +86,7 @@ def show_plan(plan: Any) -> None:
     )
     unusable = ", ".join(f"{n} {reason}" for reason, n in facts["unusable"].items() if n) or "none"
     console.print(f"Voxels: {facts['n_target']:,} of {facts['n_voxels']:,} in the loss; unusable: {unusable}")
+    _show_control(facts["control"]["kind"])
     trained = ", ".join(f"{n:,} in the {part}" for part, n in plan.trained.items())
     console.print(f"Trained parameters: {trained}")
     console.print(
@@ -98,10 +102,11 @@ def show_plan(plan: Any) -> None:
 def show_ridge(score: Any, folder: Path) -> None:
     """The result of `ridge`."""
     rows = [{shown: row[key] for key, shown in RIDGE_COLUMNS.items()} for row in score.rows()]
-    show_table(rows, title=_label("Ridge on the speech model as it is", score.summary))
+    show_table(rows, title=labelled("Ridge on the speech model as it is", score.summary))
     console.print(
-        "mean r: over voxels, held-out stories; p, null 95 %: of that mean, circular shifts; q < .05: voxels after "
-        "false-discovery correction; of ceiling: r / noise ceiling",
+        f"mean r: over voxels, held-out stories; p, null 95 %: of that mean, {_null(score.summary)}; q < .05: voxels "
+        "after false-discovery correction; time only: what position in the story predicts without any sound; "
+        "of ceiling: r / noise ceiling",
         soft_wrap=True,
     )
     console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
@@ -114,10 +119,31 @@ def show_scores(scores: Any, folder: Path) -> None:
         table = [
             {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
         ]
-        show_table(table, title=_label(f"{run}: mean test correlation", scores.summary))
+        show_table(table, title=labelled(f"{run}: mean test correlation", scores.summary))
     console.print(
         "frozen, tuned: ridge on the features before and after; readout: the run's own, where it covers the target"
     )
+    tests = scores.test_rows()
+    for run in dict.fromkeys(row["run"] for row in tests):
+        table = [
+            {key: value for key, value in row.items() if key != "run"} for row in tests if row["run"] == run
+        ]
+        show_table(table, title=labelled(f"{run}: tests", scores.summary))
+    frozen = scores.summary["runs"][0]["frozen"]
+    console.print(
+        f"p tuned: of the mean, {_null(frozen)}; p change: blocks of at least {frozen['null']['block_rows']} TRs "
+        "swapped between frozen and tuned, two-sided; frozen q, tuned q: voxels with q < .05; better, "
+        "worse: voxels whose change has q < .05; time only: what position in the story predicts without any sound",
+        soft_wrap=True,
+    )
+    listeners = [
+        {key: value for key, value in row.items() if key != "listeners"}
+        for row in scores.summary["listeners"]
+    ]
+    if listeners:
+        show_table(
+            listeners, title=labelled("Over listeners: mean change, one-sided sign flips", scores.summary)
+        )
     for note in scores.summary.get("notes", []):
         console.print(f"  {escape(note)}", soft_wrap=True)
     console.print(f"Written: {escape(str(folder))}", soft_wrap=True)
@@ -138,6 +164,7 @@ def show_run(run: Any) -> None:
         f"seed {config.seed}",
         soft_wrap=True,
     )
+    _show_control(config.control.kind)
     history = (
         result["history"] if result else (run.checkpoint("last").state["history"] if run.checkpoints else [])
     )
@@ -146,7 +173,18 @@ def show_run(run: Any) -> None:
         console.print(f"Not finished. Go on with:  brainwavlm tune --resume --output {escape(str(run.path))}")
 
 
-def _label(title: str, summary: Mapping[str, Any]) -> str:
+def _null(summary: Mapping[str, Any]) -> str:
+    null = summary["null"]
+    return "circular shifts" if null["kind"] == "shifts" else f"orders of blocks of {null['block_rows']} TRs"
+
+
+def _show_control(kind: str) -> None:
+    if kind != "none":
+        console.print(f"[bold]CONTROL[/bold]: tuned on {CONTROLS[kind]}", soft_wrap=True)
+
+
+def labelled(title: str, summary: Mapping[str, Any]) -> str:
+    """The title, with a word where responses are simulated."""
     return f"{title} (SIMULATED responses)" if summary.get("simulated") else title
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.runs import FORMAT, Checkpoint, Run, read_checkpoint, read_json, sync, write_json
+from brainwavlm.runs import FORMAT, Checkpoint, Run, ends_epoch, read_checkpoint, read_json, sync, write_json
 
 
 def require_place(path: Path, resume: bool) -> None:
@@ -37,7 +37,9 @@ def require_place(path: Path, resume: bool) -> None:
 
 
 @contextmanager
-def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bool) -> Iterator["Writer"]:
+def writing(
+    path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bool, first: bool = True
+) -> Iterator["Writer"]:
     """A locked run folder to write to: a new one, or with `resume` the one that is there.
 
     Parameters
@@ -47,12 +49,17 @@ def writing(path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bo
         With the key `config`; on resume it must equal the one in the folder.
     voxels : bool array (n_voxels,)
     resume : bool
+    first : bool
+        Whether this is the first process of the run; the others get an `Observer`.
 
     Raises
     ------
     RunError
         In use by another process; there already; or asked to resume another run.
     """
+    if not first:
+        yield Observer(Run(path))
+        return
     require_place(path, resume)
     manifest = {"format": FORMAT, **manifest}
     existing = path / "run.json"
@@ -111,7 +118,7 @@ class Writer:
         return checkpoint
 
     def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint whole, then drop those that are neither the last nor the best."""
+        """Write a checkpoint whole, then drop those that are neither the last nor the best, nor an epoch's to keep."""
         from safetensors.torch import save_file
 
         folder = self.run.path / "checkpoints"
@@ -127,6 +134,8 @@ class Writer:
         sync(folder)
         best = checkpoint.state["best"]
         keep = {name, best["checkpoint"] if best else name}
+        if self.run.config.training.keep_epochs:
+            keep |= {old.name for old in self.run.checkpoints if ends_epoch(old)}
         for old in self.run.checkpoints:
             if old.name not in keep:
                 # Renamed first: a kill while files are removed must not leave a checkpoint with holes.
@@ -137,6 +146,24 @@ class Writer:
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json: the run is done."""
         write_json(self.run.path / "result.json", result)
+
+
+class Observer(Writer):
+    """The writer of every process but the first: reads, and writes nothing."""
+
+    def log(self, **event: Any) -> None:
+        """Nothing."""
+
+    def resume(self) -> Checkpoint | None:
+        """The last checkpoint; None before the first."""
+        checkpoints = self.run.checkpoints
+        return read_checkpoint(checkpoints[-1]) if checkpoints else None
+
+    def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Nothing."""
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Nothing."""
 
 
 def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:

@@ -41,3 +41,22 @@ def settings(tree, tiny_wavlm):  # noqa: F811
         return load_config(overrides={**plain, **dotted, **changed})
 
     return make
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("the 1 0 0 2\nand 3 3 3 3\ndog 0 1 0.5 -1\n")
+    return path
+
+
+@pytest.fixture
+def control(settings, vectors):
+    """The configuration of a control of that kind, blocks of two TRs."""
+
+    def make(kind, **more):
+        return settings(
+            **{"control__kind": kind, "control__seconds": 4.0, "control__embeddings": str(vectors), **more}
+        )
+
+    return make

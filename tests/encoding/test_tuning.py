@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from brainwavlm.encoding.learning import rate_factor
+from brainwavlm.encoding.models import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.progress import Progress
@@ -194,7 +195,12 @@ def test_a_loss_that_is_no_number_stops_the_run_with_exit_code_one(settings, tmp
 
 def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(settings, tmp_path):
     loop = TuningLoop(settings(), tmp_path / "run", Progress())
-    with writing(tmp_path / "run", loop.manifest(), loop.setting.voxels, False) as loop.writer:
+    with writing(
+        tmp_path / "run",
+        run_manifest(loop.config, loop.setting, loop.shelf.supervision, loop.backbone),
+        loop.setting.voxels,
+        False,
+    ) as loop.writer:
         loop.begin()
         torch.nn.utils.vector_to_parameters(
             torch.full((sum(p.numel() for p in loop.readout.parameters()),), torch.nan),

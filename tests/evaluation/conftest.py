@@ -55,6 +55,7 @@ def planted(tmp_path):
         smooth = np.stack([np.convolve(d, np.hanning(9), "same") for d in noise_of_windows.T], axis=1)
         features[name] = StoryFeatures(times, {LAYER: (smooth + 3).astype(np.float32), 1: noise_of_windows})
         story = Story(name, tmp_path / f"{name}.wav", None, SPLITS[name])
+        story.audio.write_bytes(f"sound of {name}".encode())
         recording = Recording("S1", story, tmp_path / f"{name}.h5", TR, start=4.0)
         with h5py.File(recording.path, "w") as file:
             file["data"] = np.zeros((n_trs, N_VOXELS))

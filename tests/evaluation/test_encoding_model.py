@@ -7,9 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets.reliability import ceiling
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation import encoding_model
+from brainwavlm.evaluation import held_out
 from brainwavlm.evaluation.ceiling import cc_norm
-from brainwavlm.evaluation.encoding_model import responses_of, score_features
+from brainwavlm.evaluation.encoding_model import score_features
+from brainwavlm.evaluation.held_out import responses_of
 from brainwavlm.evaluation.scores import correlation
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT
 
@@ -102,13 +103,13 @@ def test_without_a_ceiling_nothing_is_normalised(planted):
 
 def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch):
     fitted = []
-    original = encoding_model._fit_and_predict
+    original = held_out.fit_and_predict
 
-    def spy(designs, fit, held_out, *rest):
-        fitted.append(([r.story.name for r in fit], [r.story.name for r in held_out]))
-        return original(designs, fit, held_out, *rest)
+    def spy(designs, fit, held, *rest):
+        fitted.append(([r.story.name for r in fit], [r.story.name for r in held]))
+        return original(designs, fit, held, *rest)
 
-    monkeypatch.setattr(encoding_model, "_fit_and_predict", spy)
+    monkeypatch.setattr(held_out, "fit_and_predict", spy)
     score = score_features(*planted.args(), leave_one_out=True)
     assert sorted(held[0] for _, held in fitted) == sorted(LENGTHS)
     for fit, (held,) in fitted:
@@ -139,7 +140,7 @@ def test_a_constant_voxel_has_no_score_and_is_counted(planted, monkeypatch):
         found[:, columns == 5] = 0.0
         return found
 
-    monkeypatch.setattr(encoding_model, "responses_of", flat)
+    monkeypatch.setattr(held_out, "responses_of", flat)
     score = score_features(*planted.args())
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
@@ -151,7 +152,7 @@ def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
     score.save(tmp_path / "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     expected = ["subject", "voxel", "split", "cortex", "AC", "cortex-AC"]
-    assert list(frame.columns) == [*expected, "r", "r_normalised", "alpha", "p", "q"]
+    assert list(frame.columns) == [*expected, "r", "r_normalised", "alpha", "p", "q", "p_max"]
     assert len(frame) == N_VOXELS
     assert set(frame["AC"]) == {0, 1}
     assert_allclose(frame["r"], score.r, rtol=1e-5)

@@ -9,6 +9,7 @@ import yaml
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import load_file, save_file
 
+import brainwavlm.evaluation.bench as bench
 import brainwavlm.evaluation.evaluate as module
 from brainwavlm.encoding.materials import prepare
 from brainwavlm.encoding.models import configured_backbone, load_model, predict
@@ -18,7 +19,9 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.statistics import benjamini_hochberg
 from brainwavlm.runs import open_run
+from tests.trees import native_tree
 
 
 @pytest.fixture
@@ -170,3 +173,65 @@ def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path
     )
     with pytest.raises(RunError, match="speech model"):
         evaluate(run)
+
+
+def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(
+    run, settings, tmp_path, monkeypatch
+):
+    other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
+    loaded, scanned = [], []
+    load, scan = bench.load_backbone, bench.setting_of
+    monkeypatch.setattr(bench, "load_backbone", lambda *args: loaded.append(args) or load(*args))
+    monkeypatch.setattr(bench, "setting_of", lambda config: scanned.append(config) or scan(config))
+    evaluate([run, other])
+    assert len(loaded) == 1
+    assert len(scanned) == 1
+
+
+def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(run):
+    scores = evaluate(run)
+    for kind in ("frozen", "tuned", "difference"):
+        p, q, p_max = (scores.voxels[f"{name}_{kind}"] for name in ("p", "q", "p_max"))
+        assert (p > 0).all()
+        assert (p_max >= p).all()
+        assert_array_equal(q, benjamini_hochberg(p.to_numpy()))
+    row = scores.table.set_index("target").loc["LH"]
+    assert row["voxels_tuned"] == (scores.voxels["q_tuned"] < 0.05)[scores.voxels["LH"]].sum()
+    # Twelve rows are one block: no swap can show anything, and that is said.
+    assert (scores.voxels["p_difference"] == 1).all()
+    assert any("p of a difference is never below 1" in note for note in scores.summary["notes"])
+    assert_allclose(row["r_time_only"], scores.voxels["r_time_only"][scores.voxels["LH"]].mean())
+
+
+def test_orders_of_blocks_are_the_null_where_they_are_asked_for(run, settings, tmp_path):
+    config = {"evaluation__null": "blocks", "evaluation__block_rows": 3}
+    score = score_backbone(settings(**config))
+    assert score.summary["null"]["kind"] == "blocks"
+    assert score.summary["null"]["least_p"] == pytest.approx(1 / 21)  # 20 draws; 4 blocks have 24 orders
+    shifts = score_backbone(settings())
+    assert_allclose(score.r, shifts.r, atol=1e-6)
+    assert (score.test.p != shifts.test.p).any()
+
+
+def test_five_listeners_are_tested_together(settings, tmp_path):
+    folder = native_tree(tmp_path / "data", subjects=("a", "b", "c", "d", "e")).path
+    runs = [
+        tune(settings(dataset=str(folder), subject=name, training__epochs=1), tmp_path / name)
+        for name in "abcde"
+    ]
+    scores = evaluate(runs, cache=tmp_path / "features")
+    rows = {row["target"]: row for row in scores.summary["listeners"]}
+    assert rows["cortex"]["kind"] == "all runs"
+    assert rows["cortex"]["n_listeners"] == 5
+    of_cortex = scores.table[scores.table["target"] == "cortex"]
+    assert_allclose(rows["cortex"]["difference"], of_cortex["difference"].mean(), rtol=1e-4)
+    assert evaluate(runs[:4], cache=tmp_path / "features").summary["listeners"] == []
+
+
+def test_a_test_story_whose_sound_was_fitted_is_called_a_leak(settings, tmp_path, tree):
+    folder = shutil.copytree(tree, tmp_path / "data")
+    shutil.copy(folder / "stimuli" / "dog.wav", folder / "stimuli" / "market.wav")
+    score = score_backbone(settings(dataset=str(folder)))
+    assert score.summary["sounds_on_both_sides"] == {"market": ["dog"]}
+    scores = evaluate(tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run"))
+    assert any("LEAK: market is scored" in note for note in scores.summary["notes"])

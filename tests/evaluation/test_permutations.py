@@ -48,7 +48,7 @@ def test_blocks_are_whole_long_enough_and_stay_in_their_story():
 def test_p_of_blocks_equals_p_by_correlating_each_order():
     rng = np.random.default_rng(1)
     true, predicted = rng.standard_normal((2, len(stories()), 5))
-    test = block_permutation_p(true, predicted, stories(), 60, seed=4)
+    test = block_permutation_p(true, predicted, stories(), 60, seed=4, block_rows=20)
     generator = np.random.default_rng(4)
     null = np.array(
         [correlation(true, predicted[permutations._block_order(stories(), 20, generator)]) for _ in range(60)]
@@ -60,7 +60,7 @@ def test_p_of_blocks_equals_p_by_correlating_each_order():
 
 
 def test_blocks_keep_their_false_positives_on_autocorrelated_noise(noise):
-    test = block_permutation_p(noise[0], noise[1], stories(), 300, seed=0)
+    test = block_permutation_p(noise[0], noise[1], stories(), 300, seed=0, block_rows=20)
     assert 0.03 < (test.p <= 0.05).mean() < 0.075  # 1200 independent voxels: standard error .006
     assert test.p.min() >= 1 / 301
 
@@ -72,16 +72,16 @@ def test_rows_one_by_one_would_find_too_much(noise):
 
 
 def test_blocks_find_a_planted_signal(noise):
-    test = block_permutation_p(noise[0], noise[0] + noise[1], stories(), 200, seed=0)
+    test = block_permutation_p(noise[0], noise[0] + noise[1], stories(), 200, seed=0, block_rows=20)
     assert (test.p < 0.01).mean() > 0.95
     assert (test.p_max < 0.05).mean() > 0.95
 
 
 def test_a_voxel_without_variance_has_no_p_and_leaves_the_others_alone(noise):
     true, predicted = noise[0][:, :4].copy(), noise[1][:, :4]
-    whole = block_permutation_p(true[:, 1:], predicted[:, 1:], stories(), 50, seed=0)
+    whole = block_permutation_p(true[:, 1:], predicted[:, 1:], stories(), 50, seed=0, block_rows=20)
     true[:, 0] = 3.0
-    test = block_permutation_p(true, predicted, stories(), 50, seed=0)
+    test = block_permutation_p(true, predicted, stories(), 50, seed=0, block_rows=20)
     assert np.isnan([test.statistic[0], test.p[0], test.p_max[0]]).all()
     assert_array_equal(test.p[1:], whole.p)
     assert_array_equal(test.p_max[1:], whole.p_max)
@@ -89,9 +89,9 @@ def test_a_voxel_without_variance_has_no_p_and_leaves_the_others_alone(noise):
 
 def test_batches_do_not_change_the_result(noise, monkeypatch):
     true, predicted = noise[0][:, :50], noise[1][:, :50]
-    whole = block_permutation_p(true, predicted, stories(), 40, seed=3)
+    whole = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
     monkeypatch.setattr(permutations, "_VOXELS_AT_ONCE", 7)
-    parts = block_permutation_p(true, predicted, stories(), 40, seed=3)
+    parts = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
     assert_array_equal(parts.p, whole.p)
     assert_array_equal(parts.p_max, whole.p_max)
 
@@ -106,7 +106,7 @@ def test_the_largest_over_voxels_keeps_the_chance_of_any_false_positive(kind):
         rng = np.random.default_rng(seed)
         true, predicted = (autoregressive(rng, len(stories()), 20, phi=0.5) for _ in range(2))
         if kind == "blocks":
-            test = block_permutation_p(true, predicted, stories(), 99, seed)
+            test = block_permutation_p(true, predicted, stories(), 99, seed, block_rows=20)
         else:
             test = circular_shift_p(true, predicted, stories(), 2.0, 99, 0.0, seed)
         any_found += test.p_max.min() <= 0.05
@@ -130,7 +130,7 @@ def test_the_largest_over_shifts_equals_that_by_rolling():
 
 def test_the_paired_statistic_is_the_difference_of_correlations(noise):
     true, first, second = (values[:, :30] for values in noise)
-    test = paired_block_p(true, first, second, stories(), 50, seed=0)
+    test = paired_block_p(true, first, second, stories(), 50, seed=0, block_rows=20)
     assert_allclose(test.statistic, correlation(true, second) - correlation(true, first), atol=1e-6)
 
 
@@ -149,7 +149,7 @@ def test_p_of_paired_blocks_equals_p_by_swapping_each():
                 mixed[block], rest[block] = b1[block], b2[block]
         every.append(correlation(true, mixed) - correlation(true, rest))
     for alternative, size in (("greater", lambda x: x), ("two-sided", np.abs)):
-        test = paired_block_p(true, first, second, story, 4000, 1, alternative=alternative)
+        test = paired_block_p(true, first, second, story, 4000, 1, alternative=alternative, block_rows=20)
         truth = (size(np.array(every)) >= size(every[0]) - 1e-9).mean(0)
         assert_allclose(test.p, truth, atol=0.04)
 
@@ -157,15 +157,19 @@ def test_p_of_paired_blocks_equals_p_by_swapping_each():
 def test_paired_blocks_keep_their_false_positives_where_both_models_predict_equally(noise):
     # Both see the same part of the signal and have noise of their own.
     true, first, second = noise
-    found = paired_block_p(true, true + 2 * first, true + 2 * second, stories(), 400, seed=0)
+    found = paired_block_p(true, true + 2 * first, true + 2 * second, stories(), 400, seed=0, block_rows=20)
     assert 0.03 < (found.p <= 0.05).mean() < 0.075
 
 
 def test_paired_blocks_find_the_better_model(noise):
     true, first, second = noise
-    better = paired_block_p(true, true + 3 * first, true + second, stories(), 400, 0, alternative="greater")
+    better = paired_block_p(
+        true, true + 3 * first, true + second, stories(), 400, 0, alternative="greater", block_rows=20
+    )
     assert (better.p <= 0.05).mean() > 0.9
-    worse = paired_block_p(true, true + second, true + 3 * first, stories(), 400, 0, alternative="greater")
+    worse = paired_block_p(
+        true, true + second, true + 3 * first, stories(), 400, 0, alternative="greater", block_rows=20
+    )
     assert (worse.p > 0.9).mean() > 0.9
 
 

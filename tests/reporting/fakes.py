@@ -161,7 +161,7 @@ def run_entry(name, target, config, n_voxels, simulated):
         "seed": 0,
         "method": "lora",
         "simulated": simulated,
-        "shift_responses": 0.0,
+        "control": "none",
         "finished": True,
         "best": {"epoch": 7, "validation_r": 0.2441, "checkpoint": "7-70"},
         "history": history,

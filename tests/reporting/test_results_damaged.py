@@ -40,6 +40,9 @@ CELLS = [
     ("voxels.csv", "voxel", "9" * 30, "'9+'"),
     ("voxels.csv", "r_frozen", "-7", "-7"),
     ("voxels.csv", "r_tuned", "text", "'text'"),
+    ("table.csv", "p_difference", "0", "0"),
+    ("voxels.csv", "q_tuned", "1.5", "1.5"),
+    ("voxels.csv", "p_max_difference", "-0.1", "-0.1"),
     ("voxels.csv", "AC", "False ", "'False '"),
     ("voxels.csv", "AC", "0", "'0'"),
     ("voxels.csv", "AC", "", "empty"),
@@ -108,7 +111,7 @@ def test_every_key_of_the_summary_is_needed(folder, key):
 
 
 RUN_KEYS = (
-    *("name", "subject", "target", "seed", "method", "simulated", "shift_responses", "best", "history"),
+    *("name", "subject", "target", "seed", "method", "simulated", "control", "best", "history"),
     *("splits", "bootstrap", "config", "frozen"),
 )
 FROZEN_KEYS = (

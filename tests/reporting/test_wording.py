@@ -8,7 +8,7 @@ RUN = {
     "target": "cortex",
     "seed": 0,
     "method": "lora",
-    "shift_responses": 0.0,
+    "control": "none",
 }
 
 
@@ -91,7 +91,7 @@ def test_the_answer_is_about_the_target_that_was_tuned_and_tells_of_the_rest():
 
 
 def test_a_control_with_shifted_responses_is_called_one():
-    control = RUN | {"shift_responses": 60.0}
+    control = RUN | {"control": "shifted"}
     assert "control" in wording.run_labels([control])["a"]
     assert "shifted against the sound (control)" in said(control)["sentence"]
 

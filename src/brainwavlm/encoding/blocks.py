@@ -67,3 +67,14 @@ def epoch_order(
             for block in cut_blocks(name, lengths[name], config.training.block_rows, config.quirks.short_tail)
         ]
         yield held, [blocks[index] for index in generator.permutation(len(blocks))]
+
+
+def epoch_steps(
+    lengths: dict[str, int], config: RunConfig, epoch: int
+) -> list[tuple[tuple[str, ...], list[list[Block]]]]:
+    """`epoch_order` in steps of training.blocks_per_step blocks; the last step of a group may have fewer."""
+    size = config.training.blocks_per_step
+    return [
+        (held, [blocks[first : first + size] for first in range(0, len(blocks), size)])
+        for held, blocks in epoch_order(lengths, config, epoch)
+    ]

@@ -52,18 +52,25 @@ class Learner:
         """False for a frozen model under a closed-form readout: nothing is trained."""
         return self._optimiser is not None
 
-    def backward(self, loss: torch.Tensor, step: int) -> None:
-        """Gradients of one step, at that step's rate."""
+    def begin(self, step: int) -> None:
+        """No gradients yet, and that step's rate."""
         assert self._optimiser is not None
         factor = rate_factor(step, self._total_steps, self._config)
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         self._optimiser.zero_grad()
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add gradients."""
         self._accelerator.backward(loss)
 
     def update(self) -> None:
-        """Clip and step."""
+        """Sum the gradients of all processes, clip and step."""
         assert self._optimiser is not None
+        if self._accelerator.num_processes > 1:
+            for parameter in self._parameters:
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = self._accelerator.reduce(own, "sum")
         if self._config.clip is not None:
             self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
         self._optimiser.step()
@@ -83,7 +90,7 @@ class Learner:
         return state
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`, with the random state of the first process."""
         adam: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in state.items():
             kind, _, name = key.partition(".")
@@ -119,8 +126,8 @@ def rate_factor(step: int, total: int, config: TrainingConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - n_warmup) / max(total - n_warmup, 1)))
 
 
-def accelerator_for(config: RunConfig, folder: Path) -> Accelerator:
-    """Device, precision and trackers as configured.
+def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) -> Accelerator:
+    """Device, precision, trackers and, where the caller can share its work, processes.
 
     Raises
     ------
@@ -137,7 +144,8 @@ def accelerator_for(config: RunConfig, folder: Path) -> Accelerator:
         )
     try:
         accelerator = Accelerator(
-            cpu=config.device == "cpu",
+            # Without a device accelerate forgets the other processes, unless it is told to use the CPU.
+            cpu=config.device == "cpu" or (config.device == "auto" and not torch.accelerator.is_available()),
             mixed_precision=config.precision,
             log_with=tracking,
             project_dir=str(folder) if tracking else None,
@@ -156,16 +164,23 @@ def accelerator_for(config: RunConfig, folder: Path) -> Accelerator:
             f"auto or {accelerator.device.type}.",
             "Set device=auto.",
         )
-    if accelerator.num_processes > 1:
+    if accelerator.num_processes > 1 and not processes:
         raise ConfigError(
             "processes",
             f"{accelerator.num_processes} processes.",
-            "one.",
-            "Start brainwavlm without a launcher.",
+            "one: only `tune` shares its work.",
+            "Start this command without a launcher.",
         )
     if tracking:
         accelerator.init_trackers("brainwavlm", config=None)
     return accelerator
+
+
+def separate(accelerator: Accelerator, seed: int, step: int) -> None:
+    """Another random state in each process but the first, so that dropouts differ between them."""
+    if not accelerator.is_main_process:
+        words = np.random.SeedSequence([seed, step, accelerator.process_index]).generate_state(1, np.uint64)
+        torch.manual_seed(int(words[0] >> 1))
 
 
 def seed_everything(seed: int) -> None:

@@ -4,7 +4,6 @@ The design matrix of a block of TRs needs the rows before it (the halo), as far 
 and never anything of another story.
 """
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +16,8 @@ from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.alignment import StoryClock, delayed, story_clock
 from brainwavlm.encoding.alignment import moments as plain_moments
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.story_moments import StoryMoments
-from brainwavlm.errors import AlignmentError, ConfigError
+from brainwavlm.errors import AlignmentError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.frontends import SharedFrontend, frontend_file, kept_frontend
@@ -38,7 +36,7 @@ class Material:
     windows : Windows
     clock : StoryClock
     responses : tensor (n_trs, n_voxels)
-        z-scored within the story, voxels of the target only.
+        z-scored within the story, voxels of the target only; or what a control puts in their place.
     frontend : sequence of tensors (n_frames, n_dims) or None
         Output of the frozen frontend, one a window, or one a segment of the stream, where it is kept.
     """
@@ -99,12 +97,11 @@ class Material:
         return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo:]
 
     def measure(self, backbone: Backbone, moments: StoryMoments, config: RunConfig) -> None:
-        """Set the story's moments from the present model."""
+        """Count all rows of the story, under the present model, towards its next moments."""
         with torch.no_grad():
             first = len(self.clock.matrix) - self.clock.n_trs
             rows = self.rows(backbone, config, first, len(self.clock.matrix))
         moments.add(self.story, rows, self.mass[first:])
-        moments.take(self.story)
 
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
         """Design matrix of the whole story, z-scored over its own TRs, (n_trs, n_delays * n_dims), no graph."""
@@ -150,10 +147,7 @@ def read_material(
     windows = cut_windows(len(sound), config.windows, min_samples)
     clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
     responses = torch.from_numpy(story_responses(recording, voxels)).to(device)
-    material = Material(recording.story.name, sound, windows, clock, responses)
-    if config.shift_responses:
-        rolled(material, config.shift_responses, recording.tr, config.seed)
-    return material
+    return Material(recording.story.name, sound, windows, clock, responses)
 
 
 def add_frontend(
@@ -191,14 +185,9 @@ def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -
     return cut_windows(n_samples, config.windows, min_samples)
 
 
-def planned_clocks(setting: Setting, config: RunConfig, min_samples: int) -> dict[str, StoryClock]:
-    """The clock of every recording of the splits, from headers alone: finds what does not fit before a run begins."""
-    return {
-        name: recording_clock(
-            recording, planned_windows(recording, config, min_samples).times, config.alignment
-        )
-        for name, recording in setting.recordings.items()
-    }
+def planned_clock(recording: Recording, config: RunConfig, min_samples: int) -> StoryClock:
+    """The clock of a recording, from the sound file's header alone: finds what does not fit before a run begins."""
+    return recording_clock(recording, planned_windows(recording, config, min_samples).times, config.alignment)
 
 
 def recording_clock(
@@ -226,25 +215,3 @@ def story_responses(recording: Recording, voxels: np.ndarray | slice) -> np.ndar
     mean = responses.mean(0, dtype=np.float64)
     scale = responses.std(0, dtype=np.float64)
     return ((responses - mean) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
-
-
-def rolled(material: Material, seconds: float, tr: float, seed: int) -> None:
-    """Control: roll a story's responses against its sound by at least `seconds`, drawn from the seed.
-
-    Raises
-    ------
-    ConfigError
-        The story is no longer than the shift.
-    """
-    n_trs = len(material.responses)
-    least = int(np.floor(seconds / tr)) + 1
-    if least >= n_trs:
-        raise ConfigError(
-            "shift_responses",
-            f"{seconds:g} s, but {material.story} has {n_trs * tr:g} s of responses.",
-            "less than the shortest story.",
-            "Lower shift_responses or leave the story out.",
-        )
-    generator = np.random.default_rng([seed, zlib.crc32(material.story.encode())])
-    offset = int(generator.integers(least, max(n_trs - least, least) + 1))
-    material.responses = torch.roll(material.responses, offset, 0)

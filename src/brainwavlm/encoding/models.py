@@ -1,6 +1,7 @@
 """What a run trains: its speech model and its readout, made from a configuration or read from a checkpoint."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +11,11 @@ from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.materials import Material
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
+from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.supervision import Supervision
 from brainwavlm.errors import ConfigError
-from brainwavlm.runs import Checkpoint, Run
+from brainwavlm.runs import Checkpoint, Run, versions
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
 
@@ -42,9 +45,9 @@ def configured_backbone(config: RunConfig) -> Backbone:
     return backbone
 
 
-def configured_readout(config: RunConfig, backbone: Backbone, n_voxels: int) -> torch.nn.Module:
+def configured_readout(config: RunConfig, backbone: Backbone, n_targets: int) -> torch.nn.Module:
     """The readout of a run, untrained. Draws from torch's generator."""
-    return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_voxels)
+    return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_targets)
 
 
 def require_rows(config: RunConfig, stories: Sequence[Recording]) -> None:
@@ -59,10 +62,28 @@ def require_rows(config: RunConfig, stories: Sequence[Recording]) -> None:
         )
 
 
-def tuned_model(run: Run, which: str = "best") -> tuple[Backbone, torch.nn.Module]:
-    """The speech model and the readout of a run's best or last checkpoint, on the CPU, in eval mode."""
+def run_manifest(
+    config: RunConfig, setting: Setting, supervision: Supervision, backbone: Backbone
+) -> dict[str, Any]:
+    """What run.json says: the configuration, the data, the untuned speech model and the versions."""
+    untuned = load_backbone(config.backbone.name, config.backbone.layer)
+    return {
+        "config": config.model_dump(mode="json"),
+        "splits": setting.story_names(),
+        "data": setting.facts() | supervision.facts(),
+        "backbone": {
+            "family": backbone.family.name,
+            "checksum": untuned.weights_checksum(),
+            "train_noise": backbone.noise,
+        },
+        "versions": versions(),
+    }
+
+
+def tuned_model(run: Run, which: str | int = "best") -> tuple[Backbone, torch.nn.Module]:
+    """The speech model and the readout of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode."""
     backbone = configured_backbone(run.config)
-    readout = configured_readout(run.config, backbone, int(run.voxels.sum()))
+    readout = configured_readout(run.config, backbone, run.n_targets)
     load_model(backbone, readout, run.checkpoint(which))
     return backbone.eval(), readout.eval()
 

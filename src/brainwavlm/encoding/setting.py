@@ -96,13 +96,18 @@ def known_ceiling(subject: Subject) -> np.ndarray | None:
 
 
 def anchored(config: RunConfig) -> RunConfig:
-    """The configuration with folders named from the root, so that a run can be scored from anywhere."""
+    """The configuration with folders and files named from the root, so that a run can be scored from anywhere."""
 
     def absolute(name: str) -> str:
         return str(Path(name).resolve()) if Path(name).is_dir() and name not in ("demo", DEMO_MODEL) else name
 
     backbone = config.backbone.model_copy(update={"name": absolute(config.backbone.name)})
-    return config.model_copy(update={"dataset": absolute(config.dataset), "backbone": backbone})
+    embeddings = config.control.embeddings
+    vectors = None if embeddings is None else str(Path(embeddings).resolve())
+    control = config.control.model_copy(update={"embeddings": vectors})
+    return config.model_copy(
+        update={"dataset": absolute(config.dataset), "backbone": backbone, "control": control}
+    )
 
 
 def setting_of(config: RunConfig) -> Setting:

@@ -8,6 +8,7 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.materials import Material, add_frontend, planned_windows, read_material
 from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.supervision import Supervision
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.frontends import kept_bytes
 
@@ -15,8 +16,8 @@ from brainwavlm.speech.frontends import kept_bytes
 class Shelf:
     """The recordings in memory: all of them where their frontend fits, else a few at a time.
 
-    A thread decodes sound and reads responses ahead of their use. It draws no random number, so results do not
-    depend on it.
+    A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
+    story, so results do not depend on it.
 
     Parameters
     ----------
@@ -24,10 +25,16 @@ class Shelf:
     backbone : Backbone
     config : RunConfig
     device : torch device
+
+    Attributes
+    ----------
+    supervision : Supervision
+        What takes the place of the responses where the run is a control.
     """
 
     def __init__(self, setting: Setting, backbone: Backbone, config: RunConfig, device: torch.device):
         self._setting, self._backbone, self._config, self._device = setting, backbone, config, device
+        self.supervision = Supervision(setting, config)
         self._held: dict[str, Material] = {}
         self._expected: dict[str, Future[Material]] = {}
         self._reader: ThreadPoolExecutor | None = None
@@ -83,4 +90,5 @@ class Shelf:
 
     def _read(self, story: str) -> Material:
         recording, voxels = self._setting.recordings[story], self._setting.voxels
-        return read_material(recording, voxels, self._backbone.min_samples, self._config, self._device)
+        material = read_material(recording, voxels, self._backbone.min_samples, self._config, self._device)
+        return self.supervision.apply(material)

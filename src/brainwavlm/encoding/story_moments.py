@@ -1,6 +1,7 @@
 """Means and deviations that z-score each story's features while the speech model changes."""
 
 import torch
+from accelerate import Accelerator
 
 from brainwavlm.encoding.alignment import scale_of
 
@@ -36,6 +37,19 @@ class StoryMoments:
         variance = (rows_rows - 2 * mean * mass_rows + mean**2 * mass_mass) / n
         self._moments[story] = (mean.float(), scale_of(variance.clamp_min(0).sqrt(), rows / n).float())
 
+    def shared(self, accelerator: Accelerator, stories: list[str], n_dims: int) -> "StoryMoments":
+        """The same with the sums of all processes; every process must ask, with the same stories."""
+        if accelerator.num_processes == 1:
+            return self
+        shared = StoryMoments()
+        shared._moments = dict(self._moments)
+        none = torch.zeros(6, n_dims, dtype=torch.float64, device=accelerator.device)
+        for story in stories:
+            sums = accelerator.reduce(self._sums.get(story, none).clone(), "sum")
+            if sums[0].any():
+                shared._sums[story] = sums
+        return shared
+
     def next_epoch(self) -> None:
         """The sums of this epoch become the moments of the next."""
         for story in list(self._sums):
@@ -46,11 +60,11 @@ class StoryMoments:
         state = {f"moments.{story}": torch.stack(pair) for story, pair in self._moments.items()}
         return state | {f"sums.{story}": sums for story, sums in self._sums.items()}
 
-    def restore(self, state: dict[str, torch.Tensor], device: torch.device) -> None:
-        """From a checkpoint, which may hold other things too."""
+    def restore(self, state: dict[str, torch.Tensor], device: torch.device, sums: bool = True) -> None:
+        """From a checkpoint, which may hold other things too; the sums of all processes go to one of them."""
         for key, value in state.items():
             kind, _, story = key.partition(".")
             if kind == "moments":
                 self._moments[story] = (value[0].to(device), value[1].to(device))
-            elif kind == "sums":
+            elif kind == "sums" and sums:
                 self._sums[story] = value.to(device)

@@ -4,6 +4,7 @@ For each block of consecutive TRs: windows -> features -> Lanczos -> z-score -> 
 After each epoch whole validation stories are predicted in eval mode; the best epoch is kept.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.encoding.blocks import Block, epoch_order
-from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything
+from brainwavlm.encoding.blocks import Block, epoch_steps
+from brainwavlm.encoding.history import History
+from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything, separate
 from brainwavlm.encoding.losses import combined, require_finite, temporal, without_gaps
-from brainwavlm.encoding.materials import planned_clocks
+from brainwavlm.encoding.materials import planned_clock
 from brainwavlm.encoding.models import (
     configured_backbone,
     configured_readout,
     load_model,
     predict,
     require_rows,
+    run_manifest,
     solve_readout,
 )
 from brainwavlm.encoding.readout import FixedRidge
@@ -28,9 +31,8 @@ from brainwavlm.encoding.setting import anchored, setting_of
 from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Checkpoint, Run, versions
+from brainwavlm.runs import Checkpoint, Run
 from brainwavlm.speech.adapters import require_gradients
-from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.writing import Writer, require_place, writing
 
 
@@ -67,13 +69,18 @@ def tune(
     require_place(Path(output), resume)
     config = anchored(config)
     loop = TuningLoop(config, Path(output), progress or Progress())
-    with writing(Path(output), loop.manifest(), loop.setting.voxels, resume) as writer:
+    loop.accelerator.wait_for_everyone()  # every process has asked whether the place is free
+    manifest = run_manifest(config, loop.setting, loop.shelf.supervision, loop.backbone)
+    voxels, writes = loop.setting.voxels, loop.accelerator.is_main_process
+    with writing(Path(output), manifest, voxels, resume, writes) as writer:
         checkpoint = writer.resume() if resume else None
         if writer.run.result is None:
             try:
                 loop.run(writer, checkpoint)
             finally:
                 loop.shelf.close()
+    loop.accelerator.wait_for_everyone()
+    loop.accelerator.end_training()
     return writer.run
 
 
@@ -83,16 +90,18 @@ class TuningLoop:
     writer: Writer
 
     def __init__(self, config: RunConfig, folder: Path, progress: Progress):
-        self.config, self.folder, self.progress = config, folder, progress
+        self.config, self.folder = config, folder
         self.setting = setting_of(config)
-        self.accelerator = accelerator_for(config, folder)
+        self.accelerator = accelerator_for(config, folder, processes=True)
+        self.progress = progress if self.accelerator.is_main_process else Progress()
         seed_everything(config.seed)
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
-        self.readout = configured_readout(config, self.backbone, int(self.setting.voxels.sum())).to(device)
-        require_rows(config, self.setting.splits["train"])
-        self.clocks = planned_clocks(self.setting, config, self.backbone.min_samples)
         self.shelf = Shelf(self.setting, self.backbone, config, device)
+        self.readout = configured_readout(config, self.backbone, self.shelf.supervision.n_targets).to(device)
+        require_rows(config, self.setting.splits["train"])
+        for recording in self.setting.recordings.values():
+            planned_clock(recording, config, self.backbone.min_samples)  # raises what does not fit
         self.moments = StoryMoments()
         self.voxel_weights = self.setting.voxel_weights(config.loss, device)
 
@@ -100,28 +109,16 @@ class TuningLoop:
         self.lengths = {
             recording.story.name: recording.shape[0] for recording in self.setting.splits["train"]
         }
-        self.blocks = sum(len(blocks) for _, blocks in epoch_order(self.lengths, config, 0))
-        self.learner = Learner(self.backbone, self.readout, config.training, self.blocks, self.accelerator)
+        self.steps_per_epoch = sum(len(steps) for _, steps in epoch_steps(self.lengths, config, 0))
+        self.learner = Learner(
+            self.backbone, self.readout, config.training, self.steps_per_epoch, self.accelerator
+        )
+        separate(self.accelerator, config.seed, 0)
+        self.at = History()
 
-        self.epoch = self.step = 0
-        self.losses: list[float] = []  # of the present epoch
-        self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] | None = None
-
-    def manifest(self) -> dict[str, Any]:
-        """What run.json says."""
-        backbone = self.config.backbone
-        return {
-            "config": self.config.model_dump(mode="json"),
-            "splits": self.setting.story_names(),
-            "data": self.setting.facts(),
-            "backbone": {
-                "family": self.backbone.family.name,
-                "checksum": load_backbone(backbone.name, backbone.layer).weights_checksum(),
-                "train_noise": self.backbone.noise,
-            },
-            "versions": versions(),
-        }
+    def share(self, items: Sequence[Any]) -> Sequence[Any]:
+        """What of these falls to this process: all, where there is one."""
+        return items[self.accelerator.process_index :: self.accelerator.num_processes]
 
     def run(self, writer: Writer, checkpoint: Checkpoint | None) -> None:
         """Train, validate, keep the best epoch, stop when it no longer improves."""
@@ -131,62 +128,74 @@ class TuningLoop:
             self.begin()
         else:
             self.restore(checkpoint)
-        self.progress.start(epochs, self.blocks, len(self.lengths), done=self.step)
-        while self.epoch < epochs and not self.stopped_improving():
-            self.train_epoch(done=self.step - self.epoch * self.blocks)
-            self.moments.next_epoch()
-            self.epoch += 1
+        self.progress.start(epochs, self.steps_per_epoch, len(self.lengths), done=self.at.step)
+        while self.at.epoch < epochs and not self.at.stopped_improving(self.config.training.patience):
+            self.train_epoch(done=self.at.step - self.at.epoch * self.steps_per_epoch)
+            self.next_moments()
+            self.at.epoch += 1
             self.refresh_readout()
             self.record(self.validate())
             self.save()
-        self.writer.finish({"best": self.best, "history": self.history})
-        self.accelerator.end_training()
+        self.writer.finish({"best": self.at.best, "history": self.at.history})
         self.progress.stop()
 
     def begin(self) -> None:
         """Moments of each story under the untuned model, and the readout where it is closed-form."""
         self.backbone.eval()
-        materials = self.shelf.each(sorted(self.lengths))
-        for _ in self.progress.over(sorted(self.lengths), "Reading the untuned model"):
+        stories = self.share(sorted(self.lengths))
+        materials = self.shelf.each(stories)
+        for _ in self.progress.over(stories, "Reading the untuned model"):
             next(materials).measure(self.backbone, self.moments, self.config)
+        self.next_moments()
         if isinstance(self.readout, FixedRidge):
             solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
 
+    def next_moments(self) -> None:
+        """The rows that all processes have seen become the moments of the next epoch."""
+        self.moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
+        self.moments.next_epoch()
+
     def train_epoch(self, done: int) -> None:
-        """One pass over the training stories, of which `done` blocks are behind us."""
+        """One pass over the training stories, of which `done` steps are behind us."""
         self.backbone.train()
         self.readout.train()
-        groups = list(epoch_order(self.lengths, self.config, self.epoch))
-        for number, (stories, blocks) in enumerate(groups):
-            ahead = blocks[done:]
-            done = max(done - len(blocks), 0)
+        groups = epoch_steps(self.lengths, self.config, self.at.epoch)
+        for number, (stories, steps) in enumerate(groups):
+            ahead = steps[done:]
+            done = max(done - len(steps), 0)
             if not ahead:
                 continue
             self.shelf.hold(stories)
             self.shelf.expect(groups[number + 1][0] if number + 1 < len(groups) else self.validated[:1])
-            for block in ahead:
-                self.losses.append(self.train_step(block))
-                self.step += 1
-                self.progress.step(self.losses[-1])
+            for blocks in ahead:
+                self.at.losses.append(self.train_step(blocks))
+                self.at.step += 1
+                self.progress.step(self.at.losses[-1])
                 if self.checkpoint_due():
                     self.save()
 
-    def train_step(self, block: Block) -> float:
-        """One block: loss, gradient, step."""
-        loss = self.loss(block)
-        value = float(loss.detach())
-        require_finite(loss, f"the loss of {self.place(block)}", self.folder)
+    def train_step(self, blocks: Sequence[Block]) -> float:
+        """Some blocks, shared among the processes: mean loss, gradient, step."""
+        value = torch.zeros((), device=self.accelerator.device)
         if self.learner.learns:
-            self.learner.backward(loss, self.step)
-            if self.step == 0:
-                require_gradients(self.backbone.reachable_parameters())
+            self.learner.begin(self.at.step)
+        for block in self.share(blocks):
+            loss = self.loss(block) / len(blocks)
+            require_finite(loss, f"the loss of {self.place(block)}", self.folder)
+            value += loss.detach()
+            if self.learner.learns:
+                self.learner.backward(loss)
+                if self.at.step == 0:
+                    require_gradients(self.backbone.reachable_parameters())
+        if self.learner.learns:
             self.learner.update()
-        self.log("step", loss=value)
-        return value
+        mean = float(self.accelerator.reduce(value, "sum"))
+        self.log("step", loss=mean)
+        return mean
 
     def place(self, block: Block) -> str:
         """Where the loop is, in words."""
-        return f"step {self.step} ({block.story}, from row {block.start})"
+        return f"step {self.at.step} ({block.story}, from row {block.start})"
 
     def loss(self, block: Block) -> torch.Tensor:
         """Features, design, prediction and loss of one block, with its graph."""
@@ -209,62 +218,49 @@ class TuningLoop:
             rows = _scored_rows(len(material.responses), self.config.quirks.validation_rows)
             true.append(material.responses[rows])
             predicted.append(predict(self.backbone, self.readout, material, self.config)[rows])
-            require_finite(predicted[-1], f"the validation of epoch {self.epoch}", self.folder)
+            require_finite(predicted[-1], f"the validation of epoch {self.at.epoch}", self.folder)
         return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
 
     def refresh_readout(self) -> None:
         """Solve a closed-form readout again when it is due."""
         every = self.config.readout.refresh
-        if isinstance(self.readout, FixedRidge) and every and self.epoch % every == 0:
+        if isinstance(self.readout, FixedRidge) and every and self.at.epoch % every == 0:
             solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
 
     def record(self, validation: float | None) -> None:
-        """Note an epoch. Without validation stories the last epoch counts as the best."""
-        loss = float(np.mean(self.losses))
-        self.losses = []
-        self.history.append({"epoch": self.epoch, "loss": loss, "validation_r": validation})
-        if self.best is None or validation is None or validation > self.best["validation_r"]:
-            self.best = {"epoch": self.epoch, "validation_r": validation, "checkpoint": self.checkpoint_name}
-        self.log("epoch", epoch=self.epoch, mean_loss=loss, validation_r=validation)
-        self.progress.epoch(self.epoch, loss, validation, self.best["epoch"])
-
-    def stopped_improving(self) -> bool:
-        """Whether patience has run out."""
-        patience = self.config.training.patience
-        return bool(patience and self.best and self.epoch - self.best["epoch"] >= patience)
+        """Note an epoch, in the log and on the screen."""
+        row = self.at.record(validation)
+        self.log("epoch", epoch=row["epoch"], mean_loss=row["loss"], validation_r=validation)
+        assert self.at.best is not None
+        self.progress.epoch(row["epoch"], row["loss"], validation, self.at.best["epoch"])
 
     def log(self, event: str, **values: Any) -> None:
         """One line in log.jsonl, and the numbers to the tracker that the configuration asks for."""
-        self.writer.log(event=event, step=self.step, **values)
+        self.writer.log(event=event, step=self.at.step, **values)
         numbers = {f"{event}/{key}": value for key, value in values.items() if value is not None}
-        self.accelerator.log(numbers, step=self.step)
-
-    @property
-    def checkpoint_name(self) -> str:
-        """Names sort by time."""
-        return f"{self.epoch:05d}-{self.step:08d}"
+        self.accelerator.log(numbers, step=self.at.step)
 
     def checkpoint_due(self) -> bool:
         """Whether to save within an epoch; its end saves anyway."""
-        every = self.config.training.checkpoint_steps
-        return bool(every and self.step % every == 0 and self.step % self.blocks)
+        every, step = self.config.training.checkpoint_steps, self.at.step
+        return bool(every and step % every == 0 and step % self.steps_per_epoch)
 
     def save(self) -> None:
         """Everything that the rest of the run depends on."""
         model = {f"backbone.{key}": value for key, value in self.backbone.trained_state().items()}
         model |= {f"readout.{key}": value for key, value in self.readout.state_dict().items()}
-        state = {"epoch": self.epoch, "step": self.step, "losses": self.losses, "history": self.history}
-        tensors = self.learner.state() | self.moments.state()
-        self.writer.checkpoint(self.checkpoint_name, Checkpoint(model, tensors, {**state, "best": self.best}))
+        moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
+        tensors = self.learner.state() | moments.state()
+        self.writer.checkpoint(self.at.checkpoint_name, Checkpoint(model, tensors, self.at.state()))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """The inverse of `save`."""
         load_model(self.backbone, self.readout, checkpoint)
-        self.moments.restore(checkpoint.optimiser, self.accelerator.device)
+        first = self.accelerator.is_main_process
+        self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
         self.learner.restore(checkpoint.optimiser)
-        state = checkpoint.state
-        self.epoch, self.step, self.losses = state["epoch"], state["step"], state["losses"]
-        self.history, self.best = state["history"], state["best"]
+        self.at = History(**{key: checkpoint.state[key] for key in History().state()})
+        separate(self.accelerator, self.config.seed, self.at.step)
 
 
 def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:

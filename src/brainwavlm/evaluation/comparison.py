@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.config import RunConfig
+from brainwavlm.config import CONTROLS, RunConfig
+from brainwavlm.evaluation.bootstrap import story_bootstrap
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.statistics import story_bootstrap
+from brainwavlm.evaluation.null import PermutationTest
+from brainwavlm.evaluation.scores import rounded
+from brainwavlm.evaluation.significance import LEVEL, difference_test
 from brainwavlm.runs import Run, versions
 
 
 def compared(
     name: str, config: RunConfig, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
-) -> tuple[list[dict[str, Any]], str]:
-    """The table's rows of one run, one a target, and what the bootstrap drew.
+) -> tuple[list[dict[str, Any]], PermutationTest, str]:
+    """The table's rows of one run, one a target, the paired test of every voxel, and what the bootstrap drew.
 
     Parameters
     ----------
@@ -36,6 +39,16 @@ def compared(
         config.evaluation.bootstraps,
         config.seed,
     )
+    paired = difference_test(
+        frozen.true,
+        frozen.predicted,
+        tuned.predicted,
+        frozen.story_of_row,
+        config.evaluation,
+        config.seed,
+        tuned.masks,
+    )
+    changed = paired.q < LEVEL
     rows = []
     for target, found in differences.items():
         mask = tuned.masks[target]
@@ -61,12 +74,29 @@ def compared(
                 "normalised_tuned": float(shares[1][known].mean()) if known.any() else np.nan,
                 "p_frozen": frozen.test.mean[target][1],
                 "p_tuned": tuned.test.mean[target][1],
+                "p_difference": paired.mean[target][1],
+                "low_frozen": found.first_interval[0],
+                "high_frozen": found.first_interval[1],
+                "low_tuned": found.second_interval[0],
+                "high_tuned": found.second_interval[1],
+                "voxels_frozen": int((frozen.test.q[mask] < LEVEL).sum()),
+                "voxels_tuned": int((tuned.test.q[mask] < LEVEL).sum()),
+                "voxels_better": int((changed & (paired.statistic > 0))[mask].sum()),
+                "voxels_worse": int((changed & (paired.statistic < 0))[mask].sum()),
+                "r_time_only": _time_only(tuned, target)[0],
+                "p_time_only": _time_only(tuned, target)[1],
             }
         )
-    return rows, unit
+    return rows, paired, unit
 
 
-def voxel_rows(name: str, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray) -> pd.DataFrame:
+def voxel_rows(
+    name: str,
+    frozen: EncodingScore,
+    tuned: EncodingScore,
+    r_readout: np.ndarray,
+    paired: PermutationTest,
+) -> pd.DataFrame:
     """One row a voxel of one run."""
     return pd.DataFrame(
         {
@@ -83,6 +113,14 @@ def voxel_rows(name: str, frozen: EncodingScore, tuned: EncodingScore, r_readout
             "alpha_tuned": tuned.alphas,
             "p_frozen": frozen.test.p,
             "p_tuned": tuned.test.p,
+            "q_frozen": frozen.test.q,
+            "q_tuned": tuned.test.q,
+            "p_max_frozen": frozen.test.p_max,
+            "p_max_tuned": tuned.test.p_max,
+            "p_difference": paired.p,
+            "q_difference": paired.q,
+            "p_max_difference": paired.p_max,
+            "r_time_only": np.nan if tuned.time_only is None else tuned.time_only.statistic,
         }
     )
 
@@ -98,7 +136,7 @@ def described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, 
         "seed": config.seed,
         "method": config.adapter.method,
         "simulated": tuned.summary["simulated"],
-        "shift_responses": config.shift_responses,
+        "control": config.control.kind,
         "finished": run.result is not None,
         "best": checkpoint.state["best"],
         "history": run.checkpoint("last").state["history"],
@@ -108,11 +146,27 @@ def described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, 
         "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
         "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},
         "tuned_with": run.manifest["versions"],
+        "tuned_on": run.manifest["data"]["control"],
     }
 
 
-def summary(entries: list[dict[str, Any]], frozen_scores: Mapping[str, EncodingScore]) -> dict[str, Any]:
-    """What `summary.json` says: an entry a run, and notes that belong under every table."""
+def control_note(name: str, tuned_on: Mapping[str, Any]) -> str:
+    """What to know of a run that is a control; `tuned_on` is what run.json says of its targets."""
+    kind, unknown = tuned_on["kind"], tuned_on.get("unknown")
+    note = f"{name}: a control, tuned on {CONTROLS[kind]}; scored on the true responses."
+    if not tuned_on["voxels"]:
+        note += f" Its readout predicts {tuned_on['n_targets']} targets that are no voxels and is not scored."
+    if unknown is not None:
+        note += f" {100 * unknown[kind] / unknown['of']:.1f} % of {unknown['of']:,} {kind} were unknown."
+    return note
+
+
+def summary(
+    entries: list[dict[str, Any]],
+    frozen_scores: Mapping[str, EncodingScore],
+    listeners: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
     notes = []
     if any(run["simulated"] for run in entries):
         notes.append(
@@ -128,11 +182,39 @@ def summary(entries: list[dict[str, Any]], frozen_scores: Mapping[str, EncodingS
             f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
             f"{known['tr_reference']}, penalties by {known['folds']}."
         )
+        notes += notes_on_tests(known)
     notes += [f"{run['name']}: intervals from {run['bootstrap']}." for run in entries]
     notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
+    notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
     return {
         "simulated": any(run["simulated"] for run in entries),
         "runs": entries,
+        "listeners": [rounded(row) for row in listeners],
         "notes": list(dict.fromkeys(notes)),
         "versions": versions(),
     }
+
+
+def notes_on_tests(known: Mapping[str, Any]) -> list[str]:
+    """What to know of a score's tests: p that cannot be small, sounds on both sides of the split."""
+    null, subject = known["null"], known["subject"]
+    notes = []
+    if null["least_p"] > LEVEL:
+        notes.append(
+            f"{subject}: the test rows are too few for orders of blocks of {null['block_rows']} TRs: p is never below "
+            f"{null['least_p']:.2g}. Set evaluation.null=shifts, or shorter blocks with evaluation.block_rows."
+        )
+    if null["least_p_difference"] > LEVEL:
+        notes.append(
+            f"{subject}: p of a difference is never below {null['least_p_difference']:.2g}: the test rows hold too few "
+            f"blocks of {null['block_rows']} TRs (evaluation.block_rows). See the intervals."
+        )
+    for story, twins in known["sounds_on_both_sides"].items():
+        notes.append(
+            f"{subject}: LEAK: {story} is scored, and its sound was fitted as {', '.join(twins)}. See time only."
+        )
+    return notes
+
+
+def _time_only(score: EncodingScore, target: str) -> tuple[float, float]:
+    return (np.nan, np.nan) if score.time_only is None else score.time_only.mean[target][:2]

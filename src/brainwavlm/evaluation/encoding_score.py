@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.scores import rounded, write_frame
-from brainwavlm.evaluation.statistics import ShiftTest, benjamini_hochberg
+from brainwavlm.evaluation.significance import LEVEL
 from brainwavlm.runs import write_json
 
 
@@ -27,10 +28,14 @@ class EncodingScore:
         Penalty; its geometric mean where there is one fit a story.
     r_normalised : array (n_kept,)
         Share of the ceiling; NaN where the ceiling is at or below evaluation.ceiling_floor or unknown.
-    test : ShiftTest
+    test : PermutationTest
         r and p of each voxel, and of the mean of each target.
     masks : dict of str to bool array (n_kept,)
         By target.
+    intervals : dict of str to (low, high)
+        95 % interval of the mean of each target over resamples of test stories.
+    time_only : PermutationTest or None
+        What time alone predicts of the same rows.
     summary : dict
         What `summary.json` says.
     """
@@ -41,17 +46,19 @@ class EncodingScore:
     predicted: np.ndarray
     alphas: np.ndarray
     r_normalised: np.ndarray
-    test: ShiftTest
+    test: PermutationTest
     masks: dict[str, np.ndarray]
+    intervals: dict[str, tuple[float, float]]
+    time_only: PermutationTest | None
     summary: dict[str, Any]
 
     @property
     def r(self) -> np.ndarray:
         """Correlation over all held-out rows, (n_kept,); NaN where nothing varies."""
-        return self.test.r
+        return self.test.statistic
 
     def voxels(self) -> pd.DataFrame:
-        """One row a voxel: subject, voxel, split, targets (0 or 1), r, r_normalised, alpha, p, q."""
+        """One row a voxel: whose, targets (0 or 1), r, share of the ceiling, alpha, p, q, p_max, r of time alone."""
         columns = {
             "subject": self.summary["subject"],
             "voxel": self.voxel,
@@ -61,8 +68,11 @@ class EncodingScore:
             "r_normalised": self.r_normalised,
             "alpha": self.alphas,
             "p": self.test.p,
-            "q": benjamini_hochberg(self.test.p),
+            "q": self.test.q,
+            "p_max": self.test.p_max,
         }
+        if self.time_only is not None:
+            columns["r_time_only"] = self.time_only.statistic
         return pd.DataFrame(columns)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -81,15 +91,23 @@ def target_row(score: EncodingScore, name: str) -> dict[str, Any]:
     mask = score.masks[name]
     normalised = score.r_normalised[mask]
     known = ~np.isnan(normalised)
-    q = benjamini_hochberg(score.test.p)[mask]
+    low, high = score.intervals[name]
+    time_r, time_p, _ = (
+        score.time_only.mean[name] if score.time_only is not None else (np.nan, np.nan, np.nan)
+    )
     return rounded(
         {
             "target": name,
             "n_voxels": int((mask & ~np.isnan(score.r)).sum()),
             "mean_r": r,
+            "low": low,
+            "high": high,
             "p": p,
             "null_95": null95,
-            "voxels_q_below_.05": int((q < 0.05).sum()),
+            "voxels_q_below_.05": int((score.test.q[mask] < LEVEL).sum()),
+            "voxels_p_max_below_.05": int((score.test.p_max[mask] < LEVEL).sum()),
+            "time_only_r": time_r,
+            "time_only_p": time_p,
             "mean_r_normalised": float(normalised[known].mean()) if known.any() else None,
             "n_normalised": int(known.sum()),
         }

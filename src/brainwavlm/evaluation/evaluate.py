@@ -9,19 +9,28 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
-from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.materials import recording_clock
 from brainwavlm.encoding.models import tuned_model
-from brainwavlm.encoding.setting import Setting, setting_of
-from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.encoding.setting import Setting
+from brainwavlm.evaluation.bench import (
+    Bench,
+    device_of,
+    frozen_key,
+    over_cortex,
+    require_distinct,
+    run_names,
+)
 from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
-from brainwavlm.evaluation.encoding_model import responses_of, score_features
+from brainwavlm.evaluation.encoding_model import kept_masks, score_features
 from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.groups import LISTENER, grouped
+from brainwavlm.evaluation.held_out import responses_of
 from brainwavlm.evaluation.scores import Scores, correlation
+from brainwavlm.evaluation.significance import listener_rows
+from brainwavlm.evaluation.time_only import score_time
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Run, versions
-from brainwavlm.speech.backbones import Backbone, load_backbone
-from brainwavlm.speech.features import StoryFeatures, cached, extract
+from brainwavlm.speech.features import StoryFeatures
 
 
 def score_backbone(
@@ -46,8 +55,8 @@ def score_backbone(
     -------
     EncodingScore
     """
-    setting = setting_of(config)
-    return _frozen(config, setting, cache, progress or Progress(), leave_one_out)
+    bench = Bench(cache, progress)
+    return _frozen(config, bench.setting(config), bench, leave_one_out)
 
 
 def evaluate(
@@ -60,7 +69,9 @@ def evaluate(
 
     For each run: ridge on the frozen and on the tuned features, both fitted on training and validation
     stories with the same folds, r over all rows of the test stories. The difference of the means over a target
-    has a bootstrap interval over test stories (blocks if there are fewer than 5), paired.
+    has a bootstrap interval over test stories (blocks if there are fewer than 5), paired; each voxel and each mean a
+    paired test by swaps of blocks. Beside both stands what ridge on time alone predicts. Where runs of one kind come
+    from 5 listeners or more, a sign-flip test over listeners is added.
 
     Parameters
     ----------
@@ -83,99 +94,62 @@ def evaluate(
         No test story.
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
-    _require_distinct(runs)
-    progress = progress or Progress()
+    require_distinct(runs)
+    bench = Bench(cache, progress)
     tuned_on = tuple(run.config.target for run in runs)
+    names = run_names(runs)
     frozen_scores: dict[str, EncodingScore] = {}
-    tables, voxels, entries = [], [], []
-    for run, name in zip(runs, _names(runs), strict=True):
-        config = _over_cortex(run.config, tuned_on, memory_gb)
-        setting = setting_of(config)
-        _require_unchanged(run, setting)
-        key = _frozen_key(config)
+    table, voxels, entries = [], [], []
+    for run, name in zip(runs, names, strict=True):
+        config = over_cortex(run.config, tuned_on, memory_gb)
+        setting = bench.setting(config)
+        bench.require_unchanged(run, setting)
+        key = frozen_key(config)
         if key not in frozen_scores:
-            frozen_scores[key] = _frozen(config, setting, cache, progress)
+            frozen_scores[key] = _frozen(config, setting, bench)
         frozen = frozen_scores[key]
         backbone, readout = tuned_model(run)
-        features = _features(backbone, config, setting, cache, progress, f"Reading stories, {name}")
-        tuned = _scored(features, config, setting)
+        recordings = setting.recordings.values()
+        features = bench.features(backbone, config, recordings, f"Reading stories, {name}")
+        tuned = _scored(features, config, setting, like=frozen)
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
-        table, unit = compared(name, config, frozen, tuned, r_readout)
-        tables += table
-        voxels.append(voxel_rows(name, frozen, tuned, r_readout))
+        rows, difference, unit = compared(name, config, frozen, tuned, r_readout)
+        table += rows
+        voxels.append(voxel_rows(name, frozen, tuned, r_readout, difference))
         entries.append(described(name, run, frozen, tuned, unit))
-    return Scores(pd.DataFrame(tables), pd.concat(voxels, ignore_index=True), summary(entries, frozen_scores))
-
-
-def _require_distinct(runs: Sequence[Run]) -> None:
-    paths = [run.path.resolve() for run in runs]
-    if not runs or len(set(paths)) < len(paths):
-        raise ConfigError(
-            "runs",
-            f"{len(runs)} runs, {len(set(paths))} different.",
-            "one run or more.",
-            "Name each run once.",
-        )
-
-
-def _require_unchanged(run: Run, setting: Setting) -> None:
-    """A tuned model may only be scored on the data and the speech model that it was tuned with."""
-    now = {
-        "splits": setting.story_names(),
-        "voxels of the subject": setting.subject.n_voxels,
-        "speech model": load_backbone(run.config.backbone.name, run.config.backbone.layer).weights_checksum(),
+    kinds = {
+        kind: [names[position] for position in members]
+        for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
     }
-    then = {
-        "splits": run.manifest["splits"],
-        "voxels of the subject": run.manifest["data"].get("n_voxels"),
-        "speech model": run.manifest["backbone"].get("checksum"),
-    }
-    for what, found in now.items():
-        if found != then[what]:
-            raise RunError(
-                run.path / "run.json",
-                f"{what}: {then[what]} when the run was tuned, {found} now.",
-                "the data set and speech model of the run, unchanged.",
-                "Restore them, or tune again: a test story must not have been heard while tuning.",
-            )
+    listeners = listener_rows(kinds, table, runs[0].config.evaluation)
+    return Scores(
+        pd.DataFrame(table),
+        pd.concat(voxels, ignore_index=True),
+        summary(entries, frozen_scores, listeners),
+    )
 
 
-def _frozen(
-    config: RunConfig,
-    setting: Setting,
-    cache: str | Path | None,
-    progress: Progress,
-    leave_one_out: bool = False,
-) -> EncodingScore:
-    backbone = load_backbone(config.backbone.name, config.backbone.layer)
-    features = _features(backbone, config, setting, cache, progress, "Reading stories, model as it is")
+def _frozen(config: RunConfig, setting: Setting, bench: Bench, leave_one_out: bool = False) -> EncodingScore:
+    recordings = setting.recordings.values()
+    features = bench.features(bench.untuned(config), config, recordings, "Reading stories, model as it is")
     return _scored(features, config, setting, leave_one_out)
 
 
-def _features(
-    backbone: Backbone,
+def _scored(
+    features: Mapping[str, StoryFeatures],
     config: RunConfig,
     setting: Setting,
-    cache: str | Path | None,
-    progress: Progress,
-    title: str,
-) -> dict[str, StoryFeatures]:
-    """Features of every story of the splits, from the cache where there is one."""
-    backbone.to(_device(config))
-    size = config.backbone.batch_windows
-    features = {}
-    for name, recording in progress.over(sorted(setting.recordings.items()), title):
-        sound = recording.story.audio
-        if cache is None:
-            features[name] = extract(backbone, sound, config.windows, size)
-        else:
-            features[name] = cached(backbone, sound, config.windows, cache, size)
-    return features
-
-
-def _scored(
-    features: Mapping[str, StoryFeatures], config: RunConfig, setting: Setting, leave_one_out: bool = False
+    leave_one_out: bool = False,
+    like: EncodingScore | None = None,
 ) -> EncodingScore:
+    """Score features; what time alone predicts is taken from a score of the same rows and voxels where there is one."""
+    device = device_of(config).type
+    if like is not None:
+        time_only, shared = like.time_only, like.summary["sounds_on_both_sides"]
+    else:
+        columns = np.flatnonzero(setting.voxels)
+        masks, _ = kept_masks(config, setting.subject, setting.ceiling, columns)
+        time_only, shared = score_time(setting.splits, config, columns, masks, leave_one_out, device)
     score = score_features(
         features,
         setting.subject,
@@ -184,7 +158,8 @@ def _scored(
         setting.voxels,
         leave_one_out,
         setting.ceiling,
-        _device(config).type,
+        device,
+        time_only,
     )
     score.summary.update(
         simulated=setting.dataset.simulated,
@@ -192,6 +167,7 @@ def _scored(
         licence=setting.dataset.licence,
         facts=list(setting.dataset.facts),
         unusable_voxels=setting.unusable,
+        sounds_on_both_sides=shared,
         backbone=config.backbone.model_dump(mode="json"),
         windows=config.windows.model_dump(mode="json"),
         ridge=config.ridge.model_dump(mode="json"),
@@ -203,8 +179,10 @@ def _scored(
 def _readout_r(
     readout: torch.nn.Module, run: Run, features: Mapping[str, StoryFeatures], setting: Setting
 ) -> np.ndarray:
-    """Test correlation of the run's own readout, (n_voxels,); NaN outside the run's voxels."""
+    """Test correlation of the run's own readout, (n_voxels,); NaN outside the run's voxels, or where it has none."""
     config, test = run.config, setting.splits["test"]
+    if not config.control.has_voxels:
+        return np.full(setting.subject.n_voxels, np.nan)
     readout.eval().cpu()
     predicted = [_read_out(readout, recording, features[recording.story.name], config) for recording in test]
     r = np.full(setting.subject.n_voxels, np.nan)
@@ -220,29 +198,3 @@ def _read_out(
     design = torch.from_numpy(clock.design(features.layers[config.backbone.layer]))
     with torch.no_grad():
         return readout(design).numpy()
-
-
-def _over_cortex(config: RunConfig, targets: tuple[str, ...], memory_gb: float | None) -> RunConfig:
-    """The run's configuration, to score all of cortex and list every target that a run was tuned on."""
-    ridge = config.ridge if memory_gb is None else config.ridge.model_copy(update={"memory_gb": memory_gb})
-    evaluation = config.evaluation
-    evaluation = evaluation.model_copy(
-        update={"targets": tuple(dict.fromkeys([*evaluation.targets, *targets]))}
-    )
-    return config.model_copy(update={"target": "cortex", "evaluation": evaluation, "ridge": ridge})
-
-
-def _frozen_key(config: RunConfig) -> str:
-    """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
-    return config.model_dump_json(
-        exclude={"seed", "target", "adapter", "readout", "loss", "training", "quirks", "shift_responses"}
-    )
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    names = [run.path.resolve().name for run in runs]
-    return [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
-
-
-def _device(config: RunConfig) -> torch.device:
-    return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device

@@ -7,44 +7,20 @@ and .050 for blocks of 10, 20 and 30 TRs; for two models it is .35, and .081, .0
 (benchmarks/significance.py). Circular shifts (`statistics.circular_shift_p`) keep .05 whatever the noise.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
 from itertools import pairwise, product
-from typing import Literal
 
 import numpy as np
 
 from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.null import Alternative, Null, PermutationTest
 from brainwavlm.evaluation.scores import unit
 from brainwavlm.evaluation.statistics import stories_of
 
-Alternative = Literal["greater", "two-sided"]
-BLOCK_ROWS = 20
 FEWEST_LISTENERS = 5
 _VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache
 _MOST_EXACT = 12  # listeners: 4096 sign patterns, beyond that patterns are drawn
-_ROUNDING = 1e-6  # of sums in float32; a tie counts against the model
-
-
-@dataclass(frozen=True)
-class PermutationTest:
-    """A statistic a voxel against its null.
-
-    Attributes
-    ----------
-    statistic : array (n_voxels,)
-        NaN where a voxel has none.
-    p : array (n_voxels,)
-        p[v] = (b[v] + 1) / (n + 1), b[v] the permutations with a value at least as large; never 0.
-    p_max : array (n_voxels,)
-        The same with the largest value of all voxels in each permutation: the chance that any voxel does so well
-        where none should (family-wise error).
-    n_permutations : int
-    """
-
-    statistic: np.ndarray
-    p: np.ndarray
-    p_max: np.ndarray
-    n_permutations: int
 
 
 def block_permutation_p(
@@ -53,7 +29,8 @@ def block_permutation_p(
     story_of_row: np.ndarray,
     n_permutations: int,
     seed: int,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int,
+    targets: Mapping[str, np.ndarray] | None = None,
 ) -> PermutationTest:
     """r_pi[v] = sum_t a[t, v] b[pi(t), v], a and b centred and of unit norm: correlation with blocks in another order.
 
@@ -69,6 +46,8 @@ def block_permutation_p(
     seed : int
     block_rows : int
         Least length of a block in TRs; a story of fewer than two such blocks is one block, which cannot move.
+    targets : mapping of str to bool array (n_voxels,), or None
+        Also test the mean correlation over these voxels.
 
     Returns
     -------
@@ -80,7 +59,7 @@ def block_permutation_p(
         [_block_order(story_of_row, block_rows, generator) for _ in range(n_permutations)]
         or [np.empty(0, int)]
     )[:n_permutations]
-    null = _Null(n_permutations, true.shape[1], "greater")
+    null = Null(n_permutations, true.shape[1], "greater", targets)
     for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
         columns = slice(start, start + _VOXELS_AT_ONCE)
         a, b = (unit(values[:, columns]).astype(np.float32) for values in (true, predicted))
@@ -98,8 +77,9 @@ def paired_block_p(
     story_of_row: np.ndarray,
     n_permutations: int,
     seed: int,
-    block_rows: int = BLOCK_ROWS,
+    block_rows: int,
     alternative: Alternative = "two-sided",
+    targets: Mapping[str, np.ndarray] | None = None,
 ) -> PermutationTest:
     """T_s[v] = r(a, m_s) - r(a, m_s'), m_s: second's prediction, first's in the blocks that s swaps; m_s': the rest.
 
@@ -119,6 +99,8 @@ def paired_block_p(
         Least length of a block in TRs.
     alternative : str
         two-sided: |T| counts. greater: T, the second model better than the first.
+    targets : mapping of str to bool array (n_voxels,), or None
+        Also test the mean difference over these voxels.
 
     Returns
     -------
@@ -127,7 +109,7 @@ def paired_block_p(
     """
     blocks = [block for story in _blocks(story_of_row, block_rows) for block in story]
     kept = np.random.default_rng(seed).integers(0, 2, (n_permutations, len(blocks))).astype(np.float64)
-    null = _Null(n_permutations, true.shape[1], alternative)
+    null = Null(n_permutations, true.shape[1], alternative, targets)
     for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
         columns = slice(start, start + _VOXELS_AT_ONCE)
         a, b1, b2 = (unit(values[:, columns]) for values in (true, first, second))
@@ -177,7 +159,7 @@ def listener_sign_flip_p(
         signs = np.array(list(product([1.0, -1.0], repeat=len(x))))[1:]
     else:
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], (n_permutations, len(x)))
-    null = _Null(len(signs), x.shape[1], alternative)
+    null = Null(len(signs), x.shape[1], alternative)
     for start in range(0, x.shape[1], _VOXELS_AT_ONCE):
         columns = slice(start, start + _VOXELS_AT_ONCE)
         null.add(columns, x[:, columns].mean(0), signs @ x[:, columns] / len(x))
@@ -200,34 +182,15 @@ def _swapped(sums: list[np.ndarray], kept: np.ndarray, n_rows: int) -> tuple[np.
     return correlations[0], correlations[1]
 
 
-class _Null:
-    """Counts of values at least as large as the measured, and the largest value of each permutation."""
+def least_paired_p(story_of_row: np.ndarray, block_rows: int) -> float:
+    """The smallest two-sided p that swaps of blocks can give: 2 / 2^n_blocks, as |T| is that of the opposite swaps."""
+    return 2.0 ** (1 - sum(len(blocks) for blocks in _blocks(story_of_row, block_rows)))
 
-    def __init__(self, n_permutations: int, n_voxels: int, alternative: Alternative) -> None:
-        self.statistic = np.full(n_voxels, np.nan)
-        self.at_least = np.zeros(n_voxels, dtype=np.int64)
-        self.largest = np.full(n_permutations, -np.inf)
-        self.two_sided = alternative == "two-sided"
 
-    def add(self, columns: slice, measured: np.ndarray, values: np.ndarray) -> None:
-        """Some voxels: measured (n,), values under the null (n_permutations, n)."""
-        self.statistic[columns] = measured
-        size = np.abs(measured) if self.two_sided else measured
-        values = np.abs(values) if self.two_sided else values
-        self.at_least[columns] = (values >= size - _ROUNDING).sum(0)
-        known = ~np.isnan(measured)
-        if known.any():
-            self.largest = np.maximum(self.largest, values[:, known].max(1))
-
-    def test(self) -> PermutationTest:
-        n = len(self.largest)
-        size = np.abs(self.statistic) if self.two_sided else self.statistic
-        below = np.searchsorted(np.sort(self.largest), size - _ROUNDING, side="left")
-        p, p_max = (self.at_least + 1) / (n + 1), (n - below + 1) / (n + 1)
-        unknown = np.isnan(self.statistic)
-        return PermutationTest(
-            self.statistic, np.where(unknown, np.nan, p), np.where(unknown, np.nan, p_max), n
-        )
+def least_block_p(story_of_row: np.ndarray, block_rows: int) -> float:
+    """The smallest p that orders of blocks can give: one over the number of orders."""
+    orders = sum(math.lgamma(len(blocks) + 1) for blocks in _blocks(story_of_row, block_rows))
+    return math.exp(-orders)
 
 
 def _block_order(story_of_row: np.ndarray, block_rows: int, generator: np.random.Generator) -> np.ndarray:

@@ -23,10 +23,11 @@ class Scores:
     ----------
     table : DataFrame
         One row a run and target: run, subject, seed, target, n_voxels, r_frozen, r_tuned, difference, low,
-        high (95 % interval of the paired difference), relative_gain, r_readout, and the shares of the ceiling.
+        high (95 % interval of the paired difference), relative_gain, r_readout, the shares of the ceiling, p of each
+        mean and of their difference, numbers of significant voxels, and what time alone predicts.
     voxels : DataFrame
         One row a run and voxel: run, subject, voxel, targets (False or True), r_frozen, r_tuned, r_readout,
-        normalised, alpha, p.
+        normalised, alpha, p, q (false discovery rate) and p_max (family-wise) of each and of the difference.
     summary : dict
         What `summary.json` says: how it was computed, and whether the responses are simulated.
     """
@@ -54,6 +55,23 @@ class Scores:
             for row in self.table.to_dict("records")
         ]
 
+    def test_rows(self) -> list[dict[str, Any]]:
+        """Tests of each mean and of the voxels, for a table in the terminal."""
+        return [
+            {
+                "run": row["run"],
+                "target": row["target"],
+                "p tuned": shown_p(row["p_tuned"]),
+                "p change": shown_p(row["p_difference"]),
+                "frozen q": int(row["voxels_frozen"]),
+                "tuned q": int(row["voxels_tuned"]),
+                "better": int(row["voxels_better"]),
+                "worse": int(row["voxels_worse"]),
+                "time only": None if math.isnan(row["r_time_only"]) else row["r_time_only"],
+            }
+            for row in self.table.to_dict("records")
+        ]
+
     def save(self, folder: str | Path) -> Path:
         """Write table.csv, voxels.csv and summary.json into a folder, each whole or not at all; the summary last."""
         folder = Path(folder)
@@ -63,10 +81,24 @@ class Scores:
         return folder
 
 
+def shown_p(p: float) -> str:
+    """A p for people: three decimals, or that it is below; a dash for none."""
+    if math.isnan(p):
+        return "-"
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV file atomically; NaN is an empty field, numbers have 6 digits."""
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g", encoding="utf-8")
+
+
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """For JSON: a mapping a row, floats with 6 digits, None for NaN."""
+    return [
+        rounded({str(column): value for column, value in row.items()}) for row in frame.to_dict("records")
+    ]
 
 
 def rounded(row: Mapping[str, Any]) -> dict[str, Any]:

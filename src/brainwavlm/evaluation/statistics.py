@@ -1,8 +1,8 @@
-"""What chance gives: circular-shift nulls, bootstrap intervals over stories, false discovery rate.
+"""What chance gives: circular-shift nulls and the false discovery rate.
 
 Neighbouring rows of a recording resemble each other, so the textbook p of a correlation is far too small;
 tests/evaluation/test_statistics.py shows it on AR(1) noise. Voxels and rows are not independent samples:
-stories, or blocks of at least 10 TRs, are what is shifted and resampled here.
+whole stories are what is shifted here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,6 @@ import numpy as np
 
 from brainwavlm.evaluation.scores import unit
 
-BLOCK_ROWS = 10
-FEWEST_STORIES = 5
 _BYTES_AT_ONCE = 256e6
 
 
@@ -41,18 +39,6 @@ class ShiftTest:
     n_shifts: int
     shortened: tuple[str, ...]
     p_max: np.ndarray
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean correlation of two models over a target, and the 95 % interval of their paired difference."""
-
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    n_voxels: int
 
 
 def circular_shift_p(
@@ -102,7 +88,7 @@ def circular_shift_p(
     r, p = np.empty(n_voxels), np.empty(n_voxels)
     null_sums = {name: np.zeros(n_shifts) for name in targets}
     largest = np.full(n_shifts, -np.inf)
-    for columns in _batches(n_voxels, 8 * (n_shifts + 6 * len(true))):
+    for columns in batches(n_voxels, 8 * (n_shifts + 6 * len(true))):
         a, b = unit(true[:, columns]), unit(predicted[:, columns])
         r[columns] = (a * b).sum(0)
         null = np.zeros((n_shifts, a.shape[1]))
@@ -127,59 +113,6 @@ def circular_shift_p(
     below = np.searchsorted(np.sort(largest), r - 1e-12, side="left")
     p_max = np.where(np.isnan(r), np.nan, (n_shifts - below + 1) / (n_shifts + 1))
     return ShiftTest(r, p, means, n_shifts, shortened, p_max)
-
-
-def story_bootstrap(
-    true: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    story_of_row: np.ndarray,
-    targets: Mapping[str, np.ndarray],
-    n_resamples: int,
-    seed: int,
-) -> tuple[dict[str, Difference], str]:
-    """Mean over a target of r_second - r_first, and its interval over resamples of test stories.
-
-    Each resample draws as many stories as there are, with replacement, and computes both correlations over
-    the drawn rows: paired, because both models get the same draw. Below 5 stories, blocks of at least 10
-    TRs are drawn within each story instead. Correlations come from sums over stories or blocks, so no rows
-    are copied.
-
-    Parameters
-    ----------
-    true, first, second : arrays (n_rows, n_voxels)
-        Responses, and the predictions of two models.
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    targets : mapping of str to bool array (n_voxels,)
-    n_resamples : int
-    seed : int
-
-    Returns
-    -------
-    differences : dict of str to Difference
-        Percentile interval, 2.5 to 97.5 %; NaN where each story is one block, so that there is nothing to draw.
-    unit : str
-        What was drawn, for reports.
-    """
-    pieces, counts, drawn = _draws(story_of_row, n_resamples, seed)
-    counts = np.concatenate([np.ones((1, counts.shape[1])), counts])  # row 0: what was measured
-    models = {"first": first, "second": second}
-    sums = {name: np.zeros((3, n_resamples + 1)) for name in targets}
-    for columns in _batches(true.shape[1], 8 * (10 * n_resamples + 8 * len(true))):
-        r = {
-            name: _resampled(true[:, columns], predicted[:, columns], pieces, counts)
-            for name, predicted in models.items()
-        }
-        usable = ~np.isnan(r["first"][0]) & ~np.isnan(r["second"][0])
-        for name, mask in targets.items():
-            # A resample may hold no variance for a voxel; it then counts as no difference.
-            values = [r[model][:, mask[columns] & usable] for model in models]
-            known = ~np.isnan(values[0]) & ~np.isnan(values[1])
-            sums[name] += [known.sum(1), *(np.where(known, value, 0.0).sum(1) for value in values)]
-    # One piece a story leaves nothing to draw: that is no interval, not a certain one.
-    varied = bool((counts[1:] != counts[1]).any())
-    return {name: _difference(s[0], s[1], s[2], varied) for name, s in sums.items()}, drawn
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -229,60 +162,6 @@ def _offsets(
     return offsets, tuple(shortened)
 
 
-def _draws(story_of_row: np.ndarray, n_resamples: int, seed: int) -> tuple[list[slice], np.ndarray, str]:
-    """Pieces of rows, how often each resample draws each (n_resamples, n_pieces), and what they are."""
-    generator = np.random.default_rng(seed)
-    stories = [rows for _, rows in stories_of(story_of_row)]
-    if len(stories) >= FEWEST_STORIES:
-        shares = np.full(len(stories), 1 / len(stories))
-        counts = generator.multinomial(len(stories), shares, size=n_resamples)
-        return stories, counts, f"{len(stories)} test stories"
-    pieces: list[slice] = []
-    counts_by_story: list[np.ndarray] = []
-    for rows in stories:
-        n_blocks = max((rows.stop - rows.start) // BLOCK_ROWS, 1)
-        edges = np.linspace(rows.start, rows.stop, n_blocks + 1).round().astype(int)
-        pieces += [slice(start, stop) for start, stop in pairwise(edges)]
-        shares = np.full(n_blocks, 1 / n_blocks)
-        counts_by_story.append(generator.multinomial(n_blocks, shares, size=n_resamples))
-    plural = "y" if len(stories) == 1 else "ies"
-    drawn = f"{len(pieces)} blocks of at least {BLOCK_ROWS} TRs within {len(stories)} test stor{plural}"
-    return pieces, np.concatenate(counts_by_story, axis=1), drawn
-
-
-def _resampled(
-    true: np.ndarray, predicted: np.ndarray, pieces: list[slice], counts: np.ndarray
-) -> np.ndarray:
-    """Correlation of every resample, (n_resamples, n_voxels)."""
-    # Centring first keeps the sums of squares exact; r does not change.
-    t, p = unit(true), unit(predicted)
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return counts @ np.stack([values[rows].sum(0) for rows in pieces])
-
-    n = counts @ np.array([rows.stop - rows.start for rows in pieces], dtype=np.float64)[:, None]
-    sum_t, sum_p = total(t), total(p)
-    covariance = total(t * p) - sum_t * sum_p / n
-    power = (total(t * t) - sum_t**2 / n) * (total(p * p) - sum_p**2 / n)
-    return covariance / np.sqrt(np.where(power > 1e-20, power, np.nan))
-
-
-def _difference(known: np.ndarray, first: np.ndarray, second: np.ndarray, varied: bool) -> Difference:
-    if not known[0]:
-        return Difference(np.nan, np.nan, np.nan, np.nan, np.nan, 0)
-    known = np.maximum(known, 1)
-    change = (second - first) / known
-    low, high = np.quantile(change[1:], [0.025, 0.975]) if varied else (np.nan, np.nan)
-    return Difference(
-        first=float(first[0] / known[0]),
-        second=float(second[0] / known[0]),
-        difference=float(change[0]),
-        low=float(low),
-        high=float(high),
-        n_voxels=int(known[0]),
-    )
-
-
 def stories_of(story_of_row: np.ndarray) -> Iterator[tuple[str, slice]]:
     """Name and rows of each story; ValueError where the rows of one are not consecutive."""
     story_of_row = np.asarray(story_of_row)
@@ -294,7 +173,8 @@ def stories_of(story_of_row: np.ndarray) -> Iterator[tuple[str, slice]]:
         yield name, slice(int(start), int(stop))
 
 
-def _batches(n_voxels: int, bytes_a_voxel: float) -> Iterator[slice]:
+def batches(n_voxels: int, bytes_a_voxel: float) -> Iterator[slice]:
+    """Voxels in parts that take no more than 256 MB each."""
     size = max(int(_BYTES_AT_ONCE / bytes_a_voxel), 1)
     for start in range(0, n_voxels, size):
         yield slice(start, min(start + size, n_voxels))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.config import RunConfig, WindowConfig
+from brainwavlm.config import CONTROLS, RunConfig, WindowConfig
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -182,7 +182,7 @@ def next_steps(simulated: bool, kinds: Sequence[str], config: RunConfig) -> list
             {
                 "text": "Does the gain hold for other seeds, and vanish when responses are shifted against the sound?",
                 "command": f"brainwavlm tune CONFIG --seed {config.seed + 1} --output another-seed\n"
-                "brainwavlm tune CONFIG --set shift_responses=60 --output control",
+                "brainwavlm tune CONFIG --set control.kind=shifted --output control",
             }
         )
     steps.append(
@@ -203,9 +203,13 @@ def _adapters(config: RunConfig) -> str:
         return "none: the speech model stayed as it was, only the readout learned"
     if adapter.method == "full":
         return "none: all weights of the blocks learned"
+    if adapter.method == "reinit" and adapter.after_reinit == "full":
+        return f"none: blocks began anew from random weights (seed {adapter.reinit_seed}) and learned whole"
     blocks = "every block up to the layer that is read"
     if adapter.layers is not None:
         blocks = f"blocks {adapter.layers[0]} to {adapter.layers[1]}"
+    if adapter.method == "reinit":
+        blocks += f", begun anew from random weights (seed {adapter.reinit_seed})"
     kind = "DoRA" if adapter.dora else "LoRA"
     alpha = adapter.rank if adapter.alpha is None else adapter.alpha
     return f"{kind}, rank {adapter.rank}, alpha {alpha:g}, on {', '.join(adapter.projections)} of {blocks}"
@@ -228,15 +232,14 @@ def _loss(config: RunConfig) -> str:
 
 def _training(config: RunConfig) -> str:
     training = config.training
-    shift = (
-        f"; CONTROL: responses shifted by at least {config.shift_responses:g} s"
-        if config.shift_responses
-        else ""
-    )
+    kind = config.control.kind
+    control = "" if kind == "none" else f"; CONTROL: tuned on {CONTROLS[kind]}"
+    if kind in ("shifted", "block-permuted"):
+        control += f" ({config.control.seconds:g} s)"
     return (
         f"up to epoch {training.epochs}, in blocks of {training.block_rows} volumes, AdamW, learning rate "
         f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
-        f"schedule; the epoch with the best validation correlation is kept{shift}"
+        f"schedule; the epoch with the best validation correlation is kept{control}"
     )
 
 

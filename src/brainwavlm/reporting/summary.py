@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from brainwavlm.config import ControlKind
 from brainwavlm.errors import RunError
 from brainwavlm.runs import read_json
 
@@ -57,7 +58,7 @@ class _Run(_Read):
     seed: int
     method: str
     simulated: bool
-    shift_responses: FiniteFloat
+    control: ControlKind
     best: _Best | None
     history: list[_Epoch]
     splits: dict[Literal["train", "validation", "test"], list[str]]

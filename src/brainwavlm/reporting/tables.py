@@ -16,8 +16,18 @@ TABLE_COLUMNS = (
     *("r_readout", "normalised_frozen", "normalised_tuned"),
 )
 VOXEL_COLUMNS = ("run", "subject", "voxel", "r_frozen", "r_tuned")
+# Read where they are there: evaluations of earlier versions lack them.
+_TESTS = (
+    *("p_frozen", "p_tuned", "p_difference", "r_time_only", "p_time_only"),
+    *("low_frozen", "high_frozen", "low_tuned", "high_tuned"),
+    *("voxels_frozen", "voxels_tuned", "voxels_better", "voxels_worse"),
+)
+_VOXEL_TESTS = tuple(
+    f"{name}_{kind}" for kind in ("frozen", "tuned", "difference") for name in ("p", "q", "p_max")
+)
 _TEXT = ("run", "subject", "target")
-_WHOLE = ("n_voxels", "voxel")
+_WHOLE = ("n_voxels", "voxel", *(name for name in _TESTS if name.startswith("voxels_")))
+_CHANCES = tuple(f"{name}_" for name in ("p", "q", "p_max"))
 _ROUNDING = 1e-5  # numbers are written with 6 digits
 _TRUTH = {"True": True, "False": False, "": np.nan}
 
@@ -31,9 +41,8 @@ def read_table(path: Path) -> pd.DataFrame:
         The file is damaged; the error names the line and the column.
     """
     lines, frame = _read(path, TABLE_COLUMNS)
-    numbers = [
-        name for name in frame if name not in _TEXT and (name in TABLE_COLUMNS or name == "relative_gain")
-    ]
+    known = (*TABLE_COLUMNS, "relative_gain", *_TESTS)
+    numbers = [name for name in frame if name not in _TEXT and name in known]
     _convert(path, lines, frame, numbers)
     _require_unique(path, lines, frame, ["run", "target"])
     return frame
@@ -54,7 +63,8 @@ def read_voxels(path: Path, targets: Sequence[str]) -> pd.DataFrame:
         The file is damaged; the error names the line and the column.
     """
     lines, frame = _read(path, (*VOXEL_COLUMNS, *targets))
-    _convert(path, lines, frame, [*VOXEL_COLUMNS[2:], *(name for name in ("r_readout",) if name in frame)])
+    optional = ("r_readout", "r_time_only", *_VOXEL_TESTS)
+    _convert(path, lines, frame, [*VOXEL_COLUMNS[2:], *(name for name in optional if name in frame)])
     for name in targets:
         _require(path, lines, frame[name], name, lambda text: text in _TRUTH, "True or False")
         frame[name] = frame[name].map(_TRUTH).astype(object)
@@ -112,6 +122,11 @@ def _convert(path: Path, lines: list[int], frame: pd.DataFrame, numbers: Sequenc
             if beyond.any():
                 at = int(beyond.argmax())
                 raise _error(path, lines[at], name, f"{frame[name][at]:g}", "a correlation from -1 to 1")
+        if name.startswith(_CHANCES):
+            beyond = ((frame[name] <= 0) | (frame[name] > 1 + _ROUNDING)).to_numpy()
+            if beyond.any():
+                at = int(beyond.argmax())
+                raise _error(path, lines[at], name, f"{frame[name][at]:g}", "a p above 0 and up to 1")
 
 
 def _require(

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brainwavlm.config import CONTROLS
+
 UP, DOWN = "#b2182b", "#2166ac"
 _UNSURE = "#55616e"
 _NBSP = "\u00a0"
@@ -60,8 +62,8 @@ def run_labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     labels = {}
     for run in runs:
         label = f"readout only, {run['target']}" if run["method"] == "frozen" else f"tuned on {run['target']}"
-        if run["shift_responses"]:
-            label = f"control with shifted responses, {label}"
+        if run["control"] != "none":
+            label = f"control with {CONTROLS[run['control']]}, {label}"
         alike = [other for other in runs if other["target"] == run["target"]]
         if len({other["subject"] for other in runs}) > 1:
             label += f", {run['subject']}"
@@ -112,8 +114,8 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
         if run["method"] == "frozen"
         else f"Tuning on {run['target']}"
     )
-    if run["shift_responses"]:
-        deed += " with responses shifted against the sound (control)"
+    if run["control"] != "none":
+        deed += f" with {CONTROLS[run['control']]} (control)"
     if run["method"] == "frozen" and row["difference"] == 0:
         sentence = f"The speech model of {run['subject']} was left as it was: only a readout learned."
     elif not has_interval(row):

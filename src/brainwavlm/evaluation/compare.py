@@ -1,0 +1,241 @@
+"""Runs against each other: seeds of one configuration as spread, configurations by what differs between them.
+
+The unit is the group: runs that are equal but for their seed. How steady a method is shows in the spread over its
+seeds, epoch by epoch; which method is better in the difference of group means on the same test stories.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.setting import Setting
+from brainwavlm.errors import RunError
+from brainwavlm.evaluation.bench import (
+    Bench,
+    device_of,
+    frozen_key,
+    over_cortex,
+    require_distinct,
+    run_names,
+)
+from brainwavlm.evaluation.bootstrap import Resampled
+from brainwavlm.evaluation.compare_tables import (
+    Scored,
+    difference_table,
+    epoch_table,
+    group_table,
+    run_table,
+)
+from brainwavlm.evaluation.encoding_model import kept_masks
+from brainwavlm.evaluation.groups import grouped
+from brainwavlm.evaluation.held_out import HeldOut, held_out_fits, predict_held_out, story_designs
+from brainwavlm.evaluation.scores import frame_rows, write_frame
+from brainwavlm.evaluation.side_by_side import SideBySide, target_means
+from brainwavlm.progress import Progress
+from brainwavlm.runs import Run, versions, write_json
+from brainwavlm.speech.backbones import Backbone
+
+TABLES = ("runs", "groups", "epochs", "differences")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison of runs found.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row a run and target: group, run, subject, seed, target, n_voxels, r_frozen, r_tuned, best_epoch.
+    groups : DataFrame
+        One row a group and target: n_runs, mean and deviation over seeds of r_tuned, their lowest and highest,
+        r_frozen, and the gain over it with its 95 % interval over test stories.
+    epochs : DataFrame
+        One row a group, epoch, score and target: n_runs, mean, deviation, lowest and highest over seeds. The score is
+        `validation` (the run's own readout on its validation stories) or `ridge` (fresh, on test stories).
+    differences : DataFrame
+        One row a pair of groups and target: difference of the means over seeds (second minus first), its 95 % interval
+        over test stories, and the deviation of the difference over seeds where both groups have the same ones.
+    summary : dict
+        What `summary.json` says.
+    """
+
+    runs: pd.DataFrame
+    groups: pd.DataFrame
+    epochs: pd.DataFrame
+    differences: pd.DataFrame
+    summary: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All tables and the summary, for `--json`."""
+        return {**self.summary, "tables": {name: frame_rows(getattr(self, name)) for name in TABLES}}
+
+    def save(self, folder: str | Path) -> Path:
+        """Write runs.csv, groups.csv, epochs.csv, differences.csv and summary.json, each whole; the summary last."""
+        folder = Path(folder)
+        for name in TABLES:
+            write_frame(folder / f"{name}.csv", getattr(self, name))
+        write_json(folder / "summary.json", self.summary)
+        return folder
+
+
+def compare(
+    runs: Run | Sequence[Run],
+    epochs: bool = False,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    memory_gb: float | None = None,
+) -> Comparison:
+    """Group runs by configuration, and say how steady each group is and how groups differ.
+
+    Every run is scored as `evaluate` does: fresh ridge on its best epoch's features and on the untuned model's, test
+    correlation by target. A difference of groups is that of their means over seeds; all models get the same resamples
+    of test stories, so the interval is paired. It holds for these seeds: the spread over seeds stands beside it.
+
+    Parameters
+    ----------
+    runs : Run, or sequence of Run
+    epochs : bool
+        Also score every epoch by ridge; the runs need training.keep_epochs.
+    cache : str, Path or None
+        Folder of features to read and add to.
+    progress : Progress or None
+    memory_gb : float or None
+        What ridge may use; None: as each run was configured.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    RunError
+        A run without a finished epoch, or without all its epochs where `epochs` asks for them.
+    ConfigError
+        No run, one named twice, or no test story.
+    """
+    runs = [runs] if isinstance(runs, Run) else list(runs)
+    require_distinct(runs)
+    histories = [run.checkpoint("last").state["history"] for run in runs]
+    if epochs:
+        for run, history in zip(runs, histories, strict=True):
+            _require_epochs(run, len(history))
+    names = run_names(runs)
+    groups = grouped([run.config for run in runs], {"seed"})
+    group_of = {position: group for group, members in groups.items() for position in members}
+    bench = Bench(cache, progress)
+    tuned_on = tuple(run.config.target for run in runs)
+    rows: dict[str, SideBySide] = {}
+    scored: list[Scored] = []
+    of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
+    for position, (run, name) in enumerate(zip(runs, names, strict=True)):
+        config = over_cortex(run.config, tuned_on, memory_gb)
+        setting = bench.setting(config)
+        bench.require_unchanged(run, setting)
+        held_out_fits(setting.splits, leave_one_out=False)
+        one = Scored(name, run, group_of[position], frozen_key(config), _rows_key(setting, config))
+        title = f"Reading stories, {name}"
+        held = _held_out(bench, tuned_model(run)[0], config, setting, title)
+        if one.rows not in rows:
+            masks, _ = kept_masks(config, setting.subject, setting.ceiling, held.columns)
+            rows[one.rows] = SideBySide(held, masks)
+        side = rows[one.rows]
+        if one.frozen not in side.predictions:
+            title_of_frozen = "Reading stories, model as it is"
+            side.add(one.frozen, _held_out(bench, bench.untuned(config), config, setting, title_of_frozen))
+        side.add(name, held)
+        scored.append(one)
+        for entry in histories[position]:
+            if entry["validation_r"] is not None:
+                of_epochs[one.group, entry["epoch"], "validation", run.config.target].append(
+                    entry["validation_r"]
+                )
+        for epoch, folder in sorted(run.epochs.items()) if epochs else ():
+            best = run.checkpoint("best").state["best"]["checkpoint"]
+            found = held
+            if folder.name != best:
+                at = f"{title}, epoch {epoch}"
+                found = _held_out(bench, tuned_model(run, epoch)[0], config, setting, at)
+            for target, r in target_means(found, side.masks).items():
+                of_epochs[one.group, epoch, "ridge", target].append(r)
+    config = runs[0].config
+    resampled = {key: side.resampled(config.evaluation.bootstraps, config.seed) for key, side in rows.items()}
+    if epochs:
+        for one in scored:
+            for target, means in resampled[one.rows].means.items():
+                of_epochs[one.group, 0, "ridge", target].append(float(means[one.frozen][0]))
+    return Comparison(
+        run_table(scored, resampled),
+        group_table(list(groups), scored, resampled),
+        epoch_table(of_epochs),
+        difference_table(list(groups), scored, resampled),
+        _summary(groups, scored, resampled, config),
+    )
+
+
+def _held_out(bench: Bench, backbone: Backbone, config: RunConfig, setting: Setting, title: str) -> HeldOut:
+    features = bench.features(backbone, config, setting.recordings.values(), title)
+    designs = story_designs(features, setting.splits, config)
+    return predict_held_out(designs, setting.splits, config, setting.voxels, device=device_of(config).type)
+
+
+def _rows_key(setting: Setting, config: RunConfig) -> str:
+    """Runs with the same key are scored on the same responses and targets."""
+    return repr((setting.dataset.path, setting.subject.name, setting.story_names(), config.regions))
+
+
+def _require_epochs(run: Run, n_epochs: int) -> None:
+    missing = sorted(set(range(1, n_epochs + 1)) - set(run.epochs))
+    if missing:
+        raise RunError(
+            run.path,
+            f"no checkpoint of epoch {', '.join(map(str, missing))}.",
+            f"the checkpoint of each of its {n_epochs} epochs.",
+            "Tune again with --set training.keep_epochs=true, or compare without --epochs.",
+        )
+
+
+def _summary(
+    groups: dict[str, list[int]],
+    scored: list[Scored],
+    resampled: dict[str, Resampled],
+    config: RunConfig,
+) -> dict[str, Any]:
+    simulated = any(one.run.manifest["data"]["simulated"] for one in scored)
+    notes = []
+    if simulated:
+        notes.append(
+            "The responses are simulated: the numbers show that the method works, not how brains work."
+        )
+    drawn = dict.fromkeys(found.drawn for found in resampled.values())
+    notes += [f"Intervals from {config.evaluation.bootstraps} resamples of {what}." for what in drawn]
+    alone = [group for group, members in groups.items() if len(members) == 1]
+    notes += [f"{group}: one seed, so no spread." for group in alone]
+    for group, members in groups.items():
+        seeds = [scored[position].run.config.seed for position in members]
+        if len(set(seeds)) < len(seeds):
+            notes.append(f"{group}: several runs with one seed: their spread is not that over seeds.")
+    if len(resampled) > 1:
+        notes.append(
+            "Groups that are scored on other stories, voxels or listeners are not subtracted from each other."
+        )
+    notes += [f"{one.name}: the run is not finished." for one in scored if one.run.result is None]
+    return {
+        "simulated": simulated,
+        "groups": [
+            {
+                "group": group,
+                "runs": [scored[position].name for position in members],
+                "seeds": [scored[position].run.config.seed for position in members],
+                "subject": scored[members[0]].run.config.subject,
+            }
+            for group, members in groups.items()
+        ],
+        "notes": notes,
+        "versions": versions(),
+    }

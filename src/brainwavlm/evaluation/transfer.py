@@ -1,0 +1,229 @@
+"""Transfer: speech models tuned on one listener, read out in others, against the model as it was.
+
+Ridge is fitted anew in every listener, on that listener's own stories: what is carried over is the speech model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainwavlm.evaluation.bench import Bench, device_of, require_distinct
+from brainwavlm.evaluation.bootstrap import Resampled
+from brainwavlm.evaluation.data_amount import amount_rows, minutes_needed, require_amounts
+from brainwavlm.evaluation.encoding_model import kept_masks
+from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
+from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.evaluation.scores import frame_rows, write_frame
+from brainwavlm.evaluation.side_by_side import SideBySide
+from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
+from brainwavlm.progress import Progress
+from brainwavlm.runs import Run, versions, write_json
+from brainwavlm.speech.backbones import Backbone
+
+_FROZEN = "the model as it was"
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What runs give in other listeners.
+
+    Attributes
+    ----------
+    matrix : DataFrame
+        One row a run, listener, choice of test stories and target: run, tuned_on, seed, scored_on, layer, stories
+        (`all`, or `unheard`: only those that tuning did not use), target, n_voxels, r_frozen, r_tuned, difference,
+        low, high (95 % interval over test stories), shared (test stories that tuning used, joined by +).
+    curve : DataFrame
+        One row a run, listener, amount of the listener's data, draw and target: asked (minutes; empty: all), draw,
+        minutes, n_stories, target, r_frozen, r_tuned.
+    needed : DataFrame
+        One row a run, listener and target: full_minutes, r_frozen with all of them, and the minutes with which the
+        tuned model reaches it (empty: not with the amounts that were tried).
+    summary : dict
+        What `summary.json` says.
+    """
+
+    matrix: pd.DataFrame
+    curve: pd.DataFrame
+    needed: pd.DataFrame
+    summary: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All tables and the summary, for `--json`."""
+        tables = {name: frame_rows(getattr(self, name)) for name in ("matrix", "curve", "needed")}
+        return {**self.summary, "tables": tables}
+
+    def save(self, folder: str | Path) -> Path:
+        """Write matrix.csv, curve.csv, needed.csv (the latter two where amounts were asked for) and summary.json."""
+        folder = Path(folder)
+        write_frame(folder / "matrix.csv", self.matrix)
+        if len(self.curve):
+            write_frame(folder / "curve.csv", self.curve)
+            write_frame(folder / "needed.csv", self.needed)
+        write_json(folder / "summary.json", self.summary)
+        return folder
+
+
+def transfer(
+    runs: Run | Sequence[Run],
+    subjects: Sequence[str] | None = None,
+    layer: int | None = None,
+    minutes: Sequence[float] = (),
+    draws: int = 5,
+    test: Sequence[str] | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    memory_gb: float | None = None,
+) -> Transfer:
+    """Score tuned models in every listener: ridge on the listener's own stories, tuned features against untuned ones.
+
+    Parameters
+    ----------
+    runs : Run, or sequence of Run
+        Of whichever listeners.
+    subjects : sequence of str or None
+        Listeners to score; None: all of each run's data set.
+    layer : int or None
+        Hidden state to read; None: that at which each run was tuned.
+    minutes : sequence of float
+        Also fit on random subsets of whole stories of up to so many minutes of responses.
+    draws : int
+        Subsets of each amount; frozen and tuned features get the same.
+    test : sequence of str or None
+        Test stories of every listener; None: those of the data set, or that the run names. What of them tuning has
+        heard is said.
+    cache : str, Path or None
+        Folder of features to read and add to; None: kept in a temporary folder meanwhile.
+    progress : Progress or None
+    memory_gb : float or None
+        What ridge may use; None: as each run was configured.
+
+    Returns
+    -------
+    Transfer
+
+    Raises
+    ------
+    RunError
+        A run without a finished epoch, or whose data or speech model changed.
+    ConfigError
+        No run, an unknown listener, amounts that are none, or no test story.
+    """
+    runs = [runs] if isinstance(runs, Run) else list(runs)
+    require_distinct(runs)
+    require_amounts(minutes, draws)
+    matrix, curve, drawn = [], [], []
+    with TemporaryDirectory() as temporary:
+        bench = Bench(cache or temporary, progress)
+        cells = transfer_cells(runs, subjects, layer, test, memory_gb, bench)
+        for _, group in groupby(cells, key=lambda cell: cell.key):
+            some = list(group)
+            title = f"Reading stories of {some[0].subject}, model as it is"
+            frozen = _designs(bench, bench.untuned(some[0].config), some[0], title)
+            side = _side(frozen, some[0])
+            for cell in some:
+                title = f"Reading stories of {cell.subject}, {cell.name}"
+                tuned = _designs(bench, tuned_backbone(cell.run, layer), cell, title)
+                side.add(cell.name, _predicted(tuned, cell))
+                if minutes:
+                    pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
+                    found = amount_rows(pair, cell.setting, cell.config, side.masks, minutes, draws, seed)
+                    curve += [{**cell.about(), **row} for row in found]
+            rows, what = _matrix(some, side)
+            matrix += rows
+            drawn += what
+    return Transfer(
+        pd.DataFrame(matrix),
+        pd.DataFrame(curve),
+        pd.DataFrame(minutes_needed(curve)),
+        _summary(cells, drawn, minutes, draws),
+    )
+
+
+def _designs(bench: Bench, backbone: Backbone, cell: Cell, title: str) -> dict[str, np.ndarray]:
+    features = bench.features(backbone, cell.config, cell.setting.recordings.values(), title)
+    return story_designs(features, cell.setting.splits, cell.config)
+
+
+def _predicted(designs: dict[str, np.ndarray], cell: Cell) -> HeldOut:
+    splits, device = cell.setting.splits, device_of(cell.config).type
+    return predict_held_out(designs, splits, cell.config, cell.setting.voxels, device=device)
+
+
+def _side(frozen: dict[str, np.ndarray], cell: Cell) -> SideBySide:
+    """The rows of a listener, with the untuned model's predictions."""
+    held = _predicted(frozen, cell)
+    masks, _ = kept_masks(cell.config, cell.setting.subject, cell.setting.ceiling, held.columns)
+    side = SideBySide(held, masks)
+    side.add(_FROZEN, held)
+    return side
+
+
+def _matrix(cells: list[Cell], side: SideBySide) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows of the matrix for one listener, and what the bootstrap drew."""
+    resampled: dict[tuple[str, ...], Resampled] = {}
+    rows = []
+    for cell in cells:
+        test = tuple(recording.story.name for recording in cell.setting.splits["test"])
+        choices = {"all": test}
+        if unheard := tuple(story for story in test if story not in cell.shared):
+            choices |= {"unheard": unheard} if cell.shared else {}
+        for which, stories in choices.items():
+            if stories not in resampled:
+                resampled[stories] = side.resampled(cell.config.evaluation.bootstraps, 0, stories)
+            found = resampled[stories]
+            for target, means in found.means.items():
+                change = means[cell.name] - means[_FROZEN]
+                low, high = found.interval(change)
+                rows.append(
+                    {
+                        **cell.about(),
+                        "seed": cell.run.config.seed,
+                        "layer": cell.config.backbone.layer,
+                        "stories": which,
+                        "target": target,
+                        "n_voxels": found.n_voxels[target],
+                        "r_frozen": float(means[_FROZEN][0]),
+                        "r_tuned": float(means[cell.name][0]),
+                        "difference": float(change[0]),
+                        "low": low,
+                        "high": high,
+                        "shared": "+".join(cell.shared),
+                    }
+                )
+    return rows, [found.drawn for found in resampled.values()]
+
+
+def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draws: int) -> dict[str, Any]:
+    simulated = any(cell.setting.dataset.simulated for cell in cells)
+    notes = []
+    if simulated:
+        notes.append(
+            "The responses are simulated: the numbers show that the method works, not how brains work."
+        )
+    bootstraps = cells[0].config.evaluation.bootstraps
+    notes += [f"Intervals from {bootstraps} resamples of {what}." for what in dict.fromkeys(drawn)]
+    notes += [shared_note(cell) for cell in cells]
+    return {
+        "simulated": simulated,
+        "cells": [
+            {
+                **cell.about(),
+                "target": cell.run.config.target,
+                "layer": cell.config.backbone.layer,
+                "test": [recording.story.name for recording in cell.setting.splits["test"]],
+                "shared": cell.shared,
+            }
+            for cell in cells
+        ],
+        "minutes": list(minutes),
+        "draws": draws,
+        "notes": notes,
+        "versions": versions(),
+    }

@@ -1,0 +1,275 @@
+"""Controls keep what they say they keep, lose what they say they lose, and give normal runs."""
+
+import dataclasses
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.config import CONTROLS, ControlKind
+from brainwavlm.encoding import supervision
+from brainwavlm.encoding.controls import (
+    block_permuted,
+    derangement,
+    exchanged,
+    phase_randomised,
+    shifted,
+    spectrum_matched,
+    story_generator,
+    wrapped,
+    zscored,
+)
+from brainwavlm.encoding.materials import prepare, story_responses
+from brainwavlm.encoding.setting import anchored, setting_of
+from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, DatasetError, RunError
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.stimulus.transcripts import Interval, Transcript
+from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
+
+KINDS = tuple(CONTROLS)
+
+
+@pytest.fixture
+def responses():
+    """Smooth responses that voxels share in part, z-scored."""
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((60, 3)) @ rng.standard_normal((3, 8)) + rng.standard_normal((60, 8))
+    return zscored(np.stack([np.convolve(column, np.hanning(7), "same") for column in noise.T], axis=1))
+
+
+def material_of(config, story):
+    backbone = load_backbone(config.backbone.name, config.backbone.layer)
+    shelf = Shelf(setting_of(config), backbone, config, torch.device("cpu"))
+    return shelf[story].responses.numpy()
+
+
+def power(rows):
+    return np.abs(np.fft.rfft(rows, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("n_trs", "least", "nearest"), [(60, 10, 10), (60, 25, 15), (60, 400, 15), (3, 9, 1)]
+)
+def test_shifts_keep_their_distance_and_differ_also_where_the_story_is_short(n_trs, least, nearest):
+    rows = np.arange(n_trs)[:, None]
+    found = {int(shifted(rows, least, np.random.default_rng(seed))[0, 0]) for seed in range(400)}
+    assert found == set(range(nearest, n_trs - nearest + 1))
+
+
+@pytest.mark.parametrize(("n_trs", "block_rows"), [(60, 10), (47, 10), (44, 10), (12, 5), (9, 6), (5, 1)])
+def test_blocks_go_elsewhere_whole(n_trs, block_rows):
+    rows = np.arange(n_trs)[:, None]
+    for seed in range(50):
+        moved = block_permuted(rows, block_rows, np.random.default_rng(seed))[:, 0]
+        assert_array_equal(np.sort(moved), rows[:, 0])
+        assert np.abs(moved - rows[:, 0]).min() >= block_rows / 2
+        assert np.count_nonzero(np.diff(moved) != 1) <= -(-n_trs // block_rows)
+
+
+def test_every_order_without_a_fixed_place_is_equally_likely():
+    generator = np.random.default_rng(0)
+    drawn = [tuple(derangement(4, generator).tolist()) for _ in range(9000)]
+    orders, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert len(orders) == 9
+    assert counts.min() > 880
+    assert counts.max() < 1120
+    with pytest.raises(ValueError, match="no order of 1"):
+        derangement(1, generator)
+
+
+@pytest.mark.parametrize("n_trs", [60, 59])
+def test_phases_are_lost_and_spectra_and_covariances_kept(responses, n_trs):
+    responses = zscored(responses[:n_trs])
+    twin = phase_randomised(responses, np.random.default_rng(1))
+    assert_allclose(power(twin), power(responses), atol=2e-3)
+    assert_allclose(twin.T @ twin, responses.T @ responses, atol=2e-3)
+    cross = [np.fft.rfft(rows[:, 0]) * np.fft.rfft(rows[:, 1]).conj() for rows in (twin, responses)]
+    assert_allclose(*cross, atol=0.05)
+    others = [phase_randomised(responses, np.random.default_rng(seed)) for seed in range(200)]
+    r = np.array([(other * responses).mean(0) for other in others])
+    assert np.abs(r.mean(0)).max() < 0.1  # on average no trace of the order in time
+    assert r.std(0).min() > 0.05
+
+
+def test_phases_drawn_voxel_by_voxel_would_lose_the_covariance(responses):
+    alone = np.concatenate(
+        [phase_randomised(responses[:, [v]], np.random.default_rng(v)) for v in range(8)], axis=1
+    )
+    assert np.abs(alone.T @ alone - responses.T @ responses).max() > 10
+
+
+def test_a_voxel_with_a_gap_stays_empty_and_touches_no_other(responses):
+    holed = responses.copy()
+    holed[:, 2] = np.nan
+    for make in (
+        lambda rows: phase_randomised(rows, np.random.default_rng(0)),
+        lambda rows: wrapped(rows, 70),
+        lambda rows: spectrum_matched(responses[::-1], rows),
+    ):
+        found = make(holed)
+        assert np.isnan(found[:, 2]).all()
+        assert_allclose(np.delete(found, 2, 1), np.delete(make(responses), 2, 1), atol=1e-5)
+
+
+def test_a_voxel_that_is_constant_becomes_zero():
+    assert_array_equal(zscored(np.full((10, 2), 3.1, np.float32)), 0)
+
+
+@pytest.mark.parametrize("n_trs", [40, 60, 150])
+def test_another_storys_responses_are_cut_or_begin_again(responses, n_trs):
+    found = wrapped(responses, n_trs)
+    assert_allclose(found, zscored(np.concatenate([responses] * 3)[:n_trs]), atol=1e-6)
+    assert_allclose(found.std(0), 1, atol=1e-5)
+
+
+def test_stories_exchange_responses_within_their_split():
+    train, validation = ["a", "b", "c", "d"], ["x", "y"]
+    found = [exchanged(train, validation, seed) for seed in range(40)]
+    for pairs in found:
+        assert sorted(pairs[story] for story in train) == train
+        assert sorted(pairs[story] for story in validation) == validation
+        assert all(story != other for story, other in pairs.items())
+    assert len({tuple(sorted(pairs.items())) for pairs in found}) > 5
+    alone = exchanged(train, ["x"], 0)
+    assert alone["x"] in train
+    assert exchanged(train[::-1], ["x"], 0) == alone
+
+
+def test_a_target_gets_the_power_of_the_response_and_keeps_its_own_timing(responses):
+    targets = np.random.default_rng(5).standard_normal(responses.shape)
+    found = spectrum_matched(targets, responses)
+    assert_allclose(power(found), power(responses), atol=2e-3)
+    phases = [np.exp(1j * np.angle(np.fft.rfft(rows, axis=0)[1:-1])) for rows in (targets, found)]
+    assert_allclose(*phases, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed(control, kind):
+    first, again = (material_of(control(kind, seed=1), "dog") for _ in range(2))
+    assert_array_equal(first, again)
+    assert first.shape == (12, {"words": 4, "phones": 39}.get(kind, 30))
+    varying = first[:, first.std(0) > 0]
+    assert_allclose(varying.mean(0), 0, atol=1e-5)
+    assert_allclose(varying.std(0), 1, atol=1e-4)
+    others = [material_of(control(kind, seed=seed), "dog") for seed in (2, 3, 4, 5)]
+    drawn = kind not in (
+        "words",
+        "phones",
+        "other-story",
+    )  # two training stories can exchange in one way only
+    assert any(not np.array_equal(first, other) for other in others) == drawn
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_test_stories_keep_their_responses_and_the_others_do_not(control, settings, kind):
+    setting = setting_of(settings())
+    for story, recording in setting.recordings.items():
+        true = story_responses(recording, setting.voxels)
+        found = material_of(control(kind), story)
+        changed = found.shape != true.shape or np.abs(found - true).max() > 0.1
+        assert changed == (story != "market")
+
+
+def test_blocks_of_a_story_are_those_of_its_own_responses(control, settings):
+    true, found = material_of(settings(), "dog"), material_of(control("block-permuted"), "dog")
+    moved = [int(np.flatnonzero((true == row).all(1)).item()) for row in found]
+    assert sorted(moved) == list(range(12))
+    assert [b - a for a, b in zip(moved[::2], moved[1::2], strict=True)] == [1] * 6
+
+
+def test_another_storys_responses_are_those_of_the_other_training_story(control, settings):
+    assert_allclose(material_of(control("other-story"), "dog"), material_of(settings(), "ferry"), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["block-permuted", "words"])
+def test_a_killed_control_resumes_bit_identical(control, tmp_path, kind):
+    config = control(kind, training__checkpoint_steps=1)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "broken", progress=KillAt(4))
+    resumed = tune(config, tmp_path / "broken", resume=True)
+    assert_identical(tensors(resumed), tensors(unbroken))
+    assert history(resumed) == history(unbroken)
+
+
+@pytest.mark.parametrize("kind", ["phones", "phase-randomised"])
+def test_a_closed_form_readout_learns_a_control_too(control, tmp_path, kind):
+    run = tune(control(kind, readout__kind="ridge-fixed", training__epochs=1), tmp_path / "run")
+    assert run.checkpoint("best").model["readout.weights"].shape[1] == run.n_targets
+
+
+def test_targets_that_are_no_voxels_have_no_ceiling(control, tmp_path):
+    with pytest.raises(ConfigError, match=r"loss\.ceiling_weighted: true, with control\.kind phones"):
+        tune(control("phones", loss__ceiling_weighted=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert tune(control("stimulus", loss__ceiling_weighted=True, training__epochs=1), tmp_path / "run").result
+
+
+def test_blocks_as_long_as_a_story_are_refused(control, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"control\.seconds: 20 s, but dog has 24 s of responses: one block"
+    ):
+        tune(control("block-permuted", control__seconds=20.0), tmp_path / "run")
+
+
+def test_one_training_story_has_no_other(control, tmp_path):
+    with pytest.raises(ConfigError, match="other-story, with 1 training story"):
+        tune(control("other-story", train=["dog"]), tmp_path / "run")
+
+
+@pytest.mark.parametrize("kind", ["words", "phones"])
+def test_a_story_without_a_transcript_is_named(control, tmp_path, monkeypatch, kind):
+
+    setting = setting_of(control(kind))
+    bare = {
+        split: [dataclasses.replace(r, story=dataclasses.replace(r.story, transcript=None)) for r in some]
+        for split, some in setting.splits.items()
+    }
+    with pytest.raises(ConfigError, match=f"{kind}, but dog has no transcript"):
+        supervision.Supervision(dataclasses.replace(setting, splits=bare), control(kind))
+
+
+def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):
+    with pytest.raises(ConfigError, match=r"control\.embeddings with kind words"):
+        settings(control__kind="words")
+    vectors.write_text("the 1 2\n")
+    run = tune(control("words", training__epochs=1), tmp_path / "run")
+    assert run.manifest["data"]["control"]["unknown"] == {"of": 84, "words": 42}
+    assert run.n_targets == 2
+    vectors.write_text("cat 1 2\n")
+    with pytest.raises(ConfigError, match="words, but all 84 words"):
+        tune(control("words"), tmp_path / "other")
+    vectors.write_text("the 1 3\n")
+    with pytest.raises(RunError, match=r"another data than asked for: control\.vectors"):
+        tune(control("words", training__epochs=1), tmp_path / "run", resume=True)
+
+
+def test_without_a_control_the_targets_are_the_responses(settings):
+    setting = setting_of(settings())
+    backbone = load_backbone(settings().backbone.name, settings().backbone.layer)
+    plain = prepare(
+        setting.recordings["dog"], setting.voxels, backbone, settings(), torch.device("cpu"), False
+    )
+    assert_array_equal(material_of(settings(), "dog"), plain.responses.numpy())
+    assert story_generator(0, "dog").integers(10**9) != story_generator(0, "ferry").integers(10**9)
+
+
+def test_there_is_a_phrase_for_every_control():
+    assert get_args(ControlKind) == ("none", *CONTROLS)
+
+
+def test_a_transcript_that_ends_before_the_sound_begins_is_named(control, monkeypatch):
+
+    late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
+    monkeypatch.setattr(supervision, "read_transcript", lambda path: Transcript(late, late))
+    with pytest.raises(DatasetError, match=r"TextGrid: nothing known is said within the 30 s of sound"):
+        material_of(control("phones"), "dog")
+
+
+def test_the_file_of_vectors_is_found_from_anywhere(control, vectors, monkeypatch):
+    monkeypatch.chdir(vectors.parent)
+    assert anchored(control("words", control__embeddings=vectors.name)).control.embeddings == str(vectors)

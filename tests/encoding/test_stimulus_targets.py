@@ -1,0 +1,123 @@
+"""Targets made from the stimulus: what was said and when, on the clock of the responses."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.controls import spectrum_matched
+from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.stimulus_targets import (
+    PHONES,
+    Said,
+    as_responses,
+    canonical_response,
+    heard,
+    mel_of_stretches,
+    phone_class,
+    said,
+)
+from brainwavlm.encoding.supervision import Supervision
+from brainwavlm.errors import ConfigError
+from brainwavlm.stimulus.transcripts import Interval
+from tests.trees import native_tree
+
+ENDS = np.arange(0.5, 60.5, 0.5)
+
+
+@pytest.fixture
+def recording(tree):
+    return load_dataset(tree).subject("anna").recordings["dog"]
+
+
+def test_a_stretch_counts_the_share_in_which_a_thing_is_said():
+    what = Said(np.array([0.25, 1.0, 1.6]), np.array([0.75, 1.5, 1.7]), np.array([0, 1, -1]))
+    found = heard(what, np.array([[1.0, 0.0], [0.0, 4.0]]), ENDS[:5], 0.5)
+    assert_allclose(found, [[0.5, 0], [0.5, 0], [0, 4], [0, 0], [0, 0]], atol=1e-6)
+
+
+def test_all_that_is_said_within_the_sound_is_counted_once():
+    rng = np.random.default_rng(0)
+    starts = np.sort(rng.uniform(0, 59, 200))
+    ends = starts + rng.uniform(0.01, 2.0, 200).clip(max=60 - starts)
+    found = heard(Said(starts, ends, np.arange(200) % 3), np.eye(3), ENDS, 0.5)
+    expected = [(ends - starts)[k::3].sum() for k in range(3)]
+    assert_allclose(0.5 * found.sum(0), expected, rtol=1e-5)
+
+
+def test_phones_lose_their_stress_and_unknown_ones_are_counted():
+    intervals = [Interval(k, k + 1.0, text) for k, text in enumerate(("AH0", "dh", "XX", "ZH"))]
+    known = {phone: row for row, phone in enumerate(PHONES)}
+    found = said(intervals, [phone_class(interval.text) for interval in intervals], known)
+    assert [PHONES[row] if row >= 0 else None for row in found.rows] == ["AH", "DH", None, "ZH"]
+    assert found.unknown == 1
+    assert len(set(PHONES)) == 39
+
+
+def test_the_energy_of_a_stretch_is_that_of_its_own_sound():
+    time = torch.arange(60 * 16000) / 16000
+    sound = 0.1 * torch.sin(2 * torch.pi * 440 * time) * ((time > 20) & (time <= 30))
+    found = mel_of_stretches(sound, ENDS, 0.5)
+    loud = found.max(1) > found.max(1).mean()
+    assert found.shape == (120, 80)
+    assert_allclose(ENDS[loud], np.arange(20.5, 30.5, 0.5), atol=0.5)
+    assert mel_of_stretches(sound, np.array([20.001, 25.0]), 0.001)[1].max() == pytest.approx(
+        found[50].max(), abs=0.05
+    )
+
+
+def test_the_canonical_response_peaks_at_five_seconds_and_then_undershoots():
+    seconds = np.arange(0, 40, 0.1)
+    h = canonical_response(seconds)
+    assert seconds[h.argmax()] == pytest.approx(5.0, abs=0.15)
+    assert 14 < seconds[h.argmin()] < 17
+    assert h.min() < -0.05 * h.max()
+    assert np.abs(h[seconds > 32]).max() < 1e-3 * h.max()
+    assert canonical_response(np.array([-1.0]))[0] == 0
+
+
+def test_a_target_follows_the_sound_by_the_response_of_the_brain(tmp_path, settings):
+    tree = native_tree(tmp_path, n_trs=100, seconds=220.0)
+    recording = tree.subject("anna").recordings["dog"]
+    times = np.arange(0.5, 220.5, 0.5)
+    event = ((times > 100) & (times <= 102)).astype(np.float32)[:, None]
+    target = as_responses(event, times, recording, settings().alignment)[:, 0]
+    assert recording.tr_times[target.argmax()] == pytest.approx(107, abs=2)
+    expected = canonical_response(recording.tr_times - 101.0)
+    assert np.corrcoef(target, expected)[0, 1] > 0.95
+
+
+def test_the_delays_of_the_design_change_no_target(recording, settings):
+    stretches = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
+    one, other = (
+        as_responses(stretches, ENDS[:60], recording, settings(alignment__delays=delays).alignment)
+        for delays in ([1, 2, 3, 4], [0, 6])
+    )
+    assert_allclose(one, other)
+
+
+def test_mixtures_are_the_same_for_every_story(control, tree, settings):
+    """A mixture that changed from story to story could not be learned from the sound."""
+    config = control("stimulus")
+    setting = setting_of(config)
+    mixtures = [Supervision(setting, config)._vectors for _ in range(2)]
+    assert_allclose(*mixtures, rtol=0)
+    assert mixtures[0].shape == (80, 30)
+    assert np.abs(mixtures[0] - Supervision(setting, control("stimulus", seed=3))._vectors).max() > 0.1
+
+
+def test_what_is_made_from_the_sound_holds_nothing_of_the_order_of_the_responses():
+    rng = np.random.default_rng(0)
+    true, targets = rng.standard_normal((64, 20)), rng.standard_normal((64, 20))
+    turned = np.roll(true, 17, axis=0)
+    assert_allclose(spectrum_matched(targets, turned), spectrum_matched(targets, true), atol=1e-5)
+
+
+def test_transcripts_of_another_alphabet_are_refused(control, tmp_path):
+    tree = native_tree(tmp_path / "data")
+    for path in (tree.path / "stimuli").glob("*.TextGrid"):
+        path.write_text(path.read_text().replace('"DH"', '"ð"').replace('"AH0"', '"ə"'))
+    config = control("phones", dataset=str(tree.path))
+    with pytest.raises(ConfigError, match=r"phones, but all .* none of the 39 ARPAbet classes"):
+        Supervision(setting_of(config), config)

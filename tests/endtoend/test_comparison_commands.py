@@ -1,0 +1,70 @@
+"""`compare` and `transfer` as a user calls them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from brainwavlm.encoding.tuning import tune
+
+
+@pytest.fixture
+def runs(settings, tmp_path):
+    return [
+        tune(
+            settings(training__epochs=1, seed=seed, training__keep_epochs=True), tmp_path / f"seed-{seed}"
+        ).path
+        for seed in (0, 1)
+    ]
+
+
+def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
+    done = brainwavlm("compare", *runs, "--features", tmp_path / "features", "--epochs")
+    assert done.code == 0, done.err
+    assert "A: all runs (subject anna, seeds 0, 1)" in done.out
+    written = pd.read_csv(runs[0] / "comparison" / "epochs.csv")
+    assert set(written["score"]) == {"validation", "ridge"}
+    done = brainwavlm(
+        "compare", *runs, "--features", tmp_path / "features", "--json", "--output", tmp_path / "c"
+    )
+    found = json.loads(done.out)
+    assert found["groups"][0]["runs"] == ["seed-0", "seed-1"]
+    assert found["tables"]["groups"][0]["n_runs"] == 2
+
+
+def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
+    keywords = ["--features", tmp_path / "features", "--minutes", "0.5,0.8", "--draws", 2]
+    done = brainwavlm("transfer", runs[0], *keywords)
+    assert done.code == 0, done.err
+    for words in ("ben", "none of its test stories was heard", "Minutes to reach"):
+        assert words in done.out
+    assert len(pd.read_csv(runs[0] / "transfer" / "needed.csv")) > 0
+    done = brainwavlm(
+        "transfer", *runs, "--subject", "ben", "--layer", 2, "--json", "--output", tmp_path / "t"
+    )
+    found = json.loads(done.out)
+    assert {row["scored_on"] for row in found["tables"]["matrix"]} == {"ben"}
+    assert {row["layer"] for row in found["tables"]["matrix"]} == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare", "nowhere"], "no run.json"),
+        (["transfer", "nowhere"], "no run.json"),
+        (["transfer", "RUN", "--minutes", "few"], "numbers with commas"),
+        (["transfer", "RUN", "--minutes", "0"], "more than 0"),
+        (["transfer", "RUN", "--subject", "carla"], "'carla' is not in"),
+        (["transfer", "RUN", "--layer", "77"], "hidden states from 0 to 4"),
+        (["transfer", "RUN", "--memory", "much"], "amount of memory"),
+        (["compare", "RUN", "RUN"], "1 different"),
+        (["compare"], "runs"),
+        (["transfer"], "runs"),
+    ],
+)
+def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, runs, tmp_path, arguments, words):
+    before = sorted(path for path in tmp_path.rglob("*"))
+    done = brainwavlm(*[runs[0] if word == "RUN" else word for word in arguments])
+    assert done.code == 2
+    assert words in done.out + done.err
+    assert sorted(path for path in tmp_path.rglob("*")) == before

@@ -1,0 +1,89 @@
+"""Two processes that share each step give the loss curve of one process with the same blocks a step."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from brainwavlm.datasets.demo import DEMO_MODEL
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.runs import open_run
+from brainwavlm.writing import Writer
+from tests.encoding.conftest import saved, settings, tiny_wavlm, tree  # noqa: F401  fixtures
+
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+def launched(config, folder, *arguments):
+    path = folder.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    command = [*LAUNCH, "-m", "brainwavlm", "tune", str(path), "--output", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def shared(settings):  # noqa: F811
+    """Three blocks a story, so that some steps have one block, and one process has nothing to do."""
+
+    def make(**overrides):
+        return settings(
+            adapter__dropout=0.0, training__blocks_per_step=2, training__checkpoint_steps=1, **overrides
+        )
+
+    return make
+
+
+def test_two_processes_give_the_loss_curve_of_one(shared, tmp_path):
+    done = launched(shared(), tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    two, one = open_run(tmp_path / "two"), tune(shared(), tmp_path / "one")
+    steps = [[event["loss"] for event in run.log() if event["event"] == "step"] for run in (one, two)]
+    assert len(steps[0]) == len(steps[1]) > 2
+    assert steps[0] == pytest.approx(steps[1], abs=1e-5)
+    for left, right in zip(one.result["history"], two.result["history"], strict=True):
+        assert left == pytest.approx(right, abs=1e-4)
+    for key, value in one.checkpoint("last").model.items():
+        torch.testing.assert_close(two.checkpoint("last").model[key], value, atol=1e-3, rtol=1e-2)
+
+
+def test_two_processes_go_on_where_one_stopped_within_an_epoch(shared, tmp_path, monkeypatch):
+    whole = tune(shared(), tmp_path / "whole")
+    original = Writer.checkpoint
+
+    def stopped(writer, name, checkpoint):
+        original(writer, name, checkpoint)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Writer, "checkpoint", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        tune(shared(), tmp_path / "part")
+    part = open_run(tmp_path / "part")
+    assert part.checkpoint("last").state["step"] == 1
+    assert part.checkpoint("last").state["epoch"] == 0
+    done = launched(shared(), part.path, "--resume")
+    assert done.returncode == 0, done.stderr
+    for left, right in zip(whole.result["history"], open_run(part.path).result["history"], strict=True):
+        assert left == pytest.approx(right, abs=1e-4)
+
+
+def test_a_taken_place_and_commands_that_cannot_share_are_refused(shared, tmp_path):
+    tune(shared(training__epochs=1), tmp_path / "taken")
+    done = launched(shared(training__epochs=1), tmp_path / "taken")
+    assert done.returncode != 0
+    assert "a finished run is here" in done.stderr
+    command = [
+        *LAUNCH,
+        "-m",
+        "brainwavlm",
+        "features",
+        "demo",
+        "--backbone",
+        DEMO_MODEL,
+        "--output",
+        str(tmp_path / "features"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "only `tune` shares its work" in done.stderr

@@ -1,0 +1,169 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from safetensors.torch import load_file, save_file
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.evaluation.compare import compare
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.runs import open_run
+from tests.trees import native_tree
+
+SPLITS = {"dog": "train", "ferry": "train", "garden": "validation", "market": "test", "train": "test"}
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """Two test stories of 25 rows: two blocks each, so that there is something to draw."""
+    folder = tmp_path_factory.mktemp("longer")
+    return native_tree(folder, splits=SPLITS, n_trs=25, seconds=60.0).path
+
+
+@pytest.fixture
+def tuned(settings, tmp_path, longer):
+    def make(name, **overrides):
+        base = {"dataset": str(longer), "training__epochs": 2}
+        return tune(settings(**{**base, **overrides}), tmp_path / name)
+
+    return make
+
+
+def test_seeds_of_a_configuration_are_its_spread(tuned, tmp_path):
+    runs = [tuned("a"), tuned("b", seed=1), tuned("whole", adapter__method="full")]
+    found = compare(runs, cache=tmp_path / "features")
+    single = evaluate(runs, cache=tmp_path / "features").table.set_index(["run", "target"])
+    r = single.loc[[("a", "AC"), ("b", "AC")], "r_tuned"]
+    groups = found.groups.set_index(["group", "target"])
+    row = groups.loc[("adapter.method=lora", "AC")]
+    assert_allclose(row[["mean", "deviation"]].astype(float), [r.mean(), r.std(ddof=1)], rtol=1e-6)
+    assert_allclose(row[["lowest", "highest"]].astype(float), [r.min(), r.max()], rtol=1e-6)
+    assert_allclose(row["r_frozen"], single.loc[("a", "AC"), "r_frozen"], rtol=1e-6)
+    assert_allclose(row["gain"], row["mean"] - row["r_frozen"])
+    assert row["low"] < row["gain"] < row["high"]
+    assert row["n_runs"] == 2
+    assert np.isnan(groups.loc[("adapter.method=full", "AC"), "deviation"])
+    assert "adapter.method=full: one seed, so no spread." in found.summary["notes"]
+    (difference,) = found.differences[found.differences["target"] == "AC"].to_dict("records")
+    assert (difference["first"], difference["second"]) == ("adapter.method=lora", "adapter.method=full")
+    expected = groups.loc[("adapter.method=full", "AC"), "mean"] - row["mean"]
+    assert_allclose(difference["difference"], expected, atol=1e-12)
+    assert difference["low"] < difference["difference"] < difference["high"]
+    assert np.isnan(difference["deviation_over_seeds"])  # their seeds are not the same
+
+
+def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):
+    runs = [
+        tuned(f"{target}-{seed}", target=target, seed=seed) for target in ("cortex", "AC") for seed in (0, 1)
+    ]
+    found = compare(runs, cache=tmp_path / "features")
+    r = found.runs.set_index(["run", "target"])["r_tuned"]
+    by_seed = [r[(f"AC-{seed}", "LH")] - r[(f"cortex-{seed}", "LH")] for seed in (0, 1)]
+    (row,) = found.differences[found.differences["target"] == "LH"].to_dict("records")
+    assert_allclose(row["deviation_over_seeds"], np.std(by_seed, ddof=1))
+    assert_allclose(row["difference"], np.mean(by_seed), atol=1e-12)
+
+
+def test_epochs_are_those_of_the_histories(tuned):
+    runs = [tuned("a"), tuned("b", seed=1)]
+    found = compare(runs)
+    assert list(found.epochs["epoch"]) == [1, 2]
+    assert set(found.epochs["score"]) == {"validation"}
+    for epoch, row in zip((0, 1), found.epochs.to_dict("records"), strict=True):
+        r = [run.result["history"][epoch]["validation_r"] for run in runs]
+        assert_allclose([row["mean"], row["deviation"]], [np.mean(r), np.std(r, ddof=1)])
+        assert (row["group"], row["target"], row["n_runs"]) == ("all runs", "cortex", 2)
+
+
+def test_ridge_scores_of_every_epoch_and_of_the_untuned_model(tuned, tmp_path):
+    runs = [tuned(name, seed=seed, training__keep_epochs=True) for seed, name in enumerate("ab")]
+    found = compare(runs, epochs=True, cache=tmp_path / "features")
+    ridge = found.epochs[found.epochs["score"] == "ridge"].set_index(["target", "epoch"])
+    assert sorted(ridge.loc["cortex"].index) == [0, 1, 2]
+    assert (ridge["n_runs"] == 2).all()
+    of_runs = found.runs.set_index(["target", "run"])
+    assert_allclose(ridge.loc[("LH", 0), "mean"], of_runs.loc[("LH", "a"), "r_frozen"], atol=1e-6)
+    best = {run.path.name: run.result["best"]["epoch"] for run in runs}
+    for epoch in (1, 2):
+        for name in [name for name in best if best[name] == epoch]:
+            row, r = ridge.loc[("LH", epoch)], of_runs.loc[("LH", name), "r_tuned"]
+            assert min(abs(row["lowest"] - r), abs(row["highest"] - r)) < 1e-6
+    one, two = ridge.loc[("cortex", 1), "mean"], ridge.loc[("cortex", 2), "mean"]
+    assert one != two
+
+
+def test_kept_epochs_are_all_there_and_no_other_checkpoint(tuned):
+    run = open_run(
+        tuned("kept", training__epochs=3, training__keep_epochs=True, training__checkpoint_steps=2).path
+    )
+    assert sorted(run.epochs) == [1, 2, 3]
+    assert len(run.checkpoints) == 3
+    assert run.checkpoint(2).state["epoch"] == 2
+    with pytest.raises(RunError, match="no checkpoint of epoch 7, only of 1, 2, 3"):
+        run.checkpoint(7)
+
+
+def test_epochs_that_were_not_kept_are_asked_for(tuned):
+    run = tuned("plain", training__epochs=4)
+    assert len(run.checkpoints) <= 2
+    with pytest.raises(RunError, match="keep_epochs=true"):
+        compare(run, epochs=True)
+
+
+def test_other_test_stories_are_not_subtracted(tuned, tmp_path):
+    runs = [tuned("both"), tuned("one", test=["market"], train=["dog", "ferry", "train"])]
+    found = compare(runs, cache=tmp_path / "features")
+    assert len(found.groups["group"].unique()) == 2
+    assert found.differences.empty
+    assert any("not subtracted" in note for note in found.summary["notes"])
+
+
+def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned):
+    found = compare([tuned("a"), tuned("again")])
+    assert any("several runs with one seed" in note for note in found.summary["notes"])
+    assert (found.groups["deviation"] < 1e-9).all()  # bit-identical runs, bit-identical scores
+
+
+def test_files_are_whole(tuned, tmp_path):
+    found = compare(tuned("a"))
+    found.save(tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["differences.csv", "epochs.csv", "groups.csv", "runs.csv", "summary.json"]
+    groups = pd.read_csv(tmp_path / "out" / "groups.csv")
+    assert_allclose(groups["mean"], found.groups["mean"], rtol=1e-5)
+    assert pd.read_csv(tmp_path / "out" / "differences.csv").empty
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["groups"] == [{"group": "all runs", "runs": ["a"], "seeds": [0], "subject": "anna"}]
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_runs_that_cannot_be_compared_are_refused(tuned, settings, tmp_path):
+    run = tuned("a")
+    for runs in ([], [run, run]):
+        with pytest.raises(ConfigError, match="runs"):
+            compare(runs)
+    with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
+        compare([run, tuned("none", training__epochs=0)])
+    model = shutil.copytree(run.config.backbone.name, tmp_path / "model")
+    other = tuned("other", backbone__name=str(model))
+    weights = {name: 1.3 * value for name, value in load_file(model / "model.safetensors").items()}
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    with pytest.raises(RunError, match="speech model"):
+        compare([run, other])
+
+
+def test_a_run_that_began_anew_is_compared_with_the_others(tuned, tmp_path):
+    runs = [
+        tuned("lora"),
+        tuned("anew", adapter__method="reinit"),
+        tuned("nothing", adapter__method="frozen"),
+    ]
+    found = compare(runs, cache=tmp_path / "features")
+    gain = found.groups.set_index(["group", "target"])["gain"]
+    assert gain["adapter.method=frozen", "cortex"] == 0
+    assert gain["adapter.method=reinit", "cortex"] != gain["adapter.method=lora", "cortex"]
+    assert len(found.differences["first"].unique()) == 2

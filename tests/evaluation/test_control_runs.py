@@ -1,0 +1,61 @@
+"""Each control gives a run that is scored, shown and listed beside the real one."""
+
+import numpy as np
+from numpy.testing import assert_allclose
+
+from brainwavlm.config import CONTROLS
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.compare import compare
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.reporting import method, wording
+from brainwavlm.runs import summaries
+from brainwavlm.terminal import show_run, show_table
+from tests.encoding.conftest import control, vectors  # noqa: F401  fixtures
+
+OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
+
+
+def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, settings, tmp_path, capsys):  # noqa: F811
+    real = tune(settings(training__epochs=1), tmp_path / "real")
+    runs = {kind: tune(control(kind, training__epochs=1), tmp_path / kind) for kind in CONTROLS}
+    scores = evaluate([real, *runs.values()])
+    table = scores.table[scores.table["target"] == "cortex"].set_index("run")
+    assert table["r_frozen"].nunique() == 1  # all are scored on the true responses
+    assert table["r_tuned"].nunique() == 1 + len(CONTROLS)
+    unscored = [name for name in table.index if np.isnan(table.loc[name, "r_readout"])]
+    assert unscored == [kind for kind in CONTROLS if kind not in OF_RESPONSES]
+
+    notes = "\n".join(scores.summary["notes"])
+    assert "phones: a control, tuned on labels of the phones that were said; scored on the true" in notes
+    assert "Its readout predicts 4 targets that are no voxels and is not scored. 0.0 % of 84 words" in notes
+    assert "real: a control" not in notes
+    labels = wording.run_labels(scores.summary["runs"])
+    assert len(set(labels.values())) == len(labels)
+    assert {name for name, label in labels.items() if label.startswith("control with ")} == set(CONTROLS)
+    for kind, run in runs.items():
+        assert f"CONTROL: tuned on {CONTROLS[kind]}" in dict(method.model_entries(run.config))["Training"]
+        show_run(run)
+        assert f"CONTROL: tuned on {CONTROLS[kind]}" in " ".join(capsys.readouterr().out.split())
+
+    listed = summaries(tmp_path)
+    assert {row["run"]: row["control"] for row in listed} == {"real": "none", **{k: k for k in CONTROLS}}
+    show_table(listed)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert all(kind in shown for kind in CONTROLS)
+
+
+def test_the_real_run_and_its_controls_are_compared(control, settings, tmp_path):  # noqa: F811
+    runs = [tune(settings(training__epochs=1, control__seconds=4.0), tmp_path / "real")]
+    runs += [
+        tune(control(kind, training__epochs=1, control__embeddings=None), tmp_path / kind)
+        for kind in ("shifted", "phones")
+    ]
+    found = compare(runs)
+    groups = ["control.kind=none", "control.kind=shifted", "control.kind=phones"]
+    assert list(dict.fromkeys(found.groups["group"])) == groups
+    cortex = found.differences[found.differences["target"] == "cortex"].set_index(["first", "second"])
+    means = found.groups[found.groups["target"] == "cortex"].set_index("group")["mean"]
+    expected = means["control.kind=shifted"] - means["control.kind=none"]
+    assert_allclose(cortex.loc[tuple(groups[:2]), "difference"], expected, atol=1e-12)
+    assert expected != 0

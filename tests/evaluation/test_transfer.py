@@ -1,0 +1,162 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import BackboneError, ConfigError, RunError
+from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.evaluation.transfer import transfer
+from tests.speech.conftest import noise
+
+
+@pytest.fixture
+def tuned(settings, tmp_path):
+    def make(subject, **overrides):
+        return tune(settings(subject=subject, training__epochs=1, **overrides), tmp_path / f"on-{subject}")
+
+    return make
+
+
+def cells(matrix, target="cortex"):
+    rows = matrix[(matrix["target"] == target) & (matrix["stories"] == "all")]
+    return rows.set_index(["tuned_on", "scored_on"])
+
+
+def test_the_matrix_has_every_listener_on_both_sides(tuned, settings, tmp_path):
+    runs, cache = [tuned("anna"), tuned("ben", seed=4)], tmp_path / "features"
+    found = transfer(runs, cache=cache)
+    matrix = cells(found.matrix)
+    assert sorted(matrix.index) == [(a, b) for a in ("anna", "ben") for b in ("anna", "ben")]
+    own = evaluate(runs, cache=cache).table.set_index(["subject", "target"])
+    for subject in ("anna", "ben"):
+        row = matrix.loc[(subject, subject)]
+        assert_allclose(row["r_tuned"], own.loc[(subject, "cortex"), "r_tuned"], atol=1e-6)
+        assert_allclose(row["r_frozen"], own.loc[(subject, "cortex"), "r_frozen"], atol=1e-6)
+    frozen = score_backbone(settings(subject="ben"), cache=cache)
+    assert_allclose(matrix.loc[("anna", "ben"), "r_frozen"], frozen.test.mean["cortex"][0], atol=1e-6)
+    assert matrix.loc[("anna", "ben"), "r_tuned"] != matrix.loc[("ben", "ben"), "r_tuned"]
+    assert_allclose(matrix["difference"], matrix["r_tuned"] - matrix["r_frozen"])
+    assert found.curve.empty
+    assert found.needed.empty
+
+
+def test_one_listener_alone_gives_one_column(tuned):
+    matrix = transfer(tuned("anna"), subjects=["ben"]).matrix
+    assert set(matrix["scored_on"]) == {"ben"}
+    assert {"cortex", "AC", "LH"} <= set(matrix["target"])
+
+
+@pytest.mark.parametrize("layer", [0, 2, 4])
+def test_any_layer_is_read_through_what_was_tuned(tuned, layer):
+    run = tuned("anna", training__lr_backbone=0.1)  # large, so that tuning shows
+    windows = noise(2)
+    expected, found = tuned_model(run)[0], tuned_backbone(run, layer)
+    torch.testing.assert_close(found(windows)[3], expected(windows)[3])
+    names = {name for name, _ in found.adapter_parameters()}
+    assert names == {name for name, _ in expected.adapter_parameters()}
+    assert found(windows)[layer].shape == expected(windows)[3].shape
+
+
+def test_the_matrix_at_another_layer_is_that_of_its_features(tuned, settings, tmp_path):
+    run = tuned("anna")
+    found = cells(transfer(run, subjects=["ben"], layer=4, cache=tmp_path / "features").matrix)
+    frozen = score_backbone(settings(subject="ben", backbone__layer=4), cache=tmp_path / "features")
+    row = found.loc[("anna", "ben")]
+    assert row["layer"] == 4
+    assert_allclose(row["r_frozen"], frozen.test.mean["cortex"][0], atol=1e-6)
+    assert row["difference"] != 0
+    nothing = transfer(tuned("ben", adapter__method="frozen"), subjects=["anna"], layer=1).matrix
+    assert (nothing["difference"] == 0).all()
+
+
+def test_a_layer_that_the_model_lacks_is_an_error(tuned):
+    with pytest.raises(BackboneError, match="hidden states from 0 to 4"):
+        transfer(tuned("anna"), layer=9)
+
+
+def test_stories_that_tuning_has_heard_are_named_and_left_out_beside(tuned):
+    run = tuned("anna")
+    found = transfer(run, subjects=["ben"], test=["dog", "market"])
+    assert set(found.matrix["shared"]) == {"dog"}
+    assert set(found.matrix["stories"]) == {"all", "unheard"}
+    by_stories = found.matrix[found.matrix["target"] == "cortex"].set_index("stories")["r_tuned"]
+    only = transfer(run, subjects=["ben"], test=["market"])
+    assert set(only.matrix["stories"]) == {"all"}
+    assert by_stories["all"] != by_stories["unheard"]
+    assert any("dog heard while tuning" in note for note in found.summary["notes"])
+    assert any("none of its test stories was heard" in note for note in only.summary["notes"])
+    everything = transfer(run, subjects=["ben"], test=["dog"])
+    assert set(everything.matrix["stories"]) == {"all"}  # nothing unheard is left
+    assert set(everything.matrix["shared"]) == {"dog"}
+
+
+def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, tmp_path):
+    # Stories of 12 TRs of 2 s are .4 minutes; ben has three to fit.
+    found = transfer(tuned("anna"), ["ben"], minutes=[0.5, 0.8, 5], draws=6, cache=tmp_path / "features")
+    curve = found.curve[found.curve["target"] == "cortex"]
+    asked = curve.groupby("asked", dropna=False)
+    assert {key: set(rows["n_stories"]) for key, rows in asked if key == key} == {
+        0.5: {1},
+        0.8: {2},
+        5.0: {3},
+    }
+    assert len(curve[curve["asked"] == 0.5]) == 6
+    assert curve[curve["asked"] == 0.5]["r_tuned"].nunique() > 1
+    assert len(curve[curve["asked"] == 5]) == 1  # all stories: one fit
+    (full,) = curve[curve["asked"].isna()].to_dict("records")
+    row = cells(found.matrix).loc[("anna", "ben")]
+    assert_allclose([full["r_frozen"], full["r_tuned"]], [row["r_frozen"], row["r_tuned"]], atol=1e-6)
+    assert full["minutes"] == pytest.approx(1.2)
+    needed = found.needed.set_index("target").loc["cortex"]
+    assert needed["full_minutes"] == pytest.approx(1.2)
+    assert_allclose(needed["r_frozen"], row["r_frozen"], atol=1e-6)
+    assert math.isnan(needed["minutes_needed"]) or 0.4 <= needed["minutes_needed"] <= 1.2001
+
+
+def test_the_same_draws_give_the_same_curve(tuned, tmp_path):
+    run, keywords = tuned("anna"), {"minutes": [0.5], "cache": tmp_path / "features"}
+    first, second = (transfer(run, ["ben"], **keywords).curve for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"minutes": [0.1]}, r"the shortest story of ben has 0\.4 minutes"),
+        ({"minutes": [-1]}, "-1 minutes"),
+        ({"minutes": [math.nan]}, "nan minutes"),
+        ({"minutes": [1], "draws": 0}, "0 draws"),
+        ({"subjects": ["carla"]}, "'carla' is not in"),
+        ({"test": ["opera"]}, "ben has no recording of opera"),
+        ({"test": ["dog", "ferry", "garden", "market"]}, "no training story|0 to fit"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tuned, keywords, words):
+    with pytest.raises(ConfigError, match=words):
+        transfer(tuned("anna"), **{"subjects": ["ben"], **keywords})
+
+
+def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
+    with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
+        transfer(tune(settings(training__epochs=0), tmp_path / "run"))
+
+
+def test_files_are_whole(tuned, tmp_path):
+    found = transfer(tuned("anna"), minutes=[0.5], draws=1)
+    found.save(tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["curve.csv", "matrix.csv", "needed.csv", "summary.json"]
+    matrix = pd.read_csv(tmp_path / "out" / "matrix.csv")
+    assert_allclose(matrix["r_tuned"], found.matrix["r_tuned"], rtol=1e-5)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [cell["scored_on"] for cell in summary["cells"]] == ["anna", "ben"]
+    assert summary["cells"][0]["test"] == ["market"]
+    json.dumps(found.as_dict(), allow_nan=False)
+    assert np.isfinite(matrix[["r_frozen", "r_tuned"]]).all(axis=None)
