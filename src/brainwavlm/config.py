@@ -241,7 +241,8 @@ class TrainingConfig(Step):
         description="Keep it in files in this folder otherwise, which runs may share; null: compute it in each epoch.",
     )
     frontend_type: Literal["float32", "float16"] = Field(
-        "float32", description="Type of these files; float16 takes half the room and rounds to three digits."
+        "float32",
+        description="Type in which it is kept; float16 takes half the room and rounds to three digits.",
     )
 
 

@@ -54,6 +54,9 @@ def test_a_file_holds_what_memory_holds_and_is_written_once(saved, tmp_path, sou
 def test_half_precision_takes_half_the_room_and_changes_features_little(saved, tmp_path, sound):
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
     stored = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept", "float16")
+    held = kept_frontend(backbone, sound[1], windows, WINDOWS, kind="float16")
+    assert held[3].dtype == torch.float16
+    assert torch.equal(held[3].float(), stored[3])
     read = {
         kept is None: read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS, frontend=kept)[
             2

@@ -157,7 +157,7 @@ def add_frontend(
     training, audio, batch = config.training, recording.story.audio, config.backbone.batch_windows
     model = (backbone, material.sound, material.windows, config.windows)
     if in_memory:
-        material.frontend = kept_frontend(*model, batch)
+        material.frontend = kept_frontend(*model, batch, training.frontend_type)
     elif training.frontend_folder is not None:
         material.frontend = frontend_file(
             backbone, audio, *model[1:], training.frontend_folder, training.frontend_type, batch

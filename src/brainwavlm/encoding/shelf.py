@@ -81,11 +81,11 @@ class Shelf:
     def keeps_all(self) -> bool:
         """Whether the frontend's output of all training and validation stories fits into the configured memory."""
         if self._keeps_all is None:
-            needed = 0
+            needed, training = 0, self._config.training
             for recording in (*self._setting.splits["train"], *self._setting.splits["validation"]):
                 windows = planned_windows(recording, self._config, self._backbone.min_samples)
-                needed += kept_bytes(self._backbone, windows, self._config.windows)
-            self._keeps_all = needed <= self._config.training.frontend_cache_gb * 1e9
+                needed += kept_bytes(self._backbone, windows, self._config.windows, training.frontend_type)
+            self._keeps_all = needed <= training.frontend_cache_gb * 1e9
         return self._keeps_all
 
     def _read(self, story: str) -> Material:

@@ -33,16 +33,18 @@ def kept_frontend(
     windows: Windows,
     config: WindowConfig,
     batch_windows: int | None = None,
+    kind: Kept = "float32",
 ) -> list[Tensor]:
     """What `features.read_at_ends` takes as `frontend`, on the CPU, without graph.
 
     One tensor (n_frames, n_dims) a window, or a segment of the stream.
     """
+    dtype = getattr(torch, kind)
     if config.mode == "stream":
-        return stream_outputs(backbone, sound, windows, config, batch_windows)
+        return [h.to(dtype) for h in stream_outputs(backbone, sound, windows, config, batch_windows)]
     outputs: dict[int, Tensor] = {}
     for chosen, hidden in _window_outputs(backbone, sound, windows, config, batch_windows):
-        outputs.update(zip(chosen.tolist(), hidden, strict=True))
+        outputs.update(zip(chosen.tolist(), hidden.to(dtype), strict=True))
     return [outputs[i] for i in range(len(windows))]
 
 
@@ -232,7 +234,7 @@ def heard(
     if frontend is None:
         spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
         return backbone.frontend(torch.stack([sound[start:end] for start, end in spans]).to(device))
-    hidden = torch.stack([frontend[i] for i in chosen]).to(device)
+    hidden = torch.stack([frontend[i] for i in chosen]).to(device, torch.float32)
     return backbone.enter(hidden) if isinstance(frontend, SharedFrontend) else hidden
 
 

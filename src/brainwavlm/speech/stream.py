@@ -80,7 +80,7 @@ def read_stream(
         if frontend is None:
             hidden = _heard(backbone, sound, [segments[i] for i in batch], device)
         else:
-            hidden = torch.stack([frontend[i][: layout.n_frames] for i in batch]).to(device)
+            hidden = torch.stack([frontend[i][: layout.n_frames] for i in batch]).to(device, torch.float32)
         for layer, state in _read(backbone, hidden, layout, config.frame).items():
             parts[layer].append(state.flatten(0, 1))
         n_readings = len(layout.reading_ends)
