@@ -207,7 +207,7 @@ class TrainingConfig(Step):
     blocks_per_step: int = Field(
         1,
         ge=1,
-        description="Blocks whose mean loss makes one step; processes share them (torchrun, or accelerate launch on GPUs).",
+        description="Blocks whose mean loss makes one step; several processes share them (torchrun).",
     )
     lr_backbone: float = Field(
         1e-4, gt=0, le=10, description="Learning rate of the speech model's trained weights."
