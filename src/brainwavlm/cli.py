@@ -304,6 +304,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for scores; default: RUN/evaluation.")
     ] = None,
+    cache: FeaturesOption = None,
     memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -317,7 +318,7 @@ def evaluate(
     memory_gb = _gigabytes(memory)
     _require_output(folder)
     opened = [open_run(path) for path in runs]
-    scores = score(opened, progress=TerminalProgress(), memory_gb=memory_gb)
+    scores = score(opened, cache, TerminalProgress(), memory_gb)
     scores.save(folder)
     if json:
         _print_json(scores.summary)

@@ -32,6 +32,16 @@ def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
     assert found["tables"]["groups"][0]["n_runs"] == 2
 
 
+def test_evaluate_reads_the_features_that_compare_kept(brainwavlm, runs, tmp_path):
+    features = ("--features", tmp_path / "features")
+    assert brainwavlm("compare", *runs, *features).code == 0
+    kept = sorted((tmp_path / "features").iterdir())
+    done = brainwavlm("evaluate", *runs, *features)
+    assert done.code == 0, done.err
+    assert "better" in done.out
+    assert sorted((tmp_path / "features").iterdir()) == kept
+
+
 def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
     keywords = ["--features", tmp_path / "features", "--minutes", "0.5,0.8", "--draws", 2]
     done = brainwavlm("transfer", runs[0], *keywords)

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -95,6 +96,13 @@ def test_stories_that_tuning_has_heard_are_named_and_left_out_beside(tuned):
     everything = transfer(run, subjects=["ben"], test=["dog"])
     assert set(everything.matrix["stories"]) == {"all"}  # nothing unheard is left
     assert set(everything.matrix["shared"]) == {"dog"}
+
+
+def test_a_sound_that_tuning_heard_under_another_name_is_shared(settings, tree, tmp_path):
+    folder = shutil.copytree(tree, tmp_path / "data")
+    shutil.copy(folder / "stimuli" / "dog.wav", folder / "stimuli" / "market.wav")
+    run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")
+    assert set(transfer(run, subjects=["ben"]).matrix["shared"]) == {"market"}
 
 
 def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, tmp_path):

@@ -6,6 +6,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Dataset, Subject, heard_elsewhere
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.setting import Setting
+from brainwavlm.evaluation.time_only import same_sounds
 from brainwavlm.runs import Run
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
@@ -33,10 +34,17 @@ def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = N
 
 
 def seen_while_tuning(run: Run, dataset: Dataset, setting: Setting) -> list[str]:
-    """Test stories of a listener that the run's speech model was tuned on, or its epoch chosen by."""
+    """Test stories of a listener that the run's speech model was tuned on, or its epoch chosen by.
+
+    A sound that tuning heard under another name counts too.
+    """
     splits = run.manifest["splits"]
-    used = [*splits["train"], *splits["validation"]]
-    return heard_elsewhere(dataset, used, [recording.story.name for recording in setting.splits["test"]])
+    used = [name for name in (*splits["train"], *splits["validation"]) if name in dataset.stories]
+    test = [recording.story for recording in setting.splits["test"]]
+    sounds = same_sounds([*(dataset.stories[name] for name in used), *test])
+    heard = {sounds[name] for name in used}
+    again = [story.name for story in test if sounds[story.name] in heard]
+    return heard_elsewhere(dataset, [*used, *again], [story.name for story in test])
 
 
 def tuned_backbone(run: Run, layer: int | None = None) -> Backbone:

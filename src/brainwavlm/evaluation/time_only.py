@@ -5,13 +5,13 @@ the folds and the voxels of the score beside it, shows how much of a correlation
 stories are split whole, much where rows of one sound are on both sides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets.base import Recording, Split
+from brainwavlm.datasets.base import Recording, Split, Story
 from brainwavlm.evaluation.held_out import fit_and_predict, held_out_fits, responses_of, zscored
 from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.significance import correlation_test
@@ -53,7 +53,7 @@ def score_time(
         Held-out stories to fitted ones that have the same sound: a leak, named in reports.
     """
     fits = held_out_fits(splits, leave_one_out)
-    sounds = same_sounds([recording for fit, held in fits for recording in (*fit, *held)])
+    sounds = same_sounds([recording.story for fit, held in fits for recording in (*fit, *held)])
     predicted: dict[str, np.ndarray] = {}
     shared: dict[str, list[str]] = {}
     for fit, held in fits:
@@ -119,12 +119,12 @@ def time_designs(
     return designs
 
 
-def same_sounds(recordings: Sequence[Recording]) -> dict[str, str]:
+def same_sounds(stories: Iterable[Story]) -> dict[str, str]:
     """Story to the first story, by name, with the same sound: one file, or two of the same content.
 
     Only files of equal size are read.
     """
-    files = {r.story.name: r.story.audio.resolve() for r in sorted(recordings, key=lambda r: r.story.name)}
+    files = {story.name: story.audio.resolve() for story in sorted(stories, key=lambda story: story.name)}
     by_size: dict[int, list[Path]] = {}
     for file in dict.fromkeys(files.values()):
         by_size.setdefault(file.stat().st_size, []).append(file)
