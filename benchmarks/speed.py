@@ -57,7 +57,7 @@ SETTINGS = {
     "backbone.batch_windows": BATCH,
     "adapter": {"method": "lora", "rank": RANK, "dropout": 0.0, "projections": ["q", "k", "v"]},
     "training.clip": None,
-    "training.frontend_cache_gb": 100.0,
+    "training.frontend_cache_gb": 0.0,
     "quirks": {"block_delays": True, "block_zscore": True},
 }
 
@@ -80,7 +80,6 @@ class Bench:
     def loop(self, **more: object) -> TuningLoop:
         """A tuning loop on the fake subject; its frontend is kept for the windows of the block only."""
         loop = TuningLoop(load_config(overrides={**self.settings, **more}), Path(), Progress())
-        loop.shelf._keeps_all = False
         loop.shelf.hold(["story00"])
         loop.backbone.train()
         loop.readout.train()

@@ -84,11 +84,12 @@ class WindowConfig(Step):
         description="Each window by itself, or a story in one pass under a mask that bounds what a frame sees.",
     )
     chunk: float = Field(
-        8.0, gt=0, le=600, description="stream: seconds of readings that one segment of the story serves."
+        8.0, ge=0.001, le=600, description="stream: seconds of readings that one segment of the story serves."
     )
     lookahead: float | None = Field(
         None,
         ge=0.001,
+        le=600,
         description="stream: seconds of sound that a frame may see ahead; null: up to the next reading.",
     )
 
@@ -110,6 +111,7 @@ class BackboneConfig(Step):
     memory_gb: float = Field(
         1.0,
         gt=0,
+        le=1e6,
         description="Memory for one batch of windows, in GB, besides what a graph keeps for the gradient.",
     )
 
@@ -234,10 +236,14 @@ class TrainingConfig(Step):
         False, description="Keep the checkpoint of every epoch, so that `compare --epochs` can score each."
     )
     frontend_cache_gb: float = Field(
-        1.0, ge=0, description="Keep the frozen frontend's output in memory when it needs no more than this."
+        1.0,
+        ge=0,
+        le=1e6,
+        description="Keep the frozen frontend's output in memory when it needs no more than this.",
     )
     frontend_folder: str | None = Field(
         None,
+        min_length=1,
         description="Keep it in files in this folder otherwise, which runs may share; null: compute it in each epoch.",
     )
     frontend_type: Literal["float32", "float16"] = Field(
@@ -315,6 +321,7 @@ class RidgeConfig(Step):
     memory_gb: float = Field(
         8.0,
         gt=0,
+        le=1e6,
         description="What ridge may use, in GB (1e9 bytes), the design included: decides how many voxels are "
         "solved at once. Features and predictions are not counted.",
     )
@@ -512,7 +519,7 @@ def gigabytes(text: str, source: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(MB|GB|TB)?", text.strip(), re.IGNORECASE | re.ASCII)
     value = float(match[1]) * {"M": 1e-3, "G": 1.0, "T": 1e3}[(match[2] or "GB")[0].upper()] if match else 0.0
-    if not 0 < value < float("inf"):
+    if not 0 < value <= 1e6:
         raise ConfigError(source, repr(text), "an amount of memory, e.g. 8GB, 8 or 8000MB.", "Correct it.")
     return value
 

@@ -71,7 +71,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     calibration_steps : int
         One more is run first and not counted.
     """
-    untracked = config.model_copy(update={"tracking": "none"})
+    training = config.training.model_copy(update={"frontend_folder": None})
+    untracked = config.model_copy(update={"tracking": "none", "training": training})
     loop = TuningLoop(untracked, Path(), Progress())
     setting, recordings = loop.setting, loop.setting.recordings
     windows = {name: planned_windows(r, config, loop.backbone.min_samples) for name, r in recordings.items()}
@@ -101,9 +102,9 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
             "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
             "readout": sum(p.numel() for p in loop.readout.parameters() if p.requires_grad),
         },
-        seconds_per_step=step * config.training.blocks_per_step,
+        seconds_per_step=step * len(blocks) / loop.steps_per_epoch,
         hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
-        memory_gb=(_peak_bytes() + _held_bytes(setting, config)) / 1e9,
+        memory_gb=(_peak_bytes() + _held_bytes(setting, config) + loop.shelf.kept_bytes) / 1e9,
         device=str(loop.accelerator.device),
     )
 
@@ -139,4 +140,4 @@ def _held_bytes(setting: Setting, config: RunConfig) -> float:
     more = rows[1 : config.training.stories_in_memory]
     n_voxels = int(setting.voxels.sum())
     sound = sum(more) * setting.dataset.tr * SAMPLE_RATE * 4
-    return sum(more) * n_voxels * 4 + sound + config.training.frontend_cache_gb * 1e9
+    return sum(more) * n_voxels * 4 + sound

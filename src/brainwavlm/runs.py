@@ -87,7 +87,8 @@ class Run:
     @property
     def n_targets(self) -> int:
         """Columns that the run's readout predicts: its voxels, or what its control has in their place."""
-        return int(self.manifest["data"]["control"]["n_targets"])
+        control = self.manifest["data"].get("control")
+        return int(control["n_targets"]) if control else int(self.voxels.sum())
 
     @property
     def result(self) -> dict[str, Any] | None:

@@ -1,15 +1,17 @@
 """Stories are read ahead by a thread, held a few at a time, and the same as when they are read in turn."""
 
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
 from brainwavlm.encoding import shelf as shelf_module
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.setting import anchored, setting_of
 from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.tuning import tune
-from brainwavlm.errors import DatasetError
+from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.planning import plan
 from brainwavlm.speech.backbones import load_backbone
 
 STORIES = ["cat", "dog"]
@@ -102,3 +104,37 @@ def test_a_run_from_files_of_the_frontend_equals_one_from_memory(settings, tmp_p
     for key, value in one.items():
         torch.testing.assert_close(value, other[key], atol=1e-5, rtol=1e-4)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
+def test_a_folder_that_cannot_be_used_leaves_no_run_behind(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    more = {"training__frontend_folder": str(tmp_path / "file" / "below")}
+    with pytest.raises(ConfigError, match=r"training\.frontend_folder"):
+        tune(settings(**more), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_writes_no_frontends(settings, tmp_path):
+    more = {"training__frontend_cache_gb": 0.0, "training__frontend_folder": str(tmp_path / "kept")}
+    plan(settings(**more), calibration_steps=1)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_files_of_a_configuration_are_named_from_the_root(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mask.npy").write_bytes(b"")
+    config = anchored(
+        settings(
+            target="mask.npy",
+            regions={"Q": ["mask.npy", "LH"]},
+            evaluation__targets=("cortex", "mask.npy"),
+            training__frontend_folder="~/kept",
+        )
+    )
+    mask = str(tmp_path / "mask.npy")
+    assert (config.target, config.regions["Q"], config.evaluation.targets) == (
+        mask,
+        (mask, "LH"),
+        ("cortex", mask),
+    )
+    assert config.training.frontend_folder == str(Path.home() / "kept")

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import brainwavlm.evaluation.bench as bench
 import brainwavlm.evaluation.evaluate as module
+from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.materials import prepare
 from brainwavlm.encoding.models import configured_backbone, load_model, predict
 from brainwavlm.encoding.readout import build_readout
@@ -235,3 +236,13 @@ def test_a_test_story_whose_sound_was_fitted_is_called_a_leak(settings, tmp_path
     assert score.summary["sounds_on_both_sides"] == {"market": ["dog"]}
     scores = evaluate(tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run"))
     assert any("LEAK: market is scored" in note for note in scores.summary["notes"])
+
+
+def test_a_mask_file_that_changed_since_tuning_is_refused(settings, tmp_path):
+    mask = np.ones(load_dataset(settings().dataset).subject("anna").n_voxels, dtype=bool)
+    mask[:2] = False
+    np.save(tmp_path / "mask.npy", mask)
+    run = tune(settings(target=str(tmp_path / "mask.npy"), training__epochs=1), tmp_path / "run")
+    np.save(tmp_path / "mask.npy", ~mask | mask)
+    with pytest.raises(RunError, match="voxels of the target"):
+        evaluate([run])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.config import load_config
+from brainwavlm.config import EvaluationConfig, load_config
+from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.null import Null
 from brainwavlm.evaluation.permutations import paired_block_p
 from brainwavlm.evaluation.scores import correlation
@@ -140,3 +141,11 @@ def test_a_target_that_one_listener_lacks_is_left_out():
     gains["S4"]["cortex"] = 0.01
     rows = listener_rows({"k": [row["run"] for row in table(gains)]}, table(gains), settings())
     assert [row["target"] for row in rows] == ["cortex"]
+
+
+def test_blocks_that_cannot_move_are_refused():
+    config = EvaluationConfig(null="blocks", block_rows=30, shifts=20)
+    values = np.random.default_rng(0).standard_normal((100, 3)).astype(np.float32)
+    story = np.repeat(["a", "b"], 50)
+    with pytest.raises(ConfigError, match=r"evaluation\.block_rows"):
+        correlation_test(values, values, story, 2.0, config, 0)

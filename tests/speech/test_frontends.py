@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from brainwavlm.config import WindowConfig
-from brainwavlm.errors import BackboneError, DatasetError
+from brainwavlm.errors import BackboneError, ConfigError, DatasetError
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_at_ends
-from brainwavlm.speech.frontends import frontend_file, kept_bytes, kept_frontend
+from brainwavlm.speech.frontends import frontend_file, kept_bytes, kept_frontend, require_folder
 from brainwavlm.stimulus.audio import load_sound
 from brainwavlm.stimulus.windows import cut_windows
 
@@ -161,3 +161,26 @@ def test_a_small_memory_changes_no_feature(saved, sound):
     for backbone.memory_gb in (1.0, 1e-9):
         read.append(read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS)[2])
     torch.testing.assert_close(read[0], read[1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_file_of_another_type_is_not_trusted(saved, tmp_path, sound):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    path = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept").path
+    np.save(path, np.load(path).astype(np.int64))
+    with pytest.raises(DatasetError, match="int64"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+    np.savez(path.with_suffix(".npz"), frames=np.zeros(3))
+    path.with_suffix(".npz").replace(path)
+    with pytest.raises(DatasetError, match="not readable"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+
+
+def test_a_folder_that_cannot_be_used_is_named_before_anything_is_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset.yaml").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "data"):
+        with pytest.raises(ConfigError, match=r"training\.frontend_folder"):
+            require_folder(folder)
+    with pytest.raises(ConfigError, match="Make room"):
+        require_folder(tmp_path / "kept", 10**18)

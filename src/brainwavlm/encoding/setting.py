@@ -101,12 +101,26 @@ def anchored(config: RunConfig) -> RunConfig:
     def absolute(name: str) -> str:
         return str(Path(name).resolve()) if Path(name).is_dir() and name not in ("demo", DEMO_MODEL) else name
 
+    def file(name: str) -> str:
+        return str(Path(name).resolve()) if Path(name).is_file() else name
+
     backbone = config.backbone.model_copy(update={"name": absolute(config.backbone.name)})
+    folder = config.training.frontend_folder
+    kept = None if folder is None else str(Path(folder).expanduser().resolve())
     embeddings = config.control.embeddings
     vectors = None if embeddings is None else str(Path(embeddings).resolve())
     control = config.control.model_copy(update={"embeddings": vectors})
+    targets = tuple(file(name) for name in config.evaluation.targets)
     return config.model_copy(
-        update={"dataset": absolute(config.dataset), "backbone": backbone, "control": control}
+        update={
+            "dataset": absolute(config.dataset),
+            "target": file(config.target),
+            "regions": {name: tuple(map(file, parts)) for name, parts in config.regions.items()},
+            "backbone": backbone,
+            "control": control,
+            "training": config.training.model_copy(update={"frontend_folder": kept}),
+            "evaluation": config.evaluation.model_copy(update={"targets": targets}),
+        }
     )
 
 

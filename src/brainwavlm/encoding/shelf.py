@@ -38,7 +38,7 @@ class Shelf:
         self._held: dict[str, Material] = {}
         self._expected: dict[str, Future[Material]] = {}
         self._reader: ThreadPoolExecutor | None = None
-        self._keeps_all: bool | None = None
+        self._all_bytes: int | None = None
 
     def __getitem__(self, story: str) -> Material:
         if story in self._held:
@@ -80,13 +80,27 @@ class Shelf:
     @property
     def keeps_all(self) -> bool:
         """Whether the frontend's output of all training and validation stories fits into the configured memory."""
-        if self._keeps_all is None:
-            needed, training = 0, self._config.training
-            for recording in (*self._setting.splits["train"], *self._setting.splits["validation"]):
-                windows = planned_windows(recording, self._config, self._backbone.min_samples)
-                needed += kept_bytes(self._backbone, windows, self._config.windows, training.frontend_type)
-            self._keeps_all = needed <= training.frontend_cache_gb * 1e9
-        return self._keeps_all
+        return self._needed() <= self._config.training.frontend_cache_gb * 1e9
+
+    @property
+    def kept_bytes(self) -> int:
+        """What of the frontend's output is kept in memory once all stories have been read."""
+        return self._needed() if self.keeps_all else 0
+
+    def _needed(self) -> int:
+        if self._all_bytes is None:
+            kind, windows = self._config.training.frontend_type, self._config.windows
+            self._all_bytes = sum(
+                kept_bytes(
+                    self._backbone,
+                    planned_windows(recording, self._config, self._backbone.min_samples),
+                    windows,
+                    kind,
+                )
+                for split in ("train", "validation")
+                for recording in self._setting.splits[split]
+            )
+        return self._all_bytes
 
     def _read(self, story: str) -> Material:
         recording, voxels = self._setting.recordings[story], self._setting.voxels

@@ -33,6 +33,7 @@ from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Checkpoint, Run
 from brainwavlm.speech.adapters import require_gradients
+from brainwavlm.speech.frontends import require_folder
 from brainwavlm.writing import Writer, require_place, writing
 
 
@@ -102,6 +103,8 @@ class TuningLoop:
         require_rows(config, self.setting.splits["train"])
         for recording in self.setting.recordings.values():
             planned_clock(recording, config, self.backbone.min_samples)  # raises what does not fit
+        if config.training.frontend_folder is not None:
+            require_folder(config.training.frontend_folder)
         self.moments = StoryMoments()
         self.voxel_weights = self.setting.voxel_weights(config.loss, device)
 

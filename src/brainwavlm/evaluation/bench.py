@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.setting import Setting, setting_of
+from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Run
@@ -68,11 +70,17 @@ class Bench:
         Raises
         ------
         RunError
-            The splits, the number of voxels or the speech model are not those of run.json.
+            The splits, the number of voxels, those of the run's target or the speech model are not those of run.json.
         """
         _require_equal(run, "splits", run.manifest["splits"], setting.story_names())
         n_voxels = run.manifest["data"].get("n_voxels")
         _require_equal(run, "voxels of the subject", n_voxels, setting.subject.n_voxels)
+        target, quirks = run.config.target, run.config.quirks
+        if not (quirks.nan_voxels or uses_ceiling(target, setting.subject)):
+            now = target_mask(target, setting.subject, None) & setting.voxels
+            then = np.flatnonzero(run.voxels)
+            same = np.array_equal(then, np.flatnonzero(now))
+            _require_equal(run, f"voxels of the target {target}", len(then), len(then) if same else "others")
         self.require_same_model(run)
 
     def require_same_model(self, run: Run) -> None:

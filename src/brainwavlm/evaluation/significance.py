@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from brainwavlm.config import EvaluationConfig
+from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.permutations import (
     FEWEST_LISTENERS,
@@ -45,6 +46,13 @@ def correlation_test(
         Also test the mean correlation over these voxels.
     """
     if config.null == "blocks":
+        if least_block_p(story_of_row, config.block_rows) == 1:
+            raise ConfigError(
+                "evaluation.block_rows",
+                f"{config.block_rows}, and no scored story holds two such blocks: there is no other order of them.",
+                "at most half the longest scored story.",
+                "Set evaluation.block_rows lower, or evaluation.null=shifts.",
+            )
         return block_permutation_p(
             true, predicted, story_of_row, config.shifts, seed, config.block_rows, targets
         )

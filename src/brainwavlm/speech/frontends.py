@@ -6,6 +6,7 @@ every epoch.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import BackboneError, DatasetError
+from brainwavlm.errors import BackboneError, ConfigError, DatasetError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.stream import stream_frames, stream_outputs
 from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum
@@ -109,6 +110,7 @@ def frontend_file(
     path = Path(folder) / f"{key}.npy"
     ends = np.cumsum(kept_frames(backbone, windows, config))
     if not path.is_file():
+        require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
         with replacing(path) as temporary:
             shape = (int(ends[-1]), backbone.n_dims)
             frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(kind), shape=shape)
@@ -121,7 +123,28 @@ def frontend_file(
                     frames[ends[number] - len(values) : ends[number]] = values
             frames.flush()
             del frames
-    return FrontendFile(path, ends, backbone.n_dims)
+    return FrontendFile(path, ends, backbone.n_dims, kind)
+
+
+def require_folder(folder: str | Path, n_bytes: int = 0) -> None:
+    """ConfigError where files of a frontend cannot be kept: not a folder, a data set's, or no room."""
+    key, path = "training.frontend_folder", Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path).free
+    except OSError as error:
+        raise ConfigError(
+            key, f"{path}: {error.strerror}.", "a folder that can be written.", "Choose another."
+        ) from None
+    if (path / "dataset.yaml").exists() or (path / "run.json").exists():
+        raise ConfigError(key, f"{path}, a data set or a run.", "a folder of its own.", "Choose another.")
+    if free < n_bytes:
+        raise ConfigError(
+            key,
+            f"{free / 1e9:.2f} GB free in {path}, where one story needs {n_bytes / 1e9:.2f}.",
+            "room for every story.",
+            "Make room, choose another folder, or set training.frontend_type=float16.",
+        )
 
 
 class FrontendFile(Sequence[Tensor]):
@@ -133,22 +156,23 @@ class FrontendFile(Sequence[Tensor]):
     ends : int array (n,)
         Row after the last of each tensor.
     n_dims : int
+    kind : float32 or float16
     """
 
-    def __init__(self, path: Path, ends: np.ndarray, n_dims: int):
+    def __init__(self, path: Path, ends: np.ndarray, n_dims: int, kind: Kept):
         self.path, self._ends = path, ends
         self._starts = np.concatenate([[0], ends[:-1]])
-        found = "not readable"
+        expected = f"({int(ends[-1])}, {n_dims}) values of {kind}"
         try:
-            self._frames = np.load(path, mmap_mode="r", allow_pickle=False)
-            found = f"{self._frames.shape} values"
+            self._frames = np.lib.format.open_memmap(path, mode="r")
+            found = f"{self._frames.shape} values of {self._frames.dtype}"
         except (ValueError, OSError, EOFError):
-            self._frames = np.empty((0, 0))
-        if self._frames.shape != (int(ends[-1]), n_dims):
+            found = "not readable"
+        if found != expected:
             raise DatasetError(
                 path,
                 f"a damaged file of a frontend's output: {found}.",
-                f"({int(ends[-1])}, {n_dims}) values, as this program writes them.",
+                f"{expected}, as this program writes them.",
                 "Delete it; it is then computed again.",
             )
 
