@@ -19,7 +19,7 @@ import numpy as np
 from memory import TR, fake_subject
 
 N_TRS, N_VOXELS = 100, 2_000
-SIZES = (8, 16, 32)
+SIZES = (4, 8, 16)
 
 
 def epoch(folder: Path, n_stories: int) -> dict[str, float]:
