@@ -29,6 +29,11 @@ class StoryFeatures:
     layers: dict[int, np.ndarray]
 
 
+def content_name(facts: dict) -> str:
+    """The name of a file whose content follows from these facts: their SHA-256."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def write_features(path: Path, features: StoryFeatures, facts: dict) -> None:
     """Write a feature file whole or not at all.
 

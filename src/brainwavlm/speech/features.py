@@ -1,7 +1,5 @@
 """Features of windows: batched, one frame (or their mean) a window, and kept on disk."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.speech.backbones import Backbone, Frame
-from brainwavlm.speech.feature_files import StoryFeatures, read_features, write_features
+from brainwavlm.speech.feature_files import StoryFeatures, content_name, read_features, write_features
 from brainwavlm.speech.frontends import SharedFrontend, heard, window_batches
 from brainwavlm.speech.stream import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
@@ -172,8 +170,7 @@ def cached(
         "audio": audio_checksum(sound_path),
         "layers": list(backbone.layers),
     }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    path = Path(folder) / f"{key}.safetensors"
+    path = Path(folder) / f"{content_name(facts)}.safetensors"
     if path.is_file():
         return read_features(path)
     features = extract(backbone, sound_path, config, batch_windows, device)

@@ -4,8 +4,6 @@ No training changes it (`Backbone.frontend`), and it costs as much as the blocks
 every epoch.
 """
 
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BackboneError, ConfigError, DatasetError
 from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.feature_files import content_name
 from brainwavlm.speech.stream import stream_frames, stream_outputs
 from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum
 from brainwavlm.stimulus.windows import Windows
@@ -106,8 +105,7 @@ def frontend_file(
         "audio": audio_checksum(sound_path),
         "type": kind,
     }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    path = Path(folder) / f"{key}.npy"
+    path = Path(folder) / f"{content_name(facts)}.npy"
     ends = np.cumsum(kept_frames(backbone, windows, config))
     if not path.is_file():
         require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
