@@ -82,7 +82,7 @@ class Bench:
         loop = TuningLoop(load_config(overrides={**self.settings, **more}), Path(), Progress())
         loop.shelf.hold(["story00"])
         loop.backbone.train()
-        loop.readout.train()
+        loop.readouts.train()
         return loop
 
     def spans(self) -> list[tuple[int, int]]:
@@ -113,7 +113,7 @@ class Bench:
 
         def loss() -> Tensor:
             found = reference.features(model, self.material.sound, self.spans(), LAYER, BATCH)
-            return reference.loss(found, matrix, delays, self.exact.readout, true)
+            return reference.loss(found, matrix, delays, self.exact.readouts[0], true)
 
         return model, loss
 
@@ -145,7 +145,7 @@ def parity(bench: Bench, model: WavLMModel, loss: Callable[[], Tensor]) -> dict[
         float((parameter.grad - theirs[name].grad).norm() / theirs[name].grad.norm())
         for name, parameter in bench.exact.backbone.reachable_parameters()
     )
-    for part in (bench.exact.backbone, bench.exact.readout, model):
+    for part in (bench.exact.backbone, bench.exact.readouts[0], model):
         part.zero_grad()
     difference = float((found - expected).detach().abs())
     return {"loss": float(expected.detach()), "loss_difference": difference, "gradient": worst}
@@ -219,7 +219,7 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     print("parity:", json.dumps(agreement))
     patched, patched_loss = bench.reference(stock_attention=False)
     optimisers = [
-        torch.optim.AdamW([*reference.adapters(part).values(), *bench.exact.readout.parameters()], lr=1e-4)
+        torch.optim.AdamW([*reference.adapters(part).values(), *bench.exact.readouts[0].parameters()], lr=1e-4)
         for part in (model, patched)
     ]
     windows, sound, needed = bench.material.windows, bench.material.sound, bench.needed

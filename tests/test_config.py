@@ -44,7 +44,7 @@ def test_a_file_stands_above_its_preset_and_overrides_above_both(tmp_path):
         ("epochs=3", ["unknown key epochs", "training.epochs"]),
         ("windows.frame=middle", ["windows.frame = 'middle'", "'last', 'mean' or 'first'"]),
         ("training.epochs=-1", ["training.epochs = -1", "greater than or equal to 0"]),
-        ("loss.spatial=0", ["at least one of spatial, temporal and mse"]),
+        ("loss.spatial=0", ["at least one of spatial, temporal, mse and contrastive"]),
     ],
 )
 def test_a_wrong_key_or_value_names_itself_and_the_way_out(override, words):
@@ -52,6 +52,32 @@ def test_a_wrong_key_or_value_names_itself_and_the_way_out(override, words):
         load_config(preset="demo", overrides=parse_overrides([override]))
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("ridge.alphas=[0]", ["ridge.alphas.0 = 0", "--set ridge.alphas=..."]),
+        ("regions={AC: [1]}", ["regions.AC", "--set regions.AC=..."]),
+        ("control.kind=words", ["control.embeddings = None", "a file of word vectors", "--set control.embeddings="]),
+    ],
+)
+def test_the_way_out_can_be_typed(override, words):
+    with pytest.raises(ConfigError) as caught:
+        load_config(preset="demo", overrides=parse_overrides([override]))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_option_is_named_as_it_was_given():
+    with pytest.raises(ConfigError) as caught:
+        load_config(
+            preset="demo",
+            overrides={"windows.stride": 0, "windows.context": 1},
+            options={"windows.stride": "--stride", "windows.context": "--context"},
+        )
+    assert caught.value.path == "--stride"
+    assert caught.value.remedy == "Change --stride."
 
 
 def test_a_missing_subject_is_named():
@@ -132,6 +158,8 @@ def test_what_is_no_number_is_refused_where_a_number_belongs(key, number):
     [
         "ridge.alphas=[1, .inf]",
         "ridge.alphas=[1, true]",
+        "ridge.alphas=[1.0e+300]",
+        "ridge.alphas=[1.0e-300]",
         "alignment.delays=[1, true]",
         "alignment.delays=[1, 2, 1]",
         "alignment.delays=[-1, 2]",

@@ -1,21 +1,30 @@
 """Run folders: whole files only, one writer, nothing overwritten."""
 
+import errno
 import json
 import multiprocessing
 
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from brainwavlm.errors import DatasetError, RunError
 from brainwavlm.runs import Checkpoint, open_run, summaries
 from brainwavlm.writing import writing
 
-VOXELS = np.array([True, False, True])
+VOXELS = [np.array([True, False, True])]
 MANIFEST = {
     "config": {"subject": "anna", "seed": 1},
     "splits": {"train": ["a"]},
-    "data": {"dataset": "d", "simulated": False, "n_voxels": 3},
+    "data": {
+        "dataset": "d",
+        "subject": "anna",
+        "simulated": False,
+        "n_voxels": 3,
+        "n_target": 2,
+        "control": {"kind": "none", "n_targets": 2, "voxels": True},
+    },
     "backbone": {"checksum": "0"},
     "versions": {},
 }
@@ -32,7 +41,7 @@ def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
         pass
     run = open_run(tmp_path / "run")
     assert run.manifest["splits"] == MANIFEST["splits"]
-    np.testing.assert_array_equal(run.voxels, VOXELS)
+    np.testing.assert_array_equal(run.voxels, VOXELS[0])
     assert run.config.subject == "anna"
     assert [row["state"] for row in summaries(tmp_path)] == ["unfinished"]
 
@@ -165,9 +174,75 @@ def test_each_damaged_file_is_named(tmp_path, file, content):
     assert caught.value.path == str(tmp_path / file)
 
 
+COURSE = {
+    "best": {"epoch": 1, "validation_r": 0.2, "checkpoint": "00001-00000001"},
+    "history": [{"epoch": 1, "loss": 0.1, "validation_r": 0.2}],
+}
+STATE = {**COURSE, "epoch": 1, "step": 3, "losses": [], "log_bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("file", "whole", "key", "value"),
+    [
+        ("run.json", MANIFEST, "data", []),
+        ("run.json", MANIFEST, "splits", {"train": "a"}),
+        ("run.json", MANIFEST, "config", None),
+        ("run.json", MANIFEST, "backbone", "0"),
+        ("run.json", MANIFEST, "listeners", []),
+        ("run.json", MANIFEST["data"], "n_voxels", "3"),
+        ("run.json", MANIFEST["data"], "control", 4),
+        ("result.json", COURSE, "best", "00001-00000001"),
+        ("result.json", COURSE, "history", 3),
+        ("result.json", COURSE["history"][0], "validation_r", "high"),
+        ("checkpoints/00001-00000001/state.json", STATE, "best", {"epoch": 1}),
+        ("checkpoints/00001-00000001/state.json", STATE, "losses", 0.5),
+        ("checkpoints/00001-00000001/state.json", STATE, "epoch", None),
+        ("checkpoints/00001-00000001/state.json", STATE, "log_bytes", -1),
+    ],
+)
+def test_a_key_of_another_type_is_named_with_its_file(tmp_path, monkeypatch, file, whole, key, value):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, COURSE["best"]))
+        writer.finish(COURSE)
+    open_run(tmp_path).require_whole()
+    monkeypatch.setitem(whole, key, value)
+    content = {"run.json": {"format": 1, **MANIFEST}, "result.json": COURSE}.get(file, {**STATE, key: value})
+    (tmp_path / file).write_text(json.dumps(content))
+    with pytest.raises(RunError, match=key) as caught:
+        open_run(tmp_path).require_whole()
+    assert caught.value.path == str(tmp_path / file)
+    if not file.startswith("checkpoints"):
+        assert summaries(tmp_path)[0]["state"].startswith("damaged")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_with_their_file(tmp_path, value):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        broken = checkpoint(1, None)
+        broken.model["x"][1] = value
+        writer.checkpoint("00001-00000001", broken)
+    with pytest.raises(RunError, match=r"in 1 of 1 weights: x\.") as caught:
+        open_run(tmp_path).checkpoint("last")
+    assert caught.value.path.endswith("model.safetensors")
+
+
+def test_what_to_do_without_a_checkpoint_depends_on_how_far_the_run_is(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        with pytest.raises(RunError, match=r"no checkpoint yet.*\n.*\n.*tune --resume --output"):
+            writer.run.checkpoint("best")
+        writer.finish({"best": None, "history": []})
+        with pytest.raises(RunError, match="no epoch was asked for"):
+            writer.run.checkpoint("best")
+        writer.finish(COURSE)
+        with pytest.raises(RunError, match="although the run is finished") as caught:
+            writer.run.checkpoint("best")
+    assert caught.value.path == str(tmp_path / "checkpoints")
+    assert "--resume" not in caught.value.remedy
+
+
 def test_voxels_of_another_subject_are_refused(tmp_path):
     with (
-        writing(tmp_path, MANIFEST, np.ones(7, bool), resume=False),
+        writing(tmp_path, MANIFEST, [np.ones(7, bool)], resume=False),
         pytest.raises(RunError, match="7 values"),
     ):
         _ = open_run(tmp_path).voxels
@@ -183,7 +258,43 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path):
     assert states["a"].startswith("damaged")
 
 
-def test_bad_input_found_after_the_start_leaves_no_run_behind(tmp_path):
-    with pytest.raises(DatasetError), writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
-        raise DatasetError("a.wav", "NaN.", "sound.", "Mend it.")
+@pytest.mark.parametrize(
+    "error", [DatasetError("a.wav", "NaN.", "sound.", "Mend it."), OSError(errno.ENOSPC, "No space")]
+)
+def test_bad_input_or_a_full_disk_before_the_first_checkpoint_leaves_no_run_behind(tmp_path, error):
+    with pytest.raises(type(error)), writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
+        raise error
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(type(error)), writing(tmp_path / "empty", MANIFEST, VOXELS, resume=False):
+        raise error
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_full_disk_after_the_first_checkpoint_or_while_resuming_keeps_the_run(tmp_path, resume):
+    if resume:
+        with writing(tmp_path, MANIFEST, VOXELS, resume=False):
+            pass
+    with (
+        pytest.raises(OSError, match="No space"),
+        writing(tmp_path, MANIFEST, VOXELS, resume=resume) as writer,
+    ):
+        if not resume:
+            writer.checkpoint("00001-00000001", checkpoint(1, None))
+        raise OSError(errno.ENOSPC, "No space")
+    assert len(open_run(tmp_path).checkpoints) == (not resume)
+
+
+def test_a_disk_without_room_for_the_first_file_leaves_nothing_and_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with (
+        pytest.raises(OSError, match=r"voxels\.safetensors") as caught,
+        writing(tmp_path / "run", MANIFEST, VOXELS, resume=False),
+    ):
+        pass
+    assert caught.value.errno == errno.ENOSPC
     assert not (tmp_path / "run").exists()

@@ -5,11 +5,12 @@ import json as json_module
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from brainwavlm import __version__
+from brainwavlm.cli_study import study
 from brainwavlm.errors import BrainwavlmError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(study, name="study")
 
 DatasetArgument = Annotated[
     str,
@@ -52,6 +55,12 @@ FrameOption = Annotated[str | None, typer.Option("--frame", help="Frames of a wi
 ContextOption = Annotated[float | None, typer.Option("--context", help="Seconds of sound in a window.")]
 StrideOption = Annotated[float | None, typer.Option("--stride", help="Seconds between windows.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and dropout.")]
+JointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--joint", help="Further subject who tunes the same model, with their own readout; repeatable."
+    ),
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
@@ -94,7 +103,7 @@ def _version(
         raise typer.Exit
 
 
-@app.command()
+@app.command(short_help="Do the whole job on the embedded data set.")
 def demo(
     output: Annotated[Path, typer.Option("--output", help="Folder for runs, scores and the page.")] = Path(
         "demo-output"
@@ -117,7 +126,7 @@ def demo(
     run_demo(output, replace, overrides)
 
 
-@app.command()
+@app.command(short_help="List everything that is wrong with a data set.")
 def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
     """Read all of a data set and list everything that is wrong with it. Exit code 0 only when it can be used."""
     from brainwavlm.datasets.check import check_dataset
@@ -132,7 +141,7 @@ def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOpt
         raise typer.Exit(2)
 
 
-@app.command()
+@app.command(short_help="List the voxel sets of a subject, with their sizes.")
 def targets(
     dataset: DatasetArgument,
     who: Annotated[
@@ -170,7 +179,7 @@ def targets(
         print(reason, file=sys.stderr)
 
 
-@app.command()
+@app.command(short_help="Say what a tuning run would do and cost.")
 def plan(
     config: ConfigArgument = None,
     preset: PresetOption = None,
@@ -181,20 +190,21 @@ def plan(
     target: TargetOption = None,
     seed: SeedOption = None,
     device: DeviceOption = None,
+    joint: JointOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a tuning run would do and cost, from a short calibration. Writes nothing."""
     from brainwavlm.planning import plan as make_plan
     from brainwavlm.terminal import show_plan
 
-    made = make_plan(_config(config, preset, set_, locals()))
+    made = make_plan(_config(config, preset, set_, locals() | _together(joint)))
     if json:
         _print_json(made.as_dict())
     else:
         show_plan(made)
 
 
-@app.command()
+@app.command(short_help="Fine-tune a speech model on the responses of listeners.")
 def tune(
     output: OutputOption,
     config: ConfigArgument = None,
@@ -206,16 +216,21 @@ def tune(
     target: TargetOption = None,
     seed: SeedOption = None,
     device: DeviceOption = None,
+    joint: JointOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --output.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the last checkpoint in --output; without a file, preset or --set, as it was configured.",
+        ),
     ] = False,
 ) -> None:
-    """Fine-tune a speech model on one subject's responses. With --resume alone, as the run itself was configured."""
+    """Fine-tune a speech model on the responses of one subject, or of several together (--joint)."""
     from brainwavlm.encoding.tuning import tune as start
     from brainwavlm.progress import TerminalProgress
     from brainwavlm.runs import open_run
 
-    given = locals()
+    given = locals() | _together(joint)
     _require_output(output)
     again = resume and config is None and preset is None and not set_
     wanted = open_run(output).config if again else _config(config, preset, set_, given)
@@ -232,7 +247,7 @@ def tune(
     print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {run.path}")
 
 
-@app.command()
+@app.command(short_help="Compute the features of all layers once, into a folder.")
 def features(
     dataset: DatasetArgument,
     output: OutputOption,
@@ -255,7 +270,7 @@ def features(
     extract_dataset(wanted, output, subject, TerminalProgress())
 
 
-@app.command()
+@app.command(short_help="Score a speech model as it is, by closed-form ridge.")
 def ridge(
     dataset: DatasetArgument,
     output: OutputOption,
@@ -288,7 +303,7 @@ def ridge(
     from brainwavlm.terminal import show_ridge
 
     given = locals() | {"memory": _gigabytes(memory)}
-    _require_output(output)
+    _require_output(output, "scores.csv", "summary.json")
     wanted = _config(None, preset, [*(set_ or []), f"dataset={dataset}"], given)
     score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
     score.save(output)
@@ -298,7 +313,7 @@ def ridge(
         show_ridge(score, output)
 
 
-@app.command()
+@app.command(short_help="Score runs on held-out stories, frozen against tuned.")
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
     output: Annotated[
@@ -306,6 +321,9 @@ def evaluate(
     ] = None,
     cache: FeaturesOption = None,
     memory: MemoryOption = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Also score hidden states of both models: all, or 0,3,9.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -313,20 +331,22 @@ def evaluate(
     from brainwavlm.progress import TerminalProgress
     from brainwavlm.runs import open_run
     from brainwavlm.terminal import show_scores
+    from brainwavlm.terminal_comparisons import show_layers
 
     folder = output if output is not None else runs[0] / "evaluation"
-    memory_gb = _gigabytes(memory)
-    _require_output(folder)
+    memory_gb, states = _gigabytes(memory), _states(layers)
+    _require_output(folder, "table.csv", "voxels.csv", "summary.json")
     opened = [open_run(path) for path in runs]
-    scores = score(opened, cache, TerminalProgress(), memory_gb)
+    scores = score(opened, cache, TerminalProgress(), memory_gb, states)
     scores.save(folder)
     if json:
-        _print_json(scores.summary)
+        _print_json(scores.as_dict())
     else:
         show_scores(scores, folder)
+        show_layers(scores)
 
 
-@app.command()
+@app.command(short_help="Compare configurations over their seeds.")
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
     epochs: Annotated[
@@ -349,7 +369,7 @@ def compare(
     folder = output if output is not None else runs[0] / "comparison"
     memory_gb = _gigabytes(memory)
     opened = [open_run(path) for path in runs]
-    _require_output(folder)
+    _require_output(folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json")
     found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
     found.save(folder)
     if json:
@@ -358,7 +378,7 @@ def compare(
         show_comparison(found, folder)
 
 
-@app.command()
+@app.command(short_help="Score models tuned on one listener in others.")
 def transfer(
     runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
     subject: Annotated[
@@ -393,7 +413,7 @@ def transfer(
     folder = output if output is not None else runs[0] / "transfer"
     memory_gb, amounts = _gigabytes(memory), _numbers(minutes, "--minutes")
     opened = [open_run(path) for path in runs]
-    _require_output(folder)
+    _require_output(folder, "matrix.csv", "summary.json")
     found = score(
         opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
     )
@@ -404,7 +424,7 @@ def transfer(
         show_transfer(found, folder)
 
 
-@app.command()
+@app.command(short_help="Make one self-contained page of an evaluation.")
 def report(
     evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate` wrote.", show_default=False)],
     output: Annotated[
@@ -460,6 +480,7 @@ _OPTION_KEYS = {
     "seed": "seed",
     "device": "device",
     "memory": "ridge.memory_gb",
+    "joint": "joint",
 }
 
 
@@ -476,7 +497,12 @@ def _config(
     overrides |= {key: options[name] for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
     if not subject_needed:
         overrides.setdefault("subject", "none")
-    return load_config(path, preset, overrides)
+    given = {key: f"--{name}" for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
+    return load_config(path, preset, overrides, options=given)
+
+
+def _together(joint: list[str] | None) -> dict[str, Any]:
+    return {"joint": [{"subject": name} for name in joint] if joint else None}
 
 
 def _gigabytes(memory: str | None) -> float | None:
@@ -497,8 +523,26 @@ def _numbers(text: str | None, source: str) -> list[float]:
         ) from None
 
 
-def _require_output(path: Path) -> None:
-    """Refuse, before anything is computed, an output that cannot be made or that would mix with a data set or run."""
+def _states(layers: str | None) -> list[int] | Literal["all"] | None:
+    """[0, 3, 9] from "0,3,9"; `all` and None as they are."""
+    from brainwavlm.errors import ConfigError
+
+    if layers is None or layers.strip() == "all":
+        return None if layers is None else "all"
+    try:
+        return [int(part) for part in layers.split(",")]
+    except ValueError:
+        remedy = "For instance: --layers 0,3,9"
+        raise ConfigError(
+            "--layers", repr(layers), "all, or whole numbers with commas between them.", remedy
+        ) from None
+
+
+def _require_output(path: Path, *own: str) -> None:
+    """Refuse, before anything is computed, an output that cannot be made or that would mix with other files.
+
+    With the names of a command's `own` files, a folder must be new or empty, or hold an earlier result: all of them.
+    """
     from brainwavlm.errors import ConfigError
 
     parents = [folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()]
@@ -507,6 +551,14 @@ def _require_output(path: Path) -> None:
             "--output",
             f"{path} cannot be made.",
             "a folder that is new or can be written.",
+            "Choose another place.",
+        )
+    earlier = all((path / name).is_file() for name in own)
+    if not earlier and path.exists() and any(path.iterdir()):
+        raise ConfigError(
+            "--output",
+            f"{path} is a folder with other files.",
+            f"a new or empty folder, or one with an earlier {', '.join(own)}, which are replaced.",
             "Choose another place.",
         )
     inside = next((folder for folder in parents if (folder / "dataset.yaml").exists()), None)

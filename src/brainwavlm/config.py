@@ -6,7 +6,9 @@ the nearest known one. The description of a field is its help text and its row i
 
 import difflib
 import re
+from collections.abc import Mapping
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -180,6 +182,11 @@ class ReadoutConfig(Step):
         ge=0,
         description="ridge-fixed: solve again every so many epochs on the present features; 0: never.",
     )
+    shared: bool = Field(
+        False,
+        description="joint: one readout for all listeners instead of one each, over the vertices of a common surface "
+        "that all of them have.",
+    )
 
 
 class LossConfig(Step):
@@ -192,12 +199,24 @@ class LossConfig(Step):
         0.0, ge=0, description="Weight of minus the mean over voxels of the correlation over TRs."
     )
     mse: float = Field(0.0, ge=0, description="Weight of the mean squared error.")
+    contrastive: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the cross entropy of telling which TR of its block a prediction is of (NT-Xent).",
+    )
+    # Chen et al. 2020 (arXiv 2002.05709), table 5: 0.1 is the best of 0.05, 0.1, 0.5 and 1 on images.
+    temperature: float = Field(
+        0.1,
+        ge=0.001,
+        le=1000,
+        description="contrastive: cosine similarities are divided by it; lower weighs near-duplicates more.",
+    )
     ceiling_weighted: bool = Field(False, description="Weight each voxel by its noise ceiling.")
 
     @model_validator(mode="after")
     def _some_term(self):
-        if self.spatial + self.temporal + self.mse == 0:
-            raise ValueError("at least one of spatial, temporal and mse must be above 0")
+        if self.spatial + self.temporal + self.mse + self.contrastive == 0:
+            raise ValueError("at least one of spatial, temporal, mse and contrastive must be above 0")
         return self
 
 
@@ -206,6 +225,13 @@ class TrainingConfig(Step):
 
     epochs: int = Field(20, ge=0, description="Passes over the training stories.")
     block_rows: int = Field(10, ge=2, description="Consecutive TRs of one block.")
+    slow: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Tune on responses low-passed to every so many TRs, as from a slower scanner; scores stay at full "
+        "rate.",
+    )
     blocks_per_step: int = Field(
         1,
         ge=1,
@@ -251,6 +277,15 @@ class TrainingConfig(Step):
         description="Type in which it is kept; float16 takes half the room and rounds to three digits.",
     )
 
+    @model_validator(mode="after")
+    def _whole_slow_rows(self):
+        if self.slow > 1 and (self.block_rows % self.slow or self.block_rows < 2 * self.slow):
+            raise ValueError(
+                f"slow = {self.slow} with block_rows = {self.block_rows}: block_rows has to be a multiple of slow, "
+                "twice slow or more"
+            )
+        return self
+
 
 class ControlConfig(Step):
     """What tuning predicts in place of the responses, to see whether a gain comes from them (docs/controls.md)."""
@@ -265,7 +300,9 @@ class ControlConfig(Step):
         "block-permuted: length of a block.",
     )
     embeddings: str | None = Field(
-        None, description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe)."
+        None,
+        validate_default=True,
+        description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe).",
     )
 
     @property
@@ -273,11 +310,12 @@ class ControlConfig(Step):
         """Whether each target stands for the response of a voxel, so that the readout can be scored."""
         return self.kind not in ("stimulus", "words", "phones")
 
-    @model_validator(mode="after")
-    def _some_vectors(self):
-        if self.kind == "words" and self.embeddings is None:
-            raise ValueError("control.embeddings with kind words: a file of word vectors")
-        return self
+    @field_validator("embeddings")
+    @classmethod
+    def _some_vectors(cls, embeddings: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("kind") == "words" and embeddings is None:
+            raise ValueError("a file of word vectors, with control.kind words")
+        return embeddings
 
 
 class QuirksConfig(Step):
@@ -309,7 +347,8 @@ class QuirksConfig(Step):
 class RidgeConfig(Step):
     """Closed-form scoring."""
 
-    alphas: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+    # Beyond these bounds float32 rounds weights to zero.
+    alphas: tuple[Annotated[float, Field(ge=1e-30, le=1e30)], ...] = Field(
         tuple(10.0 ** (k / 2) for k in range(17)),
         min_length=1,
         description="Penalties to choose from, one a voxel, in himalaya's convention (alpha = a squared of the "
@@ -354,11 +393,27 @@ class EvaluationConfig(Step):
     )
 
 
+class ListenerConfig(Step):
+    """A further listener whose responses tune the same speech model."""
+
+    subject: str = Field(description="Name of the subject.")
+    dataset: str | None = Field(None, description="Folder of their data set; null: that of the run.")
+    train: tuple[str, ...] | None = Field(
+        None, description="Training stories; null: the run's that they heard, or those of their data set."
+    )
+    validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: likewise.")
+    test: tuple[str, ...] | None = Field(None, description="Test stories; null: likewise.")
+
+
 class RunConfig(Step):
     """One run: who, which model, how tuned, how scored."""
 
     dataset: str = Field("demo", description="Folder of a data set, or the word demo.")
     subject: str = Field(description="Name of the subject.")
+    joint: tuple[ListenerConfig, ...] = Field(
+        (),
+        description="Further listeners who tune the same speech model, with a readout each, e.g. [{subject: UTS02}].",
+    )
     target: str = Field(
         "cortex",
         description="Voxels that the loss sees: cortex, AC, LH, aparc:bankssts, ceiling>0.4, A+B, A-B, a file.",
@@ -373,6 +428,12 @@ class RunConfig(Step):
     )
     validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: the data set's.")
     test: tuple[str, ...] | None = Field(None, description="Test stories; null: the data set's.")
+    train_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Tune on whole training stories of up to so many minutes of responses, in an order drawn from the "
+        "seed; ridge is fitted on all stories all the same. null: all.",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
     precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
@@ -389,6 +450,24 @@ class RunConfig(Step):
     ridge: RidgeConfig = RidgeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
+    @model_validator(mode="after")
+    def _slow_rows_correlate(self):
+        slow, rows = self.training.slow, self.training.block_rows
+        if slow > 1 and self.loss.temporal and rows < 3 * slow:
+            raise ValueError(
+                f"loss.temporal with training.slow = {slow} needs training.block_rows of {3 * slow} or more: over two "
+                "rows a correlation is 1 or -1 and has no gradient"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _several_share(self):
+        if self.readout.shared and not self.joint:
+            raise ValueError(
+                "readout.shared only with further listeners in joint: one has nobody to share with"
+            )
+        return self
+
     @field_validator("regions")
     @classmethod
     def _nameable(cls, regions: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -404,6 +483,8 @@ def load_config(
     path: str | Path | None = None,
     preset: str | None = None,
     overrides: dict[str, Any] | None = None,
+    source: str | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """One `RunConfig` from a preset, a file above it, and overrides above both.
 
@@ -415,6 +496,10 @@ def load_config(
         One of `PRESETS`; wins over the file's.
     overrides : dict or None
         Dotted keys, e.g. {"training.epochs": 3}. Strings are read as YAML.
+    source : str or None
+        What an error names; None: the file, or --set.
+    options : mapping of str to str or None
+        Options that an error names in place of the keys which they set, e.g. {"windows.stride": "--stride"}.
 
     Raises
     ------
@@ -422,18 +507,20 @@ def load_config(
         Unknown key (the nearest known one is named), wrong value, unreadable file.
     """
     layers = read_yaml(Path(path)) if path is not None else {}
-    source = str(path) if path is not None else "--set"
+    source = source or (str(path) if path is not None else "--set")
     base = preset or layers.pop("preset", None)
     layers.pop("preset", None)
     values = _preset(base) if base else {}
     values = _merged(values, layers)
     for key, value in (overrides or {}).items():
         values = _merged(values, _nested(key, value))
-    return validated(RunConfig, values, source)
+    return validated(RunConfig, values, source, options)
 
 
-def validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
-    """`model(**values)`, with errors in this program's form."""
+def validated(
+    model: type[Step], values: dict[str, Any], source: str, options: Mapping[str, str] | None = None
+) -> Any:
+    """`model(**values)`, with errors in this program's form; `options` as in `load_config`."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -454,11 +541,16 @@ def validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
             ) from None
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         message = first["msg"].removeprefix("Value error, ")
+        # What is within a list is set with the whole list.
+        settable = ".".join(str(part) for part in takewhile(lambda part: isinstance(part, str), first["loc"]))
+        option = (options or {}).get(settable)
         raise ConfigError(
-            source,
+            option or source,
             f"{key or 'configuration'} = {first['input']!r}.{more}",
             f"{message[0].lower()}{message[1:]}.",
-            f"Change {key or 'it'}, in the file or with --set {key}=...",
+            f"Change {option}."
+            if option
+            else f"Change {settable or 'it'}, in the file or with --set {settable or 'KEY'}=...",
         ) from None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.check import check_dataset
+from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
@@ -37,6 +38,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     """
     began = time.monotonic()
     config = load_config(preset="demo", overrides=overrides)
+    accelerator_for(config, output)  # refuses several processes, before each makes the same folders
     load_dataset(config.dataset).require_subject(config.subject)
     _make_room(output, replace)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import RunConfig
+from brainwavlm.datasets.base import SPLITS, Recording
 from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.learning import accelerator_for
 from brainwavlm.encoding.materials import needed_windows, planned_clock, planned_windows
-from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.features import samples_heard
@@ -73,26 +74,28 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     """
     training = config.training.model_copy(update={"frontend_folder": None})
     untracked = config.model_copy(update={"tracking": "none", "training": training})
+    accelerator_for(untracked, Path())  # refuses several processes: each would measure the other
     loop = TuningLoop(untracked, Path(), Progress())
-    setting, recordings = loop.setting, loop.setting.recordings
-    windows = {name: planned_windows(r, config, loop.backbone.min_samples) for name, r in recordings.items()}
-    hours = {
-        split: sum(windows[recording.story.name].times[-1] for recording in some) / 3600
-        for split, some in setting.splits.items()
+    heard: dict[str, dict[str, Recording]] = {
+        split: {key: r for listener in loop.listeners for key, r in listener.keys(split).items()}
+        for split in SPLITS
     }
+    recordings = {key: recording for some in heard.values() for key, recording in some.items()}
+    windows = {key: planned_windows(r, config, loop.backbone.min_samples) for key, r in recordings.items()}
     blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
-    clocks = {
-        name: planned_clock(recordings[name], config, loop.backbone.min_samples) for name in loop.lengths
-    }
+    clocks = {key: planned_clock(recordings[key], config, loop.backbone.min_samples) for key in loop.lengths}
     needed = [(block.story, needed_windows(clocks[block.story], block, config.quirks)) for block in blocks]
     samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
     step = _timed_step(loop, blocks, calibration_steps)
-    rows = setting.facts()["rows"]
+    rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in heard.items()}
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
+    together = {"subject": "+".join(listener.setting.subject.name for listener in loop.listeners)}
     return Plan(
-        facts=setting.facts() | loop.shelf.supervision.facts(),
-        stories={split: len(some) for split, some in setting.splits.items()},
-        hours={split: float(value) for split, value in hours.items()},
+        facts=loop.listeners[0].facts()["data"] | together,
+        stories={split: len(some) for split, some in heard.items()},
+        hours={
+            split: float(sum(windows[key].times[-1] for key in some) / 3600) for split, some in heard.items()
+        },
         rows=rows,
         windows_per_epoch=sum(len(some) for _, some in needed),
         sound_per_epoch=samples / SAMPLE_RATE / 3600,
@@ -100,11 +103,11 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         epochs=config.training.epochs,
         trained={
             "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
-            "readout": sum(p.numel() for p in loop.readout.parameters() if p.requires_grad),
+            "readout": sum(p.numel() for p in loop.readouts.parameters() if p.requires_grad),
         },
         seconds_per_step=step * len(blocks) / loop.steps_per_epoch,
         hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
-        memory_gb=(_peak_bytes() + _held_bytes(setting, config) + loop.shelf.kept_bytes) / 1e9,
+        memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.shelf.kept_bytes) / 1e9,
         device=str(loop.accelerator.device),
     )
 
@@ -134,10 +137,11 @@ def _peak_bytes() -> float:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _held_bytes(setting: Setting, config: RunConfig) -> float:
-    """Responses and sound of the stories that are held at once beyond the one of the calibration."""
-    rows = sorted((r.shape[0] for r in setting.splits["train"]), reverse=True)
-    more = rows[1 : config.training.stories_in_memory]
-    n_voxels = int(setting.voxels.sum())
-    sound = sum(more) * setting.dataset.tr * SAMPLE_RATE * 4
-    return sum(more) * n_voxels * 4 + sound
+def _held_bytes(loop: TuningLoop) -> float:
+    """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
+    sizes = [
+        rows * (int(side.listener.setting.voxels.sum()) + side.listener.setting.dataset.tr * SAMPLE_RATE) * 4
+        for side in loop.sides
+        for rows in side.lengths.values()
+    ]
+    return sum(sorted(sizes, reverse=True)[1 : loop.config.training.stories_in_memory])

@@ -11,6 +11,8 @@ Every file is written beside its place and moved there, so that a reader never s
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +24,7 @@ import numpy as np
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.run_files import Course, Manifest, Part, State, require_kind
 
 FORMAT = 1
 PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "numpy")
@@ -39,23 +42,46 @@ class Checkpoint:
         Moments of the optimiser and the random state.
     state : dict
         Epoch, step, history, best epoch; JSON.
+    path : Path
+        Folder that it was read from.
     """
 
     model: dict[str, Any]
     optimiser: dict[str, Any]
     state: dict[str, Any]
+    path: Path = Path()
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder, opened for reading."""
+    """A run's folder, opened for reading.
+
+    Attributes
+    ----------
+    path : Path
+    listener : int
+        Whose side of a joint run this is: 0 is the configured subject.
+    """
 
     path: Path
+    listener: int = 0
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The content of run.json."""
-        return read_json(self.path / "run.json", "config", "splits", "data", "backbone", "versions")
+        """The content of run.json, as this listener sees it."""
+        manifest = read_json(self.path / "run.json", kind=Manifest)
+        return manifest | (manifest["listeners"][self.listener] if self.listener else {})
+
+    @property
+    def sides(self) -> list["Run"]:
+        """The run as each of its listeners sees it; one where nobody else listens."""
+        return [Run(self.path, number) for number in range(len(self.manifest.get("listeners", [None])))]
+
+    @property
+    def listeners(self) -> list[str]:
+        """Names of the subjects that it is tuned on; with the data set where two have one name."""
+        together = self.manifest.get("listeners")
+        return [one["name"] for one in together] if together else [self.config.subject]
 
     @cached_property
     def config(self) -> RunConfig:
@@ -70,7 +96,7 @@ class Run:
 
         path = self.path / "voxels.safetensors"
         try:
-            voxels = load_file(path)["voxels"]
+            voxels = load_file(path)[voxels_key(self.listener)]
         except (OSError, SafetensorError, KeyError) as error:
             raise RunError(
                 path, f"not readable: {error}", "which voxels the run uses.", "Restore it, or tune again."
@@ -94,7 +120,7 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """The content of result.json, or None while the run is not done."""
         path = self.path / "result.json"
-        return read_json(path, "best", "history") if path.exists() else None
+        return read_json(path, kind=Course) if path.exists() else None
 
     @property
     def checkpoints(self) -> list[Path]:
@@ -119,7 +145,7 @@ class Run:
     def epochs(self) -> dict[int, Path]:
         """Checkpoints at the end of an epoch, by its number: all with training.keep_epochs, else the best and last."""
         return {
-            int(read_json(folder / "state.json", "epoch")["epoch"]): folder
+            read_json(folder / "state.json", kind=State)["epoch"]: folder
             for folder in self.checkpoints
             if ends_epoch(folder)
         }
@@ -142,13 +168,11 @@ class Run:
                 )
             return read_checkpoint(self.epochs[which])
         if not self.checkpoints:
-            raise RunError(
-                self.path, "no checkpoint.", "a run with at least one.", "Start it again without --resume."
-            )
+            raise self._without_checkpoints()
         last = self.checkpoints[-1]
         if which == "last":
             return read_checkpoint(last)
-        best = read_json(last / "state.json", "best")["best"]
+        best = read_json(last / "state.json", kind=State)["best"]
         if best is None:
             raise RunError(
                 self.path,
@@ -158,10 +182,33 @@ class Run:
             )
         return read_checkpoint(self.path / "checkpoints" / best["checkpoint"])
 
+    def require_whole(self) -> None:
+        """RunError where a file is missing or damaged that scoring the best epoch reads."""
+        _ = self.config, self.voxels, self.result, self.checkpoint("last"), self.checkpoint("best")
+
+    def _without_checkpoints(self) -> RunError:
+        if self.result is None:
+            remedy = f"Go on with:  brainwavlm tune --resume --output {self.path}"
+            return RunError(self.path, "no checkpoint yet.", "a run with at least one epoch.", remedy)
+        if self.result["best"] is None:
+            remedy = "Tune again with training.epochs of 1 or more."
+            return RunError(self.path, "no epoch was asked for.", "a run with at least one epoch.", remedy)
+        return RunError(
+            self.path / "checkpoints",
+            "no checkpoint, although the run is finished.",
+            f"that of the best epoch, {self.result['best']['checkpoint']}.",
+            "Restore the folder, or tune again with another --output.",
+        )
+
+
+def voxels_key(listener: int) -> str:
+    """Name of a listener's voxels in voxels.safetensors."""
+    return f"voxels.{listener}" if listener else "voxels"
+
 
 def ends_epoch(checkpoint: Path) -> bool:
     """Whether a checkpoint was written at the end of an epoch: no step of the next is in it."""
-    return read_json(checkpoint / "state.json", "losses")["losses"] == []
+    return read_json(checkpoint / "state.json", kind=State)["losses"] == []
 
 
 def open_run(path: str | Path) -> Run:
@@ -210,7 +257,7 @@ def summaries(folder: Path) -> list[dict[str, Any]]:
             {
                 "run": str(run.path.relative_to(folder)),
                 "dataset": data["dataset"],
-                "subject": config.subject,
+                "subject": "+".join(run.listeners),
                 "target": config.target,
                 "method": config.adapter.method,
                 "control": config.control.kind,
@@ -234,8 +281,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """The object in a JSON file, which must have these keys.
+def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[str, Any]:
+    """The object in a JSON file, which must have these keys, or hold what that kind of file does.
 
     Raises
     ------
@@ -246,13 +293,15 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(path, "no such file.", "a file of a run.", "Is this the folder of a run?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # damaged text; numbers or nesting beyond all measure
         raise RunError(
             path, f"not JSON: {error}", "a JSON object.", "Restore it, or start the run again."
         ) from None
     missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
     if missing:
         raise RunError(path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", "Restore it.")
+    if kind is not None:
+        require_kind(path, content, kind)
     return content
 
 
@@ -283,11 +332,32 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             folder,
             f"not readable: {error}",
             "a checkpoint.",
-            "Remove this folder; the one before it is used.",
+            "Restore this folder; or remove it, and --resume goes on from the one before, if there is one.",
         ) from None
-    return Checkpoint(
-        model, optimiser, read_json(folder / "state.json", "epoch", "step", "losses", "history", "best")
-    )
+    broken = [name for name, values in model.items() if not values.isfinite().all()]
+    if broken:
+        raise RunError(
+            folder / "model.safetensors",
+            f"NaN or infinite values in {len(broken)} of {len(model)} weights: {', '.join(broken[:3])}.",
+            "finite weights.",
+            "Restore it; if it was trained so, tune again with a lower learning rate or without precision.",
+        )
+    return Checkpoint(model, optimiser, read_json(folder / "state.json", kind=State), folder)
+
+
+@contextmanager
+def restoring(checkpoint: Checkpoint) -> Iterator[None]:
+    """A RunError that names the checkpoint in place of whatever is said of tensors that do not fit the run's model."""
+    try:
+        yield
+    except (BrainwavlmError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        reason = error.found if isinstance(error, BrainwavlmError) else str(error).strip()
+        raise RunError(
+            checkpoint.path,
+            f"tensors of another model than the run's: {' '.join(reason.split())[:300]}",
+            "the weights, and the optimiser's state, of the model that run.json names.",
+            "Restore this folder, or tune again.",
+        ) from None
 
 
 def sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `compare` and `transfer` print: tables and sentences for people. No science, no files."""
+"""What `compare`, `transfer` and `evaluate --layers` print: tables and sentences for people. No science, no files."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -98,6 +98,30 @@ def show_transfer(found: Any, folder: Path) -> None:
     if needed:
         show_table(needed, title=labelled("Minutes to reach the untuned model's score", found.summary))
     _show_notes(found.summary, folder)
+
+
+def show_layers(scores: Any) -> None:
+    """Scores by hidden state, where `evaluate` was asked for them."""
+    for described in scores.summary["runs"] if len(scores.layers) else ():
+        table = scores.layers[scores.layers["run"] == described["name"]]
+        for target in _shown(table, [described["target"]]):
+            rows = [
+                {
+                    "layer": row["layer"],
+                    "frozen": row["r_frozen"],
+                    "tuned": row["r_tuned"],
+                    "change": row["difference"],
+                    "95 % interval": _interval(row["low"], row["high"]),
+                    "adapted": row["adapted"],
+                }
+                for row in table[table["target"] == target].to_dict("records")
+            ]
+            title = f"{described['name']}: mean test correlation by hidden state, {target}"
+            show_table(rows, title=labelled(title, scores.summary))
+    if len(scores.layers):
+        terminal.console.print(
+            "adapted: a block up to that state was tuned; layers.csv has all targets", soft_wrap=True
+        )
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:

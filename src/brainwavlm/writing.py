@@ -5,16 +5,26 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.runs import FORMAT, Checkpoint, Run, ends_epoch, read_checkpoint, read_json, sync, write_json
+from brainwavlm.datasets.files import naming, replacing
+from brainwavlm.errors import BrainwavlmError, RunError, TuningError
+from brainwavlm.runs import (
+    FORMAT,
+    Checkpoint,
+    Run,
+    ends_epoch,
+    read_checkpoint,
+    read_json,
+    sync,
+    voxels_key,
+    write_json,
+)
 
 
 def require_place(path: Path, resume: bool) -> None:
@@ -38,7 +48,7 @@ def require_place(path: Path, resume: bool) -> None:
 
 @contextmanager
 def writing(
-    path: Path, manifest: dict[str, Any], voxels: np.ndarray, resume: bool, first: bool = True
+    path: Path, manifest: dict[str, Any], voxels: Sequence[np.ndarray], resume: bool, first: bool = True
 ) -> Iterator["Writer"]:
     """A locked run folder to write to: a new one, or with `resume` the one that is there.
 
@@ -47,7 +57,8 @@ def writing(
     path : Path
     manifest : dict
         With the key `config`; on resume it must equal the one in the folder.
-    voxels : bool array (n_voxels,)
+    voxels : sequence of bool arrays (n_voxels,)
+        Of each listener.
     resume : bool
     first : bool
         Whether this is the first process of the run; the others get an `Observer`.
@@ -75,20 +86,23 @@ def writing(
                 "a run that nobody writes.",
                 "Wait for it or stop it.",
             ) from None
-        if resume:
-            _require_same(read_json(existing), manifest, existing)
-            _remove_partial(path)
-        else:
-            from safetensors.numpy import save_file
-
-            with replacing(path / "voxels.safetensors") as temporary:
-                save_file({"voxels": voxels}, temporary)
-            write_json(existing, manifest)
         try:
+            if resume:
+                _require_same(read_json(existing), manifest, existing)
+                _remove_partial(path)
+            else:
+                from safetensors.numpy import save_file
+
+                with replacing(path / "voxels.safetensors") as temporary:
+                    save_file({voxels_key(n): some for n, some in enumerate(voxels)}, temporary)
+                write_json(existing, manifest)
             yield Writer(Run(path))
-        except BrainwavlmError as error:
-            if made and error.exit_code == 2 and not Run(path).checkpoints:
-                shutil.rmtree(path)  # bad input: nothing is left behind that a second try would stumble over
+        except (BrainwavlmError, OSError) as error:
+            if not (resume or isinstance(error, TuningError) or Run(path).checkpoints):
+                # Bad input, a full disk: nothing is left behind that a second try would stumble over.
+                shutil.rmtree(path, ignore_errors=True)
+                if not made:
+                    path.mkdir(exist_ok=True)
             raise
 
 
@@ -124,8 +138,9 @@ class Writer:
         folder = self.run.path / "checkpoints"
         partial = folder / f"{name}.partial"
         partial.mkdir(parents=True)
-        save_file(checkpoint.model, partial / "model.safetensors")
-        save_file(checkpoint.optimiser, partial / "optimiser.safetensors")
+        with naming(partial):
+            save_file(checkpoint.model, partial / "model.safetensors")
+            save_file(checkpoint.optimiser, partial / "optimiser.safetensors")
         log_bytes = self._log.stat().st_size if self._log.exists() else 0
         write_json(partial / "state.json", {**checkpoint.state, "log_bytes": log_bytes})
         for file in partial.iterdir():
@@ -167,7 +182,7 @@ class Observer(Writer):
 
 
 def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
-    for key in ("format", "config", "splits", "data", "backbone"):
+    for key in ("format", "config", "splits", "data", "listeners", "backbone"):
         if found.get(key) != asked.get(key):
             raise RunError(
                 path,

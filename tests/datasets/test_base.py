@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 import brainwavlm.datasets
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import SPLITS, Recording, Story, Subject, heard_elsewhere, split_recordings
+from brainwavlm.datasets.base import SPLITS, Recording, Story, Subject, split_recordings
 from brainwavlm.datasets.files import open_hdf5
 from brainwavlm.errors import ConfigError, DatasetError
 from tests.trees import N_VOXELS
@@ -52,12 +52,6 @@ def test_a_story_named_for_two_splits_is_an_error():
 def test_a_story_that_was_not_heard_is_an_error_that_names_those_that_were():
     with pytest.raises(ConfigError, match=r"no recording of dgo(.|\n)*dog, ferry"):
         split_recordings(listener({"dog": "train", "ferry": "test"}), train=["dgo"])
-
-
-def test_a_test_story_that_was_tuned_on_is_found_whoever_heard_it(native):
-    assert heard_elsewhere(load_dataset(native), ["dog", "ferry", "market"], ["market", "garden"]) == [
-        "market"
-    ]
 
 
 def test_chosen_columns_are_those_of_the_whole(native):

@@ -21,6 +21,7 @@ from brainwavlm.encoding.controls import (
     wrapped,
     zscored,
 )
+from brainwavlm.encoding.listeners import listeners_of
 from brainwavlm.encoding.materials import prepare, story_responses
 from brainwavlm.encoding.setting import anchored, setting_of
 from brainwavlm.encoding.shelf import Shelf
@@ -43,7 +44,7 @@ def responses():
 
 def material_of(config, story):
     backbone = load_backbone(config.backbone.name, config.backbone.layer)
-    shelf = Shelf(setting_of(config), backbone, config, torch.device("cpu"))
+    shelf = Shelf(listeners_of(config), backbone, config, torch.device("cpu"))
     return shelf[story].responses.numpy()
 
 

@@ -4,7 +4,15 @@ import torch
 from numpy.testing import assert_allclose
 
 from brainwavlm.config import LossConfig
-from brainwavlm.encoding.losses import combined, correlation, mse, spatial, temporal, voxel_weights
+from brainwavlm.encoding.losses import (
+    combined,
+    contrastive,
+    correlation,
+    mse,
+    spatial,
+    temporal,
+    voxel_weights,
+)
 from brainwavlm.errors import ConfigError
 
 
@@ -129,3 +137,117 @@ def test_a_prediction_that_is_no_number_is_no_correlation_of_zero(loss, bad):
     predicted[2, 3] = bad
     assert torch.isnan(loss(predicted, true))
     assert torch.isnan(loss(torch.full((6, 8), bad), true))
+
+
+IDENTITY = torch.eye(2, dtype=torch.float64)
+
+
+def test_contrastive_of_perfect_and_of_swapped_predictions_is_known_by_hand():
+    """Two orthogonal TRs: s = 1 to the own row and 0 to the other, or the reverse."""
+    for temperature in (0.1, 0.5, 1.0):
+        right, wrong = np.log1p(np.exp([-1 / temperature, 1 / temperature]))
+        assert_allclose(float(contrastive(IDENTITY, IDENTITY, temperature=temperature)), right, rtol=1e-9)
+        assert_allclose(
+            float(contrastive(IDENTITY.flip(0), IDENTITY, temperature=temperature)), wrong, rtol=1e-12
+        )
+
+
+def test_contrastive_asks_in_both_directions():
+    """Both predictions point at TR 0: by row log(1 + 1/e), log(1 + e); by column log 2 twice. Swapped sides: the same."""
+    predicted = torch.tensor([[3.0, 0.0], [0.5, 0.0]], dtype=torch.float64)
+    expected = np.mean([np.log1p(np.exp(-1)), np.log1p(np.exp(1)), np.log(2), np.log(2)])
+    assert_allclose(float(contrastive(predicted, IDENTITY, temperature=1.0)), expected, rtol=1e-12)
+    assert_allclose(float(contrastive(IDENTITY, predicted, temperature=1.0)), expected, rtol=1e-12)
+
+
+def test_contrastive_agrees_with_torchs_cross_entropy(pair):
+    predicted, true = tensors(*pair)
+    cosine = torch.nn.functional.cosine_similarity(predicted[:, None], true[None], dim=-1) / 0.2
+    own = torch.arange(10)
+    expected = (
+        torch.nn.functional.cross_entropy(cosine, own) + torch.nn.functional.cross_entropy(cosine.T, own)
+    ) / 2
+    assert_allclose(float(contrastive(predicted, true, temperature=0.2)), float(expected), rtol=1e-12)
+
+
+def test_contrastive_sees_directions_not_sizes_and_is_chance_where_all_rows_are_alike(pair):
+    predicted, true = tensors(*pair)
+    sizes = torch.linspace(0.1, 5, 10, dtype=torch.float64)[:, None]
+    assert_allclose(
+        float(contrastive(predicted * sizes, true)), float(contrastive(predicted, true)), rtol=1e-12
+    )
+    alike = true[:1].expand(10, -1)
+    assert_allclose(float(contrastive(alike, alike)), np.log(10), rtol=1e-12)
+    assert_allclose(float(contrastive(predicted[:1], true[:1])), 0, atol=1e-12)  # nothing to be mistaken for
+
+
+def test_near_duplicates_keep_perfect_predictions_from_zero(pair):
+    """The trap: neighbouring TRs that resemble each other are wrong answers all the same."""
+    _, true = tensors(*pair)
+    apart, slow = contrastive(true, true), true.clone()
+    for row in range(1, 10):
+        slow[row] = 0.97 * slow[row - 1] + 0.05 * true[row]
+    assert float(apart) < 0.02
+    assert float(contrastive(slow, slow)) > 0.5
+    assert float(contrastive(slow, slow)) < np.log(10)
+
+
+def test_contrastive_weights_that_are_counts_equal_repeated_voxels(pair):
+    counts = np.random.default_rng(1).integers(0, 4, 30)
+    repeated = tensors(*(np.repeat(values, counts, axis=1) for values in pair))
+    weighted = contrastive(*tensors(*pair), torch.tensor(counts))
+    assert_allclose(float(weighted), float(contrastive(*repeated)), rtol=1e-10)
+    assert abs(float(weighted) - float(contrastive(*tensors(*pair)))) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "weights", [None, torch.tensor([0.0, 0.3, 1.0, 0.0, 0.5, 0.2, 0.9], dtype=torch.float64)]
+)
+def test_contrastive_gradients_agree_with_finite_differences(weights):
+    generator = torch.Generator().manual_seed(1)
+    predicted = torch.randn(5, 7, generator=generator, dtype=torch.float64, requires_grad=True)
+    true = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: contrastive(p, true, weights, 0.3), predicted)
+
+
+def test_contrastive_of_rows_without_a_response_has_a_finite_gradient():
+    true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    true[4] = 0
+    predicted = torch.zeros(6, 8).requires_grad_()
+    value = contrastive(predicted, true)
+    value.backward()
+    assert_allclose(float(value.detach()), np.log(6), rtol=1e-6)
+    assert torch.isfinite(predicted.grad).all()
+    other = true.clone().requires_grad_()  # one empty row among others
+    contrastive(other, true).backward()
+    assert torch.isfinite(other.grad).all()
+    assert (other.grad[0] != 0).any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_contrastive_of_a_prediction_that_is_no_number_is_no_number(bad):
+    true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    predicted = true.clone()
+    predicted[2, 3] = bad
+    assert torch.isnan(contrastive(predicted, true))
+
+
+def test_the_configured_contrastive_loss_is_in_the_sum(pair):
+    values = tensors(*pair)
+    config = LossConfig(spatial=0.5, contrastive=2.0, temperature=0.3)
+    expected = 0.5 * spatial(*values) + 2.0 * contrastive(*values, temperature=0.3)
+    assert_allclose(float(combined(config, *values)), float(expected), rtol=1e-6)
+    alone = LossConfig(spatial=0, contrastive=1.0)
+    assert_allclose(float(combined(alone, *values)), float(contrastive(*values)), rtol=1e-6)
+
+
+def test_contrastive_leads_predictions_to_their_own_rows():
+    """Some steps down the gradient from noise: each prediction ends nearest to its own TR."""
+    generator = torch.Generator().manual_seed(4)
+    true = torch.randn(12, 40, generator=generator)
+    predicted = torch.randn(12, 40, generator=generator).requires_grad_()
+    for _ in range(60):
+        (gradient,) = torch.autograd.grad(contrastive(predicted, true), predicted)
+        predicted = (predicted - 20 * gradient).detach().requires_grad_()
+    nearest = torch.nn.functional.cosine_similarity(predicted[:, None], true[None], dim=-1).argmax(1)
+    assert nearest.tolist() == list(range(12))

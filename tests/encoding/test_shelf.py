@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from brainwavlm.encoding import shelf as shelf_module
+from brainwavlm.encoding.listeners import listeners_of
 from brainwavlm.encoding.setting import anchored, setting_of
 from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.tuning import tune
@@ -32,7 +33,7 @@ def stocked(settings, monkeypatch):
             return original(recording, *arguments)
 
         monkeypatch.setattr(shelf_module, "read_material", noted)
-        return Shelf(setting_of(config), backbone, config, torch.device("cpu")), readers
+        return Shelf(listeners_of(config), backbone, config, torch.device("cpu")), readers
 
     return make
 

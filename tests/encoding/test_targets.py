@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets.base import Recording, Story, Subject
-from brainwavlm.encoding.targets import available_targets, target_mask, target_masks
+from brainwavlm.encoding.targets import available_targets, target_mask, target_masks, with_regions
 from brainwavlm.errors import ConfigError
 
 
@@ -120,6 +120,33 @@ def test_values_that_are_no_mask_are_refused(subject, tmp_path):
 def test_unknown_names_list_what_there_is(subject, expression):
     with pytest.raises(ConfigError, match=r"AC.*language|no such file"):
         target_mask(expression, subject)
+
+
+def test_a_long_chain_of_regions_is_an_error_and_a_short_one_is_none(subject):
+    chain = {f"r{n}": (f"r{n + 1}",) for n in range(1500)} | {"r1500": ("AC",)}
+    chained = with_regions(subject, chain)
+    assert_array_equal(target_mask("r1490", chained), subject.rois["AC"])
+    for expression in ("r0", "r0+LH", "r0 - r1"):
+        with pytest.raises(ConfigError, match=r"regions\.r0: leads through more than 50 regions: r0, r1, r2, "):
+            target_mask(expression, chained)
+    circle = with_regions(subject, {**chain, "r1500": ("r0",)})
+    with pytest.raises(ConfigError, match=r"regions\.r0: leads through"):
+        target_mask("r0", circle)
+    with pytest.raises(ConfigError, match=r"regions\.r1490"):
+        target_mask("r1490", circle)
+    assert "r1490" in available_targets(chained)
+    assert "r0" not in available_targets(chained)
+
+
+def test_a_drawing_in_a_region_of_a_subject_without_drawings(subject):
+    drawn = with_regions(subject, {"AC": ("overlay:AC",), "all": ("overlay:AC+LH",)})
+    for name in ("AC", "all"):
+        with pytest.raises(ConfigError, match="'overlay:AC.*nothing is drawn for it") as caught:
+            target_mask(name, drawn)
+        assert caught.value.path == f"regions.{name}"
+        assert "overlays.svg" in caught.value.expected
+        assert "AC?" not in caught.value.remedy  # the region that asks for it
+        assert "--target" not in caught.value.remedy
 
 
 def test_an_empty_target_is_an_error(subject):

@@ -142,7 +142,7 @@ def test_a_closed_form_readout_is_never_trained_by_gradient(settings, tmp_path, 
     config = settings(readout__kind="ridge-fixed", readout__refresh=refresh, training__epochs=1)
     loop = TuningLoop(config, tmp_path, Progress())
     loop.begin()
-    before = loop.readout.weights.clone()
+    before = loop.readouts[0].weights.clone()
     run = tune(config, tmp_path / "run")
     after = run.checkpoint("last").model["readout.weights"]
     assert before.abs().max() > 0
@@ -197,14 +197,14 @@ def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(s
     loop = TuningLoop(settings(), tmp_path / "run", Progress())
     with writing(
         tmp_path / "run",
-        run_manifest(loop.config, loop.setting, loop.shelf.supervision, loop.backbone),
-        loop.setting.voxels,
+        run_manifest(loop.config, loop.listeners, loop.backbone),
+        [listener.setting.voxels for listener in loop.listeners],
         False,
     ) as loop.writer:
         loop.begin()
         torch.nn.utils.vector_to_parameters(
-            torch.full((sum(p.numel() for p in loop.readout.parameters()),), torch.nan),
-            loop.readout.parameters(),
+            torch.full((sum(p.numel() for p in loop.readouts.parameters()),), torch.nan),
+            loop.readouts.parameters(),
         )
         with pytest.raises(TuningError, match=r"the prediction of step 0 .* is nan"):
             loop.train_epoch(done=0)

@@ -87,3 +87,15 @@ def test_a_taken_place_and_commands_that_cannot_share_are_refused(shared, tmp_pa
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert "only `tune` shares its work" in done.stderr
+
+
+def test_listeners_who_share_a_model_give_the_same_curve_in_two_processes(shared, tmp_path):
+    """A readout without a block in a step must keep still in both processes, as it does in one."""
+    config = shared(joint=[{"subject": "ben"}])
+    done = launched(config, tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    two, one = open_run(tmp_path / "two"), tune(config, tmp_path / "one")
+    for left, right in zip(one.result["history"], two.result["history"], strict=True):
+        assert left == pytest.approx(right, abs=1e-4)
+    for key, value in one.checkpoint("last").model.items():
+        torch.testing.assert_close(two.checkpoint("last").model[key], value, atol=1e-3, rtol=1e-2)

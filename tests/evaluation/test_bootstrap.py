@@ -56,7 +56,8 @@ def test_few_stories_are_resampled_in_blocks_and_it_is_said():
 def test_one_block_a_story_gives_no_interval():
     rng = np.random.default_rng(0)
     true, first, second = rng.standard_normal((3, 15, 4))
-    found, _ = story_bootstrap(true, first, second, np.repeat("a", 15), {"all": np.ones(4, bool)}, 200, 0)
+    found, drawn = story_bootstrap(true, first, second, np.repeat("a", 15), {"all": np.ones(4, bool)}, 200, 0)
+    assert drawn == "1 block of at least 10 TRs within 1 test story"
     assert np.isfinite(found["all"].difference)
     assert np.isnan([found["all"].low, found["all"].high]).all()
 

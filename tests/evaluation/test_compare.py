@@ -141,6 +141,19 @@ def test_files_are_whole(tuned, tmp_path):
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+def test_targets_and_resamples_of_every_run_count_whichever_comes_first(tuned, tmp_path):
+    few = tuned("few", evaluation__targets=["LH"], evaluation__bootstraps=100)
+    more = tuned("more", seed=1, evaluation__targets=["RH"], evaluation__bootstraps=150)
+    found = [compare(runs, cache=tmp_path / "features") for runs in ([few, more], [more, few])]
+    for one in found:
+        assert list(one.groups["group"].unique()) == ["all runs"]
+        assert {"LH", "RH", "cortex"} <= set(one.groups["target"])
+        assert any(note.startswith("Intervals from 150 resamples") for note in one.summary["notes"])
+        assert "The runs ask for 100, 150 resamples: the most were drawn for all." in one.summary["notes"]
+    means = [one.groups.set_index("target")["mean"].sort_index() for one in found]
+    pd.testing.assert_series_equal(*means)
+
+
 def test_runs_that_cannot_be_compared_are_refused(tuned, settings, tmp_path):
     run = tuned("a")
     for runs in ([], [run, run]):

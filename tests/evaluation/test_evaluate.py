@@ -109,7 +109,7 @@ def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
     assert described["splits"]["test"] == ["market"]
     assert described["frozen"]["tr_reference"] == "onset"
     assert described["frozen"]["fitted"] == ["dog", "ferry", "garden"]
-    assert "blocks of at least 10 TRs within 1 test story" in described["bootstrap"]
+    assert "1 block of at least 10 TRs within 1 test story" in described["bootstrap"]
     assert summary["versions"]["brainwavlm"]
     assert any("features read at the TR's onset" in note for note in summary["notes"])
     assert any("no target language" in note for note in summary["notes"])

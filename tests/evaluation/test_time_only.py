@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import load_config
 from brainwavlm.datasets.base import Recording, Story
-from brainwavlm.evaluation.time_only import same_sounds, score_time, time_designs
+from brainwavlm.evaluation.time_only import score_time, time_designs
+from brainwavlm.stimulus.same_sounds import same_sounds
 from tests.evaluation.test_statistics import autoregressive
 
 N_VOXELS, TR = 150, 2.0

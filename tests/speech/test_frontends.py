@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +95,42 @@ def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound, damage)
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(DatasetError, match="Delete it"):
         frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+
+
+@pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
+def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, config):
+    """A file that claims its whole size first is written through memory: a disk that fills up kills the process."""
+    from brainwavlm.speech import frontends
+
+    backbone, windows = made(saved, "wavlm", sound, config)
+    sizes = []
+
+    def watched(make):
+        def outputs(*args):
+            for output in make(*args):
+                yield output
+                sizes.extend(file.stat().st_size for file in (tmp_path / "kept").iterdir())
+
+        return outputs
+
+    for name in ("_window_outputs", "_segment_outputs"):
+        monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
+    path = frontend_file(backbone, sound[0], sound[1], windows, config, tmp_path / "kept", batch_windows=1).path
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.5 * path.stat().st_size
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(saved, tmp_path, sound, monkeypatch):
+    from brainwavlm.speech import frontends
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    monkeypatch.setattr(frontends.np.lib.format, "write_array_header_1_0", full)
+    with pytest.raises(OSError, match=r"No space.*\.npy"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_write_that_fails_leaves_nothing(saved, tmp_path, sound, monkeypatch):

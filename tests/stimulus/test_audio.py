@@ -80,9 +80,10 @@ def write_nan(path):
         (write_nan, "1 samples are not finite"),
         (lambda path: soundfile.write(path, np.zeros(16000), 16000), "every sample is zero"),
         (lambda path: soundfile.write(path, tone(1, 100), 1), "a sampling rate of 1 Hz"),
+        (lambda path: soundfile.write(path, tone(440, 6000), 6000), "a sampling rate of 6000 Hz"),
         (lambda path: soundfile.write(path, tone(440, 16000), 768001), "a sampling rate of 768001 Hz"),
     ],
-    ids=["missing", "pointer", "zero-bytes", "text", "no-samples", "nan", "silent", "slow", "fast"],
+    ids=["missing", "pointer", "zero-bytes", "text", "no-samples", "nan", "silent", "slow", "below-telephone", "fast"],
 )
 def test_what_is_no_sound_is_named(tmp_path, write, said):
     path = tmp_path / "story.wav"

@@ -95,6 +95,7 @@ def swapped(path):
         ("v.txt", lambda path: path.write_text("dog 1 nan 2\n"), "'dog' is not finite"),
         ("v.txt", lambda path: path.write_bytes("dög 1 2\n".encode("latin-1")), "not UTF-8"),
         ("v.txt", lambda path: None, "no such file"),
+        ("v.txt", lambda path: path.mkdir(), "a folder"),
         (
             "v.txt",
             lambda path: path.write_text("../.git/annex/objects/xx/SHA256E-s99-- x"),
@@ -104,5 +105,7 @@ def swapped(path):
 )
 def test_a_file_of_another_form_is_refused_with_the_reason(tmp_path, name, write, words):
     write(tmp_path / name)
-    with pytest.raises(DatasetError, match=words):
+    with pytest.raises(DatasetError, match=words) as caught:
         read_embeddings(tmp_path / name, WORDS)
+    if words in ("no such file", "a folder"):
+        assert "control.embeddings" in caught.value.remedy

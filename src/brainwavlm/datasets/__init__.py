@@ -15,7 +15,6 @@ _HOME = {
     "Subject": "base",
     "Dataset": "base",
     "split_recordings": "base",
-    "heard_elsewhere": "base",
     "FolderDataset": "folder",
     "Description": "description",
     "Responses": "folder",

@@ -284,23 +284,6 @@ def split_recordings(
     }
 
 
-def heard_elsewhere(dataset: Dataset, tuned_on: Iterable[str], tested_on: Iterable[str]) -> list[str]:
-    """Test stories that a speech model has seen although another subject heard them.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Whose stories count.
-    tuned_on, tested_on : iterables of str
-        Story names of the tuning run and of the test, of whichever subjects.
-
-    Returns
-    -------
-    list of str, sorted. Not an error across subjects, but every report of a transfer has to state it.
-    """
-    return sorted(set(tuned_on) & set(tested_on) & set(dataset.stories))
-
-
 def _data(file: h5py.File, path: Path) -> h5py.Dataset:
     data = stored(file, "data", path)
     if data is None or getattr(data, "ndim", 0) != 2:

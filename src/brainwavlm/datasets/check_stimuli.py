@@ -11,10 +11,9 @@ from brainwavlm.datasets.base import Story
 from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.problems import Problem
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.audio import RATES, SAMPLE_RATE, SoundFacts, sound_facts
+from brainwavlm.stimulus.audio import RATE_REMEDY, RATES, SAMPLE_RATE, SoundFacts, sound_facts
 from brainwavlm.stimulus.transcripts import read_transcript
 
-LOWEST_RATE = 8000  # telephone speech; below it vowels lose their second formant
 SILENT = 10 ** (-70 / 20)  # largest sample within a second, full scale 1
 FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
 LONG_SILENCE = 10  # seconds
@@ -72,9 +71,7 @@ def _header_problems(path: Path, facts: SoundFacts, missing: int) -> Iterator[Pr
             "a whole WAV file.",
             "Download it again, and compare its size with the source.",
         )
-    if facts.rate < LOWEST_RATE:
-        yield _rate_problem(path, facts.rate)
-    elif facts.rate < SAMPLE_RATE:
+    if facts.rate < SAMPLE_RATE:
         yield Problem(
             "rate",
             str(path),
@@ -99,8 +96,8 @@ def _rate_problem(path: Path, rate: int) -> Problem:
         "rate",
         str(path),
         f"a sampling rate of {rate} Hz in its header.",
-        f"{LOWEST_RATE} Hz or more; the speech models hear {SAMPLE_RATE} Hz.",
-        "Take the sound from its source again, or mend the rate in the header.",
+        f"{RATES[0]} to {RATES[1]} Hz; the speech models hear {SAMPLE_RATE} Hz.",
+        RATE_REMEDY,
     )
 
 

@@ -157,7 +157,8 @@ def _vertices_in_drawing(file: Path, name: str, flat: np.ndarray) -> np.ndarray:
                 "target",
                 f"overlay:{name} is a drawing that only pycortex can read, which cannot be imported ({error}).",
                 "the extra flatmaps.",
-                "Install it:  pip install 'brainwavlm[flatmaps]'      or choose AC, the union of labels.",
+                "Install it:  pip install 'brainwavlm[flatmaps]'      or name labels in its place, which "
+                "brainwavlm targets DATASET lists.",
             ) from None
         # Not through pycortex's database, which makes folders in the user's data set.
         return np.asarray(SVGOverlay(str(file), coords=flat).rois.get_mask(name), dtype=int)

@@ -137,11 +137,14 @@ class StoryClock:
         Halo rows before the sound's onset.
     delays : tuple of int
         In TRs.
+    slow : int
+        Every so many TRs are a row of the responses, and the kernel is that of so slow a clock.
     """
 
     matrix: np.ndarray
     silent: int
     delays: tuple[int, ...]
+    slow: int = 1
 
     @property
     def halo(self) -> int:
@@ -150,7 +153,7 @@ class StoryClock:
 
     @property
     def n_trs(self) -> int:
-        """Rows of the recording."""
+        """TRs of the recording."""
         return self.matrix.shape[0] + self.silent - self.halo
 
     @property
@@ -169,11 +172,14 @@ class StoryClock:
         -------
         array (n_trs, n_delays * n_dims), float32
         """
+        return delayed(self.rows(features), self.delays)[self.halo :]
+
+    def rows(self, features: np.ndarray) -> np.ndarray:
+        """Resampled and z-scored rows, not yet delayed, (halo + n_trs, n_dims) float32; silent ones are 0."""
         rows, mass = (self.matrix @ features).astype(np.float32), self.mass
         mean, scale = moments(rows[-self.n_trs :], mass[-self.n_trs :])
         silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)
-        padded = np.concatenate([silence, (rows - mass * mean) / scale])
-        return delayed(padded, self.delays)[self.halo :]
+        return np.concatenate([silence, (rows - mass * mean) / scale])
 
 
 def story_clock(
@@ -182,6 +188,7 @@ def story_clock(
     delays: Sequence[int],
     lobes: int = 3,
     halo_from_sound: bool = True,
+    slow: int = 1,
 ) -> StoryClock:
     """Put a story's windows and TRs on one clock.
 
@@ -201,6 +208,9 @@ def story_clock(
     halo_from_sound : bool
         False leaves the rows before the first TR at zero although sound was heard then (the public scripts
         of the field do so).
+    slow : int
+        Above 1 each row has the kernel of a clock that ticks every so many TRs. There is still a row at each TR: delays
+        count in TRs, and reach rows between the ticks.
 
     Returns
     -------
@@ -219,8 +229,18 @@ def story_clock(
     halo = max(delays)
     before = tr_times[0] - spacing * np.arange(halo, 0, -1)
     heard = before[before >= 0] if halo_from_sound else before[:0]
-    matrix = lanczos_matrix(window_times, np.concatenate([heard, tr_times]), lobes)
-    return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays)
+    if len(tr_times) < 2 * slow:
+        raise AlignmentError(
+            "tr_times",
+            f"{len(tr_times)} TRs, with every {slow} of them a row.",
+            f"at least {2 * slow} TRs in each story.",
+            "Lower training.slow, or leave the story out.",
+        )
+    times = np.concatenate([heard, tr_times])
+    matrix = np.empty((len(times), np.size(window_times)))
+    for first in range(slow):
+        matrix[first::slow] = lanczos_matrix(window_times, times[first::slow], lobes)
+    return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays, slow=slow)
 
 
 def _increasing(times: ArrayLike, name: str, at_least: int) -> np.ndarray:

@@ -18,7 +18,7 @@ class Block:
 
 
 def cut_blocks(story: str, n_trs: int, block_rows: int, short_tail: bool = False) -> list[Block]:
-    """Consecutive blocks that cover a story; a tail shorter than half a block joins the block before it.
+    """Consecutive blocks that cover a story; a tail shorter than half a block, or of one row, joins the one before it.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def cut_blocks(story: str, n_trs: int, block_rows: int, short_tail: bool = False
     tail = n_trs - starts[-1]
     if short_tail:
         return [Block(story, s, min(s + block_rows, n_trs)) for s in starts if n_trs - s >= 2]
-    if len(starts) > 1 and tail < block_rows / 2:
+    if len(starts) > 1 and tail < max(block_rows / 2, min(block_rows, 2)):
         starts.pop()
     return [Block(story, s, e) for s, e in zip(starts, [*starts[1:], n_trs], strict=True)]
 
@@ -47,6 +47,8 @@ def epoch_order(
     lengths : dict of str to int
         TRs by story.
     config : RunConfig
+        With training.slow blocks count rows of so many TRs each, training.block_rows // training.slow a block: they
+        span the same time.
     epoch : int
 
     Yields
@@ -58,13 +60,14 @@ def epoch_order(
     epoch = 0 if config.quirks.fixed_story_order else epoch
     generator = np.random.default_rng([config.seed, epoch])
     names = [str(name) for name in generator.permutation(sorted(lengths))]
-    size = config.training.stories_in_memory
+    size, slow = config.training.stories_in_memory, config.training.slow
+    rows = config.training.block_rows // slow
     for first in range(0, len(names), size):
         held = tuple(names[first : first + size])
         blocks = [
             block
             for name in held
-            for block in cut_blocks(name, lengths[name], config.training.block_rows, config.quirks.short_tail)
+            for block in cut_blocks(name, -(-lengths[name] // slow), rows, config.quirks.short_tail)
         ]
         yield held, [blocks[index] for index in generator.permutation(len(blocks))]
 

@@ -68,9 +68,12 @@ class Learner:
         """Sum the gradients of all processes, clip and step."""
         assert self._optimiser is not None
         if self._accelerator.num_processes > 1:
-            for parameter in self._parameters:
-                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = self._accelerator.reduce(own, "sum")
+            has_one = [float(parameter.grad is not None) for parameter in self._parameters]
+            shared = self._accelerator.reduce(torch.tensor(has_one, device=self._accelerator.device), "sum")
+            for parameter, anywhere in zip(self._parameters, shared.tolist(), strict=True):
+                if anywhere:  # a readout of no block of this step keeps still, as in a single process
+                    own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                    parameter.grad = self._accelerator.reduce(own, "sum")
         if self._config.clip is not None:
             self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
         self._optimiser.step()
@@ -97,6 +100,10 @@ class Learner:
             if kind == "adam":
                 index, name = name.split(".")
                 adam.setdefault(int(index), {})[name] = value
+        for number, moments in adam.items():
+            shape = self._parameters[number].shape
+            if any(value.ndim and value.shape != shape for value in moments.values()):
+                raise ValueError(f"moments of another shape than {tuple(shape)}, that of weight {number}.")
         if self._optimiser is not None:
             groups = self._optimiser.state_dict()["param_groups"]
             self._optimiser.load_state_dict({"state": adam, "param_groups": groups})

@@ -1,4 +1,4 @@
-"""What tuning lowers: minus correlations, mean squared error, and their weighted sum."""
+"""What tuning lowers: minus correlations, mean squared error, a contrastive term, and their weighted sum."""
 
 from pathlib import Path
 
@@ -70,6 +70,43 @@ def mse(predicted: Tensor, true: Tensor, weights: Tensor | None = None) -> Tenso
     return _mean((predicted.float() - true.float()).square(), weights, dim=1).mean()
 
 
+def contrastive(
+    predicted: Tensor, true: Tensor, weights: Tensor | None = None, temperature: float = 0.1
+) -> Tensor:
+    """Loss = -mean_i (log softmax_j(s[i, j] / temperature)[i] + log softmax_j(s[j, i] / temperature)[i]) / 2.
+
+    With s[i, j] = <p_i t_j> / sqrt(<p_i p_i> <t_j t_j>), the cosine similarity over voxels of predicted TR i and true
+    TR j, and <> the (weighted) mean over voxels: how well each predicted TR finds its own among the true TRs of the
+    block, and each true TR its own among the predicted ones. Rows of the same side are no candidates. Without
+    any relation the loss is about log(n_trs).
+
+    The haemodynamic response makes neighbouring TRs near-duplicates, which count as wrong candidates all the same: the
+    loss cannot come near 0, and pushes towards what tells neighbours apart, the fast and noisy part of responses.
+    Longer blocks thin them out; a higher temperature weighs them less.
+
+    Parameters
+    ----------
+    predicted, true : tensors (n_trs, n_voxels)
+        Consecutive TRs of one story.
+    weights : tensor (n_voxels,) or None
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    tensor (), at least 0. A TR without any response has similarity 0 to all, with a finite gradient; NaN where either
+    side has a NaN.
+
+    References
+    ----------
+    Chen et al. 2020 (arXiv 2002.05709), NT-Xent: normalised, temperature-scaled cross entropy; there rows of the same
+    side are candidates too.
+    """
+    scores = _unit_rows(predicted, weights) @ _unit_rows(true, weights).T / temperature
+    own = scores.diagonal()
+    return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - own).mean()
+
+
 def combined(
     config: LossConfig,
     predicted: Tensor,
@@ -77,7 +114,7 @@ def combined(
     weights: Tensor | None = None,
     std_unbiased: bool = False,
 ) -> Tensor:
-    """Loss = config.spatial * spatial + config.temporal * temporal + config.mse * mse; terms of weight 0 are skipped.
+    """Loss = sum over spatial, temporal, mse and contrastive of config.<term> * <term>; terms of weight 0 are skipped.
 
     Parameters
     ----------
@@ -99,6 +136,8 @@ def combined(
         loss = loss + config.temporal * temporal(predicted, true, weights, std_unbiased)
     if config.mse:
         loss = loss + config.mse * mse(predicted, true, weights)
+    if config.contrastive:
+        loss = loss + config.contrastive * contrastive(predicted, true, weights, config.temperature)
     return loss
 
 
@@ -182,6 +221,16 @@ def _standardised(values: Tensor, dim: int, weights: Tensor | None) -> Tensor:
     still = variance <= rounding  # not so where the variance is NaN: that must come through
     # The inner `where` keeps the square root away from 0, where its gradient is infinite.
     return torch.where(still, 0.0, centred / torch.where(still, 1.0, variance).sqrt())
+
+
+def _unit_rows(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Rows x of unit length under the weights, sum_v u[t, v]^2 = 1 and u = sqrt(w) x / |x|_w; 0 where x is 0."""
+    values = values if values.dtype == torch.float64 else values.float()
+    if weights is not None:
+        values = values * (weights.to(values) / weights.sum()).sqrt()
+    power = values.square().sum(1, keepdim=True)
+    nothing = power <= torch.finfo(values.dtype).tiny  # not so where it is NaN: that must come through
+    return torch.where(nothing, 0.0, values / torch.where(nothing, 1.0, power).sqrt())
 
 
 def _mean(values: Tensor, weights: Tensor | None, dim: int, keepdim: bool = False) -> Tensor:

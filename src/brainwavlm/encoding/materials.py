@@ -5,8 +5,9 @@ and never anything of another story.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -35,8 +36,9 @@ class Material:
     sound : tensor (n_samples,)
     windows : Windows
     clock : StoryClock
-    responses : tensor (n_trs, n_voxels)
-        z-scored within the story, voxels of the target only; or what a control puts in their place.
+    responses : tensor (n_rows, n_voxels)
+        z-scored within the story, voxels of the target only; or what a control puts in their place. A row a TR, or
+        every clock.slow TRs.
     frontend : sequence of tensors (n_frames, n_dims) or None
         Output of the frozen frontend, one a window, or one a segment of the stream, where it is kept.
     """
@@ -87,31 +89,33 @@ class Material:
         config : RunConfig
         """
         start, stop = matrix_rows(self.clock, block, config.quirks)
-        n_rows = block.stop - block.start
-        halo = stop - start - n_rows
+        slow = self.clock.slow
+        n_trs = (block.stop - block.start - 1) * slow + 1
+        halo = stop - start - n_trs
         rows = self.rows(backbone, config, max(start, 0), stop)
         mass = self.mass[max(start, 0) : stop]
-        moments.add(self.story, rows[-n_rows:].detach(), mass[-n_rows:])
+        moments.add(self.story, rows[-n_trs::slow].detach(), mass[-n_trs::slow])
         mean, scale = plain_moments(rows, mass) if config.quirks.block_zscore else moments[self.story]
         silence = rows.new_zeros(max(-start, 0), rows.shape[1])
-        return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo:]
+        return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo::slow]
 
     def measure(self, backbone: Backbone, moments: StoryMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
+        slow = self.clock.slow
         with torch.no_grad():
             first = len(self.clock.matrix) - self.clock.n_trs
             rows = self.rows(backbone, config, first, len(self.clock.matrix))
-        moments.add(self.story, rows, self.mass[first:])
+        moments.add(self.story, rows[::slow], self.mass[first::slow])
 
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
-        """Design matrix of the whole story, z-scored over its own TRs, (n_trs, n_delays * n_dims), no graph."""
-        n_trs = self.clock.n_trs
+        """Design matrix of the whole story, z-scored over its own rows, (n_rows, n_delays * n_dims), no graph."""
+        n_trs, slow = self.clock.n_trs, self.clock.slow
         with torch.no_grad():
             rows = self.rows(backbone, config, 0, len(self.clock.matrix))
-            mean, scale = plain_moments(rows[-n_trs:], self.mass[-n_trs:])
+            mean, scale = plain_moments(rows[-n_trs::slow], self.mass[-n_trs::slow])
             silence = rows.new_zeros(self.clock.silent, rows.shape[1])
             padded = torch.cat([silence, (rows - self.mass * mean) / scale])
-            return delayed(padded, self.clock.delays)[self.clock.halo :]
+            return delayed(padded, self.clock.delays)[self.clock.halo :: slow]
 
 
 def prepare(
@@ -135,7 +139,7 @@ def prepare(
     keep_frontend : bool
     """
     material = read_material(recording, voxels, backbone.min_samples, config, device)
-    add_frontend(material, recording, backbone, config, keep_frontend)
+    add_frontend(material, recording.story.audio, backbone, config, keep_frontend)
     return material
 
 
@@ -151,10 +155,10 @@ def read_material(
 
 
 def add_frontend(
-    material: Material, recording: Recording, backbone: Backbone, config: RunConfig, in_memory: bool
+    material: Material, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
-    training, audio, batch = config.training, recording.story.audio, config.backbone.batch_windows
+    training, batch = config.training, config.backbone.batch_windows
     model = (backbone, material.sound, material.windows, config.windows)
     if in_memory:
         material.frontend = kept_frontend(*model, batch, training.frontend_type)
@@ -170,7 +174,7 @@ def matrix_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> tuple[
     """Rows [start, stop) of the clock's matrix that a block needs; a negative start counts silent rows."""
     first_tr = clock.halo - clock.silent
     halo = 0 if quirks.block_delays else clock.halo
-    return first_tr + block.start - halo, first_tr + block.stop
+    return first_tr + block.start * clock.slow - halo, first_tr + (block.stop - 1) * clock.slow + 1
 
 
 def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.ndarray:
@@ -186,8 +190,10 @@ def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -
 
 
 def planned_clock(recording: Recording, config: RunConfig, min_samples: int) -> StoryClock:
-    """The clock of a recording, from the sound file's header alone: finds what does not fit before a run begins."""
-    return recording_clock(recording, planned_windows(recording, config, min_samples).times, config.alignment)
+    """The clock of a recording while tuning, from the sound file's header alone: finds what does not fit early."""
+    times, slow = planned_windows(recording, config, min_samples).times, config.training.slow
+    clock = recording_clock(recording, times, config.alignment)  # scores will be at full rate
+    return clock if slow == 1 else recording_clock(recording, times, config.alignment, slow=slow)
 
 
 def recording_clock(
@@ -195,17 +201,18 @@ def recording_clock(
     window_times: np.ndarray,
     alignment: AlignmentConfig,
     quirks: QuirksConfig | None = None,
+    slow: int = 1,
 ) -> StoryClock:
     """The clock of a recording under the configured reference, delays and kernel."""
     times = recording.tr_times + (recording.tr / 2 if alignment.tr_reference == "centre" else 0.0)
     try:
-        clock = story_clock(window_times, times, alignment.delays, alignment.lobes)
+        clock = story_clock(window_times, times, alignment.delays, alignment.lobes, slow=slow)
     except AlignmentError as error:
         found = f"{error.path} do not fit {recording.story.audio.name}: {error.found}"
         raise AlignmentError(recording.path, found, error.expected, error.remedy) from None
     if quirks is not None and quirks.clip_kernel:
         clipped = np.where(clock.matrix < 1e-10, 0.0, clock.matrix)
-        return StoryClock(clipped, clock.silent, clock.delays)
+        return replace(clock, matrix=clipped)
     return clock
 
 

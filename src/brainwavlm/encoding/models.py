@@ -1,6 +1,6 @@
 """What a run trains: its speech model and its readout, made from a configuration or read from a checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +8,13 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
+from brainwavlm.encoding.listeners import Listener
 from brainwavlm.encoding.materials import Material
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.setting import Setting
 from brainwavlm.encoding.shelf import Shelf
-from brainwavlm.encoding.supervision import Supervision
 from brainwavlm.errors import ConfigError
-from brainwavlm.runs import Checkpoint, Run, versions
+from brainwavlm.runs import Checkpoint, Run, restoring, versions
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
 
@@ -50,6 +49,15 @@ def configured_readout(config: RunConfig, backbone: Backbone, n_targets: int) ->
     return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_targets)
 
 
+def configured_readouts(
+    config: RunConfig, backbone: Backbone, n_targets: Sequence[int]
+) -> list[torch.nn.Module]:
+    """The readouts of a run, untrained: one a listener, or the same one for all. Draws from torch's generator."""
+    if config.readout.shared:
+        return [configured_readout(config, backbone, n_targets[0])] * len(n_targets)
+    return [configured_readout(config, backbone, size) for size in n_targets]
+
+
 def require_rows(config: RunConfig, stories: Sequence[Recording]) -> None:
     """ConfigError where a delay is longer than every story: its part of the design would be empty."""
     longest = max(recording.shape[0] for recording in stories)
@@ -62,15 +70,18 @@ def require_rows(config: RunConfig, stories: Sequence[Recording]) -> None:
         )
 
 
-def run_manifest(
-    config: RunConfig, setting: Setting, supervision: Supervision, backbone: Backbone
-) -> dict[str, Any]:
-    """What run.json says: the configuration, the data, the untuned speech model and the versions."""
+def run_manifest(config: RunConfig, listeners: Sequence[Listener], backbone: Backbone) -> dict[str, Any]:
+    """What run.json says: the configuration, the data, the untuned speech model and the versions.
+
+    A joint run also has `listeners`: the configuration and the data as each of them sees it.
+    """
     untuned = load_backbone(config.backbone.name, config.backbone.layer)
+    seen = [{"config": one.config.model_dump(mode="json"), **one.facts()} for one in listeners]
+    names = [{"name": one.name} for one in listeners]
+    together = [name | one for name, one in zip(names, seen, strict=True)]
     return {
-        "config": config.model_dump(mode="json"),
-        "splits": setting.story_names(),
-        "data": setting.facts() | supervision.facts(),
+        **seen[0],
+        **({"listeners": together} if len(seen) > 1 else {}),
         "backbone": {
             "family": backbone.family.name,
             "checksum": untuned.weights_checksum(),
@@ -84,7 +95,9 @@ def tuned_model(run: Run, which: str | int = "best") -> tuple[Backbone, torch.nn
     """The speech model and the readout of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode."""
     backbone = configured_backbone(run.config)
     readout = configured_readout(run.config, backbone, run.n_targets)
-    load_model(backbone, readout, run.checkpoint(which))
+    checkpoint = run.checkpoint(which)
+    load_backbone_state(backbone, checkpoint)
+    load_readout_state(readout, checkpoint, run.config, run.listener)
     return backbone.eval(), readout.eval()
 
 
@@ -114,11 +127,36 @@ def predict(
         return readout(material.story_design(backbone, config)).float()
 
 
-def load_model(backbone: Backbone, readout: torch.nn.Module, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights into a backbone and a readout of the same shapes."""
-    parts: dict[str, dict[str, torch.Tensor]] = {"backbone": {}, "readout": {}}
-    for key, value in checkpoint.model.items():
-        part, name = key.split(".", 1)
-        parts[part][name] = value
-    backbone.load_trained_state(parts["backbone"])
-    readout.load_state_dict(parts["readout"])
+def model_state(
+    backbone: Backbone, readouts: Iterable[torch.nn.Module], config: RunConfig
+) -> dict[str, torch.Tensor]:
+    """Trained weights of the speech model and of each listener's readout, as a checkpoint holds them."""
+    state = {f"backbone.{key}": value for key, value in backbone.trained_state().items()}
+    for listener, readout in enumerate(readouts):
+        before = _readout_prefix(config, listener)
+        state |= {f"{before}{key}": value for key, value in readout.state_dict().items()}
+    return state
+
+
+def load_backbone_state(backbone: Backbone, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint's weights into a speech model of the same shape."""
+    with restoring(checkpoint):
+        backbone.load_trained_state(_below("backbone.", checkpoint))
+
+
+def load_readout_state(
+    readout: torch.nn.Module, checkpoint: Checkpoint, config: RunConfig, listener: int
+) -> None:
+    """Put a listener's weights of a checkpoint into a readout of the same shape."""
+    with restoring(checkpoint):
+        readout.load_state_dict(_below(_readout_prefix(config, listener), checkpoint))
+
+
+def _readout_prefix(config: RunConfig, listener: int) -> str:
+    return f"readout.{listener}." if config.joint and not config.readout.shared else "readout."
+
+
+def _below(prefix: str, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    return {
+        key.removeprefix(prefix): value for key, value in checkpoint.model.items() if key.startswith(prefix)
+    }

@@ -145,7 +145,7 @@ def ridge_batches(
     ConfigError
         config.memory_gb is too small for the smallest batch.
     """
-    _require_memory(design.shape, config)
+    require_memory(design.shape, config)
     folds, _ = story_folds(story_of_row, config.folds)
     alphas = np.sort(np.asarray(config.alphas, dtype=np.float64))
     solver = GramRidge(design, folds, alphas, device if device.startswith("cuda") else "cpu")
@@ -202,7 +202,8 @@ def _bytes_needed(shape: tuple[int, int], config: RidgeConfig) -> tuple[float, f
     return fixed, 4 * (1.5 * n_rows + 3 * n_columns)
 
 
-def _require_memory(shape: tuple[int, int], config: RidgeConfig) -> None:
+def require_memory(shape: tuple[int, int], config: RidgeConfig) -> None:
+    """ConfigError where config.memory_gb cannot hold a design (n_rows, n_columns) and the smallest batch."""
     fixed, a_voxel = _bytes_needed(shape, config)
     least = (fixed + _LEAST_BATCH * a_voxel) / 1e9
     if least > config.memory_gb:

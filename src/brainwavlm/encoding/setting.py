@@ -14,6 +14,7 @@ from brainwavlm.datasets.base import Dataset, Recording, Split, Subject, split_r
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.reliability import ceiling
 from brainwavlm.datasets.voxels import usable_voxels
+from brainwavlm.encoding.amount import first_stories
 from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import ConfigError
@@ -29,7 +30,7 @@ class Setting:
     subject : Subject
     splits : dict from train, validation, test to lists of Recording
     voxels : bool array (n_voxels,)
-        In the target and usable in every recording.
+        In the target and usable in every recording, also in those that train_minutes leaves out.
     unusable : dict of str to int
         Voxels of the whole cortex that are left out, by reason.
     """
@@ -114,6 +115,10 @@ def anchored(config: RunConfig) -> RunConfig:
     return config.model_copy(
         update={
             "dataset": absolute(config.dataset),
+            "joint": tuple(
+                listener.model_copy(update={"dataset": listener.dataset and absolute(listener.dataset)})
+                for listener in config.joint
+            ),
             "target": file(config.target),
             "regions": {name: tuple(map(file, parts)) for name, parts in config.regions.items()},
             "backbone": backbone,
@@ -154,4 +159,12 @@ def setting_of(config: RunConfig) -> Setting:
             "at least one voxel that varies and has no NaN.",
             f"See: brainwavlm check {config.dataset}",
         )
-    return Setting(dataset, subject, splits, voxels, mask.counts)
+    # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
+    return Setting(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
+
+
+def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:
+    """The splits with the training stories that train_minutes takes; all of them where it is null."""
+    if config.train_minutes is None:
+        return splits
+    return {**splits, "train": first_stories(splits["train"], config.train_minutes, config.seed)}

@@ -2,40 +2,49 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from brainwavlm.config import RunConfig
+from brainwavlm.datasets.base import SPLITS, Split
+from brainwavlm.encoding.listeners import Listener
 from brainwavlm.encoding.materials import Material, add_frontend, planned_windows, read_material
-from brainwavlm.encoding.setting import Setting
-from brainwavlm.encoding.supervision import Supervision
+from brainwavlm.encoding.slow import slowed
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.frontends import kept_bytes
+
+TUNED_ON: tuple[Split, ...] = ("train", "validation")
 
 
 class Shelf:
     """The recordings in memory: all of them where their frontend fits, else a few at a time.
 
     A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
-    story, so results do not depend on it.
+    story, so results do not depend on it. Listeners who heard one sound share its frontend.
 
     Parameters
     ----------
-    setting : Setting
+    listeners : sequence of Listener
     backbone : Backbone
     config : RunConfig
     device : torch device
-
-    Attributes
-    ----------
-    supervision : Supervision
-        What takes the place of the responses where the run is a control.
     """
 
-    def __init__(self, setting: Setting, backbone: Backbone, config: RunConfig, device: torch.device):
-        self._setting, self._backbone, self._config, self._device = setting, backbone, config, device
-        self.supervision = Supervision(setting, config)
+    def __init__(
+        self, listeners: Sequence[Listener], backbone: Backbone, config: RunConfig, device: torch.device
+    ):
+        self._backbone, self._config, self._device = backbone, config, device
+        self._listeners = listeners
+        self._recordings = {
+            key: (listener, recording)
+            for listener in listeners
+            for split in SPLITS
+            for key, recording in listener.keys(split).items()
+        }
         self._held: dict[str, Material] = {}
+        self._frontends: dict[Path, Sequence[torch.Tensor]] = {}
         self._expected: dict[str, Future[Material]] = {}
         self._reader: ThreadPoolExecutor | None = None
         self._all_bytes: int | None = None
@@ -46,9 +55,14 @@ class Shelf:
         keeps_all = self.keeps_all
         expected = self._expected.pop(story, None)
         material = self._read(story) if expected is None else expected.result()
-        add_frontend(material, self._setting.recordings[story], self._backbone, self._config, keeps_all)
+        audio = self._recordings[story][1].story.audio
+        material.frontend = self._frontends.get(audio)
+        if material.frontend is None:
+            add_frontend(material, audio, self._backbone, self._config, keeps_all)
         if keeps_all:
             self._held[story] = material
+            if material.frontend is not None:
+                self._frontends[audio] = material.frontend
         return material
 
     def hold(self, stories: Sequence[str]) -> None:
@@ -90,6 +104,12 @@ class Shelf:
     def _needed(self) -> int:
         if self._all_bytes is None:
             kind, windows = self._config.training.frontend_type, self._config.windows
+            read = {
+                recording.story.audio: recording
+                for listener in self._listeners
+                for split in TUNED_ON
+                for recording in listener.setting.splits[split]
+            }
             self._all_bytes = sum(
                 kept_bytes(
                     self._backbone,
@@ -97,12 +117,13 @@ class Shelf:
                     windows,
                     kind,
                 )
-                for split in ("train", "validation")
-                for recording in self._setting.splits[split]
+                for recording in read.values()
             )
         return self._all_bytes
 
     def _read(self, story: str) -> Material:
-        recording, voxels = self._setting.recordings[story], self._setting.voxels
-        material = read_material(recording, voxels, self._backbone.min_samples, self._config, self._device)
-        return self.supervision.apply(material)
+        listener, recording = self._recordings[story]
+        voxels, least = listener.setting.voxels, self._backbone.min_samples
+        material = read_material(recording, voxels, least, listener.config, self._device)
+        material = slowed(listener.supervision.apply(material), recording, listener.config)
+        return replace(material, story=story)

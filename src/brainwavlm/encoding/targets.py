@@ -17,6 +17,7 @@ _FILE = re.compile(r"\s*(?P<path>[^+&]+?\.(?:npy|txt))\s*(?=[+&-]|$)")
 _CEILING = re.compile(r"\s*ceiling\s*>\s*(?P<floor>\d*\.?\d+)\s*(?=[+&-]|$)")
 _OPERATOR = re.compile(r"\s*([+&-])")
 _OVERLAY = "overlay:"
+_DEEPEST = 50  # regions within regions, well within Python's stack
 
 
 def target_mask(expression: str, subject: Subject, ceiling: np.ndarray | None = None) -> np.ndarray:
@@ -226,6 +227,13 @@ def _union(name: str, subject: Subject, ceiling: np.ndarray | None, within: tupl
             "parts that do not lead back to the region.",
             "Name the labels themselves; brainwavlm targets DATASET lists them.",
         )
+    if len(within) == _DEEPEST:
+        raise ConfigError(
+            f"regions.{within[0]}",
+            f"leads through more than {_DEEPEST} regions: {', '.join(within[:3])}, ..., {name}.",
+            "regions that name labels, or a few other regions.",
+            "Name the labels themselves; brainwavlm targets DATASET lists them.",
+        )
     union = np.zeros(subject.n_voxels, dtype=bool)
     for part in subject.regions[name]:
         union |= _mask(part, subject, ceiling, (*within, name))
@@ -239,7 +247,8 @@ def _unknown(expression: str, position: int, subject: Subject, within: tuple[str
     where = "" if name == expression.strip() else f" in {expression!r}"
     where += f" of region {within[-1]}" if within else ""
     known = available_targets(subject) if not within else ["cortex", *subject.rois]
-    return unknown_target(name, where, subject, known)
+    place = f"regions.{within[-1]}" if within else "target"
+    return unknown_target(name, where, subject, known, place)
 
 
 def _drawn_names(subject: Subject) -> list[str]:

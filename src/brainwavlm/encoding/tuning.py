@@ -15,23 +15,21 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_steps
 from brainwavlm.encoding.history import History
 from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything, separate
-from brainwavlm.encoding.losses import combined, require_finite, temporal, without_gaps
-from brainwavlm.encoding.materials import planned_clock
+from brainwavlm.encoding.listeners import listeners_of
+from brainwavlm.encoding.losses import combined, require_finite
 from brainwavlm.encoding.models import (
     configured_backbone,
-    configured_readout,
-    load_model,
-    predict,
-    require_rows,
+    load_backbone_state,
+    load_readout_state,
+    model_state,
     run_manifest,
-    solve_readout,
 )
-from brainwavlm.encoding.readout import FixedRidge
-from brainwavlm.encoding.setting import anchored, setting_of
+from brainwavlm.encoding.setting import anchored
 from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.sides import sides_of, solve_readouts
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Checkpoint, Run
+from brainwavlm.runs import Checkpoint, Run, restoring
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.frontends import require_folder
 from brainwavlm.writing import Writer, require_place, writing
@@ -40,7 +38,7 @@ from brainwavlm.writing import Writer, require_place, writing
 def tune(
     config: RunConfig, output: str | Path, resume: bool = False, progress: Progress | None = None
 ) -> Run:
-    """Fine-tune a speech model on one subject's responses.
+    """Fine-tune a speech model on one subject's responses, or on those of several together (config.joint).
 
     Parameters
     ----------
@@ -71,8 +69,9 @@ def tune(
     config = anchored(config)
     loop = TuningLoop(config, Path(output), progress or Progress())
     loop.accelerator.wait_for_everyone()  # every process has asked whether the place is free
-    manifest = run_manifest(config, loop.setting, loop.shelf.supervision, loop.backbone)
-    voxels, writes = loop.setting.voxels, loop.accelerator.is_main_process
+    manifest = run_manifest(config, loop.listeners, loop.backbone)
+    voxels = [listener.setting.voxels for listener in loop.listeners]
+    writes = loop.accelerator.is_main_process
     with writing(Path(output), manifest, voxels, resume, writes) as writer:
         checkpoint = writer.resume() if resume else None
         if writer.run.result is None:
@@ -92,29 +91,24 @@ class TuningLoop:
 
     def __init__(self, config: RunConfig, folder: Path, progress: Progress):
         self.config, self.folder = config, folder
-        self.setting = setting_of(config)
+        self.listeners = listeners_of(config)
         self.accelerator = accelerator_for(config, folder, processes=True)
         self.progress = progress if self.accelerator.is_main_process else Progress()
         seed_everything(config.seed)
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
-        self.shelf = Shelf(self.setting, self.backbone, config, device)
-        self.readout = configured_readout(config, self.backbone, self.shelf.supervision.n_targets).to(device)
-        require_rows(config, self.setting.splits["train"])
-        for recording in self.setting.recordings.values():
-            planned_clock(recording, config, self.backbone.min_samples)  # raises what does not fit
+        self.shelf = Shelf(self.listeners, self.backbone, config, device)
+        self.sides = sides_of(self.listeners, self.backbone, config, device)
+        self.readouts = torch.nn.ModuleList(side.readout for side in self.sides)
         if config.training.frontend_folder is not None:
             require_folder(config.training.frontend_folder)
         self.moments = StoryMoments()
-        self.voxel_weights = self.setting.voxel_weights(config.loss, device)
 
-        self.validated = [recording.story.name for recording in self.setting.splits["validation"]]
-        self.lengths = {
-            recording.story.name: recording.shape[0] for recording in self.setting.splits["train"]
-        }
+        self.lengths = {key: rows for side in self.sides for key, rows in side.lengths.items()}
+        self.side_of = {key: side for side in self.sides for key in side.lengths}
         self.steps_per_epoch = sum(len(steps) for _, steps in epoch_steps(self.lengths, config, 0))
         self.learner = Learner(
-            self.backbone, self.readout, config.training, self.steps_per_epoch, self.accelerator
+            self.backbone, self.readouts, config.training, self.steps_per_epoch, self.accelerator
         )
         separate(self.accelerator, config.seed, 0)
         self.at = History()
@@ -150,8 +144,7 @@ class TuningLoop:
         for _ in self.progress.over(stories, "Reading the untuned model"):
             next(materials).measure(self.backbone, self.moments, self.config)
         self.next_moments()
-        if isinstance(self.readout, FixedRidge):
-            solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
+        solve_readouts(self.sides, self.backbone, self.shelf, self.config)
 
     def next_moments(self) -> None:
         """The rows that all processes have seen become the moments of the next epoch."""
@@ -161,7 +154,7 @@ class TuningLoop:
     def train_epoch(self, done: int) -> None:
         """One pass over the training stories, of which `done` steps are behind us."""
         self.backbone.train()
-        self.readout.train()
+        self.readouts.train()
         groups = epoch_steps(self.lengths, self.config, self.at.epoch)
         for number, (stories, steps) in enumerate(groups):
             ahead = steps[done:]
@@ -169,7 +162,9 @@ class TuningLoop:
             if not ahead:
                 continue
             self.shelf.hold(stories)
-            self.shelf.expect(groups[number + 1][0] if number + 1 < len(groups) else self.validated[:1])
+            self.shelf.expect(
+                groups[number + 1][0] if number + 1 < len(groups) else self.sides[0].validated[:1]
+            )
             for blocks in ahead:
                 self.at.losses.append(self.train_step(blocks))
                 self.at.step += 1
@@ -202,45 +197,46 @@ class TuningLoop:
 
     def loss(self, block: Block) -> torch.Tensor:
         """Features, design, prediction and loss of one block, with its graph."""
-        material, quirks = self.shelf[block.story], self.config.quirks
+        material, side, quirks = self.shelf[block.story], self.side_of[block.story], self.config.quirks
         with self.accelerator.autocast():
             design = material.block_design(self.backbone, block, self.moments, self.config)
-            predicted = self.readout(design).float()
+            predicted = side.readout(design).float()
         require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
-        true, weights = material.responses[block.start : block.stop], self.voxel_weights
+        true, weights = material.responses[block.start : block.stop], side.weights
         if quirks.nan_voxels:
             present = torch.isfinite(true).all(0)
             predicted, true = predicted[:, present], true[:, present]
             weights = None if weights is None else weights[present]
         return combined(self.config.loss, predicted, true, weights, quirks.std_unbiased)
 
-    def validate(self) -> float | None:
-        """Mean over voxels of the correlation over all rows of the validation stories; None without any."""
-        true, predicted = [], []
-        for material in self.shelf.each(self.validated):
-            rows = _scored_rows(len(material.responses), self.config.quirks.validation_rows)
-            true.append(material.responses[rows])
-            predicted.append(predict(self.backbone, self.readout, material, self.config)[rows])
-            require_finite(predicted[-1], f"the validation of epoch {self.at.epoch}", self.folder)
-        return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
+    def validate(self) -> dict[str, float]:
+        """The readout's correlation on whole validation stories, by listener; none where there are no such stories."""
+        where = (f"the validation of epoch {self.at.epoch}", self.folder)
+        found = {
+            side.listener.name: side.validation_r(self.backbone, self.shelf, self.config, where)
+            for side in self.sides
+        }
+        return {name: r for name, r in found.items() if r is not None}
 
     def refresh_readout(self) -> None:
-        """Solve a closed-form readout again when it is due."""
+        """Solve closed-form readouts again when that is due."""
         every = self.config.readout.refresh
-        if isinstance(self.readout, FixedRidge) and every and self.at.epoch % every == 0:
-            solve_readout(self.readout, self.backbone, self.shelf, sorted(self.lengths), self.config)
+        if every and self.at.epoch % every == 0:
+            solve_readouts(self.sides, self.backbone, self.shelf, self.config)
 
-    def record(self, validation: float | None) -> None:
-        """Note an epoch, in the log and on the screen."""
-        row = self.at.record(validation)
-        self.log("epoch", epoch=row["epoch"], mean_loss=row["loss"], validation_r=validation)
+    def record(self, validation: dict[str, float]) -> None:
+        """Note an epoch, in the log and on the screen; listeners count alike, however many voxels they have."""
+        mean = float(np.mean(list(validation.values()))) if validation else None
+        row = self.at.record(mean)
+        by_listener = {"by_listener": validation} if len(self.sides) > 1 else {}
+        self.log("epoch", epoch=row["epoch"], mean_loss=row["loss"], validation_r=mean, **by_listener)
         assert self.at.best is not None
-        self.progress.epoch(row["epoch"], row["loss"], validation, self.at.best["epoch"])
+        self.progress.epoch(row["epoch"], row["loss"], mean, self.at.best["epoch"])
 
     def log(self, event: str, **values: Any) -> None:
         """One line in log.jsonl, and the numbers to the tracker that the configuration asks for."""
         self.writer.log(event=event, step=self.at.step, **values)
-        numbers = {f"{event}/{key}": value for key, value in values.items() if value is not None}
+        numbers = {f"{event}/{key}": value for key, value in values.items() if isinstance(value, int | float)}
         self.accelerator.log(numbers, step=self.at.step)
 
     def checkpoint_due(self) -> bool:
@@ -250,22 +246,19 @@ class TuningLoop:
 
     def save(self) -> None:
         """Everything that the rest of the run depends on."""
-        model = {f"backbone.{key}": value for key, value in self.backbone.trained_state().items()}
-        model |= {f"readout.{key}": value for key, value in self.readout.state_dict().items()}
+        model = model_state(self.backbone, self.readouts, self.config)
         moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
         tensors = self.learner.state() | moments.state()
         self.writer.checkpoint(self.at.checkpoint_name, Checkpoint(model, tensors, self.at.state()))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """The inverse of `save`."""
-        load_model(self.backbone, self.readout, checkpoint)
+        load_backbone_state(self.backbone, checkpoint)
+        for number, readout in enumerate(self.readouts):
+            load_readout_state(readout, checkpoint, self.config, number)
         first = self.accelerator.is_main_process
-        self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
-        self.learner.restore(checkpoint.optimiser)
+        with restoring(checkpoint):
+            self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
+            self.learner.restore(checkpoint.optimiser)
         self.at = History(**{key: checkpoint.state[key] for key in History().state()})
         separate(self.accelerator, self.config.seed, self.at.step)
-
-
-def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:
-    rows = np.arange(n_trs)
-    return rows if first_of_500 is None else rows[rows % 500 < first_of_500]

@@ -9,7 +9,9 @@ from brainwavlm.errors import ConfigError
 _MOST_NAMES = 20
 
 
-def unknown_target(name: str, where: str, subject: Subject, known: Sequence[str]) -> ConfigError:
+def unknown_target(
+    name: str, where: str, subject: Subject, known: Sequence[str], place: str = "target"
+) -> ConfigError:
     """The error for a name that is no target.
 
     Where files that would make it one cannot be used, it says so; else it names the nearest known ones.
@@ -23,28 +25,39 @@ def unknown_target(name: str, where: str, subject: Subject, known: Sequence[str]
     subject : Subject
     known : sequence of str
         Targets that there are.
+    place : str
+        Key of the configuration in which it stands.
     """
     atlas = name.partition(":")[0]
     of_surfaces = subject.unread.get("surfaces") if atlas != name or name in ("LH", "RH") else None
     reason = of_surfaces or subject.unread.get(atlas)
     if reason is not None:
         return ConfigError(
-            "target",
+            place,
             f"{name!r}{where} is no target of {subject.name}: {reason.path}: {reason.found}",
             reason.expected,
             reason.remedy,
         )
+    if name.startswith("overlay:"):
+        drawn = ", ".join(f"overlay:{region}" for region in subject.drawn)
+        return ConfigError(
+            place,
+            f"{name!r}{where} is no target of {subject.name}: {'not' if drawn else 'nothing is'} drawn for it.",
+            f"one of {drawn}." if drawn else "a drawing, pycortex-db/SUBJECT/overlays.svg, which ds003020 has.",
+            "Name labels in its place; list them with: brainwavlm targets DATASET",
+        )
     near = _nearest(name, known)
     listed = [one for one in known if ":" not in one] if len(known) > _MOST_NAMES else known
     labels = f", {len(known) - len(listed)} labels such as {known[-1]}" if len(listed) < len(known) else ""
+    choose = "Choose with --target or --set target=..." if place == "target" else f"Correct {place}"
     return ConfigError(
-        "target",
+        place,
         f"{name!r}{where} is no target of {subject.name}.",
         f"one of {', '.join(listed)}{labels}, a .npy or .txt mask, or a combination with + - &.",
         (
             f"Did you mean {' or '.join(near)}? List"
             if near
-            else "Choose with --target or --set target=...; list"
+            else f"{choose}; list"
         )
         + " them with: brainwavlm targets DATASET",
     )

@@ -1,6 +1,8 @@
 """What several scores share: data sets resolved once, untuned speech models loaded once, features kept on disk."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.learning import accelerator_for
-from brainwavlm.encoding.setting import Setting, setting_of
+from brainwavlm.encoding.setting import Setting, setting_of, tuned_splits
 from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.evaluation.held_out import require_design
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Run
 from brainwavlm.speech.backbones import Backbone, load_backbone
@@ -35,34 +38,62 @@ class Bench:
     def __init__(self, cache: str | Path | None, progress: Progress | None) -> None:
         self.cache, self.progress = cache, progress or Progress()
         self._settings: dict[str, Setting] = {}
-        self._untuned: dict[tuple[str, int], tuple[Backbone, str]] = {}
+        self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
     def setting(self, config: RunConfig) -> Setting:
-        """The configuration resolved on its data set; all responses are scanned once for each choice of data."""
+        """The configuration resolved on its data set; all responses are scanned once for each choice of data.
+
+        With all training stories, also those that train_minutes left out: what a speech model is worth is asked on the
+        same stories, however many it was tuned on.
+        """
+        config = config.model_copy(update={"train_minutes": None})
         key = config.model_dump_json(include=_OF_THE_DATA) + str(config.quirks.nan_voxels)
         if key not in self._settings:
             self._settings[key] = setting_of(config)
         return self._settings[key]
 
-    def untuned(self, config: RunConfig) -> Backbone:
-        """The speech model as it is, read at the configured layer; loaded once."""
-        return self._loaded(config)[0]
+    def untuned(self, config: RunConfig, layers: Sequence[int] = ()) -> Backbone:
+        """The speech model as it is, read at the configured layer and further ones; loaded once."""
+        return self._loaded(config, layers)[0]
 
     def features(
         self, backbone: Backbone, config: RunConfig, recordings: Iterable[Recording], title: str
     ) -> dict[str, StoryFeatures]:
         """Features of the stories of some recordings, from the cache where there is one."""
+        return dict(self.each(backbone, config, recordings, title))
+
+    def each(
+        self, backbone: Backbone, config: RunConfig, recordings: Iterable[Recording], title: str
+    ) -> Iterator[tuple[str, StoryFeatures]]:
+        """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.to(device_of(config))
         size = config.backbone.batch_windows
         stories = {recording.story.name: recording.story for recording in recordings}
-        features = {}
         for name in self.progress.over(sorted(stories), title):
             sound = stories[name].audio
             if self.cache is None:
-                features[name] = extract(backbone, sound, config.windows, size)
+                yield name, extract(backbone, sound, config.windows, size)
             else:
-                features[name] = cached(backbone, sound, config.windows, self.cache, size)
-        return features
+                yield name, cached(backbone, sound, config.windows, self.cache, size)
+
+    def require_scorable(self, run: Run, config: RunConfig) -> None:
+        """Raise what is known to go wrong before the first story is read: files of the run, its data, the design.
+
+        Parameters
+        ----------
+        run : Run
+        config : RunConfig
+            With which it is to be scored.
+        """
+        run.require_whole()
+        setting = self.setting(config)
+        self.require_unchanged(run, setting)
+        self.require_design(setting, config)
+
+    def require_design(self, setting: Setting, config: RunConfig, leave_one_out: bool = False) -> None:
+        """Raise where ridge could not be done with a setting's stories; see `held_out.require_design`."""
+        backbone = self.untuned(config)
+        require_design(setting.splits, config, backbone.n_dims, backbone.min_samples, leave_one_out)
 
     def require_unchanged(self, run: Run, setting: Setting) -> None:
         """A tuned model may only be scored on the data and the speech model that it was tuned with.
@@ -72,14 +103,16 @@ class Bench:
         RunError
             The splits, the number of voxels, those of the run's target or the speech model are not those of run.json.
         """
-        _require_equal(run, "splits", run.manifest["splits"], setting.story_names())
+        heard = replace(setting, splits=tuned_splits(setting.splits, run.config))
+        _require_equal(run, "splits", run.manifest["splits"], heard.story_names())
         n_voxels = run.manifest["data"].get("n_voxels")
         _require_equal(run, "voxels of the subject", n_voxels, setting.subject.n_voxels)
         target, quirks = run.config.target, run.config.quirks
         if not (quirks.nan_voxels or uses_ceiling(target, setting.subject)):
             now = target_mask(target, setting.subject, None) & setting.voxels
             then = np.flatnonzero(run.voxels)
-            same = np.array_equal(then, np.flatnonzero(now))
+            # A shared readout has only those that all listeners have.
+            same = now[then].all() and (run.config.readout.shared or len(then) == now.sum())
             _require_equal(run, f"voxels of the target {target}", len(then), len(then) if same else "others")
         self.require_same_model(run)
 
@@ -88,8 +121,8 @@ class Bench:
         checksum = run.manifest["backbone"].get("checksum")
         _require_equal(run, "speech model", checksum, self._loaded(run.config)[1])
 
-    def _loaded(self, config: RunConfig) -> tuple[Backbone, str]:
-        key = (config.backbone.name, config.backbone.layer)
+    def _loaded(self, config: RunConfig, layers: Sequence[int] = ()) -> tuple[Backbone, str]:
+        key = (config.backbone.name, tuple(sorted({config.backbone.layer, *layers})))
         if key not in self._untuned:
             backbone = load_backbone(*key)
             self._untuned[key] = backbone, backbone.weights_checksum()
@@ -108,7 +141,7 @@ def _require_equal(run: Run, what: str, then: Any, now: Any) -> None:
 
 def require_distinct(runs: Sequence[Run]) -> None:
     """ConfigError unless there is a run, and none is named twice."""
-    paths = [run.path.resolve() for run in runs]
+    paths = [(run.path.resolve(), run.listener) for run in runs]
     if not runs or len(set(paths)) < len(paths):
         raise ConfigError(
             "runs",
@@ -119,9 +152,20 @@ def require_distinct(runs: Sequence[Run]) -> None:
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:
-    """Names of the folders; whole paths where two have one name."""
-    names = [run.path.resolve().name for run in runs]
-    return [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
+    """Names of the folders, whole paths where two have one name; with the listener where one is there several times."""
+    folders = Counter(run.path.resolve() for run in runs)
+    short = Counter(folder.name for folder in folders)
+    names = []
+    for run in runs:
+        folder = run.path.resolve()
+        name = folder.name if short[folder.name] == 1 else str(run.path)
+        names.append(f"{name} ({run.listeners[run.listener]})" if folders[folder] > 1 else name)
+    return names
+
+
+def sides(runs: Run | Sequence[Run]) -> list[Run]:
+    """One run or more as each of their listeners sees them, each to be scored like a run of that listener alone."""
+    return [side for run in ([runs] if isinstance(runs, Run) else runs) for side in run.sides]
 
 
 def over_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:
@@ -146,5 +190,8 @@ def device_of(config: RunConfig) -> torch.device:
 def frozen_key(config: RunConfig) -> str:
     """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
     return config.model_dump_json(
-        exclude={"seed", "target", "adapter", "readout", "loss", "training", "quirks", "control"}
+        exclude={
+            *("seed", "joint", "target", "train_minutes", "adapter", "readout", "loss", "training", "quirks"),
+            "control",
+        }
     )

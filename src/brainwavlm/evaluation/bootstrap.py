@@ -177,8 +177,10 @@ def _draws(story_of_row: np.ndarray, n_resamples: int, seed: int) -> tuple[list[
         pieces += [slice(start, stop) for start, stop in pairwise(edges)]
         shares = np.full(n_blocks, 1 / n_blocks)
         counts_by_story.append(generator.multinomial(n_blocks, shares, size=n_resamples))
-    plural = "y" if len(stories) == 1 else "ies"
-    drawn = f"{len(pieces)} blocks of at least {BLOCK_ROWS} TRs within {len(stories)} test stor{plural}"
+    drawn = (
+        f"{len(pieces)} block{'s' if len(pieces) > 1 else ''} of at least {BLOCK_ROWS} TRs within "
+        f"{len(stories)} test stor{'ies' if len(stories) > 1 else 'y'}"
+    )
     return pieces, np.concatenate(counts_by_story, axis=1), drawn
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.config import RunConfig
+from brainwavlm.config import EvaluationConfig, RunConfig
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.errors import RunError
@@ -23,6 +23,7 @@ from brainwavlm.evaluation.bench import (
     over_cortex,
     require_distinct,
     run_names,
+    sides,
 )
 from brainwavlm.evaluation.bootstrap import Resampled
 from brainwavlm.evaluation.compare_tables import (
@@ -34,7 +35,7 @@ from brainwavlm.evaluation.compare_tables import (
 )
 from brainwavlm.evaluation.encoding_model import kept_masks
 from brainwavlm.evaluation.groups import grouped
-from brainwavlm.evaluation.held_out import HeldOut, held_out_fits, predict_held_out, story_designs
+from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide, target_means
 from brainwavlm.progress import Progress
@@ -119,7 +120,7 @@ def compare(
     ConfigError
         No run, one named twice, or no test story.
     """
-    runs = [runs] if isinstance(runs, Run) else list(runs)
+    runs = sides(runs)
     require_distinct(runs)
     histories = [run.checkpoint("last").state["history"] for run in runs]
     if epochs:
@@ -129,15 +130,17 @@ def compare(
     groups = grouped([run.config for run in runs], {"seed"})
     group_of = {position: group for group, members in groups.items() for position in members}
     bench = Bench(cache, progress)
-    tuned_on = tuple(run.config.target for run in runs)
+    evaluation = common_evaluation([run.config for run in runs])
+    configs = [
+        over_cortex(run.config.model_copy(update={"evaluation": evaluation}), (), memory_gb) for run in runs
+    ]
+    for run, config in zip(runs, configs, strict=True):
+        bench.require_scorable(run, config)
     rows: dict[str, SideBySide] = {}
     scored: list[Scored] = []
     of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
-    for position, (run, name) in enumerate(zip(runs, names, strict=True)):
-        config = over_cortex(run.config, tuned_on, memory_gb)
+    for position, (run, name, config) in enumerate(zip(runs, names, configs, strict=True)):
         setting = bench.setting(config)
-        bench.require_unchanged(run, setting)
-        held_out_fits(setting.splits, leave_one_out=False)
         one = Scored(name, run, group_of[position], frozen_key(config), _rows_key(setting, config))
         title = f"Reading stories, {name}"
         held = _held_out(bench, tuned_model(run)[0], config, setting, title)
@@ -163,8 +166,8 @@ def compare(
                 found = _held_out(bench, tuned_model(run, epoch)[0], config, setting, at)
             for target, r in target_means(found, side.masks).items():
                 of_epochs[one.group, epoch, "ridge", target].append(r)
-    config = runs[0].config
-    resampled = {key: side.resampled(config.evaluation.bootstraps, config.seed) for key, side in rows.items()}
+    seed = runs[0].config.seed
+    resampled = {key: side.resampled(evaluation.bootstraps, seed) for key, side in rows.items()}
     if epochs:
         for one in scored:
             for target, means in resampled[one.rows].means.items():
@@ -174,7 +177,19 @@ def compare(
         group_table(list(groups), scored, resampled),
         epoch_table(of_epochs),
         difference_table(list(groups), scored, resampled),
-        _summary(groups, scored, resampled, config),
+        _summary(groups, scored, resampled, evaluation),
+    )
+
+
+def common_evaluation(configs: Sequence[RunConfig]) -> EvaluationConfig:
+    """One evaluation for runs that ask for several: all their targets, and the largest number of resamples."""
+    targets = [target for config in configs for target in (*config.evaluation.targets, config.target)]
+    floors = [f"ceiling>{config.evaluation.ceiling_floor:g}" for config in configs]
+    return configs[0].evaluation.model_copy(
+        update={
+            "targets": tuple(dict.fromkeys([*targets, *floors])),
+            "bootstraps": max(config.evaluation.bootstraps for config in configs),
+        }
     )
 
 
@@ -204,7 +219,7 @@ def _summary(
     groups: dict[str, list[int]],
     scored: list[Scored],
     resampled: dict[str, Resampled],
-    config: RunConfig,
+    evaluation: EvaluationConfig,
 ) -> dict[str, Any]:
     simulated = any(one.run.manifest["data"]["simulated"] for one in scored)
     notes = []
@@ -213,7 +228,10 @@ def _summary(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
     drawn = dict.fromkeys(found.drawn for found in resampled.values())
-    notes += [f"Intervals from {config.evaluation.bootstraps} resamples of {what}." for what in drawn]
+    notes += [f"Intervals from {evaluation.bootstraps} resamples of {what}." for what in drawn]
+    asked = sorted({one.run.config.evaluation.bootstraps for one in scored})
+    if len(asked) > 1:
+        notes.append(f"The runs ask for {', '.join(map(str, asked))} resamples: the most were drawn for all.")
     alone = [group for group, members in groups.items() if len(members) == 1]
     notes += [f"{group}: one seed, so no spread." for group in alone]
     for group, members in groups.items():

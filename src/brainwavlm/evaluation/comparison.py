@@ -132,6 +132,7 @@ def described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, 
         "name": name,
         "path": str(run.path),
         "subject": config.subject,
+        "together_with": [listener.subject for listener in config.joint],
         "target": config.target,
         "seed": config.seed,
         "method": config.adapter.method,
@@ -148,6 +149,16 @@ def described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, 
         "tuned_with": run.manifest["versions"],
         "tuned_on": run.manifest["data"]["control"],
     }
+
+
+def amount_note(run: Mapping[str, Any]) -> str:
+    """On how much a run's speech model was tuned, and on how much ridge was fitted; `run` is as `described`."""
+    validation = len(run["splits"]["validation"])
+    taken, all_of = len(run["splits"]["train"]), len(run["frozen"]["fitted"]) - validation
+    return (
+        f"{run['name']}: tuned on {taken} of {all_of} training stories (train_minutes "
+        f"{run['config']['train_minutes']:g}); ridge is fitted on all of them, frozen and tuned."
+    )
 
 
 def control_note(name: str, tuned_on: Mapping[str, Any]) -> str:
@@ -184,6 +195,12 @@ def summary(
         )
         notes += notes_on_tests(known)
     notes += [f"{run['name']}: intervals from {run['bootstrap']}." for run in entries]
+    notes += [
+        f"{run['name']}: tuned together with {', '.join(run['together_with'])}, ridge in {run['subject']} alone."
+        for run in entries
+        if run["together_with"]
+    ]
+    notes += [amount_note(run) for run in entries if run["config"]["train_minutes"] is not None]
     notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
     notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
     return {

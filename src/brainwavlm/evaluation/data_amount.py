@@ -8,13 +8,12 @@ import numpy as np
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording, Split
+from brainwavlm.encoding.amount import EDGE, length
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.bench import device_of
 from brainwavlm.evaluation.held_out import predict_held_out
 from brainwavlm.evaluation.side_by_side import target_means
-
-_EDGE = 1e-9  # minutes
 
 
 def require_amounts(minutes: Sequence[float], draws: int) -> None:
@@ -24,6 +23,19 @@ def require_amounts(minutes: Sequence[float], draws: int) -> None:
         found = f"{wrong[0]:g} minutes." if wrong else f"{draws} draws."
         raise ConfigError(
             "--minutes" if wrong else "--draws", found, "more than 0.", "For instance: --minutes 5,10,20"
+        )
+
+
+def require_whole_story(setting: Setting, minutes: Sequence[float]) -> None:
+    """ConfigError where an amount is shorter than the listener's shortest story."""
+    shortest = min(map(length, (*setting.splits["train"], *setting.splits["validation"])))
+    short = [amount for amount in minutes if amount + EDGE < shortest]
+    if short:
+        raise ConfigError(
+            "--minutes",
+            f"{short[0]:g}, but the shortest story of {setting.subject.name} has {shortest:.1f} minutes.",
+            "amounts that hold a whole story.",
+            f"Begin at {math.ceil(10 * shortest) / 10:g}.",
         )
 
 
@@ -61,20 +73,13 @@ def amount_rows(
     ConfigError
         An amount shorter than the shortest story.
     """
+    require_whole_story(setting, minutes)
     stories = [*setting.splits["train"], *setting.splits["validation"]]
     rows = []
     for asked in sorted(set(minutes)):
         for draw in range(draws):
             order = np.random.default_rng([seed, draw]).permutation(len(stories))
             chosen = story_subset([stories[k] for k in order], asked)
-            if not chosen:
-                shortest = min(map(length, stories))
-                raise ConfigError(
-                    "--minutes",
-                    f"{asked:g}, but the shortest story of {setting.subject.name} has {shortest:.1f} minutes.",
-                    "amounts that hold a whole story.",
-                    f"Begin at {math.ceil(10 * shortest) / 10:g}.",
-                )
             rows += _fitted(designs, chosen, asked, draw, setting, config, masks)
             if len(chosen) == len(stories):
                 break
@@ -84,17 +89,12 @@ def amount_rows(
 def story_subset(recordings: Sequence[Recording], minutes: float) -> list[Recording]:
     """Of the recordings, in their order, each that still fits into so many minutes of responses."""
     chosen: list[Recording] = []
-    left = minutes + _EDGE
+    left = minutes + EDGE
     for recording in recordings:
         if length(recording) <= left:
             chosen.append(recording)
             left -= length(recording)
     return chosen
-
-
-def length(recording: Recording) -> float:
-    """Minutes of responses."""
-    return recording.shape[0] * recording.tr / 60
 
 
 def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -19,14 +19,17 @@ from brainwavlm.evaluation.bench import (
     over_cortex,
     require_distinct,
     run_names,
+    sides,
 )
 from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
 from brainwavlm.evaluation.encoding_model import kept_masks, score_features
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.groups import LISTENER, grouped
-from brainwavlm.evaluation.held_out import responses_of
+from brainwavlm.evaluation.held_out import held_out_fits, responses_of, rows_by_story
+from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_predictions, layer_rows, read_states
+from brainwavlm.evaluation.other_listener import tuned_backbone
 from brainwavlm.evaluation.scores import Scores, correlation
-from brainwavlm.evaluation.significance import listener_rows
+from brainwavlm.evaluation.significance import listener_rows, require_null
 from brainwavlm.evaluation.time_only import score_time
 from brainwavlm.progress import Progress
 from brainwavlm.runs import Run, versions
@@ -56,7 +59,10 @@ def score_backbone(
     EncodingScore
     """
     bench = Bench(cache, progress)
-    return _frozen(config, bench.setting(config), bench, leave_one_out)
+    setting = bench.setting(config)
+    bench.require_design(setting, config, leave_one_out)
+    _require_null(setting, config, leave_one_out)
+    return _frozen(config, setting, bench, leave_one_out)[0]
 
 
 def evaluate(
@@ -64,6 +70,7 @@ def evaluate(
     cache: str | Path | None = None,
     progress: Progress | None = None,
     memory_gb: float | None = None,
+    layers: Layers = None,
 ) -> Scores:
     """Score runs on held-out stories against the model they started from.
 
@@ -81,6 +88,10 @@ def evaluate(
     progress : Progress or None
     memory_gb : float or None
         What ridge may use; None: as each run was configured.
+    layers : sequence of int, "all" or None
+        Hidden states to score besides, of both models, each with a ridge of its own: `Scores.layers`. A story goes
+        through each model once whatever their number. States above a run's own come from its tuned blocks and then
+        from blocks that were never tuned.
 
     Returns
     -------
@@ -91,27 +102,34 @@ def evaluate(
     RunError
         A run without a finished epoch.
     ConfigError
-        No test story.
+        No test story, or no such hidden state.
     """
-    runs = [runs] if isinstance(runs, Run) else list(runs)
+    runs = sides(runs)
     require_distinct(runs)
     bench = Bench(cache, progress)
     tuned_on = tuple(run.config.target for run in runs)
+    configs = [over_cortex(run.config, tuned_on, memory_gb) for run in runs]
+    for run, config in zip(runs, configs, strict=True):
+        bench.require_scorable(run, config)
+        _require_null(bench.setting(config), config)
+    states = [chosen_layers(layers, bench.untuned(config).n_blocks) for config in configs]
     names = run_names(runs)
     frozen_scores: dict[str, EncodingScore] = {}
-    table, voxels, entries = [], [], []
-    for run, name in zip(runs, names, strict=True):
-        config = over_cortex(run.config, tuned_on, memory_gb)
-        setting = bench.setting(config)
-        bench.require_unchanged(run, setting)
-        key = frozen_key(config)
-        if key not in frozen_scores:
-            frozen_scores[key] = _frozen(config, setting, bench)
-        frozen = frozen_scores[key]
+    frozen_states: dict[str, dict[int, np.ndarray]] = {}
+    table, voxels, entries, by_layer = [], [], [], []
+    for run, name, config, some in zip(runs, names, configs, states, strict=True):
+        setting, key = bench.setting(config), frozen_key(config)
         backbone, readout = tuned_model(run)
-        recordings = setting.recordings.values()
-        features = bench.features(backbone, config, recordings, f"Reading stories, {name}")
+        if some:
+            backbone = tuned_backbone(run, some)
+        if key not in frozen_scores:
+            frozen_scores[key], frozen_states[key] = _frozen(config, setting, bench, False, some)
+        frozen = frozen_scores[key]
+        features, state_rows = read_states(bench, backbone, config, setting, f"Reading stories, {name}", some)
         tuned = _scored(features, config, setting, like=frozen)
+        if some:
+            predictions = layer_predictions(state_rows, tuned, config, setting)
+            by_layer += layer_rows(name, config, tuned, frozen_states[key], predictions)
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
         rows, difference, unit = compared(name, config, frozen, tuned, r_readout)
         table += rows
@@ -126,13 +144,23 @@ def evaluate(
         pd.DataFrame(table),
         pd.concat(voxels, ignore_index=True),
         summary(entries, frozen_scores, listeners),
+        pd.DataFrame(by_layer),
     )
 
 
-def _frozen(config: RunConfig, setting: Setting, bench: Bench, leave_one_out: bool = False) -> EncodingScore:
-    recordings = setting.recordings.values()
-    features = bench.features(bench.untuned(config), config, recordings, "Reading stories, model as it is")
-    return _scored(features, config, setting, leave_one_out)
+def _require_null(setting: Setting, config: RunConfig, leave_one_out: bool = False) -> None:
+    scored = [one for _, held in held_out_fits(setting.splits, leave_one_out) for one in held]
+    require_null(np.repeat(*rows_by_story(scored)), config.evaluation)
+
+
+def _frozen(
+    config: RunConfig, setting: Setting, bench: Bench, leave_one_out: bool = False, layers: Sequence[int] = ()
+) -> tuple[EncodingScore, dict[int, np.ndarray]]:
+    """The score of the untuned model, and its predictions from further states."""
+    backbone, title = bench.untuned(config, layers), "Reading stories, model as it is"
+    features, rows = read_states(bench, backbone, config, setting, title, layers)
+    score = _scored(features, config, setting, leave_one_out)
+    return score, layer_predictions(rows, score, config, setting)
 
 
 def _scored(

@@ -12,8 +12,8 @@ import numpy as np
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording, Split
 from brainwavlm.encoding.alignment import moments
-from brainwavlm.encoding.materials import recording_clock, story_responses
-from brainwavlm.encoding.ridge import ridge_batches
+from brainwavlm.encoding.materials import planned_clock, recording_clock, story_responses
+from brainwavlm.encoding.ridge import require_memory, ridge_batches, story_folds
 from brainwavlm.errors import ConfigError
 from brainwavlm.speech.features import StoryFeatures
 
@@ -124,6 +124,40 @@ def held_out_fits(
             "Set test and train, or use --leave-one-out with two stories or more.",
         )
     return fits
+
+
+def require_design(
+    splits: Mapping[Split, Sequence[Recording]],
+    config: RunConfig,
+    n_dims: int,
+    min_samples: int,
+    leave_one_out: bool = False,
+) -> None:
+    """Raise, from headers of files alone, where stories cannot be fitted or scored.
+
+    Parameters
+    ----------
+    splits, config, leave_one_out
+        As in `predict_held_out`.
+    n_dims, min_samples : int
+        Of the speech model.
+
+    Raises
+    ------
+    AlignmentError
+        A TR without a window within reach.
+    ConfigError
+        No held-out story, or none to fit; too few rows for the folds; too little memory for the design; blocks of the
+        No held-out story, or none to fit; too few rows for the folds; too little memory for the design.
+    """
+    fits = held_out_fits(splits, leave_one_out)
+    for recordings in splits.values():
+        for recording in recordings:
+            planned_clock(recording, config, min_samples)
+    for fit, _ in fits:
+        story_of_row = np.repeat(*rows_by_story(fit))
+        story_folds(story_of_row, config.ridge.folds)
+        require_memory((len(story_of_row), n_dims * len(config.alignment.delays)), config.ridge)
 
 
 def fit_and_predict(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,20 @@ class Scores:
         normalised, alpha, p, q (false discovery rate) and p_max (family-wise) of each and of the difference.
     summary : dict
         What `summary.json` says: how it was computed, and whether the responses are simulated.
+    layers : DataFrame
+        Where hidden states were asked for, one row a run, state and target: run, subject, seed, layer, target,
+        n_voxels, r_frozen, r_tuned, difference, low, high (95 % interval of the paired difference), adapted (whether a
+        block up to that state carries adapters or was trained). Else empty.
     """
 
     table: pd.DataFrame
     voxels: pd.DataFrame
     summary: dict[str, Any]
+    layers: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary, and the scores by hidden state where there are some, for `--json`."""
+        return self.summary | ({"tables": {"layers": frame_rows(self.layers)}} if len(self.layers) else {})
 
     def rows(self) -> list[dict[str, Any]]:
         """The most telling columns, for a table in the terminal."""
@@ -73,10 +82,15 @@ class Scores:
         ]
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv and summary.json into a folder, each whole or not at all; the summary last."""
+        """Write table.csv, voxels.csv, layers.csv (where hidden states were asked for) and summary.json.
+
+        Each is written whole or not at all; the summary last.
+        """
         folder = Path(folder)
         write_frame(folder / "table.csv", self.table)
         write_frame(folder / "voxels.csv", self.voxels)
+        if len(self.layers):
+            write_frame(folder / "layers.csv", self.layers)
         write_json(folder / "summary.json", self.summary)
         return folder
 

@@ -45,19 +45,24 @@ def correlation_test(
     targets : mapping of str to bool array (n_voxels,), or None
         Also test the mean correlation over these voxels.
     """
+    require_null(story_of_row, config)
     if config.null == "blocks":
-        if least_block_p(story_of_row, config.block_rows) == 1:
-            raise ConfigError(
-                "evaluation.block_rows",
-                f"{config.block_rows}, and no scored story holds two such blocks: there is no other order of them.",
-                "at most half the longest scored story.",
-                "Set evaluation.block_rows lower, or evaluation.null=shifts.",
-            )
         return block_permutation_p(
             true, predicted, story_of_row, config.shifts, seed, config.block_rows, targets
         )
     found = circular_shift_p(true, predicted, story_of_row, tr, config.shifts, 0.0, seed, targets)
     return PermutationTest(found.r, found.p, found.p_max, found.n_shifts, found.mean)
+
+
+def require_null(story_of_row: np.ndarray, config: EvaluationConfig) -> None:
+    """ConfigError where the null is one of blocks, and no story (of each row: (n_rows,)) has two of them."""
+    if config.null == "blocks" and least_block_p(story_of_row, config.block_rows) == 1:
+        raise ConfigError(
+            "evaluation.block_rows",
+            f"{config.block_rows}, and no scored story holds two such blocks: there is no other order of them.",
+            "at most half the longest scored story.",
+            "Set evaluation.block_rows lower, or evaluation.null=shifts.",
+        )
 
 
 def difference_test(

@@ -5,17 +5,16 @@ the folds and the voxels of the score beside it, shows how much of a correlation
 stories are split whole, much where rows of one sound are on both sides.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets.base import Recording, Split, Story
+from brainwavlm.datasets.base import Recording, Split
 from brainwavlm.evaluation.held_out import fit_and_predict, held_out_fits, responses_of, zscored
 from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.significance import correlation_test
-from brainwavlm.stimulus.audio import audio_checksum
+from brainwavlm.stimulus.same_sounds import same_sounds
 
 COSINES = 4
 ONSET_SECONDS = (10.0, 30.0)
@@ -117,22 +116,6 @@ def time_designs(
         columns = [zscored(np.stack(shared, axis=1)), *bumps]
         designs[recording.story.name] = np.concatenate(columns, axis=1).astype(np.float32)
     return designs
-
-
-def same_sounds(stories: Iterable[Story]) -> dict[str, str]:
-    """Story to the first story, by name, with the same sound: one file, or two of the same content.
-
-    Only files of equal size are read.
-    """
-    files = {story.name: story.audio.resolve() for story in sorted(stories, key=lambda story: story.name)}
-    by_size: dict[int, list[Path]] = {}
-    for file in dict.fromkeys(files.values()):
-        by_size.setdefault(file.stat().st_size, []).append(file)
-    content: dict[Path, str] = {}
-    for alike in by_size.values():
-        content |= {file: audio_checksum(file) if len(alike) > 1 else str(file) for file in alike}
-    first: dict[str, str] = {}
-    return {name: first.setdefault(content[file], name) for name, file in files.items()}
 
 
 def _centres(recordings: Sequence[Recording]) -> np.ndarray:

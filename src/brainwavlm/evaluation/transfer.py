@@ -3,7 +3,7 @@
 Ridge is fitted anew in every listener, on that listener's own stories: what is carried over is the speech model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,10 +15,16 @@ import pandas as pd
 
 from brainwavlm.evaluation.bench import Bench, device_of, require_distinct
 from brainwavlm.evaluation.bootstrap import Resampled
-from brainwavlm.evaluation.data_amount import amount_rows, minutes_needed, require_amounts
+from brainwavlm.evaluation.data_amount import (
+    amount_rows,
+    minutes_needed,
+    require_amounts,
+    require_whole_story,
+)
 from brainwavlm.evaluation.encoding_model import kept_masks
 from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.evaluation.own_readout import OwnReadout, own_readout
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide
 from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
@@ -38,7 +44,9 @@ class Transfer:
     matrix : DataFrame
         One row a run, listener, choice of test stories and target: run, tuned_on, seed, scored_on, layer, stories
         (`all`, or `unheard`: only those that tuning did not use), target, n_voxels, r_frozen, r_tuned, difference,
-        low, high (95 % interval over test stories), shared (test stories that tuning used, joined by +).
+        low, high (95 % interval over test stories), r_readout (of the run's own readout, over the n_readout voxels
+        that it predicts: in a listener who tuned it, or at the same vertices of a common surface), shared (test stories
+        that tuning used, joined by +).
     curve : DataFrame
         One row a run, listener, amount of the listener's data, draw and target: asked (minutes; empty: all), draw,
         minutes, n_stories, target, r_frozen, r_tuned.
@@ -122,20 +130,24 @@ def transfer(
     with TemporaryDirectory() as temporary:
         bench = Bench(cache or temporary, progress)
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, bench)
+        for cell in cells:
+            require_whole_story(cell.setting, minutes)
         for _, group in groupby(cells, key=lambda cell: cell.key):
             some = list(group)
             title = f"Reading stories of {some[0].subject}, model as it is"
             frozen = _designs(bench, bench.untuned(some[0].config), some[0], title)
             side = _side(frozen, some[0])
+            readouts = {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
                 tuned = _designs(bench, tuned_backbone(cell.run, layer), cell, title)
                 side.add(cell.name, _predicted(tuned, cell))
+                readouts[cell.name] = own_readout(cell, tuned, side)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
                     found = amount_rows(pair, cell.setting, cell.config, side.masks, minutes, draws, seed)
                     curve += [{**cell.about(), **row} for row in found]
-            rows, what = _matrix(some, side)
+            rows, what = _matrix(some, side, readouts)
             matrix += rows
             drawn += what
     return Transfer(
@@ -165,7 +177,9 @@ def _side(frozen: dict[str, np.ndarray], cell: Cell) -> SideBySide:
     return side
 
 
-def _matrix(cells: list[Cell], side: SideBySide) -> tuple[list[dict[str, Any]], list[str]]:
+def _matrix(
+    cells: list[Cell], side: SideBySide, readouts: Mapping[str, OwnReadout | None]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Rows of the matrix for one listener, and what the bootstrap drew."""
     resampled: dict[tuple[str, ...], Resampled] = {}
     rows = []
@@ -178,6 +192,8 @@ def _matrix(cells: list[Cell], side: SideBySide) -> tuple[list[dict[str, Any]], 
             if stories not in resampled:
                 resampled[stories] = side.resampled(cell.config.evaluation.bootstraps, 0, stories)
             found = resampled[stories]
+            readout = readouts[cell.name]
+            of_readout = {} if readout is None else readout.means(side, stories)
             for target, means in found.means.items():
                 change = means[cell.name] - means[_FROZEN]
                 low, high = found.interval(change)
@@ -194,10 +210,13 @@ def _matrix(cells: list[Cell], side: SideBySide) -> tuple[list[dict[str, Any]], 
                         "difference": float(change[0]),
                         "low": low,
                         "high": high,
+                        "r_readout": of_readout.get(target, (np.nan, 0))[0],
+                        "n_readout": of_readout.get(target, (np.nan, 0))[1],
                         "shared": "+".join(cell.shared),
                     }
                 )
-    return rows, [found.drawn for found in resampled.values()]
+    n_resamples = cells[0].config.evaluation.bootstraps
+    return rows, [f"{n_resamples} resamples of {found.drawn}" for found in resampled.values()]
 
 
 def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draws: int) -> dict[str, Any]:
@@ -207,8 +226,7 @@ def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draw
         notes.append(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
-    bootstraps = cells[0].config.evaluation.bootstraps
-    notes += [f"Intervals from {bootstraps} resamples of {what}." for what in dict.fromkeys(drawn)]
+    notes += [f"Intervals from {what}." for what in dict.fromkeys(drawn)]
     notes += [shared_note(cell) for cell in cells]
     return {
         "simulated": simulated,

@@ -6,10 +6,11 @@ from typing import Any
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Dataset
+from brainwavlm.encoding.listeners import heard_by
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.evaluation.bench import Bench, frozen_key, over_cortex, run_names
-from brainwavlm.evaluation.held_out import held_out_fits
-from brainwavlm.evaluation.other_listener import heard_by, seen_while_tuning
+from brainwavlm.evaluation.other_listener import seen_while_tuning
 from brainwavlm.runs import Run
 
 
@@ -27,7 +28,7 @@ class Cell:
 
     def about(self) -> dict[str, Any]:
         """What rows of every table begin with."""
-        return {"run": self.name, "tuned_on": self.run.config.subject, "scored_on": self.subject}
+        return {"run": self.name, "tuned_on": "+".join(self.run.listeners), "scored_on": self.subject}
 
 
 def transfer_cells(
@@ -43,26 +44,43 @@ def transfer_cells(
     cells = []
     for run, name in zip(runs, run_names(runs), strict=True):
         bench.require_same_model(run)
-        run.checkpoint("best")  # raises where no epoch is finished
-        dataset = load_dataset(run.config.dataset)
-        for subject in dict.fromkeys(subjects if subjects is not None else dataset.subject_names):
-            config = over_cortex(heard_by(run.config, dataset.subject(subject), test), targets, memory_gb)
+        run.require_whole()
+        for dataset, seen, subject in _listeners(run, subjects):
+            config = over_cortex(heard_by(seen.config, dataset.subject(subject), test), targets, memory_gb)
             if layer is not None:
                 backbone = config.backbone.model_copy(update={"layer": layer})
                 config = config.model_copy(update={"backbone": backbone})
             setting = bench.setting(config)
-            held_out_fits(setting.splits, leave_one_out=False)
-            if subject == run.config.subject and test is None:
-                bench.require_unchanged(run, setting)
-            shared = seen_while_tuning(run, dataset, setting)
+            bench.require_design(setting, config)
+            for side in run.sides if test is None else ():
+                if (side.config.dataset, side.config.subject) == (seen.config.dataset, subject):
+                    bench.require_unchanged(side, setting)
+            shared = seen_while_tuning(run, setting)
             cells.append(Cell(run, name, subject, config, setting, frozen_key(config), shared))
     order = list(dict.fromkeys(cell.key for cell in cells))
     return sorted(cells, key=lambda cell: order.index(cell.key))
 
 
+def _listeners(run: Run, subjects: Sequence[str] | None) -> list[tuple[Dataset, Run, str]]:
+    """Listeners of the run's data sets, or those named of them; with the run as seen from that data set."""
+    seen = {side.config.dataset: side for side in reversed(run.sides)}
+    datasets = {name: load_dataset(name) for name in reversed(seen)}
+    if subjects is None:
+        return [
+            (datasets[name], seen[name], who) for name in datasets for who in datasets[name].subject_names
+        ]
+    found = []
+    for who in dict.fromkeys(subjects):
+        known = [name for name in datasets if who in datasets[name].subject_names] or [run.config.dataset]
+        datasets[known[0]].require_subject(who)
+        found += [(datasets[name], seen[name], who) for name in known]
+    return found
+
+
 def shared_note(cell: Cell) -> str:
     """Which of a listener's test stories tuning on another one used, in a sentence that every report carries."""
-    where = f"{cell.name} (tuned on {cell.run.config.subject}) in {cell.subject}"
+    tuned_on = " and ".join(cell.run.listeners)
+    where = f"{cell.name} (tuned on {tuned_on}) in {cell.subject}"
     if not cell.shared:
         return f"{where}: none of its test stories was heard while tuning."
     return (

@@ -44,6 +44,14 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
         (f"{_SPLITS[split]} stories", ", ".join(stories) or "none")
         for split, stories in run["splits"].items()
     ]
+    if config.train_minutes is not None:
+        entries.append(
+            (
+                "Amount",
+                f"the speech model was tuned on up to {config.train_minutes:g} minutes of training stories; ridge is "
+                f"fitted on all of them: {', '.join(known['fitted'])}",
+            )
+        )
     rows = f"{known['rows']['fitted']:,} to fit, {known['rows']['held_out']:,} to test"
     return [*entries, ("Volumes", rows)]
 
@@ -220,6 +228,8 @@ def _loss(config: RunConfig) -> str:
         "spatial": "minus the correlation over voxels, mean over volumes",
         "temporal": "minus the correlation over volumes, mean over voxels",
         "mse": "mean squared error",
+        "contrastive": "cross entropy of finding a volume among those of its block by the cosine over voxels (NT-Xent, "
+        f"temperature {config.loss.temperature:g})",
     }
     weights = {key: getattr(config.loss, key) for key in names}
     terms = " + ".join(
@@ -236,8 +246,9 @@ def _training(config: RunConfig) -> str:
     control = "" if kind == "none" else f"; CONTROL: tuned on {CONTROLS[kind]}"
     if kind in ("shifted", "block-permuted"):
         control += f" ({config.control.seconds:g} s)"
+    slow = "" if training.slow == 1 else f", low-passed to every {training.slow} volumes"
     return (
-        f"up to epoch {training.epochs}, in blocks of {training.block_rows} volumes, AdamW, learning rate "
+        f"up to epoch {training.epochs}, in blocks of {training.block_rows} volumes{slow}, AdamW, learning rate "
         f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
         f"schedule; the epoch with the best validation correlation is kept{control}"
     )

@@ -62,6 +62,7 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     except _BROKEN as error:
         raise _unreadable(name, error) from None
     family = _family(name, config)
+    _require_convolutions(name, config)
     if not train_noise:
         for key in family.noise:
             setattr(config, key, 0.0)
@@ -134,6 +135,18 @@ def _family(name: str, config: Any) -> Family:
             "Choose another --backbone, or add a row to speech/families.py.",
         )
     return FAMILIES[config.model_type]
+
+
+def _require_convolutions(name: str, config: Any) -> None:
+    for key in ("conv_kernel", "conv_stride"):
+        sizes = getattr(config, key, ())
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise BackboneError(
+                f"{name}, config.json",
+                f"{key} = {list(sizes)}.",
+                "whole numbers from 1.",
+                "Mend the file as the model's authors wrote it, or download it again.",
+            )
 
 
 def _require_weights(name: str, family: Family, info: dict[str, Any], config: Any) -> None:

@@ -4,6 +4,7 @@ No training changes it (`Backbone.frontend`), and it costs as much as the blocks
 every epoch.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -109,18 +110,19 @@ def frontend_file(
     ends = np.cumsum(kept_frames(backbone, windows, config))
     if not path.is_file():
         require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
-        with replacing(path) as temporary:
+        make = _segment_outputs if config.mode == "stream" else _window_outputs
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            # Plain writes: a disk that fills up is an error, where through a memory map it kills the process.
             shape = (int(ends[-1]), backbone.n_dims)
-            frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.dtype(kind), shape=shape)
-            if config.mode == "stream":
-                outputs = _segment_outputs(backbone, sound, windows, config, batch_windows)
-            else:
-                outputs = _window_outputs(backbone, sound, windows, config, batch_windows)
-            for chosen, hidden in outputs:
+            header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            first, row = file.tell(), np.dtype(kind).itemsize * backbone.n_dims
+            for chosen, hidden in make(backbone, sound, windows, config, batch_windows):
                 for number, values in zip(chosen, hidden.numpy(), strict=True):
-                    frames[ends[number] - len(values) : ends[number]] = values
-            frames.flush()
-            del frames
+                    file.seek(first + (int(ends[number]) - len(values)) * row)
+                    file.write(np.ascontiguousarray(values, dtype=kind).data)
+            file.flush()
+            os.fsync(file.fileno())
     return FrontendFile(path, ends, backbone.n_dims, kind)
 
 

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from brainwavlm.datasets.files import NUMBERS, open_hdf5, require_content, stored
+from brainwavlm.datasets.files import NUMBERS, is_listed, open_hdf5, require_content, stored
 from brainwavlm.errors import DatasetError
 
 HDF5 = (".hf5", ".h5", ".hdf5")
@@ -43,6 +43,8 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
         Missing, of another form, or with vectors of unequal length or that are no numbers.
     """
     path = Path(path)
+    if not is_listed(path):
+        raise _unusable(path, "a folder." if path.is_dir() else "no such file.")
     require_content(path)
     wanted = set(words)
     if path.suffix.lower() == ".npz":

@@ -1,0 +1,232 @@
+"""The listeners of a run: one, or several who tune one speech model together.
+
+A joint run is seen from each of its listeners in turn: the same configuration with that listener's subject, data and
+stories in front and the others in `joint`. What reads one listener (alignment, controls, scores) gets such a view.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.config import ListenerConfig, RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Recording, Split, Subject
+from brainwavlm.encoding.setting import Setting, setting_of
+from brainwavlm.encoding.supervision import Supervision
+from brainwavlm.errors import ConfigError
+from brainwavlm.stimulus.same_sounds import same_content
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One listener of a run.
+
+    Attributes
+    ----------
+    name : str
+        The subject; with the data set where two subjects of a run have one name; empty where nobody else listens.
+    config : RunConfig
+        The run's, seen from this listener.
+    setting : Setting
+    supervision : Supervision
+    """
+
+    name: str
+    config: RunConfig
+    setting: Setting
+    supervision: Supervision
+
+    def keys(self, split: Split) -> dict[str, Recording]:
+        """Recordings of a split by their name in the run: the story, in a joint run `listener/story`."""
+        before = f"{self.name}/" if self.name else ""
+        return {before + recording.story.name: recording for recording in self.setting.splits[split]}
+
+    def facts(self) -> dict[str, Any]:
+        """What run.json says of the listener."""
+        return {
+            "splits": self.setting.story_names(),
+            "data": self.setting.facts() | self.supervision.facts(),
+        }
+
+
+def listeners_of(config: RunConfig) -> list[Listener]:
+    """The listeners of a run with their data, the configured subject first.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Raises
+    ------
+    ConfigError, DatasetError
+        As `setting_of` for each of them; one named twice; a test story of one that another is tuned on; or a shared
+        readout without a common surface.
+    """
+    views = listener_views(config)
+    settings = [setting_of(view) for view in views]
+    if len(views) > 1:
+        _require_different(settings)
+        _require_unheard(settings)
+    if config.readout.shared:
+        _require_one_surface(settings)
+        settings = _on_common_vertices(settings)
+    subjects = Counter(setting.subject.name for setting in settings)
+    return [
+        Listener(_name(setting, subjects), view, setting, Supervision(setting, view))
+        for view, setting in zip(views, settings, strict=True)
+    ]
+
+
+def listener_views(config: RunConfig) -> list[RunConfig]:
+    """The configuration as each listener sees it; alone, the configuration itself."""
+    everyone = (
+        ListenerConfig(
+            subject=config.subject,
+            dataset=config.dataset,
+            train=config.train,
+            validation=config.validation,
+            test=config.test,
+        ),
+        *(_resolved(listener, config) for listener in config.joint),
+    )
+    return [config] + [
+        config.model_copy(
+            update={**dict(everyone[n]), "joint": (*everyone[:n], *everyone[n + 1 :])},
+        )
+        for n in range(1, len(everyone))
+    ]
+
+
+def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = None) -> RunConfig:
+    """The configuration for another listener of the data set.
+
+    Stories that it names for a split stay there where this listener heard them.
+
+    Parameters
+    ----------
+    config : RunConfig
+    subject : Subject
+    test : sequence of str or None
+        Test stories of this listener in place of the configured ones; they leave the other splits.
+    """
+    named = {
+        split: tuple(story for story in stories if story in subject.recordings and story not in (test or ()))
+        for split in ("train", "validation", "test")
+        if (stories := getattr(config, split)) is not None
+    }
+    if test is not None:
+        named["test"] = tuple(test)
+    return config.model_copy(update={"subject": subject.name, **named})
+
+
+def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
+    """With a data set, and with the run's stories where the listener has the run's data set and no own choice."""
+    dataset = listener.dataset or config.dataset
+    own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
+    if dataset == config.dataset and not any(stories is not None for stories in own.values()):
+        heard = heard_by(config, load_dataset(dataset).subject(listener.subject))
+        own = {split: getattr(heard, split) for split in own}
+    return ListenerConfig(subject=listener.subject, dataset=dataset, **own)
+
+
+def _name(setting: Setting, subjects: Counter[str]) -> str:
+    if subjects.total() == 1:
+        return ""
+    subject = setting.subject.name
+    return subject if subjects[subject] == 1 else f"{setting.dataset.name}:{subject}"
+
+
+def _require_different(settings: Sequence[Setting]) -> None:
+    who = Counter((setting.dataset.path, setting.subject.name) for setting in settings)
+    again = [subject for (_, subject), times in who.items() if times > 1]
+    if again:
+        raise ConfigError(
+            "joint",
+            f"{again[0]} listens twice.",
+            "each listener once, the run's subject not among them.",
+            "Take the second one out of joint.",
+        )
+
+
+def _require_unheard(settings: Sequence[Setting]) -> None:
+    """No listener's test story may tune the speech model through another listener."""
+    files = {
+        (number, split, recording.story.name): recording.story.audio
+        for number, setting in enumerate(settings)
+        for split, recordings in setting.splits.items()
+        for recording in recordings
+    }
+    names = {"/".join(map(str, key)): key for key in files}
+    sounds = same_content({name: files[key] for name, key in names.items()})
+    used = {sounds[name]: key for name, key in names.items() if key[1] != "test"}
+    for name, (number, split, story) in names.items():
+        if split == "test" and sounds[name] in used:
+            other, other_split, other_story = used[sounds[name]]
+            who, whom = settings[number].subject.name, settings[other].subject.name
+            raise ConfigError(
+                "joint",
+                f"{story} is a test story of {who}, and {whom} has its sound in {other_split} (as {other_story}).",
+                "test stories that no listener is tuned on: the speech model is one for all.",
+                f"Take {other_story} out of {other_split} of {whom}, or {story} out of test of {who}.",
+            )
+
+
+def _require_one_surface(settings: Sequence[Setting]) -> None:
+    surfaces = {setting.subject.surface: setting.subject.name for setting in settings}
+    if len(surfaces) > 1:
+        where = ", ".join(f"{subject} on {surface}" for surface, subject in surfaces.items())
+        raise ConfigError(
+            "readout.shared",
+            f"true, with {where}.",
+            "responses of all listeners on one common surface, e.g. fsaverage5.",
+            "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
+        )
+
+
+def _on_common_vertices(settings: Sequence[Setting]) -> list[Setting]:
+    """The settings with their voxels narrowed to the vertices of a common surface that all of them have."""
+    places = [_places(setting) for setting in settings]
+    common = set.intersection(*map(set, places))
+    kept = [[place for place in some if place in common] for some in places]
+    found = None
+    if not common:
+        found = f"no vertex of the target in all of {', '.join(s.subject.name for s in settings)}"
+    elif any(some != kept[0] for some in kept) or len(common) < len(kept[0]):
+        found = "voxels that list their vertices in different orders, or one vertex twice"
+    if found is not None:
+        raise ConfigError(
+            "readout.shared",
+            f"true, with {found}.",
+            "common vertices in one order, each once.",
+            "Sort the columns of the responses by hemisphere and vertex, or set readout.shared=false.",
+        )
+    narrowed = []
+    for setting, some in zip(settings, places, strict=True):
+        voxels = setting.voxels.copy()
+        voxels[voxels] = [place in common for place in some]
+        narrowed.append(replace(setting, voxels=voxels))
+    return narrowed
+
+
+def surface_places(subject: Subject, voxels: np.ndarray) -> list[tuple[int, int]] | None:
+    """Hemisphere and vertex of chosen voxels (mask or indices) on a surface that others can have too, else None."""
+    if subject.surface in (None, "native") or subject.hemisphere is None or subject.vertex is None:
+        return None
+    return list(zip(subject.hemisphere[voxels].tolist(), subject.vertex[voxels].tolist(), strict=True))
+
+
+def _places(setting: Setting) -> list[tuple[int, int]]:
+    subject = setting.subject
+    places = surface_places(subject, setting.voxels)
+    if places is None:
+        raise ConfigError(
+            "readout.shared",
+            f"true, but {subject.name} has {'no' if subject.surface is None else 'its own'} surface, or no "
+            "hemisphere and vertex for each voxel.",
+            "responses of all listeners on one common surface, e.g. fsaverage5.",
+            "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
+        )
+    return places

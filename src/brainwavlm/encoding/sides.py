@@ -1,0 +1,90 @@
+"""Each listener's side of the tuning loop: their readout, what trains it and what scores it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.listeners import Listener
+from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
+from brainwavlm.encoding.materials import planned_clock
+from brainwavlm.encoding.models import configured_readouts, predict, require_rows, solve_readout
+from brainwavlm.encoding.readout import FixedRidge
+from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.speech.backbones import Backbone
+
+
+@dataclass(frozen=True)
+class Side:
+    """One listener in the loop.
+
+    Attributes
+    ----------
+    listener : Listener
+    readout : Module
+        That of this listener, or the one that all share.
+    weights : tensor (n_voxels,) or None
+        Of the voxels in the loss.
+    lengths : dict of str to int
+        TRs of the training recordings, by their name in the run.
+    validated : list of str
+        Validation recordings.
+    """
+
+    listener: Listener
+    readout: torch.nn.Module
+    weights: torch.Tensor | None
+    lengths: dict[str, int]
+    validated: list[str]
+
+    def validation_r(
+        self, backbone: Backbone, shelf: Shelf, config: RunConfig, where: tuple[str, Path]
+    ) -> float | None:
+        """Mean over voxels of the correlation over all rows of the validation stories; None without any."""
+        true, predicted = [], []
+        for material in shelf.each(self.validated):
+            rows = _scored_rows(len(material.responses), config.quirks.validation_rows)
+            true.append(material.responses[rows])
+            predicted.append(predict(backbone, self.readout, material, config)[rows])
+            require_finite(predicted[-1], *where)
+        return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
+
+
+def sides_of(
+    listeners: Sequence[Listener], backbone: Backbone, config: RunConfig, device: torch.device
+) -> list[Side]:
+    """The listeners with their untrained readouts, drawn from torch's generator.
+
+    Raises
+    ------
+    ConfigError, DatasetError, AlignmentError
+        A recording does not fit its sound, or the delays.
+    """
+    readouts = configured_readouts(config, backbone, [one.supervision.n_targets for one in listeners])
+    sides = []
+    for listener, readout in zip(listeners, readouts, strict=True):
+        require_rows(config, listener.setting.splits["train"])
+        for recording in listener.setting.recordings.values():
+            planned_clock(recording, config, backbone.min_samples)  # raises what does not fit
+        weights = listener.setting.voxel_weights(config.loss, device)
+        lengths = {key: recording.shape[0] for key, recording in listener.keys("train").items()}
+        validated = list(listener.keys("validation"))
+        sides.append(Side(listener, readout.to(device), weights, lengths, validated))
+    return sides
+
+
+def solve_readouts(sides: Sequence[Side], backbone: Backbone, shelf: Shelf, config: RunConfig) -> None:
+    """Put the ridge solution on the present features into closed-form readouts; others are left alone."""
+    shared = config.readout.shared
+    for side in sides[:1] if shared else sides:
+        if isinstance(side.readout, FixedRidge):
+            stories = sorted(story for one in (sides if shared else [side]) for story in one.lengths)
+            solve_readout(side.readout, backbone, shelf, stories, config)
+
+
+def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:
+    rows = np.arange(n_trs)
+    return rows if first_of_500 is None else rows[rows % 500 < first_of_500]

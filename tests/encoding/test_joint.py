@@ -1,0 +1,274 @@
+"""Several listeners tune one speech model: each with their own stories, voxels, clock and readout, or one readout."""
+
+import shutil
+from itertools import pairwise
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import yaml
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.config import load_config
+from brainwavlm.encoding.blocks import epoch_steps
+from brainwavlm.encoding.listeners import listener_views, listeners_of
+from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.tuning import TuningLoop, tune
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.compare import compare
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.transfer import transfer
+from brainwavlm.planning import plan
+from brainwavlm.progress import Progress
+from brainwavlm.runs import open_run, summaries
+from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
+from tests.trees import native_tree
+
+BEN = [{"subject": "ben"}]
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another data set: other sounds, rows every 1.5 s, fewer voxels; the listener has anna's name."""
+    splits = {"dog": "train", "lake": "validation", "storm": "test"}
+    made = native_tree(tmp_path / "other", ("anna",), splits, n_trs=14, n_voxels=12, seconds=34.0, tr=1.5)
+    description = yaml.safe_load((made.path / "dataset.yaml").read_text())
+    (made.path / "dataset.yaml").write_text(yaml.safe_dump(description | {"name": "other"}))
+    for story, amount in {"dog": 7, "lake": 8, "storm": 9}.items():  # not the sounds of the first data set
+        path = made.path / "stimuli" / f"{story}.wav"
+        path.write_bytes(path.read_bytes()[: -2000 * amount])
+    return made.path
+
+
+def loop(config, folder):
+    return TuningLoop(config, folder, Progress())
+
+
+def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(settings, tmp_path):
+    run = tune(settings(joint=BEN), tmp_path / "run")
+    anna, ben = run.sides
+    assert (anna.config.subject, ben.config.subject) == ("anna", "ben")
+    assert run.listeners == ["anna", "ben"]
+    (one, first), (two, second) = tuned_model(anna), tuned_model(ben)
+    assert_identical(one.trained_state(), two.trained_state())
+    assert not torch.equal(first.expand.weight, second.expand.weight)
+    steps = [event for event in run.log() if event["event"] == "step"]
+    alone = tune(settings(), tmp_path / "alone")
+    assert len(steps) == 2 * len([event for event in alone.log() if event["event"] == "step"])
+    epochs = [event for event in run.log() if event["event"] == "epoch"]
+    for epoch in epochs:
+        assert set(epoch["by_listener"]) == {"anna", "ben"}
+        assert epoch["validation_r"] == pytest.approx(np.mean(list(epoch["by_listener"].values())))
+
+
+def test_a_second_listener_changes_the_speech_model_and_nothing_else_of_a_run(settings, tmp_path):
+    """The readout of the first begins with the same weights, and the first block of the first listener is the same."""
+    alone, joint = loop(settings(), tmp_path / "a"), loop(settings(joint=BEN), tmp_path / "b")
+    assert_identical(alone.readouts[0].state_dict(), joint.readouts[0].state_dict())
+    assert_identical(alone.backbone.state_dict(), joint.backbone.state_dict())
+    one, both = (tune(settings(joint=joint), tmp_path / f"{len(joint)}") for joint in ([], BEN))
+    assert not torch.equal(tensors(one)["readout.expand.weight"], tensors(both)["readout.0.expand.weight"])
+
+
+def test_blocks_of_both_listeners_are_mixed_within_an_epoch(settings, tmp_path):
+    config = settings(joint=BEN)
+    lengths = loop(config, tmp_path).lengths
+    assert sorted(lengths) == ["anna/dog", "anna/ferry", "ben/dog", "ben/ferry"]
+    order = [
+        block.story.split("/")[0]
+        for epoch in range(3)
+        for _, steps in epoch_steps(lengths, config, epoch)
+        for blocks in steps
+        for block in blocks
+    ]
+    changes = sum(a != b for a, b in pairwise(order))
+    assert changes > 3
+
+
+def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, tree, tmp_path):
+    copied = tmp_path / "data"
+    shutil.copytree(tree, copied)
+    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+        file["vertex"][...] = np.arange(30) + 5  # vertices 5 to 34: 25 in common
+        file["hemisphere"][...] = np.arange(30) + 5 >= 15
+    run = tune(settings(dataset=str(copied), joint=BEN, readout__shared=True), tmp_path / "run")
+    anna, ben = run.sides
+    assert_array_equal(np.flatnonzero(anna.voxels), np.arange(5, 30))
+    assert_array_equal(np.flatnonzero(ben.voxels), np.arange(25))
+    (_, first), (_, second) = tuned_model(anna), tuned_model(ben)
+    assert_identical(first.state_dict(), second.state_dict())
+    assert first.expand.weight.shape[0] == 25
+    scores = evaluate(run).table.set_index(["subject", "target"])
+    assert set(scores.index.get_level_values("subject")) == {"anna", "ben"}
+
+
+def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(settings, tree, tmp_path):
+    """Ben hears and answers as anna does, but one vertex on; at common vertices anna's readout is that of anna."""
+    copied = tmp_path / "data"
+    shutil.copytree(tree, copied)
+    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+        file["vertex"][...] = np.arange(30) + 1
+        file["hemisphere"][...] = np.arange(30) + 1 >= 15
+    for path in (copied / "responses" / "ben").iterdir():
+        with h5py.File(path, "r+") as file, h5py.File(copied / "responses" / "anna" / path.name) as anna:
+            file["data"][:, :29] = anna["data"][:, 1:]
+    run = tune(settings(dataset=str(copied), training__epochs=1), tmp_path / "run")
+    matrix = transfer(run).matrix.set_index(["scored_on", "target"])
+    assert matrix.loc[("ben", "cortex"), "n_readout"] == 29
+    assert matrix.loc[("anna", "cortex"), "n_readout"] == 30
+    table = evaluate(run).voxels.set_index("voxel")["r_readout"]
+    assert matrix.loc[("ben", "cortex"), "r_readout"] == pytest.approx(table.loc[1:].mean(), abs=1e-5)
+    joint = tune(settings(dataset=str(copied), joint=BEN, training__epochs=1), tmp_path / "joint")
+    assert transfer(joint).matrix["n_readout"].gt(0).all()
+    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+        file.attrs["surface"] = "fsaverage6"
+    elsewhere = transfer(run, subjects=["ben"]).matrix
+    assert elsewhere["n_readout"].eq(0).all()
+    assert elsewhere["r_readout"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda file: file.attrs.__setitem__("surface", "native"), "common surface"),
+        (lambda file: file.attrs.__setitem__("surface", "fsaverage6"), "common surface"),
+        (lambda file: file.pop("vertex"), "common surface"),
+        (lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32)[::-1].copy()), "order"),
+        (
+            lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32) + 500),
+            "in common|no vertex",
+        ),
+        (lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32) // 2), "order"),
+    ],
+)
+def test_a_shared_readout_without_a_common_surface_is_refused(settings, tree, tmp_path, change, why):
+    copied = tmp_path / "data"
+    shutil.copytree(tree, copied)
+    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+        change(file)
+    config = settings(dataset=str(copied), joint=BEN, readout__shared=True)
+    with pytest.raises(ConfigError, match=rf"readout\.shared(.|\n)*({why})"):
+        tune(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_listener_of_another_data_set_keeps_their_own_clock_and_voxels(settings, other, tmp_path):
+    config = settings(joint=[{"subject": "anna", "dataset": str(other)}])
+    found = listeners_of(config)
+    assert [one.name for one in found] == ["native:anna", "other:anna"]
+    assert [one.setting.dataset.tr for one in found] == [2.0, 1.5]
+    run = tune(config, tmp_path / "run")
+    assert [int(side.voxels.sum()) for side in run.sides] == [30, 12]
+    assert run.sides[1].manifest["splits"]["train"] == ["dog"]
+    table = evaluate(run, cache=tmp_path / "features").table
+    assert table["run"].nunique() == 2
+    rows = transfer(run, cache=tmp_path / "features").matrix
+    assert sorted(rows["scored_on"].unique()) == ["anna", "ben"]
+    assert set(rows["tuned_on"]) == {"native:anna+other:anna"}
+
+
+def test_a_killed_joint_run_resumes_and_ends_bit_identical(settings, tmp_path):
+    config = settings(joint=BEN, training__checkpoint_steps=1)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "broken", progress=KillAt(7))
+    resumed = tune(config, tmp_path / "broken", resume=True)
+    assert_identical(tensors(resumed), tensors(unbroken))
+    assert resumed.result == unbroken.result
+    assert history(resumed) == history(unbroken)
+
+
+def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(settings, tmp_path):
+    cache = tmp_path / "features"
+    run = tune(settings(joint=BEN), tmp_path / "run")
+    table = evaluate(run, cache=cache).table.set_index(["subject", "target"])
+    matrix = transfer(run, cache=cache).matrix
+    matrix = matrix[matrix["stories"] == "all"].set_index(["scored_on", "target"])
+    for subject in ("anna", "ben"):
+        for column in ("r_tuned", "r_frozen", "r_readout"):
+            assert_allclose(
+                table.loc[(subject, "cortex"), column], matrix.loc[(subject, "cortex"), column], atol=1e-6
+            )
+    assert np.isfinite(table["r_readout"]).all()
+
+
+def test_joint_and_single_runs_are_compared_as_different_kinds(settings, tmp_path):
+    cache = tmp_path / "features"
+    runs = [tune(settings(joint=joint), tmp_path / name) for joint, name in ((BEN, "both"), ([], "one"))]
+    found = compare(runs, cache=cache)
+    of_anna = found.runs[found.runs["subject"] == "anna"]
+    assert of_anna["group"].nunique() == 2
+    assert len(found.differences[found.differences["target"] == "cortex"]) == 1
+
+
+def test_a_test_story_of_one_may_not_tune_the_model_through_another(settings, tmp_path):
+    joint = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": ["garden"]}]
+    with pytest.raises(ConfigError, match=r"joint(.|\n)*is a test story of"):
+        tune(settings(joint=joint), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_listener_twice_or_unknown_is_refused(settings, tmp_path):
+    with pytest.raises(ConfigError, match="anna listens twice"):
+        tune(settings(joint=[{"subject": "anna"}]), tmp_path / "run")
+    with pytest.raises(ConfigError, match="nobody"):
+        tune(settings(joint=[{"subject": "nobody"}]), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"nobody to share with"):
+        settings(readout__shared=True)
+
+
+def test_the_run_seen_from_each_listener_asks_for_the_same_run(settings):
+    config = settings(joint=[{"subject": "ben", "train": ["ferry"]}])
+    first, second = listener_views(config)
+    assert first is config
+    assert (second.subject, second.train) == ("ben", ("ferry",))
+    assert second.joint[0].subject == "anna"
+    assert first.model_dump(exclude={"subject", "joint", "train"}) == second.model_dump(
+        exclude={"subject", "joint", "train", "dataset"}
+    ) | {"dataset": first.dataset}
+
+
+def test_the_runs_stories_hold_for_whoever_heard_them(settings):
+    config = settings(train=["dog"], joint=BEN)
+    assert [one.setting.story_names()["train"] for one in listeners_of(config)] == [["dog"], ["dog"]]
+
+
+def test_a_closed_form_readout_is_solved_for_each_listener(settings, tmp_path):
+    made = loop(settings(joint=BEN, readout__kind="ridge-fixed"), tmp_path)
+    made.begin()
+    first, second = made.readouts
+    assert first.weights.any()
+    assert second.weights.any()
+
+
+def test_a_control_reaches_every_listener(settings, control, tmp_path):
+    made = loop(control("block-permuted", joint=BEN), tmp_path)
+    plain = loop(settings(joint=BEN), tmp_path)
+    for key in ("anna/dog", "ben/dog"):
+        assert not torch.equal(made.shelf[key].responses, plain.shelf[key].responses)
+
+
+def test_listeners_of_one_sound_share_its_frontend(settings, tmp_path):
+    made = loop(settings(joint=BEN), tmp_path)
+    assert made.shelf["anna/dog"].frontend is made.shelf["ben/dog"].frontend is not None
+    alone = loop(settings(), tmp_path)
+    for key in ("anna/dog", "ben/dog", "anna/garden"):
+        made.shelf[key]
+    assert made.shelf.kept_bytes == alone.shelf.kept_bytes
+
+
+def test_a_plan_counts_every_listener(settings):
+    one, both = plan(settings(), calibration_steps=1), plan(settings(joint=BEN), calibration_steps=1)
+    assert both.steps_per_epoch == 2 * one.steps_per_epoch
+    assert both.rows == {split: 2 * rows for split, rows in one.rows.items()}
+    assert both.facts["subject"] == "anna+ben"
+    assert both.trained["readout"] == 2 * one.trained["readout"]
+
+
+def test_a_list_of_runs_names_all_listeners(settings, tmp_path):
+    tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
+    assert [row["subject"] for row in summaries(tmp_path)] == ["anna+ben"]
+    assert open_run(tmp_path / "run").config == load_config(
+        overrides=open_run(tmp_path / "run").config.model_dump(mode="json")
+    )

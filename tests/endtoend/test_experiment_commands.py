@@ -1,0 +1,65 @@
+"""Part of the data, slow responses, the contrastive loss and hidden states, as a user asks for them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.runs import open_run
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    return tune(settings(training__epochs=1), tmp_path / "run").path
+
+
+def test_a_run_on_part_of_the_data_slow_and_contrastive(brainwavlm, settings, tmp_path):
+    config = settings(training__epochs=1)
+    path = tmp_path / "run.yaml"
+    path.write_text(json.dumps(config.model_dump(mode="json")))
+    asked = ["train_minutes=0.5", "training.slow=2", "training.block_rows=6", "loss.contrastive=0.5"]
+    words = [word for item in asked for word in ("--set", item)]
+    done = brainwavlm("plan", path, *words, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["stories"]["train"] == 1
+    assert json.loads(done.out)["steps_per_epoch"] == 2
+    done = brainwavlm("tune", path, *words, "--output", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert len(open_run(tmp_path / "run").manifest["splits"]["train"]) == 1
+    done = brainwavlm("evaluate", tmp_path / "run")
+    assert done.code == 0, done.err
+    assert "tuned on 1 of 2 training stories" in done.out
+
+
+def test_evaluate_by_state_prints_writes_and_gives_json(brainwavlm, run, tmp_path):
+    features = ("--features", tmp_path / "features")
+    done = brainwavlm("evaluate", run, "--layers", "all", *features)
+    assert done.code == 0, done.err
+    assert "mean test correlation by hidden state, cortex" in done.out
+    written = pd.read_csv(run / "evaluation" / "layers.csv")
+    assert sorted(set(written["layer"])) == [0, 1, 2, 3, 4]
+    done = brainwavlm("evaluate", run, "--layers", "0,4", *features, "--json", "--output", tmp_path / "e")
+    assert {row["layer"] for row in json.loads(done.out)["tables"]["layers"]} == {0, 4}
+    # A page can still be made of it.
+    assert brainwavlm("report", run / "evaluation").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "RUN", "--layers", "some"], "all, or whole numbers"),
+        (["evaluate", "RUN", "--layers", "0.5"], "all, or whole numbers"),
+        (["evaluate", "RUN", "--layers", "77"], "hidden states from 0 to 4"),
+        (["plan", "CONFIG", "--set", "train_minutes=0.1"], "the first story in the order of seed 0"),
+        (["plan", "CONFIG", "--set", "train_minutes=0"], "greater than 0"),
+        (["plan", "CONFIG", "--set", "training.slow=2"], "multiple of slow"),
+        (["plan", "CONFIG", "--set", "loss.temperature=0"], "loss.temperature"),
+    ],
+)
+def test_wrong_words_end_with_two(brainwavlm, run, settings, tmp_path, arguments, words):
+    (tmp_path / "run.yaml").write_text(json.dumps(settings().model_dump(mode="json")))
+    places = {"RUN": run, "CONFIG": tmp_path / "run.yaml"}
+    done = brainwavlm(*[places.get(word, word) for word in arguments])
+    assert done.code == 2
+    assert words in done.out + done.err

@@ -1,0 +1,183 @@
+"""Scores by hidden state: one pass over a story, the same ridge, and what tuning cannot have reached is as it was."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+import brainwavlm.evaluation.bench as bench
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.evaluation.layers import adapted, chosen_layers
+from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.speech.backbones import load_backbone
+from tests.trees import native_tree
+
+KEYS = ["run", "layer", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high", "adapted"]
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    return tune(settings(training__epochs=1), tmp_path / "tuned")
+
+
+def of_cortex(scores):
+    return scores.layers[scores.layers["target"] == "cortex"].set_index("layer")
+
+
+def test_all_states_of_both_models_are_scored(run, tmp_path):
+    scores = evaluate(run, cache=tmp_path / "features", layers="all")
+    table = of_cortex(scores)
+    assert list(table.index) == [0, 1, 2, 3, 4]
+    assert set(KEYS) <= set(scores.layers.columns)
+    assert set(scores.layers["target"]) == set(scores.table["target"])
+    assert_allclose(table["difference"], table["r_tuned"] - table["r_frozen"], atol=1e-12)
+    # The input of the first block lies before everything that was tuned.
+    assert table.loc[0, "difference"] == 0
+    assert not table.loc[0, "adapted"]
+    assert (table.loc[1:, "difference"] != 0).all()
+    assert table.loc[1:, "adapted"].all()
+
+
+def test_a_state_is_scored_as_a_run_of_its_own_would_be(run, settings, tmp_path):
+    table = of_cortex(evaluate(run, layers=[1, 2, 4]))
+    for layer in (1, 2, 4):
+        alone = score_backbone(settings(backbone__layer=layer))
+        assert_allclose(table.loc[layer, "r_frozen"], alone.r.mean(), atol=1e-5)
+
+
+def test_the_runs_own_state_has_the_numbers_of_the_table(run):
+    scores = evaluate(run, layers=[3])
+    own = scores.layers.set_index("target")
+    table = scores.table.set_index("target")
+    for key in ("n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"):
+        assert_allclose(own[key], table[key], rtol=1e-12, equal_nan=True)
+    plain = evaluate(run).table.set_index("target")
+    assert_allclose(table[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], rtol=1e-12)
+    with_others = evaluate(run, layers="all").table.set_index("target")
+    assert_allclose(with_others[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], atol=1e-5)
+
+
+def test_intervals_are_those_of_the_bootstrap_over_stories(settings, tmp_path):
+    splits = dict.fromkeys("abc", "train") | dict.fromkeys("defghi", "test")
+    folder = native_tree(tmp_path / "data", subjects=("anna",), splits=splits).path
+    run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")
+    scores = evaluate(run, layers=[1, 3])
+    table = scores.layers
+    assert (table["low"] <= table["difference"]).all()
+    assert (table["difference"] <= table["high"]).all()
+    assert (table["low"] < table["high"]).all()
+    own = table[table["layer"] == 3].set_index("target")
+    assert_allclose(own[["low", "high"]], scores.table.set_index("target")[["low", "high"]], rtol=1e-12)
+
+
+def test_each_story_goes_through_each_model_once(run, monkeypatch):
+    read, extract = [], bench.extract
+
+    def counted(backbone, sound, *rest):
+        read.append((id(backbone), str(sound), backbone.layers))
+        return extract(backbone, sound, *rest)
+
+    monkeypatch.setattr(bench, "extract", counted)
+    evaluate(run, layers="all")
+    assert len(read) == 2 * 4  # two models, four stories
+    assert len(set(read)) == len(read)
+    assert {layers for _, _, layers in read} == {(0, 1, 2, 3, 4)}
+
+
+def test_two_runs_share_the_untuned_model(run, settings, tmp_path, monkeypatch):
+    other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
+    read, extract = [], bench.extract
+    monkeypatch.setattr(bench, "extract", lambda *args: read.append(1) or extract(*args))
+    scores = evaluate([run, other], layers=[0, 4])
+    assert len(read) == 3 * 4
+    table = scores.layers.set_index(["run", "layer", "target"]).sort_index()
+    assert_allclose(table.loc[("tuned", 4), "r_frozen"], table.loc[("other", 4), "r_frozen"], rtol=1e-12)
+    assert (table.loc[("tuned", 4), "r_tuned"] != table.loc[("other", 4), "r_tuned"]).any()
+
+
+def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(run, tiny_wavlm):
+    tuned, untuned = tuned_backbone(run, [1, 4]), load_backbone(tiny_wavlm, [1, 3, 4])
+    assert tuned.layers == (1, 3, 4)
+    sound = torch.randn(2, 8000, generator=torch.Generator().manual_seed(0)) * 0.1
+    with torch.no_grad():
+        states, before = tuned(sound), untuned(sound)
+        alone = tuned_backbone(run)(sound)[3]
+        # The last block's weights are those of the untuned model: it turns the tuned state 3 into state 4.
+        own = dict(tuned.model.encoder.layers[3].named_parameters())
+        stock = dict(untuned.model.encoder.layers[3].named_parameters())
+    assert own.keys() == stock.keys()
+    assert all(torch.equal(own[name], stock[name]) for name in own)
+    torch.testing.assert_close(states[3], alone, atol=1e-6, rtol=1e-5)
+    assert (states[4] - before[4]).abs().max() > 1e-5
+
+
+def test_blocks_that_were_not_adapted_leave_their_states_alone(settings, tmp_path):
+    run = tune(settings(training__epochs=1, adapter__layers=[2, 3]), tmp_path / "run")
+    table = of_cortex(evaluate(run, layers="all"))
+    assert (table.loc[[0, 1], "difference"] == 0).all()
+    assert (table.loc[[2, 3, 4], "difference"] != 0).all()
+    assert list(table["adapted"]) == [False, False, True, True, True]
+
+
+def test_a_frozen_run_changes_no_state(settings, tmp_path):
+    run = tune(settings(training__epochs=1, adapter__method="frozen"), tmp_path / "run")
+    table = evaluate(run, layers="all").layers
+    assert (table["difference"] == 0).all()
+    assert not table["adapted"].any()
+
+
+@pytest.mark.parametrize("method", ["full", "reinit"])
+def test_other_methods_are_read_by_state_too(settings, tmp_path, method):
+    run = tune(settings(training__epochs=1, adapter__method=method, adapter__layers=[3, 3]), tmp_path / "run")
+    table = of_cortex(evaluate(run, layers=[2, 3, 4]))
+    assert table.loc[2, "difference"] == 0
+    assert table.loc[3, "difference"] != 0
+    assert not adapted(run.config, 2)
+    assert adapted(run.config, 3)
+
+
+def test_the_files_hold_the_states_and_say_which(run, tmp_path):
+    scores = evaluate(run, cache=tmp_path / "features", layers=[2, 0])
+    scores.save(tmp_path / "out")
+    written = pd.read_csv(tmp_path / "out" / "layers.csv")
+    assert list(dict.fromkeys(written["layer"])) == [0, 2]
+    assert_allclose(written["r_tuned"], scores.layers["r_tuned"], rtol=1e-5)
+    assert written["adapted"].dtype == bool
+    found = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
+    assert len(found["tables"]["layers"]) == len(written)
+    plain = evaluate(run, cache=tmp_path / "features")
+    assert len(plain.layers) == 0
+    assert "tables" not in plain.as_dict()
+    assert not (plain.save(tmp_path / "plain") / "layers.csv").exists()
+
+
+def test_kept_features_of_all_states_are_read_again(run, tmp_path, monkeypatch):
+    first = evaluate(run, cache=tmp_path / "features", layers="all")
+    monkeypatch.setattr("brainwavlm.speech.features.extract", None)
+    second = evaluate(run, cache=tmp_path / "features", layers="all")
+    pd.testing.assert_frame_equal(first.layers, second.layers)
+
+
+@pytest.mark.parametrize("layers", [[], [5], [-1, 2], [1, 1]])
+def test_states_that_the_model_lacks_are_refused_before_a_story_is_read(run, layers, monkeypatch):
+    monkeypatch.setattr(bench, "extract", None)
+    with pytest.raises(ConfigError, match=r"--layers[\s\S]*hidden states from 0 to 4"):
+        evaluate(run, layers=layers)
+
+
+def test_the_states_that_are_asked_for():
+    assert chosen_layers(None, 12) == ()
+    assert chosen_layers("all", 2) == (0, 1, 2)
+    assert chosen_layers([9, 0, 3], 12) == (0, 3, 9)
+
+
+def test_states_of_a_stream_are_read_in_one_pass_too(settings, tmp_path):
+    run = tune(settings(training__epochs=1, windows__mode="stream"), tmp_path / "run")
+    table = of_cortex(evaluate(run, layers="all"))
+    assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)
+    assert table.loc[0, "difference"] == 0

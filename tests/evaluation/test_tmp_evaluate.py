@@ -1,0 +1,248 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.torch import load_file, save_file
+
+import brainwavlm.evaluation.bench as bench
+import brainwavlm.evaluation.evaluate as module
+from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.materials import prepare
+from brainwavlm.encoding.models import configured_backbone, load_backbone_state, load_readout_state, predict
+from brainwavlm.encoding.readout import build_readout
+from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.statistics import benjamini_hochberg
+from brainwavlm.runs import open_run
+from tests.trees import native_tree
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    return tune(settings(training__epochs=1), tmp_path / "tuned")
+
+
+def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path):
+    scores = evaluate(run, cache=tmp_path / "features")
+    assert list(scores.table["target"]) == ["cortex", "AC", "cortex-AC", "LH", "RH", "ceiling>0.2"]
+    assert set(scores.table["run"]) == {"tuned"}
+    alone = score_backbone(settings(), cache=tmp_path / "features")
+    assert_allclose(scores.voxels["r_frozen"], alone.r, atol=1e-6)
+    assert (scores.voxels["r_tuned"] != scores.voxels["r_frozen"]).any()
+    cortex = scores.table.iloc[0]
+    assert_allclose(cortex["r_tuned"], scores.voxels["r_tuned"].mean())
+    assert_allclose(cortex["difference"], cortex["r_tuned"] - cortex["r_frozen"], atol=1e-12)
+    assert np.isnan([cortex["low"], cortex["high"]]).all()  # twelve test rows are one block: no interval
+    ac = scores.voxels[scores.voxels["AC"]]
+    assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
+
+
+def test_a_frozen_run_changes_nothing(settings, tmp_path):
+    run = tune(settings(training__epochs=1, adapter__method="frozen"), tmp_path / "run")
+    scores = evaluate(run)
+    assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
+    assert (scores.table["difference"] == 0).all()
+
+
+def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
+    scores = evaluate(run)
+    config = run.config
+    setting = setting_of(config)
+    backbone = configured_backbone(config)
+    readout = build_readout(config.readout, backbone.n_dims * 4, int(run.voxels.sum()))
+    load_backbone_state(backbone, run.checkpoint("best")); load_readout_state(readout, run.checkpoint("best"), config, 0)
+    (recording,) = setting.splits["test"]
+    material = prepare(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
+    predicted = predict(backbone, readout, material, config).numpy()
+    expected = correlation(material.responses.numpy(), predicted)
+    assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
+
+
+def test_runs_with_one_frozen_model_share_its_scores(run, settings, tmp_path, monkeypatch):
+    other = tune(settings(training__epochs=1, target="AC", seed=3), tmp_path / "tuned-on-AC")
+    computed = []
+    original = module._frozen
+    monkeypatch.setattr(module, "_frozen", lambda *args: computed.append(1) or original(*args))
+    scores = evaluate([run, other])
+    assert len(computed) == 1
+    assert list(dict.fromkeys(scores.table["run"])) == ["tuned", "tuned-on-AC"]
+    table = scores.table.set_index(["run", "target"])
+    assert_allclose(
+        table.loc[("tuned", "LH"), "r_frozen"], table.loc[("tuned-on-AC", "LH"), "r_frozen"], rtol=1e-12
+    )
+    # A readout tuned on AC predicts no other voxel: its mean over cortex would be of another set.
+    assert np.isnan(table.loc[("tuned-on-AC", "cortex"), "r_readout"])
+    assert not np.isnan(table.loc[("tuned-on-AC", "AC"), "r_readout"])
+    assert not np.isnan(table.loc[("tuned", "cortex"), "r_readout"])
+
+
+def test_the_target_of_a_run_is_in_the_table(settings, tmp_path):
+    run = tune(settings(training__epochs=1, target="AC&LH"), tmp_path / "run")
+    scores = evaluate(run)
+    row = scores.table.set_index("target").loc["AC&LH"]
+    assert row["n_voxels"] == run.voxels.sum()
+    assert not np.isnan(row["r_readout"])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_path(run, settings, tmp_path):
+    other = tune(settings(training__epochs=1, seed=5), tmp_path / "second" / "tuned")
+    names = set(evaluate([run, other]).table["run"])
+    assert names == {str(run.path), str(other.path)}
+
+
+def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
+    evaluate(run).save(tmp_path / "evaluation")
+    files = sorted(path.name for path in (tmp_path / "evaluation").iterdir())
+    assert files == ["summary.json", "table.csv", "voxels.csv"]
+    summary = json.loads((tmp_path / "evaluation" / "summary.json").read_text())
+    assert summary["simulated"] is False
+    (described,) = summary["runs"]
+    assert described["name"] == "tuned"
+    assert described["splits"]["test"] == ["market"]
+    assert described["frozen"]["tr_reference"] == "onset"
+    assert described["frozen"]["fitted"] == ["dog", "ferry", "garden"]
+    assert "1 block of at least 10 TRs within 1 test story" in described["bootstrap"]
+    assert summary["versions"]["brainwavlm"]
+    assert any("features read at the TR's onset" in note for note in summary["notes"])
+    assert any("no target language" in note for note in summary["notes"])
+    voxels = pd.read_csv(tmp_path / "evaluation" / "voxels.csv")
+    assert voxels["AC"].dtype == bool
+
+
+def test_rows_for_the_terminal_are_short_and_without_nan(run):
+    for row in evaluate(run).rows():
+        assert not any(isinstance(value, float) and np.isnan(value) for value in row.values())
+        assert {"run", "target", "frozen", "tuned", "95 % interval", "gain"} <= row.keys()
+
+
+def test_evaluating_again_reads_the_cache_and_gives_the_same(run, tmp_path, monkeypatch):
+    first = evaluate(open_run(run.path), cache=tmp_path / "features")
+    monkeypatch.setattr("brainwavlm.speech.features.extract", None)
+    second = evaluate(open_run(run.path), cache=tmp_path / "features")
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
+def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
+    run = tune(settings(training__epochs=0), tmp_path / "run")
+    with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
+        evaluate(run)
+
+
+def test_ridge_on_a_target_scores_only_its_voxels(settings):
+    score = score_backbone(settings(target="AC"))
+    assert_array_equal(score.voxel, np.arange(0, 30, 3))
+    assert score.summary["simulated"] is False
+
+
+def test_leave_one_out_scores_all_stories(settings):
+    score = score_backbone(settings(), leave_one_out=True)
+    assert sorted(dict.fromkeys(score.story_of_row)) == ["dog", "ferry", "garden", "market"]
+
+
+def test_a_run_named_twice_or_none_is_refused(run):
+    for runs in ([run, run], []):
+        with pytest.raises(ConfigError, match="runs"):
+            evaluate(runs)
+
+
+def test_a_test_story_that_the_model_was_tuned_on_is_refused(settings, tmp_path, tree):
+    """The split of the data set changed since the run: its training story would be scored as a test story."""
+    folder = shutil.copytree(tree, tmp_path / "data")
+    run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")
+    path = folder / "dataset.yaml"
+    description = yaml.safe_load(path.read_text())
+    description["stories"]["dog"]["split"], description["stories"]["market"]["split"] = "test", "train"
+    path.write_text(yaml.safe_dump(description))
+    with pytest.raises(RunError, match="splits"):
+        evaluate(run)
+
+
+def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path, tiny_wavlm):
+    model = shutil.copytree(tiny_wavlm, tmp_path / "model")
+    run = tune(settings(backbone__name=str(model), training__epochs=1), tmp_path / "run")
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {name: 1.3 * value for name, value in weights.items()}, model / "model.safetensors", {"format": "pt"}
+    )
+    with pytest.raises(RunError, match="speech model"):
+        evaluate(run)
+
+
+def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(
+    run, settings, tmp_path, monkeypatch
+):
+    other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
+    loaded, scanned = [], []
+    load, scan = bench.load_backbone, bench.setting_of
+    monkeypatch.setattr(bench, "load_backbone", lambda *args: loaded.append(args) or load(*args))
+    monkeypatch.setattr(bench, "setting_of", lambda config: scanned.append(config) or scan(config))
+    evaluate([run, other])
+    assert len(loaded) == 1
+    assert len(scanned) == 1
+
+
+def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(run):
+    scores = evaluate(run)
+    for kind in ("frozen", "tuned", "difference"):
+        p, q, p_max = (scores.voxels[f"{name}_{kind}"] for name in ("p", "q", "p_max"))
+        assert (p > 0).all()
+        assert (p_max >= p).all()
+        assert_array_equal(q, benjamini_hochberg(p.to_numpy()))
+    row = scores.table.set_index("target").loc["LH"]
+    assert row["voxels_tuned"] == (scores.voxels["q_tuned"] < 0.05)[scores.voxels["LH"]].sum()
+    # Twelve rows are one block: no swap can show anything, and that is said.
+    assert (scores.voxels["p_difference"] == 1).all()
+    assert any("p of a difference is never below 1" in note for note in scores.summary["notes"])
+    assert_allclose(row["r_time_only"], scores.voxels["r_time_only"][scores.voxels["LH"]].mean())
+
+
+def test_orders_of_blocks_are_the_null_where_they_are_asked_for(run, settings, tmp_path):
+    config = {"evaluation__null": "blocks", "evaluation__block_rows": 3}
+    score = score_backbone(settings(**config))
+    assert score.summary["null"]["kind"] == "blocks"
+    assert score.summary["null"]["least_p"] == pytest.approx(1 / 21)  # 20 draws; 4 blocks have 24 orders
+    shifts = score_backbone(settings())
+    assert_allclose(score.r, shifts.r, atol=1e-6)
+    assert (score.test.p != shifts.test.p).any()
+
+
+def test_five_listeners_are_tested_together(settings, tmp_path):
+    folder = native_tree(tmp_path / "data", subjects=("a", "b", "c", "d", "e")).path
+    runs = [
+        tune(settings(dataset=str(folder), subject=name, training__epochs=1), tmp_path / name)
+        for name in "abcde"
+    ]
+    scores = evaluate(runs, cache=tmp_path / "features")
+    rows = {row["target"]: row for row in scores.summary["listeners"]}
+    assert rows["cortex"]["kind"] == "all runs"
+    assert rows["cortex"]["n_listeners"] == 5
+    of_cortex = scores.table[scores.table["target"] == "cortex"]
+    assert_allclose(rows["cortex"]["difference"], of_cortex["difference"].mean(), rtol=1e-4)
+    assert evaluate(runs[:4], cache=tmp_path / "features").summary["listeners"] == []
+
+
+def test_a_test_story_whose_sound_was_fitted_is_called_a_leak(settings, tmp_path, tree):
+    folder = shutil.copytree(tree, tmp_path / "data")
+    shutil.copy(folder / "stimuli" / "dog.wav", folder / "stimuli" / "market.wav")
+    score = score_backbone(settings(dataset=str(folder)))
+    assert score.summary["sounds_on_both_sides"] == {"market": ["dog"]}
+    scores = evaluate(tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run"))
+    assert any("LEAK: market is scored" in note for note in scores.summary["notes"])
+
+
+def test_a_mask_file_that_changed_since_tuning_is_refused(settings, tmp_path):
+    mask = np.ones(load_dataset(settings().dataset).subject("anna").n_voxels, dtype=bool)
+    mask[:2] = False
+    np.save(tmp_path / "mask.npy", mask)
+    run = tune(settings(target=str(tmp_path / "mask.npy"), training__epochs=1), tmp_path / "run")
+    np.save(tmp_path / "mask.npy", ~mask | mask)
+    with pytest.raises(RunError, match="voxels of the target"):
+        evaluate([run])

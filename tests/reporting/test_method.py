@@ -1,0 +1,28 @@
+"""The page says what was tuned on, at which rate and with which loss."""
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.reporting import write_report
+from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
+from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
+
+
+def test_amount_rate_and_loss_are_on_the_page(settings, tmp_path):  # noqa: F811
+    config = settings(
+        training__epochs=1,
+        train_minutes=0.5,
+        training__slow=2,
+        training__block_rows=6,
+        loss__spatial=0,
+        loss__contrastive=0.5,
+        loss__temperature=0.3,
+    )
+    folder = evaluate(tune(config, tmp_path / "run"), layers=[0, 4]).save(tmp_path / "evaluation")
+    text = " ".join(write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8").split())
+    for fact in (
+        "tuned on up to 0.5 minutes of training stories; ridge is fitted on all of them: dog, ferry, garden",
+        "in blocks of 6 volumes, low-passed to every 2 volumes",
+        "0.5 × cross entropy of finding a volume among those of its block",
+        "NT-Xent, temperature 0.3",
+    ):
+        assert fact in text
