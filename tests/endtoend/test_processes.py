@@ -73,20 +73,16 @@ def test_a_taken_place_and_commands_that_cannot_share_are_refused(shared, tmp_pa
     done = launched(shared(training__epochs=1), tmp_path / "taken")
     assert done.returncode != 0
     assert "a finished run is here" in done.stderr
-    command = [
-        *LAUNCH,
-        "-m",
-        "brainwavlm",
-        "features",
-        "demo",
-        "--backbone",
-        DEMO_MODEL,
-        "--output",
-        str(tmp_path / "features"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "only `tune` shares its work" in done.stderr
+    output = ["--output", str(tmp_path / "output")]
+    for command in (
+        ["features", "demo", "--backbone", DEMO_MODEL, *output],
+        ["plan", "--preset", "demo"],
+        ["demo", *output],
+    ):
+        done = subprocess.run([*LAUNCH, "-m", "brainwavlm", *command], capture_output=True, text=True)
+        assert done.returncode != 0
+        assert "only `tune` shares its work" in done.stderr, done.stderr
+        assert not (tmp_path / "output").exists()
 
 
 def test_listeners_who_share_a_model_give_the_same_curve_in_two_processes(shared, tmp_path):

@@ -197,7 +197,7 @@ class Backbone(nn.Module):
         -------
         dict from layer to tensor (n_windows, n_frames, n_dims)
         """
-        return self._states(hidden, None)
+        return self.states(self._entered(hidden))[0]
 
     def read(self, hidden: Tensor, frame: Frame) -> dict[int, Tensor]:
         """The transformer read at one frame of each window, or at the mean over its frames.
@@ -214,30 +214,48 @@ class Backbone(nn.Module):
         -------
         dict from layer to tensor (n_windows, n_dims)
         """
+        hidden = self._entered(hidden)
         if frame == "mean":
-            return {layer: state.mean(1) for layer, state in self._states(hidden, None).items()}
+            return {layer: state.mean(1) for layer, state in self.states(hidden)[0].items()}
         at = -1 if frame == "last" else 0
-        return {layer: state[:, at] for layer, state in self._states(hidden, at).items()}
+        return {layer: state[:, at] for layer, state in self.states(hidden, at)[0].items()}
 
-    def _states(self, hidden: Tensor, frame: int | None) -> dict[int, Tensor]:
-        """Hidden states; the deepest one may hold the given frame only."""
-        if self.noise:
-            hidden = self.family.enter(self.model, hidden)
-        prunes = frame is not None and self._reads_one_frame and not (self.training and self.noise)
+    def states(
+        self, hidden: Tensor, frames: int | Tensor | None = None, mask: Tensor | None = None
+    ) -> tuple[dict[int, Tensor], bool]:
+        """Hidden states from state 0 on, and whether the deepest of them holds chosen frames only.
+
+        Parameters
+        ----------
+        hidden : tensor (n_windows, n_frames, n_dims)
+        frames : int, or tensor (n_read,) of int, or None
+            Frames of the deepest state that will be read; None: all. The deepest block is run for these alone where
+            it can be.
+        mask : tensor, to be broadcast to (n_windows, n_heads, n_frames, n_frames), or None
+            Added to the attention's scores.
+        """
+        deepest = max(self.layers)
+        prunes = frames is not None and self._reads_one_frame and self.n_run == deepest > 1
+        prunes = prunes and not (self.training and self.noise)
         states, position_bias = {0: hidden}, None
         for index, block in enumerate(self._blocks()[: self.n_run]):
             if not self._drops(index):
-                if prunes and 0 < index == self.n_run - 1 == max(self.layers) - 1:
-                    assert frame is not None
-                    hidden = block_at(self.family, self.model, block, hidden, position_bias, frame)
+                if prunes and index == deepest - 1:
+                    assert frames is not None
+                    hidden = block_at(self.family, self.model, block, hidden, position_bias, frames, mask)
                 else:
-                    hidden, position_bias = self._run(block, hidden, position_bias, index)
+                    hidden, position_bias = self._run(block, hidden, position_bias, index, mask)
                 if torch.is_grad_enabled():
                     self._graphed.add(index)
             if index + 1 in self.layers:
                 last = index + 1 == self.n_blocks
                 states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
-        return {layer: states[layer] for layer in self.layers}
+        return {layer: states[layer] for layer in self.layers}, prunes
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a window."""
@@ -307,6 +325,10 @@ class Backbone(nn.Module):
         for name in self.family.still:
             self.model.get_submodule(name).eval()
         return self
+
+    def _entered(self, hidden: Tensor) -> Tensor:
+        """Hidden state 0 from the frontend's output, which ends before it where the model has noise."""
+        return self.family.enter(self.model, hidden) if self.noise else hidden
 
     def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
         if self.recompute and torch.is_grad_enabled():

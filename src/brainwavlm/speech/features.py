@@ -81,7 +81,7 @@ def read_windows(
     """
     indices = np.asarray(indices, dtype=np.int64)
     if not len(indices):
-        return {layer: torch.empty(0, backbone.n_dims, device=_device(backbone)) for layer in backbone.layers}
+        return {layer: torch.empty(0, backbone.n_dims, device=backbone.device) for layer in backbone.layers}
     read: list[np.ndarray] = []
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
     for places in window_batches(backbone, windows, indices, batch_windows):
@@ -176,7 +176,3 @@ def cached(
     features = extract(backbone, sound_path, config, batch_windows, device)
     write_features(path, features, facts)
     return features
-
-
-def _device(backbone: Backbone) -> torch.device:
-    return next(backbone.parameters()).device

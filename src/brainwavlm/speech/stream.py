@@ -14,7 +14,6 @@ from torch import Tensor
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.backbones import Backbone, Frame
-from brainwavlm.speech.one_frame import block_at
 from brainwavlm.speech.stream_layout import Layout, Segment, cut_segments, equal_layouts, needed_segments
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import Windows
@@ -67,7 +66,7 @@ def read_stream(
             "no noise but the adapters' dropout: SpecAugment masks windows, not segments.",
             "Set backbone.train_noise to false.",
         )
-    device = next(backbone.parameters()).device
+    device = backbone.device
     indices = np.asarray(indices, dtype=np.int64)
     if not len(indices):
         return {layer: torch.empty(0, backbone.n_dims, device=device) for layer in backbone.layers}
@@ -100,7 +99,7 @@ def stream_outputs(
 ) -> list[Tensor]:
     """Hidden state 0 of each segment, which no training changes: tensors (n_frames, n_dims) on the CPU, no graph."""
     segments = dict(enumerate(_segments(backbone, windows, config)))
-    device = next(backbone.parameters()).device
+    device = backbone.device
     outputs: dict[int, Tensor] = {}
     for batch in equal_layouts(segments, _batch_size(backbone, config, batch_windows)):
         hidden = _heard(backbone, sound, [segments[i] for i in batch], device).cpu()
@@ -147,22 +146,11 @@ def _read(backbone: Backbone, hidden: Tensor, layout: Layout, frame: Frame) -> d
         torch.from_numpy(a).to(hidden.device) for a in (layout.visible(), layout.members(frame))
     )
     mask = torch.zeros_like(visible, dtype=hidden.dtype).masked_fill(~visible, float("-inf"))[None, None]
-    family, model, deepest = backbone.family, backbone.model, max(backbone.layers)
-    prunes = frame != "mean" and backbone._reads_one_frame and backbone.n_run == deepest
-    states, position_bias = {0: _mean_of(hidden, members)}, None
-    for index, block in enumerate(backbone._blocks()[: backbone.n_run]):
-        pruned = prunes and 0 < index == deepest - 1
-        if pruned:
-            frames = members.int().argmax(1)
-            hidden = block_at(family, model, block, hidden, position_bias, frames, mask)
-        else:
-            hidden, position_bias = backbone._run(block, hidden, position_bias, index, mask)
-        if torch.is_grad_enabled():
-            backbone._graphed.add(index)
-        if index + 1 in backbone.layers:
-            state = family.leave(model, hidden) if index + 1 == backbone.n_blocks else hidden
-            states[index + 1] = state if pruned else _mean_of(state, members)
-    return {layer: states[layer] for layer in backbone.layers}
+    states, pruned = backbone.states(hidden, None if frame == "mean" else members.int().argmax(1), mask)
+    return {
+        layer: state if pruned and layer == max(states) else _mean_of(state, members)
+        for layer, state in states.items()
+    }
 
 
 def _mean_of(state: Tensor, members: Tensor) -> Tensor:
