@@ -130,6 +130,7 @@ class Backbone(nn.Module):
         deepest = max(layers)
         self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
         self._frozen_digest: bytes | None = None
+        self._frontend_digest: bytes | None = None
 
     def forward(self, windows: Tensor) -> dict[int, Tensor]:
         """Hidden states.
@@ -311,13 +312,17 @@ class Backbone(nn.Module):
         return hashlib.sha256(self._frozen_digest + changing).hexdigest()
 
     def frontend_checksum(self) -> str:
-        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on."""
-        outside = {
-            name: tensor
-            for name, tensor in self.model.state_dict().items()
-            if not name.startswith(f"{self.family.blocks}.")
-        }
-        return weights_digest(outside).hex()
+        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on. Frozen, so
+        read once.
+        """
+        if self._frontend_digest is None:
+            outside = {
+                name: tensor
+                for name, tensor in self.model.state_dict().items()
+                if not name.startswith(f"{self.family.blocks}.")
+            }
+            self._frontend_digest = weights_digest(outside)
+        return self._frontend_digest.hex()
 
     def train(self, mode: bool = True) -> "Backbone":
         """Training mode, in which the frontend and running moments stay as they are."""
