@@ -59,7 +59,10 @@ def test_a_wrong_key_or_value_names_itself_and_the_way_out(override, words):
     [
         ("ridge.alphas=[0]", ["ridge.alphas.0 = 0", "--set ridge.alphas=..."]),
         ("regions={AC: [1]}", ["regions.AC", "--set regions.AC=..."]),
-        ("control.kind=words", ["control.embeddings = None", "a file of word vectors", "--set control.embeddings="]),
+        (
+            "control.kind=words",
+            ["control.embeddings = None", "a file of word vectors", "--set control.embeddings="],
+        ),
     ],
 )
 def test_the_way_out_can_be_typed(override, words):

@@ -96,7 +96,10 @@ def test_every_public_name_can_be_imported():
     ],
 )
 def test_nothing_forbidden_is_in_the_source(pattern):
-    assert [str(path) for path in modules() if re.search(pattern, path.read_text(encoding="utf-8"))] == []
+    found = [str(path) for path in modules() if re.search(pattern, path.read_text(encoding="utf-8"))]
+    # Ray can be told to report nothing to its makers through the environment alone.
+    allowed = [str(SOURCE / "study" / "ray_engine.py")] if pattern == r"os\.environ" else []
+    assert [path for path in found if path not in allowed] == []
 
 
 def test_errors_say_what_to_do_next_with_one_message_and_exit_code_two(tmp_path):

@@ -276,13 +276,15 @@ def test_a_full_disk_after_the_first_checkpoint_or_while_resuming_keeps_the_run(
     if resume:
         with writing(tmp_path, MANIFEST, VOXELS, resume=False):
             pass
-    with (
-        pytest.raises(OSError, match="No space"),
-        writing(tmp_path, MANIFEST, VOXELS, resume=resume) as writer,
-    ):
-        if not resume:
-            writer.checkpoint("00001-00000001", checkpoint(1, None))
-        raise OSError(errno.ENOSPC, "No space")
+
+    def fill_the_disk():
+        with writing(tmp_path, MANIFEST, VOXELS, resume=resume) as writer:
+            if not resume:
+                writer.checkpoint("00001-00000001", checkpoint(1, None))
+            raise OSError(errno.ENOSPC, "No space")
+
+    with pytest.raises(OSError, match="No space"):
+        fill_the_disk()
     assert len(open_run(tmp_path).checkpoints) == (not resume)
 
 

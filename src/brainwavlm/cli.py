@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.add_typer(study, name="study")
+app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")
 
 DatasetArgument = Annotated[
     str,

@@ -109,6 +109,9 @@ def show_ridge(score: Any, folder: Path) -> None:
         "of ceiling: r / noise ceiling",
         soft_wrap=True,
     )
+    if without := score.summary["voxels_without_r"]:
+        of = score.summary["n_voxels"]
+        console.print(f"No r for {without:,} of {of:,} voxels, where nothing varies: they are in no mean")
     console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
 
 

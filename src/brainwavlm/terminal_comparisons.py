@@ -78,6 +78,7 @@ def show_transfer(found: Any, folder: Path) -> None:
                 "frozen": row["r_frozen"],
                 "tuned": row["r_tuned"],
                 "95 % of change": _interval(row["low"], row["high"]),
+                "own readout": _known(row["r_readout"]),
             }
             for row in table
             if row["target"] == target

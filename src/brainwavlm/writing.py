@@ -116,7 +116,7 @@ class Writer:
     def log(self, **event: Any) -> None:
         """Append one event."""
         line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
-        with open(self._log, "ab", buffering=0) as file:
+        with naming(self._log), open(self._log, "ab", buffering=0) as file:
             file.write(line.encode())
 
     def resume(self) -> Checkpoint | None:

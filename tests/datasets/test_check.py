@@ -16,6 +16,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.check import check_dataset
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.stimulus.audio import load_sound
 from tests.trees import N_VOXELS, responses, write_mask_thick, write_sound
 
 ALICE = Path(__file__).parents[3] / "shared" / "data" / "alice2016"
@@ -337,6 +338,8 @@ def test_a_rate_that_no_recorder_has_is_an_error(native, checked, rate):
 def test_another_sampling_rate_is_a_fact_and_a_very_low_one_an_error(native, checked):
     write_sound(native / "stimuli/dog.wav", 30.0, rate=22050, seed=0)
     write_sound(native / "stimuli/ferry.wav", 30.0, rate=4000, seed=1)
+    with pytest.raises(DatasetError, match="a sampling rate of 4000 Hz"):
+        load_sound(native / "stimuli/ferry.wav")
     write_sound(native / "stimuli/garden.wav", 30.0, rate=11025, seed=2)
     report = checked(native)
     assert "1 of 4 sounds are at 22050 Hz: resampled to 16000 Hz." in report.facts

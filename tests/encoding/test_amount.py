@@ -134,3 +134,13 @@ def test_no_test_or_validation_story_is_ever_taken(settings):
     for seed in range(6):
         splits = setting_of(settings(train_minutes=1e6, seed=seed)).story_names()
         assert splits == {"train": ["dog", "ferry"], "validation": ["garden"], "test": ["market"]}
+
+
+def test_listeners_of_a_joint_run_get_the_same_stories(settings, tmp_path):
+    run = tune(settings(joint=[{"subject": "ben"}], train_minutes=0.5, training__epochs=1), tmp_path / "run")
+    anna, ben = (side.manifest["splits"]["train"] for side in run.sides)
+    assert anna == ben
+    assert len(anna) == 1
+    steps = [event for event in run.log() if event["event"] == "step"]
+    assert len(steps) == 2 * 2  # two blocks of each listener
+    assert len(evaluate(run).table["run"].unique()) == 2

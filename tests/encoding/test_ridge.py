@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainwavlm.config import RidgeConfig, gigabytes
 from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, solve_ridge, story_folds, voxels_at_once
 from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.scores import correlation
 
 
 def problem(n_rows, n_columns, n_voxels=24, noise=3.0):
@@ -32,6 +33,15 @@ def test_one_alpha_equals_the_same_alpha_for_every_voxel():
     assert_array_equal(
         solve_ridge(design, responses, 10.0), solve_ridge(design, responses, np.full(24, 10.0))
     )
+
+
+@pytest.mark.parametrize("alphas", [(1e-30,), (1e30,), (1e-30, 1.0, 1e30)])
+@pytest.mark.parametrize("shape", [(80, 20), (40, 90)])
+def test_the_most_extreme_penalties_leave_every_voxel_a_prediction(shape, alphas):
+    design, responses, story = problem(*shape)
+    config = RidgeConfig(alphas=alphas, folds=3)
+    (batch,) = ridge_batches(design, lambda columns: responses[:, columns], 24, story, config)
+    assert not np.isnan(correlation(responses, design @ batch.weights)).any()
 
 
 def test_shapes_that_disagree_are_refused():

@@ -237,3 +237,10 @@ def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
         setting.recordings["dog"], setting.voxels, backbone, settings(**SLOW), torch.device("cpu"), False
     )
     assert material.responses.shape == (12, 30)
+
+
+def test_a_joint_run_is_slow_for_each_listener(settings, tmp_path):
+    run = tune(settings(joint=[{"subject": "ben"}], training__epochs=1, **SLOW), tmp_path / "run")
+    assert len([event for event in run.log() if event["event"] == "step"]) == 8
+    shelf, _ = shelf_of(run.config)
+    assert shelf["anna/dog"].responses.shape == shelf["ben/dog"].responses.shape == (6, 30)

@@ -127,7 +127,9 @@ def test_a_long_chain_of_regions_is_an_error_and_a_short_one_is_none(subject):
     chained = with_regions(subject, chain)
     assert_array_equal(target_mask("r1490", chained), subject.rois["AC"])
     for expression in ("r0", "r0+LH", "r0 - r1"):
-        with pytest.raises(ConfigError, match=r"regions\.r0: leads through more than 50 regions: r0, r1, r2, "):
+        with pytest.raises(
+            ConfigError, match=r"regions\.r0: leads through more than 50 regions: r0, r1, r2, "
+        ):
             target_mask(expression, chained)
     circle = with_regions(subject, {**chain, "r1500": ("r0",)})
     with pytest.raises(ConfigError, match=r"regions\.r0: leads through"):
@@ -141,7 +143,7 @@ def test_a_long_chain_of_regions_is_an_error_and_a_short_one_is_none(subject):
 def test_a_drawing_in_a_region_of_a_subject_without_drawings(subject):
     drawn = with_regions(subject, {"AC": ("overlay:AC",), "all": ("overlay:AC+LH",)})
     for name in ("AC", "all"):
-        with pytest.raises(ConfigError, match="'overlay:AC.*nothing is drawn for it") as caught:
+        with pytest.raises(ConfigError, match=r"'overlay:AC.*nothing is drawn for it") as caught:
             target_mask(name, drawn)
         assert caught.value.path == f"regions.{name}"
         assert "overlays.svg" in caught.value.expected

@@ -83,6 +83,18 @@ def test_an_amount_that_holds_no_story(run, nothing_read):
         transfer(run, minutes=[0.5, 0.1])
 
 
+def test_a_closed_form_readout_that_cannot_be_solved(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("brainwavlm.encoding.shelf.read_material", None)
+    closed = {"readout__kind": "ridge-fixed", "train": ["dog"]}
+    for overrides, words in (
+        ({"ridge__memory_gb": 0.001}, "GB for a design of 12 x 128"),
+        ({"ridge__folds": 40}, "40 folds"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            tune(settings(**closed, **overrides), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def reshaped(path):
     weights = load_file(path)
     weights["readout.expand.bias"] = torch.zeros(3)
@@ -123,9 +135,10 @@ def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_p
         original(writer, name, checkpoint)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Writer, "checkpoint", stopped)
-        tune(settings(), tmp_path / "run")
+        with pytest.raises(KeyboardInterrupt):
+            tune(settings(), tmp_path / "run")
     (folder,) = (tmp_path / "run" / "checkpoints").iterdir()
     whole = {name: (folder / name).read_bytes() for name in ("model.safetensors", "optimiser.safetensors")}
     for damage in ("model", "random.torch", "adam.0.exp_avg"):

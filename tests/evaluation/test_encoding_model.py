@@ -1,10 +1,13 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from rich.console import Console
 
+from brainwavlm import terminal
 from brainwavlm.datasets.reliability import ceiling
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import held_out
@@ -134,7 +137,7 @@ def test_the_target_table_counts_means_and_misses(planted):
     assert "'language' is no target of S1" in score.summary["missing_targets"]["language"]
 
 
-def test_a_constant_voxel_has_no_score_and_is_counted(planted, monkeypatch):
+def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypatch, capsys):
     def flat(recordings, columns):
         found = responses_of(recordings, columns)
         found[:, columns == 5] = 0.0
@@ -145,6 +148,9 @@ def test_a_constant_voxel_has_no_score_and_is_counted(planted, monkeypatch):
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
     assert {row["target"]: row["n_voxels"] for row in score.rows()}["AC"] == 11
+    monkeypatch.setattr(terminal, "console", Console(width=100))
+    terminal.show_ridge(score, Path("out"))
+    assert "No r for 1 of 40 voxels" in capsys.readouterr().out
 
 
 def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):

@@ -13,8 +13,7 @@ import brainwavlm.evaluation.bench as bench
 import brainwavlm.evaluation.evaluate as module
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.materials import prepare
-from brainwavlm.encoding.models import configured_backbone, load_model, predict
-from brainwavlm.encoding.readout import build_readout
+from brainwavlm.encoding.models import predict, tuned_model
 from brainwavlm.encoding.setting import setting_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
@@ -56,9 +55,7 @@ def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
     scores = evaluate(run)
     config = run.config
     setting = setting_of(config)
-    backbone = configured_backbone(config)
-    readout = build_readout(config.readout, backbone.n_dims * 4, int(run.voxels.sum()))
-    load_model(backbone, readout, run.checkpoint("best"))
+    backbone, readout = tuned_model(run)
     (recording,) = setting.splits["test"]
     material = prepare(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
     predicted = predict(backbone, readout, material, config).numpy()

@@ -80,6 +80,16 @@ def test_a_weight_that_nobody_knows_is_named(tmp_path):
         load_backbone(tmp_path, 1)
 
 
+@pytest.mark.parametrize(("key", "value"), [("conv_stride", 0), ("conv_stride", -2), ("conv_kernel", 0)])
+def test_a_convolution_that_is_none_is_refused(tmp_path, key, value):
+    stock_model("wavlm").save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config[key][1] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackboneError, match=rf"config\.json: {key} = \[\d+, {value}"):
+        load_backbone(tmp_path, 1)
+
+
 def test_a_weight_of_another_shape_is_refused(tmp_path):
     stock_model("wavlm").save_pretrained(tmp_path)
     state = load_file(tmp_path / "model.safetensors")

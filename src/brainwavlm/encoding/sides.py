@@ -1,6 +1,6 @@
 """Each listener's side of the tuning loop: their readout, what trains it and what scores it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
 from brainwavlm.encoding.materials import planned_clock
 from brainwavlm.encoding.models import configured_readouts, predict, require_rows, solve_readout
 from brainwavlm.encoding.readout import FixedRidge
+from brainwavlm.encoding.ridge import require_memory, story_folds
 from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.speech.backbones import Backbone
 
@@ -61,7 +62,7 @@ def sides_of(
     Raises
     ------
     ConfigError, DatasetError, AlignmentError
-        A recording does not fit its sound, or the delays.
+        A recording does not fit its sound, or the delays; a closed-form readout cannot be solved as configured.
     """
     readouts = configured_readouts(config, backbone, [one.supervision.n_targets for one in listeners])
     sides = []
@@ -73,16 +74,26 @@ def sides_of(
         lengths = {key: recording.shape[0] for key, recording in listener.keys("train").items()}
         validated = list(listener.keys("validation"))
         sides.append(Side(listener, readout.to(device), weights, lengths, validated))
+    for readout, lengths in _closed_form(sides, config):
+        rows = np.repeat(list(lengths), list(lengths.values()))
+        story_folds(rows, config.ridge.folds)
+        require_memory((len(rows), len(readout.weights)), config.ridge)
     return sides
 
 
 def solve_readouts(sides: Sequence[Side], backbone: Backbone, shelf: Shelf, config: RunConfig) -> None:
     """Put the ridge solution on the present features into closed-form readouts; others are left alone."""
+    for readout, lengths in _closed_form(sides, config):
+        solve_readout(readout, backbone, shelf, sorted(lengths), config)
+
+
+def _closed_form(sides: Sequence[Side], config: RunConfig) -> Iterator[tuple[FixedRidge, dict[str, int]]]:
+    """Readouts that ridge solves, each with the lengths of the recordings that it is fitted on."""
     shared = config.readout.shared
     for side in sides[:1] if shared else sides:
         if isinstance(side.readout, FixedRidge):
-            stories = sorted(story for one in (sides if shared else [side]) for story in one.lengths)
-            solve_readout(side.readout, backbone, shelf, stories, config)
+            fitted = sides if shared else [side]
+            yield side.readout, {key: rows for one in fitted for key, rows in one.lengths.items()}
 
 
 def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:

@@ -43,7 +43,9 @@ def unknown_target(
         return ConfigError(
             place,
             f"{name!r}{where} is no target of {subject.name}: {'not' if drawn else 'nothing is'} drawn for it.",
-            f"one of {drawn}." if drawn else "a drawing, pycortex-db/SUBJECT/overlays.svg, which ds003020 has.",
+            f"one of {drawn}."
+            if drawn
+            else "a drawing, pycortex-db/SUBJECT/overlays.svg, which ds003020 has.",
             "Name labels in its place; list them with: brainwavlm targets DATASET",
         )
     near = _nearest(name, known)
@@ -54,11 +56,7 @@ def unknown_target(
         place,
         f"{name!r}{where} is no target of {subject.name}.",
         f"one of {', '.join(listed)}{labels}, a .npy or .txt mask, or a combination with + - &.",
-        (
-            f"Did you mean {' or '.join(near)}? List"
-            if near
-            else f"{choose}; list"
-        )
+        (f"Did you mean {' or '.join(near)}? List" if near else f"{choose}; list")
         + " them with: brainwavlm targets DATASET",
     )
 

@@ -15,6 +15,8 @@ from brainwavlm.evaluation.statistics import batches, stories_of
 
 BLOCK_ROWS = 10
 FEWEST_STORIES = 5
+# Not the seed of a run: runs that are scored on the same rows share their draws, whatever evaluation they are in.
+SEED = 0
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,17 @@ class Resampled:
         low, high = np.quantile(values[1:], [0.025, 0.975])
         return float(low), float(high)
 
+    def draws(self, values: np.ndarray) -> np.ndarray:
+        """The resamples alone of something made of `means`, (n_resamples,); NaN where there was nothing to draw."""
+        return values[1:] if self.varied else np.full(len(values) - 1, np.nan)
+
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean correlation of two models over a target, and the 95 % intervals of both and of their paired difference."""
+    """Mean correlation of two models over a target, and the 95 % intervals of both and of their paired difference.
+
+    `draws` holds the means of both in every resample, (n_resamples,) each; NaN where there was nothing to draw.
+    """
 
     first: float
     second: float
@@ -58,6 +67,7 @@ class Difference:
     n_voxels: int
     first_interval: tuple[float, float]
     second_interval: tuple[float, float]
+    draws: tuple[np.ndarray, np.ndarray]
 
 
 def story_bootstrap(
@@ -158,6 +168,7 @@ def _difference(found: Resampled, name: str) -> Difference:
         n_voxels=found.n_voxels[name],
         first_interval=found.interval(first),
         second_interval=found.interval(second),
+        draws=(found.draws(first), found.draws(second)),
     )
 
 

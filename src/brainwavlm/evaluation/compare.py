@@ -34,7 +34,7 @@ from brainwavlm.evaluation.compare_tables import (
     run_table,
 )
 from brainwavlm.evaluation.encoding_model import kept_masks
-from brainwavlm.evaluation.groups import grouped
+from brainwavlm.evaluation.groups import common_evaluation, grouped
 from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide, target_means
@@ -178,18 +178,6 @@ def compare(
         epoch_table(of_epochs),
         difference_table(list(groups), scored, resampled),
         _summary(groups, scored, resampled, evaluation),
-    )
-
-
-def common_evaluation(configs: Sequence[RunConfig]) -> EvaluationConfig:
-    """One evaluation for runs that ask for several: all their targets, and the largest number of resamples."""
-    targets = [target for config in configs for target in (*config.evaluation.targets, config.target)]
-    floors = [f"ceiling>{config.evaluation.ceiling_floor:g}" for config in configs]
-    return configs[0].evaluation.model_copy(
-        update={
-            "targets": tuple(dict.fromkeys([*targets, *floors])),
-            "bootstraps": max(config.evaluation.bootstraps for config in configs),
-        }
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.config import CONTROLS, RunConfig
-from brainwavlm.evaluation.bootstrap import story_bootstrap
+from brainwavlm.evaluation.bootstrap import SEED, Difference, story_bootstrap
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.scores import rounded
@@ -17,8 +17,8 @@ from brainwavlm.runs import Run, versions
 
 def compared(
     name: str, config: RunConfig, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
-) -> tuple[list[dict[str, Any]], PermutationTest, str]:
-    """The table's rows of one run, one a target, the paired test of every voxel, and what the bootstrap drew.
+) -> tuple[list[dict[str, Any]], PermutationTest, dict[str, Difference], str]:
+    """The table's rows of one run, one a target, the paired test of every voxel, the bootstrap and what it drew.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def compared(
         frozen.story_of_row,
         tuned.masks,
         config.evaluation.bootstraps,
-        config.seed,
+        SEED,
     )
     paired = difference_test(
         frozen.true,
@@ -87,7 +87,7 @@ def compared(
                 "p_time_only": _time_only(tuned, target)[1],
             }
         )
-    return rows, paired, unit
+    return rows, paired, differences, unit
 
 
 def voxel_rows(
@@ -201,6 +201,12 @@ def summary(
         if run["together_with"]
     ]
     notes += [amount_note(run) for run in entries if run["config"]["train_minutes"] is not None]
+    notes += [
+        f"{run['name']}: no r from {which} features for {n:,} of {run[which]['n_voxels']:,} voxels: nothing varies."
+        for run in entries
+        for which in ("frozen", "tuned")
+        if (n := run[which]["voxels_without_r"])
+    ]
     notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
     notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
     return {

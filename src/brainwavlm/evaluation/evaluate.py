@@ -28,6 +28,7 @@ from brainwavlm.evaluation.groups import LISTENER, grouped
 from brainwavlm.evaluation.held_out import held_out_fits, responses_of, rows_by_story
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_predictions, layer_rows, read_states
 from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.evaluation.resamples import gathered, resample_rows
 from brainwavlm.evaluation.scores import Scores, correlation
 from brainwavlm.evaluation.significance import listener_rows, require_null
 from brainwavlm.evaluation.time_only import score_time
@@ -116,7 +117,7 @@ def evaluate(
     names = run_names(runs)
     frozen_scores: dict[str, EncodingScore] = {}
     frozen_states: dict[str, dict[int, np.ndarray]] = {}
-    table, voxels, entries, by_layer = [], [], [], []
+    table, voxels, entries, by_layer, resamples = [], [], [], [], []
     for run, name, config, some in zip(runs, names, configs, states, strict=True):
         setting, key = bench.setting(config), frozen_key(config)
         backbone, readout = tuned_model(run)
@@ -129,10 +130,14 @@ def evaluate(
         tuned = _scored(features, config, setting, like=frozen)
         if some:
             predictions = layer_predictions(state_rows, tuned, config, setting)
-            by_layer += layer_rows(name, config, tuned, frozen_states[key], predictions)
+            layer_table, layer_resamples = layer_rows(name, config, tuned, frozen_states[key], predictions)
+            by_layer += layer_table
+            resamples += layer_resamples
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
-        rows, difference, unit = compared(name, config, frozen, tuned, r_readout)
+        rows, difference, means, unit = compared(name, config, frozen, tuned, r_readout)
         table += rows
+        draws = {target: found.draws for target, found in means.items()}
+        resamples += resample_rows(name, config.subject, draws, unit, frozen.story_of_row)
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, difference))
         entries.append(described(name, run, frozen, tuned, unit))
     kinds = {
@@ -145,6 +150,7 @@ def evaluate(
         pd.concat(voxels, ignore_index=True),
         summary(entries, frozen_scores, listeners),
         pd.DataFrame(by_layer),
+        gathered(resamples),
     )
 
 

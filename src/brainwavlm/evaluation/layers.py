@@ -11,9 +11,10 @@ from brainwavlm.encoding.materials import recording_clock
 from brainwavlm.encoding.setting import Setting
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.bench import Bench, device_of
-from brainwavlm.evaluation.bootstrap import story_bootstrap
+from brainwavlm.evaluation.bootstrap import SEED, story_bootstrap
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.held_out import fit_and_predict, held_out_fits
+from brainwavlm.evaluation.resamples import resample_rows
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
 
@@ -112,8 +113,10 @@ def layer_rows(
     score: EncodingScore,
     frozen: Mapping[int, np.ndarray],
     tuned: Mapping[int, np.ndarray],
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of layers.csv for one run: both models by state and target, and the paired interval of their difference.
+
+    Beside them the rows of its resamples, for `resamples.gathered`.
 
     Parameters
     ----------
@@ -125,17 +128,24 @@ def layer_rows(
     frozen, tuned : mappings of layer to array (n_rows, n_kept)
         From `layer_predictions`.
     """
-    evaluation = config.evaluation
-    table = []
+    table, resamples = [], []
     for layer in tuned:
-        differences, _ = story_bootstrap(
+        differences, unit = story_bootstrap(
             score.true,
             frozen[layer],
             tuned[layer],
             score.story_of_row,
             score.masks,
-            evaluation.bootstraps,
-            config.seed,
+            config.evaluation.bootstraps,
+            SEED,
+        )
+        resamples += resample_rows(
+            name,
+            config.subject,
+            {target: found.draws for target, found in differences.items()},
+            unit,
+            score.story_of_row,
+            layer,
         )
         table += [
             {
@@ -154,7 +164,7 @@ def layer_rows(
             }
             for target, found in differences.items()
         ]
-    return table
+    return table, resamples
 
 
 def adapted(config: RunConfig, layer: int) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.datasets.files import replacing
+from brainwavlm.evaluation.resamples import FILE, Resamples
 from brainwavlm.runs import write_json
 
 _COLUMNS_AT_ONCE = 4096
@@ -34,12 +35,15 @@ class Scores:
         Where hidden states were asked for, one row a run, state and target: run, subject, seed, layer, target,
         n_voxels, r_frozen, r_tuned, difference, low, high (95 % interval of the paired difference), adapted (whether a
         block up to that state carries adapters or was trained). Else empty.
+    resamples : Resamples or None
+        Both means in every resample of the test stories, so that runs can be paired later.
     """
 
     table: pd.DataFrame
     voxels: pd.DataFrame
     summary: dict[str, Any]
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    resamples: Resamples | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The summary, and the scores by hidden state where there are some, for `--json`."""
@@ -82,7 +86,7 @@ class Scores:
         ]
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv, layers.csv (where hidden states were asked for) and summary.json.
+        """Write table.csv, voxels.csv, resamples.npz, layers.csv (where hidden states were asked for), summary.json.
 
         Each is written whole or not at all; the summary last.
         """
@@ -91,6 +95,8 @@ class Scores:
         write_frame(folder / "voxels.csv", self.voxels)
         if len(self.layers):
             write_frame(folder / "layers.csv", self.layers)
+        if self.resamples is not None:
+            self.resamples.save(folder / FILE)
         write_json(folder / "summary.json", self.summary)
         return folder
 

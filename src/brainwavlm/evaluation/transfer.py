@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.evaluation.bench import Bench, device_of, require_distinct
-from brainwavlm.evaluation.bootstrap import Resampled
+from brainwavlm.evaluation.bootstrap import SEED, Resampled
 from brainwavlm.evaluation.data_amount import (
     amount_rows,
     minutes_needed,
@@ -25,6 +25,7 @@ from brainwavlm.evaluation.encoding_model import kept_masks
 from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.other_listener import tuned_backbone
 from brainwavlm.evaluation.own_readout import OwnReadout, own_readout
+from brainwavlm.evaluation.resamples import FILE, Resamples, gathered, resample_rows
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide
 from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
@@ -55,12 +56,15 @@ class Transfer:
         tuned model reaches it (empty: not with the amounts that were tried).
     summary : dict
         What `summary.json` says.
+    resamples : Resamples
+        Both means of each row of the matrix in every resample.
     """
 
     matrix: pd.DataFrame
     curve: pd.DataFrame
     needed: pd.DataFrame
     summary: dict[str, Any]
+    resamples: Resamples
 
     def as_dict(self) -> dict[str, Any]:
         """All tables and the summary, for `--json`."""
@@ -68,9 +72,10 @@ class Transfer:
         return {**self.summary, "tables": tables}
 
     def save(self, folder: str | Path) -> Path:
-        """Write matrix.csv, curve.csv, needed.csv (the latter two where amounts were asked for) and summary.json."""
+        """Write matrix.csv, resamples.npz, summary.json; curve.csv and needed.csv where amounts were asked for."""
         folder = Path(folder)
         write_frame(folder / "matrix.csv", self.matrix)
+        self.resamples.save(folder / FILE)
         if len(self.curve):
             write_frame(folder / "curve.csv", self.curve)
             write_frame(folder / "needed.csv", self.needed)
@@ -126,7 +131,7 @@ def transfer(
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
     require_amounts(minutes, draws)
-    matrix, curve, drawn = [], [], []
+    matrix, curve, drawn, resamples = [], [], [], []
     with TemporaryDirectory() as temporary:
         bench = Bench(cache or temporary, progress)
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, bench)
@@ -147,14 +152,16 @@ def transfer(
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
                     found = amount_rows(pair, cell.setting, cell.config, side.masks, minutes, draws, seed)
                     curve += [{**cell.about(), **row} for row in found]
-            rows, what = _matrix(some, side, readouts)
+            rows, what, means = _matrix(some, side, readouts)
             matrix += rows
+            resamples += means
             drawn += what
     return Transfer(
         pd.DataFrame(matrix),
         pd.DataFrame(curve),
         pd.DataFrame(minutes_needed(curve)),
         _summary(cells, drawn, minutes, draws),
+        gathered(resamples),
     )
 
 
@@ -179,10 +186,10 @@ def _side(frozen: dict[str, np.ndarray], cell: Cell) -> SideBySide:
 
 def _matrix(
     cells: list[Cell], side: SideBySide, readouts: Mapping[str, OwnReadout | None]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of the matrix for one listener, and what the bootstrap drew."""
+) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
+    """Rows of the matrix for one listener, what the bootstrap drew, and its resamples."""
     resampled: dict[tuple[str, ...], Resampled] = {}
-    rows = []
+    rows, resamples = [], []
     for cell in cells:
         test = tuple(recording.story.name for recording in cell.setting.splits["test"])
         choices = {"all": test}
@@ -190,8 +197,16 @@ def _matrix(
             choices |= {"unheard": unheard} if cell.shared else {}
         for which, stories in choices.items():
             if stories not in resampled:
-                resampled[stories] = side.resampled(cell.config.evaluation.bootstraps, 0, stories)
+                resampled[stories] = side.resampled(cell.config.evaluation.bootstraps, SEED, stories)
             found = resampled[stories]
+            draws = {
+                target: (found.draws(means[_FROZEN]), found.draws(means[cell.name]))
+                for target, means in found.means.items()
+            }
+            heard = side.story_of_row[np.isin(side.story_of_row, stories)]
+            resamples += resample_rows(
+                cell.name, cell.subject, draws, found.drawn, heard, cell.config.backbone.layer, which
+            )
             readout = readouts[cell.name]
             of_readout = {} if readout is None else readout.means(side, stories)
             for target, means in found.means.items():
@@ -216,7 +231,7 @@ def _matrix(
                     }
                 )
     n_resamples = cells[0].config.evaluation.bootstraps
-    return rows, [f"{n_resamples} resamples of {found.drawn}" for found in resampled.values()]
+    return rows, [f"{n_resamples} resamples of {found.drawn}" for found in resampled.values()], resamples
 
 
 def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draws: int) -> dict[str, Any]:

@@ -202,7 +202,7 @@ class SharedFrontend(Sequence[Tensor]):
     """
 
     def __init__(self, backbone: Backbone, sound: Tensor, windows: Windows):
-        family, device = backbone.family, next(backbone.parameters()).device
+        family, device = backbone.family, backbone.device
         if family.name == "whisper":
             raise BackboneError(
                 "windows.frontend",
@@ -254,7 +254,7 @@ def heard(
     frontend: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """The frontend's output for windows of one length, (n_chosen, n_frames, n_dims), kept or computed."""
-    device = next(backbone.parameters()).device
+    device = backbone.device
     if frontend is None:
         spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
         return backbone.frontend(torch.stack([sound[start:end] for start, end in spans]).to(device))

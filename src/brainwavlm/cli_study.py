@@ -1,0 +1,180 @@
+"""The commands `brainwavlm study ...`. Heavy imports stay inside the commands."""
+
+import json as json_module
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from brainwavlm.study.description import Study
+    from brainwavlm.study.folder import StudyFolder
+
+study = typer.Typer(
+    help="Run a grid of cells from one file, each tuned and scored once, and see how far they are.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+FileArgument = Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of the study.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+
+
+@study.command(short_help="Tune and score every cell that is not done yet.")
+def run(
+    file: FileArgument,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            help="Folder of the study: new, or to go on with. ray: on shared storage.",
+            show_default=False,
+        ),
+    ],
+    engine: Annotated[
+        str, typer.Option("--engine", help="local: processes of this machine. ray: a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Cells at once; default: 1, with --address what the cluster has room for."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="ray: an existing cluster; default: Ray on this machine.")
+    ] = None,
+    cpus: Annotated[int, typer.Option("--cpus", help="Threads of each cell, and what it asks of Ray.")] = 1,
+    gpus: Annotated[float, typer.Option("--gpus", help="ray: GPUs that each cell asks for.")] = 0,
+    retries: Annotated[
+        int, typer.Option("--retries", help="Times that a cell whose process died is started again.")
+    ] = 3,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Start also the cells that failed before.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Experiment whose cells are worked on; repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="key=value for every cell, above the file, e.g. training.epochs=3. Repeatable."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells with hours and memory; write nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Tune and score every cell that is not done yet. Exit code 1 when one failed; the others go on.
+
+    Started again, it keeps what is done and goes on from the checkpoints of the rest.
+    """
+    from brainwavlm.config import parse_overrides
+    from brainwavlm.study import load_study, open_study, run_study
+    from brainwavlm.study.engines import Engaged
+    from brainwavlm.study.tables import status_rows
+
+    wanted = load_study(file).with_settings(parse_overrides(set_ or []))
+    if dry_run:
+        Engaged(engine, workers, address, cpus, gpus, retries)  # refuses what is wrong
+        _dry_run(wanted, output, workers or 1, cpus, only or [], json)
+        return
+
+    def finished(state: Any) -> None:
+        took = "" if state.seconds is None else f", {state.seconds:.0f} s"
+        print(f"{state.folder}: {state.state}{took}", file=sys.stderr if json else sys.stdout, flush=True)
+
+    try:
+        states = run_study(
+            wanted,
+            output,
+            engine,
+            workers,
+            address,
+            cpus,
+            gpus,
+            retries,
+            retry_failed,
+            only or (),
+            finished,
+        )
+    except KeyboardInterrupt:
+        print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    folder = open_study(output)
+    if json:
+        _print_json(status_rows(folder))
+    else:
+        _show(folder)
+    if any(state.state != "done" for state in states):
+        raise typer.Exit(1)
+
+
+@study.command(short_help="Say how far each cell is.")
+def status(folder: FolderArgument, json: JsonOption = False) -> None:
+    """Say how far each cell of a study is: experiment, varied keys, state, tries, seconds, error."""
+    from brainwavlm.study import open_study
+    from brainwavlm.study.tables import status_rows
+
+    opened = open_study(folder)
+    if json:
+        _print_json(status_rows(opened))
+    else:
+        _show(opened)
+
+
+def _show(folder: "StudyFolder") -> None:
+    from rich.markup import escape
+
+    from brainwavlm.study.tables import counted, experiment_rows
+    from brainwavlm.terminal import console, show_table
+
+    for name, experiment in folder.study.experiments.items():
+        show_table(experiment_rows(folder, name), title=f"{name}: {experiment.question}".rstrip(": "))
+    for record in folder.cells:
+        if record.state == "failed":
+            console.print(f"[red]failed[/red]  {escape(record.path.name)}", soft_wrap=True)
+            console.print(escape(f"  {record.error}"), soft_wrap=True)
+    for path in folder.stale:
+        console.print(
+            f"stale: {escape(str(path))} (other data, code or settings; nothing reads it)", soft_wrap=True
+        )
+    console.print(counted(folder))
+    if any(record.state == "failed" for record in folder.cells):
+        console.print("Failed cells are tried again with --retry-failed.")
+
+
+def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[str], json: bool) -> None:
+    from brainwavlm.study.cost import estimate
+    from brainwavlm.terminal import console, show_table
+
+    found = estimate(
+        study, output, workers, cpus, only, timed=lambda name: print(f"Timing {name}", file=sys.stderr)
+    )
+    if json:
+        _print_json(asdict(found))
+        return
+    rows = [
+        {
+            "cell": row["name"],
+            "experiments": ", ".join(row["experiments"]),
+            "state": row["state"],
+            "hours": row["hours"],
+            "GB": row["memory_gb"],
+        }
+        for row in found.cells
+    ]
+    show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")
+    console.print(
+        f"{found.hours:.2f} h for what is not done, {found.hours_on_workers:.2f} h on {found.workers} at once, "
+        f"with {found.memory_gb:.1f} GB of memory. {found.calibrations} kinds of cells were timed now; scoring comes "
+        "on top. Nothing was written.",
+        soft_wrap=True,
+    )
+
+
+def _print_json(content: Any) -> None:
+    print(json_module.dumps(content, indent=2, allow_nan=False))

@@ -1,0 +1,187 @@
+"""From the description of a study to its cells: every run that it asks for, once."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.config import RunConfig, load_config
+from brainwavlm.errors import ConfigError
+from brainwavlm.study.description import EvaluateOptions, Experiment, Study, TransferOptions, above
+
+ALWAYS_NAMED = ("subject", "target", "adapter.method")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study and what is done with it.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the study, readable.
+    config : RunConfig
+        Anchored: folders are named from the root.
+    experiments : tuple of str
+        Those that ask for it.
+    varied : dict of str to dict
+        By experiment: the keys that it varies, with this cell's values as the file gives them.
+    evaluate : EvaluateOptions
+    transfer : TransferOptions or None
+    """
+
+    name: str
+    config: RunConfig
+    experiments: tuple[str, ...]
+    varied: dict[str, dict[str, Any]] = field(default_factory=dict)
+    evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
+    transfer: TransferOptions | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For study.json."""
+        return {
+            "name": self.name,
+            "experiments": list(self.experiments),
+            "varied": self.varied,
+            "evaluate": self.evaluate.model_dump(mode="json"),
+            "transfer": None if self.transfer is None else self.transfer.model_dump(mode="json"),
+            "config": self.config.model_dump(mode="json"),
+        }
+
+
+def cells_of(study: Study) -> list[Cell]:
+    """All cells in the order of the file; a run that two experiments ask for is one cell.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    list of Cell
+
+    Raises
+    ------
+    ConfigError
+        A key or a value that no run has, an `exclude` that leaves nothing out, an experiment without cells, or two
+        experiments that want one run scored in two ways. File, experiment and key are named.
+    """
+    from brainwavlm.encoding.setting import anchored
+
+    cells: dict[str, Cell] = {}
+    for name, experiment in study.experiments.items():
+        source = f"{study.source}: experiments.{name}"
+        for point in points(experiment, source):
+            settings = above(above(study.base, experiment.set), point)
+            where = ", ".join(f"{key}={value}" for key, value in point.items())
+            config = anchored(
+                load_config(
+                    preset=study.preset,
+                    overrides=settings,
+                    source=f"{source} ({where})" if where else source,
+                )
+            )
+            key = config.model_dump_json()
+            varied = {k: point[k] if k in point else value_of(config, k) for k in experiment.varied_keys}
+            found = Cell("", config, (name,), {name: varied}, experiment.evaluate, experiment.transfer)
+            cells[key] = _shared(cells[key], found, source) if key in cells else found
+    return _named(list(cells.values()), study)
+
+
+def points(experiment: Experiment, source: str) -> list[dict[str, Any]]:
+    """Settings of each cell above those of the experiment: the grid without what is excluded, then `include`.
+
+    Without a grid there is one cell of `set` alone, or only those of `include`.
+    """
+    combinations = [
+        dict(zip(experiment.grid, values, strict=True)) for values in product(*experiment.grid.values())
+    ]
+    if not experiment.grid and experiment.include:
+        combinations = []
+    kept = [point for point in combinations if not any(_matches(point, some) for some in experiment.exclude)]
+    for some in experiment.exclude:
+        if not any(_matches(point, some) for point in combinations):
+            raise ConfigError(
+                source,
+                f"exclude {json.dumps(some, default=str)}, which no cell of the grid is.",
+                f"keys of the grid ({', '.join(experiment.grid) or 'there is none'}) with values that it has.",
+                "Correct it, or remove it.",
+            )
+    kept += experiment.include
+    if not kept:
+        raise ConfigError(source, "no cell is left.", "one cell or more.", "Exclude less, or remove it.")
+    return kept
+
+
+def value_of(config: RunConfig, key: str) -> Any:
+    """What a configuration says under a dotted key; None where it has no such key."""
+    value: Any = config.model_dump(mode="json")
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _matches(point: Mapping[str, Any], some: Mapping[str, Any]) -> bool:
+    return all(key in point and point[key] == value for key, value in some.items())
+
+
+def _shared(cell: Cell, other: Cell, source: str) -> Cell:
+    """One cell for two that ask for the same run; where one of them has no wish how it is scored, the other has."""
+    asked: dict[str, Any] = {}
+    for what, nothing in (("evaluate", EvaluateOptions()), ("transfer", None)):
+        one, more = getattr(cell, what), getattr(other, what)
+        if one != more and nothing not in (one, more):
+            raise ConfigError(
+                source,
+                f"{what} in another way than in experiment {cell.experiments[0]}, for the same run.",
+                "one way to score each run.",
+                f"Give both experiments the same `{what}`.",
+            )
+        asked[what] = more if one == nothing else one
+    new = tuple(name for name in other.experiments if name not in cell.experiments)
+    return replace(
+        cell,
+        experiments=cell.experiments + new,
+        varied=cell.varied | {name: other.varied[name] for name in new},
+        **asked,
+    )
+
+
+def _named(cells: Sequence[Cell], study: Study) -> list[Cell]:
+    """Cells with names made of whose, which voxels, how tuned, what is not as in most other cells, and the seed."""
+    varied = dict.fromkeys(key for e in study.experiments.values() for key in e.varied_keys)
+    keys = [*ALWAYS_NAMED, *(key for key in varied if key not in (*ALWAYS_NAMED, "seed")), "seed"]
+    dumped = [{key: json.dumps(value_of(cell.config, key)) for key in keys} for cell in cells]
+    usual = {key: Counter(values[key] for values in dumped).most_common(1)[0][0] for key in keys}
+    names = []
+    for values in dumped:
+        told = [key for key in keys if key in (*ALWAYS_NAMED, "seed") or values[key] != usual[key]]
+        names.append("-".join(_label(key, json.loads(values[key])) for key in told)[:120])
+    return [
+        replace(cell, name=name if names.count(name) == 1 else f"{name}-{digest(cell.config)[:4]}")
+        for cell, name in zip(cells, names, strict=True)
+    ]
+
+
+def digest(config: RunConfig) -> str:
+    """SHA-256 of a configuration."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+
+
+def _label(key: str, value: Any) -> str:
+    """A value as part of a file's name: sim01, seed0, delays1+2."""
+    last = key.split(".")[-1]
+    if isinstance(value, str):
+        text = Path(value).name
+    elif isinstance(value, list):
+        text = last + "+".join(
+            Path(part).name if isinstance(part, str) else json.dumps(part) for part in value
+        )
+    else:
+        text = last + json.dumps(value)
+    return re.sub(r"[^\w.+]+", "_", text).strip("_.")[:40] or last

@@ -1,0 +1,189 @@
+"""What a study would cost, from a few timed steps for each kind of cell. Nothing is written."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Subject, split_recordings
+from brainwavlm.encoding.listeners import listener_views
+from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
+from brainwavlm.errors import BrainwavlmError, TuningError
+from brainwavlm.study.cells import Cell, cells_of
+from brainwavlm.study.description import Study
+from brainwavlm.study.identity import Checksums, code_version
+from brainwavlm.study.preparation import prepare
+from brainwavlm.study.records import read_state
+from brainwavlm.study.run import chosen_by
+from brainwavlm.study.work import steps_done
+
+# They change neither a step's work nor its memory, or only in proportion to rows and epochs.
+_FREE = {"subject", "joint", "target", "regions", "train", "validation", "test", "seed", "tracking", "loss"}
+_FREE |= {"control", "quirks", "ridge", "evaluation"}
+_FREE_OF_TRAINING = {"epochs", "patience", "lr_backbone", "lr_readout", "weight_decay", "schedule", "warmup"}
+_FREE_OF_TRAINING |= {"clip", "checkpoint_steps", "keep_epochs", "frontend_folder"}
+COMMAND = (sys.executable, "-m", "brainwavlm.study.calibration")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cells of a study with what tuning each would take. Scoring comes on top.
+
+    Attributes
+    ----------
+    cells : list of dict
+        name, experiments, state (`new` where the study has no folder yet), hours and memory_gb of tuning.
+    hours : float
+        Of all cells that are not done, one after the other.
+    hours_on_workers : float
+        With as many at once as asked for.
+    workers : int
+    memory_gb : float
+        Of the largest cells that may be at work at once.
+    calibrations : int
+        Kinds of cells that were timed.
+    """
+
+    cells: list[dict[str, Any]]
+    hours: float
+    hours_on_workers: float
+    workers: int
+    memory_gb: float
+    calibrations: int
+
+
+def estimate(
+    study: Study,
+    output: Path,
+    workers: int = 1,
+    cpus: int = 1,
+    only: Sequence[str] = (),
+    timed: Callable[[str], None] | None = None,
+) -> Estimate:
+    """Time a few steps of one cell of each kind, and scale: hours by rows and epochs.
+
+    Parameters
+    ----------
+    study : Study
+    output : Path
+        Where the study is or would be.
+    workers : int
+        Cells at once.
+    cpus : int
+        Threads of each cell.
+    only : sequence of str
+        Experiments; none: all.
+    timed : function of str, optional
+        Called with the name of each cell that is to be timed.
+    """
+    cells = [cell for cell in cells_of(study) if chosen_by(cell, study, only)]
+    states = _states(cells, output)
+    kinds: dict[str, list[Cell]] = {}
+    for cell in cells:
+        kinds.setdefault(_kind(cell.config), []).append(cell)
+    costs: dict[str, tuple[float, float]] = {}
+    for same in kinds.values():
+        largest = max(same, key=lambda cell: _amount(cell.config))
+        if timed is not None:
+            timed(largest.name)
+        plan = _calibrated(largest, cpus)
+        for cell in same:
+            share = _amount(cell.config) / max(_amount(largest.config), 1)
+            costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
+    left = [costs[cell.name] for cell in cells if states[cell.name] != "done"]
+    return Estimate(
+        [
+            {
+                "name": cell.name,
+                "experiments": list(cell.experiments),
+                "state": states[cell.name],
+                "hours": costs[cell.name][0],
+                "memory_gb": costs[cell.name][1],
+            }
+            for cell in cells
+        ],
+        sum(hours for hours, _ in left),
+        _span([hours for hours, _ in left], workers),
+        workers,
+        sum(sorted((memory for _, memory in left), reverse=True)[:workers]),
+        len(kinds),
+    )
+
+
+def _states(cells: Sequence[Cell], output: Path) -> dict[str, str]:
+    """How far each cell is; identities, which read all data once, only where there is something to compare with."""
+    if not (output / "study.json").is_file():
+        return {cell.name: "new" for cell in cells}
+    states: dict[str, str] = {}
+    for name, place in prepare(cells, output, Checksums(output / "checksums.json"), code_version()).items():
+        state = read_state(output, place.folder, place.identity)
+        left = state.state == "done" and not steps_done(output, state, place.steps)
+        states[name] = "waiting" if left else state.state
+    return states
+
+
+def _kind(config: RunConfig) -> str:
+    """Cells with the same key take the same time for each row; targets count in powers of two."""
+    kept = config.model_dump(mode="json", exclude=_FREE)
+    kept["training"] = {k: v for k, v in kept["training"].items() if k not in _FREE_OF_TRAINING}
+    kept["adapter"] = {k: v for k, v in kept["adapter"].items() if k != "reinit_seed"}
+    return json.dumps([kept, round(math.log2(_n_voxels(config)))])
+
+
+def _n_voxels(config: RunConfig) -> int:
+    subject = with_regions(_subject(config.dataset, config.subject), config.regions)
+    if uses_ceiling(config.target, subject):
+        return subject.n_voxels  # an upper bound: the ceiling may have to be measured
+    return max(int(target_mask(config.target, subject, None).sum()), 1)
+
+
+@cache
+def _subject(dataset: str, subject: str) -> Subject:
+    return load_dataset(dataset).subject(subject)
+
+
+def _amount(config: RunConfig) -> int:
+    """Training rows of all listeners times epochs."""
+    rows = 0
+    for view in listener_views(config):
+        splits = split_recordings(
+            _subject(view.dataset, view.subject), view.train, view.validation, view.test
+        )
+        rows += sum(recording.shape[0] for recording in splits["train"])
+    return rows * config.training.epochs
+
+
+def _calibrated(cell: Cell, cpus: int) -> dict[str, Any]:
+    """The plan of a cell, made in a process of its own: its peak of memory is that of this cell alone."""
+    task = json.dumps({"config": cell.config.model_dump(mode="json"), "cpus": cpus})
+    done = subprocess.run(COMMAND, input=task, capture_output=True, text=True, check=False)
+    if done.returncode != 0 or not done.stdout:
+        raise TuningError(
+            cell.name,
+            f"timing a few steps ended with exit code {done.returncode}: {' '.join(done.stderr.splitlines()[-1:])}",
+            "a cell that can begin.",
+            "Try it alone with `brainwavlm plan`.",
+        )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    if "error" in answer:
+        error = answer["error"]
+        raise BrainwavlmError(
+            f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
+        )
+    return answer["plan"]
+
+
+def _span(hours: Sequence[float], workers: int) -> float:
+    """Time until the last of some jobs is done, when each goes in order to the first worker that is free."""
+    free = [0.0] * workers
+    for each in hours:
+        free.sort()
+        free[0] += each
+    return max(free)

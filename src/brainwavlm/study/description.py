@@ -1,0 +1,198 @@
+"""The file of a study: which runs it asks for, experiment by experiment, and what is done with each."""
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from brainwavlm.config import Step, read_yaml, validated
+from brainwavlm.errors import ConfigError
+
+FORMAT = 1
+
+
+class EvaluateOptions(Step):
+    """What `evaluate` gets for each cell of an experiment, besides its run."""
+
+    memory_gb: float | None = Field(
+        None, gt=0, le=1e6, description="What ridge may use, in GB; null: as the run is configured."
+    )
+    layers: Literal["all"] | tuple[int, ...] | None = Field(
+        None, description="Hidden states to score besides that at which the run was tuned: all, or numbers."
+    )
+
+
+class TransferOptions(Step):
+    """What `transfer` gets for each cell of an experiment, besides its run."""
+
+    subjects: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Listeners to score; null: all of the data set."
+    )
+    layer: int | None = Field(
+        None, ge=0, description="Hidden state to read; null: that at which the run was tuned."
+    )
+    minutes: tuple[float, ...] = Field(
+        (), description="Also fit on up to so many minutes of a listener's data."
+    )
+    draws: int = Field(5, ge=1, description="Random subsets of stories for each amount.")
+    test: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Test stories of every listener; null: as the run was split."
+    )
+
+
+class Experiment(Step):
+    """Cells that answer one question. Keys of runs are written with dots, e.g. adapter.method."""
+
+    claim: int | None = Field(None, ge=1, description="Row of the table of claims that this belongs to.")
+    question: str = Field("", description="What it asks, as a sentence.")
+    set: dict[str, Any] = Field({}, description="Settings of every cell, above those of the study.")
+    grid: dict[str, tuple[Any, ...]] = Field(
+        {}, description="Values by key: a cell for each combination of them."
+    )
+    include: tuple[dict[str, Any], ...] = Field(
+        (), description="Further cells: settings above `set`, without the grid."
+    )
+    exclude: tuple[dict[str, Any], ...] = Field(
+        (), description="Cells of the grid that have all these values are left out."
+    )
+    contrast: str | tuple[str, ...] | None = Field(
+        None, description="Key or keys whose values the report compares."
+    )
+    evaluate: EvaluateOptions = EvaluateOptions()
+    transfer: TransferOptions | None = Field(
+        None, description="Also score each cell in other listeners; null: not."
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _some_values(cls, grid: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        for key, values in grid.items():
+            if not values or any(value in values[:place] for place, value in enumerate(values)):
+                raise ValueError(f"one value or more for {key}, each once")
+        return grid
+
+    @property
+    def varied_keys(self) -> tuple[str, ...]:
+        """Keys of the grid, then those that only `include` names."""
+        return tuple(dict.fromkeys([*self.grid, *(key for further in self.include for key in further)]))
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """The keys of `contrast`, none or more."""
+        return (self.contrast,) if isinstance(self.contrast, str) else self.contrast or ()
+
+
+class Study(Step):
+    """A study: settings that all its cells share, and its experiments by name."""
+
+    format: Literal[1] = Field(description="1.")
+    name: str = Field(min_length=1, max_length=100, description="A word for it.")
+    title: str = Field("", description="One sentence.")
+    preset: str | None = Field(None, description="Base of every cell, as in the file of a run.")
+    base: dict[str, Any] = Field({}, description="Settings of every cell above the preset, nested or dotted.")
+    experiments: dict[str, Experiment] = Field(min_length=1, description="By name.")
+    _source: str = PrivateAttr("study")
+
+    @field_validator("experiments")
+    @classmethod
+    def _nameable(cls, experiments: dict[str, Experiment]) -> dict[str, Experiment]:
+        for name in experiments:
+            if not re.fullmatch(r"\w[\w.-]{0,79}", name):
+                raise ValueError(f"names of letters, digits, _, . and -, which {name!r} is not")
+        return experiments
+
+    @property
+    def source(self) -> str:
+        """The file it came from, for messages."""
+        return self._source
+
+    def with_settings(self, settings: dict[str, Any]) -> "Study":
+        """The study with settings above those of every experiment.
+
+        Parameters
+        ----------
+        settings : dict
+            Dotted keys, as `--set` gives them.
+
+        Raises
+        ------
+        ConfigError
+            A key that an experiment varies: its cells would no longer differ.
+        """
+        for key in settings:
+            for name, experiment in self.experiments.items():
+                if any(key == varied or _within(key, varied) for varied in experiment.varied_keys):
+                    raise ConfigError(
+                        "--set",
+                        f"{key}, which experiment {name} varies.",
+                        "keys that all cells of an experiment share.",
+                        "Change the file of the study, or choose experiments with --only.",
+                    )
+        experiments = {
+            name: experiment.model_copy(update={"set": above(experiment.set, settings)})
+            for name, experiment in self.experiments.items()
+        }
+        return self.model_copy(update={"experiments": experiments})
+
+
+def load_study(path: str | Path) -> Study:
+    """The study in a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Not readable, an unknown key (the nearest known one is named) or a wrong value.
+    """
+    path = Path(path)
+    return study_from(read_yaml(path), str(path))
+
+
+def study_from(values: dict[str, Any], source: str) -> Study:
+    """`load_study` of what a file says; `source` is named in messages."""
+    experiments = values.get("experiments")
+    if isinstance(experiments, dict):
+        for name, content in experiments.items():
+            # One by one: an unknown key of an experiment is told apart from those of the study.
+            if isinstance(content, dict):
+                _validated(Experiment, content, f"{source}: experiments.{name}")
+    study = _validated(Study, values, source)
+    study._source = source
+    for name, experiment in study.experiments.items():
+        for key in experiment.contrasts:
+            if key not in experiment.varied_keys:
+                raise ConfigError(
+                    f"{source}: experiments.{name}",
+                    f"contrast {key}, which no cell varies.",
+                    f"one of {', '.join(experiment.varied_keys) or 'the keys of grid'}.",
+                    "Correct contrast, or vary the key in grid or include.",
+                )
+    return study
+
+
+def above(below: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Settings by dotted key, `more` after `below`: of the same key, the later value counts."""
+    later = _dotted(more)
+    return {key: value for key, value in _dotted(below).items() if key not in later} | later
+
+
+def _dotted(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"training.epochs": 3} from {"training": {"epochs": 3}}."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        flat |= _dotted(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
+    return flat
+
+
+def _validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
+    try:
+        return validated(model, values, source)
+    except ConfigError as error:
+        remedy = re.sub(r", in the file or with --set.*| or --set .*", " in the file.", error.remedy)
+        raise ConfigError(error.path, error.found, error.expected, remedy) from None
+
+
+def _within(key: str, other: str) -> bool:
+    """Whether one of two dotted keys is part of the other."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")

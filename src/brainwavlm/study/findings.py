@@ -1,0 +1,194 @@
+"""Rows of the table of claims from the scores of groups of cells: gains, differences, spreads, transfer."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.evaluation.resamples import OWN_LAYER
+from brainwavlm.study.cell_scores import Score, Step, missing
+from brainwavlm.study.estimates import (
+    deviation,
+    gain,
+    interval,
+    mean_over_seeds,
+    over_seeds,
+    ratio_of_deviations,
+    same_draws,
+)
+from brainwavlm.study.groups import Group
+
+FEWEST_SEEDS = 3  # for a ratio of deviations
+
+
+def _by_place(scores: Iterable[Score]) -> dict[tuple[str, str, str, str, int], list[Score]]:
+    """Scores by who tuned, who is scored, target, choice of stories and hidden state."""
+    found: dict[tuple[str, str, str, str, int], list[Score]] = {}
+    for score in scores:
+        key = (score.tuned_on, score.listener, score.target, score.stories, score.layer)
+        found.setdefault(key, []).append(score)
+    return found
+
+
+def _summary(kind: str, group: Group, scores: Sequence[Score], n_missing: int) -> dict[str, Any]:
+    """The row of a mean gain."""
+    first = scores[0]
+    estimate, low, high = mean_over_seeds(scores, gain)
+    return {
+        "kind": kind,
+        "group": group.label,
+        "tuned_on": first.tuned_on,
+        "listener": first.listener,
+        "target": first.target,
+        "layer": None if first.layer == OWN_LAYER else first.layer,
+        "stories": first.stories,
+        "n_seeds": len(scores),
+        "n_missing": n_missing,
+        "r_frozen": float(np.mean([score.r_frozen for score in scores])),
+        "r_tuned": float(np.mean([score.r_tuned for score in scores])),
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        **over_seeds([gain(score)[0] for score in scores]),
+    }
+
+
+def gain_rows(group: Group) -> list[dict[str, Any]]:
+    """Mean gain over the untuned model, by listener and target."""
+    places = _by_place(score for cell in group.cells for score in cell.scores)
+    return [
+        _summary("gain", group, scores, _n_missing(group, "evaluation", tuned_on))
+        for (tuned_on, *_), scores in places.items()
+    ]
+
+
+def layer_rows(group: Group) -> list[dict[str, Any]]:
+    """The same by hidden state, where these were scored."""
+    places = _by_place(score for cell in group.cells for score in cell.layers)
+    return [
+        _summary("layer", group, scores, _n_missing(group, "evaluation", tuned_on))
+        for (tuned_on, *_), scores in places.items()
+    ]
+
+
+def transfer_rows(group: Group) -> list[dict[str, Any]]:
+    """Gains in listeners who did not tune the model; of unheard stories alone where tuning heard some."""
+    rows = []
+    places = _by_place(score for cell in group.cells for score in cell.transfers)
+    for (tuned_on, listener, target, stories, layer), scores in places.items():
+        unheard = (tuned_on, listener, target, "unheard", layer)
+        if listener in tuned_on.split("+") or (stories == "all" and unheard in places):
+            continue
+        rows.append(
+            _summary("transfer", group, scores, _n_missing(group, "transfer", tuned_on)) | {"layer": None}
+        )
+    return rows
+
+
+def minutes_rows(group: Group) -> list[dict[str, Any]]:
+    """Minutes of the other listener's data with which the tuned model reaches the untuned one with all of them."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for cell in group.cells:
+        for row in cell.minutes:
+            tuned_on = cell.transfers[0].tuned_on
+            if row["scored_on"] not in tuned_on.split("+"):
+                found.setdefault((tuned_on, row["scored_on"], row["target"]), []).append(row)
+    rows = []
+    for (tuned_on, listener, target), some in found.items():
+        needed = [row["minutes_needed"] for row in some]
+        rows.append(
+            {
+                "kind": "minutes",
+                "group": group.label,
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
+                "n_seeds": len(needed),
+                "n_missing": _n_missing(group, "transfer", tuned_on),
+                "full_minutes": float(np.mean([row["full_minutes"] for row in some])),
+                "estimate": float(np.mean(needed)),  # NaN where one seed does not reach it
+                **over_seeds(needed),
+            }
+        )
+    return rows
+
+
+def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
+    """Second minus first in tuned r, over the seeds that both have, wherever both are scored."""
+    rows = []
+    before = _by_listener(first)
+    for place, scores in _by_listener(second).items():
+        others = before.get(place, {})
+        common = [seed for seed in scores if seed in others]
+        if not common:
+            continue
+        pairs = [(others[seed], scores[seed]) for seed in common]
+        changes = [new.r_tuned - old.r_tuned for old, new in pairs]
+        low, high = np.nan, np.nan
+        if same_draws([score for pair in pairs for score in pair]):
+            low, high = interval(np.mean([new.tuned - old.tuned for old, new in pairs], axis=0))
+        rows.append(
+            {
+                "kind": "difference",
+                "group": second.label,
+                "against": first.label,
+                "listener": place[0],
+                "target": place[1],
+                "n_seeds": len(common),
+                "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
+                "r_frozen": float(np.mean([new.r_frozen for _, new in pairs])),
+                "r_tuned": float(np.mean([new.r_tuned for _, new in pairs])),
+                "estimate": float(np.mean(changes)),
+                "low": low,
+                "high": high,
+                **over_seeds(changes),
+            }
+        )
+    return rows
+
+
+def spread_rows(first: Group, second: Group) -> list[dict[str, Any]]:
+    """How many times the deviation over seeds of the first group that of the second is."""
+    rows = []
+    before = _by_listener(first)
+    for place, scores in _by_listener(second).items():
+        others = before.get(place, {})
+        if min(len(scores), len(others)) < FEWEST_SEEDS:
+            continue
+        r_before, r_after = ([score.r_tuned for score in some.values()] for some in (others, scores))
+        estimate, low, high = ratio_of_deviations(r_before, r_after)
+        rows.append(
+            {
+                "kind": "spread",
+                "group": second.label,
+                "against": first.label,
+                "listener": place[0],
+                "target": place[1],
+                "n_seeds": min(len(scores), len(others)),
+                "n_missing": len(_seeds(first) - set(others)) + len(_seeds(second) - set(scores)),
+                "estimate": estimate,
+                "low": low,
+                "high": high,
+                "deviation": deviation(r_after),
+                "deviation_against": deviation(r_before),
+            }
+        )
+    return rows
+
+
+def _seeds(group: Group) -> set[int]:
+    return {cell.record.cell.config.seed for cell in group.cells}
+
+
+def _by_listener(group: Group) -> dict[tuple[str, str], dict[int, Score]]:
+    """Scores by listener and target, then by seed."""
+    found: dict[tuple[str, str], dict[int, Score]] = {}
+    for cell in group.cells:
+        for score in cell.scores:
+            found.setdefault((score.listener, score.target), {})[score.seed] = score
+    return found
+
+
+def _n_missing(group: Group, step: Step, tuned_on: str) -> int:
+    """Cells of the group with these listeners that have no scores."""
+    return sum(cell.tuned_on == tuned_on for cell in missing(group.cells, step))

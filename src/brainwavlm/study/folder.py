@@ -1,0 +1,158 @@
+"""The folder of a study, read: its description, its cells and how far each is.
+
+study.yaml      the description as it was read
+study.json      what it came to: cells with their configuration, identity and folder; the code
+cells/<cell>/   an ordinary run folder, with evaluation/ and transfer/ in it
+records/        states, logs and locks of the cells (`study.records`)
+features/       features that cells share
+checksums.json  of the files of the data, so that each is read once
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.config import RunConfig, validated
+from brainwavlm.errors import RunError
+from brainwavlm.runs import Run, open_run, read_json
+from brainwavlm.study.cells import Cell
+from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions, study_from
+from brainwavlm.study.records import CellState, is_held, read_state
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """A cell of a study on disk.
+
+    Attributes
+    ----------
+    cell : Cell
+    path : Path
+        Folder of its run; may not be there yet.
+    identity : str
+    state : str
+        waiting, running, done or failed. A cell whose study was killed waits again.
+    error : str or None
+    attempts : int
+    seconds : float or None
+        Of the steps that are done.
+    """
+
+    cell: Cell
+    path: Path
+    identity: str
+    state: str = "waiting"
+    error: str | None = None
+    attempts: int = 0
+    seconds: float | None = None
+
+    @property
+    def run(self) -> Run:
+        """Its run; RunError where tuning has not begun."""
+        return open_run(self.path)
+
+    @property
+    def evaluation(self) -> Path | None:
+        """Folder that `evaluate` wrote, whole; None before."""
+        return self._written("evaluation")
+
+    @property
+    def transfer(self) -> Path | None:
+        """Folder that `transfer` wrote, whole; None before, or where it was not asked for."""
+        return self._written("transfer")
+
+    def _written(self, name: str) -> Path | None:
+        folder = self.path / name  # the summary is written last
+        return folder if (folder / "summary.json").is_file() else None
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study on disk.
+
+    Attributes
+    ----------
+    path : Path
+    study : Study
+        With what `--set` added.
+    cells : list of CellRecord
+        In the order of the description.
+    code : dict
+        Version and digest of the code that the cells belong to.
+    stale : list of Path
+        Folders of cells that the study no longer asks for, or asks for with other data or code.
+    """
+
+    path: Path
+    study: Study
+    cells: list[CellRecord]
+    code: dict[str, Any]
+    stale: list[Path]
+
+    def of(self, experiment: str) -> list[CellRecord]:
+        """The cells of an experiment."""
+        return [record for record in self.cells if experiment in record.cell.experiments]
+
+
+def open_study(folder: str | Path) -> StudyFolder:
+    """The study in a folder, with the states of its cells now. Nothing is written.
+
+    Raises
+    ------
+    RunError
+        No study there, or a damaged one.
+    """
+    folder = Path(folder)
+    path = folder / "study.json"
+    if not path.is_file():
+        raise RunError(
+            folder, "no study.json.", "the folder that `brainwavlm study run` made.", "Give its --output."
+        )
+    content = read_json(path, "format", "study", "cells", "code")
+    if content["format"] != FORMAT:
+        raise RunError(
+            path, f"format {content['format']}.", f"format {FORMAT}.", "Use the version that wrote it."
+        )
+    at_work = is_held(folder / "lock")
+    records = [_record(folder, entry, at_work, path) for entry in content["cells"]]
+    return StudyFolder(
+        folder,
+        study_from(content["study"], str(path)),
+        records,
+        content["code"],
+        stale_folders(folder, [record.path for record in records]),
+    )
+
+
+def stale_folders(folder: Path, wanted: list[Path]) -> list[Path]:
+    """Folders of cells other than those wanted."""
+    there = sorted(path for path in (folder / "cells").glob("*") if path.is_dir())
+    return [path for path in there if path not in wanted]
+
+
+def _record(folder: Path, entry: dict[str, Any], at_work: bool, path: Path) -> CellRecord:
+    for key in ("name", "folder", "identity", "config", "experiments", "varied", "evaluate", "transfer"):
+        if not isinstance(entry, dict) or key not in entry:
+            raise RunError(path, f"{key} of a cell is missing.", "the file of a study, whole.", "Restore it.")
+    transfer = entry["transfer"]
+    cell = Cell(
+        entry["name"],
+        validated(RunConfig, entry["config"], f"{path}: {entry['name']}"),
+        tuple(entry["experiments"]),
+        entry["varied"],
+        validated(EvaluateOptions, entry["evaluate"], str(path)),
+        None if transfer is None else validated(TransferOptions, transfer, str(path)),
+    )
+    state: CellState = read_state(folder, entry["folder"], entry["identity"])
+    shown = "waiting" if state.state == "running" and not at_work else state.state
+    return CellRecord(
+        cell,
+        folder / "cells" / entry["folder"],
+        entry["identity"],
+        shown,
+        state.error,
+        state.attempts,
+        state.seconds,
+    )

@@ -1,0 +1,140 @@
+"""What a study knows of a cell beside the run itself: its state, attempts and steps. One file a cell.
+
+    records/<cell>.json     written whole by whoever works on the cell, or by the study when that process is gone
+    records/<cell>.log      what the cell printed
+    records/<cell>.lock     held while somebody works on it
+
+They lie beside the run's folder: `tune` wants that empty, and removes it where the input was bad.
+"""
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from brainwavlm.errors import RunError
+from brainwavlm.runs import read_json, write_json
+
+State = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class CellState:
+    """How far a cell is.
+
+    Attributes
+    ----------
+    folder : str
+        Name of its folder.
+    identity : str
+        SHA-256 over configuration, data, speech model and code.
+    facts : dict
+        What the identity was made of.
+    state : str
+        waiting, running, done or failed.
+    attempts : int
+        Times that a process began to work on it.
+    error : str or None
+        Why it failed.
+    seconds : float or None
+        Of all steps that are done, each in the attempt that finished it.
+    engine, host, pid : str or int or None
+        Which engine started it last, on which machine, in which process.
+    steps : dict of str to dict
+        Steps that are done, each with the options and data that it had and its seconds.
+    """
+
+    folder: str
+    identity: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    state: State = "waiting"
+    attempts: int = 0
+    error: str | None = None
+    seconds: float | None = None
+    engine: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def with_step(self, name: str, options: Any, seconds: float) -> "CellState":
+        """The state after a step."""
+        steps = {**self.steps, name: {"options": options, "seconds": round(seconds, 2)}}
+        return replace(self, steps=steps, seconds=round(sum(s["seconds"] for s in steps.values()), 2))
+
+
+def record_path(study: Path, folder: str, suffix: str = "json") -> Path:
+    """Where the record, the log or the lock of a cell lies."""
+    return study / "records" / f"{folder}.{suffix}"
+
+
+def read_state(study: Path, folder: str, identity: str) -> CellState:
+    """The record of a cell; that of one that waits where there is none.
+
+    Raises
+    ------
+    RunError
+        Damaged, or of another cell.
+    """
+    path = record_path(study, folder)
+    if not path.exists():
+        return CellState(folder, identity)
+    content = read_json(path, "identity", "state")
+    known = {each.name for each in fields(CellState)}
+    if content["identity"] != identity or not content.keys() <= known:
+        raise RunError(
+            path, "the record of another cell.", f"the identity {identity}.", "Remove it, and start again."
+        )
+    return CellState(**{"folder": folder, **content})
+
+
+def write_state(study: Path, state: CellState) -> None:
+    """Write a record, whole."""
+    write_json(record_path(study, state.folder), asdict(state))
+
+
+@contextmanager
+def locked(path: Path, what: str, patience: float) -> Iterator[None]:
+    """Hold a lock file for as long as the block runs; the system lets go of it when the process dies.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        For the message: what somebody else is doing.
+    patience : float
+        Seconds to wait for whoever has it.
+
+    Raises
+    ------
+    RunError
+        Somebody else still holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as lock:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > until:
+                    raise RunError(
+                        path, what, "nobody else at work here.", "Wait for it, or stop it."
+                    ) from None
+                time.sleep(0.1)
+        yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock file."""
+    if not path.exists():
+        return False
+    with open(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

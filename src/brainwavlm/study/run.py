@@ -1,0 +1,145 @@
+"""A study from its description to the states of its cells: who is done, who is left, who works on them."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from brainwavlm.errors import BrainwavlmError, ConfigError
+from brainwavlm.study.cells import Cell, cells_of
+from brainwavlm.study.description import Study
+from brainwavlm.study.engines import Engaged
+from brainwavlm.study.preparation import Prepared, require_place, write_study
+from brainwavlm.study.records import CellState, locked, read_state, write_state
+from brainwavlm.study.work import Task, steps_done
+
+
+def run_study(
+    study: Study,
+    output: str | Path,
+    engine: str = "local",
+    workers: int | None = None,
+    address: str | None = None,
+    cpus: int = 1,
+    gpus: float = 0,
+    retries: int = 3,
+    retry_failed: bool = False,
+    only: Sequence[str] = (),
+    finished: Callable[[CellState], None] | None = None,
+) -> list[CellState]:
+    """Tune and score every cell of a study that is not done yet.
+
+    Parameters
+    ----------
+    study : Study
+    output : str or Path
+        Folder of the study: new, or that of this study. Engine ray: on storage that all machines see.
+    engine : str
+        local: processes of this machine. ray: tasks of Ray.
+    workers : int or None
+        Cells at once; None: one, or with an address what the cluster has room for.
+    address : str or None
+        Of a Ray cluster; None: Ray on this machine.
+    cpus : int
+        Threads of each cell.
+    gpus : float
+        GPUs that each cell asks of Ray.
+    retries : int
+        Times that a cell whose process died is started again, from its checkpoint.
+    retry_failed : bool
+        Start also those that failed before.
+    only : sequence of str
+        Experiments whose cells are worked on; none: all.
+    finished : function of CellState, optional
+        Called as each cell ends.
+
+    Returns
+    -------
+    list of CellState
+        Of the chosen cells, in the order of the file.
+
+    Raises
+    ------
+    BrainwavlmError
+        Before anything begins: a wrong description, data that are not there, a folder in use or of another study.
+    """
+    how = Engaged(engine, workers, address, cpus, gpus, retries)
+    cells = cells_of(study)
+    chosen = [cell for cell in cells if chosen_by(cell, study, only)]
+    output = Path(output).resolve()
+    made = not output.exists()
+    try:
+        require_place(output, study)
+        with locked(output / "lock", "another `study run` is at work here.", patience=1):
+            prepared = write_study(study, cells, output)
+            return _work_on(chosen, prepared, output, how, retry_failed, finished or (lambda state: None))
+    except BrainwavlmError:
+        if made and not (output / "study.json").exists():
+            shutil.rmtree(output, ignore_errors=True)
+        raise
+
+
+def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
+    """Whether a cell belongs to one of some experiments; to any, where none is named.
+
+    Raises
+    ------
+    ConfigError
+        No such experiment.
+    """
+    for name in only:
+        if name not in study.experiments:
+            known = ", ".join(study.experiments)
+            raise ConfigError("--only", repr(name), f"one of {known}.", "Choose one of these.")
+    return not only or any(name in cell.experiments for name in only)
+
+
+def _work_on(
+    cells: Sequence[Cell],
+    prepared: dict[str, Prepared],
+    output: Path,
+    how: Engaged,
+    retry_failed: bool,
+    finished: Callable[[CellState], None],
+) -> list[CellState]:
+    places = [prepared[cell.name] for cell in cells]
+    tasks = []
+    for cell, place in zip(cells, places, strict=True):
+        state = read_state(output, place.folder, place.identity)
+        if state.state == "failed" and not retry_failed:
+            continue
+        if state.state == "done" and steps_done(output, state, place.steps):
+            continue
+        write_state(output, replace(state, facts=place.facts, state="waiting", error=None))
+        config = cell.config.model_dump(mode="json")
+        tasks.append(
+            Task(
+                str(output),
+                place.folder,
+                place.identity,
+                place.facts,
+                config,
+                place.steps,
+                how.engine,
+                how.cpus,
+            )
+        )
+
+    def ended(state: CellState) -> None:
+        if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing
+            before = read_state(output, state.folder, state.identity)
+            state = replace(before, state="failed", error=state.error)
+            write_state(output, state)
+        finished(state)
+
+    try:
+        if tasks:
+            how.work_on(tasks, ended)
+    finally:
+        for task in tasks:
+            with suppress(BrainwavlmError):
+                state = read_state(output, task.folder, task.identity)
+                if state.state == "running":  # its process is gone, with this study
+                    write_state(output, replace(state, state="waiting"))
+    return [read_state(output, place.folder, place.identity) for place in places]

@@ -1,0 +1,242 @@
+"""The work of one cell, in a process of its own: tune, evaluate, transfer. Both engines call `run_cell`."""
+
+import os
+import shutil
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.config import RunConfig, validated
+from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.progress import Progress
+from brainwavlm.runs import open_run
+from brainwavlm.study.description import EvaluateOptions, TransferOptions
+from brainwavlm.study.identity import code_version, same_code
+from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell as a process gets it.
+
+    Attributes
+    ----------
+    study : str
+        Folder of the study.
+    folder : str
+        Name of the cell's folder.
+    identity : str
+    facts : dict
+        What the identity was made of.
+    config : dict
+        The RunConfig.
+    steps : dict of str to dict
+        Options of what follows tuning: `evaluate`, and perhaps `transfer`.
+    engine : str
+    cpus : int
+        Threads.
+    """
+
+    study: str
+    folder: str
+    identity: str
+    facts: dict[str, Any]
+    config: dict[str, Any]
+    steps: dict[str, dict[str, Any]]
+    engine: str
+    cpus: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the way to another process."""
+        return asdict(self)
+
+
+def run_cell(content: dict[str, Any]) -> dict[str, Any]:
+    """Do what is left of a cell; what it prints goes to the cell's log.
+
+    Parameters
+    ----------
+    content : dict
+        A `Task`.
+
+    Returns
+    -------
+    dict
+        The `CellState` at the end: done, or failed with its error. Only a death of the process ends otherwise.
+    """
+    task = Task(**content)
+    study = Path(task.study)
+    try:
+        _require_study(study)
+        with locked(
+            record_path(study, task.folder, "lock"), "another process works on this cell.", patience=60
+        ):
+            state = _begun(read_state(study, task.folder, task.identity), task)
+            write_state(study, state)
+            with _printing_to(record_path(study, task.folder, "log")):
+                state = _worked(task, state)
+            write_state(study, state)
+            return asdict(state)
+    except BrainwavlmError as error:
+        return asdict(
+            CellState(task.folder, task.identity, task.facts, "failed", error=str(error), engine=task.engine)
+        )
+
+
+def steps_done(study: Path, state: CellState, asked: dict[str, dict[str, Any]]) -> bool:
+    """Whether everything that is asked of a cell is there, with the options that are asked for."""
+    return all(_is_done(study, state, name, options) for name, options in {"tune": {}, **asked}.items())
+
+
+def limit_threads(n: int) -> None:
+    """As many threads for torch and for numpy's libraries, so that sums are made in the same order everywhere."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    # They bring the libraries that are to be limited: what is loaded later would not know.
+    import_module("brainwavlm.encoding.tuning")
+    import_module("brainwavlm.evaluation.evaluate")
+    import_module("brainwavlm.evaluation.transfer")
+    torch.set_num_threads(n)
+    threadpool_limits(n)
+
+
+def _require_study(study: Path) -> None:
+    """Raise unless this process sees the study's folder and computes with its code."""
+    from brainwavlm.runs import read_json
+
+    path = study / "study.json"
+    if not path.is_file():
+        raise RunError(
+            path,
+            f"not there on the machine {socket.gethostname()}.",
+            "a folder that every machine of the cluster sees under this name.",
+            "Choose an --output on shared storage.",
+        )
+    planned, here = read_json(path, "code")["code"], code_version()
+    if not same_code(planned, here):
+        raise RunError(
+            path,
+            f"begun with version {planned['version']} ({planned['source'][:10]}), but {socket.gethostname()} "
+            f"has {here['version']} ({here['source'][:10]}).",
+            "one version of brainwavlm for all cells.",
+            "Install the same version everywhere, change no code meanwhile, and start the study again.",
+        )
+
+
+def _begun(state: CellState, task: Task) -> CellState:
+    return replace(
+        state,
+        facts=task.facts,
+        state="running",
+        attempts=state.attempts + 1,
+        error=None,
+        engine=task.engine,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
+
+
+def _worked(task: Task, state: CellState) -> CellState:
+    """The state after all steps, or after the one that failed."""
+    study = Path(task.study)
+    path = study / "cells" / task.folder
+    options: dict[str, dict[str, Any]] = {"tune": {}, **task.steps}
+    try:
+        limit_threads(task.cpus)
+        for name, some in options.items():
+            if not _is_done(study, state, name, some):
+                print(f"{name}: attempt {state.attempts}, process {state.pid} on {state.host}", flush=True)
+                began = time.monotonic()
+                STEPS[name](path, task, some)
+                state = state.with_step(name, some, time.monotonic() - began)
+                write_state(study, state)
+        return replace(state, state="done")
+    except BrainwavlmError as error:
+        return replace(state, state="failed", error=str(error))
+    except Exception as error:  # one cell must not stop the others, whatever is wrong with it
+        traceback.print_exc()
+        log = record_path(study, task.folder, "log")
+        return replace(state, state="failed", error=f"{type(error).__name__}: {error} (see {log})")
+
+
+def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) -> bool:
+    if name not in state.steps or state.steps[name]["options"] != options:
+        return False
+    written = {
+        "tune": "result.json",
+        "evaluate": "evaluation/summary.json",
+        "transfer": "transfer/summary.json",
+    }
+    return (study / "cells" / state.folder / written[name]).is_file()
+
+
+def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
+    """Tune, from the last checkpoint where there is one."""
+    from brainwavlm.encoding.tuning import tune
+
+    begun = (path / "run.json").is_file()
+    if path.exists() and not begun:
+        shutil.rmtree(path)  # killed before its manifest: nothing is in it
+    if begun and open_run(path).result is not None:
+        return
+    tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
+
+
+def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
+    from brainwavlm.evaluation.evaluate import evaluate
+
+    asked = EvaluateOptions(**options)
+    cache = Path(task.study) / "features"
+    scores = evaluate(open_run(path), cache, memory_gb=asked.memory_gb, layers=asked.layers)
+    _replaced(path / "evaluation", scores.save)
+
+
+def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
+    from brainwavlm.evaluation.transfer import transfer
+
+    asked = TransferOptions(**{key: value for key, value in options.items() if key != "data"})
+    found = transfer(
+        open_run(path),
+        asked.subjects,
+        asked.layer,
+        asked.minutes,
+        asked.draws,
+        asked.test,
+        cache=Path(task.study) / "features",
+    )
+    _replaced(path / "transfer", found.save)
+
+
+STEPS: dict[str, Callable[[Path, Task, dict[str, Any]], None]] = {
+    "tune": _tune,
+    "evaluate": _evaluate,
+    "transfer": _transfer,
+}
+
+
+def _replaced(folder: Path, save: Callable[[Path], Any]) -> None:
+    """Save into a folder in place of what was there with other options."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    save(folder)
+
+
+@contextmanager
+def _printing_to(path: Path) -> Iterator[None]:
+    with open(path, "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        yield
+
+
+class _PrintedProgress(Progress):
+    """One line an epoch."""
+
+    def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
+        """Print it."""
+        print(f"epoch {epoch}: loss {loss}, validation r {validation}, best {best}", flush=True)

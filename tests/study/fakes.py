@@ -1,0 +1,118 @@
+"""Folders of studies with numbers that were made up, in the layout that `study run` leaves."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from brainwavlm.evaluation.resamples import FILE, gathered, resample_rows
+from brainwavlm.study import cells_of
+from brainwavlm.study.description import study_from
+from brainwavlm.study.records import CellState, write_state
+
+N_RESAMPLES = 200
+STORIES = np.repeat(["flood", "museum"], [40, 30])
+# What the test stories do to every model alike: shared by all cells, so it leaves differences alone.
+LUCK = 0.05 * np.random.default_rng(0).standard_normal(N_RESAMPLES)
+# What they do to a gain: 2.5 and 97.5 % lie about .002 from it.
+WIDTH = np.linspace(-0.0021, 0.0021, N_RESAMPLES)
+
+
+def scored(config, listener, target):
+    """Frozen and tuned r of a cell; tests give their own."""
+    return 0.3, 0.3 + 0.02 + 0.001 * config.seed
+
+
+def fake_study(
+    folder,
+    experiments,
+    score=scored,
+    targets=("cortex", "AC"),
+    failed=(),
+    waiting=(),
+    simulated=True,
+    layers=(),
+    stories=STORIES,
+    needed=None,
+    title="Made up",
+    name="made-up",
+):
+    """Write a study whose cells are done, but for those named in `failed` and `waiting`; returns its folder."""
+    content = {
+        "format": 1,
+        "name": name,
+        "title": title,
+        "preset": "demo",
+        "base": {"target": "cortex"},
+        "experiments": experiments,
+    }
+    study = study_from(content, "fake")
+    (folder / "records").mkdir(parents=True)
+    entries = []
+    for number, cell in enumerate(cells_of(study)):
+        where, identity = f"{number:03}-{cell.name[:40]}", f"{number:064x}"
+        entries.append({**cell.as_dict(), "folder": where, "identity": identity})
+        if cell.name in waiting:
+            continue
+        state, error = ("failed", f"{cell.name}: broke") if cell.name in failed else ("done", None)
+        write_state(folder, CellState(where, identity, {}, state, 1, error, 60.0))
+        if state == "done":
+            _evaluation(folder / "cells" / where, cell, score, targets, simulated, layers, stories)
+            if cell.transfer is not None:
+                _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed)
+    code = {"version": "0.1.0", "source": "abc", "revision": None}
+    document = {"format": 1, "study": study.model_dump(mode="json"), "cells": entries, "code": code}
+    (folder / "study.json").write_text(json.dumps(document))
+    (folder / "study.yaml").write_text("name: made-up\n")
+    return folder
+
+
+def _draws(frozen, tuned):
+    return frozen + LUCK, frozen + LUCK + (tuned - frozen) + WIDTH
+
+
+def _evaluation(path, cell, score, targets, simulated, layers, stories):
+    folder = path / "evaluation"
+    folder.mkdir(parents=True)
+    listeners = [cell.config.subject, *(other.subject for other in cell.config.joint)]
+    table, by_layer, rows = [], [], []
+    for listener in listeners:
+        run = path.name if len(listeners) == 1 else f"{path.name} ({listener})"
+        for target in targets:
+            frozen, tuned = score(cell.config, listener, target)
+            about = {"run": run, "subject": listener, "seed": cell.config.seed, "target": target}
+            table.append(about | {"r_frozen": frozen, "r_tuned": tuned})
+            rows += resample_rows(run, listener, {target: _draws(frozen, tuned)}, "2 stories", stories)
+            for layer in layers:
+                by_layer.append(
+                    about | {"layer": layer, "r_frozen": frozen, "r_tuned": tuned + 0.001 * layer}
+                )
+                draws = {target: _draws(frozen, tuned + 0.001 * layer)}
+                rows += resample_rows(run, listener, draws, "2 stories", stories, layer)
+    _written(folder, simulated, rows, {"table": table, "layers": by_layer})
+
+
+def _transfer(path, cell, score, targets, simulated, stories, needed):
+    folder = path / "transfer"
+    folder.mkdir()
+    table, rows, minutes = [], [], []
+    for listener in ("sim01", "sim02"):
+        for target in targets:
+            frozen, tuned = score(cell.config, listener, target)
+            about = {"run": path.name, "scored_on": listener, "seed": cell.config.seed, "target": target}
+            own = {"layer": cell.config.backbone.layer, "stories": "all"}
+            table.append(about | own | {"r_frozen": frozen, "r_tuned": tuned})
+            rows += resample_rows(
+                path.name, listener, {target: _draws(frozen, tuned)}, "2 stories", stories, own["layer"]
+            )
+            if needed is not None:
+                minutes.append(about | {"full_minutes": 17.0, "minutes_needed": needed(cell.config)})
+    _written(folder, simulated, rows, {"matrix": table, "needed": minutes})
+
+
+def _written(folder, simulated, rows, tables):
+    gathered(rows).save(folder / FILE)
+    for name, table in tables.items():
+        if table:
+            pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
+    (folder / "summary.json").write_text(json.dumps({"simulated": simulated}))

@@ -1,0 +1,97 @@
+"""`brainwavlm study` as a user calls it, on the embedded data set."""
+
+import json
+
+import pytest
+
+from tests.endtoend.conftest import brainwavlm  # noqa: F401  fixture
+
+# Two training stories, one to validate and one to test, windows every 2 s: the least that is a whole job.
+FILE = """
+format: 1
+name: miniature
+title: The least that is a whole job.
+preset: demo
+base:
+  train: [bakery, bees]
+  validation: [chess]
+  test: [flood]
+  windows.stride: 2.0
+  training.epochs: 1
+  ridge: {alphas: [1.0, 100.0], folds: 2}
+  evaluation: {bootstraps: 100, shifts: 20}
+experiments:
+  methods:
+    question: Does tuning help?
+    grid: {adapter.method: [lora, frozen], seed: [0]}
+    contrast: adapter.method
+  broken:
+    set: {target: nowhere}
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path):  # noqa: F811
+    output = tmp_path / "out"
+    done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
+    assert done.code == 1, done.err  # one cell failed, the others are there
+    assert "nowhere" in done.out
+    assert "3 cells: 2 done, 1 failed" in done.out
+    assert "--retry-failed" in done.out
+    assert (output / "study.yaml").read_text() == FILE
+
+    asked = brainwavlm("study", "status", output, "--json")
+    rows = json.loads(asked.out)
+    assert [row["state"] for row in rows] == ["done", "done", "failed"]
+    assert rows[1]["varied"] == {"methods": {"adapter.method": "frozen", "seed": 0}}
+    shown = brainwavlm("study", "status", output)
+    assert shown.code == 0
+    for words in ("methods: Does tuning help?", "method", "frozen", "broken"):
+        assert words in shown.out
+
+    again = brainwavlm("study", "run", file, "--output", output, "--only", "methods", "--json")
+    assert again.code == 0, again.err
+    assert [row["attempts"] for row in json.loads(again.out)] == [1, 1, 1]
+    listed = brainwavlm("runs", output, "--json")
+    assert len(json.loads(listed.out)) == 2
+
+
+def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, file, tmp_path):  # noqa: F811
+    before = sorted(tmp_path.rglob("*"))
+    words = ["--output", tmp_path / "out", "--dry-run", "--workers", 2]
+    done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
+    assert done.code == 0, done.err
+    assert sorted(tmp_path.rglob("*")) == before
+    found = json.loads(done.out)
+    assert [cell["state"] for cell in found["cells"]] == ["new", "new"]
+    assert found["calibrations"] == 2
+    assert all(cell["hours"] > 0 and cell["memory_gb"] > 0.1 for cell in found["cells"])
+    assert found["hours"] == pytest.approx(sum(cell["hours"] for cell in found["cells"]))
+    assert found["hours_on_workers"] == pytest.approx(max(cell["hours"] for cell in found["cells"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "nowhere.yaml", "--output", "out"], "no such file"),
+        (["run", "FILE", "--output", "out", "--engine", "slurm"], "local or ray"),
+        (["run", "FILE", "--output", "out", "--engine", "slurm", "--dry-run"], "local or ray"),
+        (["run", "FILE", "--output", "out", "--set", "seed=3"], "which experiment methods varies"),
+        (["run", "FILE", "--output", "out", "--set", "sead=3"], "Did you mean seed?"),
+        (["run", "FILE", "--output", "out", "--only", "method"], "one of methods, broken"),
+        (["status", "nowhere"], "no study.json"),
+    ],
+)
+def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, file, tmp_path, monkeypatch, words, said):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    done = brainwavlm("study", *[file if word == "FILE" else word for word in words])
+    assert done.code == 2
+    assert said in done.out + done.err
+    assert sorted(tmp_path.rglob("*")) == before

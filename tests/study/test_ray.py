@@ -1,0 +1,87 @@
+"""The engine ray does what the engine local does, also when one of its workers is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from brainwavlm.errors import ConfigError
+from brainwavlm.runs import read_json
+from brainwavlm.study import open_study, run_study
+from tests.study.test_run import same_run, waited
+
+
+def same_studies(one, other):
+    """Whether the cells of two studies hold the same weights and scores, bit for bit."""
+    left, right = open_study(one).cells, open_study(other).cells
+    assert [record.path.name for record in left] == [record.path.name for record in right]
+    for before, after in zip(left, right, strict=True):
+        assert (before.state, after.state) == ("done", "done")
+        assert same_run(before.run, after.run)
+        for table in ("table.csv", "voxels.csv"):
+            assert (before.evaluation / table).read_bytes() == (after.evaluation / table).read_bytes()
+    return True
+
+
+def test_without_ray_the_extra_is_named_and_nothing_is_written(study_file, tmp_path):
+    code = (
+        "import sys; sys.modules['ray'] = None\n"
+        "sys.argv = ['brainwavlm', *sys.argv[1:]]\n"
+        "from brainwavlm.cli import main; main()"
+    )
+    words = ["study", "run", str(study_file(one={})), "--output", str(tmp_path / "out"), "--engine", "ray"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'brainwavlm[cluster]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "cluster", "127.0.0.1:99999999"])
+def test_nobody_at_an_address_is_said_at_once_and_nothing_is_written(small_study, tmp_path, address):
+    with pytest.raises(ConfigError, match=f"no Ray cluster at {address}"):
+        run_study(small_study(one={}), tmp_path / "out", engine="ray", address=address)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_on_ray_is_the_cell_that_the_local_engine_makes(small_study, tmp_path):
+    study = small_study(one={"set": {"adapter.dropout": 0.3}})
+    assert [state.state for state in run_study(study, tmp_path / "ray", engine="ray")] == ["done"]
+    run_study(study, tmp_path / "local")
+    assert same_studies(tmp_path / "ray", tmp_path / "local")
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_on_ray_says_why_and_more_gpus_than_there_are_are_refused(small_study, tmp_path):
+    study = small_study(bad={"set": {"target": "nowhere"}})
+    states = run_study(study, tmp_path / "out", engine="ray", workers=2)
+    assert [state.state for state in states] == ["failed"]
+    assert "nowhere" in states[0].error
+    with pytest.raises(ConfigError, match="this machine has"):
+        run_study(study, tmp_path / "out", engine="ray", gpus=99, retry_failed=True)
+
+
+@pytest.mark.slow
+def test_two_workers_of_ray_of_which_one_is_killed_give_what_the_local_engine_gives(small_study, tmp_path):
+    above = {"training": {"epochs": 8, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
+    study = small_study(
+        above,
+        methods={"grid": {"adapter.method": ["lora", "full"], "seed": [0, 1]}},
+        ac={"set": {"target": "AC"}},
+    )
+    assert {state.state for state in run_study(study, tmp_path / "local")} == {"done"}
+    ended = []
+    folder = tmp_path / "ray"
+    thread = threading.Thread(target=lambda: ended.extend(run_study(study, folder, engine="ray", workers=2)))
+    thread.start()
+    logs = folder / "cells"
+    waited(lambda: any(log.read_bytes().count(b"\n") > 6 for log in logs.glob("*/log.jsonl")))
+    victim = next(log.parent for log in logs.glob("*/log.jsonl") if log.read_bytes().count(b"\n") > 6)
+    os.kill(read_json(folder / "records" / f"{victim.name}.json")["pid"], signal.SIGKILL)
+    thread.join(400)
+    assert {state.state for state in ended} == {"done"}
+    assert {state.folder: state.attempts for state in ended}[victim.name] == 2
+    assert same_studies(tmp_path / "local", folder)

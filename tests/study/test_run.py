@@ -1,0 +1,256 @@
+"""A study at work on this machine: what is done stays, what failed is said, and nothing is lost by a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.runs import read_json
+from brainwavlm.study import open_study, run_study
+from brainwavlm.study.engines import Engaged
+from brainwavlm.study.local import run_local
+from brainwavlm.study.records import CellState, locked, read_state, write_state
+from brainwavlm.study.work import Task, run_cell
+
+
+def contents(folder):
+    """Bytes and times of all files below a folder."""
+    return {
+        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def same_run(one, other):
+    """Whether two runs ended bit for bit alike."""
+    left, right = one.checkpoint("last"), other.checkpoint("last")
+    assert one.result == other.result
+    for before, after in ((left.model, right.model), (left.optimiser, right.optimiser)):
+        assert before.keys() == after.keys()
+        assert [key for key in before if not torch.equal(before[key], after[key])] == []
+    return True
+
+
+def waited(condition, seconds=180.0):
+    """Wait until something holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def at_work(folder, n_events):
+    """The process that tunes the only cell of a study, once its log has so many events."""
+    cell = folder / "cells"
+    waited(lambda: any(log.read_bytes().count(b"\n") >= n_events for log in cell.glob("*/log.jsonl")))
+    return read_json(next((folder / "records").glob("*.json")))["pid"]
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_study, tmp_path):
+    study = small_study(
+        targets={"grid": {"target": ["cortex", "nowhere"]}, "transfer": {"subjects": ["ben"]}}
+    )
+    folder = tmp_path / "out"
+    ended = []
+    first = run_study(study, folder, workers=2, finished=ended.append)
+    assert [state.state for state in first] == ["done", "failed"]
+    assert sorted(state.folder for state in ended) == sorted(state.folder for state in first)
+    assert "nowhere" in first[1].error
+    assert first[0].steps.keys() == {"tune", "evaluate", "transfer"}
+    done, failed = open_study(folder).cells
+    assert (done.evaluation / "voxels.csv").is_file()
+    assert (done.transfer / "matrix.csv").is_file()
+    assert done.run.config.target == "cortex"
+    assert (failed.state, failed.attempts, failed.evaluation) == ("failed", 1, None)
+
+    before = contents(folder / "cells")
+    again = run_study(study, folder)
+    assert [state.attempts for state in again] == [1, 1]
+    assert [state.state for state in again] == ["done", "failed"]
+    third = run_study(study, folder, retry_failed=True)
+    assert [state.attempts for state in third] == [1, 2]
+    assert contents(folder / "cells") == before
+
+
+def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is_named(small_study, tmp_path):
+    folder = tmp_path / "out"
+    (folder / "records").mkdir(parents=True)
+    old = folder / "cells" / "anna-cortex-lora-seed0-0123456789"
+    old.mkdir(parents=True)
+    (folder / "study.json").write_text(
+        json.dumps({"format": 1, "study": {"name": "small"}, "code": {}, "cells": []})
+    )
+    states = run_study(small_study(one={"set": {"target": "nowhere"}}), folder)
+    assert [state.state for state in states] == ["failed"]
+    assert open_study(folder).stale == [old]
+
+
+def test_a_study_that_is_killed_and_a_cell_that_is_killed_end_bit_identical_to_an_unbroken_one(
+    study_file, small_study, tmp_path
+):
+    above = {"training": {"epochs": 8, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
+    study, file = small_study(above, one={}), study_file(above=above, one={})
+    whole = tmp_path / "whole"
+    assert [state.state for state in run_study(study, whole)] == ["done"]
+
+    # The study itself is killed: its cell stops, and waits.
+    folder = tmp_path / "broken"
+    command = [sys.executable, "-m", "brainwavlm", "study", "run", str(file), "--output", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    worker = at_work(folder, 4)
+    assert [record.state for record in open_study(folder).cells] == ["running"]
+    with pytest.raises(RunError, match="another `study run` is at work"):
+        run_study(study, folder)
+    process.kill()
+    process.wait()
+    waited(lambda: not alive(worker))
+    assert [record.state for record in open_study(folder).cells] == ["waiting"]
+    n_events = next(folder.glob("cells/*/log.jsonl")).read_bytes().count(b"\n")
+
+    # The process of the cell is killed: the study starts it again.
+    ended = []
+    thread = threading.Thread(target=lambda: ended.extend(run_study(study, folder)))
+    thread.start()
+    waited(lambda: read_json(next((folder / "records").glob("*.json")))["attempts"] == 2)
+    os.kill(at_work(folder, n_events + 4), signal.SIGKILL)
+    thread.join(300)
+    assert [(state.state, state.attempts) for state in ended] == [("done", 3)]
+    left, right = open_study(whole).cells[0], open_study(folder).cells[0]
+    assert left.path.name == right.path.name
+    assert same_run(left.run, right.run)
+    for table in ("table.csv", "voxels.csv"):
+        assert (left.evaluation / table).read_bytes() == (right.evaluation / table).read_bytes()
+
+
+def test_ctrl_c_stops_the_cells_and_leaves_them_waiting(study_file, tmp_path):
+    file = study_file(above={"training": {"epochs": 1000, "block_rows": 5, "patience": None}}, one={})
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "brainwavlm", "study", "run", str(file), "--output", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    worker = at_work(folder, 2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "goes on from the checkpoints" in errors
+    assert "Traceback" not in errors
+    assert not alive(worker)
+    assert read_json(next((folder / "records").glob("*.json")))["state"] == "waiting"
+
+
+def a_task(study, code, **more):
+    (study / "records").mkdir(parents=True, exist_ok=True)
+    (study / "study.json").write_text(json.dumps({"code": code}))
+    known = {"folder": "x-0123456789", "identity": "0123456789", "facts": {}, "config": {}, "steps": {}}
+    return Task(str(study), **{**known, "engine": "local", "cpus": 1, **more})
+
+
+def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):
+    from brainwavlm.study.identity import code_version
+
+    here = code_version()
+    task = a_task(tmp_path, {**here, "source": "other"})
+    state = run_cell(task.as_dict())
+    assert state["state"] == "failed"
+    assert "one version of brainwavlm for all cells" in state["error"]
+    (tmp_path / "study.json").unlink()
+    assert "shared storage" in run_cell(task.as_dict())["error"]
+    assert list((tmp_path / "records").iterdir()) == []
+
+
+def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_path, monkeypatch):
+    tasks = [a_task(tmp_path, {}, folder=name) for name in ("dies", "lives")]
+    code = (
+        "import json, os, sys\n"
+        "task = json.loads(sys.stdin.readline())\n"
+        "print('attempt', file=sys.stderr, flush=True)\n"
+        "if task['folder'] == 'dies': os.kill(os.getpid(), 9)\n"
+        "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
+    )
+    monkeypatch.setattr("brainwavlm.study.local.COMMAND", (sys.executable, "-c", code))
+    ended = []
+    run_local(tasks, workers=1, retries=2, finished=ended.append)
+    dead, alive = sorted(ended, key=lambda state: state.folder)
+    assert (dead.state, alive.state) == ("failed", "done")
+    assert "ended 3 times (signal 9)" in dead.error
+    assert (tmp_path / "records" / "dies.log").read_text().count("attempt") == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"engine": "slurm"}, "local or ray"),
+        ({"workers": 0}, "1 or more"),
+        ({"cpus": 0}, "1 or more"),
+        ({"retries": -1}, "0 or more"),
+        ({"gpus": 1}, "Add --engine ray"),
+        ({"address": "auto"}, "Add --engine ray"),
+    ],
+)
+def test_what_no_engine_can_do_is_refused(options, words):
+    with pytest.raises(ConfigError, match=words):
+        Engaged(**options)
+
+
+def test_other_places_are_refused_and_left_alone(small_study, tmp_path, tree):
+    study = small_study(one={})
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years of work")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "study.json").write_text(json.dumps({"study": {"name": "another"}}))
+    for folder, words in (("full", "other files"), ("other", "holds the study another")):
+        before = contents(tmp_path / folder)
+        with pytest.raises(RunError, match=words):
+            run_study(study, tmp_path / folder)
+        assert contents(tmp_path / folder) == before
+    with pytest.raises(RunError, match="in the data set"):
+        run_study(study, tree / "responses" / "out")
+    with pytest.raises(ConfigError, match="one of one"):
+        run_study(study, tmp_path / "new", only=["two"])
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_study_whose_data_are_not_there_leaves_nothing_behind(small_study, tmp_path):
+    with pytest.raises(ConfigError, match="carla"):
+        run_study(small_study(one={"set": {"subject": "carla"}}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_use_is_refused(small_study, tmp_path):
+    with (
+        locked(tmp_path / "out" / "lock", "x", patience=0),
+        pytest.raises(RunError, match="another `study run`"),
+    ):
+        run_study(small_study(one={}), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["lock"]
+
+
+def test_the_record_of_another_cell_is_not_taken_for_this_one(tmp_path):
+    write_state(tmp_path, CellState("x", "1", state="done"))
+    assert read_state(tmp_path, "x", "1").state == "done"
+    with pytest.raises(RunError, match="another cell"):
+        read_state(tmp_path, "x", "2")
+
+
+def test_no_study_and_a_damaged_one_are_named(tmp_path):
+    with pytest.raises(RunError, match=r"no study\.json"):
+        open_study(tmp_path)
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(RunError, match="not JSON"):
+        open_study(Path(tmp_path))
