@@ -156,6 +156,13 @@ def test_the_files_hold_the_states_and_say_which(run, tmp_path):
     assert not (plain.save(tmp_path / "plain") / "layers.csv").exists()
 
 
+def test_an_earlier_scores_states_do_not_stay_beside_new_ones(run, tmp_path):
+    evaluate(run, cache=tmp_path / "features", layers=[1]).save(tmp_path / "scores")
+    assert (tmp_path / "scores" / "layers.csv").exists()
+    evaluate(run, cache=tmp_path / "features").save(tmp_path / "scores")
+    assert not (tmp_path / "scores" / "layers.csv").exists()
+
+
 def test_kept_features_of_all_states_are_read_again(run, tmp_path, monkeypatch):
     first = evaluate(run, cache=tmp_path / "features", layers="all")
     monkeypatch.setattr("brainwavlm.speech.features.extract", None)

@@ -1,6 +1,6 @@
 """Every resample's mean correlations, kept in a file, so that scores of different evaluations can be paired.
 
-resamples.npz   one row a run, listener and target (and hidden state); no pickle
+resamples.npz   one row a run, listener and target (and hidden state); arrays alone
     run, subject, target, stories, unit, rows    text
     layer                                        -1: the state of the run's table
     frozen, tuned                                (n_rows, n_resamples) float32: mean r over the target in each

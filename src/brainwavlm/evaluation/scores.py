@@ -93,8 +93,7 @@ class Scores:
         folder = Path(folder)
         write_frame(folder / "table.csv", self.table)
         write_frame(folder / "voxels.csv", self.voxels)
-        if len(self.layers):
-            write_frame(folder / "layers.csv", self.layers)
+        write_if_any(folder / "layers.csv", self.layers)
         if self.resamples is not None:
             self.resamples.save(folder / FILE)
         write_json(folder / "summary.json", self.summary)
@@ -106,6 +105,14 @@ def shown_p(p: float) -> str:
     if math.isnan(p):
         return "-"
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def write_if_any(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table that has rows; one without takes away the file of an earlier result, which is not of this one."""
+    if len(frame):
+        write_frame(path, frame)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:

@@ -26,7 +26,7 @@ from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_desi
 from brainwavlm.evaluation.other_listener import tuned_backbone
 from brainwavlm.evaluation.own_readout import OwnReadout, own_readout
 from brainwavlm.evaluation.resamples import FILE, Resamples, gathered, resample_rows
-from brainwavlm.evaluation.scores import frame_rows, write_frame
+from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.side_by_side import SideBySide
 from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
 from brainwavlm.progress import Progress
@@ -76,9 +76,8 @@ class Transfer:
         folder = Path(folder)
         write_frame(folder / "matrix.csv", self.matrix)
         self.resamples.save(folder / FILE)
-        if len(self.curve):
-            write_frame(folder / "curve.csv", self.curve)
-            write_frame(folder / "needed.csv", self.needed)
+        write_if_any(folder / "curve.csv", self.curve)
+        write_if_any(folder / "needed.csv", self.needed)
         write_json(folder / "summary.json", self.summary)
         return folder
 
