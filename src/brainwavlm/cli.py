@@ -424,17 +424,24 @@ def transfer(
         show_transfer(found, folder)
 
 
-@app.command(short_help="Make one self-contained page of an evaluation.")
+@app.command(short_help="Make one self-contained page of results.")
 def report(
-    evaluation: Annotated[Path, typer.Argument(help="Folder that `evaluate` wrote.", show_default=False)],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders that `evaluate`, `compare` or `transfer` wrote, or runs, whose evaluation is shown.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", help="HTML file; default: report.html in the folder.")
+        Path | None, typer.Option("--output", help="HTML file; default: report.html in the first folder.")
     ] = None,
 ) -> None:
-    """Make one self-contained page of an evaluation: table, learning curves, maps."""
-    from brainwavlm.reporting.report import write_report
+    """Make one self-contained page of results: findings, a cortex that turns, tables, charts, how it was computed."""
+    from brainwavlm.reporting.report import shown_folder, write_report
 
-    print(write_report(evaluation, output or evaluation / "report.html"))
+    print(write_report(folders, output or shown_folder(folders[0]) / "report.html"))
 
 
 @app.command()

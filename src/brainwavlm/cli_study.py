@@ -126,6 +126,24 @@ def status(folder: FolderArgument, json: JsonOption = False) -> None:
         _show(opened)
 
 
+@study.command(short_help="Write one page of a study, from the cells that are there.")
+def report(
+    folder: FolderArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="HTML file; default: report.html in that folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Write one page of a study: what was asked, the table of claims, figures, and which cells are missing.
+
+    Its tables go to report/ in the folder of the study, as CSV files.
+    """
+    from brainwavlm.reporting.study_page import TABLES, write_study_report
+
+    page = write_study_report(folder, output)
+    print(f"Wrote {page}; tables in {folder / TABLES}")
+
+
 def _show(folder: "StudyFolder") -> None:
     from rich.markup import escape
 

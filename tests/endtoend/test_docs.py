@@ -30,6 +30,7 @@ def workplace(tmp_path, monkeypatch, tree):
 @pytest.mark.parametrize("code", list(blocks("python")))
 def test_python_in_the_docs_runs(code, workplace, monkeypatch, capsys):
     import brainwavlm
+    import brainwavlm.study.cells  # before load_config is replaced: what imports it later would keep the other
 
     load = brainwavlm.load_config
     few = {"training.epochs": 1, "evaluation.shifts": 20, "evaluation.bootstraps": 100}

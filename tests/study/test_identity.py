@@ -69,6 +69,14 @@ def test_it_does_not_change_with_the_data_of_somebody_else_but_a_transfer_to_the
     assert after[2] != before[2]
 
 
+def test_it_changes_with_the_data_of_a_listener_who_tunes_too(settings, own_tree):
+    together = settings(dataset=str(own_tree), joint=[{"subject": "ben"}])
+    before = known(together)
+    with h5py.File(next((own_tree / "responses" / "ben").glob("*.h5")), "r+") as file:
+        file["data"][0, 0] += 1
+    assert known(together) != before
+
+
 def test_transcripts_count_where_they_are_used(settings, own_tree, vectors):
     plain = settings(dataset=str(own_tree))
     words = settings(dataset=str(own_tree), control__kind="words", control__embeddings=str(vectors))

@@ -88,6 +88,16 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     assert [state.attempts for state in third] == [1, 2]
     assert contents(folder / "cells") == before
 
+    asked = {"grid": {"target": ["cortex", "nowhere"]}, "transfer": {"subjects": ["ben"]}}
+    fourth = run_study(small_study(targets={**asked, "evaluate": {"layers": [1]}}), folder)
+    assert [state.attempts for state in fourth] == [2, 2]
+    after = contents(folder / "cells")
+    assert any(path.name == "layers.csv" for path in after)
+    of_evaluation = {path for path in after if path.parent.name == "evaluation"}
+    assert {path: after[path] for path in after if path not in of_evaluation} == {
+        path: before[path] for path in before if path not in of_evaluation
+    }
+
 
 def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is_named(small_study, tmp_path):
     folder = tmp_path / "out"

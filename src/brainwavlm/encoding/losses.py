@@ -81,7 +81,7 @@ def contrastive(
     any relation the loss is about log(n_trs).
 
     The haemodynamic response makes neighbouring TRs near-duplicates, which count as wrong candidates all the same: the
-    loss cannot come near 0, and pushes towards what tells neighbours apart, the fast and noisy part of responses.
+    loss cannot come near 0, and pushes towards what tells neighbours apart, the fast part of responses.
     Longer blocks thin them out; a higher temperature weighs them less.
 
     Parameters

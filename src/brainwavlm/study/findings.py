@@ -17,6 +17,7 @@ from brainwavlm.study.estimates import (
     same_draws,
 )
 from brainwavlm.study.groups import Group
+from brainwavlm.study.sentences import NOTHING
 
 FEWEST_SEEDS = 3  # for a ratio of deviations
 
@@ -90,9 +91,8 @@ def minutes_rows(group: Group) -> list[dict[str, Any]]:
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for cell in group.cells:
         for row in cell.minutes:
-            tuned_on = cell.transfers[0].tuned_on
-            if row["scored_on"] not in tuned_on.split("+"):
-                found.setdefault((tuned_on, row["scored_on"], row["target"]), []).append(row)
+            if row["scored_on"] not in cell.tuned_on.split("+"):
+                found.setdefault((cell.tuned_on, row["scored_on"], row["target"]), []).append(row)
     rows = []
     for (tuned_on, listener, target), some in found.items():
         needed = [row["minutes_needed"] for row in some]
@@ -110,6 +110,19 @@ def minutes_rows(group: Group) -> list[dict[str, Any]]:
                 **over_seeds(needed),
             }
         )
+    return rows
+
+
+def nothing_rows(group: Group, with_transfer: bool) -> list[dict[str, Any]]:
+    """A row for each choice of listeners of which no cell was scored, or none in other listeners."""
+    rows = []
+    steps: tuple[Step, ...] = ("evaluation", "transfer") if with_transfer else ("evaluation",)
+    for tuned_on in dict.fromkeys(cell.tuned_on for cell in group.cells):
+        n_cells = sum(cell.tuned_on == tuned_on for cell in group.cells)
+        for step, kind in zip(steps, NOTHING, strict=False):
+            if _n_missing(group, step, tuned_on) == n_cells:
+                about = {"kind": kind, "group": group.label, "tuned_on": tuned_on}
+                rows.append(about | {"n_seeds": 0, "n_missing": n_cells})
     return rows
 
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from brainwavlm.reporting.wording import number, signed
+from brainwavlm.reporting.wording import capitalised, number, signed
 
 Row = Mapping[str, Any]
+NOTHING = ("none", "no transfer")
 PAPER_CLAIMS = range(1, 7)  # what the paper itself says; later rows are reports of others
 AS_REPORTED, COMPATIBLE, OTHERWISE = "as reported", "not contradicted", "otherwise"
 NOT_SHOWN, NO_INTERVAL, NO_CLAIM = "not shown", "no interval", ""
@@ -88,13 +89,19 @@ def side(row: Row) -> str:
 
 def sentence(row: Row) -> str:
     """A row in words; `row` has all columns of the table but this one."""
-    if row["kind"] == "none":
-        text = f"Nothing to say yet: {_counted(row['n_missing'], 'cell is', 'cells are')} missing."
+    if row["kind"] in NOTHING:
+        what = "Nothing" if row["kind"] == "none" else "Nothing of other listeners"
+        group = "" if row["group"] == "all cells" else f"{row['group']}, "
+        text = (
+            f"{what} yet of {group}models tuned on {row['tuned_on']}: "
+            f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing."
+        )
     else:
         parts = [FINDINGS[row["kind"]](row), _interval_words(row), _verdict_words(row)]
         if row["n_missing"]:
             parts.append(f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing.")
         text = " ".join(part for part in parts if part)
+        text = capitalised(text) if text.startswith(("mean test r", "tuned on")) else text
     return f"{text} SIMULATED." if row["simulated"] else text
 
 

@@ -1,0 +1,267 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from brainwavlm.study import open_study
+from brainwavlm.study.claims import claims_of
+from brainwavlm.study.estimates import over_seeds, ratio_of_deviations
+from tests.study.fakes import WIDTH, fake_study
+
+LOW, HIGH = np.quantile(WIDTH, [0.025, 0.975])
+SEEDS = [0, 1, 2]
+
+
+def claims(folder, experiments, **more):
+    return claims_of(open_study(fake_study(folder / "study", experiments, **more)))
+
+
+def only(table, **wanted):
+    for key, value in wanted.items():
+        table = table[table[key] == value]
+    (row,) = table.to_dict("records")
+    return row
+
+
+def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories(tmp_path):
+    found = claims(tmp_path, {"one": {"claim": 1, "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}}})
+    for listener in ("sim01", "sim02"):
+        row = only(found.table, kind="gain", listener=listener, target="cortex")
+        # Gains of .020, .021 and .022; what the stories do to frozen and tuned alike leaves no trace.
+        assert_allclose([row["r_frozen"], row["r_tuned"], row["estimate"]], [0.3, 0.321, 0.021], atol=1e-6)
+        assert_allclose([row["low"], row["high"]], [0.021 + LOW, 0.021 + HIGH], atol=1e-6)
+        assert_allclose(row["deviation"], 0.001, atol=1e-6)
+        # t of 2 degrees of freedom at .975 is 4.303.
+        half = 4.30265 * 0.001 / 3**0.5
+        assert_allclose([row["seed_low"], row["seed_high"]], [0.021 - half, 0.021 + half], atol=1e-6)
+        assert (row["n_seeds"], row["n_missing"], row["verdict"]) == (3, 0, "as reported")
+        assert row["headline"]
+        assert "+0.021" in row["sentence"]
+        assert row["sentence"].endswith("As in the paper. SIMULATED.")
+    assert not only(found.table, kind="gain", listener="sim01", target="AC")["headline"]
+    assert found.missing.empty
+    assert found.simulated
+
+
+def test_a_difference_is_paired_by_seed_and_against_the_first_value_of_the_file(tmp_path):
+    def score(config, listener, target):
+        full = config.adapter.method == "full"
+        return 0.3, 0.32 + 0.001 * config.seed - (0.004 + 0.002 * config.seed if full else 0)
+
+    # The first experiment names full first; the order of the second one counts in it.
+    experiments = {
+        "before": {"grid": {"adapter.method": ["full"], "seed": SEEDS}},
+        "methods": {
+            "claim": 2,
+            "grid": {"adapter.method": ["lora", "full"], "seed": SEEDS},
+            "contrast": "adapter.method",
+        },
+    }
+    found = claims(tmp_path, experiments, score=score)
+    row = only(found.table, experiment="methods", kind="difference", target="cortex")
+    assert (row["group"], row["against"]) == ("adapter.method=full", "adapter.method=lora")
+    assert_allclose(row["estimate"], -0.006, atol=1e-6)
+    # All cells had the same draws, so what the stories do to each cancels.
+    assert_allclose([row["low"], row["high"]], [-0.006, -0.006], atol=1e-6)
+    assert_allclose(row["deviation"], 0.002, atol=1e-6)
+    # Tuned r of lora rises by .001 a seed, of full falls by .001: equal spreads.
+    spread = only(found.table, experiment="methods", kind="spread", target="cortex")
+    assert_allclose(
+        [spread["estimate"], spread["deviation"], spread["deviation_against"]], [1, 0.001, 0.001], atol=1e-6
+    )
+    assert spread["low"] < 1 < spread["high"]
+    assert spread["verdict"] == "not shown"
+    assert "coarse" in spread["sentence"]
+
+
+def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
+    found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
+    row = only(found.table, kind="gain", target="cortex")
+    assert np.isfinite(row["low"])
+    from brainwavlm.study.cell_scores import read_cell
+    from brainwavlm.study.estimates import gain, mean_over_seeds
+
+    cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]
+    scores = [cell.scores[0] for cell in cells]
+    others = [*scores[:2], type(scores[2])(**{**vars(scores[2]), "rows": "another 70"})]
+    estimate, low, high = mean_over_seeds(others, gain)
+    assert_allclose(estimate, 0.021, atol=1e-6)
+    assert np.isnan([low, high]).all()
+
+
+def test_what_did_not_come_out_as_in_the_paper_is_said(tmp_path):
+    found = claims(tmp_path, {"whole": {"claim": 3, "grid": {"seed": SEEDS}}})
+    row = only(found.table, kind="gain", target="AC")
+    assert row["headline"]
+    assert row["verdict"] == "otherwise"
+    assert "did not come out as in the paper" in row["sentence"]
+
+
+def test_an_interval_that_contains_zero_is_said(tmp_path):
+    experiment = {
+        "controls": {
+            "claim": 16,
+            "grid": {"control.kind": ["none", "shifted"], "seed": SEEDS},
+            "contrast": "control.kind",
+        }
+    }
+
+    def score(config, listener, target):
+        return 0.3, 0.3 + (0.02 if config.control.kind == "none" else 0.0002 * (config.seed - 1))
+
+    found = claims(tmp_path, experiment, score=score)
+    control = only(found.table, kind="gain", group="control.kind=shifted", target="cortex")
+    assert control["verdict"] == "not contradicted"
+    assert "The interval contains 0: no change is shown." in control["sentence"]
+    assert (
+        only(found.table, kind="gain", group="control.kind=none", target="cortex")["verdict"] == "as reported"
+    )
+    assert only(found.table, kind="difference", target="cortex")["verdict"] == "as reported"
+
+
+def test_a_gain_that_depends_on_the_seed_is_not_called_shown(tmp_path):
+    def score(config, listener, target):
+        return 0.3, 0.3 + [0.06, -0.02, 0.01][config.seed]
+
+    row = only(
+        claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}}}, score=score).table, target="cortex"
+    )
+    assert row["low"] > 0
+    assert row["seed_low"] < 0
+    assert row["verdict"] == "not shown"
+    assert "Over seeds the interval contains 0" in row["sentence"]
+
+
+def test_missing_cells_are_counted_and_named(tmp_path):
+    failed, waiting = "sim01-cortex-lora-seed1", "sim01-cortex-lora-seed2"
+    experiments = {"one": {"grid": {"seed": SEEDS}}, "none-yet": {"set": {"target": "AC"}}}
+    found = claims(
+        tmp_path, experiments, failed=(failed,), waiting=(waiting, "sim01-AC-lora-seed0"), targets=("cortex",)
+    )
+    row = only(found.table, kind="gain", target="cortex")
+    assert (row["n_seeds"], row["n_missing"]) == (1, 2)
+    assert "2 cells are missing." in row["sentence"]
+    assert set(found.missing["cell"]) == {failed, waiting, "sim01-AC-lora-seed0"}
+    assert only(found.missing, cell=failed)["error"] == f"{failed}: broke"
+    nothing = only(found.table, experiment="none-yet")
+    assert (nothing["kind"], nothing["n_missing"]) == ("none", 1)
+    assert nothing["sentence"] == "Nothing yet of models tuned on sim01: 1 cell is missing."
+
+
+def test_a_group_without_any_cell_is_named(tmp_path):
+    experiments = {
+        "methods": {
+            "grid": {"adapter.method": ["lora", "full"], "seed": [0, 1]},
+            "contrast": "adapter.method",
+        }
+    }
+    gone = [f"sim01-cortex-full-seed{seed}" for seed in (0, 1)]
+    row = only(claims(tmp_path, experiments, waiting=gone).table, kind="none")
+    assert (row["group"], row["n_missing"], row["headline"]) == ("adapter.method=full", 2, True)
+
+
+def test_a_damaged_cell_is_missing_with_its_error(tmp_path):
+    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": SEEDS}}})
+    record = open_study(folder).cells[1]
+    (record.evaluation / "table.csv").write_text("run\n")
+    found = claims_of(open_study(folder))
+    assert only(found.table, kind="gain", target="cortex")["n_seeds"] == 2
+    (row,) = found.missing.to_dict("records")
+    assert row["cell"] == record.cell.name
+    assert "table.csv" in row["error"]
+
+
+def test_transfer_counts_gains_in_the_other_listener_alone(tmp_path):
+    experiments = {
+        "transfer": {
+            "claim": 6,
+            "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS},
+            "transfer": {"minutes": [4]},
+        }
+    }
+    found = claims(tmp_path, experiments, needed=lambda config: 10.0 + config.seed)
+    rows = found.table[found.table["kind"] == "transfer"]
+    cortex = rows[rows["target"] == "cortex"]
+    assert set(zip(cortex["tuned_on"], cortex["listener"], strict=True)) == {
+        ("sim01", "sim02"),
+        ("sim02", "sim01"),
+    }
+    assert_allclose(cortex["estimate"], 0.021, atol=1e-6)
+    assert_allclose(cortex["low"], 0.021 + LOW, atol=1e-6)
+    assert set(cortex["verdict"]) == {"as reported"}
+    minutes = only(found.table, kind="minutes", tuned_on="sim01", target="cortex")
+    assert_allclose([minutes["estimate"], minutes["full_minutes"], minutes["deviation"]], [11, 17, 1])
+    assert "11.0 minutes" in minutes["sentence"]
+    assert set(found.table.loc[found.table["headline"], "kind"]) == {"transfer", "minutes"}
+
+
+def test_layers_are_rows_of_their_own(tmp_path):
+    experiments = {"layers": {"claim": 17, "grid": {"seed": SEEDS}, "evaluate": {"layers": "all"}}}
+    found = claims(tmp_path, experiments, layers=(0, 1, 2))
+    for layer in (0, 1, 2):
+        row = only(found.table, kind="layer", layer=layer, target="cortex")
+        assert_allclose(row["estimate"], 0.021 + 0.001 * layer, atol=1e-6)
+        assert f"hidden state {layer}" in row["sentence"]
+
+
+def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path):
+    def score(config, listener, target):
+        return 0.3, 0.35 if config.joint else 0.34 if listener == "sim01" else 0.36
+
+    joint = [{"subject": "sim02"}]
+    experiments = {
+        "joint": {
+            "grid": {"subject": ["sim01", "sim02"], "joint": [[], joint], "seed": SEEDS},
+            "exclude": [{"subject": "sim02", "joint": joint}],
+            "contrast": "joint",
+        }
+    }
+    found = claims(tmp_path, experiments, score=score)
+    for listener, change in (("sim01", 0.01), ("sim02", -0.01)):
+        row = only(found.table, kind="difference", listener=listener, target="cortex")
+        assert row["group"] == "joint=subject sim02"
+        assert_allclose(row["estimate"], change, atol=1e-6)
+        assert (row["n_seeds"], row["n_missing"]) == (3, 0)
+
+
+def test_more_data_is_expected_to_help_whatever_the_order(tmp_path):
+    experiments = {
+        "amount": {
+            "claim": 11,
+            "grid": {"train_minutes": [4.4, None], "seed": SEEDS},
+            "contrast": "train_minutes",
+        }
+    }
+
+    def score(config, listener, target):
+        return 0.3, 0.32 if config.train_minutes else 0.35
+
+    row = only(claims(tmp_path, experiments, score=score).table, kind="difference", target="cortex")
+    assert (row["group"], row["against"], row["verdict"]) == (
+        "train_minutes=all",
+        "train_minutes=4.4",
+        "as reported",
+    )
+
+
+def test_measured_responses_are_not_called_simulated(tmp_path):
+    found = claims(tmp_path, {"one": {"grid": {"seed": SEEDS}}}, simulated=False)
+    assert not found.simulated
+    assert not found.table["sentence"].str.contains("SIMULATED").any()
+
+
+def test_the_interval_over_two_seeds_is_wide():
+    found = over_seeds([0.01, 0.03])
+    assert_allclose(
+        [found["seed_low"], found["seed_high"]], [0.02 - 12.7062 * 0.01, 0.02 + 12.7062 * 0.01], atol=1e-5
+    )
+    assert np.isnan(over_seeds([0.1])["seed_low"])
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_the_ratio_of_deviations_covers_the_truth(times):
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(60):
+        _, low, high = ratio_of_deviations(rng.normal(0, 1, 12), rng.normal(0, times, 12))
+        covered += low <= times <= high
+    assert covered >= 50

@@ -1,0 +1,52 @@
+"""tools/write_claims_page.py puts what a study came to between the marks of docs/claims.md."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.study.fakes import fake_study
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def writer(tmp_path, monkeypatch):
+    """The tool, on a copy of the page."""
+    spec = importlib.util.spec_from_file_location(
+        "write_claims_page", ROOT / "tools" / "write_claims_page.py"
+    )
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    page = tmp_path / "claims.md"
+    page.write_text((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(tool, "PAGE", page)
+    return tool
+
+
+def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_path, monkeypatch):
+    experiments = {"one": {"claim": 1, "question": "Does it help?", "grid": {"seed": [0, 1, 2]}}}
+    folder = fake_study(tmp_path / "study", experiments, waiting=("sim01-cortex-lora-seed1",))
+    before = writer.PAGE.read_text(encoding="utf-8").split("<!-- claims -->")[0]
+    monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(folder)])
+    writer.main()
+    text = writer.PAGE.read_text(encoding="utf-8")
+    assert text.startswith(before)
+    assert text.endswith("<!-- end -->\n")
+    assert "SIMULATED responses." in text
+    assert "### 1. Tuning beats a linear map: one" in text
+    # Two seeds with gains of .020 and .022 are left.
+    assert "| +0.021 | +0.019 to +0.023 |" in text
+    assert "Missing: sim01-cortex-lora-seed1 (evaluation, waiting)." in text
+    writer.main()
+    assert writer.PAGE.read_text(encoding="utf-8") == text
+
+
+def test_a_page_without_marks_is_refused(writer, tmp_path, monkeypatch):
+    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0]}}})
+    writer.PAGE.write_text("no marks")
+    monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(folder)])
+    with pytest.raises(SystemExit, match="places"):
+        writer.main()
+    assert writer.PAGE.read_text() == "no marks"
