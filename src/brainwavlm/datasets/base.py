@@ -1,7 +1,7 @@
 """Who heard what: stories, recordings, subjects and their splits. The only file layout known here is HDF5."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
