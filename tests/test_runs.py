@@ -9,8 +9,9 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from brainwavlm.checkpoints import Checkpoint
 from brainwavlm.errors import DatasetError, RunError
-from brainwavlm.runs import Checkpoint, open_run, summaries
+from brainwavlm.runs import open_run, summaries
 from brainwavlm.writing import writing
 
 VOXELS = [np.array([True, False, True])]

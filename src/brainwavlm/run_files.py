@@ -1,10 +1,13 @@
-"""What the JSON files of a run hold: read against this, a damaged one is named before its content is used."""
+"""The JSON files of a run: written whole, and read against what they hold, so that a damaged one is named."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import RunError
 
 _LONGEST = 60  # characters of a wrong value that an error shows
@@ -100,3 +103,44 @@ def require_kind(path: Path, content: Any, kind: type[Part]) -> None:
             "a file of a run, as this program writes it." if missing else f"{first['msg'].lower()}.",
             "Restore it, or tune again.",
         ) from None
+
+
+def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[str, Any]:
+    """The object in a JSON file, which must have these keys, or hold what that kind of file does.
+
+    Raises
+    ------
+    RunError
+        Missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(path, "no such file.", "a file of a run.", "Is this the folder of a run?") from None
+    except (ValueError, RecursionError) as error:  # damaged text; numbers or nesting beyond all measure
+        raise RunError(
+            path, f"not JSON: {error}", "a JSON object.", "Restore it, or start the run again."
+        ) from None
+    missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
+    if missing:
+        raise RunError(path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", "Restore it.")
+    if kind is not None:
+        require_kind(path, content, kind)
+    return content
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically."""
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+
+
+def sync(path: Path) -> None:
+    """See to it that what was written is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

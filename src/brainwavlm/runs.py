@@ -10,9 +10,6 @@ Every file is written beside its place and moved there, so that a reader never s
 """
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -21,35 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from brainwavlm.checkpoints import Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.config import RunConfig, validated
-from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.run_files import Course, Manifest, Part, State, require_kind
+from brainwavlm.run_files import Course, Manifest, State, read_json
 
 FORMAT = 1
 PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "numpy")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Tensors and numbers of one moment of a run.
-
-    Attributes
-    ----------
-    model : dict of str to tensor
-        Trained weights, readout, normalisation.
-    optimiser : dict of str to tensor
-        Moments of the optimiser and the random state.
-    state : dict
-        Epoch, step, history, best epoch; JSON.
-    path : Path
-        Folder that it was read from.
-    """
-
-    model: dict[str, Any]
-    optimiser: dict[str, Any]
-    state: dict[str, Any]
-    path: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -206,11 +181,6 @@ def voxels_key(listener: int) -> str:
     return f"voxels.{listener}" if listener else "voxels"
 
 
-def ends_epoch(checkpoint: Path) -> bool:
-    """Whether a checkpoint was written at the end of an epoch: no step of the next is in it."""
-    return read_json(checkpoint / "state.json", kind=State)["losses"] == []
-
-
 def open_run(path: str | Path) -> Run:
     """The run in a folder.
 
@@ -279,91 +249,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed as a package"
     return found
-
-
-def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[str, Any]:
-    """The object in a JSON file, which must have these keys, or hold what that kind of file does.
-
-    Raises
-    ------
-    RunError
-        Missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(path, "no such file.", "a file of a run.", "Is this the folder of a run?") from None
-    except (ValueError, RecursionError) as error:  # damaged text; numbers or nesting beyond all measure
-        raise RunError(
-            path, f"not JSON: {error}", "a JSON object.", "Restore it, or start the run again."
-        ) from None
-    missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
-    if missing:
-        raise RunError(path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", "Restore it.")
-    if kind is not None:
-        require_kind(path, content, kind)
-    return content
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically."""
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        sync(temporary)
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint in a folder.
-
-    Raises
-    ------
-    RunError
-        Not readable.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        model = load_file(folder / "model.safetensors")
-        optimiser = load_file(folder / "optimiser.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            folder,
-            f"not readable: {error}",
-            "a checkpoint.",
-            "Restore this folder; or remove it, and --resume goes on from the one before, if there is one.",
-        ) from None
-    broken = [name for name, values in model.items() if not values.isfinite().all()]
-    if broken:
-        raise RunError(
-            folder / "model.safetensors",
-            f"NaN or infinite values in {len(broken)} of {len(model)} weights: {', '.join(broken[:3])}.",
-            "finite weights.",
-            "Restore it; if it was trained so, tune again with a lower learning rate or without precision.",
-        )
-    return Checkpoint(model, optimiser, read_json(folder / "state.json", kind=State), folder)
-
-
-@contextmanager
-def restoring(checkpoint: Checkpoint) -> Iterator[None]:
-    """A RunError that names the checkpoint in place of whatever is said of tensors that do not fit the run's model."""
-    try:
-        yield
-    except (BrainwavlmError, LookupError, ValueError, TypeError, RuntimeError) as error:
-        reason = error.found if isinstance(error, BrainwavlmError) else str(error).strip()
-        raise RunError(
-            checkpoint.path,
-            f"tensors of another model than the run's: {' '.join(reason.split())[:300]}",
-            "the weights, and the optimiser's state, of the model that run.json names.",
-            "Restore this folder, or tune again.",
-        ) from None
-
-
-def sync(path: Path) -> None:
-    """See to it that what was written is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

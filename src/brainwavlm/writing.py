@@ -12,19 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from brainwavlm.checkpoints import Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.datasets.files import naming, replacing
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
-from brainwavlm.runs import (
-    FORMAT,
-    Checkpoint,
-    Run,
-    ends_epoch,
-    read_checkpoint,
-    read_json,
-    sync,
-    voxels_key,
-    write_json,
-)
+from brainwavlm.run_files import read_json, sync, write_json
+from brainwavlm.runs import FORMAT, Run, voxels_key
 
 
 def require_place(path: Path, resume: bool) -> None:

@@ -13,7 +13,8 @@ import yaml
 from safetensors.torch import load_file
 
 from brainwavlm.encoding.tuning import tune
-from brainwavlm.runs import open_run, read_json
+from brainwavlm.run_files import read_json
+from brainwavlm.runs import open_run
 from tests.encoding.conftest import saved, settings, tiny_wavlm, tree  # noqa: F401  fixtures
 
 

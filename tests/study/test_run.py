@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.runs import read_json
+from brainwavlm.run_files import read_json
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import Engaged
 from brainwavlm.study.local import run_local

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainwavlm.checkpoints import Checkpoint, restoring
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Recording
 from brainwavlm.encoding.listeners import Listener
@@ -14,7 +15,7 @@ from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.errors import ConfigError
-from brainwavlm.runs import Checkpoint, Run, restoring, versions
+from brainwavlm.runs import Run, versions
 from brainwavlm.speech.backbones import Backbone, load_backbone
 
 

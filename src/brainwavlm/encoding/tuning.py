@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainwavlm.checkpoints import Checkpoint, restoring
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_steps
 from brainwavlm.encoding.history import History
@@ -29,7 +30,7 @@ from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.sides import sides_of, solve_readouts
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Checkpoint, Run, restoring
+from brainwavlm.runs import Run
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.frontends import require_folder
 from brainwavlm.writing import Writer, require_place, writing

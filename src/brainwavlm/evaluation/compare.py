@@ -39,7 +39,8 @@ from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_desi
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide, target_means
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Run, versions, write_json
+from brainwavlm.run_files import write_json
+from brainwavlm.runs import Run, versions
 from brainwavlm.speech.backbones import Backbone
 
 TABLES = ("runs", "groups", "epochs", "differences")

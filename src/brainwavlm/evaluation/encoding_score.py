@@ -10,7 +10,7 @@ import pandas as pd
 from brainwavlm.evaluation.null import PermutationTest
 from brainwavlm.evaluation.scores import rounded, write_frame
 from brainwavlm.evaluation.significance import LEVEL
-from brainwavlm.runs import write_json
+from brainwavlm.run_files import write_json
 
 
 @dataclass(frozen=True)

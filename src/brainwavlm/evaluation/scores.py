@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainwavlm.datasets.files import replacing
 from brainwavlm.evaluation.resamples import FILE, Resamples
-from brainwavlm.runs import write_json
+from brainwavlm.run_files import write_json
 
 _COLUMNS_AT_ONCE = 4096
 

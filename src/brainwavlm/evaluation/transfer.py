@@ -30,7 +30,8 @@ from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.side_by_side import SideBySide
 from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Run, versions, write_json
+from brainwavlm.run_files import write_json
+from brainwavlm.runs import Run, versions
 from brainwavlm.speech.backbones import Backbone
 
 _FROZEN = "the model as it was"

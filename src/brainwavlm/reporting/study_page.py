@@ -16,7 +16,7 @@ from brainwavlm.reporting.output import ELSEWHERE, require_page_path
 from brainwavlm.reporting.page import image, write_page
 from brainwavlm.reporting.study_figures import study_pictures
 from brainwavlm.reporting.wording import number, signed
-from brainwavlm.runs import read_json
+from brainwavlm.run_files import read_json
 from brainwavlm.study.claim_list import CLAIMS, NOT_YET
 from brainwavlm.study.claims import Claims, claims_of
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study

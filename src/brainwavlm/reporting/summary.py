@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from brainwavlm.config import ControlKind
 from brainwavlm.errors import RunError
-from brainwavlm.runs import read_json
+from brainwavlm.run_files import read_json
 
 AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
 _Name = Annotated[str, Field(min_length=1)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.resamples import FILE, OWN_LAYER, Resamples, read_resamples
-from brainwavlm.runs import read_json
+from brainwavlm.run_files import read_json
 from brainwavlm.study.folder import CellRecord
 
 Step = Literal["evaluation", "transfer"]

@@ -14,7 +14,8 @@ from typing import Any
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
-from brainwavlm.runs import Run, open_run, read_json
+from brainwavlm.run_files import read_json
+from brainwavlm.runs import Run, open_run
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions, study_from
 from brainwavlm.study.records import CellState, is_held, read_state

@@ -19,7 +19,7 @@ from brainwavlm.datasets.base import Dataset, Recording, Subject, split_recordin
 from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.runs import read_json, write_json
+from brainwavlm.run_files import read_json, write_json
 from brainwavlm.study.description import TransferOptions
 
 PACKAGE = Path(__file__).parents[1]

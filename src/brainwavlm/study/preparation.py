@@ -9,7 +9,7 @@ import yaml
 
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import RunError
-from brainwavlm.runs import read_json, write_json
+from brainwavlm.run_files import read_json, write_json
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.folder import FORMAT

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from brainwavlm.errors import RunError
-from brainwavlm.runs import read_json, write_json
+from brainwavlm.run_files import read_json, write_json
 
 State = Literal["waiting", "running", "done", "failed"]
 

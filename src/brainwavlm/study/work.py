@@ -109,7 +109,7 @@ def limit_threads(n: int) -> None:
 
 def _require_study(study: Path) -> None:
     """Raise unless this process sees the study's folder and computes with its code."""
-    from brainwavlm.runs import read_json
+    from brainwavlm.run_files import read_json
 
     path = study / "study.json"
     if not path.is_file():
