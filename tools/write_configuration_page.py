@@ -64,6 +64,8 @@ def _values(annotation: Any) -> str:
         return f"list of {_values(get_args(annotation)[0])}"
     if get_args(annotation):
         return " or ".join("null" if part is type(None) else _values(part) for part in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "maps of " + ", ".join(annotation.model_fields)
     return {str: "text", int: "integer", float: "number", bool: "true, false"}.get(
         annotation, str(annotation)
     )

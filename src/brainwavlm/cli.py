@@ -233,7 +233,8 @@ def tune(
     given = locals() | _together(joint)
     _require_output(output)
     again = resume and config is None and preset is None and not set_
-    wanted = open_run(output).config if again else _config(config, preset, set_, given)
+    base = open_run(output).config.model_dump(mode="json") if again else None
+    wanted = _config(config, preset, set_, given, base=base)
     run = start(wanted, output, resume=resume, progress=TerminalProgress())
     best = (run.result or {})["best"]
     if best is None:
@@ -497,10 +498,11 @@ def _config(
     set_: list[str] | None,
     options: dict[str, Any],
     subject_needed: bool = True,
+    base: dict[str, Any] | None = None,
 ) -> "RunConfig":
     from brainwavlm.config import load_config, parse_overrides
 
-    overrides = parse_overrides(set_ or [])
+    overrides = {**(base or {}), **parse_overrides(set_ or [])}
     overrides |= {key: options[name] for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
     if not subject_needed:
         overrides.setdefault("subject", "none")

@@ -89,9 +89,9 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     step = _timed_step(loop, blocks, calibration_steps)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in heard.items()}
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
-    together = {"subject": "+".join(listener.setting.subject.name for listener in loop.listeners)}
+    each = {one.name or one.setting.subject.name: one.facts()["data"] for one in loop.listeners}
     return Plan(
-        facts=loop.listeners[0].facts()["data"] | together,
+        facts=loop.listeners[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
         stories={split: len(some) for split, some in heard.items()},
         hours={
             split: float(sum(windows[key].times[-1] for key in some) / 3600) for split, some in heard.items()

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import RunError
@@ -79,12 +79,26 @@ class Side(Part):
     data: Data
 
 
+class NamedSide(Side):
+    """That of a joint run."""
+
+    name: str
+
+
 class Manifest(Side):
     """run.json."""
 
     backbone: dict[str, Any]
     versions: dict[str, str]
-    listeners: list[Side] = Field(default=[], min_length=1)
+    listeners: list[NamedSide] = Field(default=[], min_length=1)
+
+    @model_validator(mode="after")
+    def _everyone(self):
+        """A joint run without one of its listeners would be scored as if that one had not heard anything."""
+        further, seen = len(self.config.get("joint", [])), len(self.listeners)
+        if seen != (further + 1 if further else 0):
+            raise ValueError(f"{further + 1} listeners in config, {seen} in listeners")
+        return self
 
 
 def require_kind(path: Path, content: Any, kind: type[Part]) -> None:

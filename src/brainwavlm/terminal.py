@@ -84,8 +84,11 @@ def show_plan(plan: Any) -> None:
             for s in plan.stories
         ]
     )
-    unusable = ", ".join(f"{n} {reason}" for reason, n in facts["unusable"].items() if n) or "none"
-    console.print(f"Voxels: {facts['n_target']:,} of {facts['n_voxels']:,} in the loss; unusable: {unusable}")
+    for name, data in facts["listeners"].items():
+        unusable = ", ".join(f"{n} {reason}" for reason, n in data["unusable"].items() if n) or "none"
+        console.print(
+            f"Voxels of {escape(name)}: {data['n_target']:,} of {data['n_voxels']:,} in the loss; unusable: {unusable}"
+        )
     _show_control(facts["control"]["kind"])
     trained = ", ".join(f"{n:,} in the {part}" for part, n in plan.trained.items())
     console.print(f"Trained parameters: {trained}")
@@ -158,10 +161,12 @@ def show_run(run: Any) -> None:
     data, config, result = run.manifest["data"], run.config, run.result
     label = "  [bold]SIMULATED RESPONSES[/bold]" if data["simulated"] else ""
     console.print(f"[bold]{escape(str(run.path))}[/bold]{label}")
-    console.print(
-        f"{escape(data['dataset'])}, {escape(data['subject'])}, target {escape(config.target)}: "
-        f"{data['n_target']:,} of {data['n_voxels']:,} voxels"
-    )
+    for side in run.sides:
+        data = side.manifest["data"]
+        console.print(
+            f"{escape(data['dataset'])}, {escape(data['subject'])}, target {escape(config.target)}: "
+            f"{data['n_target']:,} of {data['n_voxels']:,} voxels"
+        )
     console.print(
         f"{escape(config.backbone.name)}, layer {config.backbone.layer}, {config.adapter.method}, "
         f"seed {config.seed}",

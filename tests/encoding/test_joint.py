@@ -1,5 +1,6 @@
 """Several listeners tune one speech model: each with their own stories, voxels, clock and readout, or one readout."""
 
+import json
 import shutil
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.listeners import listener_views, listeners_of
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.tuning import TuningLoop, tune
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.transfer import transfer
@@ -164,8 +165,30 @@ def test_a_listener_of_another_data_set_keeps_their_own_clock_and_voxels(setting
     table = evaluate(run, cache=tmp_path / "features").table
     assert table["run"].nunique() == 2
     rows = transfer(run, cache=tmp_path / "features").matrix
-    assert sorted(rows["scored_on"].unique()) == ["anna", "ben"]
+    assert sorted(rows["scored_on"].unique()) == ["ben", "native:anna", "other:anna"]
     assert set(rows["tuned_on"]) == {"native:anna+other:anna"}
+
+
+def test_a_shared_readout_counts_delays_in_one_tr(settings, other, tmp_path):
+    joint = [{"subject": "anna", "dataset": str(other)}]
+    with pytest.raises(ConfigError, match=r"readout\.shared(.|\n)*every 2 s(.|\n)*one TR"):
+        tune(settings(joint=joint, readout__shared=True), tmp_path / "run")
+
+
+def test_a_run_json_without_all_listeners_is_refused(settings, tmp_path):
+    """Scored so, a story that only the missing one heard would pass for unheard."""
+    run = tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
+    whole = json.loads((run.path / "run.json").read_text())
+    damages = [
+        {key: value for key, value in whole.items() if key != "listeners"},
+        whole | {"listeners": whole["listeners"][:1]},
+        whole | {"listeners": [{**one, "name": 3} for one in whole["listeners"]]},
+    ]
+    for damaged in damages:
+        (run.path / "run.json").write_text(json.dumps(damaged))
+        with pytest.raises(RunError, match=r"run\.json(.|\n)*listeners"):
+            evaluate(open_run(run.path))
+        assert "damaged" in summaries(tmp_path)[0]["state"]
 
 
 def test_a_killed_joint_run_resumes_and_ends_bit_identical(settings, tmp_path):
@@ -197,6 +220,7 @@ def test_joint_and_single_runs_are_compared_as_different_kinds(settings, tmp_pat
     cache = tmp_path / "features"
     runs = [tune(settings(joint=joint), tmp_path / name) for joint, name in ((BEN, "both"), ([], "one"))]
     found = compare(runs, cache=cache)
+    assert set(found.groups["group"]) >= {"subject=anna, joint=ben", "subject=anna, joint=none"}
     of_anna = found.runs[found.runs["subject"] == "anna"]
     assert of_anna["group"].nunique() == 2
     assert len(found.differences[found.differences["target"] == "cortex"]) == 1
@@ -212,7 +236,7 @@ def test_a_test_story_of_one_may_not_tune_the_model_through_another(settings, tm
 def test_a_listener_twice_or_unknown_is_refused(settings, tmp_path):
     with pytest.raises(ConfigError, match="anna listens twice"):
         tune(settings(joint=[{"subject": "anna"}]), tmp_path / "run")
-    with pytest.raises(ConfigError, match="nobody"):
+    with pytest.raises(ConfigError, match=r"joint(.|\n)*'nobody'(.|\n)*anna, ben"):
         tune(settings(joint=[{"subject": "nobody"}]), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"nobody to share with"):
         settings(readout__shared=True)
@@ -264,6 +288,12 @@ def test_a_plan_counts_every_listener(settings):
     assert both.rows == {split: 2 * rows for split, rows in one.rows.items()}
     assert both.facts["subject"] == "anna+ben"
     assert both.trained["readout"] == 2 * one.trained["readout"]
+
+
+def test_a_joint_run_is_named_once(settings, tmp_path):
+    run = tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
+    with pytest.raises(ConfigError, match="2 runs, 1 different"):
+        evaluate([run, open_run(run.path)])
 
 
 def test_a_list_of_runs_names_all_listeners(settings, tmp_path):

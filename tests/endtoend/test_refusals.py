@@ -68,3 +68,25 @@ def test_no_line_of_the_help_is_cut_at_80_columns():
     assert "  transfer  " in text
     assert [line for line in text.splitlines() if line.endswith("...") and "COMMAND" not in line] == []
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("options", "differs"),
+    [(("--joint", "ben"), "joint"), (("--subject", "ben"), "subject"), (("--layer", 1, "--seed", 9), "seed")],
+)
+def test_a_run_is_not_resumed_with_options_that_it_does_not_have(
+    brainwavlm, settings, tmp_path, options, differs
+):
+    run = tune(settings(training__epochs=1), tmp_path / "run").path
+    done = brainwavlm("tune", "--resume", "--output", run, *options)
+    assert done.code == 2
+    assert "another config than asked for" in done.err
+    assert differs in done.err or "layer" in done.err
+    assert brainwavlm("tune", "--resume", "--output", run).code == 0
+
+
+def test_a_joint_run_shows_every_listener(brainwavlm, settings, tmp_path):
+    run = tune(settings(training__epochs=1, joint=[{"subject": "ben"}]), tmp_path / "run").path
+    shown = brainwavlm("show", run).out
+    assert "native, anna" in shown
+    assert "native, ben" in shown

@@ -71,7 +71,7 @@ def listeners_of(config: RunConfig) -> list[Listener]:
         _require_different(settings)
         _require_unheard(settings)
     if config.readout.shared:
-        _require_one_surface(settings)
+        _require_one_space(settings)
         settings = _on_common_vertices(settings)
     subjects = Counter(setting.subject.name for setting in settings)
     return [
@@ -125,6 +125,14 @@ def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = N
 def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
     """With a data set, and with the run's stories where the listener has the run's data set and no own choice."""
     dataset = listener.dataset or config.dataset
+    known = load_dataset(dataset).subject_names
+    if listener.subject not in known:
+        raise ConfigError(
+            "joint",
+            f"{listener.subject!r} is not in {dataset}.",
+            f"one of {', '.join(known)}.",
+            "Correct it in joint, or in --joint.",
+        )
     own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
     if dataset == config.dataset and not any(stories is not None for stories in own.values()):
         heard = heard_by(config, load_dataset(dataset).subject(listener.subject))
@@ -174,7 +182,16 @@ def _require_unheard(settings: Sequence[Setting]) -> None:
             )
 
 
-def _require_one_surface(settings: Sequence[Setting]) -> None:
+def _require_one_space(settings: Sequence[Setting]) -> None:
+    trs = {setting.dataset.tr: setting.subject.name for setting in settings}
+    if len(trs) > 1:
+        when = ", ".join(f"{subject} every {tr:g} s" for tr, subject in trs.items())
+        raise ConfigError(
+            "readout.shared",
+            f"true, with {when}.",
+            "one TR for all listeners: the readout's delays are counted in TRs.",
+            "Set readout.shared=false for one readout each.",
+        )
     surfaces = {setting.subject.surface: setting.subject.name for setting in settings}
     if len(surfaces) > 1:
         where = ", ".join(f"{subject} on {surface}" for surface, subject in surfaces.items())

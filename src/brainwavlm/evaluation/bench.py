@@ -141,7 +141,7 @@ def _require_equal(run: Run, what: str, then: Any, now: Any) -> None:
 
 def require_distinct(runs: Sequence[Run]) -> None:
     """ConfigError unless there is a run, and none is named twice."""
-    paths = [(run.path.resolve(), run.listener) for run in runs]
+    paths = [run.path.resolve() for run in runs]
     if not runs or len(set(paths)) < len(paths):
         raise ConfigError(
             "runs",
@@ -163,9 +163,9 @@ def run_names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def sides(runs: Run | Sequence[Run]) -> list[Run]:
-    """One run or more as each of their listeners sees them, each to be scored like a run of that listener alone."""
-    return [side for run in ([runs] if isinstance(runs, Run) else runs) for side in run.sides]
+def sides(runs: Sequence[Run]) -> list[Run]:
+    """Runs as each of their listeners sees them, each to be scored like a run of that listener alone."""
+    return [side for run in runs for side in run.sides]
 
 
 def over_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:

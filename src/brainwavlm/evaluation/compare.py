@@ -121,8 +121,9 @@ def compare(
     ConfigError
         No run, one named twice, or no test story.
     """
-    runs = sides(runs)
+    runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
+    runs = sides(runs)
     histories = [run.checkpoint("last").state["history"] for run in runs]
     if epochs:
         for run, history in zip(runs, histories, strict=True):

@@ -105,8 +105,9 @@ def evaluate(
     ConfigError
         No test story, or no such hidden state.
     """
-    runs = sides(runs)
+    runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
+    runs = sides(runs)
     bench = Bench(cache, progress)
     tuned_on = tuple(run.config.target for run in runs)
     configs = [over_cortex(run.config, tuned_on, memory_gb) for run in runs]

@@ -75,5 +75,7 @@ def _flat(values: dict[str, Any], hidden: Collection[str], prefix: str = "") -> 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return "+".join(map(str, value))
+        return "+".join(map(_shown, value)) or "none"
+    if isinstance(value, dict) and "subject" in value:
+        return str(value["subject"])  # a further listener
     return "null" if value is None else str(value)

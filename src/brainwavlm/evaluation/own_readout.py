@@ -74,15 +74,16 @@ def own_readout(cell: Cell, designs: Mapping[str, np.ndarray], side: SideBySide)
 
 
 def _same_listener(side: Run, cell: Cell) -> bool:
-    return (side.config.dataset, side.config.subject) == (cell.config.dataset, cell.subject)
+    return (side.config.dataset, side.config.subject) == (cell.config.dataset, cell.config.subject)
 
 
 def _same_vertices(run: Run, cell: Cell, columns: np.ndarray) -> list[tuple[int, int]]:
     """Outputs of the run's one readout, and the listener's scored voxels, at the same vertices of one surface."""
     if run.config.joint and not run.config.readout.shared:
         return []  # several readouts, none of which is this listener's
-    tuned, scored = setting_of(run.config).subject, cell.setting.subject
-    if tuned.surface != scored.surface:
+    first = setting_of(run.config)
+    tuned, scored = first.subject, cell.setting.subject
+    if tuned.surface != scored.surface or first.dataset.tr != cell.setting.dataset.tr:
         return []
     theirs, ours = surface_places(tuned, run.voxels), surface_places(scored, columns)
     if theirs is None or ours is None:

@@ -1,5 +1,6 @@
 """Every run in every listener: what is scored on what, and what of it tuning has heard."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,10 @@ from brainwavlm.runs import Run
 
 @dataclass(frozen=True)
 class Cell:
-    """One run in one listener; cells with the same key are scored against the same untuned model on the same rows."""
+    """One run in one listener; cells with the same key are scored against the same untuned model on the same rows.
+
+    `subject` is who is scored: with the data set where two of these have one name.
+    """
 
     run: Run
     name: str
@@ -45,7 +49,9 @@ def transfer_cells(
     for run, name in zip(runs, run_names(runs), strict=True):
         bench.require_same_model(run)
         run.require_whole()
-        for dataset, seen, subject in _listeners(run, subjects):
+        everyone = _listeners(run, subjects)
+        names = Counter(subject for _, _, subject in everyone)
+        for dataset, seen, subject in everyone:
             config = over_cortex(heard_by(seen.config, dataset.subject(subject), test), targets, memory_gb)
             if layer is not None:
                 backbone = config.backbone.model_copy(update={"layer": layer})
@@ -56,7 +62,8 @@ def transfer_cells(
                 if (side.config.dataset, side.config.subject) == (seen.config.dataset, subject):
                     bench.require_unchanged(side, setting)
             shared = seen_while_tuning(run, setting)
-            cells.append(Cell(run, name, subject, config, setting, frozen_key(config), shared))
+            who = subject if names[subject] == 1 else f"{dataset.name}:{subject}"
+            cells.append(Cell(run, name, who, config, setting, frozen_key(config), shared))
     order = list(dict.fromkeys(cell.key for cell in cells))
     return sorted(cells, key=lambda cell: order.index(cell.key))
 
