@@ -336,7 +336,7 @@ def evaluate(
 
     folder = output if output is not None else runs[0] / "evaluation"
     memory_gb, states = _gigabytes(memory), _states(layers)
-    _require_output(folder, "table.csv", "voxels.csv", "summary.json")
+    _require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
     scores = score(opened, cache, TerminalProgress(), memory_gb, states)
     scores.save(folder)
@@ -370,7 +370,7 @@ def compare(
     folder = output if output is not None else runs[0] / "comparison"
     memory_gb = _gigabytes(memory)
     opened = [open_run(path) for path in runs]
-    _require_output(folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json")
+    _require_output(folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True)
     found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
     found.save(folder)
     if json:
@@ -414,7 +414,7 @@ def transfer(
     folder = output if output is not None else runs[0] / "transfer"
     memory_gb, amounts = _gigabytes(memory), _numbers(minutes, "--minutes")
     opened = [open_run(path) for path in runs]
-    _require_output(folder, "matrix.csv", "summary.json")
+    _require_output(folder, "matrix.csv", "summary.json", in_run=True)
     found = score(
         opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
     )
@@ -547,12 +547,13 @@ def _states(layers: str | None) -> list[int] | Literal["all"] | None:
         ) from None
 
 
-def _require_output(path: Path, *own: str) -> None:
+def _require_output(path: Path, *own: str, in_run: bool = False) -> None:
     """Refuse, before anything is computed, an output that cannot be made or that would mix with other files.
 
     With the names of a command's `own` files, a folder must be new or empty, or hold an earlier result: all of them.
     """
     from brainwavlm.errors import ConfigError
+    from brainwavlm.places import require_apart
 
     parents = [folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()]
     if not parents[0].is_dir() or not os.access(parents[0], os.W_OK):
@@ -570,14 +571,7 @@ def _require_output(path: Path, *own: str) -> None:
             f"a new or empty folder, or one with an earlier {', '.join(own)}, which are replaced.",
             "Choose another place.",
         )
-    inside = next((folder for folder in parents if (folder / "dataset.yaml").exists()), None)
-    if inside is not None:
-        raise ConfigError(
-            "--output",
-            f"{path} is in the data set {inside}.",
-            "a folder of its own.",
-            "Choose another place.",
-        )
+    require_apart(path, in_run)
 
 
 def _print_json(content: Any) -> None:

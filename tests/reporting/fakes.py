@@ -86,6 +86,18 @@ def fake_evaluation(
         tuned = frozen + change * np.exp(-distance / 60) + rng.normal(0, 0.012, n_voxels)
         frame = pd.DataFrame({"run": name, "subject": "sim01", "voxel": np.arange(n_voxels)})
         frame["r_frozen"], frame["r_tuned"], frame["r_readout"] = frozen, tuned, tuned - 0.01
+        frame["normalised_frozen"], frame["normalised_tuned"] = frozen / ceiling, tuned / ceiling
+        for kind, strength in (
+            ("frozen", frozen),
+            ("tuned", tuned),
+            ("difference", np.abs(tuned - frozen) * 8),
+        ):
+            p = np.clip(np.exp(-12 * strength), 0.001, 1)
+            frame[f"p_{kind}"], frame[f"q_{kind}"], frame[f"p_max_{kind}"] = (
+                p,
+                np.minimum(1, 1.5 * p),
+                np.minimum(1, 9 * p),
+            )
         for key, mask in masks.items():
             frame[key] = mask
             difference = (tuned - frozen)[mask].mean()
@@ -109,6 +121,12 @@ def fake_evaluation(
                     "n_normalised": int(mask.sum()),
                     "normalised_frozen": (frozen / ceiling)[mask].mean(),
                     "normalised_tuned": (tuned / ceiling)[mask].mean(),
+                    **{f"p_{kind}": 0.001 + 0.001 * len(table) for kind in ("frozen", "tuned", "difference")},
+                    **{f"low_{kind}": frozen[mask].mean() - 0.02 for kind in ("frozen", "tuned")},
+                    **{f"high_{kind}": tuned[mask].mean() + 0.02 for kind in ("frozen", "tuned")},
+                    **{f"voxels_{kind}": len(table) for kind in ("frozen", "tuned", "better", "worse")},
+                    "r_time_only": 0.0123,
+                    "p_time_only": 0.4,
                 }
             )
         voxels.append(frame)
@@ -118,6 +136,15 @@ def fake_evaluation(
         entries.append(run_entry(name, target, config, n_voxels, simulated))
     out = folder / "evaluation"
     out.mkdir()
+    layers = [
+        {"run": name, "subject": "sim01", "seed": 0, "layer": layer, "target": key, "n_voxels": 1}
+        | {"r_frozen": 0.1 * layer, "r_tuned": 0.12 * layer, "difference": 0.02 * layer}
+        | {"low": 0.015 * layer, "high": 0.03 * layer, "adapted": layer > 0}
+        for name, _ in runs
+        for layer in range(4)
+        for key in masks
+    ]
+    pd.DataFrame(layers).to_csv(out / "layers.csv", index=False)
     pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
     pd.concat(voxels).to_csv(out / "voxels.csv", index=False, float_format="%.6g")
     notes = ["sim01: no target Broca (not a region)"]
@@ -170,3 +197,127 @@ def run_entry(name, target, config, n_voxels, simulated):
         "config": config.model_dump(mode="json"),
         "frozen": frozen,
     }
+
+
+def fake_comparison(folder, simulated=True, names=("adapter.method=lora", "adapter.method=full")):
+    """Write the folder of a comparison: two groups of three seeds, two targets."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    runs, groups, epochs = [], [], []
+    for shift, group in enumerate(names):
+        for target in ("cortex", "AC"):
+            scores = [0.3 + 0.05 * shift + 0.01 * seed for seed in range(3)]
+            about = {"group": group, "target": target, "n_voxels": 50}
+            runs += [
+                about
+                | {"run": f"run-{shift}-{seed}", "subject": "sim01", "seed": seed, "r_frozen": 0.25}
+                | {"r_tuned": r, "best_epoch": 3}
+                for seed, r in enumerate(scores)
+            ]
+            spread = {
+                "n_runs": 3,
+                "mean": scores[1],
+                "deviation": 0.01,
+                "lowest": scores[0],
+                "highest": scores[2],
+            }
+            groups.append(
+                about | spread | {"r_frozen": 0.25, "gain": scores[1] - 0.25, "low": 0.02, "high": 0.09}
+            )
+            epochs += [
+                {"group": group, "epoch": epoch, "score": "validation", "target": target} | spread
+                for epoch in (1, 2, 3)
+            ]
+    differences = [
+        {
+            "first": names[0],
+            "second": names[1],
+            "target": target,
+            "difference": 0.05,
+            "low": 0.01,
+            "high": 0.08,
+        }
+        | {"n_first": 3, "n_second": 3, "deviation_over_seeds": 0.0}
+        for target in ("cortex", "AC")
+    ]
+    tables = {"runs": runs, "groups": groups, "epochs": epochs, "differences": differences}
+    for name, rows in tables.items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+    summary = {
+        "simulated": simulated,
+        "groups": [],
+        "notes": ["Intervals from 100 resamples."],
+        "versions": {"torch": "2"},
+    }
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return folder
+
+
+def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
+    """Write the folder of a transfer: a run a listener, each scored in all, with a curve over minutes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    matrix, curve, needed = [], [], []
+    for k, first in enumerate(listeners):
+        for m, second in enumerate(listeners):
+            about = {"run": f"run-{first}", "tuned_on": first, "scored_on": second}
+            change = 0.06 if k == m else 0.02 - 0.05 * (k > m)
+            matrix.append(
+                about
+                | {
+                    "seed": 0,
+                    "layer": 4,
+                    "stories": "all",
+                    "target": "cortex",
+                    "n_voxels": 50,
+                    "r_frozen": 0.3,
+                }
+                | {"r_tuned": 0.3 + change, "difference": change, "low": change - 0.01, "high": change + 0.01}
+                | {"r_readout": np.nan, "n_readout": 0, "shared": ""}
+            )
+            curve += [
+                about
+                | {"asked": asked, "draw": 0, "minutes": minutes, "n_stories": 2, "target": "cortex"}
+                | {"r_frozen": 0.01 * minutes, "r_tuned": 0.012 * minutes}
+                for asked, minutes in ((5, 4.5), (10, 9.5), (np.nan, 20.0))
+            ]
+            needed.append(
+                about | {"target": "cortex", "full_minutes": 20.0, "r_frozen": 0.2, "minutes_needed": 16.7}
+            )
+    for name, rows in {"matrix": matrix, "curve": curve, "needed": needed}.items():
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+    cells = [{"run": f"run-{name}", "target": "cortex"} for name in listeners]
+    summary = {"simulated": simulated, "cells": cells, "notes": ["None heard."], "versions": {"torch": "2"}}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return folder
+
+
+def native_evaluation(folder, root, masks, values, subject="UTS03", simulated=True):
+    """Write an evaluation of one run on a copy of ds003020 in `root`: values (n_voxels,) are the frozen scores."""
+    out = Path(folder)
+    out.mkdir(parents=True)
+    n_voxels = len(values)
+    tuned = values + 0.05 * np.cos(9 * values)
+    frame = pd.DataFrame({"run": "one", "subject": subject, "voxel": np.arange(n_voxels)})
+    frame["r_frozen"], frame["r_tuned"], frame["r_readout"] = values, tuned, tuned
+    frame["normalised_frozen"], frame["normalised_tuned"] = 1.5 * values, 1.5 * tuned
+    for kind in ("frozen", "tuned", "difference"):
+        frame[f"q_{kind}"] = np.clip(0.2 - 0.3 * np.abs(values), 0.001, 1)
+    masks = {"cortex": np.ones(n_voxels, bool), **masks}
+    for name, mask in masks.items():
+        frame[name] = mask
+    frame.to_csv(out / "voxels.csv", index=False, float_format="%.6g")
+    table = [
+        {"run": "one", "subject": subject, "seed": 0, "target": name, "n_voxels": int(mask.sum())}
+        | {"r_frozen": values[mask].mean(), "r_tuned": tuned[mask].mean()}
+        | {"difference": (tuned - values)[mask].mean(), "low": -0.01, "high": 0.04, "relative_gain": 0.1}
+        | {"r_readout": 0.1, "n_normalised": 1, "normalised_frozen": 0.2, "normalised_tuned": 0.3}
+        for name, mask in masks.items()
+    ]
+    pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
+    config = load_config(preset="demo", overrides={"dataset": str(root), "subject": subject})
+    entry = run_entry("one", "cortex", config, n_voxels, simulated)
+    entry |= {"subject": subject, "frozen": entry["frozen"] | {"dataset": "ds003020"}}
+    summary = {"simulated": simulated, "runs": [entry], "notes": [], "versions": {"torch": "2"}}
+    (out / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return out

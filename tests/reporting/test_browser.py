@@ -1,33 +1,18 @@
 """The page in a real headless Chromium, from a file:// address."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.report import in_script
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 
 
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="PAGE NOT SEEN BY A BROWSER: pip install selenium"
-    )
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("PAGE NOT SEEN BY A BROWSER: install chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
-
-
-def opened(browser, page: Path, width=1280):
+def opened(browser, page: Path, width=1280, mode="light", media=""):
+    features = [{"name": "prefers-color-scheme", "value": mode}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
@@ -43,17 +28,32 @@ def requested(browser):
     return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 
 
-@pytest.mark.parametrize("which", ["simulated_page", "measured_page"])
+def complaints(browser):
+    """What the console says, but for a hint on speed that plotly's measuring of text gives rise to."""
+    return [m for m in browser.get_log("browser") if "willReadFrequently" not in m["message"]]
+
+
+def shown_charts(browser):
+    """Scroll to every chart and wait until it is drawn."""
+    script = """const done = arguments[0], charts = [...document.querySelectorAll('.chart')];
+    (async () => { for (const chart of charts) { chart.scrollIntoView();
+      while (!chart.dataset.ready) await new Promise((later) => setTimeout(later, 20)); } done(charts.length); })()"""
+    return browser.execute_async_script(script)
+
+
+@pytest.mark.parametrize("which", ["simulated_page", "measured_page", "other_page"])
 def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
     page = request.getfixturevalue(which)
     opened(browser, page)
-    assert browser.get_log("browser") == []
+    assert shown_charts(browser) > 0
+    assert complaints(browser) == []
     outside = [url for url in requested(browser) if not url.startswith("data:") and url != page.as_uri()]
     assert outside == []
 
 
 def test_every_image_is_drawn(browser, simulated_page):
     opened(browser, simulated_page)
+    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     sizes = browser.execute_script(
         "return [...document.images].map(i => [i.complete, i.naturalWidth, i.clientWidth, i.clientHeight])"
     )
@@ -75,19 +75,85 @@ def test_the_finding_and_the_word_simulated_are_on_the_first_screen(browser, sim
     assert max(bottom for _, bottom in badge + answers) < 600
 
 
-@pytest.mark.parametrize("width", [360, 420, 860, 1280])
-def test_nothing_but_the_table_is_wider_than_the_window(browser, simulated_page, width):
-    opened(browser, simulated_page, width)
+@pytest.mark.parametrize("width", [360, 420, 860, 1440])
+@pytest.mark.parametrize("which", ["simulated_page", "other_page"])
+def test_nothing_but_tables_is_wider_than_the_window(browser, request, which, width):
+    opened(browser, request.getfixturevalue(which), width)
+    shown_charts(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_the_page_shows_no_markup_of_hostile_names(browser, tmp_path):
-    from brainwavlm.reporting import write_report
-    from tests.reporting.fakes import fake_evaluation
+HOSTILE = (
+    "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">",
+    "</script><script>document.title='broken'</script>",
+    "\"'`&amp;{{7*7}}%{x}$x$\u202egnirts\u202c \U0001f9e0 שלום",
+    "a name of three hundred characters " + "x" * 265,
+)
 
-    hostile = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
-    folder = fake_evaluation(tmp_path, 40, runs=((hostile, "cortex"),), surface=None)
-    opened(browser, write_report(folder, tmp_path / "page.html"))
+
+def test_hostile_names_are_text_wherever_they_are(browser, tmp_path):
+    folder = fake_evaluation(tmp_path / "one", 40, runs=tuple((name, "cortex") for name in HOSTILE[::2]))
+    comparison = fake_comparison(tmp_path / "two", names=HOSTILE[1::2])
+    transfer = fake_transfer(tmp_path / "three", listeners=HOSTILE[:2])
+    opened(browser, write_report([folder, comparison, transfer], tmp_path / "page.html"), 420)
+    assert shown_charts(browser) >= 8
     assert browser.title != "broken"
-    assert hostile in browser.execute_script("return document.body.textContent")
-    assert browser.get_log("browser") == []
+    text = browser.execute_script("return document.body.innerText")
+    assert [name for name in HOSTILE if name not in text] == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 420
+    assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+    # Charts shorten names, and show their signs.
+    legends = browser.execute_script(
+        "return [...document.querySelectorAll('.legendtext')].map((e) => e.textContent)"
+    )
+    assert any(legend.startswith("1. </script><script>document") for legend in legends)
+    assert complaints(browser) == []
+
+
+def test_text_stays_text_in_a_script_element():
+    content = {"name": HOSTILE[1], "sign": "\u2028&"}
+    text = in_script(content)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == content
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("which", ["simulated_page", "measured_page", "other_page"])
+def test_axe_finds_nothing(browser, request, which, width, mode):
+    axe = pytest.importorskip("axe_core_python", reason="ACCESSIBILITY NOT SEEN: pip install axe-core-python")
+    opened(browser, request.getfixturevalue(which), width, mode)
+    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then(done, (error) => done({error: String(error)}))"
+    )
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]] == []
+    assert len(found["passes"]) > 30
+
+
+def test_the_page_follows_dark_and_light(browser, simulated_page):
+    script = "return [document.body, document.querySelector('h1')].map((e) => getComputedStyle(e))" + (
+        ".map((s) => [s.backgroundColor, s.color])"
+    )
+    shades = {}
+    for mode in ("light", "dark"):
+        opened(browser, simulated_page, mode=mode)
+        (background, _), (_, ink) = browser.execute_script(script)
+        shades[mode] = [sum(map(int, colour[4:-1].split(","))) for colour in (background, ink)]
+    assert shades["light"][0] > 700 > 200 > shades["light"][1]
+    assert shades["dark"][0] < 200 < 600 < shades["dark"][1]
+
+
+def test_print_shows_pictures_in_place_of_what_moves(browser, simulated_page):
+    opened(browser, simulated_page, media="print")
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    seen = browser.execute_script(
+        "return ['.interactive', 'details.figures img', '.button'].map((one) => "
+        "[...document.querySelectorAll(one)].filter((e) => e.offsetHeight > 0).length)"
+    )
+    assert seen == [0, 12, 0]
+
+
+def test_the_page_is_small_enough_to_be_sent(simulated_page):
+    assert simulated_page.stat().st_size < 15e6

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import itertools
 import json
 import re
@@ -36,12 +38,28 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
+def without_scripts(text):
+    return re.sub(r"(<script[^>]*>).*?</script>", r"\1</script>", text, flags=re.S)
+
+
 def test_the_page_names_no_address_outside_itself(simulated_page):
-    text = simulated_page.read_text(encoding="utf-8")
+    text = without_scripts(simulated_page.read_text(encoding="utf-8"))
     addresses = re.findall(r"""(?:src|href|srcset|data|action|poster)\s*=\s*["']?([^"'\s>]+)""", text)
     assert addresses
-    assert [a for a in addresses if not a.startswith("data:")] == []
-    assert not re.search(r"url\s*\(|@import|<script|<iframe|<object|<embed", text)
+    assert [a for a in addresses if not a.startswith(("data:", "#"))] == []
+    assert not re.search(r"url\s*\(|@import|<iframe|<object|<embed", text)
+
+
+def test_only_the_two_scripts_of_this_program_may_run(simulated_page):
+    text = simulated_page.read_text(encoding="utf-8")
+    (policy,) = [m["content"] for m in Page(simulated_page).all("meta") if m.get("http-equiv")]
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = policy.split("script-src ")[1].split(";")[0].split()
+    assert allowed == ["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)]
+    assert len(digests) == 2
+    assert policy.startswith("default-src 'none'; img-src data: blob:;")
+    assert "connect-src" not in policy
 
 
 def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, simulated_page):
@@ -62,11 +80,8 @@ def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, 
 
 
 def test_the_rows_of_the_table_are_those_of_the_file(simulated_evaluation, simulated_page):
-    body = re.findall(
-        r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>",
-        simulated_page.read_text(encoding="utf-8"),
-        re.S,
-    )
+    scores = simulated_page.read_text(encoding="utf-8").split("<table", 2)[1]
+    body = re.findall(r"<tr[^>]*>\s*<th scope=\"row\">(.*?)</th>(.*?)</tr>", scores, re.S)
     frame = read_results(simulated_evaluation).table
     assert [target.removesuffix(" (tuned on)") for target, _ in body] == list(frame["target"])
     for (_, cells), (_, row) in zip(body, frame.iterrows(), strict=True):
@@ -91,8 +106,11 @@ def test_names_are_text_whatever_they_look_like(tmp_path):
     folder = fake_evaluation(tmp_path, 40, runs=((hostile, "cortex"),), surface=None)
     page = write_report(folder, tmp_path / "page.html")
     parsed = Page(page)
-    assert parsed.all("script") == []
+    kinds = [script.get("type") for script in parsed.all("script")]
+    assert kinds.count(None) == 2  # those of this program; the rest is data
+    assert set(kinds) == {None, "application/json"}
     assert hostile in parsed.text
+    assert "<script>alert" not in page.read_text(encoding="utf-8")
 
 
 def test_maps_are_there_with_a_surface(simulated_page):

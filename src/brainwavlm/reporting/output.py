@@ -1,41 +1,44 @@
 """Where a page may be written: a new HTML file, or in place of an older page of this program."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from brainwavlm.errors import RunError
+from brainwavlm.reporting.other_results import COMPARISON_FILES, TRANSFER_FILES
 from brainwavlm.reporting.results import FILES
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another --output.")
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
+_OWN = {*FILES, "layers.csv", "resamples.npz", *COMPARISON_FILES, *TRANSFER_FILES, "run.json", "result.json"}
 _HEAD_BYTES = 4096
 _LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 
 
-def require_page_path(output: Path, evaluation: Path) -> None:
+def require_page_path(output: Path, *folders: Path) -> None:
     """Raise before a page is drawn that could not be written, or would replace something else.
 
     Parameters
     ----------
     output : Path
         Of the page.
-    evaluation : Path
-        Folder of the evaluation, whose own files stay.
+    folders : Path
+        Of evaluations, comparisons and transfers, whose own files stay.
 
     Raises
     ------
     RunError
     """
     try:
-        problem = _problem(output, evaluation)
+        problem = _problem(output, folders)
     except (OSError, ValueError) as error:
         problem = f"not writable: {getattr(error, 'strerror', None) or error}."
     if problem:
         raise RunError(output, problem, *ELSEWHERE)
 
 
-def _problem(output: Path, evaluation: Path) -> str:
-    if output.resolve() in [(evaluation / name).resolve() for name in FILES]:
+def _problem(output: Path, folders: Sequence[Path]) -> str:
+    if output.resolve() in [(folder / name).resolve() for folder in folders for name in _OWN]:
         return "a file of the evaluation itself."
     if output.suffix.lower() not in (".html", ".htm"):
         return f"a name that ends in {output.suffix!r}." if output.suffix else "a name without .html."

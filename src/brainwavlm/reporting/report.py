@@ -1,38 +1,45 @@
-"""One self-contained page of an evaluation: findings, maps, table, learning curves, and how it was computed."""
+"""One self-contained page of evaluations, comparisons and transfers: findings, cortex, tables, charts, method."""
 
+import base64
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
+from plotly.offline import get_plotlyjs
 
 from brainwavlm import __version__
 from brainwavlm.datasets.base import Subject
-from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import RunError
 from brainwavlm.reporting import method, wording
-from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
-from brainwavlm.reporting.output import ELSEWHERE, require_page_path
-from brainwavlm.reporting.places import run_pictures, shared_scales
+from brainwavlm.reporting.cortex import cortex_data
+from brainwavlm.reporting.evaluation_part import evaluation_part
+from brainwavlm.reporting.other_parts import comparison_part, transfer_part
+from brainwavlm.reporting.other_results import Comparison, Transfer, read_comparison, read_transfer
+from brainwavlm.reporting.output import require_page_path
+from brainwavlm.reporting.page import write_page
 from brainwavlm.reporting.results import Results, read_results
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.style import Picture, data_uri, png
 
 _MOST_ANSWERS = 6
-_CSS_DOTS_PER_INCH = 96
+_IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "&", "\u2028", "\u2029")})
+
+Found = Results | Comparison | Transfer
 
 
 def write_report(
-    evaluation_folder: str | Path, output_html: str | Path, subjects: Mapping[str, Subject] | None = None
+    folders: str | Path | Sequence[str | Path],
+    output_html: str | Path,
+    subjects: Mapping[str, Subject] | None = None,
 ) -> Path:
-    """Write the page of an evaluation: one HTML file that loads nothing.
+    """Write one page: an HTML file that loads nothing.
 
     Parameters
     ----------
-    evaluation_folder : str or Path
-        Folder with table.csv, voxels.csv and summary.json, as `evaluate` writes them.
+    folders : str, Path, or sequence of them
+        What `evaluate`, `compare` or `transfer` wrote, or runs, whose own evaluation is shown.
     output_html : str or Path
     subjects : mapping of str to Subject, or None
         Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
@@ -45,122 +52,179 @@ def write_report(
     Raises
     ------
     RunError
-        The folder is not that of an evaluation, or no page can be written to that path.
+        A folder is none of these, or no page can be written to that path.
     """
-    results = read_results(evaluation_folder)
+    named = [folders] if isinstance(folders, str | Path) else list(folders)
+    found = [read_folder(folder) for folder in dict.fromkeys(Path(folder).absolute() for folder in named)]
+    if not found:
+        raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
     output = Path(output_html)
-    require_page_path(output, results.path)
-    content = page_content(results, sources_of(results, subjects))
-    page = _environment().get_template("report.html.j2").render(content)
-    try:
-        with replacing(output) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(output, f"not writable: {error.strerror}.", *ELSEWHERE) from None
-    return output
+    require_page_path(output, *(one.path for one in found))
+    sources = [sources_of(one, subjects) if isinstance(one, Results) else {} for one in found]
+    return write_page(output, "report.html.j2", page_content(found, sources))
 
 
-def page_content(results: Results, sources: Mapping[str, Source]) -> dict[str, Any]:
-    """Everything that the template shows."""
-    runs = results.runs
-    labels = wording.run_labels(runs)
-    rows = {run["name"]: results.rows(run["name"]) for run in runs}
-    first = sources[runs[0]["name"]]
-    data_name = runs[0]["frozen"]["dataset"]
-    answers = [wording.answer(run, rows[run["name"]], labels[run["name"]]) for run in runs]
+def shown_folder(folder: str | Path) -> Path:
+    """The folder whose results are shown: the evaluation of a run, or the folder itself.
+
+    Raises
+    ------
+    RunError
+        A run without an evaluation.
+    """
+    folder = Path(folder)
+    if not (folder / "run.json").is_file():
+        return folder
+    if not (folder / "evaluation" / "summary.json").is_file():
+        raise RunError(
+            folder,
+            "a run without an evaluation.",
+            "scores of the run on test stories.",
+            f"Make them:  brainwavlm evaluate {folder}",
+        )
+    return folder / "evaluation"
+
+
+def read_folder(folder: str | Path) -> Found:
+    """The results in a folder, whichever command wrote it. RunError where they are damaged, or nothing is there."""
+    folder = shown_folder(folder)
+    if (folder / "groups.csv").is_file():
+        return read_comparison(folder)
+    if (folder / "matrix.csv").is_file():
+        return read_transfer(folder)
+    return read_results(folder)
+
+
+def page_content(found: Sequence[Found], sources: Sequence[Mapping[str, Source]]) -> dict[str, Any]:
+    """Everything that the template shows; `sources` are those of each result's runs, none for other results."""
+    evaluations = [(one, of) for one, of in zip(found, sources, strict=True) if isinstance(one, Results)]
+    labels = [_labels(one, len(evaluations) > 1) for one, _ in evaluations]
+    runs = [
+        (labels[number][run["name"]], one.of_run(run["name"]), of[run["name"]])
+        for number, (one, of) in enumerate(evaluations)
+        for run in one.runs
+    ]
+    data, reasons = cortex_data(runs)
+    parts, first = [], 0
+    for one, of in zip(found, sources, strict=True):
+        if isinstance(one, Comparison):
+            parts.append(comparison_part(one))
+        elif isinstance(one, Transfer):
+            parts.append(transfer_part(one))
+        else:
+            own = labels[sum(part["kind"] == "evaluation" for part in parts)]
+            numbers = {run["name"]: first + at for at, run in enumerate(one.runs)}
+            first += len(one.runs)
+            parts.append(evaluation_part(one, of, own, numbers, bool(data["meshes"])))
+    for number, part in enumerate(parts, start=1):
+        part |= {"id": f"part-{number}", "of_several": len(parts) > 1}
+    answers = [answer for part in parts for answer in part["answers"]]
+    simulated = [part["simulated"] for part in parts]
+    scripts = [_file("report.js"), get_plotlyjs()]
     return {
-        "title": wording.page_title(runs, Path(method.model_name(first.config)).name),
-        "simulated": results.simulated,
-        "all_simulated": all(run["simulated"] for run in runs),
-        "data_name": data_name,
+        "title": _title(evaluations, parts),
+        "simulated": any(simulated),
+        "all_simulated": all(simulated)
+        and all(run["simulated"] for one, _ in evaluations for run in one.runs),
+        "data_name": _data_name(evaluations),
         "answers": answers[:_MOST_ANSWERS],
         "more_answers": len(answers) - _MOST_ANSWERS,
-        **_table(results, rows, labels),
-        **_pictures(results, sources, labels),
-        "method": _method(results, sources, labels),
-        "settings": [
-            {
-                "title": f"All settings of run {name}",
-                "text": json.dumps(source.config.model_dump(mode="json"), indent=2, ensure_ascii=False),
-            }
-            for name, source in sources.items()
-        ],
-        "citations": method.citations(
-            __version__,
-            data_name,
-            first.dataset.citation if first.dataset else "",
-            runs[0]["frozen"]["licence"],
-        ),
-        "next_steps": method.next_steps(results.simulated, [a["kind"] for a in answers], first.config),
+        "cortex": _cortex(data, reasons) if evaluations else None,
+        "parts": parts,
+        "run_data": in_script(data) if evaluations else "",
+        **_ending(evaluations, parts, answers),
         "version": __version__,
-        "folder_name": results.path.resolve().name,
+        "folder_name": ", ".join(part["folder"] for part in parts),
+        "in_script": in_script,
+        "scripts": scripts,
+        "allowed": _allowed(scripts),
     }
 
 
-def _table(results: Results, rows: Mapping[str, list], labels: Mapping[str, str]) -> dict[str, Any]:
-    every = [row for some in rows.values() for row in some]
-    span = wording.interval_span(every)
-    shown = {run["name"]: wording.table_rows(run, rows[run["name"]], span) for run in results.runs}
-    every_shown = [row for some in shown.values() for row in some]
-    return {
-        "groups": [{"title": _run_title(run, labels), "rows": shown[run["name"]]} for run in results.runs],
-        "has_readout": any(row["readout"] != "–" for row in every_shown),
-        "has_share": any(row["share"] != "– to –" for row in every_shown),
-        "axis_label": f"{wording.signed(span[0])} … 0 … {wording.signed(span[1])}",
-        "zero": wording.place(0.0, span),
-        "interval_note": "Intervals are of the paired difference tuned minus frozen; where one contains 0, no "
-        "change is shown (hollow dot).",
-        "table_notes": results.summary["notes"],
-    }
+def in_script(content: Any) -> str:
+    r"""JSON that can stand inside a script element: no sign in it can end the element (<, > and & as \u003c ...)."""
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_IN_SCRIPT)
 
 
-def _pictures(results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]) -> dict[str, Any]:
-    scales = shared_scales(results)
-    places, courses = [], []
-    for run in results.runs:
-        title = _run_title(run, labels)
-        pictures, note = run_pictures(results, run, sources[run["name"]], scales, labels[run["name"]])
-        places.append({"title": title, "note": note, "images": [_image(picture) for picture in pictures]})
-        course = voxel_pictures(results.of_run(run["name"]), labels[run["name"]], run["simulated"])
-        course += learning_pictures(run, labels[run["name"]])
-        courses.append({"title": title, "note": "", "images": [_image(picture) for picture in course]})
-    return {"places": places, "courses": courses, "has_maps": not all(place["note"] for place in places)}
+def _labels(results: Results, several: bool) -> dict[str, str]:
+    labels = wording.run_labels(results.runs)
+    if not several:
+        return labels
+    return {name: f"{label}, {results.path.resolve().name}" for name, label in labels.items()}
 
 
-def _method(
-    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    run = results.runs[0]
-    first = sources[run["name"]]
-    blocks = [
-        {"title": "Data", "entries": method.data_entries(run, first.config)},
-        {"title": "Tuning", "entries": method.model_entries(first.config)},
-        {"title": "Scores", "entries": method.score_entries(run, results.summary["versions"], first.config)},
+def _title(
+    evaluations: Sequence[tuple[Results, Mapping[str, Source]]], parts: Sequence[Mapping[str, Any]]
+) -> str:
+    if not evaluations:
+        return "; ".join(part["title"] for part in parts)
+    results, sources = evaluations[0]
+    models = {Path(method.model_name(source.config)).name for _, of in evaluations for source in of.values()}
+    runs = [run for one, _ in evaluations for run in one.runs]
+    first = Path(method.model_name(sources[results.runs[0]["name"]].config)).name
+    return wording.page_title(runs, first if len(models) == 1 else "Speech models")
+
+
+def _data_name(evaluations: Sequence[tuple[Results, Mapping[str, Source]]]) -> str:
+    return ", ".join(dict.fromkeys(run["frozen"]["dataset"] for one, _ in evaluations for run in one.runs))
+
+
+def _cortex(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """The controls of the cortex: what there is to choose from."""
+    shown = [(number, run["label"]) for number, run in enumerate(data["runs"]) if run["mesh"]]
+    some = [data["runs"][number] for number, _ in shown]
+    kinds = [kind for mesh in data["meshes"].values() for kind in mesh["kinds"]]
+    targets = list(dict.fromkeys(name for run in some for name in run["targets"]))
+    masks = [
+        (key, name)
+        for key, name in (("q_tuned", "tuned: q < .05"), ("q_difference", "change: q < .05"))
+        if any(key in run["values"] for run in some)
     ]
-    different = method.differing({labels[name]: source.config for name, source in sources.items()})
-    if different:
-        blocks.insert(2, {"title": "In which settings the runs differ", "entries": different})
-    return blocks
+    return {
+        "runs": shown,
+        "maps": [(one["key"], one["title"]) for one in data["maps"]],
+        "kinds": list(dict.fromkeys(kinds)),
+        "targets": targets,
+        "outline": next((name for name in ("AC", *targets) if name in targets), ""),
+        "masks": masks,
+        "reasons": [f"{label}: {reason}" for label, reason in reasons.items()],
+        "notes": [note for mesh in data["meshes"].values() for note in mesh["notes"]],
+    }
 
 
-def _run_title(run: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    label, named = labels[run["name"]], f"({run['name']})"
-    return wording.capitalised(label if label.endswith(named) else f"{label} (run {run['name']})")
+def _ending(
+    evaluations: Sequence[tuple[Results, Mapping[str, Source]]],
+    parts: Sequence[Mapping[str, Any]],
+    answers: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """How to cite, and what to try next."""
+    citations = method.citations(__version__, "", "", "")[:2]
+    steps: list[dict[str, str]] = []
+    for results, sources in evaluations:
+        run = results.runs[0]
+        source = sources[run["name"]]
+        cited = source.dataset.citation if source.dataset else ""
+        citations += method.citations(__version__, run["frozen"]["dataset"], cited, run["frozen"]["licence"])[
+            2:
+        ]
+        if not steps:
+            steps = method.next_steps(
+                results.simulated, [answer["kind"] for answer in answers], source.config
+            )
+    return {"citations": list(dict.fromkeys(citations)), "next_steps": steps}
 
 
-def _image(picture: Picture) -> dict[str, Any]:
-    figure, alt = picture
-    width, height = (round(inches * _CSS_DOTS_PER_INCH) for inches in figure.get_size_inches())
-    return {"uri": data_uri(png(figure)), "alt": alt, "width": width, "height": height}
+def _file(name: str) -> str:
+    return (resources.files("brainwavlm.reporting") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _environment() -> jinja2.Environment:
-    folder = resources.files("brainwavlm.reporting") / "templates"
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def _allowed(scripts: Sequence[str]) -> str:
+    """Which scripts may run, as a content security policy names them: none but these, whatever data put in the page.
+
+    unsafe-eval is for plotly, which makes functions of its own text to draw many points; without it it draws none.
+    """
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts
+    ]
+    return " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])

@@ -1,6 +1,6 @@
 """An evaluation folder, read back for reporting: table.csv, voxels.csv and summary.json."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.reporting.summary import AGAIN, read_summary
-from brainwavlm.reporting.tables import read_table, read_voxels
+from brainwavlm.reporting.tables import read_frame, read_table, read_voxels
 
 FILES = ("table.csv", "voxels.csv", "summary.json")
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
+MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class RunVoxels:
         Test correlation; NaN where there is none.
     masks : dict of str to bool array (n_voxels,)
         By target.
+    more : dict of str to array (n_voxels,) float64
+        Shares of the ceiling and false discovery rates, where voxels.csv has them: evaluations of earlier versions
+        lack some.
     """
 
     voxel: np.ndarray
     frozen: np.ndarray
     tuned: np.ndarray
     masks: dict[str, np.ndarray]
+    more: dict[str, np.ndarray] = field(default_factory=dict)
 
     def groups(self) -> dict[str, np.ndarray]:
         """Each voxel in the smallest named region that holds it; the rest together.
@@ -55,12 +60,22 @@ class RunVoxels:
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation found. Open one with `read_results`."""
+    """What an evaluation found. Open one with `read_results`.
+
+    Attributes
+    ----------
+    path : Path
+    summary : dict
+    table, voxels : DataFrame
+    layers : DataFrame
+        Scores by hidden state; empty where none were asked for.
+    """
 
     path: Path
     summary: dict[str, Any]
     table: pd.DataFrame
     voxels: pd.DataFrame
+    layers: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def simulated(self) -> bool:
@@ -93,6 +108,7 @@ class Results:
             rows["r_frozen"].to_numpy(dtype=np.float64),
             rows["r_tuned"].to_numpy(dtype=np.float64),
             masks,
+            {name: rows[name].to_numpy(dtype=np.float64) for name in MORE if name in rows},
         )
 
 
@@ -127,4 +143,20 @@ def read_results(folder: str | Path) -> Results:
         if others:
             wrong = f"rows of subject {others[0]} in run {run['name']}."
             raise RunError(folder / "voxels.csv", wrong, f"subject {run['subject']}.", AGAIN)
-    return Results(folder, summary, table, voxels)
+    return Results(folder, summary, table, voxels, _layers(folder, names))
+
+
+def _layers(folder: Path, runs: list[str]) -> pd.DataFrame:
+    """layers.csv, where hidden states were asked for."""
+    path = folder / "layers.csv"
+    if not path.is_file():
+        return pd.DataFrame()
+    layers = read_frame(
+        path, ("run", "target"), ("layer", "r_frozen", "r_tuned", "difference", "low", "high"), AGAIN
+    )
+    for run in dict.fromkeys(layers["run"]):
+        if run not in runs:
+            raise RunError(path, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
+    if layers["layer"].isna().any():
+        raise RunError(path, "a row without a layer.", "a hidden state in each row.", AGAIN)
+    return layers

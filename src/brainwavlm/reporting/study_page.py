@@ -4,13 +4,14 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from brainwavlm import __version__
-from brainwavlm.errors import RunError
+from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.scores import write_frame
 from brainwavlm.reporting.output import ELSEWHERE, require_page_path
 from brainwavlm.reporting.page import image, write_page
@@ -20,6 +21,7 @@ from brainwavlm.run_files import read_json
 from brainwavlm.study.claim_list import CLAIMS, NOT_YET
 from brainwavlm.study.claims import Claims, claims_of
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
+from brainwavlm.study.score_files import Summary
 
 PAGE, TABLES = "report.html", "report"
 STATES = ("done", "failed", "running", "waiting")
@@ -202,7 +204,12 @@ def _versions(study: StudyFolder) -> list[tuple[str, str]]:
     """Of the libraries that the cells were scored with; those of all cells, where they differ."""
     found: dict[str, dict[str, None]] = {}
     for record in study.cells:
-        if record.evaluation is not None:
-            for library, version in read_json(record.evaluation / "summary.json").get("versions", {}).items():
-                found.setdefault(str(library), {})[str(version)] = None
+        with suppress(BrainwavlmError):  # a damaged summary is named among the missing cells
+            summary = (
+                {}
+                if record.evaluation is None
+                else read_json(record.evaluation / "summary.json", kind=Summary)
+            )
+            for library, version in summary.get("versions", {}).items():
+                found.setdefault(library, {})[version] = None
     return [(library, ", ".join(versions)) for library, versions in found.items()]

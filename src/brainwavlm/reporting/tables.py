@@ -25,6 +25,7 @@ _TESTS = (
 _VOXEL_TESTS = tuple(
     f"{name}_{kind}" for kind in ("frozen", "tuned", "difference") for name in ("p", "q", "p_max")
 )
+_SHARES = ("normalised_frozen", "normalised_tuned")
 _TEXT = ("run", "subject", "target")
 _WHOLE = ("n_voxels", "voxel", *(name for name in _TESTS if name.startswith("voxels_")))
 _CHANCES = tuple(f"{name}_" for name in ("p", "q", "p_max"))
@@ -63,7 +64,7 @@ def read_voxels(path: Path, targets: Sequence[str]) -> pd.DataFrame:
         The file is damaged; the error names the line and the column.
     """
     lines, frame = _read(path, (*VOXEL_COLUMNS, *targets))
-    optional = ("r_readout", "r_time_only", *_VOXEL_TESTS)
+    optional = ("r_readout", "r_time_only", *_SHARES, *_VOXEL_TESTS)
     _convert(path, lines, frame, [*VOXEL_COLUMNS[2:], *(name for name in optional if name in frame)])
     for name in targets:
         _require(path, lines, frame[name], name, lambda text: text in _TRUTH, "True or False")
@@ -76,10 +77,36 @@ def read_voxels(path: Path, targets: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def _read(path: Path, columns: Sequence[str]) -> tuple[list[int], pd.DataFrame]:
+def read_frame(path: Path, texts: Sequence[str], numbers: Sequence[str], again: str) -> pd.DataFrame:
+    """Any other table of this program: columns of text, columns of numbers (empty: NaN); further ones stay text.
+
+    Parameters
+    ----------
+    path : Path
+    texts, numbers : sequence of str
+        Columns that must be there.
+    again : str
+        How to make the file again, for errors.
+
+    Raises
+    ------
+    RunError
+        The file is damaged; the error names the line and the column.
+    """
+    lines, frame = _read(path, (*texts, *numbers), again)
+    for name in numbers:
+        for line, text in zip(lines, frame[name], strict=True):
+            if not _is_number(text):
+                found = f"line {line}, column {name}: {text[:40]!r}."
+                raise RunError(path, found, "a number, or nothing where there is none.", again)
+        frame[name] = frame[name].replace("", "nan").astype(np.float64)
+    return frame
+
+
+def _read(path: Path, columns: Sequence[str], again: str = AGAIN) -> tuple[list[int], pd.DataFrame]:
     """The line of each row, and the cells as text."""
     if not path.is_file():
-        raise RunError(path, "no such file.", "a file of an evaluation.", AGAIN)
+        raise RunError(path, "no such file.", "a file of an evaluation.", again)
     lines, rows = [], []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -89,21 +116,21 @@ def _read(path: Path, columns: Sequence[str]) -> tuple[list[int], pd.DataFrame]:
             lines.append(reader.line_num)
             rows.append(row)
     except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise RunError(path, f"not readable as CSV: {error}.", "a CSV file in UTF-8.", AGAIN) from None
+        raise RunError(path, f"not readable as CSV: {error}.", "a CSV file in UTF-8.", again) from None
     header = rows[0] if rows else []
     missing = [name for name in columns if name not in header]
     if missing:
-        raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", AGAIN)
+        raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", again)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise RunError(path, f"column {twice[0]} more than once.", "each column once.", AGAIN)
+        raise RunError(path, f"column {twice[0]} more than once.", "each column once.", again)
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise RunError(
-                path, f"line {line} has {len(row)} fields.", f"{len(header)}, as in the first line.", AGAIN
+                path, f"line {line} has {len(row)} fields.", f"{len(header)}, as in the first line.", again
             )
     if not text.endswith("\n"):
-        raise RunError(path, f"line {lines[-1]} is cut off: no line end.", "a whole file.", AGAIN)
+        raise RunError(path, f"line {lines[-1]} is cut off: no line end.", "a whole file.", again)
     return lines[1:], pd.DataFrame(rows[1:], columns=header, dtype=object)
 
 

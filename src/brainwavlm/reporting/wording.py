@@ -6,8 +6,6 @@ from typing import Any
 
 from brainwavlm.config import CONTROLS
 
-UP, DOWN = "#b2182b", "#2166ac"
-_UNSURE = "#55616e"
 _NBSP = "\u00a0"
 _WIDTH, _MARGIN = 190.0, 8.0
 
@@ -159,13 +157,11 @@ def table_rows(
     for row in rows:
         known = has_interval(row)
         kind = verdict(row)
-        colour = {"up": UP, "down": DOWN, "unsure": _UNSURE}[kind]
         bar = {
             "low": place(row["low"], span),
             "high": place(row["high"], span),
             "at": place(row["difference"], span),
-            "colour": colour,
-            "fill": "#fff" if kind == "unsure" else colour,
+            "kind": kind,
         }
         shown.append(
             {
@@ -177,6 +173,15 @@ def table_rows(
                 "difference": signed(row["difference"]),
                 "interval": f"{signed(row['low'])} to {signed(row['high'])}" if known else "–",
                 "gain": percent(relative(row)),
+                "sort": {
+                    key: "" if value is None or not math.isfinite(value) else repr(float(value))
+                    for key, value in {
+                        **{name: row[name] for name in ("r_frozen", "r_tuned", "difference", "r_readout")},
+                        "low": row["low"] if known else math.nan,
+                        "gain": relative(row),
+                        "share": row["normalised_tuned"],
+                    }.items()
+                },
                 "readout": number(row["r_readout"]),
                 "share": f"{number(row['normalised_frozen'], 2)} to {number(row['normalised_tuned'], 2)}",
                 "bar": bar if known else None,

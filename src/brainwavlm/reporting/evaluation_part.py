@@ -1,0 +1,264 @@
+"""The part of a page that tells of one evaluation: scores, tests, voxels, learning, layers, how it came about."""
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brainwavlm.errors import BrainwavlmError
+from brainwavlm.reporting import method, wording
+from brainwavlm.reporting.charts import Chart, delay_chart, layer_charts, learning_chart, voxel_chart
+from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
+from brainwavlm.reporting.delays import delay_profile
+from brainwavlm.reporting.page import image
+from brainwavlm.reporting.places import run_pictures, shared_scales
+from brainwavlm.reporting.results import Results
+from brainwavlm.reporting.sheets import Sheet, chance, file_link, interval, score, sheet, text, whole
+from brainwavlm.reporting.sources import Source
+from brainwavlm.runs import open_run
+
+_TESTS = (
+    "p_frozen",
+    "p_tuned",
+    "p_difference",
+    "voxels_frozen",
+    "voxels_tuned",
+    "voxels_better",
+    "voxels_worse",
+)
+
+
+def evaluation_part(
+    results: Results,
+    sources: Mapping[str, Source],
+    labels: Mapping[str, str],
+    numbers: Mapping[str, int],
+    interactive: bool,
+) -> dict[str, Any]:
+    """What the template shows of an evaluation.
+
+    Parameters
+    ----------
+    results : Results
+    sources : mapping of str to Source
+        By run.
+    labels : mapping of str to str
+        By run, different on the whole page.
+    numbers : mapping of str to int
+        Place of each run in `cortex_data`.
+    interactive : bool
+        Whether the page has a cortex that turns.
+    """
+    rows = {run["name"]: results.rows(run["name"]) for run in results.runs}
+    first = sources[results.runs[0]["name"]]
+    return {
+        "kind": "evaluation",
+        "folder": results.path.resolve().name,
+        "simulated": results.simulated,
+        "answers": [wording.answer(run, rows[run["name"]], labels[run["name"]]) for run in results.runs],
+        **_table(results, rows, labels),
+        "tests": _tests(results, rows, labels),
+        "csv": [
+            file_link(results.path / name)
+            for name in ("table.csv", "layers.csv")
+            if (results.path / name).is_file()
+        ],
+        "voxel_charts": [
+            {"run": labels[run["name"]], "chart": _voxels(results, run, labels, numbers)}
+            for run in results.runs
+        ],
+        "charts": _charts(results, sources, labels),
+        **_pictures(results, sources, labels, interactive),
+        "method": _method(results, sources, labels),
+        "settings": [_settings(name, source) for name, source in sources.items()],
+        "commands": _commands(results, sources),
+        "first_config": first.config,
+    }
+
+
+def _voxels(
+    results: Results, run: Mapping[str, Any], labels: Mapping[str, str], numbers: Mapping[str, int]
+) -> Chart:
+    scores = results.of_run(run["name"])
+    return voxel_chart(numbers[run["name"]], labels[run["name"]], scores.frozen, scores.tuned)
+
+
+def _charts(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Charts with their notes: why one is not there."""
+    found: list[dict[str, Any]] = []
+    if learning := learning_chart(results.runs, labels):
+        found.append({**learning, "note": "A star marks the epoch that was kept."})
+    for run in results.runs if len(results.layers) else ():
+        targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]
+        for one in layer_charts(results.layers, run, targets, labels[run["name"]]):
+            title = wording.capitalised(labels[run["name"]])
+            note = f"{title}. Dotted: frozen. Bars: 95 % intervals of the difference."
+            found.append({**one, "note": note})
+    profiles, reasons = {}, []
+    for run in results.runs:
+        profile, reason = delay_profile(run, sources[run["name"]].config)
+        if profile:
+            profiles[labels[run["name"]]] = profile
+        else:
+            reasons.append(f"{labels[run['name']]}: none ({reason})")
+    if delays := delay_chart(profiles):
+        note = (
+            "Norm of the weights by delay, of the readout that learned with the adapters; bars: quartiles over voxels. "
+            "Weights began at random: what training left of that flattens the profile."
+        )
+        found.append({**delays, "note": " ".join([note, *reasons])})
+    return found
+
+
+def _table(results: Results, rows: Mapping[str, list], labels: Mapping[str, str]) -> dict[str, Any]:
+    every = [row for some in rows.values() for row in some]
+    span = wording.interval_span(every)
+    shown = {run["name"]: wording.table_rows(run, rows[run["name"]], span) for run in results.runs}
+    every_shown = [row for some in shown.values() for row in some]
+    return {
+        "groups": [{"title": run_title(run, labels), "rows": shown[run["name"]]} for run in results.runs],
+        "has_readout": any(row["readout"] != "–" for row in every_shown),
+        "has_share": any(row["share"] != "– to –" for row in every_shown),
+        "axis_label": f"{wording.signed(span[0])} … 0 … {wording.signed(span[1])}",
+        "zero": wording.place(0.0, span),
+        "interval_note": "Intervals are of the paired difference tuned minus frozen; where one contains 0, no "
+        "change is shown (hollow dot).",
+        "table_notes": results.summary["notes"],
+    }
+
+
+def _tests(results: Results, rows: Mapping[str, list], labels: Mapping[str, str]) -> Sheet | None:
+    """Tests against chance, by target; None for an evaluation of before them."""
+    if not set(_TESTS) <= set(results.table):
+        return None
+    timed = "r_time_only" in results.table and bool(results.table["r_time_only"].notna().any())
+    bounds = {"low_frozen", "high_frozen", "low_tuned", "high_tuned"} <= set(results.table)
+    columns = ["Target", "p frozen", "p tuned", "p change"]
+    columns += ["Frozen 95 %", "Tuned 95 %"] if bounds else []
+    columns += ["Voxels frozen", "Voxels tuned", "Better", "Worse", *(["Time only r", "p"] if timed else [])]
+    groups = []
+    for run in results.runs:
+        cells = []
+        for row in rows[run["name"]]:
+            some = [text(row["target"]), *(chance(row[key]) for key in _TESTS[:3])]
+            if bounds:
+                some += [
+                    interval(row[f"low_{key}"], row[f"high_{key}"], sign=False) for key in ("frozen", "tuned")
+                ]
+            some += [whole(row[key]) for key in _TESTS[3:]]
+            if timed:
+                some += [score(row["r_time_only"]), chance(row.get("p_time_only", float("nan")))]
+            cells.append(some)
+        groups.append((run_title(run, labels), cells))
+    return sheet(
+        "Tests against chance",
+        "p of each mean and of their difference; 95 % intervals of the means; voxels with q < .05 (false discovery "
+        "rate): predicted by each model, better and worse after tuning. Time only: a model that knows only time; "
+        "where it scores, so would a split that leaks.",
+        columns,
+        groups,
+    )
+
+
+def _pictures(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str], interactive: bool
+) -> dict[str, Any]:
+    scales = shared_scales(results)
+    places, courses = [], []
+    for run in results.runs:
+        title = run_title(run, labels)
+        pictures, note = run_pictures(results, run, sources[run["name"]], scales, labels[run["name"]])
+        places.append({"title": title, "note": note, "images": [image(picture) for picture in pictures]})
+        course = voxel_pictures(results.of_run(run["name"]), labels[run["name"]], run["simulated"])
+        course += learning_pictures(run, labels[run["name"]])
+        courses.append({"title": title, "note": "", "images": [image(picture) for picture in course]})
+    return {
+        "places": places,
+        "courses": courses,
+        "has_maps": not all(place["note"] for place in places),
+        "open_figures": not interactive,
+    }
+
+
+def _method(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    run = results.runs[0]
+    first = sources[run["name"]]
+    blocks = [
+        {"title": "Data", "entries": method.data_entries(run, first.config)},
+        {"title": "Tuning", "entries": method.model_entries(first.config)},
+        {"title": "Scores", "entries": method.score_entries(run, results.summary["versions"], first.config)},
+        {"title": "Where from", "entries": _provenance(results, sources, labels)},
+    ]
+    different = method.differing({labels[name]: source.config for name, source in sources.items()})
+    if different:
+        blocks.insert(2, {"title": "In which settings the runs differ", "entries": different})
+    return blocks
+
+
+def _provenance(results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]) -> method.Entries:
+    """Seeds, versions with which runs were tuned, the speech model's checksum, and how long tuning took."""
+    runs = results.runs
+    entries = [("Seeds", "; ".join(f"{labels[run['name']]}: {run['seed']}" for run in runs))]
+    tuned_with = {run["name"]: run["tuned_with"] for run in runs if isinstance(run.get("tuned_with"), dict)}
+    for versions in {", ".join(f"{name} {v}" for name, v in some.items()) for some in tuned_with.values()}:
+        entries.append(("Tuned with", versions))
+    for run in runs:
+        facts = []
+        try:
+            opened = open_run(run.get("path", ""))
+            if opened.config == sources[run["name"]].config:
+                times = [event["time"] for event in opened.log() if isinstance(event.get("time"), float)]
+                facts.append(f"speech model {opened.manifest['backbone']['checksum']}")
+                if len(times) > 1:
+                    span = timedelta(seconds=round(max(times) - min(times)))
+                    facts.append(f"{span} h:min:s from the first to the last logged step")
+        except (BrainwavlmError, OSError, ValueError, KeyError, AttributeError):
+            facts = []
+        if facts:
+            entries.append((f"Run {run['name']}", ", ".join(facts)))
+    return entries
+
+
+def _settings(name: str, source: Source) -> dict[str, str]:
+    written = yaml.safe_dump(source.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return {
+        "title": f"All settings of run {name}",
+        "text": written,
+        "file": f"{_file_name(name)}.yaml",
+        "uri": "data:text/yaml;charset=utf-8;base64," + base64.b64encode(written.encode()).decode("ascii"),
+    }
+
+
+def _commands(results: Results, sources: Mapping[str, Source]) -> str:
+    """What makes these numbers again, from the settings above."""
+    names = {name: _file_name(name) for name in sources}
+    tuned = [f"brainwavlm tune {name}.yaml --output {name}" for name in names.values()]
+    layers = ""
+    if len(results.layers):
+        states = sorted({int(layer) for layer in results.layers["layer"]})
+        layers = f" --layers {','.join(map(str, states))}"
+    every = " ".join(names.values())
+    return "\n".join(
+        [*tuned, f"brainwavlm evaluate {every}{layers} --output evaluation", "brainwavlm report evaluation"]
+    )
+
+
+def _file_name(name: str) -> str:
+    """A run's name as part of a command that can be pasted: letters, digits, - and _ only."""
+    kept = "".join(
+        sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "-" for sign in Path(name).name
+    )
+    return kept.strip("-")[:60] or "run"
+
+
+def run_title(run: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Heading of a run: its label, and its name where the label lacks it."""
+    label, named = labels[run["name"]], f"({run['name']})"
+    return wording.capitalised(label if label.endswith(named) else f"{label} (run {run['name']})")

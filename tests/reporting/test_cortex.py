@@ -1,0 +1,172 @@
+import base64
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.config import load_config
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Subject
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.cortex import cortex_data, quantised
+from brainwavlm.reporting.maps import at_vertices
+from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
+from brainwavlm.reporting.results import RunVoxels, read_results
+from brainwavlm.reporting.sources import Source, sources_of
+from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
+from tests.reporting.fakes import native_evaluation
+
+
+def unpacked(text, kind):
+    return np.frombuffer(base64.b64decode(text), dtype=f"<{kind}")
+
+
+def data_of(results):
+    runs = [
+        (run["name"], results.of_run(run["name"]), sources_of(results)[run["name"]]) for run in results.runs
+    ]
+    return cortex_data(runs)
+
+
+def test_coordinates_come_back_to_a_hundredth_of_a_millimetre():
+    points = np.random.default_rng(0).uniform(-150, 150, (1000, 3))
+    sent = quantised(points)
+    back = sent["low"] + unpacked(sent["points"], "u2").reshape(-1, 3) * np.array(sent["step"])
+    assert np.abs(back - points).max() < 0.01
+
+
+def test_a_flat_surface_keeps_its_plane():
+    sent = quantised(np.array([[0.0, 0, 5], [1, 2, 5]]))
+    assert sent["step"][2] == 0
+    assert sent["low"][2] == 5
+
+
+def test_columns_are_found_by_vertex():
+    start, column = by_vertex(np.array([2, 0, 2]), np.array([10, 11, 12]), 4)
+    assert [list(column[start[i] : start[i + 1]]) for i in range(4)] == [[11], [], [10, 12], []]
+
+
+def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_evaluation):
+    results = read_results(simulated_evaluation)
+    data, reasons = data_of(results)
+    assert reasons == {}
+    subject = sources_of(results)["on-AC"].subject
+    run, scores = data["runs"][1], results.of_run("on-AC")
+    expected = at_vertices(scores.tuned, subject.hemisphere, subject.vertex, 10242)
+    values = unpacked(run["values"]["tuned"], "f4")
+    for side, maps in expected.items():
+        start, row = (unpacked(run["places"][side][key], "u4") for key in ("start", "row"))
+        assert len(start) == 10243
+        found = [
+            values[row[start[i] : start[i + 1]]].mean() if start[i] < start[i + 1] else np.nan
+            for i in range(10242)
+        ]
+        assert_allclose(found, maps, rtol=1e-6)
+
+
+def test_values_are_sent_as_they_are_in_the_file(simulated_evaluation):
+    results = read_results(simulated_evaluation)
+    data, _ = data_of(results)
+    scores, run = results.of_run("on-cortex"), data["runs"][0]
+    assert_allclose(unpacked(run["values"]["q_difference"], "f4"), scores.more["q_difference"], rtol=1e-7)
+    assert_array_equal(unpacked(run["voxel"], "i4"), scores.voxel)
+    assert_array_equal(unpacked(run["targets"]["language"], "u1"), scores.masks["language"])
+    assert set(run["values"]) == {"frozen", "tuned", *scores.more}
+    assert [one["key"] for one in data["maps"]] == [
+        *("tuned", "frozen", "difference"),
+        *("normalised_tuned", "normalised_frozen"),
+    ]
+
+
+def test_one_geometry_serves_all_runs_and_maps(simulated_evaluation):
+    data, _ = data_of(read_results(simulated_evaluation))
+    assert list(data["meshes"]) == ["fsaverage5"]
+    left = data["meshes"]["fsaverage5"]["left"]
+    assert data["meshes"]["fsaverage5"]["kinds"] == ["inflated", "pial", "flat"]
+    assert list(left["triangles"]) == ["inflated", "flat"]  # pial has those of inflated
+    assert left["shapes"]["pial"]["triangles"] == "inflated"
+
+
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory):
+    root = tmp_path_factory.mktemp("ds003020")
+    truth = write_brain(root)
+    (root / "stimuli").mkdir()
+    write_drawing(root, "UTS03", {})
+    return root, truth
+
+
+def test_a_native_vertex_takes_the_column_of_the_voxel_that_holds_it(brain):
+    root, truth = brain
+    dataset = load_dataset(root)
+    mesh = mesh_of(dataset.subject("UTS03"), dataset)
+    around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
+    directions = [_direction(around, up), _direction(truth.longitude, truth.latitude)]
+    for side, half in ((0, mesh.left), (1, mesh.right)):
+        vertex = np.repeat(np.arange(len(around)), np.diff(half.start))
+        assert len(vertex) > 0.6 * len(around)  # one voxel in five is no column, and others are ambiguous
+        assert np.diff(half.start).max() == 1
+        assert (truth.right[half.column] == side).all()
+        angle = np.degrees(np.arccos((directions[0][vertex] * directions[1][half.column]).sum(1).clip(-1, 1)))
+        assert angle.max() < np.degrees(np.arcsin(2.9 / 27))  # half a voxel's diagonal, at its nearest
+        assert np.median(angle) < 3.5
+
+
+def _direction(longitude, latitude):
+    around, up = np.radians(longitude), np.radians(latitude)
+    return np.column_stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
+
+
+def test_a_point_outside_the_volume_or_in_no_column_has_none():
+    volume = np.zeros((2, 2, 2))
+    volume[1, 0, 0] = volume[0, 1, 0] = 1  # columns 0 and 1: x runs fastest
+    points = np.array([[1, 0, 0], [0.4, 1.3, 0], [0, 0, 0], [-1, 0, 0], [0, 0, 5]])
+    vertex, column = columns_at_vertices(volume, np.eye(4), points)
+    assert_array_equal(vertex, [0, 1])
+    assert_array_equal(column, [0, 1])
+
+
+def test_the_page_of_a_native_subject_has_its_own_surfaces(brain, tmp_path):
+    root, truth = brain
+    values = np.sin(np.radians(truth.latitude)) / 2
+    folder = native_evaluation(tmp_path / "evaluation", root, {"RH": truth.right}, values)
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    data = json.loads(text.split('id="run-data">')[1].split("</script>")[0])
+    assert data["meshes"]["native, UTS03"]["kinds"] == ["pial", "flat"]
+    (run,) = data["runs"]
+    assert run["mesh"] == "native, UTS03"
+    assert "Sulci are not drawn darker (lh.sulc: no such file)." in text
+    assert "its voxels lie on the mesh 'native'; maps are drawn on fsaverage5" in text.replace("&#39;", "'")
+    labels = unpacked(run["label_of"], "u2")
+    for name in ("a2009s:G_temp_sup-Lateral", "aparc:insula"):
+        assert_array_equal([name in run["labels"][code].split(", ") for code in labels], truth.masks[name])
+
+
+def test_a_column_that_was_not_scored_is_at_no_vertex(brain):
+    root, truth = brain
+    dataset = load_dataset(root)
+    voxel = np.arange(0, len(truth.right), 2)
+    scores = RunVoxels(voxel, np.zeros(len(voxel)), np.arange(len(voxel)) / len(voxel), {})
+    config = load_config(preset="demo", overrides={"dataset": str(root), "subject": "UTS03"})
+    data, _ = cortex_data([("one", scores, Source(config, dataset, dataset.subject("UTS03"), "native"))])
+    mesh = mesh_of(dataset.subject("UTS03"), dataset)
+    place = data["runs"][0]["places"]["left"]
+    rows = unpacked(place["row"], "u4")
+    assert_array_equal(voxel[rows], mesh.left.column[mesh.left.column % 2 == 0])
+    assert unpacked(place["start"], "u4")[-1] == len(rows)
+
+
+def test_no_surface_has_its_reason_and_values_are_there_all_the_same():
+    scores = RunVoxels(np.arange(3), np.zeros(3), np.ones(3), {})
+    config = load_config(preset="demo", overrides={"subject": "sim01"})
+    outside = Subject("s", {}, np.zeros(3, np.int8), surface="fsaverage5", vertex=np.array([0, 1, 99999]))
+    data, reasons = cortex_data(
+        [
+            ("a", scores, Source(config, None, None, "gone")),
+            ("b", scores, Source(config, None, outside, "too far")),
+        ]
+    )
+    assert reasons == {"a": "gone", "b": "too far"}
+    assert data["meshes"] == {}
+    assert [unpacked(run["values"]["tuned"], "f4").tolist() for run in data["runs"]] == [[1, 1, 1]] * 2

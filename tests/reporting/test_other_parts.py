@@ -1,0 +1,163 @@
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainwavlm.errors import RunError
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.other_parts import comparison_part, transfer_part
+from brainwavlm.reporting.other_results import read_comparison, read_transfer
+from brainwavlm.reporting.report import read_folder, shown_folder
+from brainwavlm.reporting.sheets import heat
+from brainwavlm.reporting.wording import number, signed
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
+from tests.reporting.test_report import Page
+
+
+def test_the_page_of_a_comparison_holds_every_group_and_difference(tmp_path):
+    folder = fake_comparison(tmp_path / "comparison")
+    page = Page(write_report(folder, tmp_path / "page.html"))
+    found = read_comparison(folder)
+    assert "Comparison of 2 configurations over seeds" in page.text
+    assert "SIMULATED" in page.text
+    for row in found.groups.to_dict("records"):
+        for shown in (
+            number(row["mean"]),
+            number(row["deviation"]),
+            signed(row["gain"]),
+            number(row["highest"]),
+        ):
+            assert shown in page.text
+    assert "2 minus 1, cortex" in page.text
+    assert "+0.010 to +0.080" in page.text
+    assert "1: adapter.method=lora" in page.text
+    assert "simulated" not in Page(write_report(_measured(folder), tmp_path / "page.html")).text.lower()
+
+
+def _measured(folder):
+    path = folder / "summary.json"
+    path.write_text(path.read_text().replace("true", "false"))
+    return folder
+
+
+def test_the_seeds_of_each_group_are_in_the_chart(tmp_path):
+    found = read_comparison(fake_comparison(tmp_path / "comparison"))
+    charts = comparison_part(found)["charts"]
+    runs = found.runs[found.runs["target"] == "cortex"]
+    drawn = [trace["x"] for trace in charts[0]["spec"]["data"] if trace["name"] == "r_tuned"[2:]]
+    assert drawn == [list(own["r_tuned"]) for _, own in runs.groupby("group", sort=False)]
+    epochs = found.epochs[found.epochs["target"] == "cortex"]
+    drawn = [trace["y"] for trace in charts[1]["spec"]["data"]]
+    assert drawn == [list(own["mean"]) for _, own in epochs.groupby("group", sort=False)]
+
+
+def test_groups_tuned_on_different_targets_both_have_their_validation_curve(tmp_path):
+    folder = fake_comparison(tmp_path / "comparison")
+    epochs = pd.read_csv(folder / "epochs.csv")
+    second = epochs["group"] == "adapter.method=full"
+    epochs[~second | (epochs["target"] == "AC")].to_csv(folder / "epochs.csv", index=False)
+    (chart,) = comparison_part(read_comparison(folder))["charts"][1:]
+    assert [len(trace["y"]) for trace in chart["spec"]["data"]] == [3, 3]
+    assert [trace["name"].split(", ")[-1] for trace in chart["spec"]["data"]] == ["cortex", "AC"]
+
+
+def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(tmp_path):
+    folder = fake_transfer(tmp_path / "transfer")
+    found = read_transfer(folder)
+    part = transfer_part(found)
+    matrix = part["sheets"][0]
+    assert matrix["columns"] == ["Tuned on", "Scored on ann", "Scored on ben"]
+    cells = [row[1:] for group in matrix["groups"] for row in group["rows"]]
+    expected = found.matrix["difference"].to_numpy().reshape(2, 2)
+    assert np.array([[float(cell["value"]) for cell in row] for row in cells]) == pytest.approx(expected)
+    assert cells[0][0]["text"].startswith(signed(0.06))
+    reds, blues = (
+        [int(cell["background"][at : at + 2], 16) for row in cells for cell in row] for at in (1, 5)
+    )
+    assert [red > blue for red, blue in zip(reds, blues, strict=True)] == [True, True, False, True]
+    assert [a["sentence"] for a in part["answers"]] == [
+        "Tuning on ann raised the mean test correlation of ben in whole cortex (+0.020, 95\u00a0% interval +0.010 to +0.030).",
+        "Tuning on ben lowered the mean test correlation of ann in whole cortex (−0.030, 95\u00a0% interval −0.040 to −0.020).",
+    ]
+    page = Page(write_report(folder, tmp_path / "page.html"))
+    assert "16.7" in page.text
+    assert "None heard." in page.text
+
+
+def test_the_answer_of_a_transfer_is_that_of_stories_tuning_never_used(tmp_path):
+    folder = fake_transfer(tmp_path / "transfer")
+    matrix = pd.read_csv(folder / "matrix.csv")
+    unheard = matrix.assign(stories="unheard", difference=0.001, low=-0.01, high=0.01, r_tuned=0.301)
+    pd.concat([matrix, unheard]).to_csv(folder / "matrix.csv", index=False)
+    part = transfer_part(read_transfer(folder))
+    assert len(part["answers"]) == 2
+    assert {a["kind"] for a in part["answers"]} == {"unsure"}
+    assert all("on stories that tuning never used" in a["sentence"] for a in part["answers"])
+
+
+@pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
+def test_numbers_on_colours_can_be_read(value):
+    cell = heat({"text": "x"}, value, 1.0)
+    light = sorted(_luminance(cell[key]) for key in ("ink", "background"))
+    assert (light[1] + 0.05) / (light[0] + 0.05) >= 4.5
+
+
+def _luminance(colour):
+    digits = re.sub("#(.)(.)(.)$", r"#\1\1\2\2\3\3", colour)
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return np.dot([0.2126, 0.7152, 0.0722], linear)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "old", "new", "found"),
+    [
+        ("comparison", "groups.csv", "0.25", "a lot", "line 2, column r_frozen: 'a lot'"),
+        ("comparison", "runs.csv", "r_tuned", "r", "no column r_tuned"),
+        ("comparison", "summary.json", '"notes": [', '"notes": {"a": [', "not JSON"),
+        ("comparison", "summary.json", "true", '"yes"', "simulated is 'yes'"),
+        ("transfer", "matrix.csv", "0.3,", "none,", "column r_frozen: 'none'"),
+        ("transfer", "curve.csv", "asked", "wanted", "no column asked"),
+        ("transfer", "summary.json", "cells", "rooms", "cells is missing"),
+    ],
+)
+def test_a_damaged_folder_is_an_error_that_names_the_file(tmp_path, kind, name, old, new, found):
+    folder = {"comparison": fake_comparison, "transfer": fake_transfer}[kind](tmp_path / "folder")
+    path = folder / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(RunError, match=re.escape(found)) as error:
+        write_report(folder, tmp_path / "page.html")
+    assert str(error.value).startswith(str(path))
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_run_is_shown_by_its_evaluation(simulated_evaluation, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="a run without an evaluation"):
+        shown_folder(run)
+    shutil.copytree(simulated_evaluation, run / "evaluation")
+    assert shown_folder(run) == run / "evaluation"
+    assert len(read_folder(run).runs) == 2
+
+
+def test_several_folders_make_one_page_each_once(tmp_path):
+    first = fake_evaluation(tmp_path / "a", 40, runs=(("one", "cortex"),))
+    other = fake_evaluation(tmp_path / "b", 40, runs=(("one", "AC"),)).rename(tmp_path / "another")
+    comparison, transfer = fake_comparison(tmp_path / "c"), fake_transfer(tmp_path / "t")
+    page = Page(write_report([first, other, comparison, transfer, comparison], tmp_path / "page.html"))
+    assert page.text.count("Scores by target of ") == 2
+    assert page.text.count("Configurations over seeds") == 1
+    assert "tuned on AC, another" in page.text
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    options = [attributes.get("value") for tag, attributes in page.tags if tag == "option"]
+    assert options.count("1") == 2  # either run can stand on either side
+
+
+def test_no_folder_is_an_error(tmp_path):
+    with pytest.raises(RunError, match="no folder"):
+        write_report([], tmp_path / "page.html")
