@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -32,8 +33,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@"$(BIN)/brainwavlm" demo --output demo-output --replace
 
+# Each worker computes with one thread: two that share two cores with two threads each would wait for one another.
 test: $(READY)
-	@"$(BIN)/python" -m pytest -m "not slow"
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 test-slow: $(READY)
 	@"$(BIN)/python" -m pytest -m slow

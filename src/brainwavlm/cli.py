@@ -370,7 +370,9 @@ def compare(
     folder = output if output is not None else runs[0] / "comparison"
     memory_gb = _gigabytes(memory)
     opened = [open_run(path) for path in runs]
-    _require_output(folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True)
+    _require_output(
+        folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True
+    )
     found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
     found.save(folder)
     if json:

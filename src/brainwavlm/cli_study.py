@@ -2,11 +2,14 @@
 
 import json as json_module
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from brainwavlm.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from brainwavlm.study.description import Study
@@ -100,6 +103,7 @@ def run(
             retry_failed,
             only or (),
             finished,
+            _ToldProgress(),
         )
     except KeyboardInterrupt:
         print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)
@@ -144,6 +148,15 @@ def report(
     print(f"Wrote {page}; tables in {folder / TABLES}")
 
 
+class _ToldProgress(TerminalProgress):
+    """Bars, and their titles as lines, which stay where there is no terminal."""
+
+    def over(self, items: Iterable[Any], title: str) -> Iterable[Any]:
+        """The items, one by one, under a title."""
+        print(title, file=sys.stderr, flush=True)
+        return super().over(items, title)
+
+
 def _show(folder: "StudyFolder") -> None:
     from rich.markup import escape
 
@@ -170,7 +183,13 @@ def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[s
     from brainwavlm.terminal import console, show_table
 
     found = estimate(
-        study, output, workers, cpus, only, timed=lambda name: print(f"Timing {name}", file=sys.stderr)
+        study,
+        output,
+        workers,
+        cpus,
+        only,
+        timed=lambda name: print(f"Timing {name}", file=sys.stderr),
+        progress=_ToldProgress(),
     )
     if json:
         _print_json(asdict(found))

@@ -8,6 +8,7 @@ import pandas as pd
 from brainwavlm.evaluation.resamples import FILE, gathered, resample_rows
 from brainwavlm.study import cells_of
 from brainwavlm.study.description import study_from
+from brainwavlm.study.names import tuners
 from brainwavlm.study.records import CellState, write_state
 
 N_RESAMPLES = 200
@@ -57,6 +58,9 @@ def fake_study(
         state, error = ("failed", f"{cell.name}: broke") if cell.name in failed else ("done", None)
         write_state(folder, CellState(where, identity, {}, state, 1, error, 60.0))
         if state == "done":
+            (folder / "cells" / where).mkdir(parents=True)
+            for name in ("run.json", "result.json"):
+                (folder / "cells" / where / name).write_text("{}")
             _evaluation(folder / "cells" / where, cell, score, targets, simulated, layers, stories)
             if cell.transfer is not None:
                 _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed)
@@ -74,12 +78,13 @@ def _draws(frozen, tuned):
 def _evaluation(path, cell, score, targets, simulated, layers, stories):
     folder = path / "evaluation"
     folder.mkdir(parents=True)
-    listeners = [cell.config.subject, *(other.subject for other in cell.config.joint)]
+    listeners = tuners(cell.config)
     table, by_layer, rows = [], [], []
-    for listener in listeners:
-        run = path.name if len(listeners) == 1 else f"{path.name} ({listener})"
+    for dataset, listener in listeners:
+        run = path.name if len(listeners) == 1 else f"{path.name} ({dataset}:{listener})"
+        who = listener if dataset == "demo" else f"{dataset}:{listener}"
         for target in targets:
-            frozen, tuned = score(cell.config, listener, target)
+            frozen, tuned = score(cell.config, who, target)
             about = {"run": run, "subject": listener, "seed": cell.config.seed, "target": target}
             table.append(about | {"r_frozen": frozen, "r_tuned": tuned})
             rows += resample_rows(run, listener, {target: _draws(frozen, tuned)}, "2 stories", stories)
@@ -89,16 +94,19 @@ def _evaluation(path, cell, score, targets, simulated, layers, stories):
                 )
                 draws = {target: _draws(frozen, tuned + 0.001 * layer)}
                 rows += resample_rows(run, listener, draws, "2 stories", stories, layer)
-    _written(folder, simulated, rows, {"table": table, "layers": by_layer})
+    _written(folder, simulated, rows, {"table": table, "layers": by_layer, "voxels": [{"voxel": 0}]})
 
 
 def _transfer(path, cell, score, targets, simulated, stories, needed):
     folder = path / "transfer"
     folder.mkdir()
     table, rows, minutes = [], [], []
-    for listener in ("sim01", "sim02"):
+    datasets = dict.fromkeys(dataset for dataset, _ in tuners(cell.config))
+    everyone = [(dataset, listener) for dataset in datasets for listener in ("sim01", "sim02")]
+    for dataset, listener in everyone:
+        who = listener if dataset == "demo" else f"{dataset}:{listener}"
         for target in targets:
-            frozen, tuned = score(cell.config, listener, target)
+            frozen, tuned = score(cell.config, who, target)
             about = {"run": path.name, "scored_on": listener, "seed": cell.config.seed, "target": target}
             own = {"layer": cell.config.backbone.layer, "stories": "all"}
             table.append(about | own | {"r_frozen": frozen, "r_tuned": tuned})
@@ -107,12 +115,13 @@ def _transfer(path, cell, score, targets, simulated, stories, needed):
             )
             if needed is not None:
                 minutes.append(about | {"full_minutes": 17.0, "minutes_needed": needed(cell.config)})
-    _written(folder, simulated, rows, {"matrix": table, "needed": minutes})
+    cells = [{"scored_on": listener, "dataset": dataset} for dataset, listener in everyone]
+    _written(folder, simulated, rows, {"matrix": table, "needed": minutes}, cells)
 
 
-def _written(folder, simulated, rows, tables):
+def _written(folder, simulated, rows, tables, cells=()):
     gathered(rows).save(folder / FILE)
     for name, table in tables.items():
         if table:
             pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
-    (folder / "summary.json").write_text(json.dumps({"simulated": simulated}))
+    (folder / "summary.json").write_text(json.dumps({"simulated": simulated, "cells": cells}))

@@ -218,7 +218,7 @@ def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path
     found = claims(tmp_path, experiments, score=score)
     for listener, change in (("sim01", 0.01), ("sim02", -0.01)):
         row = only(found.table, kind="difference", listener=listener, target="cortex")
-        assert row["group"] == "joint=subject sim02"
+        assert row["group"] == "joint=sim02"
         assert_allclose(row["estimate"], change, atol=1e-6)
         assert (row["n_seeds"], row["n_missing"]) == (3, 0)
 
@@ -265,3 +265,213 @@ def test_the_ratio_of_deviations_covers_the_truth(times):
         _, low, high = ratio_of_deviations(rng.normal(0, 1, 12), rng.normal(0, times, 12))
         covered += low <= times <= high
     assert covered >= 50
+
+
+ELSEWHERE = [{"subject": "sim01", "dataset": "other"}]
+
+
+def test_two_people_of_one_name_in_two_data_sets_stay_two(tmp_path):
+    r = {"sim01": 0.4, "other:sim01": 0.2, "sim02": 0.35, "other:sim02": 0.33}
+
+    def score(config, listener, target):
+        return 0.1, (r[listener] if config.joint else r[listener] - 0.05) + 0.001 * config.seed
+
+    experiments = {
+        "joint": {
+            "grid": {"joint": [[], ELSEWHERE], "seed": SEEDS},
+            "contrast": "joint",
+            "transfer": {"minutes": [4]},
+        }
+    }
+    found = claims(tmp_path, experiments, score=score, targets=("cortex",), needed=lambda config: 10.0)
+    together = {"group": "joint=other:sim01", "target": "cortex"}
+    for listener, tuned in (("demo:sim01", 0.401), ("other:sim01", 0.201)):
+        row = only(found.table, kind="gain", listener=listener, **together)
+        assert_allclose([row["r_tuned"], row["n_seeds"]], [tuned, 3])
+        assert row["tuned_on"] == "demo:sim01+other:sim01"
+    change = only(found.table, kind="difference", **together)
+    assert (change["listener"], change["n_seeds"]) == ("demo:sim01", 3)
+    assert_allclose(change["estimate"], 0.05)
+    rows = found.table[(found.table["kind"] == "transfer") & (found.table["group"] == "joint=other:sim01")]
+    assert dict(zip(rows["listener"], rows["r_tuned"].round(6), strict=True)) == {
+        "demo:sim02": 0.351,
+        "other:sim02": 0.331,
+    }
+    minutes = found.table[(found.table["kind"] == "minutes") & (found.table["group"] == "joint=other:sim01")]
+    assert set(minutes["listener"]) == {"demo:sim02", "other:sim02"}
+    alone = found.table[(found.table["kind"] == "transfer") & (found.table["group"] == "joint=none")]
+    assert set(alone["listener"]) == {"demo:sim02"}
+
+
+def test_the_same_people_in_two_data_sets_are_compared_where_the_data_set_is_the_question(tmp_path):
+    experiments = {
+        "data": {"grid": {"dataset": ["demo", "other"], "seed": SEEDS}, "contrast": "dataset"},
+    }
+
+    def score(config, listener, target):
+        return 0.1, 0.3 + 0.05 * (config.dataset == "other")
+
+    row = only(claims(tmp_path, experiments, score=score).table, kind="difference", target="cortex")
+    assert_allclose(row["estimate"], 0.05)
+    assert row["listener"] == "other:sim01"
+
+
+def test_a_listener_whose_name_holds_a_plus_is_one(tmp_path):
+    experiments = {"a": {"set": {"subject": "sim01+sim02"}, "grid": {"seed": SEEDS}, "transfer": {}}}
+    found = claims(tmp_path, experiments, targets=("cortex",))
+    rows = found.table[found.table["kind"] == "transfer"]
+    assert set(rows["listener"]) == {"sim01", "sim02"}
+
+
+def test_models_of_other_listeners_in_one_group_are_not_one_seed(tmp_path):
+    def score(config, listener, target):
+        return 0.3, 0.4 if config.subject == "sim01" else 0.5
+
+    experiments = {
+        "joint": {
+            "include": [
+                {"subject": "sim01", "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
+                for method in ("lora", "full")
+                for seed in SEEDS
+            ]
+            + [
+                {"subject": "sim03", "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
+                for method in ("lora", "full")
+                for seed in SEEDS
+            ],
+            "contrast": "adapter.method",
+        }
+    }
+    table = claims(tmp_path, experiments, score=score).table
+    rows = table[
+        (table["kind"] == "difference") & (table["listener"] == "sim02") & (table["target"] == "cortex")
+    ]
+    assert sorted(zip(rows["tuned_on"], rows["r_tuned"].round(6), rows["estimate"], strict=True)) == [
+        ("sim01+sim02", 0.4, 0.0),
+        ("sim03+sim02", 0.5, 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "labels"),
+    [
+        (
+            "loss",
+            [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}],
+            ["loss=mse 1", "loss=spatial 0 mse 1"],
+        ),
+        ("training.patience", [None, 5], ["training.patience=null", "training.patience=5"]),
+        ("train_minutes", [4.0, None], ["train_minutes=4", "train_minutes=all"]),
+        ("training.weight_decay", [0, 1], ["training.weight_decay=0", "training.weight_decay=1"]),
+        ("adapter.dora", [False, True], ["adapter.dora=false", "adapter.dora=true"]),
+        (
+            "training.lr_backbone",
+            [1.0000001e-3, 1.0000002e-3],
+            ["training.lr_backbone=0.0010000001", "training.lr_backbone=0.0010000002"],
+        ),
+        (
+            "joint",
+            [[], [{"subject": "sim02"}, {"subject": "sim03"}]],
+            ["joint=none", "joint=sim02+sim03"],
+        ),
+    ],
+)
+def test_different_settings_have_different_labels_and_are_compared(tmp_path, key, values, labels):
+    found = claims(tmp_path, {"a": {"grid": {key: values, "seed": SEEDS}, "contrast": key}})
+    gains = found.table[(found.table["kind"] == "gain") & (found.table["target"] == "cortex")]
+    assert list(dict.fromkeys(gains["group"])) == labels
+    row = only(found.table, kind="difference", listener="sim01", target="cortex")
+    assert (row["against"], row["group"]) == tuple(labels)
+
+
+def test_one_setting_in_two_spellings_is_one_group(tmp_path):
+    experiments = {
+        "a": {
+            "include": [
+                {"adapter.alpha": 1, "seed": 0},
+                {"adapter.alpha": 1.0, "seed": 1},
+                {"loss": {"spatial": 1.0}, "seed": 2, "adapter.alpha": 1},
+            ]
+        }
+    }
+    assert only(claims(tmp_path, experiments).table, kind="gain", target="cortex")["n_seeds"] == 3
+
+
+def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
+    # Two losses that were both `mse` once, each with two methods: a pair differs in the method alone.
+    losses = [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}]
+    experiment = {
+        "grid": {"loss": losses, "adapter.method": ["lora", "full"], "seed": SEEDS},
+        "contrast": "adapter.method",
+    }
+    table = claims(tmp_path, {"a": experiment}).table
+    rows = table[(table["kind"] == "difference") & (table["target"] == "cortex")]
+    assert len(rows) == 2
+    for row in rows.to_dict("records"):
+        assert row["group"].replace("full", "lora") == row["against"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "kind", "target"),
+    [
+        ({"claim": 1, "set": {"target": "AC"}}, "gain", "cortex"),
+        ({"claim": 1, "set": {"adapter.method": "frozen"}}, "gain", "cortex"),
+        ({"claim": 1, "set": {"control.kind": "shifted"}}, "gain", "cortex"),
+        ({"claim": 3, "set": {"target": "AC"}}, "gain", "AC"),
+        ({"claim": 6, "set": {"target": "AC"}, "transfer": {}}, "transfer", "cortex"),
+        (
+            {"claim": 2, "grid": {"adapter.method": ["frozen", "full"]}, "contrast": "adapter.method"},
+            "spread",
+            "cortex",
+        ),
+        (
+            {
+                "claim": 2,
+                "set": {"target": "AC"},
+                "grid": {"adapter.method": ["lora", "full"]},
+                "contrast": "adapter.method",
+            },
+            "spread",
+            "cortex",
+        ),
+        (
+            {"claim": 4, "grid": {"target": ["LH", "AC"]}, "contrast": "target"},
+            "difference",
+            "AC",
+        ),
+        (
+            {
+                "claim": 11,
+                "grid": {"train_minutes": [4, 8], "adapter.method": ["lora"]},
+                "contrast": ["train_minutes", "adapter.method"],
+            },
+            "difference",
+            "cortex",
+        ),
+        (
+            {"claim": 12, "grid": {"training.epochs": [1, 2]}, "contrast": "training.epochs"},
+            "difference",
+            "cortex",
+        ),
+        (
+            {
+                "claim": 16,
+                "set": {"target": "AC"},
+                "grid": {"control.kind": ["none", "shifted"]},
+                "contrast": "control.kind",
+            },
+            "difference",
+            "cortex",
+        ),
+    ],
+)
+def test_there_is_no_verdict_where_something_else_was_tuned_or_compared(tmp_path, experiment, kind, target):
+    grid = {**experiment.get("grid", {}), "seed": SEEDS}
+
+    def score(config, listener, where):
+        return 0.3, 0.3 + [0.02, 0.021, 0.0221][config.seed] * (3 if config.adapter.method == "full" else 1)
+
+    table = claims(tmp_path, {"a": {**experiment, "grid": grid}}, score=score).table
+    rows = table[(table["kind"] == kind) & (table["target"] == target)]
+    assert len(rows)
+    assert set(rows["verdict"]) == {""}

@@ -26,7 +26,7 @@ experiments:
     grid: {adapter.method: [lora, frozen], seed: [0]}
     contrast: adapter.method
   broken:
-    set: {target: nowhere}
+    set: {device: mps}
 """
 
 
@@ -41,7 +41,8 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path)
     output = tmp_path / "out"
     done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
     assert done.code == 1, done.err  # one cell failed, the others are there
-    assert "nowhere" in done.out
+    assert "mps is not here" in done.out
+    assert "Computing identities of 3 cells" in done.err
     assert "3 cells: 2 done, 1 failed" in done.out
     assert "--retry-failed" in done.out
     assert (output / "study.yaml").read_text() == FILE
@@ -79,7 +80,8 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwav
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "nowhere.yaml", "--output", "out"], "no such file"),
+        (["run", "nowhere.yaml", "--output", "out"], "Give its path, e.g. studies/demo.yaml"),
+        (["run", ".", "--output", "out"], "a folder.\n    Expected the YAML file of a study"),
         (["run", "FILE", "--output", "out", "--engine", "slurm"], "local or ray"),
         (["run", "FILE", "--output", "out", "--engine", "slurm", "--dry-run"], "local or ray"),
         (["run", "FILE", "--output", "out", "--set", "seed=3"], "which experiment methods varies"),

@@ -38,6 +38,17 @@ from brainwavlm.study import cells_of, load_study
             "unknown key transfer.subject",
         ),
         ({"experiments": {"a": {"exclude": [{"seed": 4}]}}}, "experiments.a", "no cell of the grid is"),
+        ({"experiments": {"a": {"claim": 99}}}, "experiments.a", "from 1 to 18"),
+        (
+            {"experiments": {"a": {"grid": {"loss.spatial": [0, 1], "loss": [{"mse": 1}]}}}},
+            "experiments.a",
+            "loss or loss.spatial, not both",
+        ),
+        (
+            {"experiments": {"a": {"include": [{"loss": {"mse": 1}, "loss.spatial": 0}]}}},
+            "experiments.a",
+            "loss or loss.spatial, not both",
+        ),
         ({"experiments": {"a/b": {}}}, "study.yaml", "'a/b' is not"),
         ({"experiments": {}}, "study.yaml", "experiments"),
         ({"format": 2}, "study.yaml", "format = 2"),

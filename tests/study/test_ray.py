@@ -56,10 +56,10 @@ def test_a_cell_on_ray_is_the_cell_that_the_local_engine_makes(small_study, tmp_
 
 @pytest.mark.slow
 def test_a_cell_that_fails_on_ray_says_why_and_more_gpus_than_there_are_are_refused(small_study, tmp_path):
-    study = small_study(bad={"set": {"target": "nowhere"}})
+    study = small_study(bad={"set": {"device": "mps"}})
     states = run_study(study, tmp_path / "out", engine="ray", workers=2)
     assert [state.state for state in states] == ["failed"]
-    assert "nowhere" in states[0].error
+    assert "mps is not here" in states[0].error
     with pytest.raises(ConfigError, match="this machine has"):
         run_study(study, tmp_path / "out", engine="ray", gpus=99, retry_failed=True)
 

@@ -64,15 +64,13 @@ def alive(process):
 
 
 def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_study, tmp_path):
-    study = small_study(
-        targets={"grid": {"target": ["cortex", "nowhere"]}, "transfer": {"subjects": ["ben"]}}
-    )
+    study = small_study(devices={"grid": {"device": ["cpu", "mps"]}, "transfer": {"subjects": ["ben"]}})
     folder = tmp_path / "out"
     ended = []
     first = run_study(study, folder, workers=2, finished=ended.append)
     assert [state.state for state in first] == ["done", "failed"]
     assert sorted(state.folder for state in ended) == sorted(state.folder for state in first)
-    assert "nowhere" in first[1].error
+    assert "study.yaml: experiments.devices (device=mps): device: mps is not here" in first[1].error
     assert first[0].steps.keys() == {"tune", "evaluate", "transfer"}
     done, failed = open_study(folder).cells
     assert (done.evaluation / "voxels.csv").is_file()
@@ -88,8 +86,8 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     assert [state.attempts for state in third] == [1, 2]
     assert contents(folder / "cells") == before
 
-    asked = {"grid": {"target": ["cortex", "nowhere"]}, "transfer": {"subjects": ["ben"]}}
-    fourth = run_study(small_study(targets={**asked, "evaluate": {"layers": [1]}}), folder)
+    asked = {"grid": {"device": ["cpu", "mps"]}, "transfer": {"subjects": ["ben"]}}
+    fourth = run_study(small_study(devices={**asked, "evaluate": {"layers": [1]}}), folder)
     assert [state.attempts for state in fourth] == [2, 2]
     after = contents(folder / "cells")
     assert any(path.name == "layers.csv" for path in after)
@@ -107,7 +105,7 @@ def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is
     (folder / "study.json").write_text(
         json.dumps({"format": 1, "study": {"name": "small"}, "code": {}, "cells": []})
     )
-    states = run_study(small_study(one={"set": {"target": "nowhere"}}), folder)
+    states = run_study(small_study(one={"set": {"device": "mps"}}), folder)
     assert [state.state for state in states] == ["failed"]
     assert open_study(folder).stale == [old]
 
@@ -229,8 +227,17 @@ def test_other_places_are_refused_and_left_alone(small_study, tmp_path, tree):
         with pytest.raises(RunError, match=words):
             run_study(study, tmp_path / folder)
         assert contents(tmp_path / folder) == before
-    with pytest.raises(RunError, match="in the data set"):
+    with pytest.raises(ConfigError, match="in the data set"):
         run_study(study, tree / "responses" / "out")
+    for name in ("derivative", "derivatives"):
+        (tmp_path / name / "copy" / name / "preprocessed_data").mkdir(parents=True)
+        with pytest.raises(ConfigError, match="in the data set"):
+            run_study(study, tmp_path / name / "copy" / "out")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    with pytest.raises(ConfigError, match="in the run"):
+        run_study(study, tmp_path / "run" / "deep" / "out")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
     with pytest.raises(ConfigError, match="one of one"):
         run_study(study, tmp_path / "new", only=["two"])
     assert not (tmp_path / "new").exists()

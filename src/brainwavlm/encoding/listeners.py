@@ -5,7 +5,7 @@ stories in front and the others in `joint`. What reads one listener (alignment, 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,12 +52,14 @@ class Listener:
         }
 
 
-def listeners_of(config: RunConfig) -> list[Listener]:
+def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], Setting] = setting_of) -> list[Listener]:
     """The listeners of a run with their data, the configured subject first.
 
     Parameters
     ----------
     config : RunConfig
+    resolve : function from RunConfig to Setting
+        How one listener's view is resolved.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def listeners_of(config: RunConfig) -> list[Listener]:
         readout without a common surface.
     """
     views = listener_views(config)
-    settings = [setting_of(view) for view in views]
+    settings = [resolve(view) for view in views]
     if len(views) > 1:
         _require_different(settings)
         _require_unheard(settings)

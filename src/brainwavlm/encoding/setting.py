@@ -13,7 +13,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Recording, Split, Subject, split_recordings
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.reliability import ceiling
-from brainwavlm.datasets.voxels import usable_voxels
+from brainwavlm.datasets.voxels import Mask, usable_voxels
 from brainwavlm.encoding.amount import first_stories
 from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
@@ -129,12 +129,14 @@ def anchored(config: RunConfig) -> RunConfig:
     )
 
 
-def setting_of(config: RunConfig) -> Setting:
+def setting_of(config: RunConfig, scanned: bool = True) -> Setting:
     """Resolve a configuration.
 
     Parameters
     ----------
     config : RunConfig
+    scanned : bool
+        False: each voxel counts as usable and no response is read, to see whether a configuration means something.
 
     Raises
     ------
@@ -150,7 +152,8 @@ def setting_of(config: RunConfig) -> Setting:
         )
     measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
     target = target_mask(config.target, subject, measured)
-    mask = usable_voxels([recording for split in splits.values() for recording in split])
+    heard = [recording for split in splits.values() for recording in split]
+    mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
     voxels = target if config.quirks.nan_voxels else target & mask.kept
     if not voxels.any():
         raise ConfigError(

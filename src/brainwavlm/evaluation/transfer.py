@@ -248,6 +248,7 @@ def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draw
         "cells": [
             {
                 **cell.about(),
+                "dataset": cell.config.dataset,
                 "target": cell.run.config.target,
                 "layer": cell.config.backbone.layer,
                 "test": [recording.story.name for recording in cell.setting.splits["test"]],

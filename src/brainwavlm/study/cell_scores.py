@@ -1,7 +1,8 @@
 """What the cells of a study scored, read back: measured means and their resamples, by listener and target."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +13,12 @@ from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.resamples import FILE, OWN_LAYER, Resamples, read_resamples
 from brainwavlm.run_files import read_json
 from brainwavlm.study.folder import CellRecord
+from brainwavlm.study.names import Listener, naming, tuners
+from brainwavlm.study.score_files import Summary, TransferSummary, read_table
 
 Step = Literal["evaluation", "transfer"]
+# Who is scored in a row of a table, from the row and the number of rows before it that say the same.
+Who = Callable[[Mapping[str, Any], int], Listener]
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,13 @@ class Score:
     cell : str
     seed : int
     listener : str
-        Whose responses are predicted.
+        Whose responses are predicted, by a name that nobody else has in the study.
+    subject : str
+        The same person's name in their data set.
     tuned_on : str
         Whose responses tuned the model, joined by +.
+    is_tuner : bool
+        Whether the listener is one of them.
     target : str
     stories : str
         `all`, or `unheard`: test stories that tuning did not use.
@@ -44,7 +53,9 @@ class Score:
     cell: str
     seed: int
     listener: str
+    subject: str
     tuned_on: str
+    is_tuner: bool
     target: str
     stories: str
     layer: int
@@ -62,10 +73,12 @@ class CellScores:
     Attributes
     ----------
     record : CellRecord
+    tuned_on : str
+        Whose responses tuned the model, joined by +.
     scores, layers, transfers : tuple of Score
         From the table, from layers.csv, and in other listeners; empty where that step is not there.
     minutes : tuple of dict
-        Rows of needed.csv.
+        listener, target, full_minutes, minutes_needed, in listeners who did not tune the model.
     simulated : bool or None
         None where nothing was scored.
     errors : tuple of (step, str)
@@ -73,6 +86,7 @@ class CellScores:
     """
 
     record: CellRecord
+    tuned_on: str
     scores: tuple[Score, ...] = ()
     layers: tuple[Score, ...] = ()
     transfers: tuple[Score, ...] = ()
@@ -85,28 +99,31 @@ class CellScores:
         """Of the cell."""
         return self.record.cell.name
 
-    @property
-    def tuned_on(self) -> str:
-        """Whose responses tuned the model, joined by +."""
-        return _tuned_on(self.record)
 
+def read_cell(record: CellRecord, name: Callable[[Listener], str] | None = None) -> CellScores:
+    """What a cell has so far; files that cannot be read are errors of that cell, not of the study.
 
-def read_cell(record: CellRecord) -> CellScores:
-    """What a cell has so far; files that cannot be read are errors of that cell, not of the study."""
-    found: dict[str, Any] = {}
-    errors = []
+    Parameters
+    ----------
+    record : CellRecord
+    name : function from Listener to str, optional
+        From `naming` of all cells of the study; None: of this one.
+    """
+    name = name or naming([record.cell.config])
+    cell = CellScores(record, "+".join(map(name, tuners(record.cell.config))))
+    if not (record.path / "run.json").is_file():
+        return cell
     for step, folder, read in (
         ("evaluation", record.evaluation, _read_evaluation),
         ("transfer", record.transfer, _read_transfer),
     ):
-        if folder is None:
-            continue
         try:
-            found |= read(folder, record)
-            found["simulated"] = bool(read_json(folder / "summary.json", "simulated")["simulated"])
+            if folder is not None:
+                summary = read_json(folder / "summary.json", kind=Summary)
+                cell = replace(cell, **read(folder, cell, name), simulated=summary["simulated"])
         except BrainwavlmError as error:
-            errors.append((step, str(error)))
-    return CellScores(record, **found, errors=tuple(errors))
+            cell = replace(cell, errors=(*cell.errors, (step, str(error))))
+    return cell
 
 
 def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
@@ -117,59 +134,119 @@ def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
             yield cell
 
 
-def _read_evaluation(folder: Path, record: CellRecord) -> dict[str, Any]:
+def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+    own = tuners(cell.record.cell.config)
+    found: dict[str, Any] = {}
     resamples = read_resamples(folder / FILE)
-    tuned_on = _tuned_on(record)
-    columns = ("run", "subject", "seed", "target", "r_frozen", "r_tuned")
-    table = _read(folder / "table.csv", columns)
-    found = {"scores": _scores(folder, table, resamples, record, tuned_on)}
-    if (folder / "layers.csv").is_file():
-        layers = _read(folder / "layers.csv", (*columns, "layer"))
-        found["layers"] = _scores(folder, layers, resamples, record, tuned_on)
-    return found
-
-
-def _read_transfer(folder: Path, record: CellRecord) -> dict[str, Any]:
-    resamples = read_resamples(folder / FILE)
-    columns = ("run", "scored_on", "seed", "layer", "stories", "target", "r_frozen", "r_tuned")
-    matrix = _read(folder / "matrix.csv", columns).rename(columns={"scored_on": "subject"})
-    found: dict[str, Any] = {"transfers": _scores(folder, matrix, resamples, record, _tuned_on(record))}
-    if (folder / "needed.csv").is_file():
-        needed = _read(folder / "needed.csv", ("scored_on", "target", "full_minutes", "minutes_needed"))
-        found["minutes"] = tuple(
-            {str(key): value for key, value in row.items()} for row in needed.to_dict("records")
+    for attribute, file in (("scores", "table.csv"), ("layers", "layers.csv")):
+        if attribute == "layers" and not (folder / file).is_file():
+            continue
+        table = read_table(folder / file)
+        # One name a side of the run, in the order of its listeners.
+        sides = list(dict.fromkeys(table["run"]))
+        if len(sides) != len(own):
+            raise RunError(
+                folder / file,
+                f"scores of {len(sides)} listeners.",
+                f"those of {len(own)}: {cell.tuned_on}.",
+                "Start the study again.",
+            )
+        found[attribute] = _scores(
+            folder, table, resamples, cell, _side(dict(zip(sides, own, strict=True))), name
         )
     return found
 
 
-def _scores(
-    folder: Path, table: pd.DataFrame, resamples: Resamples, record: CellRecord, tuned_on: str
-) -> tuple[Score, ...]:
-    places = {
-        (row["subject"], row["target"], row["stories"], row["layer"]): place
-        for place, row in enumerate(resamples.about)
+def _side(listeners: Mapping[str, Listener]) -> Who:
+    return lambda row, _: listeners[row["run"]]
+
+
+def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+    who = _scored_in(folder, cell)
+    matrix = read_table(folder / "matrix.csv").rename(columns={"scored_on": "subject"})
+    found: dict[str, Any] = {
+        "transfers": _scores(folder, matrix, read_resamples(folder / FILE), cell, who, name)
     }
+    if (folder / "needed.csv").is_file():
+        needed = read_table(folder / "needed.csv").rename(columns={"scored_on": "subject"})
+        before: Counter[tuple[str, str]] = Counter()
+        minutes = []
+        for said in needed.to_dict("records"):
+            row = {str(column): value for column, value in said.items()}
+            key = (row["subject"], row["target"])
+            listener = who(row, before[key])
+            before[key] += 1
+            if listener not in tuners(cell.record.cell.config):
+                known = {column: row[column] for column in ("target", "full_minutes", "minutes_needed")}
+                minutes.append({"listener": name(listener), **known})
+        found["minutes"] = tuple(minutes)
+    return found
+
+
+def _scored_in(folder: Path, cell: CellScores) -> Who:
+    """Whom rows of a transfer are about: a subject of the run's data set, or of that which its summary names."""
+    datasets = list(dict.fromkeys(dataset for dataset, _ in tuners(cell.record.cell.config)))
+    if len(datasets) == 1:
+        return lambda row, _: (datasets[0], row["subject"])
+    summary = read_json(folder / "summary.json", kind=TransferSummary)
+    found: dict[str, list[str]] = {}
+    for one in summary["cells"]:
+        found.setdefault(one["scored_on"], []).append(one["dataset"])
+
+    def who(row: Mapping[str, Any], before: int) -> Listener:
+        of_that_name = found.get(row["subject"], [])
+        if before >= len(of_that_name):
+            raise RunError(
+                folder / "summary.json",
+                f"names {len(of_that_name)} listeners {row['subject']}.",
+                "every listener of the tables.",
+                "Start the study again.",
+            )
+        return of_that_name[before], row["subject"]
+
+    return who
+
+
+def _scores(
+    folder: Path,
+    table: pd.DataFrame,
+    resamples: Resamples,
+    cell: CellScores,
+    who: Who,
+    name: Callable[[Listener], str],
+) -> tuple[Score, ...]:
+    about = ("run", "subject", "target", "stories", "layer")
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, known in enumerate(resamples.about):
+        places.setdefault(tuple(known[key] for key in about), []).append(place)
+    before: Counter[tuple[Any, ...]] = Counter()
+    own = tuners(cell.record.cell.config)
     scores = []
-    for row in table.to_dict("records"):
-        stories, layer = str(row.get("stories", "all")), int(row.get("layer", OWN_LAYER))
-        key = (str(row["subject"]), str(row["target"]), stories, layer)
-        if key not in places:
+    for said in table.to_dict("records"):
+        row: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER} | {str(k): v for k, v in said.items()}
+        key = tuple(row[column] for column in about)
+        # Two people of one name in two data sets: tables and resamples list them in one order.
+        same = places.get(key, [])
+        if before[key] >= len(same):
             raise RunError(
                 folder / FILE,
                 f"no resamples of {' '.join(map(str, key))}.",
                 "those of every row.",
-                "Evaluate again.",
+                "Start the study again.",
             )
-        place = places[key]
+        place, listener = same[before[key]], who(row, before[key])
+        before[key] += 1
         scores.append(
             Score(
-                record.cell.name,
-                record.cell.config.seed,
-                key[0],
-                tuned_on,
-                key[1],
-                stories,
-                layer,
+                cell.name,
+                cell.record.cell.config.seed,
+                name(listener),
+                listener[1],
+                cell.tuned_on,
+                listener in own,
+                row["target"],
+                row["stories"],
+                int(row["layer"]),
                 float(row["r_frozen"]),
                 float(row["r_tuned"]),
                 resamples.frozen[place].astype(np.float64),
@@ -178,27 +255,3 @@ def _scores(
             )
         )
     return tuple(scores)
-
-
-def _tuned_on(record: CellRecord) -> str:
-    config = record.cell.config
-    return "+".join([config.subject, *(listener.subject for listener in config.joint)])
-
-
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    text = {name: str for name in ("run", "subject", "scored_on", "target", "stories") if name in columns}
-    try:
-        frame = pd.read_csv(
-            path,
-            dtype=text,
-            keep_default_na=False,
-            na_values={name: [""] for name in columns if name not in text},
-        )
-    except (OSError, ValueError) as error:
-        raise RunError(path, f"not readable: {error}.", "a table of scores.", "Score again.") from None
-    lacking = [name for name in columns if name not in frame]
-    if lacking:
-        raise RunError(
-            path, f"no column {', '.join(lacking)}.", f"the columns {', '.join(columns)}.", "Score again."
-        )
-    return frame

@@ -162,8 +162,9 @@ def _named(cells: Sequence[Cell], study: Study) -> list[Cell]:
     for values in dumped:
         told = [key for key in keys if key in (*ALWAYS_NAMED, "seed") or values[key] != usual[key]]
         names.append("-".join(_label(key, json.loads(values[key])) for key in told)[:120])
+    times = Counter(names)
     return [
-        replace(cell, name=name if names.count(name) == 1 else f"{name}-{digest(cell.config)[:4]}")
+        replace(cell, name=name if times[name] == 1 else f"{name}-{digest(cell.config)[:4]}")
         for cell, name in zip(cells, names, strict=True)
     ]
 

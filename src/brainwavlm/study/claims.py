@@ -28,6 +28,7 @@ from brainwavlm.study.findings import (
 )
 from brainwavlm.study.folder import StudyFolder
 from brainwavlm.study.groups import Group, groups_of, pairs_of
+from brainwavlm.study.names import naming
 from brainwavlm.study.sentences import NOTHING, sentence, verdict
 
 COLUMNS = (
@@ -73,7 +74,8 @@ def claims_of(folder: StudyFolder) -> Claims:
     folder : StudyFolder
         From `open_study`.
     """
-    cells = [read_cell(record) for record in folder.cells]
+    named = naming(record.cell.config for record in folder.cells)
+    cells = [read_cell(record, named) for record in folder.cells]
     rows: list[dict[str, Any]] = []
     seeds: list[dict[str, Any]] = []
     for name, experiment in folder.study.experiments.items():
@@ -112,11 +114,13 @@ def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) 
     simulated = any(cell.simulated for group in groups for cell in group.cells)
     about = {"experiment": name, "claim": experiment.claim, "simulated": simulated}
     shown = _headlines(experiment, groups, found)
-    values = {group.label: group.values for group in groups}
+    configs = {group.label: group.config for group in groups}
     rows = []
     for row, headline in zip(found, shown, strict=True):
         row = dict.fromkeys(COLUMNS) | about | row | {"headline": headline}
-        row["verdict"] = verdict(row, values.get(row["group"], {}), values.get(row["against"], {}))
+        row["verdict"] = verdict(
+            row, configs[row["group"]], configs.get(row["against"]), experiment.contrasts
+        )
         row["sentence"] = sentence(row)
         rows.append(row)
     return rows

@@ -16,7 +16,9 @@ from brainwavlm.datasets.base import Subject, split_recordings
 from brainwavlm.encoding.listeners import listener_views
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import BrainwavlmError, TuningError
+from brainwavlm.progress import Progress
 from brainwavlm.study.cells import Cell, cells_of
+from brainwavlm.study.checks import require_runnable
 from brainwavlm.study.description import Study
 from brainwavlm.study.identity import Checksums, code_version
 from brainwavlm.study.preparation import prepare
@@ -66,6 +68,7 @@ def estimate(
     cpus: int = 1,
     only: Sequence[str] = (),
     timed: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Estimate:
     """Time a few steps of one cell of each kind, and scale: hours by rows and epochs.
 
@@ -82,9 +85,14 @@ def estimate(
         Experiments; none: all.
     timed : function of str, optional
         Called with the name of each cell that is to be timed.
+    progress : Progress, optional
+        Shows how far the look at all cells is.
     """
-    cells = [cell for cell in cells_of(study) if chosen_by(cell, study, only)]
-    states = _states(cells, output)
+    every = cells_of(study)
+    cells = [cell for cell in every if chosen_by(cell, study, only)]
+    progress = progress or Progress()
+    require_runnable(study, progress.over(every, f"Looking for wrong values in {len(every)} cells"))
+    states = _states(cells, output, progress)
     kinds: dict[str, list[Cell]] = {}
     for cell in cells:
         kinds.setdefault(_kind(cell.config), []).append(cell)
@@ -98,6 +106,7 @@ def estimate(
             share = _amount(cell.config) / max(_amount(largest.config), 1)
             costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
     left = [costs[cell.name] for cell in cells if states[cell.name] != "done"]
+    workers = max(min(workers, len(left)), 1)
     return Estimate(
         [
             {
@@ -117,12 +126,13 @@ def estimate(
     )
 
 
-def _states(cells: Sequence[Cell], output: Path) -> dict[str, str]:
+def _states(cells: Sequence[Cell], output: Path, progress: Progress) -> dict[str, str]:
     """How far each cell is; identities, which read all data once, only where there is something to compare with."""
     if not (output / "study.json").is_file():
         return {cell.name: "new" for cell in cells}
     states: dict[str, str] = {}
-    for name, place in prepare(cells, output, Checksums(output / "checksums.json"), code_version()).items():
+    shown = progress.over(cells, f"Computing identities of {len(cells)} cells")
+    for name, place in prepare(shown, output, Checksums(output / "checksums.json"), code_version()).items():
         state = read_state(output, place.folder, place.identity)
         left = state.state == "done" and not steps_done(output, state, place.steps)
         states[name] = "waiting" if left else state.state

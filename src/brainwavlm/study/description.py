@@ -1,13 +1,15 @@
 """The file of a study: which runs it asks for, experiment by experiment, and what is done with each."""
 
 import re
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from brainwavlm.config import Step, read_yaml, validated
 from brainwavlm.errors import ConfigError
+from brainwavlm.study.claim_list import CLAIMS
 
 FORMAT = 1
 
@@ -63,6 +65,21 @@ class Experiment(Step):
     transfer: TransferOptions | None = Field(
         None, description="Also score each cell in other listeners; null: not."
     )
+
+    @field_validator("claim")
+    @classmethod
+    def _known(cls, claim: int | None) -> int | None:
+        if claim is not None and claim not in CLAIMS:
+            raise ValueError(f"a claim of docs/claims.md, from {min(CLAIMS)} to {max(CLAIMS)}")
+        return claim
+
+    @model_validator(mode="after")
+    def _each_setting_once(self) -> "Experiment":
+        for settings in (self.grid, *self.include):
+            for key, part in combinations(sorted(settings, key=len), 2):
+                if _within(key, part):
+                    raise ValueError(f"{key} or {part}, not both: the second is part of the first")
+        return self
 
     @field_validator("grid")
     @classmethod
@@ -145,6 +162,13 @@ def load_study(path: str | Path) -> Study:
         Not readable, an unknown key (the nearest known one is named) or a wrong value.
     """
     path = Path(path)
+    if not path.is_file():
+        raise ConfigError(
+            path,
+            "a folder." if path.is_dir() else "no such file.",
+            "the YAML file of a study.",
+            "Give its path, e.g. studies/demo.yaml.",
+        )
     return study_from(read_yaml(path), str(path))
 
 

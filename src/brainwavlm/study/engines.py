@@ -61,7 +61,9 @@ class Engaged:
 
     def work_on(self, tasks: Sequence[Task], finished: Callable[[CellState], None]) -> None:
         """Work on cells until each is done or failed; `finished` is called as each ends."""
+        # More workers than cells would have nothing to do.
+        workers = None if self.workers is None else min(self.workers, len(tasks))
         if self.engine == "ray":
-            run_ray(tasks, self.workers, self.retries, finished, self.address, self.cpus, self.gpus)
+            run_ray(tasks, workers, self.retries, finished, self.address, self.cpus, self.gpus)
         else:
-            run_local(tasks, self.workers or 1, self.retries, finished)
+            run_local(tasks, workers or 1, self.retries, finished)

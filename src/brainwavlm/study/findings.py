@@ -1,6 +1,6 @@
 """Rows of the table of claims from the scores of groups of cells: gains, differences, spreads, transfer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def transfer_rows(group: Group) -> list[dict[str, Any]]:
     places = _by_place(score for cell in group.cells for score in cell.transfers)
     for (tuned_on, listener, target, stories, layer), scores in places.items():
         unheard = (tuned_on, listener, target, "unheard", layer)
-        if listener in tuned_on.split("+") or (stories == "all" and unheard in places):
+        if scores[0].is_tuner or (stories == "all" and unheard in places):
             continue
         rows.append(
             _summary("transfer", group, scores, _n_missing(group, "transfer", tuned_on)) | {"layer": None}
@@ -91,8 +91,7 @@ def minutes_rows(group: Group) -> list[dict[str, Any]]:
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for cell in group.cells:
         for row in cell.minutes:
-            if row["scored_on"] not in cell.tuned_on.split("+"):
-                found.setdefault((cell.tuned_on, row["scored_on"], row["target"]), []).append(row)
+            found.setdefault((cell.tuned_on, row["listener"], row["target"]), []).append(row)
     rows = []
     for (tuned_on, listener, target), some in found.items():
         needed = [row["minutes_needed"] for row in some]
@@ -129,9 +128,7 @@ def nothing_rows(group: Group, with_transfer: bool) -> list[dict[str, Any]]:
 def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
     """Second minus first in tuned r, over the seeds that both have, wherever both are scored."""
     rows = []
-    before = _by_listener(first)
-    for place, scores in _by_listener(second).items():
-        others = before.get(place, {})
+    for (listener, target), tuned_on, others, scores in _opposed(first, second):
         common = [seed for seed in scores if seed in others]
         if not common:
             continue
@@ -145,8 +142,9 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
                 "kind": "difference",
                 "group": second.label,
                 "against": first.label,
-                "listener": place[0],
-                "target": place[1],
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
                 "n_seeds": len(common),
                 "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
                 "r_frozen": float(np.mean([new.r_frozen for _, new in pairs])),
@@ -163,9 +161,7 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
 def spread_rows(first: Group, second: Group) -> list[dict[str, Any]]:
     """How many times the deviation over seeds of the first group that of the second is."""
     rows = []
-    before = _by_listener(first)
-    for place, scores in _by_listener(second).items():
-        others = before.get(place, {})
+    for (listener, target), tuned_on, others, scores in _opposed(first, second):
         if min(len(scores), len(others)) < FEWEST_SEEDS:
             continue
         r_before, r_after = ([score.r_tuned for score in some.values()] for some in (others, scores))
@@ -175,8 +171,9 @@ def spread_rows(first: Group, second: Group) -> list[dict[str, Any]]:
                 "kind": "spread",
                 "group": second.label,
                 "against": first.label,
-                "listener": place[0],
-                "target": place[1],
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
                 "n_seeds": min(len(scores), len(others)),
                 "n_missing": len(_seeds(first) - set(others)) + len(_seeds(second) - set(scores)),
                 "estimate": estimate,
@@ -193,12 +190,32 @@ def _seeds(group: Group) -> set[int]:
     return {cell.record.cell.config.seed for cell in group.cells}
 
 
-def _by_listener(group: Group) -> dict[tuple[str, str], dict[int, Score]]:
-    """Scores by listener and target, then by seed."""
-    found: dict[tuple[str, str], dict[int, Score]] = {}
+BySeed = dict[int, Score]
+
+
+def _opposed(first: Group, second: Group) -> Iterator[tuple[tuple[str, str], str, BySeed, BySeed]]:
+    """Listener and target, who tuned the second models, and the scores of both groups by seed.
+
+    Models of the same listeners are compared where the first group has them, else each with each. Where either group is
+    of one data set, another one, it is the data sets that differ: people of one name are compared.
+    """
+    other_data = first.datasets != second.datasets and len(first.datasets) == len(second.datasets) == 1
+    before = _by_listener(first, other_data)
+    for place, models in _by_listener(second, other_data).items():
+        others = before.get(place, {})
+        for tuned_on, scores in models.items():
+            alike = [others[tuned_on]] if tuned_on in others else others.values()
+            for some in alike:
+                yield (next(iter(scores.values())).listener, place[1]), tuned_on, some, scores
+
+
+def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str], dict[str, BySeed]]:
+    """Scores by listener and target, then by who tuned the model, then by seed."""
+    found: dict[tuple[str, str], dict[str, BySeed]] = {}
     for cell in group.cells:
         for score in cell.scores:
-            found.setdefault((score.listener, score.target), {})[score.seed] = score
+            place = (score.subject if by_subject else score.listener, score.target)
+            found.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
     return found
 
 

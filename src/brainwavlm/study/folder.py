@@ -8,19 +8,54 @@ features/       features that cells share
 checksums.json  of the files of the data, so that each is read once
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
-from brainwavlm.run_files import read_json
+from brainwavlm.run_files import Part, read_json
 from brainwavlm.runs import Run, open_run
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions, study_from
-from brainwavlm.study.records import CellState, is_held, read_state
+from brainwavlm.study.records import is_held, lost_file, read_state, remedied
 
 FORMAT = 1
+AGAIN = (
+    "Restore it, or remove it and give the file of the study to `brainwavlm study run`: what is done is kept."
+)
+
+
+class Entry(Part):
+    """A cell in study.json."""
+
+    name: str
+    folder: str = Field(pattern=r"^\w[\w.+-]*$")
+    identity: str
+    config: dict[str, Any]
+    experiments: list[str] = Field(min_length=1)
+    varied: dict[str, dict[str, Any]]
+    evaluate: dict[str, Any]
+    transfer: dict[str, Any] | None
+
+
+class Code(Part):
+    """The code that a study began with."""
+
+    version: str
+    source: str
+
+
+class Document(Part):
+    """study.json."""
+
+    format: int
+    study: dict[str, Any]
+    cells: list[Entry]
+    code: Code
 
 
 @dataclass(frozen=True)
@@ -111,32 +146,36 @@ def open_study(folder: str | Path) -> StudyFolder:
         raise RunError(
             folder, "no study.json.", "the folder that `brainwavlm study run` made.", "Give its --output."
         )
-    content = read_json(path, "format", "study", "cells", "code")
+    with remedied(AGAIN):
+        content = read_json(path, kind=Document)
     if content["format"] != FORMAT:
         raise RunError(
             path, f"format {content['format']}.", f"format {FORMAT}.", "Use the version that wrote it."
         )
     at_work = is_held(folder / "lock")
-    records = [_record(folder, entry, at_work, path) for entry in content["cells"]]
+    study = study_from(content["study"], str(path))
+    records = [_record(folder, entry, at_work, path, study) for entry in content["cells"]]
     return StudyFolder(
         folder,
-        study_from(content["study"], str(path)),
+        study,
         records,
         content["code"],
         stale_folders(folder, [record.path for record in records]),
     )
 
 
-def stale_folders(folder: Path, wanted: list[Path]) -> list[Path]:
+def stale_folders(folder: Path, wanted: Iterable[Path]) -> list[Path]:
     """Folders of cells other than those wanted."""
-    there = sorted(path for path in (folder / "cells").glob("*") if path.is_dir())
-    return [path for path in there if path not in wanted]
+    kept = set(wanted)
+    return sorted(path for path in (folder / "cells").glob("*") if path.is_dir() and path not in kept)
 
 
-def _record(folder: Path, entry: dict[str, Any], at_work: bool, path: Path) -> CellRecord:
-    for key in ("name", "folder", "identity", "config", "experiments", "varied", "evaluate", "transfer"):
-        if not isinstance(entry, dict) or key not in entry:
-            raise RunError(path, f"{key} of a cell is missing.", "the file of a study, whole.", "Restore it.")
+def _record(folder: Path, entry: dict[str, Any], at_work: bool, path: Path, study: Study) -> CellRecord:
+    for experiment in entry["experiments"]:
+        if experiment not in study.experiments or experiment not in entry["varied"]:
+            raise RunError(
+                path, f"{entry['name']} is of no experiment {experiment}.", "one that the study has.", AGAIN
+            )
     transfer = entry["transfer"]
     cell = Cell(
         entry["name"],
@@ -146,14 +185,14 @@ def _record(folder: Path, entry: dict[str, Any], at_work: bool, path: Path) -> C
         validated(EvaluateOptions, entry["evaluate"], str(path)),
         None if transfer is None else validated(TransferOptions, transfer, str(path)),
     )
-    state: CellState = read_state(folder, entry["folder"], entry["identity"])
-    shown = "waiting" if state.state == "running" and not at_work else state.state
-    return CellRecord(
-        cell,
-        folder / "cells" / entry["folder"],
-        entry["identity"],
-        shown,
-        state.error,
-        state.attempts,
-        state.seconds,
-    )
+    state = read_state(folder, entry["folder"], entry["identity"])
+    place = folder / "cells" / entry["folder"]
+    shown, error = state.state, state.error
+    if shown == "running" and not at_work:
+        shown = "waiting"
+    if shown == "done":
+        steps = ("tune", "evaluate") if transfer is None else ("tune", "evaluate", "transfer")
+        lost = next(filter(None, (lost_file(place, step) for step in steps)), None)
+        if lost is not None:
+            shown, error = "waiting", f"{lost}: no such file; `study run` makes it again."
+    return CellRecord(cell, place, entry["identity"], shown, error, state.attempts, state.seconds)

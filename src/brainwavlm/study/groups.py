@@ -1,13 +1,18 @@
 """Cells of one experiment that differ by nothing but seed and listener, and what tells the groups apart."""
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
+from brainwavlm.config import RunConfig
 from brainwavlm.study.cell_scores import CellScores
-from brainwavlm.study.cells import points
+from brainwavlm.study.cells import points, value_of
 from brainwavlm.study.description import Experiment
+from brainwavlm.study.names import tuners
 
 # Within a group these may differ: spread over seeds is reported, and listeners are told apart by whose responses
 # are scored.
@@ -21,15 +26,25 @@ class Group:
     Attributes
     ----------
     label : str
-        What tells it from the other groups of its experiment.
+        What tells it from the other groups of its experiment, by the values as the file gives them.
     values : dict
-        By varied key, without seed and subject.
+        By varied key, without seed and subject: what the cells' configurations say, whatever the file leaves unsaid.
     cells : list of CellScores
     """
 
     label: str
     values: dict[str, Any]
     cells: list[CellScores]
+
+    @property
+    def config(self) -> RunConfig:
+        """That of its first cell; the others differ in seed and listener."""
+        return self.cells[0].record.cell.config
+
+    @property
+    def datasets(self) -> set[str]:
+        """Of all who tuned its models."""
+        return {dataset for cell in self.cells for dataset, _ in tuners(cell.record.cell.config)}
 
 
 def groups_of(experiment: str, description: Experiment, cells: Sequence[CellScores]) -> list[Group]:
@@ -43,19 +58,18 @@ def groups_of(experiment: str, description: Experiment, cells: Sequence[CellScor
         Of that experiment.
     """
     keys = [key for key in description.varied_keys if key not in WITHIN]
-    groups: list[Group] = []
-    for cell in cells:
-        varied = cell.record.cell.varied[experiment]
-        values = {key: varied.get(key) for key in keys}
-        for group in groups:
-            if group.values == values:
-                group.cells.append(cell)
-                break
-        else:
-            groups.append(Group(label(values), values, [cell]))
     # Cells come in the order of the whole study, where another experiment may have named the second value first.
-    order = [label({key: point.get(key) for key in keys}) for point in points(description, experiment)]
-    return sorted(groups, key=lambda group: order.index(group.label) if group.label in order else len(order))
+    order = points(description, experiment)
+    found: dict[str, Group] = {}
+    for cell in sorted(cells, key=lambda cell: _place(cell.record.cell.varied[experiment], order)):
+        values = {key: value_of(cell.record.cell.config, key) for key in keys}
+        given = {key: cell.record.cell.varied[experiment].get(key) for key in keys}
+        found.setdefault(json.dumps(values), Group(label(given), values, [])).cells.append(cell)
+    groups = list(found.values())
+    times = Counter(group.label for group in groups)
+    return [
+        group if times[group.label] == 1 else replace(group, label=_in_full(group.values)) for group in groups
+    ]
 
 
 def pairs_of(groups: Sequence[Group], contrasts: Sequence[str]) -> list[tuple[Group, Group]]:
@@ -63,22 +77,53 @@ def pairs_of(groups: Sequence[Group], contrasts: Sequence[str]) -> list[tuple[Gr
     alike: dict[str, list[Group]] = {}
     for group in groups:
         rest = {key: value for key, value in group.values.items() if key not in contrasts}
-        alike.setdefault(label(rest), []).append(group)
+        alike.setdefault(json.dumps(rest), []).append(group)
     return [pair for some in alike.values() for pair in combinations(some, 2)] if contrasts else []
 
 
 def label(values: Mapping[str, Any]) -> str:
     """`adapter.method=lora, training.slow=2`; `all cells` where nothing differs."""
-    return ", ".join(f"{key}={shown(value)}" for key, value in values.items()) or "all cells"
+    return ", ".join(f"{key}={_of_key(key, value)}" for key, value in values.items()) or "all cells"
 
 
 def shown(value: Any) -> str:
-    """A value in a label: weights of zero are left out and those of one not said, a list of nothing is `none`."""
+    """A value in a label: everything that it says, a list of nothing as `none`."""
     if isinstance(value, Mapping):
-        kept = {key: some for key, some in value.items() if some not in (0, None, {}, [])}
-        return " ".join(key if some == 1 else f"{key} {shown(some)}" for key, some in kept.items()) or "none"
+        return " ".join(f"{key} {shown(some)}" for key, some in value.items()) or "none"
     if isinstance(value, list | tuple):
         return "+".join(map(shown, value)) or "none"
-    if value is None:
-        return "all"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _of_key(key: str, value: Any) -> str:
+    if key == "train_minutes" and value is None:
+        return "all"
+    if key == "joint" and isinstance(value, list | tuple):
+        return shown([_who(one) for one in value])
+    return shown(value)
+
+
+def _who(listener: Any) -> Any:
+    """A listener of `joint`: sim02, with another data set other:sim02."""
+    if not isinstance(listener, Mapping) or "subject" not in listener:
+        return listener
+    dataset = listener.get("dataset")
+    subject = str(listener["subject"])
+    return subject if dataset is None else f"{Path(dataset).name}:{subject}"
+
+
+def _in_full(values: Mapping[str, Any]) -> str:
+    """A label for groups that would share a shorter one."""
+    return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.items())
+
+
+def _place(varied: Mapping[str, Any], order: Sequence[Mapping[str, Any]]) -> int:
+    """Which point of the description a cell came from."""
+    fits = (
+        place
+        for place, point in enumerate(order)
+        if all(varied.get(key) == value for key, value in point.items())
+    )
+    return next(fits, len(order))

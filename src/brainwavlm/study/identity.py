@@ -7,10 +7,13 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import StrictInt, TypeAdapter, ValidationError
 
 from brainwavlm import __version__
 from brainwavlm.config import RunConfig
@@ -26,6 +29,7 @@ PACKAGE = Path(__file__).parents[1]
 # Pages, tables in the terminal and studies cannot change the numbers of a run; all other code may.
 SHOWS = ("reporting", "study", "cli*.py", "terminal*.py", "progress.py", "planning.py", "demo.py", "__*.py")
 HEARS_TRANSCRIPTS = ("words", "phones")
+_CHECKSUMS = TypeAdapter(dict[str, tuple[StrictInt, StrictInt, str]])
 
 
 class Checksums:
@@ -39,12 +43,11 @@ class Checksums:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._known: dict[str, list[Any]] = {}
+        self._known: dict[str, tuple[int, int, str]] = {}
+        self.facts: dict[str, dict[str, Any]] = {}  # of data that cells share
         if path is not None and path.is_file():
-            try:
-                self._known = read_json(path)
-            except BrainwavlmError:
-                self._known = {}  # made again from the files
+            with suppress(BrainwavlmError, ValidationError):  # damaged: made again from the files
+                self._known = _CHECKSUMS.validate_python(read_json(path))
 
     def of(self, path: Path) -> str:
         """The checksum of a file's content.
@@ -56,10 +59,10 @@ class Checksums:
         """
         require_content(path)
         found = path.stat()
-        name, stamp = str(path.resolve()), [found.st_size, found.st_mtime_ns]
-        if self._known.get(name, [])[:2] != stamp:
+        name, stamp = str(path.resolve()), (found.st_size, found.st_mtime_ns)
+        if name not in self._known or self._known[name][:2] != stamp:
             with path.open("rb") as file:
-                self._known[name] = [*stamp, hashlib.file_digest(file, "sha256").hexdigest()]
+                self._known[name] = (*stamp, hashlib.file_digest(file, "sha256").hexdigest())
         return self._known[name][2]
 
     def save(self) -> None:
@@ -139,6 +142,15 @@ def named_files(config: RunConfig) -> list[str]:
 
 
 def _data_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:
+    """What the data of one listener are; looked up once for all cells that use the same."""
+    used = {"dataset": True, "subject": True, "train": True, "validation": True, "test": True}
+    key = config.model_dump_json(include={**used, "control": {"kind"}})
+    if key not in checksums.facts:
+        checksums.facts[key] = _read_facts(config, checksums)
+    return checksums.facts[key]
+
+
+def _read_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:
     dataset = load_dataset(config.dataset)
     dataset.require_subject(config.subject)
     heard = dataset.recordings(config.subject)

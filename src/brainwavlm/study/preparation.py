@@ -1,19 +1,27 @@
 """Before the cells begin: their identities, folders and steps, and the study's own files."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from brainwavlm.config import read_yaml
 from brainwavlm.datasets.files import replacing
-from brainwavlm.errors import RunError
+from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.places import require_apart
+from brainwavlm.progress import Progress
 from brainwavlm.run_files import read_json, write_json
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
-from brainwavlm.study.folder import FORMAT
+from brainwavlm.study.folder import AGAIN, FORMAT
 from brainwavlm.study.identity import Checksums, code_version, facts_of, identity, transfer_facts
+from brainwavlm.study.records import remedied
+
+OWN_FILES = ("lock", "checksums.json", "study.yaml", "study.json")
 
 
 @dataclass(frozen=True)
@@ -36,18 +44,19 @@ class Prepared:
 
 
 def prepare(
-    cells: Sequence[Cell], output: Path, checksums: Checksums, code: dict[str, Any]
+    cells: Iterable[Cell], output: Path, checksums: Checksums, code: dict[str, Any]
 ) -> dict[str, Prepared]:
     """Identity, folder and steps of cells, by their names. Nothing is written.
 
     A cell keeps the folder that it has, also where the study gives it another name now.
     """
+    records = sorted((output / "records").glob("*-*.json"), reverse=True)
+    there = {record.stem.rpartition("-")[2]: record.stem for record in records}
     prepared = {}
     for cell in cells:
         facts = facts_of(cell.config, checksums, code)
         own = identity(facts)
-        there = sorted((output / "records").glob(f"*-{own[:10]}.json"))
-        folder = there[0].stem if there else f"{cell.name}-{own[:10]}"
+        folder = there.get(own[:10], f"{cell.name}-{own[:10]}")
         steps: dict[str, dict[str, Any]] = {"evaluate": cell.evaluate.model_dump(mode="json")}
         if cell.transfer is not None:
             data = transfer_facts(cell.config, cell.transfer, checksums)
@@ -57,31 +66,49 @@ def prepare(
 
 
 def require_place(output: Path, study: Study) -> None:
-    """Raise unless the folder is new, empty, or that of the same study, and not part of a data set."""
-    inside = next((folder for folder in output.parents if (folder / "dataset.yaml").exists()), None)
-    if inside is not None:
-        raise RunError(output, f"in the data set {inside}.", "its own folder.", "Choose another --output.")
-    path = output / "study.json"
-    if path.is_file():
-        name = read_json(path, "study")["study"].get("name")
-        if name != study.name:
+    """Raise unless the folder is new, empty, or that of the same study, and not part of data or of a run."""
+    require_apart(output)
+    for own in OWN_FILES:
+        if (output / own).is_dir():
             raise RunError(
-                output,
-                f"holds the study {name}, not {study.name}.",
-                "its own folder.",
-                "Choose another --output.",
+                output / own, "a folder.", "a file of the study.", "Move it, or choose another --output."
             )
-    elif output.is_dir() and any(p.name not in ("lock", "checksums.json") for p in output.iterdir()):
+    path = output / "study.json"
+    name = None
+    if path.is_file():
+        with remedied(AGAIN):
+            described = read_json(path, "study")["study"]
+        name = described.get("name") if isinstance(described, dict) else described
+    elif output.exists() and not output.is_dir():
+        raise RunError(output, "a file.", "a new or empty folder.", "Choose another --output.")
+    elif output.is_dir() and any(not _is_own(file.name) for file in output.iterdir()):
+        # Without study.json: it was lost, and study.yaml still says whose folder it is; or it is somebody else's.
+        with suppress(BrainwavlmError):
+            name = read_yaml(output / "study.yaml").get("name")
+        if name is None:
+            raise RunError(
+                output, "a folder with other files.", "a new or empty folder.", "Choose another --output."
+            )
+    if name not in (None, study.name):
         raise RunError(
-            output, "a folder with other files.", "a new or empty folder.", "Choose another --output."
+            output,
+            f"holds the study {name}, not {study.name}.",
+            "its own folder.",
+            "Choose another --output.",
         )
 
 
-def write_study(study: Study, cells: Sequence[Cell], output: Path) -> dict[str, Prepared]:
+def _is_own(name: str) -> bool:
+    """Whether a file is of a study that began here, or a half-written one that a kill left behind."""
+    return name in OWN_FILES or any(re.fullmatch(rf"\.{re.escape(own)}\..+", name) for own in OWN_FILES)
+
+
+def write_study(study: Study, cells: Sequence[Cell], output: Path, progress: Progress) -> dict[str, Prepared]:
     """Identities of all cells, written with the description."""
     checksums, code = Checksums(output / "checksums.json"), code_version()
+    shown = progress.over(cells, f"Computing identities of {len(cells)} cells; new data are read once")
     try:
-        prepared = prepare(cells, output, checksums, code)
+        prepared = prepare(shown, output, checksums, code)
     finally:
         checksums.save()
     entries = [

@@ -15,10 +15,43 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from brainwavlm.errors import RunError
-from brainwavlm.run_files import read_json, write_json
+from brainwavlm.run_files import Part, read_json, write_json
 
 State = Literal["waiting", "running", "done", "failed"]
+# What each step leaves in the folder of a cell.
+WRITTEN = {
+    "tune": ("run.json", "result.json"),
+    "evaluate": tuple(
+        f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv", "resamples.npz")
+    ),
+    "transfer": tuple(f"transfer/{name}" for name in ("summary.json", "matrix.csv", "resamples.npz")),
+}
+
+
+class StepDone(Part):
+    """A step in a record."""
+
+    options: dict[str, Any]
+    seconds: float
+
+
+class Record(Part):
+    """records/<cell>.json."""
+
+    folder: str = ""
+    identity: str
+    facts: dict[str, Any] = Field({})
+    state: State
+    attempts: int = Field(0, ge=0)
+    error: str | None = None
+    seconds: float | None = None
+    engine: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    steps: dict[str, StepDone] = Field({})
 
 
 @dataclass(frozen=True)
@@ -65,9 +98,23 @@ class CellState:
         return replace(self, steps=steps, seconds=round(sum(s["seconds"] for s in steps.values()), 2))
 
 
+@contextmanager
+def remedied(remedy: str) -> Iterator[None]:
+    """RunErrors within advise this instead: what they know of is a run's folder, not a study's."""
+    try:
+        yield
+    except RunError as error:
+        raise RunError(error.path, error.found, "a file of a study, whole.", remedy) from None
+
+
 def record_path(study: Path, folder: str, suffix: str = "json") -> Path:
     """Where the record, the log or the lock of a cell lies."""
     return study / "records" / f"{folder}.{suffix}"
+
+
+def lost_file(cell: Path, step: str) -> Path | None:
+    """The first file of a step that is not in the folder of a cell."""
+    return next((cell / name for name in WRITTEN[step] if not (cell / name).is_file()), None)
 
 
 def read_state(study: Path, folder: str, identity: str) -> CellState:
@@ -81,13 +128,14 @@ def read_state(study: Path, folder: str, identity: str) -> CellState:
     path = record_path(study, folder)
     if not path.exists():
         return CellState(folder, identity)
-    content = read_json(path, "identity", "state")
+    with remedied("Remove it, and start the study again: the cell's steps are looked at anew."):
+        content = read_json(path, kind=Record)
     known = {each.name for each in fields(CellState)}
     if content["identity"] != identity or not content.keys() <= known:
         raise RunError(
             path, "the record of another cell.", f"the identity {identity}.", "Remove it, and start again."
         )
-    return CellState(**{"folder": folder, **content})
+    return CellState(**{**content, "folder": folder})
 
 
 def write_state(study: Path, state: CellState) -> None:

@@ -1,13 +1,15 @@
 """A study from its description to the states of its cells: who is done, who is left, who works on them."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
+from brainwavlm.progress import Progress
 from brainwavlm.study.cells import Cell, cells_of
+from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study
 from brainwavlm.study.engines import Engaged
 from brainwavlm.study.preparation import Prepared, require_place, write_study
@@ -27,6 +29,7 @@ def run_study(
     retry_failed: bool = False,
     only: Sequence[str] = (),
     finished: Callable[[CellState], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[CellState]:
     """Tune and score every cell of a study that is not done yet.
 
@@ -53,6 +56,8 @@ def run_study(
         Experiments whose cells are worked on; none: all.
     finished : function of CellState, optional
         Called as each cell ends.
+    progress : Progress, optional
+        Shows how far the look at all cells is, before the first begins; None is silent.
 
     Returns
     -------
@@ -67,14 +72,22 @@ def run_study(
     how = Engaged(engine, workers, address, cpus, gpus, retries)
     cells = cells_of(study)
     chosen = [cell for cell in cells if chosen_by(cell, study, only)]
+    places = {cell.name: place_of(cell, study.source) for cell in chosen}
+    progress = progress or Progress()
     output = Path(output).resolve()
     made = not output.exists()
     try:
         require_place(output, study)
         with locked(output / "lock", "another `study run` is at work here.", patience=1):
-            prepared = write_study(study, cells, output)
-            return _work_on(chosen, prepared, output, how, retry_failed, finished or (lambda state: None))
-    except BrainwavlmError:
+            require_runnable(study, progress.over(cells, f"Looking for wrong values in {len(cells)} cells"))
+            prepared = write_study(study, cells, output, progress)
+            left = _left(chosen, prepared, places, output, how, retry_failed)
+            _work_on(left, output, how, finished or (lambda state: None))
+            return [
+                read_state(output, place.folder, place.identity)
+                for place in (prepared[name] for name in places)
+            ]
+    except (BrainwavlmError, OSError):
         if made and not (output / "study.json").exists():
             shutil.rmtree(output, ignore_errors=True)
         raise
@@ -95,17 +108,18 @@ def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
     return not only or any(name in cell.experiments for name in only)
 
 
-def _work_on(
+def _left(
     cells: Sequence[Cell],
-    prepared: dict[str, Prepared],
+    prepared: Mapping[str, Prepared],
+    places: Mapping[str, str],
     output: Path,
     how: Engaged,
     retry_failed: bool,
-    finished: Callable[[CellState], None],
-) -> list[CellState]:
-    places = [prepared[cell.name] for cell in cells]
+) -> list[Task]:
+    """Tasks of the cells that are to be worked on; their records say that they wait."""
     tasks = []
-    for cell, place in zip(cells, places, strict=True):
+    for cell in cells:
+        place = prepared[cell.name]
         state = read_state(output, place.folder, place.identity)
         if state.state == "failed" and not retry_failed:
             continue
@@ -113,19 +127,24 @@ def _work_on(
             continue
         write_state(output, replace(state, facts=place.facts, state="waiting", error=None))
         config = cell.config.model_dump(mode="json")
-        tasks.append(
-            Task(
-                str(output),
-                place.folder,
-                place.identity,
-                place.facts,
-                config,
-                place.steps,
-                how.engine,
-                how.cpus,
-            )
+        task = Task(
+            str(output),
+            place.folder,
+            place.identity,
+            place.facts,
+            config,
+            place.steps,
+            how.engine,
+            how.cpus,
+            places[cell.name],
         )
+        tasks.append(task)
+    return tasks
 
+
+def _work_on(
+    tasks: Sequence[Task], output: Path, how: Engaged, finished: Callable[[CellState], None]
+) -> None:
     def ended(state: CellState) -> None:
         if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing
             before = read_state(output, state.folder, state.identity)
@@ -142,4 +161,3 @@ def _work_on(
                 state = read_state(output, task.folder, task.identity)
                 if state.state == "running":  # its process is gone, with this study
                     write_state(output, replace(state, state="waiting"))
-    return [read_state(output, place.folder, place.identity) for place in places]

@@ -1,9 +1,10 @@
 """What a row of the table of claims says, in plain words: also where it shows nothing, or not what was reported."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from brainwavlm.config import RunConfig
 from brainwavlm.reporting.wording import capitalised, number, signed
 
 Row = Mapping[str, Any]
@@ -13,51 +14,80 @@ AS_REPORTED, COMPATIBLE, OTHERWISE = "as reported", "not contradicted", "otherwi
 NOT_SHOWN, NO_INTERVAL, NO_CLAIM = "not shown", "no interval", ""
 
 
-def expected(row: Row, values: Mapping[str, Any], against: Mapping[str, Any]) -> str:
+# Claims of models that are tuned on whole cortex, by the targets in which they say something; claim 4 has its own.
+_OF_CORTEX = dict.fromkeys((1, 2, 6, 11, 12, 16), "cortex") | {3: "AC"}
+# Keys that may differ between two groups for their difference to be what a claim is about.
+_CONTRASTS = {
+    2: ("adapter.method", "training.lr_backbone"),
+    4: ("target",),
+    11: ("train_minutes", "training.epochs"),
+    12: ("training.slow",),
+    16: ("control.kind",),
+}
+
+
+def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]) -> str:
     """What was reported of such a finding: `+`, `-`, `0` (about equal), `<=0` (no gain), or nothing.
+
+    Nothing where the models were tuned on something else than those of the claim, or differ in something else.
 
     Parameters
     ----------
     row : mapping
         claim, kind, target.
-    values, against : mappings
-        Varied keys of the row's group, and of the group that it is compared with.
+    config : RunConfig
+        Of the row's group.
+    against : RunConfig or None
+        Of the group that it is compared with.
+    contrasts : sequence of str
+        Keys that are compared.
     """
     claim, kind, target = row["claim"], row["kind"], row["target"]
-    if claim == 1 and kind == "gain" and target == "cortex":
-        return "+"
+    if against is not None:
+        if claim not in _CONTRASTS or not set(contrasts) <= set(_CONTRASTS[claim]):
+            return ""
+        return _expected_difference(claim, kind, target, config, against)
+    as_claimed = config.adapter.method in ("lora", "full") and config.control.kind == "none"
+    if claim == 4 and kind == "gain" and config.target == "AC" and as_claimed:
+        return "+" if target in ("AC", "cortex-AC") else ""
+    if config.target != "cortex" or target != _OF_CORTEX.get(claim):
+        return ""
+    if claim == 16 and kind == "gain" and config.adapter.method in ("lora", "full"):
+        return "+" if config.control.kind == "none" else "<=0"
+    if not as_claimed:
+        return ""
+    return {(1, "gain"): "+", (3, "gain"): "-", (6, "transfer"): "+"}.get((claim, kind), "")
+
+
+def _expected_difference(claim: int, kind: str, target: str, config: RunConfig, against: RunConfig) -> str:
+    if claim == 4:
+        tuned = (against.target, config.target)
+        signs = {("cortex", "AC"): "+", ("AC", "cortex"): "-"}
+        return signs.get(tuned, "") if kind == "difference" and target == "AC" else ""
+    if {config.target, against.target} != {"cortex"} or target != _OF_CORTEX[claim]:
+        return ""
     if claim == 2 and kind == "spread":
-        return {"full": "+", "lora": "-"}.get(str(values.get("adapter.method")), "")
-    if claim == 3 and kind == "gain" and target == "AC":
-        return "-"
-    if claim == 4 and values.get("target") == "AC":
-        if kind == "gain" and target in ("AC", "cortex-AC"):
-            return "+"
-        return "+" if kind == "difference" and target == "AC" else ""
-    if claim == 6 and kind == "transfer":
-        return "+"
-    if claim == 11 and kind == "difference":
-        minutes = [
-            math.inf if some.get("train_minutes") is None else some["train_minutes"]
-            for some in (values, against)
-        ]
-        return "" if minutes[0] == minutes[1] else "+" if minutes[0] > minutes[1] else "-"
-    if claim == 12 and kind == "difference":
-        return "0"
-    if claim == 16 and "control.kind" in values:
-        real = values["control.kind"] == "none"
-        if kind == "gain":
-            return "+" if real else "<=0"
-        return "-" if kind == "difference" and against.get("control.kind") == "none" and not real else ""
+        methods = (against.adapter.method, config.adapter.method)
+        return {("lora", "full"): "+", ("full", "lora"): "-"}.get(methods, "")
+    if kind != "difference":
+        return ""
+    if claim == 11:
+        minutes, before = (some.train_minutes or math.inf for some in (config, against))
+        return "" if minutes == before else "+" if minutes > before else "-"
+    if claim == 12:
+        return "0" if config.training.slow != against.training.slow else ""
+    if claim == 16:
+        real = [some.control.kind == "none" for some in (against, config)]
+        return {(True, False): "-", (False, True): "+"}.get((real[0], real[1]), "")
     return ""
 
 
-def verdict(row: Row, values: Mapping[str, Any], against: Mapping[str, Any]) -> str:
+def verdict(row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]) -> str:
     """Whether a finding is what was reported: one of the words above; nothing where nothing was.
 
     Where no difference was reported, an interval that contains 0 is `not contradicted`: it shows no equality.
     """
-    wanted = expected(row, values, against)
+    wanted = expected(row, config, against, contrasts)
     if not wanted:
         return NO_CLAIM
     if not has_interval(row):

@@ -16,9 +16,11 @@ from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.progress import Progress
 from brainwavlm.runs import open_run
+from brainwavlm.study.checks import naming_cell
 from brainwavlm.study.description import EvaluateOptions, TransferOptions
 from brainwavlm.study.identity import code_version, same_code
 from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
+from brainwavlm.study.score_files import require_whole
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Task:
     engine : str
     cpus : int
         Threads.
+    place : str
+        Where the file of the study asks for it, for messages.
     """
 
     study: str
@@ -51,6 +55,7 @@ class Task:
     steps: dict[str, dict[str, Any]]
     engine: str
     cpus: int
+    place: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For the way to another process."""
@@ -154,7 +159,8 @@ def _worked(task: Task, state: CellState) -> CellState:
             if not _is_done(study, state, name, some):
                 print(f"{name}: attempt {state.attempts}, process {state.pid} on {state.host}", flush=True)
                 began = time.monotonic()
-                STEPS[name](path, task, some)
+                with naming_cell(task.place or task.folder):
+                    STEPS[name](path, task, some)
                 state = state.with_step(name, some, time.monotonic() - began)
                 write_state(study, state)
         return replace(state, state="done")
@@ -167,14 +173,14 @@ def _worked(task: Task, state: CellState) -> CellState:
 
 
 def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) -> bool:
+    """Whether a step is there, with these options and in files that can be read."""
     if name not in state.steps or state.steps[name]["options"] != options:
         return False
-    written = {
-        "tune": "result.json",
-        "evaluate": "evaluation/summary.json",
-        "transfer": "transfer/summary.json",
-    }
-    return (study / "cells" / state.folder / written[name]).is_file()
+    try:
+        require_whole(study / "cells" / state.folder, name)
+    except BrainwavlmError:
+        return False
+    return True
 
 
 def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
@@ -182,10 +188,18 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.encoding.tuning import tune
 
     begun = (path / "run.json").is_file()
+    if begun:
+        try:
+            run = open_run(path)
+            if run.config and run.result is not None:
+                return
+        except BrainwavlmError as error:
+            if Path(error.path) == path / "result.json":
+                (path / "result.json").unlink()  # written anew from the last checkpoint
+            else:
+                begun = False
     if path.exists() and not begun:
-        shutil.rmtree(path)  # killed before its manifest: nothing is in it
-    if begun and open_run(path).result is not None:
-        return
+        shutil.rmtree(path)  # killed before its manifest, or without a readable one: of no use
     tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
 
 

@@ -1,0 +1,180 @@
+"""Wrong values of cells, found before anything runs: from headers of files alone, no response is read.
+
+What one cell shares with others is looked at once: 74 cells of one data set take seconds.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.listeners import heard_by, listener_views, listeners_of
+from brainwavlm.encoding.models import configured_backbone
+from brainwavlm.encoding.setting import Setting, setting_of, tuned_splits
+from brainwavlm.errors import BrainwavlmError, ConfigError
+from brainwavlm.evaluation.bench import frozen_key, over_cortex
+from brainwavlm.evaluation.data_amount import require_amounts, require_whole_story
+from brainwavlm.evaluation.held_out import held_out_fits, require_design, rows_by_story
+from brainwavlm.evaluation.layers import chosen_layers
+from brainwavlm.evaluation.significance import require_null
+from brainwavlm.study.cells import Cell
+from brainwavlm.study.description import Study, TransferOptions
+
+_OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
+_OF_LISTENERS = {*_OF_THE_DATA, "joint", "train_minutes", "control", "readout", "windows"}
+_OF_THE_MODEL: dict[str, Any] = {
+    "backbone": True,
+    "adapter": True,
+    "quirks": {"run_unused_blocks"},
+    "windows": {"mode"},
+}
+_OPTION = re.compile(r"(?<!\w)--\w|brainwavlm (tune|plan)")
+# What evaluate and transfer call their options, or the keys that these stand in for.
+_KEYS = {"--minutes": "transfer.minutes", "--draws": "transfer.draws", "--layers": "evaluate.layers"}
+_KEYS_OF_TRANSFER = {"subject": "transfer.subjects", "splits": "transfer.test"}
+
+
+def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
+    """Raise what is known to go wrong in a cell, with the file and the experiment.
+
+    Parameters
+    ----------
+    study : Study
+    cells : iterable of Cell
+
+    Raises
+    ------
+    BrainwavlmError
+        An unknown subject, story, target or hidden state; options of `evaluate` or `transfer` that these refuse; too
+        little training data. Not: voxels that are NaN in some story, or what a machine lacks.
+    """
+    checks = _Checks()
+    for cell in cells:
+        where = place_of(cell, study.source)
+        with naming_cell(where):
+            checks.tuning(cell.config)
+            checks.evaluation(cell)
+        if cell.transfer is not None:
+            with naming_cell(where, _KEYS_OF_TRANSFER):
+                checks.transfer(cell.config, cell.transfer)
+
+
+def place_of(cell: Cell, source: str) -> str:
+    """Where the file of a study asks for a cell: `demo.yaml: experiments.losses (seed=0)`."""
+    name = cell.experiments[0]
+    varied = ", ".join(f"{key}={value}" for key, value in cell.varied[name].items())
+    return f"{source}: experiments.{name}" + (f" ({varied})" if varied else "")
+
+
+@contextmanager
+def naming_cell(where: str, keys: dict[str, str] | None = None) -> Iterator[None]:
+    """Errors within name the cell's place in the file; where they advise an option of another command, the file."""
+    try:
+        yield
+    except BrainwavlmError as error:
+        key = (_KEYS | (keys or {})).get(error.path, error.path)
+        remedy = error.remedy
+        if "--resume" in remedy:
+            remedy = "Start the study again with --retry-failed."
+        elif _OPTION.search(remedy) or key != error.path:
+            remedy = f"Change {'it' if '/' in key else key} in the file of the study."
+        raise type(error)(f"{where}: {key}", error.found, error.expected, remedy) from None
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What is asked of a speech model: dimensions, blocks, shortest window in samples."""
+
+    n_dims: int
+    n_blocks: int
+    min_samples: int
+
+
+class _Checks:
+    """What has been looked at already."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, Setting] = {}
+        self._models: dict[str, _Model] = {}
+        self._right: set[str] = set()
+
+    def tuning(self, config: RunConfig) -> None:
+        """Speech model and adapters; listeners, stories, targets and controls."""
+        self._model(config)
+        drawn = str(config.seed) if config.train_minutes is not None else ""
+        if self._once(
+            f"listeners {drawn} {config.loss.ceiling_weighted}", config.model_dump_json(include=_OF_LISTENERS)
+        ):
+            for listener in listeners_of(config, self._setting):
+                listener.setting.voxel_weights(config.loss, torch.device("cpu"))
+
+    def evaluation(self, cell: Cell) -> None:
+        """The rows that are to be scored, and further hidden states."""
+        model = self._model(cell.config)
+        chosen_layers(cell.evaluate.layers, model.n_blocks)
+        for view in listener_views(cell.config):
+            self._design(over_cortex(view, (view.target,), cell.evaluate.memory_gb), model)
+
+    def transfer(self, config: RunConfig, options: TransferOptions) -> None:
+        """Listeners, hidden state, amounts of data, test stories."""
+        require_amounts(options.minutes, options.draws)
+        model = self._model(config)
+        if options.layer is not None and options.layer > model.n_blocks:
+            raise ConfigError(
+                "transfer.layer",
+                f"{options.layer}.",
+                f"hidden states from 0 to {model.n_blocks}.",
+                "Change transfer.layer in the file of the study.",
+            )
+        views = {view.dataset: view for view in reversed(listener_views(config))}
+        datasets = {name: load_dataset(name) for name in views}
+        for who in options.subjects or ():
+            if not any(who in dataset.subject_names for dataset in datasets.values()):
+                datasets[config.dataset].require_subject(who)
+        for name, dataset in datasets.items():
+            for who in dataset.subject_names:
+                asked = f"transfer to {who} {options.test} {options.minutes}", frozen_key(views[name])
+                if (options.subjects is None or who in options.subjects) and self._once(*asked):
+                    view = heard_by(views[name], dataset.subject(who), options.test)
+                    scored = over_cortex(view, (), None)
+                    self._design(scored, model)
+                    require_whole_story(self._setting(scored), options.minutes)
+
+    def _once(self, what: str, content: str) -> bool:
+        """Whether this has not been asked before."""
+        key = f"{what} {content}"
+        new = key not in self._right
+        self._right.add(key)
+        return new
+
+    def _setting(self, config: RunConfig) -> Setting:
+        key = config.model_dump_json(include=_OF_THE_DATA)
+        if key not in self._settings:
+            everything = config.model_copy(update={"train_minutes": None})
+            self._settings[key] = setting_of(everything, scanned=False)
+        setting = self._settings[key]
+        return replace(setting, splits=tuned_splits(setting.splits, config))
+
+    def _design(self, config: RunConfig, model: _Model) -> None:
+        config = config.model_copy(update={"train_minutes": None})
+        if not self._once("design", frozen_key(config)):
+            return
+        splits = self._setting(config).splits
+        require_design(splits, config, model.n_dims, model.min_samples)
+        scored = [recording for _, held in held_out_fits(splits, False) for recording in held]
+        require_null(np.repeat(*rows_by_story(scored)), config.evaluation)
+
+    def _model(self, config: RunConfig) -> _Model:
+        """The speech model of a run, which is loaded once with each adapter."""
+        key = config.model_dump_json(include=_OF_THE_MODEL)
+        if key not in self._models:
+            with torch.random.fork_rng(devices=[]):  # new adapters draw from the caller's generator
+                backbone = configured_backbone(config)
+            self._models[key] = _Model(backbone.n_dims, backbone.n_blocks, backbone.min_samples)
+        return self._models[key]

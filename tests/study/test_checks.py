@@ -1,0 +1,89 @@
+"""Wrong values of a cell are found before anything runs, with their place in the file and a next step that exists."""
+
+import pytest
+
+from brainwavlm.datasets.base import Recording
+from brainwavlm.errors import BrainwavlmError, ConfigError
+from brainwavlm.study import cells_of, run_study
+from brainwavlm.study.checks import naming_cell, require_runnable
+
+
+@pytest.mark.parametrize(
+    ("experiment", "place", "words"),
+    [
+        ({"set": {"backbone.layer": 40}}, "backbone.layer", "hidden states from 0 to"),
+        ({"set": {"adapter.layers": [1, 30]}}, "adapter.layers", "30"),
+        ({"set": {"target": "nowhere"}}, "target", "nowhere"),
+        ({"set": {"target": "ceiling>2"}}, "target", "ceiling>2"),
+        ({"set": {"subject": "carla"}}, "subject", "anna"),
+        ({"set": {"test": ["nothing"]}}, "splits", "nothing"),
+        ({"set": {"joint": [{"subject": "carla"}]}}, "joint", "carla"),
+        ({"set": {"joint": [{"subject": "anna"}]}}, "joint", "twice"),
+        ({"set": {"train_minutes": 0.001}}, "train_minutes", "0.001"),
+        ({"set": {"ridge.folds": 40}}, "ridge.folds", "40"),
+        ({"evaluate": {"layers": [40]}}, "evaluate.layers", "40"),
+        ({"evaluate": {"layers": []}}, "evaluate.layers", "none"),
+        ({"transfer": {"layer": 40}}, "transfer.layer", "hidden states from 0 to"),
+        ({"transfer": {"minutes": [0.001]}}, "transfer.minutes", "shortest story"),
+        ({"transfer": {"minutes": [-1]}}, "transfer.minutes", "more than 0"),
+        ({"transfer": {"subjects": ["carla"]}}, "transfer.subjects", "carla"),
+        ({"transfer": {"test": ["nothing"]}}, "transfer.test", "nothing"),
+        (
+            {"set": {"control.kind": "block-permuted", "control.seconds": 1e6}},
+            "control.seconds",
+            "two blocks",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_before_anything_runs(small_study, tmp_path, experiment, place, words):
+    study = small_study(right={}, wrong=experiment)
+    with pytest.raises(BrainwavlmError, match=r"study\.yaml: experiments\.wrong") as caught:
+        run_study(study, tmp_path / "out")
+    assert caught.value.path.endswith(f": {place}")
+    assert words in f"{caught.value.found} {caught.value.expected}"
+    assert "--" not in caught.value.remedy
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_response_is_read_and_one_data_set_is_looked_at_once(small_study, monkeypatch):
+    def read(*arguments, **more):
+        raise AssertionError("responses are read")
+
+    monkeypatch.setattr(Recording, "responses", read)
+    loaded = []
+    from brainwavlm.study import checks
+
+    real = checks.configured_backbone
+    monkeypatch.setattr(checks, "configured_backbone", lambda config: loaded.append(config) or real(config))
+    study = small_study(
+        many={
+            "grid": {"seed": list(range(50)), "subject": ["anna", "ben"], "training.epochs": [1, 2]},
+            "transfer": {"minutes": [1]},
+        }
+    )
+    require_runnable(study, cells_of(study))
+    assert len(loaded) == 1
+
+
+def test_random_numbers_of_the_caller_stay(small_study):
+    import torch
+
+    study = small_study(one={})
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    require_runnable(study, cells_of(study))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_advice_for_other_commands_becomes_advice_for_the_file():
+    with (
+        pytest.raises(ConfigError, match="Change subject in the file of the study") as caught,
+        naming_cell("a.yaml"),
+    ):
+        raise ConfigError("subject", "x", "y", "Choose with --subject or --set subject=...")
+    assert caught.value.path == "a.yaml: subject"
+    with (
+        pytest.raises(ConfigError, match="Start the study again with --retry-failed"),
+        naming_cell("a"),
+    ):
+        raise ConfigError("/runs/a", "x", "y", "Continue it with --resume.")

@@ -1,0 +1,206 @@
+"""Damaged files of a study: named, with a next step that works; the other cells are reported all the same."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.study_page import write_study_report
+from brainwavlm.study import load_study, open_study
+from brainwavlm.study.claims import claims_of
+from brainwavlm.study.description import study_from
+from brainwavlm.study.identity import Checksums
+from brainwavlm.study.preparation import require_place
+from brainwavlm.study.records import CellState, read_state, record_path, write_state
+from brainwavlm.study.work import steps_done
+from tests.study.fakes import fake_study
+
+SEEDS = {"grid": {"seed": [0, 1, 2]}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return fake_study(tmp_path / "study", {"one": SEEDS})
+
+
+def remove(name):
+    return lambda path: (path / name).unlink()
+
+
+def write(name, text):
+    return lambda path: (path / name).write_text(text)
+
+
+def a_word(path):
+    table = pd.read_csv(path / "evaluation/table.csv").astype({"r_tuned": object})
+    table.loc[0, "r_tuned"] = "much"
+    table.to_csv(path / "evaluation/table.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (write("evaluation/summary.json", "{"), "summary.json: not JSON"),
+        (write("evaluation/summary.json", '{"simulated": "no"}'), "simulated is 'no'"),
+        (a_word, "table.csv: not readable"),
+        (write("evaluation/table.csv", ""), "table.csv: not readable"),
+        (write("evaluation/resamples.npz", "x"), "resamples.npz: not readable"),
+        (remove("evaluation/resamples.npz"), "resamples.npz: no such file"),
+        (remove("evaluation/table.csv"), "table.csv: no such file"),
+        (remove("evaluation/summary.json"), "summary.json: no such file"),
+        (remove("run.json"), "run.json: no such file"),
+    ],
+)
+def test_a_cell_with_a_damaged_score_is_missing_and_the_others_are_reported(folder, damage, words):
+    record = open_study(folder).cells[1]
+    damage(record.path)
+    found = claims_of(open_study(folder))
+    (row,) = found.missing.to_dict("records")
+    assert row["cell"] == record.cell.name
+    assert words in row["error"]
+    gains = found.table[found.table["kind"] == "gain"]
+    assert set(gains["n_seeds"]) == {2}
+    assert set(gains["n_missing"]) == {1}
+    assert write_study_report(folder).is_file()
+
+
+@pytest.mark.parametrize(
+    "damage", [remove("evaluation/resamples.npz"), a_word, write("evaluation/summary.json", "{")]
+)
+def test_a_damaged_step_is_not_done(folder, damage):
+    record = open_study(folder).cells[0]
+    options = {"layers": None}
+    state = CellState(record.path.name, record.identity).with_step("evaluate", options, 1.0)
+    # The manifests of these cells are made up; what is asked here is the evaluation alone.
+    from brainwavlm.study.work import _is_done
+
+    assert _is_done(folder, state, "evaluate", options)
+    assert not _is_done(folder, state, "evaluate", {"layers": "all"})
+    damage(record.path)
+    assert not _is_done(folder, state, "evaluate", options)
+
+
+def test_a_cell_without_its_manifest_is_not_done(folder):
+    record = open_study(folder).cells[0]
+    assert record.state == "done"
+    (record.path / "run.json").unlink()
+    again = open_study(folder).cells[0]
+    assert again.state == "waiting"
+    assert "run.json" in again.error
+    state = CellState(record.path.name, record.identity, state="done").with_step("tune", {}, 1.0)
+    assert not steps_done(folder, state, {})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '{"identity": "1", "state": "dreaming"}',
+        '{"identity": "1", "state": "done", "attempts": "many"}',
+        '{"identity": "1", "state": "done", "seconds": "long"}',
+        '{"identity": "1", "state": "done", "steps": []}',
+        '{"identity": "1", "state": "done", "steps": {"tune": 3}}',
+        '{"identity": "1"}',
+        "{",
+    ],
+)
+def test_a_damaged_record_is_named_and_the_advice_helps(tmp_path, content):
+    write_state(tmp_path, CellState("x", "1", state="done"))
+    path = record_path(tmp_path, "x")
+    path.write_text(content)
+    with pytest.raises(RunError, match=r"records/x\.json: (.|\n)*Remove it"):
+        read_state(tmp_path, "x", "1")
+    path.unlink()
+    assert read_state(tmp_path, "x", "1").state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cells", {}),
+        ("cells", ["one"]),
+        ("cells", [{"name": "x"}]),
+        ("study", "small"),
+        ("code", "1"),
+        ("code", {}),
+        ("format", "1"),
+    ],
+)
+def test_a_damaged_description_is_named_and_the_advice_helps(folder, key, value):
+    path = folder / "study.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, key: value}))
+    with pytest.raises(RunError, match=r"study\.json: (.|\n)*remove it and give the file"):
+        open_study(folder)
+    path.unlink()
+    (folder / "study.yaml").write_text("name: made-up\n")
+    require_place(folder, study_from(content["study"], "fake"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("folder", "../elsewhere"), ("experiments", ["two"]), ("varied", [])]
+)
+def test_a_damaged_cell_of_a_description_is_named(folder, key, value):
+    path = folder / "study.json"
+    content = json.loads(path.read_text())
+    content["cells"][0][key] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=r"study\.json"):
+        open_study(folder)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"PATH": 3}', '{"PATH": [1]}', '{"PATH": {"a": 1}}'])
+def test_damaged_checksums_are_made_again(tmp_path, content):
+    file = tmp_path / "sound.wav"
+    file.write_text("sound")
+    known = Checksums().of(file)
+    path = tmp_path / "checksums.json"
+    path.write_text(content.replace("PATH", str(file)))
+    checksums = Checksums(path)
+    assert checksums.of(file) == known
+    checksums.save()
+    assert Checksums(path).of(file) == known
+
+
+def test_what_a_kill_left_while_preparing_counts_as_new(tmp_path, folder):
+    study = open_study(folder).study
+    output = tmp_path / "out"
+    output.mkdir()
+    for name in ("lock", "checksums.json", "study.yaml", ".study.json.abc123"):
+        (output / name).write_text("half")
+    require_place(output, study)
+    (output / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="other files"):
+        require_place(output, study)
+
+
+def test_a_folder_in_place_of_a_file_is_named_itself(tmp_path, folder):
+    study = open_study(folder).study
+    (tmp_path / "out" / "study.yaml").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"out/study\.yaml: a folder") as caught:
+        require_place(tmp_path / "out", study)
+    assert "--output" in caught.value.remedy
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path, monkeypatch):
+    import errno
+
+    from brainwavlm.study import run, run_study
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "study.json")
+
+    monkeypatch.setattr(run, "require_runnable", lambda study, cells: None)
+    monkeypatch.setattr(run, "write_study", full)
+    study = study_from({"format": 1, "name": "x", "preset": "demo", "experiments": {"a": {}}}, "x.yaml")
+    with pytest.raises(OSError, match="No space"):
+        run_study(study, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_file_of_a_study_that_is_none_is_said_without_options_of_other_commands(tmp_path):
+    for path, words in ((tmp_path, "a folder"), (tmp_path / "none.yaml", "no such file")):
+        with pytest.raises(ConfigError, match=words) as caught:
+            load_study(path)
+        assert "--preset" not in caught.value.remedy
