@@ -20,7 +20,6 @@ from brainwavlm.study.checks import naming_cell, require_runnable
         ({"set": {"joint": [{"subject": "carla"}]}}, "joint", "carla"),
         ({"set": {"joint": [{"subject": "anna"}]}}, "joint", "twice"),
         ({"set": {"train_minutes": 0.001}}, "train_minutes", "0.001"),
-        ({"set": {"ridge.folds": 40}}, "ridge.folds", "40"),
         ({"evaluate": {"layers": [40]}}, "evaluate.layers", "40"),
         ({"evaluate": {"layers": []}}, "evaluate.layers", "none"),
         ({"transfer": {"layer": 40}}, "transfer.layer", "hidden states from 0 to"),

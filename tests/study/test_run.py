@@ -151,7 +151,14 @@ def test_ctrl_c_stops_the_cells_and_leaves_them_waiting(study_file, tmp_path):
     file = study_file(above={"training": {"epochs": 1000, "block_rows": 5, "patience": None}}, one={})
     folder = tmp_path / "out"
     command = [sys.executable, "-m", "brainwavlm", "study", "run", str(file), "--output", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts what runs in the background with SIGINT ignored; Ctrl-C is about the foreground.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     worker = at_work(folder, 2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)

@@ -63,7 +63,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno is not None:  # without a number a name would hide the text
             error.filename = str(path)
         raise
     except SafetensorError as error:

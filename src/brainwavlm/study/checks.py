@@ -56,18 +56,29 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
     """
     checks = _Checks()
     for cell in cells:
-        where = place_of(cell, study.source)
-        with naming_cell(where):
+        asks = [study.experiments[name] for name in cell.experiments]
+        with naming_cell(place_of(cell, study.source)):
             checks.tuning(cell.config)
+        scores = next((n for n, one in enumerate(asks) if one.evaluate == cell.evaluate), 0)
+        with naming_cell(place_of(cell, study.source, scores)):
             checks.evaluation(cell)
         if cell.transfer is not None:
-            with naming_cell(where, _KEYS_OF_TRANSFER):
+            transfers = next(n for n, one in enumerate(asks) if one.transfer is not None)
+            with naming_cell(place_of(cell, study.source, transfers), _KEYS_OF_TRANSFER):
                 checks.transfer(cell.config, cell.transfer)
 
 
-def place_of(cell: Cell, source: str) -> str:
-    """Where the file of a study asks for a cell: `demo.yaml: experiments.losses (seed=0)`."""
-    name = cell.experiments[0]
+def place_of(cell: Cell, source: str, number: int = 0) -> str:
+    """Where the file of a study asks for a cell: `demo.yaml: experiments.losses (seed=0)`.
+
+    Parameters
+    ----------
+    cell : Cell
+    source : str
+    number : int
+        Which of the experiments that ask for it.
+    """
+    name = cell.experiments[number]
     varied = ", ".join(f"{key}={value}" for key, value in cell.varied[name].items())
     return f"{source}: experiments.{name}" + (f" ({varied})" if varied else "")
 
