@@ -127,17 +127,17 @@ def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = N
 def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
     """With a data set, and with the run's stories where the listener has the run's data set and no own choice."""
     dataset = listener.dataset or config.dataset
-    known = load_dataset(dataset).subject_names
-    if listener.subject not in known:
+    loaded = load_dataset(dataset)
+    if listener.subject not in loaded.subject_names:
         raise ConfigError(
             "joint",
             f"{listener.subject!r} is not in {dataset}.",
-            f"one of {', '.join(known)}.",
+            f"one of {', '.join(loaded.subject_names)}.",
             "Correct it in joint, or in --joint.",
         )
     own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
     if dataset == config.dataset and not any(stories is not None for stories in own.values()):
-        heard = heard_by(config, load_dataset(dataset).subject(listener.subject))
+        heard = heard_by(config, loaded.subject(listener.subject))
         own = {split: getattr(heard, split) for split in own}
     return ListenerConfig(subject=listener.subject, dataset=dataset, **own)
 
@@ -197,12 +197,16 @@ def _require_one_space(settings: Sequence[Setting]) -> None:
     surfaces = {setting.subject.surface: setting.subject.name for setting in settings}
     if len(surfaces) > 1:
         where = ", ".join(f"{subject} on {surface}" for surface, subject in surfaces.items())
-        raise ConfigError(
-            "readout.shared",
-            f"true, with {where}.",
-            "responses of all listeners on one common surface, e.g. fsaverage5.",
-            "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
-        )
+        raise _no_common_surface(f"true, with {where}.")
+
+
+def _no_common_surface(found: str) -> ConfigError:
+    return ConfigError(
+        "readout.shared",
+        found,
+        "responses of all listeners on one common surface, e.g. fsaverage5.",
+        "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
+    )
 
 
 def _on_common_vertices(settings: Sequence[Setting]) -> list[Setting]:
@@ -241,11 +245,8 @@ def _places(setting: Setting) -> list[tuple[int, int]]:
     subject = setting.subject
     places = surface_places(subject, setting.voxels)
     if places is None:
-        raise ConfigError(
-            "readout.shared",
+        raise _no_common_surface(
             f"true, but {subject.name} has {'no' if subject.surface is None else 'its own'} surface, or no "
-            "hemisphere and vertex for each voxel.",
-            "responses of all listeners on one common surface, e.g. fsaverage5.",
-            "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
+            "hemisphere and vertex for each voxel."
         )
     return places

@@ -78,8 +78,7 @@ def run_manifest(config: RunConfig, listeners: Sequence[Listener], backbone: Bac
     """
     untuned = load_backbone(config.backbone.name, config.backbone.layer)
     seen = [{"config": one.config.model_dump(mode="json"), **one.facts()} for one in listeners]
-    names = [{"name": one.name} for one in listeners]
-    together = [name | one for name, one in zip(names, seen, strict=True)]
+    together = [{"name": one.name, **facts} for one, facts in zip(listeners, seen, strict=True)]
     return {
         **seen[0],
         **({"listeners": together} if len(seen) > 1 else {}),

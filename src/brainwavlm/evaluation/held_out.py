@@ -147,7 +147,6 @@ def require_design(
     AlignmentError
         A TR without a window within reach.
     ConfigError
-        No held-out story, or none to fit; too few rows for the folds; too little memory for the design; blocks of the
         No held-out story, or none to fit; too few rows for the folds; too little memory for the design.
     """
     fits = held_out_fits(splits, leave_one_out)
