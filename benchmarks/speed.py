@@ -219,7 +219,9 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     print("parity:", json.dumps(agreement))
     patched, patched_loss = bench.reference(stock_attention=False)
     optimisers = [
-        torch.optim.AdamW([*reference.adapters(part).values(), *bench.exact.readouts[0].parameters()], lr=1e-4)
+        torch.optim.AdamW(
+            [*reference.adapters(part).values(), *bench.exact.readouts[0].parameters()], lr=1e-4
+        )
         for part in (model, patched)
     ]
     windows, sound, needed = bench.material.windows, bench.material.sound, bench.needed
