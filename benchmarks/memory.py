@@ -3,6 +3,7 @@
     python benchmarks/memory.py ridge --stories 21        # a quarter of the TRs
     python benchmarks/memory.py tune --stories 84
     python benchmarks/memory.py steps                     # a few steps of a model of the size of WavLM base+
+    MALLOC_MMAP_THRESHOLD_=16777216 python benchmarks/memory.py steps     # the same with less fragmented memory
 
 The files are fake but read like real ones: each story's responses are an HDF5 file whose data lie in one shared file
 of noise, and each story's sound is a link to one sound. Prints JSON; `--output` writes it to a file as well.
@@ -10,6 +11,7 @@ of noise, and each story's sound is a link to one sound. Prints JSON; `--output`
 
 import argparse
 import json
+import os
 import resource
 import tempfile
 import time
@@ -20,6 +22,7 @@ import numpy as np
 import soundfile
 import yaml
 
+THRESHOLD = "MALLOC_MMAP_THRESHOLD_"
 N_VOXELS, N_TRS, SECONDS, TR = 95_556, 335, 690, 2.0
 
 
@@ -142,7 +145,7 @@ def main() -> None:
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     result = {
-        "what": arguments.what,
+        "what": f"{arguments.what}, {THRESHOLD} set" if THRESHOLD in os.environ else arguments.what,
         "stories": arguments.stories,
         "voxels": arguments.voxels,
         **found,

@@ -60,6 +60,14 @@ def speed(found: dict) -> str:
     )
 
 
+def where(found: dict) -> str:
+    """Operations of a step."""
+    rows = [[kind, f"{100 * share:.0f} %"] for kind, share in found["shares"].items()]
+    return markdown(["operations of a steady step", "share of time"], rows) + (
+        f"\n\n{found['windows']} windows, {found['threads']} threads, medians of the profiler's shares."
+    )
+
+
 def growth(found: dict) -> str:
     """Three sizes and the line through them."""
     rows = [[f"{row['hours']:.2f}", row["seconds"], row["peak_gb"]] for row in found["sizes"]]
@@ -76,7 +84,7 @@ def memory(found: list[dict]) -> str:
     return markdown(
         ["what", "stories", "voxels", "time, s", "peak memory, GB"],
         [
-            [row["what"], row["stories"], f"{row['voxels']:,}", row["seconds"], row["peak_gb"]]
+            [f"`{row['what']}`", row["stories"], f"{row['voxels']:,}", f"{row['seconds']:.0f}", row["peak_gb"]]
             for row in found
         ],
     )
@@ -91,7 +99,47 @@ def compiled(found: dict) -> str:
     )
 
 
-TABLES: dict[str, Callable] = {"speed": speed, "compiled": compiled, "growth": growth, "memory": memory}
+def ridge(found: dict) -> str:
+    """Ridge beside himalaya's call and the bootstrap scheme."""
+    rows = [
+        [
+            " x ".join(f"{row[side]:,}" for side in ("rows", "columns", "voxels")),
+            *(f"{seconds:.2f}" for seconds in row["seconds"].values()),
+            *(f"{ratio:.1f}" for ratio in row["ratios"].values()),
+        ]
+        for row in found["shapes"]
+    ]
+    header = ["rows x columns x voxels", *(f"{name}, s" for name in found["shapes"][0]["seconds"])]
+    return markdown([*header, "himalaya / ours", "bootstrap / ours"], rows) + (
+        f"\n\n{found['folds']} folds, {found['penalties']} penalties, {found['threads']} threads, medians of "
+        f"{found['rounds']} rounds and of their ratios."
+    )
+
+
+def startup(found: dict) -> str:
+    """How long a command takes before it does anything."""
+    return markdown(["command", "s"], [[f"`{name}`", f"{seconds:.2f}"] for name, seconds in found.items()])
+
+
+def significance(found: dict) -> str:
+    """Permutations at full size."""
+    rows = [[name, f"{seconds:.1f}"] for name, seconds in found["seconds"].items()]
+    return markdown(["kind", "s"], rows) + (
+        f"\n\n{found['voxels']:,} voxels, {found['rows']} TRs, {found['permutations']:,} permutations; peak "
+        f"{found['peak_gb']:.2f} GB with {found['data_gb']:.2f} GB of data."
+    )
+
+
+TABLES: dict[str, Callable] = {
+    "speed": speed,
+    "where": where,
+    "compiled": compiled,
+    "growth": growth,
+    "memory": memory,
+    "ridge": ridge,
+    "significance": significance,
+    "startup": startup,
+}
 
 
 def main() -> None:
