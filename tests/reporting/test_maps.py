@@ -4,10 +4,10 @@ from nilearn.datasets import load_fsaverage
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets.base import Subject
+from brainwavlm.reporting.brains import brain_figure
 from brainwavlm.reporting.maps import (
     Scale,
     at_vertices,
-    brain_figure,
     correlation_scale,
     difference_scale,
     mesh_size,

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.reporting.figures import difference_histogram, frozen_against_tuned, learning_curves
+from brainwavlm.reporting.figures import Course, learning_curves
 from brainwavlm.reporting.results import RunVoxels
 from brainwavlm.reporting.style import Picture
+from brainwavlm.reporting.voxel_figures import VoxelScores, difference_histogram, frozen_against_tuned
 from brainwavlm.reporting.wording import capitalised
 
 
@@ -18,7 +19,9 @@ def voxel_pictures(scores: RunVoxels, label: str, simulated: bool) -> list[Pictu
     return [
         (
             frozen_against_tuned(
-                scores.frozen, scores.tuned, scores.groups(), capitalised(f"{label}: voxels"), simulated
+                [VoxelScores(label, scores.frozen, scores.tuned, scores.groups())],
+                capitalised(f"{label}: voxels"),
+                simulated,
             ),
             f"Scatter plot, {label}: tuned against frozen test correlation of {n} voxels, {up} of them above "
             "the diagonal.",
@@ -45,7 +48,9 @@ def learning_pictures(run: Mapping[str, Any], label: str) -> list[Picture]:
     kept = f"; epoch {best} was kept" if best is not None else ""
     return [
         (
-            learning_curves(run["history"], best, capitalised(f"{label}: learning"), run["simulated"]),
+            learning_curves(
+                [Course(label, run["history"], best)], capitalised(f"{label}: learning"), run["simulated"]
+            ),
             f"Learning curves, {label}: training loss and validation correlation up to epoch "
             f"{run['history'][-1]['epoch']}{kept}.",
         )

@@ -1,4 +1,4 @@
-"""Cortical maps: voxels put at their vertices and drawn on the inflated surface.
+"""Cortical maps: voxels put at their vertices, colours for their values.
 
 A vertex without a voxel stays NaN and is drawn as bare cortex (grey, darker in sulci), never as zero.
 """
@@ -7,21 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D
-from nilearn.datasets import load_fsaverage, load_fsaverage_data
-from nilearn.plotting import plot_surf
+from nilearn.datasets import load_fsaverage
 
 from brainwavlm.datasets.base import Subject
-from brainwavlm.reporting.style import MUTED, heading, new_figure
+from brainwavlm.reporting.style import Style, page_style
 
 HEMISPHERES = ("left", "right")
 MESHES = ("fsaverage5",)  # the one that nilearn carries; every other would need the network
-_CORRELATION_COLOURS = "viridis"
-_DIFFERENCE_COLOURS = "RdBu_r"
-_GYRUS, _SULCUS = 0.16, 0.30
 _MEDIAL_SHARE = 0.1
 
 
@@ -45,7 +37,9 @@ class Scale:
     high: float
 
 
-def correlation_scale(values: Iterable[np.ndarray], label: str = "test correlation r") -> Scale:
+def correlation_scale(
+    values: Iterable[np.ndarray], label: str = "test correlation r", style: Style | None = None
+) -> Scale:
     """From 0 to the 99th percentile of all the values, rounded up: one scale for frozen and tuned of every run.
 
     Parameters
@@ -53,11 +47,17 @@ def correlation_scale(values: Iterable[np.ndarray], label: str = "test correlati
     values : iterable of arrays
         NaN is left out.
     label : str
+    style : Style or None
+        None: that of the page.
     """
-    return Scale(label, _CORRELATION_COLOURS, 0.0, _rounded_up(_percentile(values)))
+    return Scale(label, (style or page_style()).maps.correlation, 0.0, _rounded_up(_percentile(values)))
 
 
-def difference_scale(values: Iterable[np.ndarray], label: str = "difference in r (tuned − frozen)") -> Scale:
+def difference_scale(
+    values: Iterable[np.ndarray],
+    label: str = "difference in r (tuned − frozen)",
+    style: Style | None = None,
+) -> Scale:
     """Symmetric around 0, up to the 99th percentile of |values|, rounded up.
 
     Parameters
@@ -65,9 +65,11 @@ def difference_scale(values: Iterable[np.ndarray], label: str = "difference in r
     values : iterable of arrays
         NaN is left out.
     label : str
+    style : Style or None
+        None: that of the page.
     """
     high = _rounded_up(_percentile(np.abs(v) for v in values))
-    return Scale(label, _DIFFERENCE_COLOURS, -high, high)
+    return Scale(label, (style or page_style()).maps.difference, -high, high)
 
 
 def unmappable(subject: Subject) -> str | None:
@@ -116,13 +118,31 @@ def at_vertices(
     """
     maps = {}
     for code, name in enumerate(HEMISPHERES):
-        here = (np.asarray(hemisphere) == code) & np.isfinite(values)
-        at = np.asarray(vertex)[here]
-        count = np.bincount(at, minlength=n_vertices)
-        total = np.bincount(at, weights=np.asarray(values, dtype=np.float64)[here], minlength=n_vertices)
-        maps[name] = np.full(n_vertices, np.nan)
-        np.divide(total, count, out=maps[name], where=count > 0)
+        here = np.asarray(hemisphere) == code
+        maps[name] = vertex_means(np.asarray(values)[here], np.asarray(vertex)[here], n_vertices)
     return maps
+
+
+def vertex_means(values: np.ndarray, vertex: np.ndarray, n_vertices: int) -> np.ndarray:
+    """m[i] = mean of the values at vertex i, those without a number left out; NaN where there are none.
+
+    Parameters
+    ----------
+    values : array (n,)
+    vertex : array (n,)
+    n_vertices : int
+
+    Returns
+    -------
+    array (n_vertices,), float64
+    """
+    known = np.isfinite(values)
+    at = vertex[known]
+    count = np.bincount(at, minlength=n_vertices)
+    total = np.bincount(at, weights=values[known].astype(np.float64), minlength=n_vertices)
+    means = np.full(n_vertices, np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
 
 
 def useful_views(subject: Subject) -> tuple[str, ...]:
@@ -135,104 +155,27 @@ def useful_views(subject: Subject) -> tuple[str, ...]:
     """
     hemispheres, vertex, surface = location(subject)
     meshes = load_fsaverage(surface)["inflated"].parts
-    medial = 0
-    for code, (name, outward) in enumerate(zip(HEMISPHERES, (-1, 1), strict=True)):
-        x = meshes[name].coordinates[:, 0]
-        at = vertex[hemispheres == code]
-        medial += int((outward * (x[at] - (x.min() + x.max()) / 2) < 0).sum())
-    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * len(vertex) else ("lateral",)
+    return views_of(
+        {name: meshes[name].coordinates for name in HEMISPHERES},
+        {name: vertex[hemispheres == code] for code, name in enumerate(HEMISPHERES)},
+    )
 
 
-def brain_figure(
-    maps: dict[str, np.ndarray],
-    scale: Scale,
-    title: str,
-    simulated: bool,
-    surface: str = "fsaverage5",
-    views: tuple[str, ...] = ("lateral",),
-) -> Figure:
-    """Both inflated hemispheres with a colour bar, as one small picture that can stand alone.
+def views_of(points: dict[str, np.ndarray], vertices: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """Lateral, and medial too where at least a tenth of the vertices faces the midline.
 
     Parameters
     ----------
-    maps : dict from left and right to array (n_vertices,)
-    scale : Scale
-    title : str
-    simulated : bool
-        Say so in the picture.
-    surface : str
-    views : tuple of str
-        One row each.
+    points : dict from left and right to array (n_vertices, 3)
+    vertices : dict from left and right to array (n,)
+        Those with values, as often as they have one.
     """
-    head, foot, row = 0.32, 0.5, 1.42
-    width, height = 3.9, head + foot + row * len(views)
-    figure = new_figure(width, height)
-    heading(figure, title, simulated)
-    for n, view in enumerate(views):
-        bottom = (foot + row * (len(views) - 1 - n)) / height
-        for left, hemisphere in zip((0.0, 0.5), HEMISPHERES, strict=True):
-            # Square and higher than its row, since a 3-D plot fills the shorter side and a brain is wide.
-            excess = (width / 2 - row) / height
-            box = (left, bottom - excess / 2 + 0.05, 0.5, width / 2 / height)
-            draw_hemisphere(figure, box, maps[hemisphere], hemisphere, view, scale, surface)
-            name = hemisphere if view == "lateral" else f"{hemisphere}, {view}"
-            figure.text(left + 0.25, bottom, name, ha="center", va="bottom", fontsize=7.5, color=MUTED)
-    colour_bar(figure, (0.25, 0.36 / height, 0.5, 0.085 / height), scale)
-    return figure
-
-
-def draw_hemisphere(
-    figure: Figure,
-    box: tuple[float, float, float, float],
-    values: np.ndarray,
-    hemisphere: str,
-    view: str,
-    scale: Scale,
-    surface: str,
-) -> None:
-    """One hemisphere in a box (left, bottom, width, height) of a figure; values (n_vertices,)."""
-    axes = Axes3D(figure, rect=box)
-    figure.add_axes(axes)
-    sulcal = load_fsaverage_data(mesh=surface, data_type="sulcal").data.parts[hemisphere]
-    plot_surf(
-        surf_mesh=load_fsaverage(surface)["inflated"].parts[hemisphere],
-        surf_map=values,
-        bg_map=np.where(sulcal > 0, _SULCUS, _GYRUS),
-        hemi=hemisphere,
-        view=view,
-        engine="matplotlib",
-        cmap=scale.colours,
-        vmin=scale.low,
-        vmax=scale.high,
-        avg_method=_mean_of_known,
-        colorbar=False,
-        axes=axes,
-        figure=figure,
-    )
-    axes.set_box_aspect(None, zoom=1.5)
-    axes.patch.set_alpha(0.0)  # boxes overlap
-
-
-def colour_bar(figure: Figure, box: tuple[float, float, float, float], scale: Scale) -> None:
-    """A horizontal colour bar with the scale's label in a box of a figure."""
-    axes = figure.add_axes(box)
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(scale.low, scale.high), scale.colours), cax=axes, orientation="horizontal"
-    )
-    bar.outline.set_visible(False)
-    middle = (scale.low + scale.high) / 2
-    bar.set_ticks([scale.low, middle, scale.high])
-    signed = "+" if scale.low < 0 else ""
-    labels = [f"{value:{signed if value else ''}.3g}" for value in (scale.low, middle, scale.high)]
-    bar.set_ticklabels([label.replace("-", "−") for label in labels])
-    axes.tick_params(length=2, width=0.6, labelsize=7.5, colors=MUTED, pad=1.5)
-    bar.set_label(scale.label, fontsize=7.5, color=MUTED, labelpad=1.5)
-
-
-def _mean_of_known(corners: np.ndarray) -> float:
-    # A face takes the mean of its corners that have a value; nilearn's own mean would drop lone vertices.
-    known = corners[np.isfinite(corners)]
-    return float(known.mean()) if known.size else np.nan
+    medial = 0
+    for name, outward in zip(HEMISPHERES, (-1, 1), strict=True):
+        x = points[name][:, 0]
+        medial += int((outward * (x[vertices[name]] - (x.min() + x.max()) / 2) < 0).sum())
+    there = sum(len(some) for some in vertices.values())
+    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * there else ("lateral",)
 
 
 def _percentile(values: Iterable[np.ndarray]) -> float:

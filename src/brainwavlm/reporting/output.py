@@ -10,7 +10,15 @@ from brainwavlm.reporting.results import FILES
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another --output.")
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
-_OWN = {*FILES, "layers.csv", "resamples.npz", *COMPARISON_FILES, *TRANSFER_FILES, "run.json", "result.json"}
+OWN_FILES = {
+    *FILES,
+    "layers.csv",
+    "resamples.npz",
+    *COMPARISON_FILES,
+    *TRANSFER_FILES,
+    "run.json",
+    "result.json",
+}
 _HEAD_BYTES = 4096
 _LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 
@@ -38,7 +46,7 @@ def require_page_path(output: Path, *folders: Path) -> None:
 
 
 def _problem(output: Path, folders: Sequence[Path]) -> str:
-    if output.resolve() in [(folder / name).resolve() for folder in folders for name in _OWN]:
+    if output.resolve() in [(folder / name).resolve() for folder in folders for name in OWN_FILES]:
         return "a file of the evaluation itself."
     if output.suffix.lower() not in (".html", ".htm"):
         return f"a name that ends in {output.suffix!r}." if output.suffix else "a name without .html."

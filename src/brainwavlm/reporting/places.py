@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from brainwavlm.datasets.base import Subject
+from brainwavlm.reporting.brains import brain_figure
 from brainwavlm.reporting.figures import MOST_BARS, score_bars
 from brainwavlm.reporting.maps import (
     Scale,
     at_vertices,
-    brain_figure,
     correlation_scale,
     difference_scale,
     location,

@@ -6,11 +6,13 @@ from pathlib import Path
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import DatasetError
-from brainwavlm.reporting.maps import HEMISPHERES, colour_bar, draw_hemisphere
+from brainwavlm.reporting.brains import colour_bar, draw_hemisphere, nilearn_shapes
+from brainwavlm.reporting.canvas import page_canvas
+from brainwavlm.reporting.maps import HEMISPHERES
 from brainwavlm.reporting.places import run_layers, shared_scales
 from brainwavlm.reporting.results import read_results
 from brainwavlm.reporting.sources import sources_of
-from brainwavlm.reporting.style import INK, MUTED, heading, new_figure, png, shortened
+from brainwavlm.reporting.style import png, shortened
 from brainwavlm.reporting.wording import answer, capitalised, run_labels
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
@@ -46,10 +48,12 @@ def readme_figure(
     sources, scales, labels = sources_of(results, subjects), shared_scales(results), run_labels(results.runs)
     n = len(results.runs)
     height = _HEAD + _ROW * n + _FOOT
-    figure = new_figure(_WIDTH, height)
+    canvas = page_canvas(_WIDTH, height)
+    ink, muted = canvas.style.colours.ink, canvas.style.colours.muted
     what = "simulated" if results.simulated else "measured"
     title = f"Correlation of predicted and {what} responses to stories that no model was fitted on"
-    heading(figure, title, results.simulated)
+    figure = canvas.figure(height, title, results.simulated)
+    figure.set_layout_engine(None)
     for row, run in enumerate(results.runs):
         source = sources[run["name"]]
         if source.subject is None or source.no_map:
@@ -66,23 +70,25 @@ def readme_figure(
             if row == 0:
                 centre = (column + 0.5) * _MAPS / 3
                 figure.text(
-                    centre, 1 - 0.42 / height, layer.short, ha="center", va="top", fontsize=10, color=INK
+                    centre, 1 - 0.42 / height, layer.short, ha="center", va="top", fontsize=10, color=ink
                 )
             for side, hemisphere in enumerate(HEMISPHERES):
                 tall = wide * _WIDTH / height
                 box = (left + side * wide, bottom + (_ROW / height - tall) / 2, wide, tall)
+                shape = nilearn_shapes(layer.surface)[hemisphere]
                 draw_hemisphere(
-                    figure, box, layer.maps[hemisphere], hemisphere, "lateral", layer.scale, layer.surface
+                    figure, box, shape, layer.maps[hemisphere], hemisphere, "lateral", layer.scale
                 )
             if row == n - 1:
-                colour_bar(figure, (left + 0.06, 0.4 / height, _MAPS / 3 - 0.12, 0.08 / height), layer.scale)
+                bar = (left + 0.06, 0.4 / height, _MAPS / 3 - 0.12, 0.08 / height)
+                colour_bar(figure, bar, layer.scale, canvas.style)
         found = answer(run, results.rows(run["name"]), labels[run["name"]])
         top, left = bottom + _ROW / height, _MAPS + 0.018
         for y, text, size, colour, weight in (
-            (0.16, shortened(capitalised(labels[run["name"]]), 34), 10, INK, "normal"),
-            (0.36, found["figure"], 20, INK, "bold"),
-            (0.78, shortened(found["short"], 42), 8.5, MUTED, "normal"),
-            (0.95, found["span"], 8.5, MUTED, "normal"),
+            (0.16, shortened(capitalised(labels[run["name"]]), 34), 10, ink, "normal"),
+            (0.36, found["figure"], 20, ink, "bold"),
+            (0.78, shortened(found["short"], 42), 8.5, muted, "normal"),
+            (0.95, found["span"], 8.5, muted, "normal"),
         ):
             figure.text(
                 left,

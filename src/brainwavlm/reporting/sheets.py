@@ -79,10 +79,15 @@ def heat(cell: Cell, value: float, largest: float) -> Cell:
     red, green, blue = (
         float(part) for part in matplotlib.colormaps["RdBu_r"](0.5 + 0.5 * value / largest)[:3]
     )
-    light = 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
-    ink = "#000" if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else "#fff"
     background = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
-    return {**cell, "background": background, "ink": ink}
+    return {**cell, "background": background, "ink": ink_on((red, green, blue))}
+
+
+def ink_on(colour: Sequence[float]) -> str:
+    """Black or white, as reads better on a colour of red, green and blue from 0 to 1."""
+    red, green, blue = (float(part) for part in colour)
+    light = 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
+    return "#000" if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else "#fff"
 
 
 def _linear(part: float) -> float:

@@ -1,0 +1,213 @@
+"""By epoch, by hidden state, by delay."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from brainwavlm.config import RunConfig, validated
+from brainwavlm.errors import RunError
+from brainwavlm.reporting.canvas import Canvas, dashes, legend_below, quiet
+from brainwavlm.reporting.delays import delay_profile
+from brainwavlm.reporting.figures import Course, learning_curves
+from brainwavlm.reporting.layer_figures import layer_curves
+from brainwavlm.reporting.paper.drawing import Drawing
+from brainwavlm.reporting.paper.findings import claim_rows, claims_at, records
+from brainwavlm.reporting.paper.folders import Place, Scored, chosen_names, require_different, scored_runs
+from brainwavlm.reporting.paper.kinds import Choice
+from brainwavlm.reporting.study_figures import layer_label, with_numbers
+from brainwavlm.reporting.wording import capitalised, run_labels
+from brainwavlm.runs import open_run
+
+_MOST_TARGETS = 3
+_LAYERS = "Evaluate with hidden states: brainwavlm evaluate RUN --layers all"
+
+
+def draw_learning(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
+    """Loss and validation r of runs by epoch. values: run, epoch, loss, validation_r, kept."""
+    entries: list[Mapping[str, Any]] = [_entry(place.path) for place in places if place.made == "run"]
+    evaluated = [place for place in places if place.made == "evaluation"]
+    if evaluated:
+        entries += [one.entry for one in scored_runs(evaluated, Choice())]
+    names = [str(entry["name"]) for entry in entries]
+    require_different(names, places)
+    chosen = chosen_names("--run", choice.run, names)
+    entries = [entry for entry in entries if entry["name"] in chosen]
+    labels = run_labels(entries)
+    courses, rows = [], []
+    for entry in entries:
+        if not entry["history"]:
+            remedy = "Leave it out, or go on with it: brainwavlm tune --resume --output RUN"
+            raise RunError(entry["name"], "no epoch is finished.", "a run with epochs.", remedy)
+        best = entry["best"]["epoch"] if entry["best"] else None
+        courses.append(Course(capitalised(labels[entry["name"]]), entry["history"], best))
+        rows += [
+            {
+                "run": entry["name"],
+                "epoch": epoch["epoch"],
+                "loss": epoch.get("loss"),
+                "validation_r": epoch.get("validation_r"),
+                "kept": epoch["epoch"] == best,
+            }
+            for epoch in entry["history"]
+        ]
+    simulated = any(entry["simulated"] for entry in entries)
+    figure = learning_curves(courses, choice.title, simulated, canvas)
+    return Drawing(figure, pd.DataFrame(rows), simulated)
+
+
+def draw_layers(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
+    """Scores and gains by hidden state. values: of each line, layer, r_frozen, r_tuned, difference, low, high."""
+    rows: list[dict[str, Any]] = []
+    simulated = False
+    evaluated = [place for place in places if place.made == "evaluation"]
+    if evaluated:
+        runs = scored_runs(evaluated, choice)
+        simulated = any(run.entry["simulated"] for run in runs)
+        rows += [row for run in runs for row in _layer_rows(run, choice, len(runs) > 1)]
+    for place in places:
+        if place.made == "study":
+            needed = "evaluate: {layers: all} in an experiment"
+            claims = claim_rows(claims_at(place), place, choice, ("layer",), needed)
+            simulated |= any(row["simulated"] for row in claims)
+            rows += [
+                {
+                    "label": f"{row['experiment']}: {layer_label(row)}"
+                    if choice.experiment[1:]
+                    else layer_label(row),
+                    "run": row["experiment"],
+                    **{
+                        key: row[key]
+                        for key in ("group", "listener", "target", "layer", "r_frozen", "r_tuned")
+                    },
+                    **{key: row[key] for key in ("estimate", "low", "high")},
+                }
+                for row in map(with_numbers, claims)
+            ]
+    figure = layer_curves(rows, choice.title, simulated, canvas)
+    values = pd.DataFrame(rows).drop(columns="label").rename(columns={"estimate": "difference"})
+    return Drawing(figure, values, simulated)
+
+
+def draw_delays(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
+    """Share of each delay in the readout's weights. values: run, seconds, median, low, high (quartiles)."""
+    runs = scored_runs(places, choice)
+    rows = []
+    for run in runs:
+        config = validated(RunConfig, run.entry["config"], str(run.results.path / "summary.json"))
+        profile, reason = delay_profile(_here(run), config)
+        if not profile:
+            raise RunError(
+                run.results.path,
+                f"no delays of run {run.name}: {reason}.",
+                "a readout whose weights are kept by delay.",
+                "Choose other runs with --run.",
+            )
+        rows += [
+            {"label": capitalised(run.label), "run": run.name}
+            | {key: profile[key][number] for key in ("seconds", "median", "low", "high")}
+            for number in range(len(profile["seconds"]))
+        ]
+    simulated = any(run.entry["simulated"] for run in runs)
+    figure = delay_curves(rows, choice.title, simulated, canvas)
+    return Drawing(figure, pd.DataFrame(rows).drop(columns="label"), simulated)
+
+
+def delay_curves(rows: Sequence[Mapping[str, Any]], title: str, simulated: bool, canvas: Canvas) -> Figure:
+    """Median over voxels by delay, a line a run, with quartiles as a band.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        `label`, `seconds`, `median`, `low`, `high`.
+    title : str
+    simulated : bool
+    canvas : Canvas
+    """
+    style, colours = canvas.style, canvas.style.colours
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    figure = canvas.figure(
+        min(0.6 * canvas.width, 3.0) + 0.15 * (len(labels) > 1) * len(labels), title, simulated
+    )
+    axes = figure.subplots()
+    for number, label in enumerate(labels):
+        own = [row for row in rows if row["label"] == label]
+        seconds = [row["seconds"] for row in own]
+        axes.plot(
+            seconds,
+            [row["median"] for row in own],
+            dashes(number, colours.groups),
+            color=colours.group(number),
+            linewidth=style.line,
+            marker="o",
+            markersize=style.marker,
+            label=label,
+            gid=f"median:{number}",
+        )
+        axes.fill_between(
+            seconds,
+            [row["low"] for row in own],
+            [row["high"] for row in own],
+            color=colours.group(number),
+            alpha=0.15,
+            linewidth=0,
+            gid=f"quartiles:{number}",
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(sorted({row["seconds"] for row in rows}))
+    axes.set(xlabel="seconds after the sound", ylabel="share of the weights' norm")
+    quiet(axes, style)
+    if len(labels) > 1:
+        legend_below(figure, axes, canvas)
+    return figure
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """What summary.json of an evaluation would say of a run, as far as its course needs it."""
+    run = open_run(path)
+    result = run.result or run.checkpoint("last").state
+    return {
+        "name": path.resolve().name,
+        "subject": "+".join(run.listeners),
+        "target": run.config.target,
+        "method": run.config.adapter.method,
+        "control": run.config.control.kind,
+        "seed": run.config.seed,
+        "simulated": bool(run.manifest["data"]["simulated"]),
+        "best": result["best"],
+        "history": result["history"],
+    }
+
+
+def _layer_rows(run: Scored, choice: Choice, several: bool) -> list[dict[str, Any]]:
+    layers = run.results.layers
+    if layers.empty:
+        path = run.results.path / "layers.csv"
+        raise RunError(path, "no such file.", "scores by hidden state.", _LAYERS)
+    own = layers[layers["run"] == run.name]
+    there = list(dict.fromkeys(own["target"]))
+    if not there:
+        raise RunError(run.results.path / "layers.csv", f"no row of run {run.name}.", "some.", _LAYERS)
+    first = [name for name in dict.fromkeys([run.entry["target"], "cortex", "AC"]) if name in there] or there
+    shown = choice.target or (first[:1] if several else first[:_MOST_TARGETS])
+    rows = own[own["target"].isin(chosen_names("--target", shown, there))]
+    return [
+        {
+            "label": f"{capitalised(run.label)}: {row['target']}" if several else row["target"],
+            "run": run.name,
+            **{key: row[key] for key in ("target", "layer", "r_frozen", "r_tuned")},
+            "estimate": row["difference"],
+            **{key: row[key] for key in ("low", "high")},
+        }
+        for row in records(rows, keep_nan=True)
+    ]
+
+
+def _here(run: Scored) -> Mapping[str, Any]:
+    """The run's entry, with the folder that holds this evaluation where its own path leads nowhere any more."""
+    folder = run.results.path.resolve().parent
+    if not (Path(str(run.entry["path"])) / "run.json").is_file() and (folder / "run.json").is_file():
+        return {**run.entry, "path": str(folder)}
+    return run.entry
