@@ -1,8 +1,10 @@
 """The command line: one function a command, no science in it. Heavy imports stay inside the commands."""
 
 import errno
+import io
 import json as json_module
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brainwavlm import __version__
+from brainwavlm.cli_export import export
+from brainwavlm.cli_figure import figure
 from brainwavlm.cli_study import study
 from brainwavlm.errors import BrainwavlmError
+from brainwavlm.plain_text import printable
 
 if TYPE_CHECKING:
     from brainwavlm.config import RunConfig
@@ -24,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(export)
+app.command(short_help="Draw a figure for a paper from results.")(figure)
 app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")
 
 DatasetArgument = Annotated[
@@ -76,6 +83,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 def main() -> None:
     """Run the command line; bad input ends with its message and exit code 2, never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a sign that the terminal's encoding lacks is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(standalone_mode=True)
     except BrainwavlmError as error:
@@ -84,7 +96,7 @@ def main() -> None:
     except OSError as error:
         place = error.filename or "--output"
         print(
-            f"{place}: {error.strerror or error}.\n    Expected a place that can be read or written.",
+            f"{printable(place)}: {error.strerror or error}.\n    Expected a place that can be read or written.",
             file=sys.stderr,
         )
         print("    Choose another path, or mend its permissions or its disk.", file=sys.stderr)
@@ -235,7 +247,8 @@ def tune(
     again = resume and config is None and preset is None and not set_
     base = open_run(output).config.model_dump(mode="json") if again else None
     wanted = _config(config, preset, set_, given, base=base)
-    run = start(wanted, output, resume=resume, progress=TerminalProgress())
+    typed = shlex.join(["brainwavlm", *sys.argv[1:]])
+    run = start(wanted, output, resume=resume, progress=TerminalProgress(), command=typed)
     best = (run.result or {})["best"]
     if best is None:
         print(f"No epoch was asked for; {run.path} holds no tuned model.")
@@ -325,6 +338,10 @@ def evaluate(
     layers: Annotated[
         str | None, typer.Option("--layers", help="Also score hidden states of both models: all, or 0,3,9.")
     ] = None,
+    downstream: Annotated[
+        str | None,
+        typer.Option("--downstream", help="Also ask both models what is said in clips: phones,words."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -332,19 +349,21 @@ def evaluate(
     from brainwavlm.progress import TerminalProgress
     from brainwavlm.runs import open_run
     from brainwavlm.terminal import show_scores
-    from brainwavlm.terminal_comparisons import show_layers
+    from brainwavlm.terminal_comparisons import show_downstream, show_layers
 
     folder = output if output is not None else runs[0] / "evaluation"
     memory_gb, states = _gigabytes(memory), _states(layers)
     _require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
-    scores = score(opened, cache, TerminalProgress(), memory_gb, states)
+    tasks = [] if downstream is None else downstream.split(",")
+    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks)
     scores.save(folder)
     if json:
         _print_json(scores.as_dict())
     else:
         show_scores(scores, folder)
         show_layers(scores)
+        show_downstream(scores)
 
 
 @app.command(short_help="Compare configurations over their seeds.")
@@ -447,34 +466,37 @@ def report(
     print(write_report(folders, output or shown_folder(folders[0]) / "report.html"))
 
 
-@app.command()
+@app.command(short_help="List runs with their state, age and scores.")
 def runs(
     folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path(),
     json: JsonOption = False,
 ) -> None:
-    """List the runs below a folder."""
-    from brainwavlm.runs import summaries
-    from brainwavlm.terminal import show_table
+    """List the runs below a folder: state, age, best validation r, and test r where there is an evaluation."""
+    from brainwavlm.listing import summaries
+    from brainwavlm.terminal_runs import show_runs
 
     rows = summaries(folder)
     if json:
         _print_json(rows)
     else:
-        show_table(rows, title=f"Runs in {folder}")
+        show_runs(rows, folder)
 
 
-@app.command()
+@app.command(short_help="Show how a run went, and what to do next.")
 def show(
     run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
     json: JsonOption = False,
 ) -> None:
-    """Show what a run was asked to do and how it went."""
+    """Show what a run was asked to do, how it went, what came out and what to do next."""
+    from brainwavlm.listing import run_state
+    from brainwavlm.provenance import read_provenance
     from brainwavlm.runs import open_run
-    from brainwavlm.terminal import show_run
+    from brainwavlm.terminal_runs import show_run
 
     opened = open_run(run)
     if json:
-        _print_json({"manifest": opened.manifest, "result": opened.result})
+        record = {"state": run_state(opened), "provenance": read_provenance(opened.path)}
+        _print_json({"manifest": opened.manifest, "result": opened.result, **record})
     else:
         show_run(opened)
 

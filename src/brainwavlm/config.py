@@ -26,6 +26,8 @@ from pydantic import (
 from brainwavlm.errors import ConfigError
 from brainwavlm.yaml_once import parsed
 
+# Which end of the order of stories a part of them is taken from.
+OrderEnd = Literal["start", "end"]
 PRESETS = ("paper", "authors-2026", "recommended", "demo")
 
 ControlKind = Literal[
@@ -403,6 +405,10 @@ class ListenerConfig(Step):
     )
     validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: likewise.")
     test: tuple[str, ...] | None = Field(None, description="Test stories; null: likewise.")
+    train_from: OrderEnd = Field(
+        "start",
+        description="Which end of the order the stories of train_minutes come from for this listener.",
+    )
 
 
 class RunConfig(Step):
@@ -434,6 +440,10 @@ class RunConfig(Step):
         description="Tune on whole training stories of up to so many minutes of responses, in an order drawn from the "
         "seed; ridge is fitted on all stories all the same. null: all.",
     )
+    train_from: OrderEnd = Field(
+        "start",
+        description="Which end of that order: halves from the two ends are different stories.",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
     precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
@@ -449,6 +459,12 @@ class RunConfig(Step):
     quirks: QuirksConfig = QuirksConfig()
     ridge: RidgeConfig = RidgeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _part_has_an_end(self):
+        if self.train_minutes is None and "end" in (self.train_from, *(one.train_from for one in self.joint)):
+            raise ValueError("train_from = end without train_minutes: all stories are taken, from either end")
+        return self
 
     @model_validator(mode="after")
     def _slow_rows_correlate(self):

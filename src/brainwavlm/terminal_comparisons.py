@@ -1,4 +1,4 @@
-"""What `compare`, `transfer` and `evaluate --layers` print: tables and sentences for people. No science, no files."""
+"""What `compare`, `transfer` and `evaluate --layers --downstream` print, for people. No science, no files."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -123,6 +123,25 @@ def show_layers(scores: Any) -> None:
         terminal.console.print(
             "adapted: a block up to that state was tuned; layers.csv has all targets", soft_wrap=True
         )
+
+
+def show_downstream(scores: Any) -> None:
+    """Scores of tasks, where `evaluate` was asked for them."""
+    for described in scores.summary["runs"] if len(scores.downstream) else ():
+        table = scores.downstream[scores.downstream["run"] == described["name"]]
+        rows = [
+            {
+                "said": row["task"],
+                "labels": row["n_labels"],
+                "layer": row["layer"],
+                "frozen": row["auc_frozen"],
+                "tuned": row["auc_tuned"],
+                "change": row["difference"],
+                "95 % interval": _interval(row["low"], row["high"]),
+            }
+            for row in table.to_dict("records")
+        ]
+        show_table(rows, title=f"{described['name']}: what is said in clips, mean AUC over labels (chance .5)")
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:

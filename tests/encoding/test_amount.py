@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from brainwavlm.config import ListenerConfig
 from brainwavlm.encoding.amount import first_stories, length
+from brainwavlm.encoding.listeners import listener_views, listeners_of
 from brainwavlm.encoding.setting import setting_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
@@ -51,6 +53,35 @@ def test_subsets_of_one_seed_are_nested_and_never_longer_than_asked():
             before = set(names(chosen))
         assert largest == 45
         assert before == set("abcdefgh")
+
+
+def test_halves_from_the_two_ends_are_different_stories_and_nested_too():
+    for seed in range(20):
+        first, last = (set(names(first_stories(STORIES, 22.5, seed, end))) for end in ("start", "end"))
+        assert not first & last
+        assert set(names(first_stories(STORIES, 12, seed, "end"))) <= last
+        assert names(first_stories(STORIES, 45, seed, "end")) == names(first_stories(STORIES, 45, seed))
+
+
+def test_two_listeners_of_a_joint_run_can_be_tuned_on_different_halves(settings):
+    minutes = 12 * 2.0 / 60
+    alone = settings(train_minutes=minutes)
+    joint = alone.model_copy(update={"joint": (ListenerConfig(subject="ben", train_from="end"),)})
+    first, second = (one.setting.story_names()["train"] for one in listeners_of(joint))
+    assert first == setting_of(alone).story_names()["train"]
+    assert len(first) == len(second) == 1
+    assert first != second
+    # What is scored, and what ridge is fitted on, are the same for both.
+    bench = Bench(None, None)
+    splits = [bench.setting(over_cortex(view, (), None)).story_names() for view in listener_views(joint)]
+    assert splits[0] == splits[1]
+
+
+def test_an_end_of_all_stories_is_refused(settings):
+    with pytest.raises(ConfigError, match="train_from = end without train_minutes"):
+        settings(train_from="end")
+    with pytest.raises(ConfigError, match="train_from = end without train_minutes"):
+        settings(joint=[{"subject": "ben", "train_from": "end"}])
 
 
 def test_rounding_does_not_lose_the_last_story():

@@ -20,9 +20,10 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.transfer import transfer
+from brainwavlm.listing import summaries
 from brainwavlm.planning import plan
 from brainwavlm.progress import Progress
-from brainwavlm.runs import open_run, summaries
+from brainwavlm.runs import open_run
 from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
 from tests.trees import native_tree
 

@@ -262,3 +262,41 @@ def test_a_tracker_that_is_not_installed_is_an_error_and_not_silence(settings, t
 def test_a_device_that_is_not_here_is_an_error(settings, tmp_path):
     with pytest.raises(ConfigError, match="device"):
         tune(settings(device="mps"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("clip", [1.0, None, 1e-9])
+def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path, clip):
+    config = settings(training__clip=clip, training__epochs=1)
+    loop = TuningLoop(config, tmp_path, Progress())
+    seen = []
+    update = loop.learner.update
+
+    def watched():
+        gradients = [p.grad for p in loop.learner._parameters if p.grad is not None]
+        seen.append(float(torch.cat([g.flatten() for g in gradients]).norm()))
+        return update()
+
+    loop.learner.update = watched
+    with writing(tmp_path / "run", run_manifest(config, loop.listeners, loop.backbone), [], False) as writer:
+        loop.run(writer, None)
+    run = open_run(tmp_path / "run")
+    logged = [event["gradient_norm"] for event in run.log() if event["event"] == "step"]
+    assert len(logged) == loop.steps_per_epoch
+    assert logged == pytest.approx(seen, rel=1e-5)
+    assert run.result["history"][0]["gradient_norm"] == pytest.approx(sum(seen) / len(seen), rel=1e-5)
+
+
+def test_a_checkpoint_of_before_gradient_norms_goes_on_without_their_mean(settings, tmp_path):
+    import json
+
+    config = settings(training__checkpoint_steps=1)
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "run", progress=KillAt(2))
+    path = open_run(tmp_path / "run").checkpoints[-1] / "state.json"
+    state = json.loads(path.read_text())
+    del state["gradient_norms"]
+    path.write_text(json.dumps(state))
+    resumed = tune(config, tmp_path / "run", resume=True)
+    first, second = (epoch["gradient_norm"] for epoch in resumed.result["history"])
+    assert first is None
+    assert second > 0

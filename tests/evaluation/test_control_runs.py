@@ -7,9 +7,9 @@ from brainwavlm.config import CONTROLS
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.listing import summaries
 from brainwavlm.reporting import method, wording
-from brainwavlm.runs import summaries
-from brainwavlm.terminal import show_run, show_table
+from brainwavlm.terminal_runs import show_run, show_runs
 from tests.encoding.conftest import control, vectors  # noqa: F401  fixtures
 
 OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
@@ -39,7 +39,7 @@ def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, setti
 
     listed = summaries(tmp_path)
     assert {row["run"]: row["control"] for row in listed} == {"real": "none", **{k: k for k in CONTROLS}}
-    show_table(listed)
+    show_runs(listed, tmp_path)
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert all(kind in shown for kind in CONTROLS)

@@ -33,6 +33,7 @@ def fake_study(
     waiting=(),
     simulated=True,
     layers=(),
+    tasks=(),
     stories=STORIES,
     needed=None,
     title="Made up",
@@ -61,7 +62,7 @@ def fake_study(
             (folder / "cells" / where).mkdir(parents=True)
             for name in ("run.json", "result.json"):
                 (folder / "cells" / where / name).write_text("{}")
-            _evaluation(folder / "cells" / where, cell, score, targets, simulated, layers, stories)
+            _evaluation(folder / "cells" / where, cell, score, targets, simulated, layers, tasks, stories)
             if cell.transfer is not None:
                 _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed)
     code = {"version": "0.1.0", "source": "abc", "revision": None}
@@ -75,11 +76,11 @@ def _draws(frozen, tuned):
     return frozen + LUCK, frozen + LUCK + (tuned - frozen) + WIDTH
 
 
-def _evaluation(path, cell, score, targets, simulated, layers, stories):
+def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
     folder = path / "evaluation"
     folder.mkdir(parents=True)
     listeners = tuners(cell.config)
-    table, by_layer, rows = [], [], []
+    table, by_layer, by_task, rows = [], [], [], []
     for dataset, listener in listeners:
         run = path.name if len(listeners) == 1 else f"{path.name} ({dataset}:{listener})"
         who = listener if dataset == "demo" else f"{dataset}:{listener}"
@@ -94,7 +95,14 @@ def _evaluation(path, cell, score, targets, simulated, layers, stories):
                 )
                 draws = {target: _draws(frozen, tuned + 0.001 * layer)}
                 rows += resample_rows(run, listener, draws, "2 stories", stories, layer)
-    _written(folder, simulated, rows, {"table": table, "layers": by_layer, "voxels": [{"voxel": 0}]})
+        for task, layer in tasks:
+            frozen, tuned = score(cell.config, who, task)
+            about = {"run": run, "subject": listener, "seed": cell.config.seed, "task": task, "layer": layer}
+            by_task.append(about | {"auc_frozen": frozen, "auc_tuned": tuned})
+            draws = {task: _draws(frozen, tuned)}
+            rows += resample_rows(run, listener, draws, "2 stories", stories, layer, "clips")
+    tables = {"table": table, "layers": by_layer, "downstream": by_task, "voxels": [{"voxel": 0}]}
+    _written(folder, simulated, rows, tables)
 
 
 def _transfer(path, cell, score, targets, simulated, stories, needed):

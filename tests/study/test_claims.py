@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from brainwavlm.config import load_config
 from brainwavlm.study import open_study
 from brainwavlm.study.claims import claims_of
 from brainwavlm.study.estimates import over_seeds, ratio_of_deviations
@@ -201,6 +202,29 @@ def test_layers_are_rows_of_their_own(tmp_path):
         row = only(found.table, kind="layer", layer=layer, target="cortex")
         assert_allclose(row["estimate"], 0.021 + 0.001 * layer, atol=1e-6)
         assert f"hidden state {layer}" in row["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"), [(-0.01, "otherwise"), (0.0, "not contradicted"), (0.01, "as reported")]
+)
+def test_a_task_is_not_to_become_worse(tmp_path, change, verdict):
+    experiments = {
+        "forgetting": {"claim": 18, "grid": {"seed": SEEDS}, "evaluate": {"downstream": ["phones", "words"]}}
+    }
+
+    def score(config, listener, target):
+        return 0.9, 0.9 + change + 1e-5 * config.seed
+
+    own = load_config(preset="demo", overrides={"subject": "sim01"}).backbone.layer
+    tasks = [(task, layer) for task in ("phones", "words") for layer in (0, own)]
+    table = claims(tmp_path, experiments, score=score, tasks=tasks).table
+    for task, layer in tasks:
+        row = only(table, kind="task", target=task, layer=layer)
+        assert_allclose(row["estimate"], change + 1e-5, atol=1e-6)
+        assert (row["verdict"], row["headline"]) == (verdict, layer == own)
+        assert row["sentence"].startswith(f"Which {task} are said in a second of sound, model tuned on sim01")
+        assert f"hidden state {layer}: AUC from 0.900 (untuned; chance .5)" in row["sentence"]
+    assert not table[table["kind"] == "gain"]["headline"].any()
 
 
 def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path):

@@ -5,12 +5,12 @@ import json
 import pandas as pd
 import pytest
 
+from brainwavlm.checksums import Checksums
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.study_page import write_study_report
 from brainwavlm.study import load_study, open_study
 from brainwavlm.study.claims import claims_of
 from brainwavlm.study.description import study_from
-from brainwavlm.study.identity import Checksums
 from brainwavlm.study.preparation import require_place
 from brainwavlm.study.records import CellState, read_state, record_path, write_state
 from brainwavlm.study.work import steps_done

@@ -6,10 +6,12 @@ import shutil
 import h5py
 import pytest
 
+from brainwavlm import revision
+from brainwavlm.checksums import Checksums
 from brainwavlm.errors import DatasetError
-from brainwavlm.study import identity as module
+from brainwavlm.revision import code_version
 from brainwavlm.study.description import TransferOptions
-from brainwavlm.study.identity import Checksums, code_version, facts_of, identity, transfer_facts
+from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
 
 CODE = {"version": "1", "source": "abc", "git": None}
 
@@ -89,6 +91,14 @@ def test_transcripts_count_where_they_are_used(settings, own_tree, vectors):
     assert known(words) not in (before[1], known(plain))
 
 
+def test_scoring_changes_with_transcripts_that_a_task_asks_for(config, own_tree):
+    before = known(config), transcript_facts(config, Checksums())
+    path = next((own_tree / "stimuli").glob("*.TextGrid"))
+    path.write_text(path.read_text().replace('"dog"', '"cat"'))
+    assert known(config) == before[0]
+    assert transcript_facts(config, Checksums()) != before[1]
+
+
 def test_it_changes_with_the_mask_that_a_target_names(settings, own_tree, tmp_path):
     mask = tmp_path / "mask.txt"
     mask.write_text("1 " * 3)
@@ -107,12 +117,19 @@ def test_it_changes_with_the_code_and_not_with_the_commit(config):
 
 def test_the_code_is_what_computes_and_not_what_shows(tmp_path, monkeypatch):
     copy = shutil.copytree(
-        module.PACKAGE, tmp_path / "brainwavlm", ignore=shutil.ignore_patterns("assets", "__pycache__")
+        revision.PACKAGE, tmp_path / "brainwavlm", ignore=shutil.ignore_patterns("assets", "__pycache__")
     )
     here = code_version()["source"]
-    monkeypatch.setattr(module, "PACKAGE", copy)
+    monkeypatch.setattr(revision, "PACKAGE", copy)
     assert code_version() == {**code_version(), "source": here, "git": None}
-    for name in ("cli.py", "terminal.py", "reporting/report.py", "study/run.py", "progress.py"):
+    for name in (
+        "cli.py",
+        "terminal.py",
+        "reporting/report.py",
+        "study/run.py",
+        "progress.py",
+        "provenance.py",
+    ):
         with open(copy / name, "a") as file:
             file.write("# more\n")
     assert code_version()["source"] == here

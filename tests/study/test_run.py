@@ -177,7 +177,7 @@ def a_task(study, code, **more):
 
 
 def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):
-    from brainwavlm.study.identity import code_version
+    from brainwavlm.revision import code_version
 
     here = code_version()
     task = a_task(tmp_path, {**here, "source": "other"})

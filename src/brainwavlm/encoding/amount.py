@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brainwavlm.config import OrderEnd
 from brainwavlm.datasets.base import Recording
 from brainwavlm.errors import ConfigError
 
@@ -15,7 +16,9 @@ def length(recording: Recording) -> float:
     return recording.shape[0] * recording.tr / 60
 
 
-def first_stories(recordings: Sequence[Recording], minutes: float, seed: int) -> list[Recording]:
+def first_stories(
+    recordings: Sequence[Recording], minutes: float, seed: int, end: OrderEnd = "start"
+) -> list[Recording]:
     """The first stories, in an order drawn from the seed, that together have up to so many minutes of responses.
 
     chosen = order[:n] with the largest n for which sum_{k < n} length(order[k]) <= minutes. The first story that does
@@ -29,6 +32,8 @@ def first_stories(recordings: Sequence[Recording], minutes: float, seed: int) ->
     minutes : float
     seed : int
         Of the run.
+    end : start or end
+        Begin with the first story of the order, or with the last.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def first_stories(recordings: Sequence[Recording], minutes: float, seed: int) ->
     ConfigError
         The first story of the order is longer than that.
     """
-    order = sorted(recordings, key=lambda recording: _place(seed, recording.story.name))
+    order = sorted(recordings, key=lambda recording: _place(seed, recording.story.name), reverse=end == "end")
     ends = np.cumsum([length(recording) for recording in order])
     chosen = order[: int((ends <= minutes + EDGE).sum())]
     if not chosen:

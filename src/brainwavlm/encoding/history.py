@@ -1,6 +1,7 @@
 """How far a run is, and what it has reached: what a checkpoint says in words."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ class History:
         Done so far.
     losses : list of float
         Of the steps of the present epoch.
+    gradient_norms : list of float or None
+        Of the same steps, before clipping; None where it was no number or nothing is trained by gradient.
     history : list of dict
-        For each epoch its number, mean loss and validation_r.
+        For each epoch its number, mean loss, validation_r and mean gradient_norm.
     best : dict or None
         Epoch, validation_r and checkpoint of the best epoch.
     """
@@ -25,6 +28,7 @@ class History:
     epoch: int = 0
     step: int = 0
     losses: list[float] = field(default_factory=list)
+    gradient_norms: list[float | None] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] | None = None
 
@@ -35,17 +39,32 @@ class History:
 
     def record(self, validation: float | None) -> dict[str, Any]:
         """Note the end of an epoch, and return it. Without validation stories the last epoch counts as the best."""
-        row = {"epoch": self.epoch, "loss": float(np.mean(self.losses)), "validation_r": validation}
-        self.losses = []
+        row = {
+            "epoch": self.epoch,
+            "loss": float(np.mean(self.losses)),
+            "validation_r": validation,
+            "gradient_norm": self._mean_norm(),
+        }
+        self.losses, self.gradient_norms = [], []
         self.history.append(row)
         if self.best is None or validation is None or validation > self.best["validation_r"]:
             self.best = {"epoch": self.epoch, "validation_r": validation, "checkpoint": self.checkpoint_name}
         return row
+
+    def _mean_norm(self) -> float | None:
+        """None unless it is known of every step: of some, it would be another mean."""
+        known = [norm for norm in self.gradient_norms if norm is not None]
+        return float(np.mean(known)) if known and len(known) == len(self.losses) else None
 
     def stopped_improving(self, patience: int | None) -> bool:
         """Whether so many epochs passed without a better one."""
         return bool(patience and self.best and self.epoch - self.best["epoch"] >= patience)
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint; `History(**state)` is the inverse."""
+        """For a checkpoint; `from_state` is the inverse."""
         return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "History":
+        """The history in a checkpoint's state; checkpoints of before gradient norms have none."""
+        return cls(**{each.name: state[each.name] for each in fields(cls) if each.name in state})

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.nn.utils import get_total_norm
 
 from brainwavlm.config import RunConfig, TrainingConfig
 from brainwavlm.errors import ConfigError
@@ -64,8 +65,11 @@ class Learner:
         """Add gradients."""
         self._accelerator.backward(loss)
 
-    def update(self) -> None:
-        """Sum the gradients of all processes, clip and step."""
+    def update(self) -> float | None:
+        """Sum the gradients of all processes, clip and step; the norm of the gradient before clipping.
+
+        None where it is no number.
+        """
         assert self._optimiser is not None
         if self._accelerator.num_processes > 1:
             has_one = [float(parameter.grad is not None) for parameter in self._parameters]
@@ -75,8 +79,13 @@ class Learner:
                     own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                     parameter.grad = self._accelerator.reduce(own, "sum")
         if self._config.clip is not None:
-            self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
+            norm = self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
+        else:
+            norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._optimiser.step()
+        scaler = self._accelerator.scaler  # of fp16: gradients are those of the loss times its scale
+        found = float(norm) / (1.0 if scaler is None else scaler.get_scale())
+        return found if math.isfinite(found) else None
 
     def state(self) -> dict[str, torch.Tensor]:
         """Optimiser moments and random state, for a checkpoint."""

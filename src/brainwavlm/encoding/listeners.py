@@ -91,6 +91,7 @@ def listener_views(config: RunConfig) -> list[RunConfig]:
             train=config.train,
             validation=config.validation,
             test=config.test,
+            train_from=config.train_from,
         ),
         *(_resolved(listener, config) for listener in config.joint),
     )
@@ -139,7 +140,7 @@ def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
     if dataset == config.dataset and not any(stories is not None for stories in own.values()):
         heard = heard_by(config, loaded.subject(listener.subject))
         own = {split: getattr(heard, split) for split in own}
-    return ListenerConfig(subject=listener.subject, dataset=dataset, **own)
+    return listener.model_copy(update={"dataset": dataset, **own})
 
 
 def _name(setting: Setting, subjects: Counter[str]) -> str:

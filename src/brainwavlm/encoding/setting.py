@@ -170,4 +170,5 @@ def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dic
     """The splits with the training stories that train_minutes takes; all of them where it is null."""
     if config.train_minutes is None:
         return splits
-    return {**splits, "train": first_stories(splits["train"], config.train_minutes, config.seed)}
+    chosen = first_stories(splits["train"], config.train_minutes, config.seed, config.train_from)
+    return {**splits, "train": chosen}

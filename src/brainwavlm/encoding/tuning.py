@@ -30,6 +30,7 @@ from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.sides import sides_of, solve_readouts
 from brainwavlm.encoding.story_moments import StoryMoments
 from brainwavlm.progress import Progress
+from brainwavlm.provenance import Recorder, Unrecorded
 from brainwavlm.runs import Run
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.frontends import require_folder
@@ -37,7 +38,11 @@ from brainwavlm.writing import Writer, require_place, writing
 
 
 def tune(
-    config: RunConfig, output: str | Path, resume: bool = False, progress: Progress | None = None
+    config: RunConfig,
+    output: str | Path,
+    resume: bool = False,
+    progress: Progress | None = None,
+    command: str | None = None,
 ) -> Run:
     """Fine-tune a speech model on one subject's responses, or on those of several together (config.joint).
 
@@ -50,6 +55,8 @@ def tune(
         Go on from the last checkpoint. On the CPU the end is bit-identical to that of an unbroken run.
     progress : Progress or None
         Shows what happens; None is silent.
+    command : str or None
+        What was typed, for the record (provenance.json).
 
     Returns
     -------
@@ -74,10 +81,16 @@ def tune(
     voxels = [listener.setting.voxels for listener in loop.listeners]
     writes = loop.accelerator.is_main_process
     with writing(Path(output), manifest, voxels, resume, writes) as writer:
+        finished = writer.run.result is not None
+        if writes and not finished:  # before the log is cut back: it says how long a killed session was
+            loop.recorder = Recorder(
+                Path(output), config, loop.accelerator.device, loop.accelerator.num_processes, command
+            )
         checkpoint = writer.resume() if resume else None
-        if writer.run.result is None:
+        if not finished:
             try:
-                loop.run(writer, checkpoint)
+                with loop.recorder:
+                    loop.run(writer, checkpoint)
             finally:
                 loop.shelf.close()
     loop.accelerator.wait_for_everyone()
@@ -89,6 +102,7 @@ class TuningLoop:
     """The state of a tuning run; `run` is the method."""
 
     writer: Writer
+    recorder: Recorder | Unrecorded = Unrecorded()
 
     def __init__(self, config: RunConfig, folder: Path, progress: Progress):
         self.config, self.folder = config, folder
@@ -167,14 +181,18 @@ class TuningLoop:
                 groups[number + 1][0] if number + 1 < len(groups) else self.sides[0].validated[:1]
             )
             for blocks in ahead:
-                self.at.losses.append(self.train_step(blocks))
+                loss, norm = self.train_step(blocks)
+                self.at.losses.append(loss)
+                self.at.gradient_norms.append(norm)
                 self.at.step += 1
+                self.recorder.step()
                 self.progress.step(self.at.losses[-1])
                 if self.checkpoint_due():
                     self.save()
 
-    def train_step(self, blocks: Sequence[Block]) -> float:
-        """Some blocks, shared among the processes: mean loss, gradient, step."""
+    def train_step(self, blocks: Sequence[Block]) -> tuple[float, float | None]:
+        """Some blocks, shared among the processes: gradient, step; mean loss and norm of the gradient."""
+        norm = None
         value = torch.zeros((), device=self.accelerator.device)
         if self.learner.learns:
             self.learner.begin(self.at.step)
@@ -187,10 +205,10 @@ class TuningLoop:
                 if self.at.step == 0:
                     require_gradients(self.backbone.reachable_parameters())
         if self.learner.learns:
-            self.learner.update()
+            norm = self.learner.update()
         mean = float(self.accelerator.reduce(value, "sum"))
-        self.log("step", loss=mean)
-        return mean
+        self.log("step", loss=mean, gradient_norm=norm)
+        return mean, norm
 
     def place(self, block: Block) -> str:
         """Where the loop is, in words."""
@@ -229,8 +247,9 @@ class TuningLoop:
         """Note an epoch, in the log and on the screen; listeners count alike, however many voxels they have."""
         mean = float(np.mean(list(validation.values()))) if validation else None
         row = self.at.record(mean)
+        numbers = {"mean_loss": row["loss"], "validation_r": mean, "mean_gradient_norm": row["gradient_norm"]}
         by_listener = {"by_listener": validation} if len(self.sides) > 1 else {}
-        self.log("epoch", epoch=row["epoch"], mean_loss=row["loss"], validation_r=mean, **by_listener)
+        self.log("epoch", epoch=row["epoch"], **numbers, **by_listener)
         assert self.at.best is not None
         self.progress.epoch(row["epoch"], row["loss"], mean, self.at.best["epoch"])
 
@@ -251,6 +270,7 @@ class TuningLoop:
         moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
         tensors = self.learner.state() | moments.state()
         self.writer.checkpoint(self.at.checkpoint_name, Checkpoint(model, tensors, self.at.state()))
+        self.recorder.write()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """The inverse of `save`."""
@@ -261,5 +281,5 @@ class TuningLoop:
         with restoring(checkpoint):
             self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
             self.learner.restore(checkpoint.optimiser)
-        self.at = History(**{key: checkpoint.state[key] for key in History().state()})
+        self.at = History.from_state(checkpoint.state)
         separate(self.accelerator, self.config.seed, self.at.step)

@@ -124,7 +124,7 @@ def resampled_means(
     n_resamples : int
     seed : int
     """
-    pieces, counts, drawn = _draws(story_of_row, n_resamples, seed)
+    pieces, counts, drawn = drawn_pieces(story_of_row, n_resamples, seed)
     counts = np.concatenate([np.ones((1, counts.shape[1])), counts])  # row 0: what was measured
     sums = {name: {model: np.zeros(n_resamples + 1) for model in predictions} for name in targets}
     known = {name: np.zeros(n_resamples + 1) for name in targets}
@@ -172,8 +172,22 @@ def _difference(found: Resampled, name: str) -> Difference:
     )
 
 
-def _draws(story_of_row: np.ndarray, n_resamples: int, seed: int) -> tuple[list[slice], np.ndarray, str]:
-    """Pieces of rows, how often each resample draws each (n_resamples, n_pieces), and what they are."""
+def drawn_pieces(
+    story_of_row: np.ndarray, n_resamples: int, seed: int, of: str = "TRs"
+) -> tuple[list[slice], np.ndarray, str]:
+    """Pieces of rows, how often each resample draws each (n_resamples, n_pieces), and what they are.
+
+    Whole stories; below 5 stories, blocks of at least 10 rows within each, as many as the story has.
+
+    Parameters
+    ----------
+    story_of_row : array (n_rows,)
+        Rows of a story are consecutive and in order.
+    n_resamples : int
+    seed : int
+    of : str
+        What a row is, for the report.
+    """
     generator = np.random.default_rng(seed)
     stories = [rows for _, rows in stories_of(story_of_row)]
     if len(stories) >= FEWEST_STORIES:
@@ -189,7 +203,7 @@ def _draws(story_of_row: np.ndarray, n_resamples: int, seed: int) -> tuple[list[
         shares = np.full(n_blocks, 1 / n_blocks)
         counts_by_story.append(generator.multinomial(n_blocks, shares, size=n_resamples))
     drawn = (
-        f"{len(pieces)} block{'s' if len(pieces) > 1 else ''} of at least {BLOCK_ROWS} TRs within "
+        f"{len(pieces)} block{'s' if len(pieces) > 1 else ''} of at least {BLOCK_ROWS} {of} within "
         f"{len(stories)} test stor{'ies' if len(stories) > 1 else 'y'}"
     )
     return pieces, np.concatenate(counts_by_story, axis=1), drawn

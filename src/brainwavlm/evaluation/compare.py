@@ -38,6 +38,7 @@ from brainwavlm.evaluation.groups import common_evaluation, grouped
 from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.side_by_side import SideBySide, target_means
+from brainwavlm.hypertext import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
 from brainwavlm.run_files import write_json
 from brainwavlm.runs import Run, versions
@@ -84,6 +85,14 @@ class Comparison:
             write_frame(folder / f"{name}.csv", getattr(self, name))
         write_json(folder / "summary.json", self.summary)
         return folder
+
+    def _repr_html_(self) -> str:
+        columns = ("group", "target", "n_runs", "mean", "deviation", "r_frozen", "gain", "low", "high")
+        marks = simulated_badge(bool(self.summary.get("simulated")))
+        parts = [table(frame_rows(self.groups[[name for name in columns if name in self.groups]]))]
+        if len(self.differences):
+            parts += [sentence("Second minus first:"), table(frame_rows(self.differences))]
+        return block("Comparison over seeds", marks, *parts, *map(sentence, self.summary.get("notes", [])))
 
 
 def compare(

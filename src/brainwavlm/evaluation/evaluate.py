@@ -22,6 +22,7 @@ from brainwavlm.evaluation.bench import (
     sides,
 )
 from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
+from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_model import kept_masks, score_features
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.groups import LISTENER, grouped
@@ -72,6 +73,7 @@ def evaluate(
     progress: Progress | None = None,
     memory_gb: float | None = None,
     layers: Layers = None,
+    downstream: Sequence[str] = (),
 ) -> Scores:
     """Score runs on held-out stories against the model they started from.
 
@@ -93,6 +95,9 @@ def evaluate(
         Hidden states to score besides, of both models, each with a ridge of its own: `Scores.layers`. A story goes
         through each model once whatever their number. States above a run's own come from its tuned blocks and then
         from blocks that were never tuned.
+    downstream : sequence of str
+        Tasks that both models are also asked, `phones` or `words`: what is said in a clip, read off the run's state and
+        those of `layers`: `Scores.downstream`.
 
     Returns
     -------
@@ -103,22 +108,24 @@ def evaluate(
     RunError
         A run without a finished epoch.
     ConfigError
-        No test story, or no such hidden state.
+        No test story, no such hidden state, or a task that the transcripts do not allow.
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
     runs = sides(runs)
     bench = Bench(cache, progress)
+    asked = Downstream(bench, downstream)
     tuned_on = tuple(run.config.target for run in runs)
     configs = [over_cortex(run.config, tuned_on, memory_gb) for run in runs]
     for run, config in zip(runs, configs, strict=True):
         bench.require_scorable(run, config)
         _require_null(bench.setting(config), config)
+        asked.tasks(config)
     states = [chosen_layers(layers, bench.untuned(config).n_blocks) for config in configs]
     names = run_names(runs)
     frozen_scores: dict[str, EncodingScore] = {}
     frozen_states: dict[str, dict[int, np.ndarray]] = {}
-    table, voxels, entries, by_layer, resamples = [], [], [], [], []
+    table, voxels, entries, by_layer, by_task, resamples = [], [], [], [], [], []
     for run, name, config, some in zip(runs, names, configs, states, strict=True):
         setting, key = bench.setting(config), frozen_key(config)
         backbone, readout = tuned_model(run)
@@ -134,6 +141,9 @@ def evaluate(
             layer_table, layer_resamples = layer_rows(name, config, tuned, frozen_states[key], predictions)
             by_layer += layer_table
             resamples += layer_resamples
+        task_table, task_resamples = asked.rows(name, config, backbone, some or (config.backbone.layer,))
+        by_task += task_table
+        resamples += task_resamples
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
         rows, difference, means, unit = compared(name, config, frozen, tuned, r_readout)
         table += rows
@@ -152,6 +162,7 @@ def evaluate(
         summary(entries, frozen_scores, listeners),
         pd.DataFrame(by_layer),
         gathered(resamples),
+        pd.DataFrame(by_task),
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from brainwavlm.datasets.files import replacing
 from brainwavlm.evaluation.resamples import FILE, Resamples
+from brainwavlm.hypertext import block, sentence, simulated_badge, table
 from brainwavlm.run_files import write_json
 
 _COLUMNS_AT_ONCE = 4096
@@ -37,6 +38,9 @@ class Scores:
         block up to that state carries adapters or was trained). Else empty.
     resamples : Resamples or None
         Both means in every resample of the test stories, so that runs can be paired later.
+    downstream : DataFrame
+        Where tasks were asked for, one row a run, task and state: run, subject, seed, task, layer, n_labels, n_clips,
+        auc_frozen, auc_tuned, difference, low, high, adapted. Else empty.
     """
 
     table: pd.DataFrame
@@ -44,10 +48,13 @@ class Scores:
     summary: dict[str, Any]
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
     resamples: Resamples | None = None
+    downstream: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary, and the scores by hidden state where there are some, for `--json`."""
-        return self.summary | ({"tables": {"layers": frame_rows(self.layers)}} if len(self.layers) else {})
+        """The summary, and the scores by hidden state and of tasks where there are some, for `--json`."""
+        asked = {"layers": self.layers, "downstream": self.downstream}
+        tables = {name: frame_rows(frame) for name, frame in asked.items() if len(frame)}
+        return self.summary | ({"tables": tables} if tables else {})
 
     def rows(self) -> list[dict[str, Any]]:
         """The most telling columns, for a table in the terminal."""
@@ -86,7 +93,7 @@ class Scores:
         ]
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv, resamples.npz, layers.csv (where hidden states were asked for), summary.json.
+        """Write table.csv, voxels.csv, resamples.npz and summary.json; layers.csv and downstream.csv where asked for.
 
         Each is written whole or not at all; the summary last.
         """
@@ -94,10 +101,20 @@ class Scores:
         write_frame(folder / "table.csv", self.table)
         write_frame(folder / "voxels.csv", self.voxels)
         write_if_any(folder / "layers.csv", self.layers)
+        write_if_any(folder / "downstream.csv", self.downstream)
         if self.resamples is not None:
             self.resamples.save(folder / FILE)
         write_json(folder / "summary.json", self.summary)
         return folder
+
+    def _repr_html_(self) -> str:
+        rows, marks = self.rows(), simulated_badge(bool(self.summary.get("simulated")))
+        runs = {row["run"] for row in rows}
+        title = "Scores on held-out stories"
+        if len(runs) == 1:
+            title = f"{title}: {runs.pop()}"
+            rows = [{key: value for key, value in row.items() if key != "run"} for row in rows]
+        return block(title, marks, table(rows), *map(sentence, self.summary.get("notes", [])))
 
 
 def shown_p(p: float) -> str:

@@ -29,6 +29,7 @@ from brainwavlm.evaluation.resamples import FILE, Resamples, gathered, resample_
 from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.side_by_side import SideBySide
 from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
+from brainwavlm.hypertext import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
 from brainwavlm.run_files import write_json
 from brainwavlm.runs import Run, versions
@@ -81,6 +82,12 @@ class Transfer:
         write_if_any(folder / "needed.csv", self.needed)
         write_json(folder / "summary.json", self.summary)
         return folder
+
+    def _repr_html_(self) -> str:
+        columns = ("run", "tuned_on", "scored_on", "stories", "target", "r_frozen", "r_tuned", "difference")
+        marks = simulated_badge(bool(self.summary.get("simulated")))
+        rows = table(frame_rows(self.matrix[[*columns, "low", "high"]]))
+        return block("Scores in other listeners", marks, rows, *map(sentence, self.summary.get("notes", [])))
 
 
 def transfer(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.evaluation.downstream import STORIES
 from brainwavlm.evaluation.resamples import FILE, OWN_LAYER, Resamples, read_resamples
 from brainwavlm.run_files import read_json
 from brainwavlm.study.folder import CellRecord
@@ -38,12 +39,13 @@ class Score:
     is_tuner : bool
         Whether the listener is one of them.
     target : str
+        Or the task that the model was asked.
     stories : str
-        `all`, or `unheard`: test stories that tuning did not use.
+        `all`, or `unheard`: test stories that tuning did not use; `clips` of them for a task.
     layer : int
         `OWN_LAYER`, or the hidden state that is scored.
     r_frozen, r_tuned : float
-        As measured.
+        As measured; AUC for a task.
     frozen, tuned : arrays (n_resamples,)
         In every resample; NaN without draws.
     rows : str
@@ -75,8 +77,8 @@ class CellScores:
     record : CellRecord
     tuned_on : str
         Whose responses tuned the model, joined by +.
-    scores, layers, transfers : tuple of Score
-        From the table, from layers.csv, and in other listeners; empty where that step is not there.
+    scores, layers, tasks, transfers : tuple of Score
+        From the table, from layers.csv, from downstream.csv, and in other listeners; empty where that is not there.
     minutes : tuple of dict
         listener, target, full_minutes, minutes_needed, in listeners who did not tune the model.
     simulated : bool or None
@@ -89,6 +91,7 @@ class CellScores:
     tuned_on: str
     scores: tuple[Score, ...] = ()
     layers: tuple[Score, ...] = ()
+    tasks: tuple[Score, ...] = ()
     transfers: tuple[Score, ...] = ()
     minutes: tuple[dict[str, Any], ...] = ()
     simulated: bool | None = None
@@ -138,10 +141,13 @@ def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], 
     own = tuners(cell.record.cell.config)
     found: dict[str, Any] = {}
     resamples = read_resamples(folder / FILE)
-    for attribute, file in (("scores", "table.csv"), ("layers", "layers.csv")):
-        if attribute == "layers" and not (folder / file).is_file():
+    for attribute, file in (("scores", "table.csv"), ("layers", "layers.csv"), ("tasks", "downstream.csv")):
+        if attribute != "scores" and not (folder / file).is_file():
             continue
         table = read_table(folder / file)
+        if attribute == "tasks":
+            names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
+            table = table.rename(columns=names).assign(stories=STORIES)
         # One name a side of the run, in the order of its listeners.
         sides = list(dict.fromkeys(table["run"]))
         if len(sides) != len(own):

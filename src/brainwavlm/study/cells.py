@@ -132,23 +132,37 @@ def _matches(point: Mapping[str, Any], some: Mapping[str, Any]) -> bool:
 
 def _shared(cell: Cell, other: Cell, source: str) -> Cell:
     """One cell for two that ask for the same run; where one of them has no wish how it is scored, the other has."""
-    asked: dict[str, Any] = {}
-    for what, nothing in (("evaluate", EvaluateOptions()), ("transfer", None)):
-        one, more = getattr(cell, what), getattr(other, what)
-        if one != more and nothing not in (one, more):
-            raise ConfigError(
-                source,
-                f"{what} in another way than in experiment {cell.experiments[0]}, for the same run.",
-                "one way to score each run.",
-                f"Give both experiments the same `{what}`.",
-            )
-        asked[what] = more if one == nothing else one
+    transfer = other.transfer if cell.transfer is None else cell.transfer
+    if other.transfer not in (None, transfer):
+        raise _otherwise("transfer", cell, source)
     new = tuple(name for name in other.experiments if name not in cell.experiments)
     return replace(
         cell,
         experiments=cell.experiments + new,
         varied=cell.varied | {name: other.varied[name] for name in new},
-        **asked,
+        evaluate=_both(cell, other.evaluate, source),
+        transfer=transfer,
+    )
+
+
+def _both(cell: Cell, more: EvaluateOptions, source: str) -> EvaluateOptions:
+    """What both ask for: of each option, that of the experiment which has a wish."""
+    asked, wishes = cell.evaluate.model_dump(), more.model_dump()
+    nothing = EvaluateOptions().model_dump()
+    for key, wish in wishes.items():
+        if asked[key] == nothing[key]:
+            asked[key] = wish
+        elif wish not in (nothing[key], asked[key]):
+            raise _otherwise(f"evaluate.{key}", cell, source)
+    return EvaluateOptions(**asked)
+
+
+def _otherwise(what: str, cell: Cell, source: str) -> ConfigError:
+    return ConfigError(
+        source,
+        f"{what} in another way than in experiment {cell.experiments[0]}, for the same run.",
+        "one way to score each run.",
+        f"Give both experiments the same `{what}`.",
     )
 
 
@@ -180,9 +194,13 @@ def _label(key: str, value: Any) -> str:
     if isinstance(value, str):
         text = Path(value).name
     elif isinstance(value, list):
-        text = last + "+".join(
-            Path(part).name if isinstance(part, str) else json.dumps(part) for part in value
-        )
+        text = last + "+".join(map(_part, value))
     else:
         text = last + json.dumps(value)
     return re.sub(r"[^\w.+]+", "_", text).strip("_.")[:40] or last
+
+
+def _part(value: Any) -> str:
+    if isinstance(value, Mapping):  # a listener of `joint`
+        return "_".join(_part(some) for some in value.values() if some not in (None, "start"))
+    return Path(value).name if isinstance(value, str) else json.dumps(value)

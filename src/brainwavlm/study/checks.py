@@ -20,14 +20,15 @@ from brainwavlm.encoding.setting import Setting, setting_of, tuned_splits
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.evaluation.bench import frozen_key, over_cortex
 from brainwavlm.evaluation.data_amount import require_amounts, require_whole_story
+from brainwavlm.evaluation.downstream import task_of
 from brainwavlm.evaluation.held_out import held_out_fits, require_design, rows_by_story
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.significance import require_null
 from brainwavlm.study.cells import Cell
-from brainwavlm.study.description import Study, TransferOptions
+from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
 
 _OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
-_OF_LISTENERS = {*_OF_THE_DATA, "joint", "train_minutes", "control", "readout", "windows"}
+_OF_LISTENERS = {*_OF_THE_DATA, "joint", "train_minutes", "train_from", "control", "readout", "windows"}
 _OF_THE_MODEL: dict[str, Any] = {
     "backbone": True,
     "adapter": True,
@@ -36,7 +37,12 @@ _OF_THE_MODEL: dict[str, Any] = {
 }
 _OPTION = re.compile(r"(?<!\w)--\w|brainwavlm (tune|plan)")
 # What evaluate and transfer call their options, or the keys that these stand in for.
-_KEYS = {"--minutes": "transfer.minutes", "--draws": "transfer.draws", "--layers": "evaluate.layers"}
+_KEYS = {
+    "--minutes": "transfer.minutes",
+    "--draws": "transfer.draws",
+    "--layers": "evaluate.layers",
+    "--downstream": "evaluate.downstream",
+}
 _KEYS_OF_TRANSFER = {"subject": "transfer.subjects", "splits": "transfer.test"}
 
 
@@ -59,7 +65,7 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
         asks = [study.experiments[name] for name in cell.experiments]
         with naming_cell(place_of(cell, study.source)):
             checks.tuning(cell.config)
-        scores = next((n for n, one in enumerate(asks) if one.evaluate == cell.evaluate), 0)
+        scores = next((n for n, one in enumerate(asks) if one.evaluate != EvaluateOptions()), 0)
         with naming_cell(place_of(cell, study.source, scores)):
             checks.evaluation(cell)
         if cell.transfer is not None:
@@ -126,11 +132,15 @@ class _Checks:
                 listener.setting.voxel_weights(config.loss, torch.device("cpu"))
 
     def evaluation(self, cell: Cell) -> None:
-        """The rows that are to be scored, and further hidden states."""
+        """The rows that are to be scored, further hidden states and tasks."""
         model = self._model(cell.config)
         chosen_layers(cell.evaluate.layers, model.n_blocks)
         for view in listener_views(cell.config):
-            self._design(over_cortex(view, (view.target,), cell.evaluate.memory_gb), model)
+            scored = over_cortex(view, (view.target,), cell.evaluate.memory_gb)
+            self._design(scored, model)
+            for task in cell.evaluate.downstream:
+                if self._once(f"task {task}", frozen_key(scored)):
+                    task_of(task, self._setting(scored), scored, model.min_samples)
 
     def transfer(self, config: RunConfig, options: TransferOptions) -> None:
         """Listeners, hidden state, amounts of data, test stories."""

@@ -20,7 +20,6 @@ from brainwavlm.study.description import Experiment
 from brainwavlm.study.findings import (
     difference_rows,
     gain_rows,
-    layer_rows,
     minutes_rows,
     nothing_rows,
     spread_rows,
@@ -51,7 +50,8 @@ class Claims:
     table : DataFrame
         One row a finding. kind: `gain`, `difference` (of tuned r, against another group), `spread` (ratio of the
         deviations over seeds), `transfer` (gain in another listener), `minutes` (of their data that reach the untuned
-        model's score with all), `layer` (gain by hidden state), `none` and `no transfer` (no cell of a group is there).
+        model's score with all), `layer` (gain by hidden state), `task` (change of the AUC of a task, by hidden state),
+        `none` and `no transfer` (no cell of a group is there).
     seeds : DataFrame
         One row a cell, listener, target, state: experiment, group, kind, seed, cell, r_frozen, r_tuned.
     missing : DataFrame
@@ -109,7 +109,9 @@ def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) 
     if experiment.transfer is not None:
         found += [row for group in groups for row in (*transfer_rows(group), *minutes_rows(group))]
     if experiment.evaluate.layers is not None:
-        found += [row for group in groups for row in layer_rows(group)]
+        found += [row for group in groups for row in gain_rows(group, "layer")]
+    if experiment.evaluate.downstream:
+        found += [row for group in groups for row in gain_rows(group, "task")]
     found += [row for group in groups for row in nothing_rows(group, experiment.transfer is not None)]
     simulated = any(cell.simulated for group in groups for cell in group.cells)
     about = {"experiment": name, "claim": experiment.claim, "simulated": simulated}
@@ -130,23 +132,28 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
     """Which rows answer the question: in the claim's targets, and of many groups those against the first."""
     wanted = HEADLINES.get(experiment.claim or 0, ("cortex",))
     there = {row.get("target") for row in rows}
-    listed = there.intersection(wanted) or there
-    kinds = (
-        {"transfer", "minutes"} if experiment.transfer else {"layer"} if experiment.evaluate.layers else None
-    )
+    listed = (there.intersection(wanted) or there).union(experiment.evaluate.downstream)
+    kinds = set()
+    if experiment.transfer:
+        kinds = {"transfer", "minutes"}
+    elif experiment.evaluate.layers is not None or experiment.evaluate.downstream:
+        kinds = {"layer", "task"}
     allowed = {group.label for group in (groups if len(groups) <= FEW_GROUPS else groups[:1])} | {None}
+    own = {group.label: group.config.backbone.layer for group in groups}
     return [
-        row.get("target") in listed
-        and row.get("against") in allowed
-        and (kinds is None or row["kind"] in kinds)
-        if row["kind"] not in NOTHING
-        else True
+        row["kind"] in NOTHING
+        or (
+            row.get("target") in listed
+            and row.get("against") in allowed
+            and (not kinds or row["kind"] in kinds)
+            and (row["kind"] != "task" or row["layer"] == own[row["group"]])
+        )
         for row in rows
     ]
 
 
 def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
-    kinds = {"gain": "scores", "layer": "layers", "transfer": "transfers"}
+    kinds = {"gain": "scores", "layer": "layers", "task": "tasks", "transfer": "transfers"}
     return [
         {
             "experiment": name,

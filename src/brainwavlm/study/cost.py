@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from brainwavlm.checksums import Checksums
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
@@ -17,10 +18,10 @@ from brainwavlm.encoding.listeners import listener_views
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import BrainwavlmError, TuningError
 from brainwavlm.progress import Progress
+from brainwavlm.revision import code_version
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import require_runnable
 from brainwavlm.study.description import Study
-from brainwavlm.study.identity import Checksums, code_version
 from brainwavlm.study.preparation import prepare
 from brainwavlm.study.records import read_state
 from brainwavlm.study.run import chosen_by

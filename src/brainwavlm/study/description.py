@@ -23,6 +23,9 @@ class EvaluateOptions(Step):
     layers: Literal["all"] | tuple[int, ...] | None = Field(
         None, description="Hidden states to score besides that at which the run was tuned: all, or numbers."
     )
+    downstream: tuple[Literal["phones", "words"], ...] = Field(
+        (), description="Also ask both models what is said in clips of the stories."
+    )
 
 
 class TransferOptions(Step):

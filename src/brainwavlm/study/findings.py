@@ -1,7 +1,7 @@
 """Rows of the table of claims from the scores of groups of cells: gains, differences, spreads, transfer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from brainwavlm.study.groups import Group
 from brainwavlm.study.sentences import NOTHING
 
 FEWEST_SEEDS = 3  # for a ratio of deviations
+EvaluatedKind = Literal["gain", "layer", "task"]
+_SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
 
 
 def _by_place(scores: Iterable[Score]) -> dict[tuple[str, str, str, str, int], list[Score]]:
@@ -54,20 +56,18 @@ def _summary(kind: str, group: Group, scores: Sequence[Score], n_missing: int) -
     }
 
 
-def gain_rows(group: Group) -> list[dict[str, Any]]:
-    """Mean gain over the untuned model, by listener and target."""
-    places = _by_place(score for cell in group.cells for score in cell.scores)
-    return [
-        _summary("gain", group, scores, _n_missing(group, "evaluation", tuned_on))
-        for (tuned_on, *_), scores in places.items()
-    ]
+def gain_rows(group: Group, kind: EvaluatedKind = "gain") -> list[dict[str, Any]]:
+    """Mean gain over the untuned model, by listener and target: of the table, of hidden states, or in tasks.
 
-
-def layer_rows(group: Group) -> list[dict[str, Any]]:
-    """The same by hidden state, where these were scored."""
-    places = _by_place(score for cell in group.cells for score in cell.layers)
+    Parameters
+    ----------
+    group : Group
+    kind : str
+        gain, layer or task.
+    """
+    places = _by_place(score for cell in group.cells for score in getattr(cell, _SCORES[kind]))
     return [
-        _summary("layer", group, scores, _n_missing(group, "evaluation", tuned_on))
+        _summary(kind, group, scores, _n_missing(group, "evaluation", tuned_on))
         for (tuned_on, *_), scores in places.items()
     ]
 

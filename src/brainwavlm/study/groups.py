@@ -106,12 +106,13 @@ def _of_key(key: str, value: Any) -> str:
 
 
 def _who(listener: Any) -> Any:
-    """A listener of `joint`: sim02, with another data set other:sim02."""
+    """A listener of `joint`: sim02, with another data set other:sim02, with other stories sim02 from the end."""
     if not isinstance(listener, Mapping) or "subject" not in listener:
         return listener
     dataset = listener.get("dataset")
     subject = str(listener["subject"])
-    return subject if dataset is None else f"{Path(dataset).name}:{subject}"
+    who = subject if dataset is None else f"{Path(dataset).name}:{subject}"
+    return who if listener.get("train_from", "start") == "start" else f"{who} from the end"
 
 
 def _in_full(values: Mapping[str, Any]) -> str:

@@ -9,16 +9,18 @@ from typing import Any
 
 import yaml
 
+from brainwavlm.checksums import Checksums
 from brainwavlm.config import read_yaml
 from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.places import require_apart
 from brainwavlm.progress import Progress
+from brainwavlm.revision import code_version
 from brainwavlm.run_files import read_json, write_json
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.folder import AGAIN, FORMAT
-from brainwavlm.study.identity import Checksums, code_version, facts_of, identity, transfer_facts
+from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
 from brainwavlm.study.records import remedied
 
 OWN_FILES = ("lock", "checksums.json", "study.yaml", "study.json")
@@ -58,6 +60,8 @@ def prepare(
         own = identity(facts)
         folder = there.get(own[:10], f"{cell.name}-{own[:10]}")
         steps: dict[str, dict[str, Any]] = {"evaluate": cell.evaluate.model_dump(mode="json")}
+        if cell.evaluate.downstream:
+            steps["evaluate"]["data"] = transcript_facts(cell.config, checksums)
         if cell.transfer is not None:
             data = transfer_facts(cell.config, cell.transfer, checksums)
             steps["transfer"] = {**cell.transfer.model_dump(mode="json"), "data": data}

@@ -174,15 +174,3 @@ def locked(path: Path, what: str, patience: float) -> Iterator[None]:
                     ) from None
                 time.sleep(0.1)
         yield
-
-
-def is_held(path: Path) -> bool:
-    """Whether somebody holds a lock file."""
-    if not path.exists():
-        return False
-    with open(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

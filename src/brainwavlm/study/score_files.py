@@ -14,10 +14,11 @@ from brainwavlm.study.records import WRITTEN, lost_file
 COLUMNS = {
     "table.csv": ("run", "subject", "seed", "target", "r_frozen", "r_tuned"),
     "layers.csv": ("run", "subject", "seed", "target", "r_frozen", "r_tuned", "layer"),
+    "downstream.csv": ("run", "subject", "seed", "task", "layer", "auc_frozen", "auc_tuned"),
     "matrix.csv": ("run", "scored_on", "seed", "layer", "stories", "target", "r_frozen", "r_tuned"),
     "needed.csv": ("scored_on", "target", "full_minutes", "minutes_needed"),
 }
-_TEXT = ("run", "subject", "scored_on", "target", "stories")
+_TEXT = ("run", "subject", "scored_on", "target", "task", "stories")
 
 
 class Summary(Part):

@@ -27,7 +27,7 @@ _CONTRASTS = {
 
 
 def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]) -> str:
-    """What was reported of such a finding: `+`, `-`, `0` (about equal), `<=0` (no gain), or nothing.
+    """What was reported of such a finding: `+`, `-`, `0` (about equal), `<=0` (no gain), `>=0` (no loss), or nothing.
 
     Nothing where the models were tuned on something else than those of the claim, or differ in something else.
 
@@ -50,6 +50,8 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
     as_claimed = config.adapter.method in ("lora", "full") and config.control.kind == "none"
     if claim == 4 and kind == "gain" and config.target == "AC" and as_claimed:
         return "+" if target in ("AC", "cortex-AC") else ""
+    if claim == 18 and kind == "task" and as_claimed:
+        return ">=0"
     if config.target != "cortex" or target != _OF_CORTEX.get(claim):
         return ""
     if claim == 16 and kind == "gain" and config.adapter.method in ("lora", "full"):
@@ -95,8 +97,9 @@ def verdict(row: Row, config: RunConfig, against: RunConfig | None, contrasts: S
     above, below = side(row) == "above", side(row) == "below"
     if wanted == "0":
         return OTHERWISE if above or below else COMPATIBLE
-    if wanted == "<=0":
-        return OTHERWISE if above else AS_REPORTED if below else COMPATIBLE
+    if wanted in ("<=0", ">=0"):
+        contrary, same = (above, below) if wanted == "<=0" else (below, above)
+        return OTHERWISE if contrary else AS_REPORTED if same else COMPATIBLE
     if above or below:
         return AS_REPORTED if above == (wanted == "+") else OTHERWISE
     return NOT_SHOWN
@@ -131,7 +134,7 @@ def sentence(row: Row) -> str:
         if row["n_missing"]:
             parts.append(f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing.")
         text = " ".join(part for part in parts if part)
-        text = capitalised(text) if text.startswith(("mean test r", "tuned on")) else text
+        text = capitalised(text) if text.startswith(("mean test r", "tuned on", "which ")) else text
     return f"{text} SIMULATED." if row["simulated"] else text
 
 
@@ -141,6 +144,15 @@ def _gain(row: Row) -> str:
     return (
         f"{group}mean test r in {row['target']} of {row['listener']}{state} from {number(row['r_frozen'])} (untuned) "
         f"to {number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
+    )
+
+
+def _task(row: Row) -> str:
+    group = "" if row["group"] == "all cells" else f"{row['group']}: "
+    return (
+        f"{group}which {row['target']} are said in a second of sound, model tuned on {row['tuned_on']}, hidden state "
+        f"{row['layer']:.0f}: AUC from {number(row['r_frozen'])} (untuned; chance .5) to {number(row['r_tuned'])}, "
+        f"{signed(row['estimate'])} {_bracket(row)}."
     )
 
 
@@ -187,6 +199,7 @@ def _minutes(row: Row) -> str:
 FINDINGS = {
     "gain": _gain,
     "layer": _gain,
+    "task": _task,
     "transfer": _transfer,
     "difference": _difference,
     "spread": _spread,

@@ -15,10 +15,10 @@ from typing import Any
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.progress import Progress
+from brainwavlm.revision import code_version, same_code
 from brainwavlm.runs import open_run
 from brainwavlm.study.checks import naming_cell
 from brainwavlm.study.description import EvaluateOptions, TransferOptions
-from brainwavlm.study.identity import code_version, same_code
 from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
 from brainwavlm.study.score_files import require_whole
 
@@ -206,16 +206,16 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
 def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.evaluation.evaluate import evaluate
 
-    asked = EvaluateOptions(**options)
+    asked = EvaluateOptions(**_without_data(options))
     cache = Path(task.study) / "features"
-    scores = evaluate(open_run(path), cache, memory_gb=asked.memory_gb, layers=asked.layers)
+    scores = evaluate(open_run(path), cache, **asked.model_dump())
     _replaced(path / "evaluation", scores.save)
 
 
 def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.evaluation.transfer import transfer
 
-    asked = TransferOptions(**{key: value for key, value in options.items() if key != "data"})
+    asked = TransferOptions(**_without_data(options))
     found = transfer(
         open_run(path),
         asked.subjects,
@@ -226,6 +226,11 @@ def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
         cache=Path(task.study) / "features",
     )
     _replaced(path / "transfer", found.save)
+
+
+def _without_data(options: dict[str, Any]) -> dict[str, Any]:
+    """What the file of the study says, without the digest of the data that goes into what is done."""
+    return {key: value for key, value in options.items() if key != "data"}
 
 
 STEPS: dict[str, Callable[[Path, Task, dict[str, Any]], None]] = {

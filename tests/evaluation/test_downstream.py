@@ -1,0 +1,191 @@
+"""Downstream tasks: what is said in a clip, read off both models by one classifier."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+import brainwavlm.evaluation.bench as bench_module
+from brainwavlm.cli import app
+from brainwavlm.config import WindowConfig
+from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.bench import Bench
+from brainwavlm.evaluation.downstream import Downstream, auc, decisions, resampled_auc, task_of
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.resamples import read_resamples
+from brainwavlm.speech.features import StoryFeatures
+from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
+from tests.trees import native_tree
+
+SECONDS = 60
+SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test"}
+
+
+@pytest.fixture
+def talkative(tmp_path, settings):
+    """A run's configuration on stories in which AA and `yes` are in even seconds, IY in every third, B in two."""
+    folder = native_tree(tmp_path / "data", subjects=("anna",), splits=SPLITS, seconds=float(SECONDS)).path
+    phones = [Interval(k + 0.3, k + 0.5, "AA1") for k in range(0, SECONDS, 2)]
+    phones += [Interval(k + 0.6, k + 0.8, "IY0") for k in range(0, SECONDS, 3)]
+    phones += [Interval(k + 0.85, k + 0.95, "B") for k in (3, 5)]
+    # Most of the word is in the second before, its middle is not.
+    words = [Interval(k - 0.4, k + 0.45, "Yes,") for k in range(2, SECONDS, 2)]
+    for name in SPLITS:
+        transcript = Transcript(sorted(phones, key=lambda phone: phone.start), words)
+        write_transcript(folder / f"stimuli/{name}.TextGrid", transcript, float(SECONDS))
+    return settings(dataset=str(folder), training__epochs=1)
+
+
+def phones_of(config):
+    return task_of("phones", setting_of(config), config, 400)
+
+
+def test_labels_are_what_has_its_middle_in_a_clip(talkative):
+    task = phones_of(talkative)
+    seconds = np.arange(SECONDS)
+    assert task.labels == ("AA", "IY")  # B is in two clips only
+    assert task.fitted == ("a", "b", "c")
+    assert task.tested == ("d",)
+    assert_array_equal(task.tested_labels, np.stack([seconds % 2 == 0, seconds % 3 == 0], axis=1))
+    assert_array_equal(task.fitted_labels, np.tile(task.tested_labels, (3, 1)))
+    assert list(task.story_of_fitted) == ["a"] * SECONDS + ["b"] * SECONDS + ["c"] * SECONDS
+    words = task_of("words", setting_of(talkative), talkative, 400)
+    assert words.labels == ("yes",)
+    assert_array_equal(words.tested_labels[:, 0], (seconds % 2 == 0) & (seconds > 0))
+
+
+def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
+    task, random = phones_of(talkative), np.random.default_rng(0)
+    labels = {"d": task.tested_labels} | dict.fromkeys("abc", task.tested_labels)
+    # Columns on scales that differ by a million: AA in the second, nothing about IY in any.
+    features = {
+        story: StoryFeatures(
+            np.arange(1.0, SECONDS + 1),
+            {
+                3: np.stack(
+                    [random.normal(size=SECONDS), 1e6 * (y[:, 0] + random.normal(0, 0.2, SECONDS)) + 7], 1
+                )
+            },
+        )
+        for story, y in labels.items()
+    }
+    decided = decisions(features, task, 3, talkative)
+    of_aa, of_iy = (
+        roc_auc_score(truth, decision)
+        for truth, decision in zip(task.tested_labels.T, decided.T, strict=True)
+    )
+    assert of_aa > 0.99
+    assert abs(of_iy - 0.5) < 0.2
+
+
+def test_auc_is_scikit_learns_also_in_resamples():
+    random = np.random.default_rng(1)
+    having = random.random(40) < 0.3
+    decided = (random.standard_normal(40) + having).round(1)  # with ties
+    counts = random.integers(0, 3, (20, 40)).astype(float)
+    counts[7, having] = 0  # a resample without the label
+    expected = [
+        np.nan if not (drawn * having).any() else roc_auc_score(having, decided, sample_weight=drawn)
+        for drawn in counts
+    ]
+    assert_allclose(auc(decided, having, counts), expected, rtol=1e-12)
+
+
+def test_models_share_the_resamples_and_equal_models_do_not_differ(talkative):
+    task, random = phones_of(talkative), np.random.default_rng(2)
+    one = random.standard_normal(task.tested_labels.shape)
+    found = resampled_auc(
+        {"frozen": one, "tuned": one + 0.5 * task.tested_labels, "same": one.copy()}, task, 200
+    )
+    means = found.means["phones"]
+    assert_array_equal(means["frozen"], means["same"])
+    assert found.drawn == "6 blocks of at least 10 clips within 1 test story"
+    measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested_labels.T, one.T, strict=True)])
+    assert_allclose(means["frozen"][0], measured)
+    low, high = found.interval(means["tuned"] - means["frozen"])
+    assert 0 < low < means["tuned"][0] - means["frozen"][0] < high
+
+
+def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(talkative, tmp_path, monkeypatch):
+    run = tune(talkative, tmp_path / "run")
+    heard, extract = [], bench_module.extract
+
+    def counted(backbone, sound, config, *rest):
+        if config == WindowConfig(context=1.0, stride=1.0, frame="mean"):
+            heard.append((id(backbone), str(sound)))
+        return extract(backbone, sound, config, *rest)
+
+    monkeypatch.setattr(bench_module, "extract", counted)
+    scores = evaluate(run, layers=[0, 3], downstream=["phones", "words"])
+    assert len(heard) == len(set(heard)) == 2 * len(SPLITS)
+    table = scores.downstream.set_index(["task", "layer"])
+    assert set(table.index) == {("phones", 0), ("phones", 3), ("words", 0), ("words", 3)}
+    assert_allclose(table["difference"], table["auc_tuned"] - table["auc_frozen"], atol=1e-12)
+    # The input of the first block lies before everything that was tuned.
+    assert (table.loc[[("phones", 0), ("words", 0)], ["difference", "low", "high"]] == 0).all(axis=None)
+    assert table.loc[("phones", 3), "difference"] != 0
+    plain = evaluate(run).table
+    pd.testing.assert_frame_equal(scores.table, plain, rtol=1e-4)
+    scores.save(tmp_path / "scores")
+    written = pd.read_csv(tmp_path / "scores/downstream.csv")
+    assert_allclose(written["auc_tuned"], scores.downstream["auc_tuned"], atol=1e-5)
+    rows = [
+        row for row in read_resamples(tmp_path / "scores/resamples.npz").about if row["stories"] == "clips"
+    ]
+    assert {(row["target"], row["layer"]) for row in rows} == set(table.index)
+    own = evaluate(run, downstream=["words"]).downstream
+    assert list(own["layer"]) == [3]
+    assert_allclose(own["auc_tuned"].item(), table.loc[("words", 3), "auc_tuned"], atol=1e-5)
+
+
+def test_the_untuned_model_is_asked_once_for_all_runs(talkative, tmp_path):
+    runs = [tune(talkative.model_copy(update={"seed": seed}), tmp_path / f"seed{seed}") for seed in (0, 1)]
+    table = evaluate(runs, downstream=["phones"]).downstream.set_index("run")
+    assert table.loc["seed0", "auc_frozen"] == table.loc["seed1", "auc_frozen"]
+    assert table.loc["seed0", "auc_tuned"] != table.loc["seed1", "auc_tuned"]
+
+
+@pytest.mark.parametrize("names", [["phonemes"], ["words", "words"], [""]])
+def test_tasks_that_are_none_are_named(names):
+    with pytest.raises(ConfigError, match=r"(?s)--downstream.*phones, words, each once"):
+        Downstream(Bench(None, None), names)
+
+
+def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, tmp_path, monkeypatch):
+    run = tune(talkative, tmp_path / "run")
+    path = tmp_path / "data/dataset.yaml"
+    kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
+    path.write_text("\n".join(kept) + "\n")
+    monkeypatch.setattr(bench_module, "extract", lambda *_: pytest.fail("read a story"))
+    with pytest.raises(
+        ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without --downstream"
+    ):
+        evaluate(run, downstream=["words"])
+
+
+def test_labels_that_are_too_rare_are_an_error(talkative):
+    folder = setting_of(talkative).dataset.path
+    rare = Transcript([], [Interval(k + 0.1, k + 0.2, "no") for k in range(5)])
+    for name in SPLITS:
+        write_transcript(folder / f"stimuli/{name}.TextGrid", rare, float(SECONDS))
+    with pytest.raises(
+        ConfigError, match=r"(?s)words: none is in 10 clips of 1 s.*180 clips that are fitted"
+    ):
+        task_of("words", setting_of(talkative), talkative, 400)
+
+
+def test_the_command_prints_and_writes_it(talkative, tmp_path):
+    tune(talkative, tmp_path / "run")
+    output = tmp_path / "scores"
+    arguments = ["evaluate", str(tmp_path / "run"), "--downstream", "phones", "--output", str(output)]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.output
+    assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.output.split())
+    said = CliRunner().invoke(app, [*arguments, "--json"])
+    assert json.loads(said.stdout)["tables"]["downstream"][0]["task"] == "phones"
