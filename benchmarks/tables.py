@@ -84,7 +84,13 @@ def memory(found: list[dict]) -> str:
     return markdown(
         ["what", "stories", "voxels", "time, s", "peak memory, GB"],
         [
-            [f"`{row['what']}`", row["stories"], f"{row['voxels']:,}", f"{row['seconds']:.0f}", row["peak_gb"]]
+            [
+                f"`{row['what']}`",
+                row["stories"],
+                f"{row['voxels']:,}",
+                f"{row['seconds']:.0f}",
+                row["peak_gb"],
+            ]
             for row in found
         ],
     )

@@ -35,7 +35,9 @@ def shares(bench: Bench) -> dict[str, float]:
         bench.step(bench.exact)
     spent: Counter[str] = Counter()
     for event in found.key_averages():
-        kind = next((name for name, parts in KINDS.items() if any(part in event.key for part in parts)), OTHER)
+        kind = next(
+            (name for name, parts in KINDS.items() if any(part in event.key for part in parts)), OTHER
+        )
         spent[kind] += event.self_cpu_time_total
     total = sum(spent.values())
     return {kind: spent[kind] / total for kind in (*KINDS, OTHER)}

@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 
 from brainwavlm.checkpoints import Checkpoint
 from brainwavlm.errors import DatasetError, RunError
-from brainwavlm.runs import open_run, summaries
+from brainwavlm.listing import summaries
+from brainwavlm.runs import open_run
 from brainwavlm.writing import writing
 
 VOXELS = [np.array([True, False, True])]

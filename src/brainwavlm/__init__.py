@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from brainwavlm.evaluation.evaluate import evaluate, score_backbone
     from brainwavlm.evaluation.transfer import transfer
     from brainwavlm.planning import plan
+    from brainwavlm.reporting.exports import open_maps
     from brainwavlm.reporting.report import write_report
     from brainwavlm.runs import Run, open_run
     from brainwavlm.speech.backbones import load_backbone
@@ -42,6 +43,7 @@ _HOMES = {
     "compare": "brainwavlm.evaluation.compare",
     "transfer": "brainwavlm.evaluation.transfer",
     "write_report": "brainwavlm.reporting.report",
+    "open_maps": "brainwavlm.reporting.exports",
 }
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "compare",
     "transfer",
     "write_report",
+    "open_maps",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from brainwavlm.plain_text import indented, printable
+
 
 class BrainwavlmError(Exception):
     """Bad input or configuration. The command line prints it and leaves with exit code 2.
@@ -25,7 +27,8 @@ class BrainwavlmError(Exception):
         self.found = found
         self.expected = expected
         self.remedy = remedy
-        super().__init__(f"{self.path}: {found}\n    Expected {expected}\n    {remedy}")
+        parts = (indented(found), f"Expected {indented(expected)}", indented(remedy))
+        super().__init__(f"{printable(self.path)}: " + "\n    ".join(parts))
 
     def as_dict(self) -> dict[str, str]:
         """The four parts by name, for `--json`."""

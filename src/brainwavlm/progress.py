@@ -1,8 +1,10 @@
-"""What a user sees while something long runs. The base class is silent; the terminal's is below it."""
+"""What a user sees while something long runs: nothing, plain lines, or in a terminal bars that move."""
 
 import time
 from collections.abc import Iterable
 from typing import Any
+
+SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
@@ -25,28 +27,104 @@ class Progress:
         """The run is over."""
 
 
-class TerminalProgress(Progress):
-    """Bars in the terminal, with loss, validation r, stories a minute and time left."""
+class PlainProgress(Progress):
+    """Plain lines, for log files and terminals that cannot move their cursor: one an epoch, and one now and then.
+
+    Parameters
+    ----------
+    console : rich Console
+    """
+
+    def __init__(self, console: Any) -> None:
+        self.console = console
+        self._blocks = self._done = self._done_before = 0
+        self._stories_per_block = 0.0
+        self._began = self._printed = time.monotonic()
+
+    def over(self, items: Iterable[Any], title: str) -> Iterable[Any]:
+        """The items, one by one; a line at the beginning, and how many are done every half minute."""
+        everything = list(items)
+        self._print(f"{title}: {len(everything)} to do")
+        for number, item in enumerate(everything):
+            if self._is_time():
+                self._print(f"{title}: {number} of {len(everything)} done")
+            yield item
+
+    def start(self, epochs: int, blocks: int, stories: int, done: int) -> None:
+        """Say how much there is to do."""
+        self._stories_per_block = stories / max(blocks, 1)
+        self._blocks, self._done, self._done_before = epochs * blocks, done, done
+        self._began = time.monotonic()
+        before = f", {done} done before" if done else ""
+        self._print(f"Tuning: {epochs} epochs of {blocks} steps{before}")
+
+    def step(self, loss: float) -> None:
+        """Every half minute say how far it is, how fast, and how long it will still take."""
+        self._done += 1
+        if self._is_time():
+            self._print(
+                f"step {self._done} of {self._blocks}: loss {loss:.3f}, {self._rate()}, {self._left()}"
+            )
+
+    def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
+        """Print one line an epoch."""
+        shown = "-" if validation is None else f"{validation:.4f}"
+        mark = "  (best so far)" if epoch == best else ""
+        loss_shown = "-" if loss is None else f"{loss:.4f}"
+        self._print(f"epoch {epoch}: loss {loss_shown}, validation r {shown}{mark}")
+
+    def _rate(self) -> str:
+        minutes = (time.monotonic() - self._began) / 60
+        stories = (self._done - self._done_before) * self._stories_per_block
+        return f"{stories / max(minutes, 1e-6):.0f} stories/min"
+
+    def _left(self) -> str:
+        """From the steps of this session; validation between epochs counts with them."""
+        each = (time.monotonic() - self._began) / max(self._done - self._done_before, 1)
+        minutes = each * (self._blocks - self._done) / 60
+        return f"about {minutes:.0f} min left" if minutes < 120 else f"about {minutes / 60:.1f} h left"
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
+
+    def _print(self, line: str) -> None:
+        self._printed = time.monotonic()
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class TerminalProgress(PlainProgress):
+    """Bars where standard error is a terminal that can move its cursor, else plain lines.
+
+    FORCE_COLOR colours a log file; it must not fill it with the movements of bars, so that the stream itself is asked.
+    """
 
     def __init__(self, console: Any = None) -> None:
         from rich.console import Console
 
-        self.console = console or Console(stderr=True)
+        super().__init__(console or Console(stderr=True))
+        stream = self.console.file
+        self._moves = self.console.is_terminal and not self.console.is_dumb_terminal and stream.isatty()
         self._bars: Any = None
+        self._numbers = ""
 
     def over(self, items: Iterable[Any], title: str) -> Iterable[Any]:
         """The items, one by one, with a bar."""
+        if not self._moves:
+            yield from super().over(items, title)
+            return
+        from rich.markup import escape
         from rich.progress import track
 
-        return track(list(items), description=title, console=self.console, transient=True)
+        yield from track(list(items), description=escape(title), console=self.console, transient=True)
 
     def start(self, epochs: int, blocks: int, stories: int, done: int) -> None:
         """Show the bar of a tuning run."""
+        super().start(epochs, blocks, stories, done)
+        if not self._moves:
+            return
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
-        self._stories_per_block = stories / max(blocks, 1)
-        self._began, self._done_now, self._numbers = time.monotonic(), 0, ""
         self._bars = Bars(
             TextColumn("Tuning"),
             BarColumn(bar_width=12),
@@ -54,28 +132,24 @@ class TerminalProgress(Progress):
             TimeRemainingColumn(),
             console=self.console,
         )
-        self._task = self._bars.add_task("tuning", total=epochs * blocks, completed=done, numbers="")
+        self._task = self._bars.add_task("tuning", total=self._blocks, completed=done, numbers="")
         self._bars.start()
 
     def step(self, loss: float) -> None:
         """Move the bar by one block."""
-        self._done_now += 1
-        minutes = (time.monotonic() - self._began) / 60
-        rate = self._done_now * self._stories_per_block / max(minutes, 1e-6)
-        numbers = f"loss {loss:.3f}{self._numbers}, {rate:.0f} stories/min"
-        self._bars.update(self._task, advance=1, numbers=numbers)
+        if self._bars is None:
+            super().step(loss)
+            return
+        self._done += 1
+        self._bars.update(self._task, advance=1, numbers=f"loss {loss:.3f}{self._numbers}, {self._rate()}")
 
     def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
         """Print one line an epoch, above the bar."""
-        shown = "-" if validation is None else f"{validation:.4f}"
-        self._numbers = f", r {shown}"
-        mark = "  (best so far)" if epoch == best else ""
-        loss_shown = "-" if loss is None else f"{loss:.4f}"
-        self._bars.console.print(
-            f"epoch {epoch}: loss {loss_shown}, validation r {shown}{mark}", highlight=False
-        )
+        self._numbers = f", r {'-' if validation is None else f'{validation:.4f}'}"
+        super().epoch(epoch, loss, validation, best)
 
     def stop(self) -> None:
         """Take the bar away."""
         if self._bars is not None:
             self._bars.stop()
+            self._bars = None

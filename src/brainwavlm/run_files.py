@@ -1,5 +1,6 @@
 """The JSON files of a run: written whole, and read against what they hold, so that a damaged one is named."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -33,6 +34,7 @@ class Epoch(Part):
     epoch: int
     loss: float
     validation_r: float | None
+    gradient_norm: float | None = None  # not recorded by earlier versions
 
 
 class Course(Part):
@@ -48,6 +50,7 @@ class State(Course):
     epoch: int = Field(ge=0)
     step: int = Field(ge=0)
     losses: list[float]
+    gradient_norms: list[float | None] = []
     log_bytes: int = Field(ge=0)
 
 
@@ -149,6 +152,18 @@ def write_json(path: Path, content: Any) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         sync(temporary)
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock file."""
+    if not path.exists():
+        return False
+    with open(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def sync(path: Path) -> None:

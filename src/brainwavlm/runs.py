@@ -4,6 +4,7 @@
     voxels.safetensors   which columns of the responses the run uses
     log.jsonl            one line an event
     checkpoints/<epoch>-<step>/  model.safetensors  optimiser.safetensors  state.json
+    provenance.json      what each session ran on: code, machine, data, time
     result.json          written last
 
 Every file is written beside its place and moved there, so that a reader never sees half of it.
@@ -20,7 +21,7 @@ import numpy as np
 
 from brainwavlm.checkpoints import Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.config import RunConfig, validated
-from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.errors import RunError
 from brainwavlm.run_files import Course, Manifest, State, read_json
 
 FORMAT = 1
@@ -161,6 +162,11 @@ class Run:
         """RunError where a file is missing or damaged that scoring the best epoch reads."""
         _ = self.config, self.voxels, self.result, self.checkpoint("last"), self.checkpoint("best")
 
+    def _repr_html_(self) -> str:
+        from brainwavlm.reporting.notebook import run_html
+
+        return run_html(self)
+
     def _without_checkpoints(self) -> RunError:
         if self.result is None:
             remedy = f"Go on with:  brainwavlm tune --resume --output {self.path}"
@@ -198,46 +204,6 @@ def open_run(path: str | Path) -> Run:
             run.path / "run.json", f"format {found}.", f"format {FORMAT}.", "Use the version that wrote it."
         )
     return run
-
-
-def summaries(folder: Path) -> list[dict[str, Any]]:
-    """One row a run below a folder: where, whose, how far."""
-    rows = []
-    if not folder.is_dir():
-        raise RunError(folder, "no such folder.", "a folder with runs in it or below.", "Give its path.")
-    for manifest in sorted(folder.rglob("run.json")):
-        try:
-            run = open_run(manifest.parent)
-            result, config, data = run.result, run.config, run.manifest["data"]
-        except BrainwavlmError as error:
-            nothing = dict.fromkeys(("dataset", "subject", "target", "method", "control", "seed"))
-            where = str(manifest.parent.relative_to(folder))
-            rows.append(
-                {
-                    "run": where,
-                    **nothing,
-                    "state": f"damaged: {error.found}",
-                    "best_epoch": None,
-                    "validation_r": None,
-                }
-            )
-            continue
-        best = (result or {}).get("best") or {}
-        rows.append(
-            {
-                "run": str(run.path.relative_to(folder)),
-                "dataset": data["dataset"],
-                "subject": "+".join(run.listeners),
-                "target": config.target,
-                "method": config.adapter.method,
-                "control": config.control.kind,
-                "seed": config.seed,
-                "state": "done" if result else "unfinished",
-                "best_epoch": best.get("epoch"),
-                "validation_r": best.get("validation_r"),
-            }
-        )
-    return rows
 
 
 def versions() -> dict[str, str]:

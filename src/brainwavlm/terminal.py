@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from brainwavlm.config import CONTROLS
+from brainwavlm.plain_text import printable
 
 console = Console(highlight=False)
 
@@ -28,17 +29,21 @@ RIDGE_COLUMNS = {
 def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     """Rows with the same keys as a table; numbers are right-aligned."""
     if not rows:
-        console.print(f"{escape(title)}: none.")
+        console.print(f"{escape(printable(title))}: none.")
         return
     # No cell is ever cut: 80 columns, the width of a log file, have to hold the widest table.
     table = Table(
-        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        title=escape(printable(title)),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for number, key in enumerate(rows[0]):
         numeric = any(isinstance(row[key], int | float) for row in rows)
         kept = numeric or number == 0
         table.add_column(
-            escape(str(key)).replace("_", " "),
+            escape(printable(key)).replace("_", " "),
             justify="right" if numeric else "left",
             no_wrap=kept,
             overflow="fold",
@@ -156,31 +161,6 @@ def show_scores(scores: Any, folder: Path) -> None:
     console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
 
 
-def show_run(run: Any) -> None:
-    """The result of `show`."""
-    data, config, result = run.manifest["data"], run.config, run.result
-    label = "  [bold]SIMULATED RESPONSES[/bold]" if data["simulated"] else ""
-    console.print(f"[bold]{escape(str(run.path))}[/bold]{label}")
-    for side in run.sides:
-        data = side.manifest["data"]
-        console.print(
-            f"{escape(data['dataset'])}, {escape(data['subject'])}, target {escape(config.target)}: "
-            f"{data['n_target']:,} of {data['n_voxels']:,} voxels"
-        )
-    console.print(
-        f"{escape(config.backbone.name)}, layer {config.backbone.layer}, {config.adapter.method}, "
-        f"seed {config.seed}",
-        soft_wrap=True,
-    )
-    _show_control(config.control.kind)
-    history = (
-        result["history"] if result else (run.checkpoint("last").state["history"] if run.checkpoints else [])
-    )
-    show_table(history, title="Epochs")
-    if result is None:
-        console.print(f"Not finished. Go on with:  brainwavlm tune --resume --output {escape(str(run.path))}")
-
-
 def _null(summary: Mapping[str, Any]) -> str:
     null = summary["null"]
     return "circular shifts" if null["kind"] == "shifts" else f"orders of blocks of {null['block_rows']} TRs"
@@ -205,7 +185,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return escape(str(value))
+    return escape(printable(value))
 
 
 def _duration(seconds: float) -> str:

@@ -141,7 +141,9 @@ def show_downstream(scores: Any) -> None:
             }
             for row in table.to_dict("records")
         ]
-        show_table(rows, title=f"{described['name']}: what is said in clips, mean AUC over labels (chance .5)")
+        show_table(
+            rows, title=f"{described['name']}: what is said in clips, mean AUC over labels (chance .5)"
+        )
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:

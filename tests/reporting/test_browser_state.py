@@ -259,11 +259,10 @@ def test_charts_hold_what_the_run_holds(page, simulated_evaluation):
         ".map((c) => [c.previousElementSibling.innerText, c.data.map((d) => [d.name, d.yaxis || 'y', d.x, d.y])])"
     )
     learning = next(data for title, data in charts if title == "Learning curves")
+    axes = {"loss": "y", "validation_r": "y2", "gradient_norm": "y3"}
     for number, run in enumerate(results.runs):
-        for (_, axis, x, y), key in zip(
-            learning[2 * number : 2 * number + 2], ("loss", "validation_r"), strict=True
-        ):
-            assert axis == {"loss": "y", "validation_r": "y2"}[key]
+        for (_, axis, x, y), key in zip(learning[3 * number : 3 * number + 3], axes, strict=True):
+            assert axis == axes[key]
             assert x == [entry["epoch"] for entry in run["history"]]
             assert y == [entry[key] for entry in run["history"]]
     layers = next(data for title, data in charts if title == "Hidden states")

@@ -141,7 +141,7 @@ class SurfaceFiles:
         """
         middle_surfaces = [self._middle(hemisphere) for hemisphere in HEMISPHERES]
         matrix = read_transform(self.transform / "matrices.xfm")
-        voxels = mask_voxels(_volume(self.mask))
+        voxels = mask_voxels(read_volume(self.mask).dataobj)
         if len(voxels) != n_voxels:
             raise DatasetError(
                 self.mask,
@@ -219,13 +219,20 @@ def _gifti_array(path: Path, intent: str, name: str) -> np.ndarray:
     return arrays[0].data
 
 
-def _volume(path: Path) -> np.ndarray:
-    volume = np.asarray(_loaded(path, "a NIfTI volume").dataobj)
-    if volume.ndim != 3:
+def read_volume(path: Path) -> Any:
+    """A NIfTI image of three axes, as nibabel loads it: array `dataobj`, `affine`, `header`.
+
+    Raises
+    ------
+    DatasetError
+        Not here, not NIfTI, or not three axes.
+    """
+    image = _loaded(path, "a NIfTI volume")
+    if len(image.shape) != 3:
         raise DatasetError(
-            path, f"an array of shape {volume.shape}.", "a volume of three axes.", "Download it again."
+            path, f"an array of shape {image.shape}.", "a volume of three axes.", "Download it again."
         )
-    return volume
+    return image
 
 
 def _loaded(path: Path, expected: str) -> Any:

@@ -191,7 +191,17 @@ def frozen_key(config: RunConfig) -> str:
     """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
     return config.model_dump_json(
         exclude={
-            *("seed", "joint", "target", "train_minutes", "train_from", "adapter", "readout", "loss", "training", "quirks"),
-            "control",
+            *(
+                "seed",
+                "joint",
+                "target",
+                "train_minutes",
+                "train_from",
+                "adapter",
+                "readout",
+                "loss",
+                "training",
+            ),
+            *("quirks", "control"),
         }
     )

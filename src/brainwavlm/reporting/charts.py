@@ -74,13 +74,19 @@ def voxel_chart(number: int, label: str, frozen: np.ndarray, tuned: np.ndarray) 
 
 
 def learning_chart(runs: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> Chart | None:
-    """Training loss above, validation r below, a line a run; the kept epoch is marked. None without epochs."""
+    """Training loss above, validation r below, a line a run; between them the norm of the gradient, where it is known.
+
+    The kept epoch is marked. None without epochs.
+    """
+    shown = [run for run in runs if run["history"]]
+    with_norms = any(entry.get("gradient_norm") is not None for run in shown for entry in run["history"])
+    axes = {"loss": "y", "validation_r": "y2"} | ({"gradient_norm": "y3"} if with_norms else {})
     data = []
-    for number, run in enumerate(run for run in runs if run["history"]):
+    for number, run in enumerate(shown):
         best = run["best"]["epoch"] if run["best"] else None
         epochs = [entry["epoch"] for entry in run["history"]]
         colour = GROUPS[number % len(GROUPS)]
-        for axis, key in (("y", "loss"), ("y2", "validation_r")):
+        for key, axis in axes.items():
             data.append(
                 {
                     "type": "scatter",
@@ -101,19 +107,40 @@ def learning_chart(runs: Sequence[Mapping[str, Any]], labels: Mapping[str, str])
             )
     if not data:
         return None
-    kept = "; ".join(
-        f"{labels[run['name']]}: epoch {run['best']['epoch']} kept" for run in runs if run["best"]
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": "epoch"}, "anchor": "y2"},
+        "yaxis": {"title": {"text": "training loss"}, "domain": [0.58, 1]},
+        "yaxis2": {"title": {"text": "validation r"}, "domain": [0, 0.5], "anchor": "x"},
+    }
+    if with_norms:
+        layout["yaxis"]["domain"], layout["yaxis2"]["domain"] = [0.71, 1], [0, 0.29]
+        layout["yaxis3"] = {
+            "title": {"text": "gradient norm"},
+            "domain": [0.355, 0.645],
+            "rangemode": "tozero",
+            "anchor": "x",
+        }
+    what = (
+        "Training loss, norm of the gradient and validation correlation"
+        if with_norms
+        else ("Training loss and validation correlation")
     )
+    words = "; ".join(filter(None, (_course(run, labels[run["name"]]) for run in shown)))
     return chart(
         "Learning curves",
-        f"Training loss and validation correlation by epoch. {kept}.",
+        f"{what} by epoch. {words}.",
         data,
-        {
-            "xaxis": {"title": {"text": "epoch"}, "anchor": "y2"},
-            "yaxis": {"title": {"text": "training loss"}, "domain": [0.58, 1]},
-            "yaxis2": {"title": {"text": "validation r"}, "domain": [0, 0.5], "anchor": "x"},
-        },
+        layout,
+        **({"height": 520} if with_norms else {}),
     )
+
+
+def _course(run: Mapping[str, Any], label: str) -> str:
+    """Which epoch was kept, and how the gradient's norm moved, in words."""
+    kept = f"epoch {run['best']['epoch']} kept" if run["best"] else ""
+    norms = [norm for entry in run["history"] if (norm := entry.get("gradient_norm")) is not None]
+    moved = f"gradient norm from {norms[0]:.3g} to {norms[-1]:.3g}" if norms else ""
+    return f"{label}: {', '.join(filter(None, (kept, moved)))}" if kept or moved else ""
 
 
 def layer_charts(

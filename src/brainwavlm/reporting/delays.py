@@ -8,7 +8,8 @@ import numpy as np
 
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.runs import Run, open_run
+from brainwavlm.reporting.origins import run_behind
+from brainwavlm.runs import Run
 
 NOT_HERE = "the run's folder is not where the evaluation found it"
 
@@ -58,14 +59,14 @@ def delay_profile(entry: Mapping[str, Any], config: RunConfig) -> tuple[dict[str
         Part of a sentence; empty where there is a profile.
     """
     delays = config.alignment.delays
-    if config.joint:
-        return {}, "a joint run has a readout for each listener"
     if entry["best"] is None or "checkpoint" not in entry["best"]:
         return {}, "no epoch was kept"
     try:
-        run = open_run(entry["path"])
-        if run.config != config:
+        run = run_behind(entry, config)
+        if run is None:
             return {}, "another run is in its folder now"
+        if config.readout.shared and run.listener:
+            return {}, f"its readout is that of {run.listeners[0]}"
         weights = _readout(run, entry["best"]["checkpoint"])
     except (BrainwavlmError, OSError):
         return {}, NOT_HERE
@@ -87,16 +88,17 @@ def delay_profile(entry: Mapping[str, Any], config: RunConfig) -> tuple[dict[str
 
 
 def _readout(run: Run, checkpoint: str) -> list[np.ndarray]:
-    """The readout's maps from the design matrix on; none where it is of another kind."""
+    """The listener's maps from the design matrix on; none where the readout is of another kind."""
     from safetensors import SafetensorError, safe_open
 
     path = run.path / "checkpoints" / Path(checkpoint).name / "model.safetensors"
+    own = f"readout.{run.listener}" if run.config.joint and not run.config.readout.shared else "readout"
     try:
         with safe_open(path, "np") as file:
             there = set(file.keys())
-            if "readout.weights" in there:
-                return [file.get_tensor("readout.weights").T]
-            names = [f"readout.{part}.weight" for part in ("compress", "expand")]
+            if f"{own}.weights" in there:
+                return [file.get_tensor(f"{own}.weights").T]
+            names = [f"{own}.{part}.weight" for part in ("compress", "expand")]
             return [file.get_tensor(name) for name in names if name in there]
     except SafetensorError as error:
         raise OSError(str(error)) from None

@@ -2,23 +2,21 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting import method, wording
 from brainwavlm.reporting.charts import Chart, delay_chart, layer_charts, learning_chart, voxel_chart
 from brainwavlm.reporting.courses import learning_pictures, voxel_pictures
 from brainwavlm.reporting.delays import delay_profile
+from brainwavlm.reporting.origins import origin_entries, text_uri
 from brainwavlm.reporting.page import image
 from brainwavlm.reporting.places import run_pictures, shared_scales
 from brainwavlm.reporting.results import Results
 from brainwavlm.reporting.sheets import Sheet, chance, file_link, interval, score, sheet, text, whole
 from brainwavlm.reporting.sources import Source
-from brainwavlm.runs import open_run
 
 _TESTS = (
     "p_frozen",
@@ -54,6 +52,7 @@ def evaluation_part(
     """
     rows = {run["name"]: results.rows(run["name"]) for run in results.runs}
     first = sources[results.runs[0]["name"]]
+    origins = {run["name"]: origin_entries(run, sources[run["name"]].config) for run in results.runs}
     return {
         "kind": "evaluation",
         "folder": results.path.resolve().name,
@@ -72,8 +71,11 @@ def evaluation_part(
         ],
         "charts": _charts(results, sources, labels),
         **_pictures(results, sources, labels, interactive),
-        "method": _method(results, sources, labels),
-        "settings": [_settings(name, source) for name, source in sources.items()],
+        "method": _method(results, sources, labels, origins),
+        "settings": [
+            *(_settings(name, source) for name, source in sources.items()),
+            *(_files(name, listed) for name, (_, listed) in origins.items() if listed),
+        ],
         "commands": _commands(results, sources),
         "first_config": first.config,
     }
@@ -92,7 +94,10 @@ def _charts(
     """Charts with their notes: why one is not there."""
     found: list[dict[str, Any]] = []
     if learning := learning_chart(results.runs, labels):
-        found.append({**learning, "note": "A star marks the epoch that was kept."})
+        note = "A star marks the epoch that was kept."
+        if "yaxis3" in learning["spec"]["layout"]:
+            note += " The norm of the gradient is the mean over the steps of an epoch, before clipping."
+        found.append({**learning, "note": note})
     for run in results.runs if len(results.layers) else ():
         targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]
         for one in layer_charts(results.layers, run, targets, labels[run["name"]]):
@@ -186,7 +191,10 @@ def _pictures(
 
 
 def _method(
-    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+    results: Results,
+    sources: Mapping[str, Source],
+    labels: Mapping[str, str],
+    origins: Mapping[str, tuple[method.Entries, str]],
 ) -> list[dict[str, Any]]:
     run = results.runs[0]
     first = sources[run["name"]]
@@ -194,7 +202,8 @@ def _method(
         {"title": "Data", "entries": method.data_entries(run, first.config)},
         {"title": "Tuning", "entries": method.model_entries(first.config)},
         {"title": "Scores", "entries": method.score_entries(run, results.summary["versions"], first.config)},
-        {"title": "Where from", "entries": _provenance(results, sources, labels)},
+        {"title": "Where from", "entries": _shared_origin(results, labels)},
+        *({"title": run_title(run, labels), "entries": origins[run["name"]][0]} for run in results.runs),
     ]
     different = method.differing({labels[name]: source.config for name, source in sources.items()})
     if different:
@@ -202,28 +211,25 @@ def _method(
     return blocks
 
 
-def _provenance(results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]) -> method.Entries:
-    """Seeds, versions with which runs were tuned, the speech model's checksum, and how long tuning took."""
+def _shared_origin(results: Results, labels: Mapping[str, str]) -> method.Entries:
+    """Seeds, and the versions with which runs were tuned."""
     runs = results.runs
     entries = [("Seeds", "; ".join(f"{labels[run['name']]}: {run['seed']}" for run in runs))]
-    tuned_with = {run["name"]: run["tuned_with"] for run in runs if isinstance(run.get("tuned_with"), dict)}
-    for versions in {", ".join(f"{name} {v}" for name, v in some.items()) for some in tuned_with.values()}:
+    tuned_with = [run["tuned_with"] for run in runs if isinstance(run.get("tuned_with"), dict)]
+    for versions in dict.fromkeys(
+        ", ".join(f"{name} {v}" for name, v in some.items()) for some in tuned_with
+    ):
         entries.append(("Tuned with", versions))
-    for run in runs:
-        facts = []
-        try:
-            opened = open_run(run.get("path", ""))
-            if opened.config == sources[run["name"]].config:
-                times = [event["time"] for event in opened.log() if isinstance(event.get("time"), float)]
-                facts.append(f"speech model {opened.manifest['backbone']['checksum']}")
-                if len(times) > 1:
-                    span = timedelta(seconds=round(max(times) - min(times)))
-                    facts.append(f"{span} h:min:s from the first to the last logged step")
-        except (BrainwavlmError, OSError, ValueError, KeyError, AttributeError):
-            facts = []
-        if facts:
-            entries.append((f"Run {run['name']}", ", ".join(facts)))
     return entries
+
+
+def _files(name: str, listed: str) -> dict[str, str]:
+    return {
+        "title": f"Files that run {name} read, with their checksums",
+        "text": listed,
+        "file": f"{_file_name(name)}-files.txt",
+        "uri": text_uri(listed),
+    }
 
 
 def _settings(name: str, source: Source) -> dict[str, str]:

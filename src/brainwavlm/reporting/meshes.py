@@ -16,6 +16,7 @@ from brainwavlm.datasets.surfaces import (
     read_points,
     read_transform,
     read_triangles,
+    read_volume,
 )
 from brainwavlm.errors import DatasetError
 
@@ -147,7 +148,7 @@ def _fsaverage(surface: str, hemisphere: np.ndarray, vertex: np.ndarray) -> Mesh
 
 def _native(files: SurfaceFiles, subject: Subject) -> Mesh:
     """The subject's inflated, pial and flat surfaces, as far as they are here; each vertex takes its voxel's column."""
-    volume = np.asarray(nibabel.load(files.mask).dataobj)  # type: ignore[attr-defined]
+    volume = np.asarray(read_volume(files.mask).dataobj)
     transform = read_transform(files.transform / "matrices.xfm")
     sides, notes = [], []
     for side in HEMISPHERES:
@@ -170,6 +171,8 @@ def _native(files: SurfaceFiles, subject: Subject) -> Mesh:
                         f"{len(middle)}, as in {pial.name}.",
                         "Take all surfaces from one version of the data set.",
                     )
+                if kind == "flat":
+                    points[kind] = _gathered(points[kind], triangles[kind])
         vertex, column = columns_at_vertices(volume, transform, middle)
         depth, note = _depth(files, side, len(middle))
         notes += note
@@ -180,6 +183,20 @@ def _native(files: SurfaceFiles, subject: Subject) -> Mesh:
 def _whole(triangles: np.ndarray, n_vertices: int) -> np.ndarray:
     """Triangles whose corners exist."""
     return triangles[((triangles >= 0) & (triangles < n_vertices)).all(axis=1)].astype(np.uint32)
+
+
+def _gathered(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Points (n_vertices, 3) of a flat surface, with those that flattening cut away put in its middle.
+
+    pycortex leaves them where they were on the folded surface, far from the plane: whoever centres or scales by all
+    points would show the flatmap small and off centre.
+    """
+    drawn = np.zeros(len(points), dtype=bool)
+    drawn[triangles] = True
+    if not drawn.any():
+        return points
+    middle = (points[drawn].min(axis=0) + points[drawn].max(axis=0)) / 2
+    return np.where(drawn[:, None], points, middle).astype(points.dtype)
 
 
 def _depth(files: SurfaceFiles, side: str, n_vertices: int) -> tuple[np.ndarray, list[str]]:

@@ -1,14 +1,8 @@
 """One self-contained page of evaluations, comparisons and transfers: findings, cortex, tables, charts, method."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from plotly.offline import get_plotlyjs
 
 from brainwavlm import __version__
 from brainwavlm.datasets.base import Subject
@@ -21,10 +15,10 @@ from brainwavlm.reporting.other_results import Comparison, Transfer, read_compar
 from brainwavlm.reporting.output import require_page_path
 from brainwavlm.reporting.page import write_page
 from brainwavlm.reporting.results import Results, read_results
+from brainwavlm.reporting.scripts import in_script, page_scripts
 from brainwavlm.reporting.sources import Source, sources_of
 
 _MOST_ANSWERS = 6
-_IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "&", "\u2028", "\u2029")})
 
 Found = Results | Comparison | Transfer
 
@@ -120,7 +114,6 @@ def page_content(found: Sequence[Found], sources: Sequence[Mapping[str, Source]]
         part |= {"id": f"part-{number}", "of_several": len(parts) > 1}
     answers = [answer for part in parts for answer in part["answers"]]
     simulated = [part["simulated"] for part in parts]
-    scripts = [_file("report.js"), get_plotlyjs()]
     return {
         "title": _title(evaluations, parts),
         "simulated": any(simulated),
@@ -135,16 +128,8 @@ def page_content(found: Sequence[Found], sources: Sequence[Mapping[str, Source]]
         **_ending(evaluations, parts, answers),
         "version": __version__,
         "folder_name": ", ".join(part["folder"] for part in parts),
-        "in_script": in_script,
-        "scripts": scripts,
-        "allowed": _allowed(scripts),
+        **page_scripts(),
     }
-
-
-def in_script(content: Any) -> str:
-    r"""JSON that can stand inside a script element: no sign in it can end the element (<, > and & as \u003c ...)."""
-    text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_IN_SCRIPT)
 
 
 def _labels(results: Results, several: bool) -> dict[str, str]:
@@ -213,18 +198,3 @@ def _ending(
                 results.simulated, [answer["kind"] for answer in answers], source.config
             )
     return {"citations": list(dict.fromkeys(citations)), "next_steps": steps}
-
-
-def _file(name: str) -> str:
-    return (resources.files("brainwavlm.reporting") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _allowed(scripts: Sequence[str]) -> str:
-    """Which scripts may run, as a content security policy names them: none but these, whatever data put in the page.
-
-    unsafe-eval is for plotly, which makes functions of its own text to draw many points; without it it draws none.
-    """
-    digests = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts
-    ]
-    return " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from brainwavlm import __version__
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.scores import write_frame
+from brainwavlm.provenance import energy_of, read_provenance
 from brainwavlm.reporting.output import ELSEWHERE, require_page_path
 from brainwavlm.reporting.page import image, write_page
+from brainwavlm.reporting.scripts import page_scripts
+from brainwavlm.reporting.study_charts import study_charts
 from brainwavlm.reporting.study_figures import study_pictures
 from brainwavlm.reporting.wording import number, signed
 from brainwavlm.run_files import read_json
@@ -32,6 +36,7 @@ KINDS = {
     "transfer": "gain in another listener",
     "minutes": "minutes of data",
     "layer": "gain by hidden state",
+    "task": "change in a task (AUC)",
     "none": "nothing yet",
     "no transfer": "nothing yet in other listeners",
 }
@@ -121,6 +126,10 @@ def page_content(
         "yaml": yaml.read_text(encoding="utf-8", errors="replace") if yaml.is_file() else "",
         "resolved": json.dumps(study.study.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "links": links,
+        "pages": _pages(study, output),
+        "verdicts": _verdicts(rows),
+        "energy": _energy(study),
+        **page_scripts(),
     }
 
 
@@ -149,7 +158,9 @@ def _experiment(
         "rows": [_shown(row) for row in headlines],
         "others": [_shown(row) for row in rows if not row["headline"]],
         "images": [image(picture) for picture in study_pictures(name, headlines, rows, seeds, simulated)],
+        "charts": study_charts(headlines, rows, seeds, records),
         "missing": [record.cell.name for record in records if record.state != "done"],
+        "verdicts": _verdicts(rows),
         "csv": links[f"experiment {name}"],
     }
 
@@ -168,6 +179,10 @@ def _shown(row: Row) -> Row:
         "group": f"{row['group'] or ''}{against}",
         "tuned_on": row["tuned_on"] or "",
         "where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
+        "known": row["estimate"] is not None,
+        "sort": {
+            key: "" if row[key] is None else repr(float(row[key])) for key in ("estimate", "low", "seed_low")
+        },
         "estimate": shown(row["estimate"], digits),
         "interval": ends("low", "high"),
         "over_seeds": ends("seed_low", "seed_high"),
@@ -176,6 +191,37 @@ def _shown(row: Row) -> Row:
         "verdict": row["verdict"] or "",
         "sentence": row["sentence"],
     }
+
+
+def _verdicts(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """How often the headline findings came out in which way against what was reported."""
+    return Counter(row["verdict"] for row in rows if row["headline"] and row["verdict"]).most_common()
+
+
+def _pages(study: StudyFolder, output: Path) -> dict[str, str]:
+    """Where the page of a cell lies, by the name of its folder, as seen from this page; of those that have one."""
+    found = {}
+    for record in study.cells:
+        page = record.path / "evaluation" / PAGE
+        if page.is_file():
+            where = Path(os.path.relpath(page.resolve(), output.resolve().parent)).as_posix()
+            found[record.path.name] = quote(where)
+    return found
+
+
+def _energy(study: StudyFolder) -> str:
+    """What the cells measured while they were tuned."""
+    measured, total, parts = 0, 0.0, Counter[str]()
+    for record in study.cells:
+        with suppress(BrainwavlmError, OSError):
+            recorded = read_provenance(record.path)
+            if recorded is not None and (found := energy_of(recorded)[0]):
+                measured, total = measured + 1, total + sum(found.values())
+                parts.update(found.keys())
+    if not measured:
+        return "not measured: no cell could read a counter, or cells were made before energy was recorded"
+    of = f"{measured} of {len(study.cells)} cells, by the counters of their {', '.join(parts)}"
+    return f"{total:.3g} kWh of tuning in {of}"
 
 
 def _counted(records: Sequence[CellRecord]) -> str:

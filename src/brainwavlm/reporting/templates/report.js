@@ -606,7 +606,32 @@ function sortable(table) {
   });
 }
 
+// Controls above a table that leave only the rows with all of some words, and with one verdict.
+function filterable(controls) {
+  const table = $(controls.dataset.filters), [words, verdict] = ["input", "select"].map((one) => controls.querySelector(one));
+  const apply = () => {
+    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let kept = 0, all = 0;
+    for (const body of table.tBodies) {
+      const group = body.querySelector("[scope=rowgroup]")?.closest("tr"), title = group ? group.textContent : "";
+      const rows = [...body.rows].filter((row) => row !== group);
+      for (const row of rows) {
+        const text = `${title} ${row.textContent}`.toLowerCase();
+        row.hidden = !wanted.every((word) => text.includes(word)) || Boolean(verdict?.value && row.dataset.verdict !== verdict.value);
+      }
+      const left = rows.filter((row) => !row.hidden).length;
+      if (group) group.hidden = !left;
+      kept += left;
+      all += rows.length;
+    }
+    controls.querySelector("output").textContent = `${kept} of ${all} rows`;
+  };
+  controls.addEventListener("input", apply);
+  apply();
+}
+
 for (const table of document.querySelectorAll("table.sortable")) sortable(table);
+for (const controls of document.querySelectorAll("[data-filters]")) filterable(controls);
 addEventListener("beforeprint", () => { for (const one of document.querySelectorAll("details.figures")) one.open = true; });
 if ($("cortex-view")) startCortex();
 document.documentElement.dataset.interactive = performance.now().toFixed(0);
