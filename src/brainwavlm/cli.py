@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brainwavlm import __version__
-from brainwavlm.cli_export import export
 from brainwavlm.cli_figure import figure
+from brainwavlm.cli_maps import maps
 from brainwavlm.cli_study import study
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.plain_text import printable
@@ -29,8 +29,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(export)
-app.command(short_help="Draw a figure for a paper from results.")(figure)
 app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")
 
 DatasetArgument = Annotated[
@@ -464,6 +462,10 @@ def report(
     from brainwavlm.reporting.report import shown_folder, write_report
 
     print(write_report(folders, output or shown_folder(folders[0]) / "report.html"))
+
+
+app.command(short_help="Draw a figure for a paper from results.")(figure)
+app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(maps)
 
 
 @app.command(short_help="List runs with their state, age and scores.")

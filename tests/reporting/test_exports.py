@@ -398,7 +398,7 @@ def test_names_of_files_are_safe_and_each_once():
 
 def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
-        sys, "argv", ["brainwavlm", "export", str(on_fsaverage5[0]), "-o", str(tmp_path / "out"), "--json"]
+        sys, "argv", ["brainwavlm", "maps", str(on_fsaverage5[0]), "-o", str(tmp_path / "out"), "--json"]
     )
     with pytest.raises(SystemExit) as stopped:
         cli.main()
@@ -410,7 +410,7 @@ def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, monkeypatc
 
 
 def test_a_folder_that_is_no_evaluation_ends_with_two_and_a_message(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["brainwavlm", "export", str(tmp_path), "-o", str(tmp_path / "out")])
+    monkeypatch.setattr(sys, "argv", ["brainwavlm", "maps", str(tmp_path), "-o", str(tmp_path / "out")])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
     assert stopped.value.code == 2

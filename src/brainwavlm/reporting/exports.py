@@ -1,7 +1,7 @@
 """Maps of an evaluation: every per-voxel column of voxels.csv, voxel by voxel and in the subject's space.
 
 maps = brainwavlm.open_maps("my-run")
-maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/export.md
+maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/maps.md
 maps["my-run"].volume("r_tuned")            # a nibabel image, where the data set is a volume
 maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on a surface
 """
@@ -117,7 +117,7 @@ class RunMaps:
             self.name,
             " ".join([f"no {what} of {self.entry['subject']}.", *self.notes]),
             f"a data set that says in which {what} its columns lie.",
-            "docs/export.md says which do.",
+            "docs/maps.md says which do.",
         )
 
     def __repr__(self) -> str:

@@ -50,7 +50,7 @@ def write_maps(maps: "Maps", folder: Path, space: Space, surfaces: bool, flatmap
             maps.results.path,
             " ".join(dict.fromkeys(note for run in maps.runs.values() for note in run.notes)),
             "a data set that says in which volume or on which surface its columns lie.",
-            "docs/export.md says which do.",
+            "docs/maps.md says which do.",
         )
     checksum = hashlib.sha256((maps.results.path / "voxels.csv").read_bytes()).hexdigest()
     source = {"folder": maps.results.path.resolve().name, "file": "voxels.csv", "sha256": checksum}

@@ -1,4 +1,4 @@
-"""The command `brainwavlm export`. Heavy imports stay inside it."""
+"""The command `brainwavlm maps`. Heavy imports stay inside it."""
 
 import json as json_module
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 
-def export(
+def maps(
     path: Annotated[
         Path,
         typer.Argument(
@@ -45,8 +45,8 @@ def export(
     from brainwavlm.reporting.exports_files import SIDECAR
     from brainwavlm.terminal import console, show_table
 
-    maps = open_maps(path, target or ())
-    folder = maps.save(output, space, surfaces, flatmaps)
+    opened = open_maps(path, target or ())
+    folder = opened.save(output, space, surfaces, flatmaps)
     rows = [
         {
             "run": name,
@@ -56,13 +56,13 @@ def export(
             "surface": run.sheet.name if run.sheet else "-",
             "notes": " ".join(run.notes),
         }
-        for name, run in maps.items()
+        for name, run in opened.items()
     ]
     if json:
-        simulated = maps.results.simulated
+        simulated = opened.results.simulated
         print(json_module.dumps({"folder": str(folder), "simulated": simulated, "runs": rows}, indent=2))
         return
-    show_table([{key: row[key] for key in row if key != "notes"} for row in rows], title=maps.title)
-    for note in dict.fromkeys(note for run in maps.values() for note in run.notes):
+    show_table([{key: row[key] for key in row if key != "notes"} for row in rows], title=opened.title)
+    for note in dict.fromkeys(note for run in opened.values() for note in run.notes):
         console.print(f"  {note}", markup=False, soft_wrap=True)
     console.print(f"Written: {folder}, with {SIDECAR} for each run", markup=False, soft_wrap=True)
