@@ -145,6 +145,23 @@ def fake_evaluation(
         for key in masks
     ]
     pd.DataFrame(layers).to_csv(out / "layers.csv", index=False)
+    tasks = [
+        {
+            "run": name,
+            "subject": "sim01",
+            "seed": 0,
+            "task": task,
+            "layer": layer,
+            "n_labels": 30,
+            "n_clips": 290,
+        }
+        | {"auc_frozen": 0.9, "auc_tuned": 0.9 - 0.0123 * layer, "difference": -0.0123 * layer}
+        | {"low": -0.02 * layer, "high": -0.01 * layer, "adapted": layer > 0}
+        for name, _ in runs
+        for task in ("phones", "words")
+        for layer in (0, 3)
+    ]
+    pd.DataFrame(tasks).to_csv(out / "downstream.csv", index=False)
     pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
     pd.concat(voxels).to_csv(out / "voxels.csv", index=False, float_format="%.6g")
     notes = ["sim01: no target Broca (not a region)"]

@@ -1,10 +1,12 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
 import numpy as np
+import pytest
 import torch
 
 from brainwavlm.encoding.models import tuned_model
 from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.delays import NOT_HERE, delay_profile
@@ -64,3 +66,24 @@ def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path)
     assert set(fake.summary) <= set(real.summary)
     assert set(fake.runs[0]) <= set(real.runs[0])
     assert set(fake.runs[0]["frozen"]) <= set(real.runs[0]["frozen"])
+
+
+def test_what_is_said_is_a_table_of_the_page_where_it_was_asked_for(tmp_path):
+    folder = fake_evaluation(tmp_path)
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h3>What is said</h3>" in text
+    for shown in ("0.863", "−0.037", "−0.060 to −0.030"):
+        assert shown in text
+    assert "--downstream phones,words" in text
+    assert 'download="downstream.csv"' in text
+    (folder / "downstream.csv").unlink()
+    without = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "What is said" not in without
+    assert "--downstream" not in without
+
+
+def test_a_damaged_table_of_tasks_is_named(tmp_path):
+    path = fake_evaluation(tmp_path) / "downstream.csv"
+    path.write_text(path.read_text().replace("0.9,", "much,", 1))
+    with pytest.raises(RunError, match=r"downstream\.csv"):
+        read_results(path.parent)

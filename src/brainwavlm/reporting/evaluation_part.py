@@ -59,10 +59,10 @@ def evaluation_part(
         "simulated": results.simulated,
         "answers": [wording.answer(run, rows[run["name"]], labels[run["name"]]) for run in results.runs],
         **_table(results, rows, labels),
-        "tests": _tests(results, rows, labels),
+        "sheets": [one for one in (_tests(results, rows, labels), _tasks(results, labels)) if one],
         "csv": [
             file_link(results.path / name)
-            for name in ("table.csv", "layers.csv")
+            for name in ("table.csv", "layers.csv", "downstream.csv")
             if (results.path / name).is_file()
         ],
         "voxel_charts": [
@@ -170,6 +170,37 @@ def _tests(results: Results, rows: Mapping[str, list], labels: Mapping[str, str]
     )
 
 
+def _tasks(results: Results, labels: Mapping[str, str]) -> Sheet | None:
+    """What is said in clips, by task and hidden state; None where no task was asked for."""
+    table = results.downstream
+    if not len(table):
+        return None
+    return sheet(
+        "What is said",
+        "Which phones or words are in a second of sound from the test stories, by a linear classifier on a hidden "
+        "state: mean area under the receiver operating characteristic (AUC) over labels, .5 by chance. Where the "
+        "change is below 0 the tuned model has lost something.",
+        ("Task", "Hidden state", "Labels", "Frozen AUC", "Tuned AUC", "Change", "95 % interval"),
+        [
+            (
+                run_title(run, labels),
+                [
+                    [
+                        text(row["task"]),
+                        whole(row["layer"]),
+                        whole(row["n_labels"]),
+                        *(score(row[key]) for key in ("auc_frozen", "auc_tuned")),
+                        score(row["difference"], sign=True),
+                        interval(row["low"], row["high"]),
+                    ]
+                    for row in table[table["run"] == run["name"]].to_dict("records")
+                ],
+            )
+            for run in results.runs
+        ],
+    )
+
+
 def _pictures(
     results: Results, sources: Mapping[str, Source], labels: Mapping[str, str], interactive: bool
 ) -> dict[str, Any]:
@@ -246,13 +277,15 @@ def _commands(results: Results, sources: Mapping[str, Source]) -> str:
     """What makes these numbers again, from the settings above."""
     names = {name: _file_name(name) for name in sources}
     tuned = [f"brainwavlm tune {name}.yaml --output {name}" for name in names.values()]
-    layers = ""
+    more = ""
     if len(results.layers):
         states = sorted({int(layer) for layer in results.layers["layer"]})
-        layers = f" --layers {','.join(map(str, states))}"
+        more = f" --layers {','.join(map(str, states))}"
+    if len(results.downstream):
+        more += f" --downstream {','.join(dict.fromkeys(results.downstream['task']))}"
     every = " ".join(names.values())
     return "\n".join(
-        [*tuned, f"brainwavlm evaluate {every}{layers} --output evaluation", "brainwavlm report evaluation"]
+        [*tuned, f"brainwavlm evaluate {every}{more} --output evaluation", "brainwavlm report evaluation"]
     )
 
 

@@ -13,6 +13,7 @@ _GENERATOR = b'<meta name="generator" content="brainwavlm'
 OWN_FILES = {
     *FILES,
     "layers.csv",
+    "downstream.csv",
     "resamples.npz",
     *COMPARISON_FILES,
     *TRANSFER_FILES,

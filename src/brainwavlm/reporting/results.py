@@ -1,5 +1,6 @@
 """An evaluation folder, read back for reporting: table.csv, voxels.csv and summary.json."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,8 +68,8 @@ class Results:
     path : Path
     summary : dict
     table, voxels : DataFrame
-    layers : DataFrame
-        Scores by hidden state; empty where none were asked for.
+    layers, downstream : DataFrame
+        Scores by hidden state, and of tasks; empty where none were asked for.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Results:
     table: pd.DataFrame
     voxels: pd.DataFrame
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    downstream: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def simulated(self) -> bool:
@@ -143,20 +145,21 @@ def read_results(folder: str | Path) -> Results:
         if others:
             wrong = f"rows of subject {others[0]} in run {run['name']}."
             raise RunError(folder / "voxels.csv", wrong, f"subject {run['subject']}.", AGAIN)
-    return Results(folder, summary, table, voxels, _layers(folder, names))
+    change = ("layer", "difference", "low", "high")
+    layers = _by_state(folder / "layers.csv", "target", (*change, "r_frozen", "r_tuned"), names)
+    counts = ("n_labels", "n_clips")
+    tasks = _by_state(folder / "downstream.csv", "task", (*change, *counts, "auc_frozen", "auc_tuned"), names)
+    return Results(folder, summary, table, voxels, layers, tasks)
 
 
-def _layers(folder: Path, runs: list[str]) -> pd.DataFrame:
-    """layers.csv, where hidden states were asked for."""
-    path = folder / "layers.csv"
+def _by_state(path: Path, what: str, numbers: Sequence[str], runs: list[str]) -> pd.DataFrame:
+    """A table by hidden state, where it was asked for."""
     if not path.is_file():
         return pd.DataFrame()
-    layers = read_frame(
-        path, ("run", "target"), ("layer", "r_frozen", "r_tuned", "difference", "low", "high"), AGAIN
-    )
-    for run in dict.fromkeys(layers["run"]):
+    frame = read_frame(path, ("run", what), tuple(numbers), AGAIN)
+    for run in dict.fromkeys(frame["run"]):
         if run not in runs:
             raise RunError(path, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
-    if layers["layer"].isna().any():
+    if frame["layer"].isna().any():
         raise RunError(path, "a row without a layer.", "a hidden state in each row.", AGAIN)
-    return layers
+    return frame
