@@ -141,10 +141,11 @@ def write_textgrid(path: Path, seconds: float) -> None:
     """Words of half a second, two phones each, with pauses marked sp."""
     starts = np.arange(1.0, seconds - 1, 1.0)
     words = [(start, start + 0.5, "the" if k % 2 else "dog") for k, start in enumerate(starts)]
+    said = {"the": ("DH", "AH0"), "dog": ("D", "AO1")}
     phones = [
         (start + 0.25 * k, start + 0.25 * (k + 1), phone)
-        for start, _, _ in words
-        for k, phone in enumerate(("DH", "AH0"))
+        for start, _, word in words
+        for k, phone in enumerate(said[word])
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(

@@ -117,7 +117,10 @@ def test_what_is_made_from_the_sound_holds_nothing_of_the_order_of_the_responses
 def test_transcripts_of_another_alphabet_are_refused(control, tmp_path):
     tree = native_tree(tmp_path / "data")
     for path in (tree.path / "stimuli").glob("*.TextGrid"):
-        path.write_text(path.read_text().replace('"DH"', '"ð"').replace('"AH0"', '"ə"'))
+        text = path.read_text()
+        for phone, sign in (("DH", "ð"), ("AH0", "ə"), ("D", "ɖ"), ("AO1", "ɔ")):
+            text = text.replace(f'"{phone}"', f'"{sign}"')
+        path.write_text(text)
     config = control("phones", dataset=str(tree.path))
     with pytest.raises(ConfigError, match=r"phones, but all .* none of the 39 ARPAbet classes"):
         Supervision(setting_of(config), config)

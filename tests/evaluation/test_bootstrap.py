@@ -19,7 +19,7 @@ def models(n_stories, gain, seed=0, n_rows=40, n_voxels=60):
 @pytest.mark.parametrize("n_stories", [2, 8])
 def test_a_resample_is_a_resample_of_rows(n_stories):
     true, _, second, story = models(n_stories, 0.3)
-    pieces, counts, _ = bootstrap._draws(story, 20, 3)
+    pieces, counts, _ = bootstrap.drawn_pieces(story, 20, 3)
     rows = np.concatenate(
         [np.tile(np.arange(len(story))[piece], n) for piece, n in zip(pieces, counts[4], strict=True)]
     )
@@ -45,7 +45,7 @@ def test_few_stories_are_resampled_in_blocks_and_it_is_said():
     *arrays, story = models(2, 0.3, n_rows=45)
     _, drawn = story_bootstrap(*arrays, story, {"all": np.ones(60, bool)}, 100, 0)
     assert drawn == "8 blocks of at least 10 TRs within 2 test stories"
-    pieces, counts, _ = bootstrap._draws(story, 100, 0)
+    pieces, counts, _ = bootstrap.drawn_pieces(story, 100, 0)
     assert min(piece.stop - piece.start for piece in pieces) >= 10
     assert_array_equal(counts[:, :4].sum(1), 4)
     *arrays, story = models(5, 0.3)
