@@ -353,7 +353,7 @@ def evaluate(
     memory_gb, states = _gigabytes(memory), _states(layers)
     _require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
-    tasks = [] if downstream is None else downstream.split(",")
+    tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
     scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks)
     scores.save(folder)
     if json:

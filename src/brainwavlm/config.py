@@ -463,7 +463,9 @@ class RunConfig(Step):
     @model_validator(mode="after")
     def _part_has_an_end(self):
         if self.train_minutes is None and "end" in (self.train_from, *(one.train_from for one in self.joint)):
-            raise ValueError("train_from = end without train_minutes: all stories are taken, from either end")
+            raise ValueError(
+                "train_minutes set where train_from = end: else all stories are taken, from either end"
+            )
         return self
 
     @model_validator(mode="after")
@@ -562,7 +564,8 @@ def validated(
         option = (options or {}).get(settable)
         raise ConfigError(
             option or source,
-            f"{key or 'configuration'} = {first['input']!r}.{more}",
+            # What several keys together break is told by the message; all keys would fill the screen.
+            f"{key} = {first['input']!r}.{more}" if key else f"settings that exclude one another.{more}",
             f"{message[0].lower()}{message[1:]}.",
             f"Change {option}."
             if option

@@ -27,7 +27,7 @@ def summaries(folder: Path) -> list[Row]:
         run, state (from `run_state`, or damaged), problem (what is damaged, else None), age_seconds (since it last did
         something), best_epoch and validation_r (so far, for a run that is not done), test_r, change, low and high (of
         the run's target in its own evaluation; over listeners the mean, without an interval), dataset, subject,
-        target, method, control, seed.
+        target, method, control, seed, simulated (whether any of its responses are).
 
     Raises
     ------
@@ -78,8 +78,10 @@ def scores_of(run: Run) -> list[Row]:
         return []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        own = rows[0]["run"] if rows else ""  # the run that an evaluation lies in comes first in it
+            rows = list(csv.DictReader(file, strict=True))
+        if not rows or any(None in row or None in row.values() for row in rows):
+            raise ValueError("no row, or one that is cut")
+        own = rows[0]["run"]  # the run that an evaluation lies in comes first in it
         if len(run.sides) > 1:  # each listener has a row: `run (listener)`
             name = own.rpartition(" (")[0]
             rows = [row for row in rows if row["run"].rpartition(" (")[0] == name]
@@ -93,7 +95,7 @@ def scores_of(run: Run) -> list[Row]:
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise RunError(
             path,
-            f"not the table of an evaluation: {error!r}.",
+            f"not the table of an evaluation ({type(error).__name__}: {str(error)[:60]}).",
             "what `evaluate` wrote.",
             f"Evaluate again: brainwavlm evaluate {run.path}",
         ) from None
@@ -127,6 +129,7 @@ def _row(path: Path, name: str, now: float) -> Row:
             "method": config.adapter.method,
             "control": config.control.kind,
             "seed": config.seed,
+            "simulated": any(side.manifest["data"]["simulated"] for side in run.sides),
         }
     except (BrainwavlmError, OSError) as error:
         problem = str(error)
@@ -135,7 +138,7 @@ def _row(path: Path, name: str, now: float) -> Row:
             problem = f"{where.relative_to(path) if where.is_relative_to(path) else where}: {error.found}"
         nothing = ("age_seconds", "best_epoch", "validation_r", "test_r", "change", "low", "high")
         row = {"run": name, "state": "damaged", "problem": problem, **dict.fromkeys(nothing)}
-        row |= dict.fromkeys(("dataset", "subject", "target", "method", "control", "seed"))
+        row |= dict.fromkeys(("dataset", "subject", "target", "method", "control", "seed", "simulated"))
     return row
 
 
@@ -155,6 +158,8 @@ def _mean(rows: list[Row], key: str) -> float | None:
 
 def _number(text: str) -> float | None:
     value = float(text) if text else math.nan
+    if abs(value) > 2:  # the largest difference of two correlations
+        raise ValueError(f"{text} where a correlation should be")
     return value if math.isfinite(value) else None
 
 

@@ -13,6 +13,8 @@ from brainwavlm.config import CONTROLS
 from brainwavlm.plain_text import printable
 
 console = Console(highlight=False)
+if console.width < 1:  # COLUMNS=0 would print nothing at all
+    console.width = 80
 
 RIDGE_COLUMNS = {
     "target": "target",

@@ -31,6 +31,10 @@ def show_runs(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
         return
     if whole:
         _table(whole)
+        simulated = sum(bool(row["simulated"]) for row in whole)
+        if simulated:
+            which = "All responses are" if simulated == len(whole) else f"Responses of {simulated} runs are"
+            _note(f"{which} SIMULATED: such scores show that the method works, and say nothing about brains.")
     for row in rows:
         if row["state"] == "damaged":
             _line(f"Skipped, damaged: {printable(row['run'])}: {printable(row['problem'])}")
@@ -79,7 +83,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
         terminal.console.print(line, no_wrap=True, overflow="ignore", crop=False)
     _note(
         "valid r: of the best epoch, by the readout that tunes along. test r, change: on the run's target, ridge on "
-        "tuned features, and against the untuned model; - before `brainwavlm evaluate RUN`. More: brainwavlm show RUN"
+        "tuned features, and against the untuned model, of joint runs the mean over listeners; - before "
+        "`brainwavlm evaluate RUN`. More: brainwavlm show RUN"
     )
     short = longest > width
     if hidden or short:
@@ -89,17 +94,16 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def show_run(run: Run) -> None:
     """The result of `show`: what was asked, how it went, what came out, where the files are, what to do next."""
-    config, state = run.config, run_state(run)
-    simulated = "  SIMULATED RESPONSES" if run.manifest["data"]["simulated"] else ""
-    _heading(f"{printable(run.path)}: {state}{simulated}")
-    _asked(run, config)
-    went = course(run)
+    config, state, went = run.config, run_state(run), course(run)
+    scored = scores_of(run)  # read before anything is printed: a damaged file is an error, not half a page
     try:
         recorded, problem = read_provenance(run.path), ""
     except BrainwavlmError as error:
         recorded, problem = None, f"not readable ({error.found})"
+    simulated = "  SIMULATED RESPONSES" if run.manifest["data"]["simulated"] else ""
+    _heading(f"{printable(run.path)}: {state}{simulated}")
+    _asked(run, config)
     _went(config, went, state, recorded, problem)
-    scored = scores_of(run)
     _result(run, scored)
     _files(run, went)
     _next(run, state, went, bool(scored))

@@ -12,7 +12,7 @@ from matplotlib import colormaps, rcParams
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from brainwavlm.errors import BrainwavlmError
+from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.paper import KINDS, Choice, draw_figure, write_figure
 from brainwavlm.reporting.style import GROUPS, OTHER, read_style, shipped_style
 from tests.reporting.drawn import Drawn
@@ -310,3 +310,38 @@ def test_the_docs_show_the_style_file_and_every_kind():
     assert yaml.safe_load(shipped)["width"] == 85
     for kind in KINDS:
         assert f"| `{kind}` |" in page
+
+
+def test_a_table_of_somebody_else_is_never_replaced_by_a_table(simulated_evaluation, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("hello\n")
+    with pytest.raises(RunError, match="another table is here"):
+        write_figure("table", simulated_evaluation, path)
+    assert path.read_text() == "hello\n"
+
+
+@pytest.mark.parametrize("output", ["", ".", "/", "..", ".svg"])
+def test_a_name_without_a_figure_in_it_is_refused_with_one_that_works(simulated_evaluation, output):
+    with pytest.raises(ConfigError, match=r"Name it -o \w+\.pdf"):
+        write_figure("table", simulated_evaluation, output)
+
+
+@pytest.mark.parametrize("title", ["x \udcff", "two\nlines"])
+def test_a_title_that_cannot_be_drawn_is_refused(simulated_evaluation, tmp_path, title):
+    with pytest.raises(ConfigError, match="--title"):
+        write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", Choice(title=title))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("font: DejaVu Sans:bold", "A font that is installed"),
+        ("colours: {ink: none}", "A colour"),
+        ("width: 1.0e+9", "--width"),
+    ],
+)
+def test_styles_that_would_draw_something_else_are_refused(simulated_evaluation, tmp_path, line, words):
+    style = tmp_path / "style.yaml"
+    style.write_text(line + "\n")
+    with pytest.raises(ConfigError, match=f"(?i){words}"):
+        write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", style=style)

@@ -1,6 +1,7 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -86,4 +87,23 @@ def test_a_damaged_table_of_tasks_is_named(tmp_path):
     path = fake_evaluation(tmp_path) / "downstream.csv"
     path.write_text(path.read_text().replace("0.9,", "much,", 1))
     with pytest.raises(RunError, match=r"downstream\.csv"):
+        read_results(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("auc_tuned", 7, "from 0 to 1"),
+        ("layer", 1.5, "hidden state"),
+        ("low", 0.9, "ends before"),
+        ("layer", 0, "twice"),
+    ],
+)
+def test_impossible_scores_of_tasks_are_named(tmp_path, column, value, words):
+    path = fake_evaluation(tmp_path) / "downstream.csv"
+    frame = pd.read_csv(path)
+    frame[column] = frame[column].astype(float)
+    frame.loc[1, column] = value
+    frame.to_csv(path, index=False)
+    with pytest.raises(RunError, match=rf"downstream\.csv.*{words}"):
         read_results(path.parent)

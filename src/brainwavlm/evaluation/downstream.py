@@ -82,7 +82,7 @@ class Downstream:
         if not set(names) <= set(TASKS) or len(set(names)) < len(names):
             raise ConfigError(
                 "--downstream",
-                f"{','.join(names)}.",
+                f"{', '.join(map(repr, names)) or 'none'}.",
                 f"tasks of {', '.join(TASKS)}, each once.",
                 f"For instance: --downstream {','.join(TASKS)}",
             )

@@ -66,7 +66,8 @@ def tasks_sheet(results: Results, labels: Mapping[str, str]) -> Sheet | None:
         "What is said",
         "Which phones or words are in a second of sound from the test stories, by a linear classifier on a hidden "
         "state: mean area under the receiver operating characteristic (AUC) over labels, .5 by chance. Where the "
-        "change is below 0 the tuned model has lost something.",
+        "whole interval of the change lies below 0, the tuned model has lost something; where it contains 0, no change "
+        "is shown.",
         ("Task", "Hidden state", "Labels", "Frozen AUC", "Tuned AUC", "Change", "95 % interval"),
         [
             (

@@ -36,7 +36,7 @@ def _or_its_error(title: str, made: Callable[[], str]) -> str:
     """A cell shows what is wrong with a damaged run, as text; a traceback would hide it."""
     try:
         return made()
-    except BrainwavlmError as error:
+    except (BrainwavlmError, OSError) as error:
         return block(title, ["CANNOT BE SHOWN"], *(sentence(line) for line in str(error).splitlines()))
 
 

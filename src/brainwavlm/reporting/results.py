@@ -160,6 +160,17 @@ def _by_state(path: Path, what: str, numbers: Sequence[str], runs: list[str]) ->
     for run in dict.fromkeys(frame["run"]):
         if run not in runs:
             raise RunError(path, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
-    if frame["layer"].isna().any():
-        raise RunError(path, "a row without a layer.", "a hidden state in each row.", AGAIN)
+    known = frame["layer"].notna() & (frame["layer"] >= 0) & (frame["layer"] % 1 == 0)
+    if not known.all() or frame.empty:
+        raise RunError(path, "a row without a hidden state, or no row.", "a hidden state in each row.", AGAIN)
+    if frame.duplicated(["run", what, "layer"]).any():
+        raise RunError(path, "a row twice.", f"one for each run, {what} and hidden state.", AGAIN)
+    scores = frame[[name for name in numbers if name.startswith(("r_", "auc_"))]]
+    least = 0 if "task" in frame else -1
+    if not (scores.isna() | ((scores >= least) & (scores <= 1))).all(axis=None):
+        raise RunError(
+            path, f"a score that is not from {least} to 1.", "scores as `evaluate` writes them.", AGAIN
+        )
+    if (frame["low"] > frame["high"]).any():
+        raise RunError(path, "an interval that ends before it begins.", "low up to high.", AGAIN)
     return frame

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import matplotlib
 from matplotlib import font_manager
-from matplotlib.colors import is_color_like
+from matplotlib.colors import is_color_like, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.style import context
 from pydantic import AfterValidator, Field
@@ -31,7 +31,7 @@ Picture = tuple[Figure, str]  # with its text alternative
 
 
 def _colour(name: str) -> str:
-    if not is_color_like(name):
+    if not is_color_like(name) or to_rgba(name)[3] == 0:
         raise ValueError("A colour, for instance '#0072b2'")
     return name
 
@@ -43,10 +43,9 @@ def _map(name: str) -> str:
 
 
 def _font(name: str) -> str:
-    try:
-        font_manager.findfont(name, fallback_to_default=False)
-    except ValueError:
-        raise ValueError("A font that is installed here, for instance DejaVu Sans") from None
+    # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
+    if name not in font_manager.get_font_names():
+        raise ValueError("A font that is installed here, for instance DejaVu Sans")
     return name
 
 

@@ -67,6 +67,8 @@ def draw_figure(
         An option that does not fit, a folder of another command, or a damaged one.
     """
     choice = choice or Choice()
+    if not choice.title.isprintable():
+        raise ConfigError("--title", repr(choice.title), "one line of text.", "Leave out what is no letter.")
     found = kind_named(kind, choice)
     known = style if isinstance(style, Style) else read_style(style)
     canvas = canvas_of(known, width, height)
@@ -91,6 +93,7 @@ def draw_figure(
 
 def canvas_of(style: Style, width: float | None, height: float | None) -> Canvas:
     """A canvas of so many millimetres. ConfigError for a size that no figure has."""
+    width = style.width if width is None else width
     for option, size in (("--width", width), ("--height", height)):
         if size is not None and not _NARROWEST <= size <= _WIDEST:
             raise ConfigError(
@@ -99,4 +102,4 @@ def canvas_of(style: Style, width: float | None, height: float | None) -> Canvas
                 f"{_NARROWEST:g} to {_WIDEST:g} mm.",
                 "A column of a journal has about 85 mm, a page 180.",
             )
-    return Canvas(style, (width or style.width) / MILLIMETRES, height / MILLIMETRES if height else None)
+    return Canvas(style, width / MILLIMETRES, height / MILLIMETRES if height else None)

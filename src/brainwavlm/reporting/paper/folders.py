@@ -93,7 +93,7 @@ def place_of(path: str | Path, name: str, kind: Kind) -> Place:
             folder,
             f"a run without {_with_article(one)}.",
             f"{wanted}, for {name}.",
-            f"Make it:  {MAKERS[one].split(' RUN')[0]} {folder}",
+            f"Make it:  {MAKERS[one].replace(' RUN...', f' {folder}').replace(' RUN', f' {folder}')}",
         )
     if made is None:
         found = "nothing that this program wrote" if folder.is_dir() else "no such folder"

@@ -112,9 +112,11 @@ def draw_scatter(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Dra
                 }
             ).dropna()
         )
+    values = pd.concat(frames, ignore_index=True)
+    if values.empty:
+        raise RunError(runs[0].results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
     simulated = any(run.entry["simulated"] for run in runs)
-    figure = frozen_against_tuned(shown, choice.title, simulated, canvas)
-    return Drawing(figure, pd.concat(frames, ignore_index=True), simulated)
+    return Drawing(frozen_against_tuned(shown, choice.title, simulated, canvas), values, simulated)
 
 
 def draw_histogram(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:

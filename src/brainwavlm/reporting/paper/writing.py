@@ -52,8 +52,9 @@ def write_figure(
     """
     found = kind_named(kind, choice or Choice())
     target = Path(output)
+    _require_suffix(target, found.suffixes)
     values = target.with_suffix(".csv")
-    _require_path(target, values, found.suffixes)
+    _require_path(target, values)
     known = style if isinstance(style, Style) else read_style(style)
     drawing = draw_figure(kind, paths, choice, width, height, known)
     frame = drawing.values.assign(figure=kind, simulated=drawing.simulated)
@@ -92,26 +93,30 @@ def _save(drawing: Drawing, path: Path, suffix: str, style: Style) -> None:
             ) from None
 
 
-def _require_path(output: Path, values: Path, suffixes: Sequence[str]) -> None:
-    """Raise before anything is drawn that could not be written, or would replace another kind of file."""
+def _require_suffix(output: Path, suffixes: Sequence[str]) -> None:
     if output.suffix.lower() not in suffixes:
         found = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without a suffix."
+        stem = output.stem.strip(".") or "figure"
         raise ConfigError(
-            output,
+            f"--output {str(output)!r}",
             found,
             f"one that ends in {', '.join(suffixes)}.",
-            f"Name it -o {output.stem or 'figure'}{PICTURES[0]}",
+            f"Name it -o {stem}{PICTURES[0]}",
         )
+
+
+def _require_path(output: Path, values: Path) -> None:
+    """Raise before anything is drawn that could not be written, or would replace another kind of file."""
     for path in dict.fromkeys([output, values]):
         try:
-            problem = _problem(path, path != output)
+            problem = _problem(path, path == values)
         except (OSError, ValueError) as error:
             problem = f"not writable: {getattr(error, 'strerror', None) or error}."
         if problem:
             raise RunError(path, problem, *ELSEWHERE_TOO)
 
 
-def _problem(path: Path, beside: bool) -> str:
+def _problem(path: Path, holds_values: bool) -> str:
     if path.name in OWN_FILES and any(
         (path.parent / name).is_file() for name in ("summary.json", "run.json")
     ):
@@ -120,7 +125,7 @@ def _problem(path: Path, beside: bool) -> str:
         return "a name too long."
     if path.is_dir():
         return "a folder is here."
-    if beside and os.path.lexists(path):
+    if holds_values and os.path.lexists(path):
         with open(path, "rb") as file:
             if file.read(len(_HEADER)) != _HEADER:
                 return "another table is here, not the values of a figure."
