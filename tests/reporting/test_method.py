@@ -1,8 +1,10 @@
 """The page says what was tuned on, at which rate and with which loss."""
 
+from brainwavlm.config import load_config
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
+from brainwavlm.reporting.method import differing
 from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
 from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
 
@@ -26,3 +28,12 @@ def test_amount_rate_and_loss_are_on_the_page(settings, tmp_path):  # noqa: F811
         "NT-Xent, temperature 0.3",
     ):
         assert fact in text
+
+
+def test_listeners_who_tune_too_are_named_where_runs_differ():
+    def config(**more):
+        return load_config(preset="demo", overrides={"subject": "sim01", **more})
+
+    joint = [{"subject": "sim02", "train_from": "end"}]
+    configs = {"alone": config(train_minutes=5), "both": config(train_minutes=5, joint=joint)}
+    assert differing(configs) == [("joint", "alone: nobody else; both: sim02 (stories from the end)")]

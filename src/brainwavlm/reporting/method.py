@@ -139,10 +139,18 @@ def differing(configs: Mapping[str, RunConfig]) -> Entries:
     flat = {name: _flat(config.model_dump(mode="json")) for name, config in configs.items()}
     keys = dict.fromkeys(key for values in flat.values() for key in values)
     return [
-        (key, "; ".join(f"{name}: {values.get(key)}" for name, values in flat.items()))
+        (key, "; ".join(f"{name}: {_in_words(key, values.get(key))}" for name, values in flat.items()))
         for key in keys
         if len({json.dumps(values.get(key)) for values in flat.values()}) > 1
     ]
+
+
+def _in_words(key: str, value: Any) -> str:
+    """A setting's value; of listeners who tune too, who they are."""
+    if key == "joint":
+        ends = {"start": "", "end": " (stories from the end)"}
+        return " and ".join(f"{one['subject']}{ends[one['train_from']]}" for one in value) or "nobody else"
+    return str(value)
 
 
 def citations(version: str, dataset: str, citation: str, licence: str) -> list[str]:
