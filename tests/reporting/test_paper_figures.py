@@ -143,6 +143,18 @@ def test_scores_and_gains_by_hidden_state_are_those_of_layers_csv(simulated_eval
         assert_allclose(corners[:, 1].max(), own["high"].max(), rtol=0, atol=1e-3)
 
 
+def test_what_is_said_is_that_of_downstream_csv(simulated_evaluation, draw):
+    drawn, values = draw("tasks", simulated_evaluation, run="on-AC", target=("words", "phones"))
+    table = pd.read_csv(simulated_evaluation / "downstream.csv")
+    for number, task in enumerate(("phones", "words")):
+        own = table[(table["run"] == "on-AC") & (table["task"] == task)]
+        keys = ["layer", "auc_frozen", "auc_tuned", "difference", "low", "high"]
+        assert_array_equal(values.loc[values["task"] == task, keys], own[keys])
+        for gid, key in (("r_frozen", "auc_frozen"), ("r_tuned", "auc_tuned"), ("gain", "difference")):
+            assert_allclose(drawn.line(f"{gid}:{number}"), own[["layer", key]], rtol=0, atol=2e-3)
+    assert "gain in AUC" in drawn.texts
+
+
 def test_delays_are_norms_of_the_readout_that_was_trained(tuned_run, draw):
     drawn, values = draw("delays", tuned_run)
     weights = readout()

@@ -16,7 +16,9 @@ Row = Mapping[str, Any]
 _WIDE = 6.0  # from here on legends stand beside the axes
 
 
-def layer_curves(rows: Sequence[Row], title: str, simulated: bool, canvas: Canvas | None = None) -> Figure:
+def layer_curves(
+    rows: Sequence[Row], title: str, simulated: bool, canvas: Canvas | None = None, score: str = "test r"
+) -> Figure:
     """Gain by hidden state, a line a target (and group), with its interval over test stories as a band.
 
     Parameters
@@ -28,6 +30,8 @@ def layer_curves(rows: Sequence[Row], title: str, simulated: bool, canvas: Canva
     simulated : bool
     canvas : Canvas or None
         None: that of the page.
+    score : str
+        What is on the axis.
     """
     canvas = canvas or page_canvas(_WIDTH)
     style, colours = canvas.style, canvas.style.colours
@@ -62,10 +66,10 @@ def layer_curves(rows: Sequence[Row], title: str, simulated: bool, canvas: Canva
             gid=f"interval:{place}",
         )
     axes[-1].axhline(0, color=colours.ink, linewidth=style.thin)
-    axes[-1].set(xlabel="hidden state (0: input of the first block)", ylabel="gain in test r")
+    axes[-1].set(xlabel="hidden state (0: input of the first block)", ylabel=f"gain in {score}")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     if scored:
-        axes[0].set_ylabel("test r")
+        axes[0].set_ylabel(score)
         axes[-1].plot([], [], ":", color=colours.muted, linewidth=style.line, label="untuned")
     for some in axes:
         quiet(some, style)

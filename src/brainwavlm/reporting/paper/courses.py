@@ -1,6 +1,7 @@
 """By epoch, by hidden state, by delay."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,42 @@ from brainwavlm.reporting.wording import capitalised, run_labels
 from brainwavlm.runs import open_run
 
 _MOST_TARGETS = 3
-_LAYERS = "Evaluate with hidden states: brainwavlm evaluate RUN --layers all"
+
+
+@dataclass(frozen=True)
+class _ByState:
+    """A table by hidden state: where it is, what a line is about, what is on the axis."""
+
+    table: str  # attribute of Results
+    file: str
+    about: str  # column
+    scores: tuple[str, str]  # columns, untuned and tuned
+    axis: str
+    claim: str  # kind of finding in a study
+    asked: str  # in a study
+    maker: str
+
+
+_LAYERS = _ByState(
+    "layers",
+    "layers.csv",
+    "target",
+    ("r_frozen", "r_tuned"),
+    "test r",
+    "layer",
+    "evaluate: {layers: all} in an experiment",
+    "Evaluate with hidden states: brainwavlm evaluate RUN --layers all",
+)
+_TASKS = _ByState(
+    "downstream",
+    "downstream.csv",
+    "task",
+    ("auc_frozen", "auc_tuned"),
+    "AUC",
+    "task",
+    "evaluate: {downstream: [phones, words]} in an experiment",
+    "Evaluate with tasks: brainwavlm evaluate RUN --downstream phones,words --layers all",
+)
 
 
 def draw_learning(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
@@ -60,17 +96,25 @@ def draw_learning(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Dr
 
 def draw_layers(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
     """Scores and gains by hidden state. values: of each line, layer, r_frozen, r_tuned, difference, low, high."""
+    return _draw_by_state(places, choice, canvas, _LAYERS)
+
+
+def draw_tasks(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
+    """What is said in clips. values: of each line, task, layer, auc_frozen, auc_tuned, difference, low, high."""
+    return _draw_by_state(places, choice, canvas, _TASKS)
+
+
+def _draw_by_state(places: Sequence[Place], choice: Choice, canvas: Canvas, of: _ByState) -> Drawing:
     rows: list[dict[str, Any]] = []
     simulated = False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
         runs = scored_runs(evaluated, choice)
         simulated = any(run.entry["simulated"] for run in runs)
-        rows += [row for run in runs for row in _layer_rows(run, choice, len(runs) > 1)]
+        rows += [row for run in runs for row in _rows_by_state(run, choice, len(runs) > 1, of)]
     for place in places:
         if place.made == "study":
-            needed = "evaluate: {layers: all} in an experiment"
-            claims = claim_rows(claims_at(place), place, choice, ("layer",), needed)
+            claims = claim_rows(claims_at(place), place, choice, (of.claim,), of.asked)
             simulated |= any(row["simulated"] for row in claims)
             rows += [
                 {
@@ -86,9 +130,14 @@ def draw_layers(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Draw
                 }
                 for row in map(with_numbers, claims)
             ]
-    figure = layer_curves(rows, choice.title, simulated, canvas)
-    values = pd.DataFrame(rows).drop(columns="label").rename(columns={"estimate": "difference"})
-    return Drawing(figure, values, simulated)
+    figure = layer_curves(rows, choice.title, simulated, canvas, of.axis)
+    columns = {
+        "estimate": "difference",
+        "target": of.about,
+        "r_frozen": of.scores[0],
+        "r_tuned": of.scores[1],
+    }
+    return Drawing(figure, pd.DataFrame(rows).drop(columns="label").rename(columns=columns), simulated)
 
 
 def draw_delays(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
@@ -181,15 +230,16 @@ def _entry(path: Path) -> dict[str, Any]:
     }
 
 
-def _layer_rows(run: Scored, choice: Choice, several: bool) -> list[dict[str, Any]]:
-    layers = run.results.layers
-    if layers.empty:
-        path = run.results.path / "layers.csv"
-        raise RunError(path, "no such file.", "scores by hidden state.", _LAYERS)
-    own = layers[layers["run"] == run.name]
+def _rows_by_state(run: Scored, choice: Choice, several: bool, of: _ByState) -> list[dict[str, Any]]:
+    table, path = getattr(run.results, of.table), run.results.path / of.file
+    if table.empty:
+        raise RunError(path, "no such file.", "scores by hidden state.", of.maker)
+    own = table[table["run"] == run.name].rename(
+        columns={of.about: "target", of.scores[0]: "r_frozen", of.scores[1]: "r_tuned"}
+    )
     there = list(dict.fromkeys(own["target"]))
     if not there:
-        raise RunError(run.results.path / "layers.csv", f"no row of run {run.name}.", "some.", _LAYERS)
+        raise RunError(path, f"no row of run {run.name}.", "some.", of.maker)
     first = [name for name in dict.fromkeys([run.entry["target"], "cortex", "AC"]) if name in there] or there
     shown = choice.target or (first[:1] if several else first[:_MOST_TARGETS])
     rows = own[own["target"].isin(chosen_names("--target", shown, there))]

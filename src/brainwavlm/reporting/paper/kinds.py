@@ -97,6 +97,12 @@ KINDS = {
         ("run", "target", "experiment"),
         "courses.draw_layers",
     ),
+    "tasks": Kind(
+        "what is said in clips, by hidden state",
+        ("evaluation", "study"),
+        ("run", "target", "experiment"),
+        "courses.draw_tasks",
+    ),
     "delays": Kind("weights of the readout by delay", ("evaluation",), ("run",), "courses.draw_delays"),
     "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings.draw_seeds"),
     "claims": Kind(
