@@ -78,9 +78,9 @@ def test_two_listeners_of_a_joint_run_can_be_tuned_on_different_halves(settings)
 
 
 def test_an_end_of_all_stories_is_refused(settings):
-    with pytest.raises(ConfigError, match="train_from = end without train_minutes"):
+    with pytest.raises(ConfigError, match="train_minutes set where train_from = end"):
         settings(train_from="end")
-    with pytest.raises(ConfigError, match="train_from = end without train_minutes"):
+    with pytest.raises(ConfigError, match="train_minutes set where train_from = end"):
         settings(joint=[{"subject": "ben", "train_from": "end"}])
 
 
