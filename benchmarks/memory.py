@@ -62,8 +62,8 @@ def fake_subject(root: Path, n_stories: int, n_voxels: int = N_VOXELS, n_trs: in
 def ridge(folder: Path) -> dict:
     """Ridge on features of 768 dimensions with four delays, all voxels."""
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.setting import setting_of
-    from brainwavlm.evaluation.encoding_model import score_features
+    from brainwavlm.encoding.run_data import setting_of
+    from brainwavlm.evaluation.encoding_score import score_features
     from brainwavlm.speech.features import StoryFeatures
 
     config = load_config(overrides={"dataset": str(folder), "subject": "uts", "evaluation.shifts": 100})
@@ -81,7 +81,7 @@ def ridge(folder: Path) -> dict:
 def tune(folder: Path) -> dict:
     """One epoch of the embedded speech model, all voxels, coarse windows; and how long its steps waited for data."""
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.shelf import Shelf
+    from brainwavlm.encoding.story_loader import Shelf
     from brainwavlm.encoding.tuning import tune as start
 
     overrides = {
@@ -112,7 +112,7 @@ def steps(folder: Path) -> dict:
     from transformers import WavLMConfig, WavLMModel
 
     from brainwavlm.config import load_config
-    from brainwavlm.planning import plan
+    from brainwavlm.encoding.plan import plan
 
     WavLMModel(WavLMConfig()).save_pretrained(folder / "base-size")
     overrides = {

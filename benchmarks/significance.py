@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 from scipy.signal import lfilter
 
-from brainwavlm.evaluation.permutations import block_permutation_p, paired_block_p
-from brainwavlm.evaluation.statistics import circular_shift_p
+from brainwavlm.evaluation.statistics.block_permutation import block_permutation_p, paired_block_p
+from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
 
 N_VOXELS, N_TRS, N_PERMUTATIONS, TR = 95_556, 291, 1000, 2.0
 

@@ -31,13 +31,13 @@ from transformers import WavLMConfig, WavLMModel
 
 from brainwavlm.config import load_config
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.materials import matrix_rows, needed_windows
+from brainwavlm.encoding.prepared_stories import matrix_rows, needed_windows
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.cpu.linear import Product, onednn_multiplies
 from brainwavlm.speech.features import read_windows
-from brainwavlm.speech.frontends import kept_frontend
-from brainwavlm.speech.products import Product, onednn_multiplies
+from brainwavlm.speech.frontend_cache import kept_frontend
 
 LAYER, RANK, N_DIMS, N_INNER, N_VOXELS, BATCH = 9, 4, 768, 3072, 20_000, 8
 # Neither path drops anything, so that both compute the same.

@@ -26,7 +26,7 @@ from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.encoding.alignment import story_clock
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_at_ends, samples_heard
-from brainwavlm.speech.frontends import kept_frontend
+from brainwavlm.speech.frontend_cache import kept_frontend
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
 

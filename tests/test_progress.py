@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from brainwavlm import progress
-from brainwavlm.progress import PlainProgress, Progress, TerminalProgress
+from brainwavlm.cli.progress import TerminalProgress
+from brainwavlm.progress import PlainProgress, Progress
 
 
 def run_through(shown):

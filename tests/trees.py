@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import soundfile
 
-from brainwavlm.datasets.description import Description
+from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
 from tests.brains import write_small_anatomy
 

@@ -7,12 +7,12 @@ import argparse
 import re
 from pathlib import Path
 
-from brainwavlm.reporting.wording import number, signed
+from brainwavlm.cli.study import counted
+from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.study import open_study
-from brainwavlm.study.claim_list import CLAIMS
 from brainwavlm.study.claims import Claims, claims_of
+from brainwavlm.study.claims.paper import CLAIMS
 from brainwavlm.study.folder import StudyFolder
-from brainwavlm.study.tables import counted
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"
 PLACE = re.compile(r"(?<=<!-- claims -->\n).*?(?=<!-- end -->)", re.DOTALL)

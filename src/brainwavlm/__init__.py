@@ -13,37 +13,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from brainwavlm.checks import check_dataset
     from brainwavlm.config import RunConfig, load_config
     from brainwavlm.datasets import load_dataset
-    from brainwavlm.datasets.check import check_dataset
+    from brainwavlm.encoding.plan import plan
     from brainwavlm.encoding.tuning import tune
     from brainwavlm.evaluation.compare import compare
     from brainwavlm.evaluation.evaluate import evaluate, score_backbone
     from brainwavlm.evaluation.transfer import transfer
-    from brainwavlm.planning import plan
-    from brainwavlm.reporting.exports import open_maps
-    from brainwavlm.reporting.report import write_report
-    from brainwavlm.runs import Run, open_run
+    from brainwavlm.reporting.maps import open_maps
+    from brainwavlm.reporting.page.report import write_report
+    from brainwavlm.runs.run import Run, open_run
     from brainwavlm.speech.backbones import load_backbone
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "load_dataset": "brainwavlm.datasets",
-    "check_dataset": "brainwavlm.datasets.check",
+    "check_dataset": "brainwavlm.checks",
     "RunConfig": "brainwavlm.config",
     "load_config": "brainwavlm.config",
     "load_backbone": "brainwavlm.speech.backbones",
-    "plan": "brainwavlm.planning",
+    "plan": "brainwavlm.encoding.plan",
     "tune": "brainwavlm.encoding.tuning",
-    "Run": "brainwavlm.runs",
-    "open_run": "brainwavlm.runs",
+    "Run": "brainwavlm.runs.run",
+    "open_run": "brainwavlm.runs.run",
     "evaluate": "brainwavlm.evaluation.evaluate",
     "score_backbone": "brainwavlm.evaluation.evaluate",
     "compare": "brainwavlm.evaluation.compare",
     "transfer": "brainwavlm.evaluation.transfer",
-    "write_report": "brainwavlm.reporting.report",
-    "open_maps": "brainwavlm.reporting.exports",
+    "write_report": "brainwavlm.reporting.page.report",
+    "open_maps": "brainwavlm.reporting.maps",
 }
 
 __all__ = [

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from brainwavlm.plain_text import indented, printable
-
 
 class BrainwavlmError(Exception):
     """Bad input or configuration. The command line prints it and leaves with exit code 2.
@@ -64,3 +62,15 @@ class TuningError(BrainwavlmError):
     """A run that failed while it computed, for instance because its loss is no number."""
 
     exit_code = 1
+
+
+def printable(text: object) -> str:
+    r"""The text on one line; signs that control a terminal or turn the direction of reading as escapes (\n, \u202e)."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text)
+    )
+
+
+def indented(text: object, by: int = 4) -> str:
+    """The same of text with several lines, each further one indented."""
+    return ("\n" + " " * by).join(printable(line) for line in str(text).splitlines())

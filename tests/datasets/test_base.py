@@ -10,8 +10,9 @@ from numpy.testing import assert_array_equal
 
 import brainwavlm.datasets
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import SPLITS, Recording, Story, Subject, split_recordings
-from brainwavlm.datasets.files import open_hdf5
+from brainwavlm.datasets.base import Subject, split_recordings
+from brainwavlm.datasets.hdf5 import open_hdf5
+from brainwavlm.datasets.responses import SPLITS, Recording, Story
 from brainwavlm.errors import ConfigError, DatasetError
 from tests.trees import N_VOXELS
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import SPLITS, split_recordings
-from brainwavlm.datasets.description import Description, read_description
+from brainwavlm.datasets.base import split_recordings
+from brainwavlm.datasets.dataset_yaml import Description, read_description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, write_responses
+from brainwavlm.datasets.responses import SPLITS
 from brainwavlm.errors import ConfigError, DatasetError
 
 NAMES = st.text(

@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import CONTROLS, ControlKind
-from brainwavlm.encoding import supervision
+from brainwavlm.encoding import training_targets as supervision
 from brainwavlm.encoding.controls import (
     block_permuted,
     derangement,
@@ -21,10 +21,10 @@ from brainwavlm.encoding.controls import (
     wrapped,
     zscored,
 )
-from brainwavlm.encoding.listeners import listeners_of
-from brainwavlm.encoding.materials import prepare, story_responses
-from brainwavlm.encoding.setting import anchored, setting_of
-from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.prepared_stories import prepare, story_responses
+from brainwavlm.encoding.run_data import anchored, setting_of
+from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone

@@ -13,17 +13,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import load_config
 from brainwavlm.encoding.blocks import epoch_steps
-from brainwavlm.encoding.listeners import listener_views, listeners_of
-from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.plan import plan
+from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.transfer import transfer
-from brainwavlm.listing import summaries
-from brainwavlm.planning import plan
 from brainwavlm.progress import Progress
-from brainwavlm.runs import open_run
+from brainwavlm.runs.listing import summaries
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.subject_views import listener_views
 from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
 from tests.trees import native_tree
 

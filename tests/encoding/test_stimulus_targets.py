@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.controls import spectrum_matched
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.run_data import setting_of
 from brainwavlm.encoding.stimulus_targets import (
     PHONES,
     Said,
@@ -18,7 +18,7 @@ from brainwavlm.encoding.stimulus_targets import (
     phone_class,
     said,
 )
-from brainwavlm.encoding.supervision import Supervision
+from brainwavlm.encoding.training_targets import Supervision
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.transcripts import Interval
 from tests.trees import native_tree

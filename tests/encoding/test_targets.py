@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from brainwavlm.datasets.base import Recording, Story, Subject
+from brainwavlm.datasets.base import Subject
+from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.targets import available_targets, target_mask, target_masks, with_regions
 from brainwavlm.errors import ConfigError
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from brainwavlm.encoding.learning import rate_factor
-from brainwavlm.encoding.models import run_manifest
+from brainwavlm.encoding.optimisation import rate_factor
+from brainwavlm.encoding.run_model import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.progress import Progress
-from brainwavlm.runs import open_run
-from brainwavlm.writing import writing
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.writer import writing
 
 
 class Killed(BaseException):
@@ -253,7 +253,7 @@ def test_the_rate_rises_then_follows_half_a_cosine(settings, step, expected):
 
 
 def test_a_tracker_that_is_not_installed_is_an_error_and_not_silence(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("brainwavlm.encoding.learning.find_spec", lambda name: None)
+    monkeypatch.setattr("brainwavlm.encoding.optimisation.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="tensorboard is not installed"):
         tune(settings(tracking="tensorboard"), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainwavlm.encoding.tuning import tune
-from brainwavlm.runs import open_run
+from brainwavlm.runs.run import open_run
 
 
 @pytest.fixture

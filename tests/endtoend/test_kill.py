@@ -13,9 +13,8 @@ import yaml
 from safetensors.torch import load_file
 
 from brainwavlm.encoding.tuning import tune
-from brainwavlm.run_files import read_json
-from brainwavlm.runs import open_run
-from tests.encoding.conftest import saved, settings, tiny_wavlm, tree  # noqa: F401  fixtures
+from brainwavlm.files import read_json
+from brainwavlm.runs.run import open_run
 
 
 def require_readable(folder):
@@ -47,11 +46,11 @@ def killed_and_resumed(config_path, folder, n_events, seconds):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory, tree, saved):  # noqa: F811
+def unbroken(tmp_path_factory, tree, saved):
     return tmp_path_factory.mktemp("kill")
 
 
-def compare(settings, unbroken, n_kills, seed):  # noqa: F811
+def compare(settings, unbroken, n_kills, seed):
     """Kills at random events, and random moments between two; returns the share that hit a run at work.
 
     Moments are counted in events of the log: counted in seconds, a run that happens to be faster would be over.
@@ -89,16 +88,16 @@ def compare(settings, unbroken, n_kills, seed):  # noqa: F811
     return broken / n_kills
 
 
-def test_a_run_killed_by_the_system_resumes_bit_identical(settings, unbroken):  # noqa: F811
+def test_a_run_killed_by_the_system_resumes_bit_identical(settings, unbroken):
     assert compare(settings, unbroken, n_kills=1, seed=0) > 0
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_all_resume_bit_identical(settings, tmp_path):  # noqa: F811
+def test_twenty_kills_at_random_moments_all_resume_bit_identical(settings, tmp_path):
     assert compare(settings, tmp_path, n_kills=20, seed=1) > 0.5
 
 
-def test_the_library_and_the_command_give_the_same_run(settings, tmp_path):  # noqa: F811
+def test_the_library_and_the_command_give_the_same_run(settings, tmp_path):
     config = settings(training__epochs=1)
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json")))

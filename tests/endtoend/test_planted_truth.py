@@ -7,7 +7,7 @@ import pytest
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.demo import demo_folder
-from brainwavlm.datasets.reliability import ceiling
+from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.evaluation.evaluate import score_backbone
 

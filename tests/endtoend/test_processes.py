@@ -9,9 +9,8 @@ import yaml
 
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.encoding.tuning import tune
-from brainwavlm.runs import open_run
-from brainwavlm.writing import Writer
-from tests.encoding.conftest import saved, settings, tiny_wavlm, tree  # noqa: F401  fixtures
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.writer import Writer
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
@@ -24,7 +23,7 @@ def launched(config, folder, *arguments):
 
 
 @pytest.fixture
-def shared(settings):  # noqa: F811
+def shared(settings):
     """Three blocks a story, so that some steps have one block, and one process has nothing to do."""
 
     def make(**overrides):

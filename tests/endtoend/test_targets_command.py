@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.run_data import setting_of
 from tests.brains import write_brain
 
 

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from brainwavlm.config import load_config
-from brainwavlm.datasets.base import Recording, Story, Subject
-from brainwavlm.encoding.materials import recording_clock
+from brainwavlm.datasets.base import Subject
+from brainwavlm.datasets.responses import Recording, Story
+from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.speech.features import StoryFeatures
-from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
-from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
 
 N_VOXELS, N_DIMS, TR, LAYER = 40, 5, 2.0, 2
 SILENT = slice(30, 40)  # voxels that carry nothing

@@ -11,8 +11,8 @@ from brainwavlm.errors import AlignmentError, ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.transfer import transfer
-from brainwavlm.runs import open_run
-from brainwavlm.writing import Writer
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.writer import Writer
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def nothing_read(monkeypatch):
     def read(*_):
         raise AssertionError("a story was read")
 
-    monkeypatch.setattr("brainwavlm.evaluation.bench.extract", read)
-    monkeypatch.setattr("brainwavlm.evaluation.bench.cached", read)
+    monkeypatch.setattr("brainwavlm.evaluation.evaluator.extract", read)
+    monkeypatch.setattr("brainwavlm.evaluation.evaluator.cached", read)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_an_amount_that_holds_no_story(run, nothing_read):
 
 
 def test_a_closed_form_readout_that_cannot_be_solved(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("brainwavlm.encoding.shelf.read_material", None)
+    monkeypatch.setattr("brainwavlm.encoding.story_loader.read_material", None)
     closed = {"readout__kind": "ridge-fixed", "train": ["dog"]}
     for overrides, words in (
         ({"ridge__memory_gb": 0.001}, "GB for a design of 12 x 128"),

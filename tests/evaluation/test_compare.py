@@ -11,7 +11,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.runs import open_run
+from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
 SPLITS = {"dog": "train", "ferry": "train", "garden": "validation", "market": "test", "train": "test"}

@@ -3,19 +3,18 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
+from brainwavlm.cli.show_runs import show_run, show_runs
 from brainwavlm.config import CONTROLS
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.listing import summaries
-from brainwavlm.reporting import method, wording
-from brainwavlm.terminal_runs import show_run, show_runs
-from tests.encoding.conftest import control, vectors  # noqa: F401  fixtures
+from brainwavlm.reporting.page import method, wording
+from brainwavlm.runs.listing import summaries
 
 OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
 
 
-def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, settings, tmp_path, capsys):  # noqa: F811
+def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, settings, tmp_path, capsys):
     real = tune(settings(training__epochs=1), tmp_path / "real")
     runs = {kind: tune(control(kind, training__epochs=1), tmp_path / kind) for kind in CONTROLS}
     scores = evaluate([real, *runs.values()])
@@ -45,7 +44,7 @@ def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, setti
     assert all(kind in shown for kind in CONTROLS)
 
 
-def test_the_real_run_and_its_controls_are_compared(control, settings, tmp_path):  # noqa: F811
+def test_the_real_run_and_its_controls_are_compared(control, settings, tmp_path):
     runs = [tune(settings(training__epochs=1, control__seconds=4.0), tmp_path / "real")]
     runs += [
         tune(control(kind, training__epochs=1, control__embeddings=None), tmp_path / kind)

@@ -9,16 +9,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-import brainwavlm.evaluation.bench as bench_module
+import brainwavlm.evaluation.evaluator as bench_module
 from brainwavlm.cli import app
 from brainwavlm.config import WindowConfig
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.run_data import setting_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.bench import Bench
 from brainwavlm.evaluation.downstream import Downstream, auc, decisions, resampled_auc, task_of
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.evaluation.resamples import read_resamples
+from brainwavlm.evaluation.evaluator import Bench
+from brainwavlm.results.resamples import read_resamples
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
 from tests.trees import native_tree

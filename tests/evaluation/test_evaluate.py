@@ -9,18 +9,18 @@ import yaml
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import load_file, save_file
 
-import brainwavlm.evaluation.bench as bench
 import brainwavlm.evaluation.evaluate as module
+import brainwavlm.evaluation.evaluator as bench
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.materials import prepare
-from brainwavlm.encoding.models import predict, tuned_model
-from brainwavlm.encoding.setting import setting_of
+from brainwavlm.encoding.prepared_stories import prepare
+from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.statistics import benjamini_hochberg
-from brainwavlm.runs import open_run
+from brainwavlm.evaluation.statistics.circular_shift import benjamini_hochberg
+from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
 

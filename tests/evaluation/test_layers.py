@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-import brainwavlm.evaluation.bench as bench
+import brainwavlm.evaluation.evaluator as bench
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.layers import adapted, chosen_layers
-from brainwavlm.evaluation.other_listener import tuned_backbone
+from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.speech.backbones import load_backbone
 from tests.trees import native_tree
 

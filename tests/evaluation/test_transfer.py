@@ -8,13 +8,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-from brainwavlm.evaluation.other_listener import tuned_backbone
 from brainwavlm.evaluation.transfer import transfer
-from tests.speech.conftest import noise
+from brainwavlm.evaluation.transfer_cells import tuned_backbone
+from tests.models import noise
 
 
 @pytest.fixture

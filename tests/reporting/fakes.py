@@ -8,7 +8,7 @@ import pandas as pd
 from nilearn.datasets import load_fsaverage
 
 from brainwavlm.config import load_config
-from brainwavlm.datasets.description import Description
+from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import Responses, write_folder
 
 STORIES = {"bees": "train", "chess": "train", "ferry": "validation", "museum": "test"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.report import in_script
+from brainwavlm.reporting.page.report import in_script
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 
 

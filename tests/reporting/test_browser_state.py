@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brainwavlm.config import load_config
-from brainwavlm.reporting.results import read_results
+from brainwavlm.results.evaluation import read_results
 from tests.reporting.test_browser import opened, shown_charts
 
 VIEW = "return {...document.getElementById('cortex-view').dataset}"

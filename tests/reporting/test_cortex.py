@@ -9,11 +9,11 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.cortex import cortex_data, quantised
-from brainwavlm.reporting.maps import at_vertices
 from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
-from brainwavlm.reporting.results import RunVoxels, read_results
+from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
+from brainwavlm.reporting.surface_maps import at_vertices
+from brainwavlm.results.evaluation import RunVoxels, read_results
 from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
 from tests.reporting.fakes import native_evaluation
 

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
-from brainwavlm.reporting.delays import delay_norms
+from brainwavlm.reporting.page.delays import delay_norms
 
 
 def test_the_norm_of_a_linear_readout_by_delay():

@@ -3,8 +3,9 @@ import pytest
 from matplotlib.container import BarContainer
 from numpy.testing import assert_allclose
 
-from brainwavlm.reporting import figures, voxel_figures
-from brainwavlm.reporting.style import png
+from brainwavlm.reporting.figures import draw as figures
+from brainwavlm.reporting.figures import draw_voxels as voxel_figures
+from brainwavlm.reporting.figures.style import png
 
 HISTORY = [
     {"epoch": 0, "loss": None, "validation_r": 0.20},

@@ -1,120 +1,449 @@
+"""Exported maps, read back: every value at its voxel or vertex, in files that other tools take."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import nibabel
 import numpy as np
+import pandas as pd
 import pytest
-from nilearn.datasets import load_fsaverage
+from nilearn.masking import apply_mask
+from nilearn.surface import vol_to_surf
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.datasets.base import Subject
-from brainwavlm.reporting.brains import brain_figure
-from brainwavlm.reporting.maps import (
-    Scale,
-    at_vertices,
-    correlation_scale,
-    difference_scale,
-    mesh_size,
-    unmappable,
-    useful_views,
+import brainwavlm
+from brainwavlm import cli
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.anatomy import write_anatomy
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.maps.columns import VoxelMap
+from brainwavlm.reporting.maps.surface import Sheet, at_vertices
+from brainwavlm.reporting.maps.writer import file_names
+from brainwavlm.reporting.meshes import by_vertex
+from tests.brains import (
+    CENTRE,
+    RADIUS,
+    _sphere,
+    _voxel_to_surface,
+    sphere_triangles,
+    write_brain,
+    write_drawing,
 )
-from brainwavlm.reporting.style import png
+from tests.reporting.fakes import fake_evaluation, native_evaluation
 
-CORRELATION = Scale("r", "viridis", 0.0, 1.0)
-
-
-def subject(hemisphere, vertex, surface="fsaverage5"):
-    arrays = (None if a is None else np.asarray(a, dtype=np.int32) for a in (hemisphere, vertex))
-    hemisphere, vertex = arrays
-    return Subject("s", {}, hemisphere=hemisphere, surface=surface, vertex=vertex)
+XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
+UNSCORED = 7  # every seventh column
 
 
-def test_a_value_lands_at_its_vertex_and_hemisphere_and_nowhere_else():
-    maps = at_vertices(np.array([0.5, -0.25]), np.array([0, 1]), np.array([7, 7]), 10)
-    expected = {"left": np.full(10, np.nan), "right": np.full(10, np.nan)}
-    expected["left"][7], expected["right"][7] = 0.5, -0.25
-    assert_array_equal(maps["left"], expected["left"])
-    assert_array_equal(maps["right"], expected["right"])
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory):
+    """A subject of ds003020, and an evaluation in which r_frozen is half the sine of the latitude."""
+    root = tmp_path_factory.mktemp("ds003020")
+    truth = write_brain(root)
+    (root / "stimuli").mkdir()
+    write_drawing(root, "UTS03", {})
+    values = np.sin(np.radians(truth.latitude)) / 2
+    folder = native_evaluation(
+        tmp_path_factory.mktemp("scored") / "evaluation", root, {"RH": truth.right}, values, simulated=False
+    )
+    _drop_voxels(folder)
+    return root, truth, folder
 
 
-def test_voxels_at_one_vertex_are_averaged_and_those_without_a_score_left_out():
-    values = np.array([0.2, 0.4, np.nan, np.nan])
-    left = at_vertices(values, np.zeros(4), np.array([3, 3, 3, 5]), 6)["left"]
-    assert_allclose(left[3], 0.3)
-    assert np.isnan(np.delete(left, 3)).all()
+def _drop_voxels(folder):
+    """As where some columns are constant: their rows are missing, and the voxels are not in order."""
+    frame = pd.read_csv(folder / "voxels.csv", dtype=str)
+    kept = frame[frame["voxel"].astype(int) % UNSCORED != 0].sample(frac=1, random_state=0)
+    kept["alpha_tuned"], kept["remark"] = "100", "text"
+    kept.to_csv(folder / "voxels.csv", index=False)
+    summary = json.loads((folder / "summary.json").read_text())
+    frozen = summary["runs"][0]["frozen"]
+    frozen |= {"n_voxels": len(kept), "unusable_voxels": {"constant": len(frame) - len(kept)}}
+    (folder / "summary.json").write_text(json.dumps(summary))
 
 
-def test_a_vertex_with_the_value_zero_is_not_bare_cortex():
-    left = at_vertices(np.array([0.0]), np.array([0]), np.array([2]), 4)["left"]
-    assert left[2] == 0
-    assert np.isnan(left[[0, 1, 3]]).all()
+@pytest.fixture(scope="module")
+def exported(brain, tmp_path_factory):
+    return brainwavlm.open_maps(brain[2]).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True) / "one"
 
 
-def face_colours(figure, hemisphere):
-    return figure.axes[("left", "right").index(hemisphere)].collections[0]._facecolor3d
+def latitude_at(index):
+    """Of voxels of the made-up brain by its geometry alone: nothing of the program is asked."""
+    point = np.column_stack([index, np.ones(len(index))]) @ _voxel_to_surface()[:3].T
+    centre = np.where(point[:, :1] > 0, CENTRE * [-1, 1, 1], CENTRE)
+    away = point - centre
+    return np.arcsin(away[:, 2] / np.linalg.norm(away, axis=1))
 
 
-def drawn(vertices, value=1.0):
-    n = mesh_size("fsaverage5")
-    maps = {side: np.full(n, np.nan) for side in ("left", "right")}
-    maps["left"][vertices] = value
-    return brain_figure(maps, CORRELATION, "title", simulated=False)
+def test_each_value_of_a_volume_is_where_its_voxel_is_in_the_head(exported, brain):
+    image = nibabel.load(exported / "r_frozen.nii.gz")
+    data = image.get_fdata(dtype=np.float32)
+    index = np.argwhere(np.isfinite(data))
+    assert len(index) == np.count_nonzero(np.arange(len(brain[1].right)) % UNSCORED)
+    assert_allclose(data[tuple(index.T)], np.sin(latitude_at(index)) / 2, atol=2e-6)
 
 
-def test_a_lone_vertex_is_drawn_and_the_rest_stays_grey():
-    colours = face_colours(drawn([5000]), "left")[:, :3]
-    coloured = np.ptp(colours, axis=1) > 0.05
-    at_vertex = (load_fsaverage("fsaverage5")["inflated"].parts["left"].faces == 5000).any(axis=1)
-    assert_array_equal(coloured, at_vertex)
-    assert not (np.ptp(face_colours(drawn([5000]), "right")[:, :3], axis=1) > 0.05).any()
+def test_every_column_of_the_table_comes_back_value_for_value(exported, brain):
+    frame = pd.read_csv(brain[2] / "voxels.csv").sort_values("voxel")
+    frame["difference"] = frame["r_tuned"] - frame["r_frozen"]
+    mask = np.asarray(nibabel.load(brain[0] / XFM / "mask_thick.nii.gz").dataobj)
+    sidecar = json.loads((exported / "maps.json").read_text())
+    names = {one["name"]: one for one in sidecar["maps"]}
+    columns = set(frame) - {"run", "subject", "voxel", "cortex", "RH", "remark"}
+    assert set(names) == columns | {"scored", "target:cortex", "target:RH"}
+    # x runs fastest: the order of the columns, by numpy's Fortran order alone.
+    columns_of_mask = np.flatnonzero(mask.ravel(order="F"))
+    for name, entry in names.items():
+        data = np.asarray(nibabel.load(exported / entry["volume"]).dataobj).ravel(order="F")
+        expected = np.full(len(columns_of_mask), 0 if entry["unit"] == "0 or 1" else np.nan, data.dtype)
+        expected[frame["voxel"]] = 1 if name == "scored" else frame[name.removeprefix("target:")]
+        assert_array_equal(data[columns_of_mask], expected, err_msg=name)
+        outside = np.delete(data, columns_of_mask)
+        assert (outside == 0).all() if entry["unit"] == "0 or 1" else np.isnan(outside).all()
 
 
-def test_a_value_of_zero_is_coloured():
-    colours = face_colours(drawn([5000], value=0.0), "left")[:, :3]
-    assert (np.ptp(colours, axis=1) > 0.05).sum() == 6
+def test_the_affine_is_that_of_the_mask_and_of_the_reference(exported, brain):
+    image = nibabel.load(exported / "r_tuned.nii.gz")
+    for name in ("mask_thick.nii.gz", "reference.nii.gz"):
+        other = nibabel.load(brain[0] / XFM / name)
+        assert_array_equal(image.affine, other.affine)
+        for form in ("get_sform", "get_qform"):
+            ours, theirs = (getattr(one.header, form)(coded=True) for one in (image, other))
+            assert ours[1] == theirs[1]
+    assert image.get_data_dtype() == np.float32
+    assert nibabel.load(exported / "target-RH.nii.gz").get_data_dtype() == np.uint8
+    assert image.header.get_slope_inter() in ((1.0, 0.0), (None, None))
 
 
-def test_drawing_leaves_pyplot_as_it_was():
-    import matplotlib
-    import matplotlib.pyplot as plt
-
-    before = dict(matplotlib.rcParams), plt.get_fignums()
-    png(drawn([1]))
-    assert (dict(matplotlib.rcParams), plt.get_fignums()) == before
-
-
-def test_the_same_map_gives_the_same_bytes():
-    assert png(drawn([5000])) == png(drawn([5000]))
-
-
-def test_scales_are_shared_and_the_difference_is_symmetric():
-    r = correlation_scale([np.array([0.1, 0.31]), np.array([np.nan, 0.2])])
-    assert (r.low, r.high) == (0.0, 0.4)
-    difference = difference_scale([np.array([-0.07, 0.01]), np.array([np.nan])])
-    assert (difference.low, difference.high) == (-0.08, 0.08)
+def test_in_the_space_of_the_surfaces_voxels_lie_on_the_spheres(brain, tmp_path):
+    folder = brainwavlm.open_maps(brain[2]).save(tmp_path / "out", space="surfaces") / "one"
+    image = nibabel.load(folder / "scored.nii.gz")
+    index = np.argwhere(np.asarray(image.dataobj))
+    point = nibabel.affines.apply_affine(image.affine, index)
+    away = np.linalg.norm(
+        np.abs(point) * [1, 0, 0] + point * [0, 1, 1] - np.abs(CENTRE) * [1, 0, 0] - CENTRE * [0, 1, 1],
+        axis=1,
+    )
+    assert (np.abs(away - RADIUS) < 6).all()
+    assert "surfaces" in json.loads((folder / "maps.json").read_text())["volume"]["space"]
 
 
-def test_scales_of_nothing_are_still_ranges():
-    for scale in (correlation_scale([np.array([np.nan])]), difference_scale([np.zeros(3)])):
-        assert scale.low < scale.high
+def test_what_nilearn_samples_from_the_volume_is_what_the_surface_file_holds(exported, brain, tmp_path):
+    folder = brainwavlm.open_maps(brain[2]).save(tmp_path / "out", space="surfaces") / "one"
+    image = nibabel.load(folder / "r_tuned.nii.gz")
+    for number, side in enumerate("LR"):
+        middle = [_sphere(number, RADIUS), sphere_triangles(len(_sphere(number, RADIUS)))]
+        sampled = vol_to_surf(
+            image, middle, interpolation="nearest_most_frequent", kind="ball", radius=1e-6, n_samples=10
+        )
+        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["r_tuned"]
+        both = np.isfinite(sampled) & np.isfinite(ours)
+        assert both.sum() > 0.9 * np.isfinite(ours).sum() > 1000
+        assert (
+            np.mean(sampled[both] == ours[both]) > 0.999
+        )  # vertices on a voxel's border may be rounded otherwise
 
 
-@pytest.mark.parametrize(
-    ("who", "reason"),
-    [
-        (subject(None, None, None), "no vertices"),
-        (subject([0], [3], "native"), "'native'"),
-        (subject([0], [10242]), "0 to 10241"),
-        (subject([0], [-1]), "outside"),
-    ],
+def test_nilearn_takes_the_target_as_a_mask(exported, brain):
+    frame = pd.read_csv(brain[2] / "voxels.csv")
+    found = apply_mask(exported / "r_tuned.nii.gz", exported / "target-RH.nii.gz")
+    expected = frame["r_tuned"][frame["RH"].astype(bool)].astype(np.float32)
+    assert_array_equal(np.sort(found), np.sort(expected))
+
+
+def _arrays(path):
+    return {one.meta["Name"]: one.data for one in nibabel.load(path).darrays}
+
+
+def test_a_native_vertex_holds_the_value_of_the_voxel_that_it_lies_in(exported, brain):
+    root, _, folder = brain
+    frame = pd.read_csv(folder / "voxels.csv").set_index("voxel")
+    mask = np.asarray(nibabel.load(root / XFM / "mask_thick.nii.gz").dataobj)
+    column = np.full(mask.shape, -1)
+    column.T[mask.T != 0] = np.arange(np.count_nonzero(mask))
+    for number, side in enumerate("LR"):
+        points = np.column_stack([_sphere(number, RADIUS), np.ones(7080)])
+        at = np.rint(points @ np.linalg.inv(_voxel_to_surface())[:3].T).astype(int)
+        voxel = column[tuple(at.T)]
+        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["r_frozen"]
+        expected = frame["r_frozen"].reindex(voxel).to_numpy(np.float32)
+        assert np.mean((ours == expected) | (np.isnan(ours) & np.isnan(expected))) > 0.999
+        assert np.isfinite(ours).sum() > 2000
+
+
+def test_surface_files_name_their_structure_and_maps(exported):
+    for side, structure in (("L", "CortexLeft"), ("R", "CortexRight")):
+        for name in ("scores", "targets"):
+            image = nibabel.load(exported / f"{name}_hemi-{side}.func.gii")
+            assert image.meta["AnatomicalStructurePrimary"] == structure
+            assert "SIMULATED" not in image.meta["Description"]
+            assert {one.data.dtype for one in image.darrays} == {np.dtype(np.float32)}
+        flat = nibabel.load(exported / f"flat_hemi-{side}.surf.gii")
+        assert flat.meta["AnatomicalStructurePrimary"] == structure
+        assert flat.darrays[0].meta["GeometricType"] == "Flat"
+        assert not (exported / f"inflated_hemi-{side}.surf.gii").exists()  # this subject has none
+
+
+def test_the_sidecar_tells_where_the_maps_come_from(exported, brain):
+    sidecar = json.loads((exported / "maps.json").read_text())
+    assert sidecar["simulated"] is False
+    assert (sidecar["run"], sidecar["subject"], sidecar["tuned_on"]) == ("one", "UTS03", "cortex")
+    assert sidecar["source"]["folder"] == "evaluation"
+    assert sidecar["surface"]["space"] == "native, UTS03"
+    assert sidecar["volume"]["shape"] == [46, 33, 24]
+    assert "Column remark of voxels.csv holds text and is no map." in sidecar["notes"]
+    assert str(brain[0]) not in (exported / "maps.json").read_text()  # nobody's paths
+    assert all(one["unit"] and one["meaning"] for one in sidecar["maps"])
+    files = {one["volume"] for one in sidecar["maps"]} | {
+        one["surface"][side]["file"] for one in sidecar["maps"] for side in ("left", "right")
+    }
+    assert files | {"maps.json", "maps.spec"} == {
+        file.name for file in exported.iterdir() if not file.name.endswith(".surf.gii")
+    }
+    for one in sidecar["maps"]:
+        place = one["surface"]["left"]
+        assert list(_arrays(exported / place["file"]))[place["map"]] == one["name"]
+
+
+@pytest.mark.skipif(
+    shutil.which("wb_command") is None, reason="CONNECTOME WORKBENCH NOT ASKED: no wb_command"
 )
-def test_no_map_has_its_reason(who, reason):
-    assert reason in unmappable(who)
+def test_workbench_reads_the_files(exported):
+    def asked(*arguments):
+        done = subprocess.run(
+            ["wb_command", *arguments], capture_output=True, text=True, check=True, cwd=exported
+        )
+        return done.stdout
+
+    assert "CortexRight" in asked("-file-information", "scores_hemi-R.func.gii")
+    assert asked("-file-information", "targets_hemi-L.func.gii", "-only-map-names").split() == [
+        "scored",
+        "target:cortex",
+        "target:RH",
+    ]
+    assert "Flat" in asked("-file-information", "flat_hemi-L.surf.gii")
+    assert "scores_hemi-L.func.gii" in asked("-file-information", "maps.spec")
+    # Each map of the second file is a region of interest: all scored vertices, the same, and the right ones of them.
+    within = asked(
+        "-metric-stats", "scores_hemi-R.func.gii", "-reduce", "MEAN", "-roi", "targets_hemi-R.func.gii"
+    )
+    known = _arrays(exported / "scores_hemi-R.func.gii")["r_frozen"]
+    assert float(within.split()[0]) == pytest.approx(np.nanmean(known), abs=1e-5)
 
 
-def test_vertices_of_fsaverage5_can_be_mapped():
-    assert unmappable(subject([0, 1], [0, 10241])) is None
+@pytest.fixture(scope="module")
+def on_fsaverage5(tmp_path_factory):
+    folder = fake_evaluation(tmp_path_factory.mktemp("fs5"), n_voxels=300)
+    return folder, brainwavlm.open_maps(folder).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True)
 
 
-def test_medial_views_come_when_voxels_face_the_midline():
-    x = load_fsaverage("fsaverage5")["inflated"].parts["left"].coordinates[:, 0]
-    lateral, medial = np.argsort(x)[:50], np.argsort(x)[-50:]
-    assert useful_views(subject(np.zeros(50), lateral)) == ("lateral",)
-    assert useful_views(subject(np.zeros(50), medial)) == ("lateral", "medial")
-    assert useful_views(subject(np.ones(50), lateral)) == ("lateral", "medial")
+def test_on_fsaverage5_each_value_is_at_the_vertex_that_the_data_set_names(on_fsaverage5):
+    folder, out = on_fsaverage5
+    subject = load_dataset(folder.parent / "data").subject("sim01")
+    frame = pd.read_csv(folder / "voxels.csv")
+    frame["difference"] = frame["r_tuned"] - frame["r_frozen"]
+    for run in ("on-cortex", "on-AC"):
+        rows = frame[frame["run"] == run].set_index("voxel")
+        for code, side in enumerate("LR"):
+            arrays = _arrays(out / run / f"scores_hemi-{side}.func.gii")
+            assert {"r_frozen", "q_difference", "p_max_tuned", "normalised_tuned", "difference"} <= set(
+                arrays
+            )
+            here = np.flatnonzero(subject.hemisphere == code)
+            for name, values in arrays.items():
+                expected = np.full(10242, np.nan, np.float32)
+                expected[subject.vertex[here]] = rows[name][here]
+                assert_array_equal(values, expected, err_msg=name)
+            masks = _arrays(out / run / f"targets_hemi-{side}.func.gii")
+            assert_array_equal(
+                np.flatnonzero(masks["target:AC"]),
+                np.sort(subject.vertex[here][rows["AC"][here].astype(bool)]),
+            )
+    assert sorted(file.name for file in (out / run).glob("*.nii*")) == []
+
+
+def test_simulated_is_said_in_every_file(on_fsaverage5):
+    _, out = on_fsaverage5
+    assert json.loads((out / "on-AC" / "maps.json").read_text())["simulated"] is True
+    for file in (out / "on-AC").glob("*.func.gii"):
+        image = nibabel.load(file)
+        assert "SIMULATED" in image.meta["Description"]
+        assert all("SIMULATED" in one.meta["Description"] for one in image.darrays)
+
+
+def test_the_header_of_a_volume_says_simulated(brain, tmp_path):
+    root, truth, _ = brain
+    folder = native_evaluation(tmp_path / "evaluation", root, {}, truth.latitude / 200)
+    image = brainwavlm.open_maps(folder)["one"].volume("r_tuned")
+    assert image.header["descrip"].item().startswith(b"SIMULATED r_tuned")
+
+
+def test_a_vertex_with_several_voxels_takes_mean_largest_p_and_any_mask():
+    voxel = np.array([3, 0, 1, 2])
+    columns = by_vertex(np.array([5, 5, 5, 2]), np.arange(4), 7)
+    sheet = Sheet("x", {"left": columns, "right": by_vertex(np.array([], int), np.array([], int), 7)}, None)
+
+    def made(kind, values):
+        return at_vertices(VoxelMap("m", kind, "", "", np.array(values)), voxel, sheet)
+
+    nothing = np.full(7, np.nan, np.float32)
+    expected = nothing.copy()
+    expected[[2, 5]] = [8, 1.5]
+    assert_array_equal(made("value", [8.0, 1.0, np.nan, 2.0])["left"], expected)
+    expected[[2, 5]] = [0.8, 0.2]
+    assert_array_equal(made("chance", [0.8, 0.1, np.nan, 0.2])["left"], expected)
+    assert_array_equal(made("mask", [0.0, 0, 0, 1])["left"], np.eye(7, dtype=np.float32)[5])
+    assert_array_equal(made("value", [1.0, 1, 1, 1])["right"], nothing)
+
+
+def test_a_surface_whose_shapes_are_not_here_still_has_its_maps(tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=40)
+    file = tmp_path / "data/subjects/sim01.h5"
+    vertex = np.arange(40) * 1000
+    hemisphere = np.arange(40) % 2
+    write_anatomy(file, hemisphere=hemisphere, surface="fsaverage6", vertex=vertex)
+    out = brainwavlm.open_maps(folder).save(tmp_path / "out", surfaces=True)
+    rows = pd.read_csv(folder / "voxels.csv").groupby("run").get_group("on-AC").set_index("voxel")
+    values = _arrays(out / "on-AC" / "scores_hemi-R.func.gii")["r_tuned"]
+    assert len(values) == 40962
+    assert_array_equal(values[vertex[1::2]], rows["r_tuned"][1::2].to_numpy(np.float32))
+    assert np.isfinite(values).sum() == 20
+    assert list(out.rglob("*.surf.gii")) == []
+
+
+def test_a_mask_of_another_size_makes_no_volume(brain, tmp_path):
+    root = shutil.copytree(brain[0], tmp_path / "copy")
+    volume = nibabel.load(root / XFM / "mask_thick.nii.gz")
+    mask = np.asarray(volume.dataobj).copy()
+    mask[tuple(np.argwhere(mask)[5])] = 0
+    nibabel.save(nibabel.Nifti1Image(mask, volume.affine), root / XFM / "mask_thick.nii.gz")
+    folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
+    maps = brainwavlm.open_maps(folder)
+    with pytest.raises(RunError, match=r"no volume of UTS03\. .*voxels, the responses have"):
+        maps["one"].volume("r_tuned")
+    with pytest.raises(RunError, match=r"No volume: .*No surface: "):
+        maps.save(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_surfaces_the_volume_remains_and_the_sidecar_says_why(brain, tmp_path):
+    root = shutil.copytree(brain[0], tmp_path / "copy")
+    (root / "derivative/pycortex-db/UTS03/surfaces/wm_rh.gii").unlink()
+    folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
+    out = brainwavlm.open_maps(folder).save(tmp_path / "out") / "one"
+    assert (out / "r_tuned.nii.gz").is_file()
+    assert list(out.glob("*.gii")) == []
+    assert "wm_rh.gii: no such file" in " ".join(json.loads((out / "maps.json").read_text())["notes"])
+
+
+def test_a_data_set_that_is_gone_is_named(brain, tmp_path):
+    root = shutil.copytree(brain[0], tmp_path / "copy")
+    folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
+    shutil.rmtree(root)
+    with pytest.raises(RunError, match="the data set cannot be read any more"):
+        brainwavlm.open_maps(folder).save(tmp_path / "out")
+
+
+def test_a_map_that_is_not_there_is_named(brain):
+    with pytest.raises(ConfigError, match=r"'r_best' is no map of run one(.|\n)*r_tuned"):
+        brainwavlm.open_maps(brain[2])["one"].volume("r_best")
+
+
+def test_text_in_a_known_column_is_an_error(brain, tmp_path):
+    folder = shutil.copytree(brain[2], tmp_path / "evaluation")
+    frame = pd.read_csv(folder / "voxels.csv", dtype=str)
+    frame.loc[3, "alpha_tuned"] = "much"
+    frame.to_csv(folder / "voxels.csv", index=False)
+    with pytest.raises(RunError, match="column alpha_tuned holds text"):
+        brainwavlm.open_maps(folder)
+
+
+@pytest.mark.parametrize("where", ["files", "file", "dataset"])
+def test_no_place_with_other_things_is_written_to(brain, tmp_path, where):
+    place = tmp_path / "out"
+    if where == "files":
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+    elif where == "file":
+        place.write_text("mine")
+    else:
+        place = brain[0] / "maps"
+    with pytest.raises(ConfigError, match="--output"):
+        brainwavlm.open_maps(brain[2]).save(place)
+    assert not (brain[0] / "maps").exists()
+
+
+def test_what_breaks_half_way_leaves_nothing(brain, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("brainwavlm.reporting.maps.writer.write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        brainwavlm.open_maps(brain[2]).save(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_files_are_safe_and_each_once():
+    names = ["../../etc/passwd", "<script>", "target:AC", "target-ac", "ceiling>0.2", "..", "", "ä" * 300]
+    safe = file_names(names)
+    assert safe[2:5] == ["target-AC", "target-ac-2", "ceiling_0.2"]
+    assert len({name.lower() for name in safe}) == len(names)
+    assert all(name.strip("._") or name.startswith("_") for name in safe)
+    assert all(
+        not set(name) & set("/<>:\\") and len(name) < 130 and not name.startswith(".") for name in safe
+    )
+
+
+def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["brainwavlm", "maps", str(on_fsaverage5[0]), "-o", str(tmp_path / "out"), "--json"]
+    )
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert not stopped.value.code
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["simulated"] is True
+    assert [row["surface"] for row in printed["runs"]] == ["fsaverage5", "fsaverage5"]
+    assert (tmp_path / "out" / "on-AC" / "maps.json").is_file()
+
+
+def test_a_folder_that_is_no_evaluation_ends_with_two_and_a_message(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["brainwavlm", "maps", str(tmp_path), "-o", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert "summary.json" in capsys.readouterr().err
+
+
+def test_a_target_that_was_not_scored_can_be_added_as_a_mask(brain, tmp_path):
+    truth = brain[1]
+    maps = brainwavlm.open_maps(brain[2], targets=["aparc:insula&LH", "RH"])
+    out = maps.save(tmp_path / "out") / "one"
+    mask = np.asarray(nibabel.load(brain[0] / XFM / "mask_thick.nii.gz").dataobj)
+    data = np.asarray(nibabel.load(out / "target-aparc-insula_LH.nii.gz").dataobj).ravel(order="F")
+    scored = np.arange(len(truth.right)) % UNSCORED != 0
+    expected = truth.masks["aparc:insula"] & ~truth.right & scored
+    assert expected.sum() > 100
+    assert_array_equal(data[np.flatnonzero(mask.ravel(order="F"))], expected)
+    with pytest.raises(ConfigError, match="'aparc:insular' is no target of UTS03"):
+        brainwavlm.open_maps(brain[2], targets=["aparc:insular"])
+
+
+@pytest.mark.parametrize("name", ["<b>&amp;]]></b>", "ceiling\x1b[31m>0.2", "../../up"])
+def test_names_that_mean_something_elsewhere_are_only_names(brain, tmp_path, name):
+    folder = shutil.copytree(brain[2], tmp_path / "evaluation")
+    for file, column in (("voxels.csv", None), ("table.csv", "target")):
+        frame = pd.read_csv(folder / file, dtype=str, keep_default_na=False)
+        frame = (
+            frame.rename(columns={"RH": name}) if column is None else frame.replace({column: {"RH": name}})
+        )
+        frame.to_csv(folder / file, index=False)
+    out = brainwavlm.open_maps(folder).save(tmp_path / "maps" / "out")
+    assert list((tmp_path / "maps").iterdir()) == [out]
+    written = name.replace("\x1b", "?")
+    assert f"target:{written}" in _arrays(out / "one" / "targets_hemi-R.func.gii")
+    entry = json.loads((out / "one" / "maps.json").read_text())["maps"][-1]
+    assert entry["name"] == f"target:{name}"
+    assert nibabel.load(out / "one" / entry["volume"]).shape == (46, 33, 24)

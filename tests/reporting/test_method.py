@@ -4,12 +4,10 @@ from brainwavlm.config import load_config
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.method import differing
-from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
-from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
+from brainwavlm.reporting.page.method import differing
 
 
-def test_amount_rate_and_loss_are_on_the_page(settings, tmp_path):  # noqa: F811
+def test_amount_rate_and_loss_are_on_the_page(settings, tmp_path):
     config = settings(
         training__epochs=1,
         train_minutes=0.5,

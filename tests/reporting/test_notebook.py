@@ -11,12 +11,12 @@ import pytest
 import brainwavlm
 from brainwavlm.config import load_config
 from brainwavlm.evaluation.compare import Comparison
-from brainwavlm.evaluation.resamples import Resamples
 from brainwavlm.evaluation.scores import Scores
 from brainwavlm.evaluation.transfer import Transfer
-from brainwavlm.hypertext import block, sentence, shown, table
-from brainwavlm.run_files import write_json
-from brainwavlm.runs import FORMAT, Run
+from brainwavlm.files import write_json
+from brainwavlm.formatting.html import block, sentence, shown, table
+from brainwavlm.results.resamples import Resamples
+from brainwavlm.runs.run import FORMAT, Run
 from tests.brains import write_brain
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
 

@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
+from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.other_parts import comparison_part, transfer_part
-from brainwavlm.reporting.other_results import read_comparison, read_transfer
-from brainwavlm.reporting.report import read_folder, shown_folder
-from brainwavlm.reporting.sheets import heat
-from brainwavlm.reporting.wording import number, signed
+from brainwavlm.reporting.page.other_parts import comparison_part, transfer_part
+from brainwavlm.reporting.page.report import read_folder
+from brainwavlm.reporting.page.sheets import heat
+from brainwavlm.results.comparison import read_comparison
+from brainwavlm.results.open import shown_folder
+from brainwavlm.results.transfer import read_transfer
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 from tests.reporting.test_report import Page
 

@@ -7,9 +7,10 @@ import pytest
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
-from brainwavlm.reporting import report, write_report
-from brainwavlm.reporting.results import read_results
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.page import report
 from brainwavlm.reporting.sources import sources_of
+from brainwavlm.results.evaluation import read_results
 from tests.reporting.fakes import fake_evaluation
 
 

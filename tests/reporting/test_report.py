@@ -10,9 +10,9 @@ import pytest
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import DatasetError, RunError
+from brainwavlm.formatting.numbers import number, percent, signed
 from brainwavlm.reporting import readme_figure, write_report
-from brainwavlm.reporting.results import read_results
-from brainwavlm.reporting.wording import number, percent, signed
+from brainwavlm.results.evaluation import read_results
 from tests.reporting.fakes import fake_evaluation
 
 

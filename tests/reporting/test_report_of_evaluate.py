@@ -5,20 +5,18 @@ import pandas as pd
 import pytest
 import torch
 
-from brainwavlm.encoding.models import tuned_model
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.delays import NOT_HERE, delay_profile
-from brainwavlm.reporting.results import read_results
-from brainwavlm.reporting.wording import number, signed
-from tests.encoding.conftest import settings, tree  # noqa: F401  fixtures
+from brainwavlm.reporting.page.delays import NOT_HERE, delay_profile
+from brainwavlm.results.evaluation import read_results
 from tests.reporting.fakes import fake_evaluation
-from tests.speech.conftest import saved, tiny_wavlm  # noqa: F401  fixtures
 
 
-def test_the_page_shows_a_real_evaluation(settings, tmp_path):  # noqa: F811
+def test_the_page_shows_a_real_evaluation(settings, tmp_path):
     runs = [
         tune(settings(training__epochs=1, target="cortex"), tmp_path / "on-cortex"),
         tune(settings(training__epochs=1, target="AC", adapter__method="frozen"), tmp_path / "readout-only"),
@@ -37,7 +35,7 @@ def test_the_page_shows_a_real_evaluation(settings, tmp_path):  # noqa: F811
     assert "Delays of the readout" in text
 
 
-def test_delays_are_those_of_the_readout_that_was_kept(settings, tmp_path):  # noqa: F811
+def test_delays_are_those_of_the_readout_that_was_kept(settings, tmp_path):
     run = tune(settings(training__epochs=1, target="cortex"), tmp_path / "run")
     best = run.checkpoint("best").state["best"]
     entry = {"path": str(run.path), "best": best, "frozen": {"tr": 2.0}}
@@ -56,7 +54,7 @@ def test_delays_are_those_of_the_readout_that_was_kept(settings, tmp_path):  # n
     assert delay_profile(moved, run.config) == ({}, NOT_HERE)
 
 
-def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path):  # noqa: F811
+def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path):
     run = tune(settings(training__epochs=1), tmp_path / "run")
     evaluate(run).save(tmp_path / "evaluation")
     real, fake = (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brainwavlm.reporting.study_page import write_study_report
+from brainwavlm.reporting.page.study import write_study_report
 from tests.reporting.test_browser import HOSTILE, complaints, opened, requested, shown_charts
+from tests.runs.test_run import COURSE
 from tests.study.fakes import fake_study
-from tests.test_runs import COURSE
 
 SEEDS = [0, 1, 2]
 EXPERIMENTS = {

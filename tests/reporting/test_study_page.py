@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
-from brainwavlm.reporting.study_page import write_study_report
+from brainwavlm.reporting.page.study import write_study_report
 from tests.study.fakes import fake_study
 
 SEEDS = [0, 1, 2]

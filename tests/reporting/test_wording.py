@@ -1,6 +1,6 @@
 import pytest
 
-from brainwavlm.reporting import wording
+from brainwavlm.reporting.page import wording
 
 RUN = {
     "name": "a",

@@ -9,8 +9,7 @@ from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.backbones import load_backbone
-
-from .conftest import MODELS, noise, stock_model
+from tests.models import MODELS, noise, stock_model
 
 FLAVOURS = {
     "lora": AdapterConfig(rank=4),

@@ -8,10 +8,9 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.speech import features as features_module
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import cached, extract, read_windows
-from brainwavlm.speech.frontends import kept_bytes, kept_frontend
+from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
 from brainwavlm.stimulus.windows import cut_windows
-
-from .conftest import MODELS, noise
+from tests.models import MODELS, noise
 
 WINDOWS = WindowConfig(context=0.5, stride=0.1, frame="last")
 

@@ -7,8 +7,7 @@ from torch import nn
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES
 from brainwavlm.speech.wavlm import GatedAttention, all_called, make_reachable
-
-from .conftest import noise, stock_model
+from tests.models import noise, stock_model
 
 WAVLM = ["wavlm", "wavlm-large", "wavlm-base-shape"]
 

@@ -4,11 +4,10 @@ import pytest
 import yaml
 
 from brainwavlm.study import load_study
-from tests.encoding.conftest import saved, settings, tiny_wavlm, tree, vectors  # noqa: F401  fixtures
 
 
 @pytest.fixture
-def base(settings):  # noqa: F811
+def base(settings):
     """Settings of a run of seconds, as the file of a study gives them."""
     config = settings(training__epochs=1).model_dump(mode="json", exclude_defaults=True)
     return {key: value for key, value in config.items() if key != "subject"} | {"subject": "anna"}

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.resamples import FILE, gathered, resample_rows
+from brainwavlm.results.resamples import FILE, gathered, resample_rows
 from brainwavlm.study import cells_of
+from brainwavlm.study.cells import tuners
 from brainwavlm.study.description import study_from
-from brainwavlm.study.names import tuners
 from brainwavlm.study.records import CellState, write_state
 
 N_RESAMPLES = 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainwavlm.datasets.base import Recording
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.study import cells_of, run_study
 from brainwavlm.study.checks import naming_cell, require_runnable

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 from brainwavlm.config import load_config
 from brainwavlm.study import open_study
 from brainwavlm.study.claims import claims_of
-from brainwavlm.study.estimates import over_seeds, ratio_of_deviations
+from brainwavlm.study.claims.estimates import over_seeds, ratio_of_deviations
 from tests.study.fakes import WIDTH, fake_study
 
 LOW, HIGH = np.quantile(WIDTH, [0.025, 0.975])
@@ -78,8 +78,8 @@ def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
     found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
     row = only(found.table, kind="gain", target="cortex")
     assert np.isfinite(row["low"])
-    from brainwavlm.study.cell_scores import read_cell
-    from brainwavlm.study.estimates import gain, mean_over_seeds
+    from brainwavlm.study.claims.estimates import gain, mean_over_seeds
+    from brainwavlm.study.claims.scores import read_cell
 
     cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]
     scores = [cell.scores[0] for cell in cells]

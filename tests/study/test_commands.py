@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from tests.endtoend.conftest import brainwavlm  # noqa: F401  fixture
-
 # Two training stories, one to validate and one to test, windows every 2 s: the least that is a whole job.
 FILE = """
 format: 1
@@ -37,7 +35,7 @@ def file(tmp_path):
     return path
 
 
-def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path):  # noqa: F811
+def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path):
     output = tmp_path / "out"
     done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
     assert done.code == 1, done.err  # one cell failed, the others are there
@@ -63,7 +61,7 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path)
     assert len(json.loads(listed.out)) == 2
 
 
-def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, file, tmp_path):  # noqa: F811
+def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, file, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     words = ["--output", tmp_path / "out", "--dry-run", "--workers", 2]
     done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
@@ -90,7 +88,7 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwav
         (["status", "nowhere"], "no study.json"),
     ],
 )
-def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, file, tmp_path, monkeypatch, words, said):  # noqa: F811
+def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, file, tmp_path, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     done = brainwavlm("study", *[file if word == "FILE" else word for word in words])

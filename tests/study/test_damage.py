@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from brainwavlm.checksums import Checksums
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.study_page import write_study_report
+from brainwavlm.reporting.page.study import write_study_report
+from brainwavlm.runs.checksums import Checksums
 from brainwavlm.study import load_study, open_study
 from brainwavlm.study.claims import claims_of
 from brainwavlm.study.description import study_from

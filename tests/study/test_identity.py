@@ -6,10 +6,10 @@ import shutil
 import h5py
 import pytest
 
-from brainwavlm import revision
-from brainwavlm.checksums import Checksums
 from brainwavlm.errors import DatasetError
-from brainwavlm.revision import code_version
+from brainwavlm.runs import environment as revision
+from brainwavlm.runs.checksums import Checksums
+from brainwavlm.runs.environment import code_version
 from brainwavlm.study.description import TransferOptions
 from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
 
@@ -125,7 +125,7 @@ def test_the_code_is_what_computes_and_not_what_shows(tmp_path, monkeypatch):
     for name in (
         "cli.py",
         "terminal.py",
-        "reporting/report.py",
+        "reporting/page/report.py",
         "study/run.py",
         "progress.py",
         "provenance.py",

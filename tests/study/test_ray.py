@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.run_files import read_json
+from brainwavlm.files import read_json
 from brainwavlm.study import open_study, run_study
 from tests.study.test_run import same_run, waited
 

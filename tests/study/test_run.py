@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.run_files import read_json
+from brainwavlm.files import read_json
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import Engaged
-from brainwavlm.study.local import run_local
+from brainwavlm.study.engines.local import run_local
 from brainwavlm.study.records import CellState, locked, read_state, write_state
 from brainwavlm.study.work import Task, run_cell
 
@@ -177,7 +177,7 @@ def a_task(study, code, **more):
 
 
 def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):
-    from brainwavlm.revision import code_version
+    from brainwavlm.runs.environment import code_version
 
     here = code_version()
     task = a_task(tmp_path, {**here, "source": "other"})
@@ -198,7 +198,7 @@ def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_pat
         "if task['folder'] == 'dies': os.kill(os.getpid(), 9)\n"
         "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
     )
-    monkeypatch.setattr("brainwavlm.study.local.COMMAND", (sys.executable, "-c", code))
+    monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
     ended = []
     run_local(tasks, workers=1, retries=2, finished=ended.append)
     dead, alive = sorted(ended, key=lambda state: state.folder)

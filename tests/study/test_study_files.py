@@ -7,7 +7,7 @@ import pytest
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.study import cells_of, load_study
-from brainwavlm.study.claim_list import CLAIMS, NOT_YET
+from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -45,7 +45,7 @@ def test_the_demo_study_has_five_seeds_where_seeds_matter():
 
 def test_amounts_of_the_demo_study_hold_as_many_stories_as_it_says():
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.setting import setting_of
+    from brainwavlm.encoding.run_data import setting_of
 
     for minutes, stories in ((4.4, 2), (8.7, 5), (None, 11)):
         for seed in range(5):

@@ -10,20 +10,19 @@ if TYPE_CHECKING:
     from brainwavlm.datasets.base import Dataset
 
 _HOME = {
-    "Story": "base",
-    "Recording": "base",
+    "Story": "responses",
+    "Recording": "responses",
     "Subject": "base",
     "Dataset": "base",
     "split_recordings": "base",
     "FolderDataset": "folder",
-    "Description": "description",
+    "Description": "dataset_yaml",
     "Responses": "folder",
     "write_folder": "folder",
     "Lebel2023": "lebel2023",
     "demo_dataset": "demo",
     "demo_model_path": "demo",
-    "check_dataset": "check",
-    "usable_voxels": "voxels",
+    "usable_voxels": "usable_voxels",
 }
 __all__ = ["load_dataset", *_HOME]
 
@@ -52,11 +51,11 @@ def load_dataset(path_or_name: "str | Path") -> "Dataset":
     DatasetError
         No such folder, one that is neither, or a `dataset.yaml` with mistakes.
     """
+    from brainwavlm.datasets.dataset_yaml import FILE_NAME
     from brainwavlm.datasets.demo import demo_dataset
-    from brainwavlm.datasets.description import FILE_NAME
-    from brainwavlm.datasets.files import reachable
     from brainwavlm.datasets.folder import FolderDataset
     from brainwavlm.datasets.lebel2023 import Lebel2023, derivative_folder
+    from brainwavlm.files import reachable
 
     if path_or_name == "demo":
         return demo_dataset()

@@ -7,8 +7,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from brainwavlm.datasets.files import NUMBERS, open_hdf5, replacing, stored
+from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import replacing
 
 VERTICES = {"fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842}  # in one hemisphere
 ARRAYS = {"hemisphere": np.int8, "ceiling": np.float32, "vertex": np.int32}

@@ -14,10 +14,11 @@ import numpy as np
 import yaml
 
 from brainwavlm.datasets.anatomy import write_anatomy
-from brainwavlm.datasets.base import Dataset, Recording, Story
-from brainwavlm.datasets.description import FILE_NAME, Description, inside, read_description
-from brainwavlm.datasets.files import is_listed, reachable, replacing
+from brainwavlm.datasets.base import Dataset
+from brainwavlm.datasets.dataset_yaml import FILE_NAME, Description, inside, read_description
+from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import is_listed, reachable, replacing
 
 
 class FolderDataset(Dataset):

@@ -6,9 +6,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from brainwavlm.datasets.files import require_content
 from brainwavlm.datasets.surfaces import HEMISPHERES, VoxelPlaces
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import require_content
 
 # Auditory cortex as a union of the Destrieux parcellation: Heschl's gyrus and sulcus, planum temporale, planum polare
 # and the lateral face of the superior temporal gyrus (Destrieux et al. 2010, NeuroImage 53:1-15, table 1).

@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainwavlm.datasets.base import Dataset, Recording, Split, Story, Subject
-from brainwavlm.datasets.files import is_listed, require_content
+from brainwavlm.datasets.base import Dataset, Subject
+from brainwavlm.datasets.responses import Recording, Split, Story
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import is_listed, require_content
 
 if TYPE_CHECKING:
     from brainwavlm.datasets.labels import LabelMasks
@@ -94,8 +95,8 @@ class Lebel2023(Dataset):
         ConfigError, DatasetError
             As `Dataset.subject`.
         """
+        from brainwavlm.datasets.drawn_regions import DrawnRegions
         from brainwavlm.datasets.labels import AUDITORY_CORTEX
-        from brainwavlm.datasets.overlays import DrawnRegions
 
         known = super().subject(name)
         if not known.recordings:

@@ -11,8 +11,8 @@ import nibabel
 import numpy as np
 from scipy.spatial import cKDTree
 
-from brainwavlm.datasets.files import require_content
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import require_content
 
 HEMISPHERES = ("lh", "rh")
 REACH = 8.0  # mm; pycortex makes mask_thick of the voxels less than this from the surface that is used here

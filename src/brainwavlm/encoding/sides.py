@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.encoding.listeners import Listener
 from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
-from brainwavlm.encoding.materials import planned_clock
-from brainwavlm.encoding.models import configured_readouts, predict, require_rows, solve_readout
+from brainwavlm.encoding.prepared_stories import planned_clock
 from brainwavlm.encoding.readout import FixedRidge
 from brainwavlm.encoding.ridge import require_memory, story_folds
-from brainwavlm.encoding.shelf import Shelf
+from brainwavlm.encoding.run_model import configured_readouts, predict, require_rows, solve_readout
+from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.subjects import Listener
 from brainwavlm.speech.backbones import Backbone
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from brainwavlm.config import AlignmentConfig
-from brainwavlm.datasets.base import Recording
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.controls import zscored
-from brainwavlm.encoding.materials import recording_clock
-from brainwavlm.speech.spectrogram import HOP, log_mel
+from brainwavlm.encoding.prepared_stories import recording_clock
+from brainwavlm.speech.log_mel import HOP, log_mel
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.transcripts import Interval
 

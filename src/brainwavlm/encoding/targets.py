@@ -10,7 +10,7 @@ import numpy as np
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.encoding.mask_files import read_mask
-from brainwavlm.encoding.unknown_target import unknown_target
+from brainwavlm.encoding.target_names import unknown_target
 from brainwavlm.errors import BrainwavlmError, ConfigError
 
 _FILE = re.compile(r"\s*(?P<path>[^+&]+?\.(?:npy|txt))\s*(?=[+&-]|$)")

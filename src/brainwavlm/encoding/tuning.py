@@ -11,30 +11,31 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainwavlm.checkpoints import Checkpoint, restoring
+from brainwavlm.compute import accelerator_for, seed_everything, separate
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_steps
-from brainwavlm.encoding.history import History
-from brainwavlm.encoding.learning import Learner, accelerator_for, seed_everything, separate
-from brainwavlm.encoding.listeners import listeners_of
+from brainwavlm.encoding.feature_moments import StoryMoments
 from brainwavlm.encoding.losses import combined, require_finite
-from brainwavlm.encoding.models import (
+from brainwavlm.encoding.optimisation import Learner
+from brainwavlm.encoding.run_data import anchored
+from brainwavlm.encoding.run_model import (
     configured_backbone,
     load_backbone_state,
     load_readout_state,
     model_state,
     run_manifest,
 )
-from brainwavlm.encoding.setting import anchored
-from brainwavlm.encoding.shelf import Shelf
 from brainwavlm.encoding.sides import sides_of, solve_readouts
-from brainwavlm.encoding.story_moments import StoryMoments
+from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.training_state import History
 from brainwavlm.progress import Progress
-from brainwavlm.provenance import Recorder, Unrecorded
-from brainwavlm.runs import Run
+from brainwavlm.runs.checkpoint import Checkpoint, restoring
+from brainwavlm.runs.provenance import Recorder, Unrecorded
+from brainwavlm.runs.run import Run
+from brainwavlm.runs.writer import Writer, require_place, writing
 from brainwavlm.speech.adapters import require_gradients
-from brainwavlm.speech.frontends import require_folder
-from brainwavlm.writing import Writer, require_place, writing
+from brainwavlm.speech.frontend_cache import require_folder
 
 
 def tune(

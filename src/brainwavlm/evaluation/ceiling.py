@@ -1,6 +1,6 @@
 """How much of what any model could explain a prediction explains.
 
-With the names of `brainwavlm.datasets.reliability`, and a prediction p(t):
+With the names of `brainwavlm.datasets.noise_ceiling`, and a prediction p(t):
 
     CC_norm = corr(m, p) / CC_max             share of the ceiling that the prediction reaches
     SPE = (Var(m) - Var(m - p)) / SP          share of the signal's power that is explained
@@ -8,7 +8,7 @@ With the names of `brainwavlm.datasets.reliability`, and a prediction p(t):
 
 import numpy as np
 
-from brainwavlm.datasets.reliability import cc_max, ceiling, powers
+from brainwavlm.datasets.noise_ceiling import cc_max, ceiling, powers
 from brainwavlm.evaluation.scores import correlation
 
 __all__ = ["cc_max", "cc_norm", "ceiling", "spe"]

@@ -13,10 +13,12 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.config import EvaluationConfig, RunConfig
-from brainwavlm.encoding.models import tuned_model
-from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
-from brainwavlm.evaluation.bench import (
+from brainwavlm.evaluation.compare_tables import Scored, difference_table, epoch_table, group_table, run_table
+from brainwavlm.evaluation.encoding_score import kept_masks
+from brainwavlm.evaluation.evaluator import (
     Bench,
     device_of,
     frozen_key,
@@ -25,23 +27,16 @@ from brainwavlm.evaluation.bench import (
     run_names,
     sides,
 )
-from brainwavlm.evaluation.bootstrap import Resampled
-from brainwavlm.evaluation.compare_tables import (
-    Scored,
-    difference_table,
-    epoch_table,
-    group_table,
-    run_table,
-)
-from brainwavlm.evaluation.encoding_model import kept_masks
-from brainwavlm.evaluation.groups import common_evaluation, grouped
-from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
+from brainwavlm.evaluation.paired_predictions import SideBySide, target_means
+from brainwavlm.evaluation.ridge_predictions import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
-from brainwavlm.evaluation.side_by_side import SideBySide, target_means
-from brainwavlm.hypertext import block, sentence, simulated_badge, table
+from brainwavlm.evaluation.statistics.bootstrap import Resampled
+from brainwavlm.files import write_json
+from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
-from brainwavlm.run_files import write_json
-from brainwavlm.runs import Run, versions
+from brainwavlm.results.grouping import common_evaluation, grouped
+from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import Backbone
 
 TABLES = ("runs", "groups", "epochs", "differences")
@@ -133,7 +128,7 @@ def compare(
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
     runs = sides(runs)
-    histories = [run.checkpoint("last").state["history"] for run in runs]
+    histories = [run.history for run in runs]
     if epochs:
         for run, history in zip(runs, histories, strict=True):
             _require_epochs(run, len(history))
@@ -170,7 +165,7 @@ def compare(
                     entry["validation_r"]
                 )
         for epoch, folder in sorted(run.epochs.items()) if epochs else ():
-            best = run.checkpoint("best").state["best"]["checkpoint"]
+            best = run.best_epoch["checkpoint"]
             found = held
             if folder.name != best:
                 at = f"{title}, epoch {epoch}"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.bootstrap import Resampled
-from brainwavlm.runs import Run
+from brainwavlm.evaluation.statistics.bootstrap import Resampled
+from brainwavlm.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def run_table(scored: list[Scored], resampled: Mapping[str, Resampled]) -> pd.Da
                 "n_voxels": resampled[one.rows].n_voxels[target],
                 "r_frozen": float(means[one.frozen][0]),
                 "r_tuned": float(means[one.name][0]),
-                "best_epoch": one.run.checkpoint("best").state["best"]["epoch"],
+                "best_epoch": one.run.best_epoch["epoch"],
             }
             for one in scored
             for target, means in resampled[one.rows].means.items()

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from brainwavlm.config import RunConfig, WindowConfig
-from brainwavlm.datasets.base import Recording
-from brainwavlm.encoding.materials import planned_windows
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.run_data import Setting
 from brainwavlm.encoding.stimulus_targets import PHONES, phone_class
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.bench import Bench, device_of, frozen_key
-from brainwavlm.evaluation.bootstrap import SEED, Resampled, drawn_pieces
-from brainwavlm.evaluation.held_out import held_out_fits
+from brainwavlm.evaluation.evaluator import Bench, device_of, frozen_key
 from brainwavlm.evaluation.layers import adapted
-from brainwavlm.evaluation.resamples import resample_rows
+from brainwavlm.evaluation.ridge_predictions import held_out_fits
+from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, drawn_pieces
+from brainwavlm.results.resamples import resample_rows
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
-from brainwavlm.stimulus.embeddings import spoken
 from brainwavlm.stimulus.transcripts import Interval, read_transcript
+from brainwavlm.stimulus.word_vectors import spoken
 
 TASKS = ("phones", "words")
 STORIES = "clips"  # how resamples.npz names what was resampled

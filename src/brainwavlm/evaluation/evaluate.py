@@ -8,11 +8,14 @@ import pandas as pd
 import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets.base import Recording
-from brainwavlm.encoding.materials import recording_clock
-from brainwavlm.encoding.models import tuned_model
-from brainwavlm.encoding.setting import Setting
-from brainwavlm.evaluation.bench import (
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.prepared_stories import recording_clock
+from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.evaluation.contrasts import compared, described, voxel_rows
+from brainwavlm.evaluation.downstream import Downstream
+from brainwavlm.evaluation.encoding_score import EncodingScore, kept_masks, score_features
+from brainwavlm.evaluation.evaluator import (
     Bench,
     device_of,
     frozen_key,
@@ -21,20 +24,18 @@ from brainwavlm.evaluation.bench import (
     run_names,
     sides,
 )
-from brainwavlm.evaluation.comparison import compared, described, summary, voxel_rows
-from brainwavlm.evaluation.downstream import Downstream
-from brainwavlm.evaluation.encoding_model import kept_masks, score_features
-from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.groups import LISTENER, grouped
-from brainwavlm.evaluation.held_out import held_out_fits, responses_of, rows_by_story
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_predictions, layer_rows, read_states
-from brainwavlm.evaluation.other_listener import tuned_backbone
-from brainwavlm.evaluation.resamples import gathered, resample_rows
+from brainwavlm.evaluation.notes import summary
+from brainwavlm.evaluation.ridge_predictions import held_out_fits, responses_of, rows_by_story
 from brainwavlm.evaluation.scores import Scores, correlation
-from brainwavlm.evaluation.significance import listener_rows, require_null
-from brainwavlm.evaluation.time_only import score_time
+from brainwavlm.evaluation.statistics.tests import listener_rows, require_null
+from brainwavlm.evaluation.time_baseline import score_time
+from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
-from brainwavlm.runs import Run, versions
+from brainwavlm.results.grouping import LISTENER, grouped
+from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
 from brainwavlm.speech.features import StoryFeatures
 
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
-from brainwavlm.encoding.materials import recording_clock
-from brainwavlm.encoding.setting import Setting
+from brainwavlm.encoding.prepared_stories import recording_clock
+from brainwavlm.encoding.run_data import Setting
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.bench import Bench, device_of
-from brainwavlm.evaluation.bootstrap import SEED, story_bootstrap
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.held_out import fit_and_predict, held_out_fits
-from brainwavlm.evaluation.resamples import resample_rows
+from brainwavlm.evaluation.evaluator import Bench, device_of
+from brainwavlm.evaluation.ridge_predictions import fit_and_predict, held_out_fits
+from brainwavlm.evaluation.statistics.bootstrap import SEED, story_bootstrap
+from brainwavlm.results.resamples import resample_rows
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
 

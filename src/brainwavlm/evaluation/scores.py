@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.datasets.files import replacing
-from brainwavlm.evaluation.resamples import FILE, Resamples
-from brainwavlm.hypertext import block, sentence, simulated_badge, table
-from brainwavlm.run_files import write_json
+from brainwavlm.files import replacing, write_json
+from brainwavlm.formatting.html import block, sentence, simulated_badge, table
+from brainwavlm.results.resamples import FILE, Resamples
 
 _COLUMNS_AT_ONCE = 4096
 

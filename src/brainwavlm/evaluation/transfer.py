@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.bench import Bench, device_of, require_distinct
-from brainwavlm.evaluation.bootstrap import SEED, Resampled
-from brainwavlm.evaluation.data_amount import (
+from brainwavlm.evaluation.encoding_score import kept_masks
+from brainwavlm.evaluation.evaluator import Bench, device_of, require_distinct
+from brainwavlm.evaluation.learning_curve import (
     amount_rows,
     minutes_needed,
     require_amounts,
     require_whole_story,
 )
-from brainwavlm.evaluation.encoding_model import kept_masks
-from brainwavlm.evaluation.held_out import HeldOut, predict_held_out, story_designs
-from brainwavlm.evaluation.other_listener import tuned_backbone
-from brainwavlm.evaluation.own_readout import OwnReadout, own_readout
-from brainwavlm.evaluation.resamples import FILE, Resamples, gathered, resample_rows
+from brainwavlm.evaluation.paired_predictions import SideBySide
+from brainwavlm.evaluation.readout_scores import OwnReadout, own_readout
+from brainwavlm.evaluation.ridge_predictions import HeldOut, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
-from brainwavlm.evaluation.side_by_side import SideBySide
-from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells
-from brainwavlm.hypertext import block, sentence, simulated_badge, table
+from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
+from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells, tuned_backbone
+from brainwavlm.files import write_json
+from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
-from brainwavlm.run_files import write_json
-from brainwavlm.runs import Run, versions
+from brainwavlm.results.resamples import FILE, Resamples, gathered, resample_rows
+from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import Backbone
 
 _FROZEN = "the model as it was"

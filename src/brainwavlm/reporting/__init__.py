@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from brainwavlm.reporting.readme import readme_figure
-    from brainwavlm.reporting.report import write_report
+    from brainwavlm.reporting.figures.readme import readme_figure
+    from brainwavlm.reporting.page.report import write_report
 
 __all__ = ["readme_figure", "write_report"]
 
@@ -12,11 +12,11 @@ __all__ = ["readme_figure", "write_report"]
 def __getattr__(name: str) -> Any:
     """Import what is asked for: figures need matplotlib and nilearn, which take seconds."""
     if name == "write_report":
-        from brainwavlm.reporting.report import write_report
+        from brainwavlm.reporting.page.report import write_report
 
         return write_report
     if name == "readme_figure":
-        from brainwavlm.reporting.readme import readme_figure
+        from brainwavlm.reporting.figures.readme import readme_figure
 
         return readme_figure
     raise AttributeError(f"module {__name__} has no attribute {name}")

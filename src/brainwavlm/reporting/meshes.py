@@ -7,7 +7,6 @@ import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
 
 from brainwavlm.datasets.base import Dataset, Subject
-from brainwavlm.datasets.files import is_listed
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.surfaces import (
     HEMISPHERES,
@@ -19,6 +18,7 @@ from brainwavlm.datasets.surfaces import (
     read_volume,
 )
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import is_listed
 
 _SIDES = ("left", "right")
 

@@ -8,8 +8,8 @@ from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.reporting.maps import location, unmappable
-from brainwavlm.reporting.results import Results
+from brainwavlm.reporting.surface_maps import location, unmappable
+from brainwavlm.results.evaluation import Results
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.checkpoints import load_stock
 from brainwavlm.speech.families import Family
+from brainwavlm.speech.pretrained import load_stock
 
 
 def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, n_blocks: int) -> None:

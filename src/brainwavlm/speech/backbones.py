@@ -14,11 +14,11 @@ from brainwavlm.config import AdapterConfig
 from brainwavlm.datasets.demo import DEMO_MODEL, demo_model_path
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach, copy_trained, merge
-from brainwavlm.speech.checkpoints import load_stock, normalises_sound, weights_digest
+from brainwavlm.speech.cpu.linear import use_products
+from brainwavlm.speech.cpu.lora import use_low_rank_products
 from brainwavlm.speech.families import Family
-from brainwavlm.speech.low_rank import use_low_rank_products
-from brainwavlm.speech.one_frame import agrees, block_at
-from brainwavlm.speech.products import use_products
+from brainwavlm.speech.last_block import agrees, block_at
+from brainwavlm.speech.pretrained import load_stock, normalises_sound, weights_digest
 from brainwavlm.speech.wavlm import make_reachable
 
 Frame = Literal["last", "first", "mean"]

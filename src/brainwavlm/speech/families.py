@@ -17,9 +17,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.spectrogram import HOP, N_FFT, log_mel
-from brainwavlm.speech.stream_frontend import stream_conv, stream_whisper
-from brainwavlm.speech.stream_layout import Layout
+from brainwavlm.speech.log_mel import HOP, N_FFT, log_mel
+from brainwavlm.speech.stream.frontend import stream_conv, stream_whisper
+from brainwavlm.speech.stream.layout import Layout
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.speech.backbones import Backbone, Frame
-from brainwavlm.speech.feature_files import StoryFeatures, content_name, read_features, write_features
-from brainwavlm.speech.frontends import SharedFrontend, heard, window_batches
-from brainwavlm.speech.stream import read_stream, stream_samples
+from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
+from brainwavlm.speech.frontend_cache import SharedFrontend, heard, window_batches
+from brainwavlm.speech.stream.reader import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 

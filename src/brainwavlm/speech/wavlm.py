@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
+from brainwavlm.speech.cpu.gated_attention import gated_attention
+from brainwavlm.speech.cpu.linear import plain_cpu
 from brainwavlm.speech.families import Family
-from brainwavlm.speech.gated import gated_attention
-from brainwavlm.speech.products import plain_cpu
 
 
 class GatedAttention(nn.Module):

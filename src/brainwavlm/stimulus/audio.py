@@ -1,7 +1,7 @@
 """Sound files of any rate and channel count as 16 kHz mono."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from brainwavlm.datasets.files import require_content
+from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import require_content
 
 SAMPLE_RATE = 16000
 # Hz. Below telephone speech vowels lose their second formant; above is a mistake in a header, for which resampling
@@ -128,3 +129,24 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
             "a WAV, FLAC, Ogg or MP3 file.",
             "Download it again, or convert it:  ffmpeg -i FILE story.wav",
         ) from None
+
+
+def same_sounds(stories: Iterable[Story]) -> dict[str, str]:
+    """Story to the first story, by name, with the same sound."""
+    return same_content({story.name: story.audio for story in stories})
+
+
+def same_content(files: Mapping[str, Path]) -> dict[str, str]:
+    """Name to the first name, in their order, with the same file, or with one of the same content.
+
+    Only files of equal size are read.
+    """
+    places = {name: files[name].resolve() for name in sorted(files)}
+    by_size: dict[int, list[Path]] = {}
+    for file in dict.fromkeys(places.values()):
+        by_size.setdefault(file.stat().st_size, []).append(file)
+    content: dict[Path, str] = {}
+    for alike in by_size.values():
+        content |= {file: audio_checksum(file) if len(alike) > 1 else str(file) for file in alike}
+    first: dict[str, str] = {}
+    return {name: first.setdefault(content[file], name) for name, file in places.items()}

@@ -9,8 +9,8 @@ from pathlib import Path
 from praatio.textgrid import openTextgrid
 from praatio.utilities.errors import PraatioException
 
-from brainwavlm.datasets.files import require_content
 from brainwavlm.errors import DatasetError
+from brainwavlm.files import require_content
 
 # Marks of silence, breath, laughter and noise in the transcripts of ds003020, after braces and case are stripped.
 NOISE_MARKS = frozenset({"", "sentence_start", "sentence_end", "br", "lg", "ls", "ns", "sp"})

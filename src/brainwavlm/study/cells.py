@@ -1,10 +1,10 @@
-"""From the description of a study to its cells: every run that it asks for, once."""
+"""Names of listeners in the tables of a study: no two people share one."""
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,38 @@ from typing import Any
 from brainwavlm.config import RunConfig, load_config
 from brainwavlm.errors import ConfigError
 from brainwavlm.study.description import EvaluateOptions, Experiment, Study, TransferOptions, above
+
+Listener = tuple[str, str]  # data set, subject
+
+
+def tuners(config: RunConfig) -> tuple[Listener, ...]:
+    """Whose responses tune the model: the configured subject first, as the sides of its run are."""
+    further = ((other.dataset or config.dataset, other.subject) for other in config.joint)
+    return ((config.dataset, config.subject), *further)
+
+
+def naming(configs: Iterable[RunConfig]) -> Callable[[Listener], str]:
+    """A function from listeners to their names: the subject, after the data set where the cells have several.
+
+    A data set is named by its folder; by the whole path where two folders have one name.
+
+    Parameters
+    ----------
+    configs : iterable of RunConfig
+        Of all cells of the study.
+    """
+    datasets = list(dict.fromkeys(dataset for config in configs for dataset, _ in tuners(config)))
+    folders = Counter(Path(dataset).name for dataset in datasets)
+
+    def name(listener: Listener) -> str:
+        dataset, subject = listener
+        if len(datasets) == 1:
+            return subject
+        folder = Path(dataset).name
+        return f"{folder if folders[folder] == 1 else dataset}:{subject}"
+
+    return name
+
 
 ALWAYS_NAMED = ("subject", "target", "adapter.method")
 
@@ -71,7 +103,7 @@ def cells_of(study: Study) -> list[Cell]:
         A key or a value that no run has, an `exclude` that leaves nothing out, an experiment without cells, or two
         experiments that want one run scored in two ways. File, experiment and key are named.
     """
-    from brainwavlm.encoding.setting import anchored
+    from brainwavlm.encoding.run_data import anchored
 
     cells: dict[str, Cell] = {}
     for name, experiment in study.experiments.items():

@@ -14,16 +14,17 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.listeners import heard_by, listener_views, listeners_of
-from brainwavlm.encoding.models import configured_backbone
-from brainwavlm.encoding.setting import Setting, setting_of, tuned_splits
+from brainwavlm.encoding.run_data import Setting, setting_of, tuned_splits
+from brainwavlm.encoding.run_model import configured_backbone
+from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.errors import BrainwavlmError, ConfigError
-from brainwavlm.evaluation.bench import frozen_key, over_cortex
-from brainwavlm.evaluation.data_amount import require_amounts, require_whole_story
 from brainwavlm.evaluation.downstream import task_of
-from brainwavlm.evaluation.held_out import held_out_fits, require_design, rows_by_story
+from brainwavlm.evaluation.evaluator import frozen_key, over_cortex
 from brainwavlm.evaluation.layers import chosen_layers
-from brainwavlm.evaluation.significance import require_null
+from brainwavlm.evaluation.learning_curve import require_amounts, require_whole_story
+from brainwavlm.evaluation.ridge_predictions import held_out_fits, require_design, rows_by_story
+from brainwavlm.evaluation.statistics.tests import require_null
+from brainwavlm.runs.subject_views import heard_by, listener_views
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
 

@@ -10,15 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.checksums import Checksums
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
-from brainwavlm.encoding.listeners import listener_views
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import BrainwavlmError, TuningError
 from brainwavlm.progress import Progress
-from brainwavlm.revision import code_version
+from brainwavlm.runs.checksums import Checksums
+from brainwavlm.runs.environment import code_version
+from brainwavlm.runs.subject_views import listener_views
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import require_runnable
 from brainwavlm.study.description import Study
@@ -32,7 +32,7 @@ _FREE = {"subject", "joint", "target", "regions", "train", "validation", "test",
 _FREE |= {"control", "quirks", "ridge", "evaluation"}
 _FREE_OF_TRAINING = {"epochs", "patience", "lr_backbone", "lr_readout", "weight_decay", "schedule", "warmup"}
 _FREE_OF_TRAINING |= {"clip", "checkpoint_steps", "keep_epochs", "frontend_folder"}
-COMMAND = (sys.executable, "-m", "brainwavlm.study.calibration")
+COMMAND = (sys.executable, "-m", "brainwavlm.study.engines.calibration")
 
 
 @dataclass(frozen=True)

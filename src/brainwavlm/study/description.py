@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from brainwavlm.config import Step, read_yaml, validated
 from brainwavlm.errors import ConfigError
-from brainwavlm.study.claim_list import CLAIMS
+from brainwavlm.study.claims.paper import CLAIMS
 
 FORMAT = 1
 

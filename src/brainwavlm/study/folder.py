@@ -17,8 +17,8 @@ from pydantic import Field
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
-from brainwavlm.run_files import Part, is_held, read_json
-from brainwavlm.runs import Run, open_run
+from brainwavlm.files import Part, is_held, read_json
+from brainwavlm.runs.run import Run, open_run
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions, study_from
 from brainwavlm.study.records import lost_file, read_state, remedied

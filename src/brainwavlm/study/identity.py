@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.checksums import Checksums, files_of, files_of_run, named_files
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
+from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_files
 from brainwavlm.study.description import TransferOptions
 
 
@@ -38,7 +38,7 @@ def facts_of(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> d
     BrainwavlmError
         Data or a speech model that is not there.
     """
-    from brainwavlm.encoding.listeners import listener_views
+    from brainwavlm.runs.subject_views import listener_views
 
     data = [_data_facts(view, checksums) for view in listener_views(config)]
     return {
@@ -63,7 +63,7 @@ def transfer_facts(config: RunConfig, options: TransferOptions, checksums: Check
 
 def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
     """A digest of the transcripts of the stories that the listeners of a run heard."""
-    from brainwavlm.encoding.listeners import listener_views
+    from brainwavlm.runs.subject_views import listener_views
 
     found = {}
     for view in listener_views(config):

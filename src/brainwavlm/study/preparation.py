@@ -9,14 +9,13 @@ from typing import Any
 
 import yaml
 
-from brainwavlm.checksums import Checksums
 from brainwavlm.config import read_yaml
-from brainwavlm.datasets.files import replacing
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.places import require_apart
+from brainwavlm.files import read_json, replacing, write_json
 from brainwavlm.progress import Progress
-from brainwavlm.revision import code_version
-from brainwavlm.run_files import read_json, write_json
+from brainwavlm.runs.checksums import Checksums
+from brainwavlm.runs.environment import code_version
+from brainwavlm.runs.output_paths import require_apart
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.folder import AGAIN, FORMAT

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from brainwavlm.errors import RunError
-from brainwavlm.run_files import Part, read_json, write_json
+from brainwavlm.files import Part, read_json, write_json
 
 State = Literal["waiting", "running", "done", "failed"]
 # What each step leaves in the folder of a cell.

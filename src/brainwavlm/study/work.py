@@ -15,12 +15,12 @@ from typing import Any
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.progress import Progress
-from brainwavlm.revision import code_version, same_code
-from brainwavlm.runs import open_run
+from brainwavlm.runs.environment import code_version, same_code
+from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
+from brainwavlm.study.claims.score_files import require_whole
 from brainwavlm.study.description import EvaluateOptions, TransferOptions
 from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
-from brainwavlm.study.score_files import require_whole
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def limit_threads(n: int) -> None:
 
 def _require_study(study: Path) -> None:
     """Raise unless this process sees the study's folder and computes with its code."""
-    from brainwavlm.run_files import read_json
+    from brainwavlm.files import read_json
 
     path = study / "study.json"
     if not path.is_file():

@@ -1,0 +1,72 @@
+"""The command line: one function a command, no science in it. Heavy imports stay inside the commands."""
+
+import errno
+import io
+import sys
+from typing import Annotated
+
+import typer
+
+from brainwavlm import __version__
+from brainwavlm.cli import data, outputs, runs, scores
+from brainwavlm.cli.study import study
+from brainwavlm.errors import BrainwavlmError, printable
+
+app = typer.Typer(
+    help="Fine-tune speech models on recordings of people listening to stories, and score what that changed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+app.command(short_help="Do the whole job on the embedded data set.")(runs.demo)
+app.command(short_help="List everything that is wrong with a data set.")(data.check)
+app.command(short_help="List the voxel sets of a subject, with their sizes.")(data.targets)
+app.command(short_help="Say what a tuning run would do and cost.")(runs.plan)
+app.command(short_help="Fine-tune a speech model on the responses of listeners.")(runs.tune)
+app.command(short_help="Compute the features of all layers once, into a folder.")(data.features)
+app.command(short_help="Score a speech model as it is, by closed-form ridge.")(scores.ridge)
+app.command(short_help="Score runs on held-out stories, frozen against tuned.")(scores.evaluate)
+app.command(short_help="Compare configurations over their seeds.")(scores.compare)
+app.command(short_help="Score models tuned on one listener in others.")(scores.transfer)
+app.command(short_help="Make one self-contained page of results.")(outputs.report)
+app.command(short_help="Draw a figure for a paper from results.")(outputs.figure)
+app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(outputs.maps)
+app.command(short_help="List runs with their state, age and scores.")(runs.runs)
+app.command(short_help="Show how a run went, and what to do next.")(runs.show)
+app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 2, never with a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a sign that the terminal's encoding lacks is escaped, not an error
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(standalone_mode=True)
+    except BrainwavlmError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        place = error.filename or "--output"
+        print(
+            f"{printable(place)}: {error.strerror or error}.\n    Expected a place that can be read or written.",
+            file=sys.stderr,
+        )
+        print("    Choose another path, or mend its permissions or its disk.", file=sys.stderr)
+        sys.exit(1 if error.errno == errno.ENOSPC else 2)
+    except KeyboardInterrupt:
+        print("Stopped. A tuning run goes on from its last checkpoint with --resume.", file=sys.stderr)
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit

@@ -1,0 +1,198 @@
+"""What commands print: tables and sentences for people. No science, no files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from brainwavlm.config import CONTROLS
+from brainwavlm.errors import printable
+
+console = Console(highlight=False)
+if console.width < 1:  # COLUMNS=0 would print nothing at all
+    console.width = 80
+
+RIDGE_COLUMNS = {
+    "target": "target",
+    "n_voxels": "voxels",
+    "mean_r": "mean r",
+    "p": "p",
+    "null_95": "null 95 %",
+    "voxels_q_below_.05": "q < .05",
+    "time_only_r": "time only",
+    "mean_r_normalised": "of ceiling",
+}
+
+
+def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
+    """Rows with the same keys as a table; numbers are right-aligned."""
+    if not rows:
+        console.print(f"{escape(printable(title))}: none.")
+        return
+    # No cell is ever cut: 80 columns, the width of a log file, have to hold the widest table.
+    table = Table(
+        title=escape(printable(title)),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for number, key in enumerate(rows[0]):
+        numeric = any(isinstance(row[key], int | float) for row in rows)
+        kept = numeric or number == 0
+        table.add_column(
+            escape(printable(key)).replace("_", " "),
+            justify="right" if numeric else "left",
+            no_wrap=kept,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console.print(table)
+
+
+def show_report(report: Any) -> None:
+    """The result of `check`: facts, each problem in full, one closing line."""
+    for row in report.subjects:
+        stories = ", ".join(f"{len(row[split])} {split}" for split in ("train", "validation", "test"))
+        console.print(
+            f"{escape(row['subject'])}: {_cell(row['n_usable'])} of {_cell(row['n_voxels'])} voxels usable, "
+            f"{_cell(row['n_rows'])} TRs, {60 * (row['hours'] or 0):.0f} minutes; stories: {stories}",
+            soft_wrap=True,
+        )
+    for fact in report.facts:
+        console.print(f"  {escape(fact)}", soft_wrap=True)
+    for problem in report.problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        console.print(f"[{colour}]{problem.severity}[/{colour}]  {escape(str(problem))}", soft_wrap=True)
+    errors = sum(problem.severity == "error" for problem in report.problems)
+    warnings = len(report.problems) - errors
+    verdict = "[green]can be used[/green]" if report.usable else "[red]cannot be used yet[/red]"
+    console.print(f"{errors} errors, {warnings} warnings: this data set {verdict}.")
+
+
+def show_plan(plan: Any) -> None:
+    """The result of `plan`."""
+    facts = plan.facts
+    label = "  [bold]SIMULATED RESPONSES[/bold]" if facts["simulated"] else ""
+    console.print(f"[bold]{escape(facts['dataset'])}, {escape(facts['subject'])}[/bold]{label}")
+    show_table(
+        [
+            {
+                "split": s,
+                "stories": plan.stories[s],
+                "minutes of sound": round(60 * plan.hours[s]),
+                "TRs": plan.rows[s],
+            }
+            for s in plan.stories
+        ]
+    )
+    for name, data in facts["listeners"].items():
+        unusable = ", ".join(f"{n} {reason}" for reason, n in data["unusable"].items() if n) or "none"
+        console.print(
+            f"Voxels of {escape(name)}: {data['n_target']:,} of {data['n_voxels']:,} in the loss; unusable: {unusable}"
+        )
+    _show_control(facts["control"]["kind"])
+    trained = ", ".join(f"{n:,} in the {part}" for part, n in plan.trained.items())
+    console.print(f"Trained parameters: {trained}")
+    console.print(
+        f"An epoch: {plan.steps_per_epoch:,} steps, {plan.windows_per_epoch:,} windows read, for which "
+        f"{plan.sound_per_epoch:.1f} h of sound go through the model; {plan.epochs} epochs"
+    )
+    console.print(
+        f"On {plan.device}: {plan.seconds_per_step:.2f} s a step (measured now), about "
+        f"{_duration(plan.hours_of_run * 3600)} for the run, about {plan.memory_gb:.1f} GB of memory"
+    )
+
+
+def show_ridge(score: Any, folder: Path) -> None:
+    """The result of `ridge`."""
+    rows = [{shown: row[key] for key, shown in RIDGE_COLUMNS.items()} for row in score.rows()]
+    show_table(rows, title=labelled("Ridge on the speech model as it is", score.summary))
+    console.print(
+        f"mean r: over voxels, held-out stories; p, null 95 %: of that mean, {_null(score.summary)}; q < .05: voxels "
+        "after false-discovery correction; time only: what position in the story predicts without any sound; "
+        "of ceiling: r / noise ceiling",
+        soft_wrap=True,
+    )
+    if without := score.summary["voxels_without_r"]:
+        of = score.summary["n_voxels"]
+        console.print(f"No r for {without:,} of {of:,} voxels, where nothing varies: they are in no mean")
+    console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
+
+
+def show_scores(scores: Any, folder: Path) -> None:
+    """The result of `evaluate`."""
+    rows = scores.rows()
+    for run in dict.fromkeys(row["run"] for row in rows):
+        table = [
+            {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
+        ]
+        show_table(table, title=labelled(f"{run}: mean test correlation", scores.summary))
+    console.print(
+        "frozen, tuned: ridge on the features before and after; readout: the run's own, where it covers the target"
+    )
+    tests = scores.test_rows()
+    for run in dict.fromkeys(row["run"] for row in tests):
+        table = [
+            {key: value for key, value in row.items() if key != "run"} for row in tests if row["run"] == run
+        ]
+        show_table(table, title=labelled(f"{run}: tests", scores.summary))
+    frozen = scores.summary["runs"][0]["frozen"]
+    console.print(
+        f"p tuned: of the mean, {_null(frozen)}; p change: blocks of at least {frozen['null']['block_rows']} TRs "
+        "swapped between frozen and tuned, two-sided; frozen q, tuned q: voxels with q < .05; better, "
+        "worse: voxels whose change has q < .05; time only: what position in the story predicts without any sound",
+        soft_wrap=True,
+    )
+    listeners = [
+        {key: value for key, value in row.items() if key != "listeners"}
+        for row in scores.summary["listeners"]
+    ]
+    if listeners:
+        show_table(
+            listeners, title=labelled("Over listeners: mean change, one-sided sign flips", scores.summary)
+        )
+    for note in scores.summary.get("notes", []):
+        console.print(f"  {escape(note)}", soft_wrap=True)
+    console.print(f"Written: {escape(str(folder))}", soft_wrap=True)
+    console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
+
+
+def _null(summary: Mapping[str, Any]) -> str:
+    null = summary["null"]
+    return "circular shifts" if null["kind"] == "shifts" else f"orders of blocks of {null['block_rows']} TRs"
+
+
+def _show_control(kind: str) -> None:
+    if kind != "none":
+        console.print(f"[bold]CONTROL[/bold]: tuned on {CONTROLS[kind]}", soft_wrap=True)
+
+
+def labelled(title: str, summary: Mapping[str, Any]) -> str:
+    """The title, with a word where responses are simulated."""
+    return f"{title} (SIMULATED responses)" if summary.get("simulated") else title
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return escape(printable(value))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,97 @@
+"""Commands about data sets: check, targets, features."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainwavlm.cli.options import (
+    BackboneOption,
+    ContextOption,
+    DatasetArgument,
+    DeviceOption,
+    FrameOption,
+    JsonOption,
+    OutputOption,
+    PresetOption,
+    SetOption,
+    StrideOption,
+    SubjectOption,
+    config_of,
+    print_json,
+    require_output,
+)
+
+
+def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
+    """Read all of a data set and list everything that is wrong with it. Exit code 0 only when it can be used."""
+    from brainwavlm.checks import check_dataset
+    from brainwavlm.cli.console import show_report
+
+    report = check_dataset(dataset, subject)
+    if json:
+        print_json(report.as_dict())
+    else:
+        show_report(report)
+    if not report.usable:
+        raise typer.Exit(2)
+
+
+def targets(
+    dataset: DatasetArgument,
+    who: Annotated[
+        str | None, typer.Argument(metavar="[SUBJECT]", help="Name of the subject.", show_default=False)
+    ] = None,
+    subject: SubjectOption = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file of a run, for the regions in it.")
+    ] = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the voxel sets of one subject, or of each, with their sizes. Why others are missing goes to stderr."""
+    from brainwavlm.cli.console import show_table
+    from brainwavlm.datasets import load_dataset
+    from brainwavlm.encoding.targets import target_counts, with_regions
+    from brainwavlm.errors import ConfigError
+
+    if who is not None and subject is not None and who != subject:
+        remedy = "Name it once; without a name all subjects are listed."
+        raise ConfigError("--subject", f"{subject}, beside the subject {who}.", "one subject.", remedy)
+    loaded = load_dataset(dataset)
+    regions = config_of(config, None, set_, {}, subject_needed=False).regions
+    name = who if who is not None else subject
+    rows, missing = [], []
+    for each in (name,) if name is not None else loaded.subject_names:
+        counts, reasons = target_counts(with_regions(loaded.subject(each), regions))
+        rows += [{"subject": each, "target": target, "voxels": count} for target, count in counts.items()]
+        missing += [f"{each}, {target}: {reason}" for target, reason in reasons.items()]
+    if json:
+        print_json(rows)
+    else:
+        show_table(rows, title=f"Targets of {loaded.name}")
+    for reason in dict.fromkeys(missing):
+        print(reason, file=sys.stderr)
+
+
+def features(
+    dataset: DatasetArgument,
+    output: OutputOption,
+    backbone: BackboneOption = None,
+    subject: SubjectOption = None,
+    context: ContextOption = None,
+    stride: StrideOption = None,
+    frame: FrameOption = None,
+    device: DeviceOption = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Compute the features of all layers for each story once, into a folder that other commands read."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.encoding.extraction import extract_dataset
+
+    given = locals()
+    require_output(output)
+    wanted = config_of(None, preset, [*(set_ or []), f"dataset={dataset}"], given, subject_needed=False)
+    extract_dataset(wanted, output, subject, TerminalProgress())

@@ -1,0 +1,160 @@
+"""Options and arguments that commands share, and what is made of them."""
+
+import json as json_module
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from brainwavlm.config import RunConfig
+
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(help="Folder of a data set (native or ds003020), or the word demo.", show_default=False),
+]
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(help="YAML file of the run; may be left out with --preset.", show_default=False),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option("--preset", help="paper, authors-2026, recommended or demo: the base of the run."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value over file and preset, e.g. training.epochs=3. Repeatable."),
+]
+SubjectOption = Annotated[str | None, typer.Option("--subject", help="Name of the subject.")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="Hub id or local folder of the speech model.")
+]
+LayerOption = Annotated[int | None, typer.Option("--layer", help="Hidden state that is read.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option("--target", help="Voxels: cortex, AC, LH, aparc:bankssts, cortex-AC, ceiling>0.4, a file."),
+]
+FrameOption = Annotated[str | None, typer.Option("--frame", help="Frames of a window: last, first or mean.")]
+ContextOption = Annotated[float | None, typer.Option("--context", help="Seconds of sound in a window.")]
+StrideOption = Annotated[float | None, typer.Option("--stride", help="Seconds between windows.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and dropout.")]
+JointOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--joint", help="Further subject who tunes the same model, with their own readout; repeatable."
+    ),
+]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
+]
+OutputOption = Annotated[
+    Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
+]
+FeaturesOption = Annotated[
+    Path | None, typer.Option("--features", help="Folder of features to read and add to.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+
+
+_OPTION_KEYS = {
+    "subject": "subject",
+    "backbone": "backbone.name",
+    "layer": "backbone.layer",
+    "target": "target",
+    "frame": "windows.frame",
+    "context": "windows.context",
+    "stride": "windows.stride",
+    "seed": "seed",
+    "device": "device",
+    "memory": "ridge.memory_gb",
+    "joint": "joint",
+}
+
+
+def config_of(
+    path: Path | None,
+    preset: str | None,
+    set_: list[str] | None,
+    options: dict[str, Any],
+    subject_needed: bool = True,
+    base: dict[str, Any] | None = None,
+) -> "RunConfig":
+    from brainwavlm.config import load_config, parse_overrides
+
+    overrides = {**(base or {}), **parse_overrides(set_ or [])}
+    overrides |= {key: options[name] for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
+    if not subject_needed:
+        overrides.setdefault("subject", "none")
+    given = {key: f"--{name}" for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
+    return load_config(path, preset, overrides, options=given)
+
+
+def joint_setting(joint: list[str] | None) -> dict[str, Any]:
+    return {"joint": [{"subject": name} for name in joint] if joint else None}
+
+
+def memory_gb_of(memory: str | None) -> float | None:
+    from brainwavlm.config import gigabytes
+
+    return None if memory is None else gigabytes(memory, "--memory")
+
+
+def numbers_of(text: str | None, source: str) -> list[float]:
+    """[5.0, 10.0] from "5,10"."""
+    from brainwavlm.errors import ConfigError
+
+    try:
+        return [] if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            source, repr(text), "numbers with commas between them.", f"For instance: {source} 5,10,20"
+        ) from None
+
+
+def layers_of(layers: str | None) -> list[int] | Literal["all"] | None:
+    """[0, 3, 9] from "0,3,9"; `all` and None as they are."""
+    from brainwavlm.errors import ConfigError
+
+    if layers is None or layers.strip() == "all":
+        return None if layers is None else "all"
+    try:
+        return [int(part) for part in layers.split(",")]
+    except ValueError:
+        remedy = "For instance: --layers 0,3,9"
+        raise ConfigError(
+            "--layers", repr(layers), "all, or whole numbers with commas between them.", remedy
+        ) from None
+
+
+def require_output(path: Path, *own: str, in_run: bool = False) -> None:
+    """Refuse, before anything is computed, an output that cannot be made or that would mix with other files.
+
+    With the names of a command's `own` files, a folder must be new or empty, or hold an earlier result: all of them.
+    """
+    from brainwavlm.errors import ConfigError
+    from brainwavlm.runs.output_paths import require_apart
+
+    parents = [folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()]
+    if not parents[0].is_dir() or not os.access(parents[0], os.W_OK):
+        raise ConfigError(
+            "--output",
+            f"{path} cannot be made.",
+            "a folder that is new or can be written.",
+            "Choose another place.",
+        )
+    earlier = all((path / name).is_file() for name in own)
+    if not earlier and path.exists() and any(path.iterdir()):
+        raise ConfigError(
+            "--output",
+            f"{path} is a folder with other files.",
+            f"a new or empty folder, or one with an earlier {', '.join(own)}, which are replaced.",
+            "Choose another place.",
+        )
+    require_apart(path, in_run)
+
+
+def print_json(content: Any) -> None:
+    print(json_module.dumps(content, indent=2, allow_nan=False))

@@ -1,0 +1,152 @@
+"""Commands that show results: report, figure, maps."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from brainwavlm.cli.options import print_json
+from brainwavlm.reporting.figures.kinds import KINDS, QUANTITIES, VIEWS
+
+
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders that `evaluate`, `compare` or `transfer` wrote, or runs, whose evaluation is shown.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="HTML file; default: report.html in the first folder.")
+    ] = None,
+) -> None:
+    """Make one self-contained page of results: findings, a cortex that turns, tables, charts, how it was computed."""
+    from brainwavlm.reporting.page.report import write_report
+    from brainwavlm.results.open import shown_folder
+
+    print(write_report(folders, output or shown_folder(folders[0]) / "report.html"))
+
+
+_KINDS = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
+
+
+def figure(
+    kind: Annotated[str, typer.Argument(help=f"{_KINDS}.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Runs, folders of `evaluate`, `compare` or `transfer`, or studies.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="FILE.pdf, .svg or .png (table: also .tex, .csv); its values go to FILE.csv beside it.",
+            show_default=False,
+        ),
+    ],
+    width: Annotated[
+        float | None, typer.Option("--width", help="Millimetres; default: the style's, 85.")
+    ] = None,
+    height: Annotated[
+        float | None, typer.Option("--height", help="Millimetres; default: what the content needs.")
+    ] = None,
+    style: Annotated[
+        Path | None, typer.Option("--style", help="YAML file whose entries replace those of the style.")
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="Above the figure; default: none.")] = "",
+    quantity: Annotated[
+        list[str] | None,
+        typer.Option("--quantity", help=f"maps: {', '.join(QUANTITIES)}. Repeatable."),
+    ] = None,
+    view: Annotated[str | None, typer.Option("--view", help=f"maps: {', '.join(VIEWS)}.")] = None,
+    q: Annotated[
+        float | None,
+        typer.Option("--q", help="maps: only voxels with a false discovery rate below it, e.g. 0.05."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Voxel set that is shown. Repeatable.")
+    ] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", help="Name of a run that is shown. Repeatable; default: all.")
+    ] = None,
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option("--experiment", help="Experiment of a study. Repeatable; default: all."),
+    ] = None,
+) -> None:
+    """Draw one figure for a paper, from what other commands wrote, with a CSV file of exactly the values it shows."""
+    from brainwavlm.reporting.figures import Choice, write_figure
+
+    choice = Choice(
+        tuple(quantity or ()), tuple(target or ()), tuple(run or ()), view, q, tuple(experiment or ()), title
+    )
+    for path in write_figure(kind, paths, output, choice, width, height, style):
+        print(path)
+
+
+def maps(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder that `evaluate` wrote, or a run, whose evaluation is taken.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New folder for the maps.", show_default=False)
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            help="Further mask, e.g. aparc:bankssts or AC&LH; repeatable. Scored targets are there.",
+        ),
+    ] = None,
+    space: Annotated[
+        Literal["scanner", "surfaces"],
+        typer.Option(
+            "--space", help="Of volumes: the data set's own, or mm of the subject's pycortex surfaces."
+        ),
+    ] = "scanner",
+    surfaces: Annotated[
+        bool,
+        typer.Option("--surfaces", help="Also write the surfaces, and maps.spec for Connectome Workbench."),
+    ] = False,
+    flatmaps: Annotated[
+        bool,
+        typer.Option("--flatmaps", help="Also pictures of flatmaps by pycortex; needs the extra flatmaps."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")] = False,
+) -> None:
+    """Write each map of an evaluation in the subject's space: NIfTI of a volume, GIFTI of a surface, and a sidecar."""
+    from brainwavlm.cli.console import console, show_table
+    from brainwavlm.reporting.maps import open_maps
+    from brainwavlm.reporting.maps.writer import SIDECAR
+
+    opened = open_maps(path, target or ())
+    folder = opened.save(output, space, surfaces, flatmaps)
+    rows = [
+        {
+            "run": name,
+            "subject": run.entry["subject"],
+            "maps": len(run.maps),
+            "volume": run.grid.path.name if run.grid else "-",
+            "surface": run.sheet.name if run.sheet else "-",
+            "notes": " ".join(run.notes),
+        }
+        for name, run in opened.items()
+    ]
+    if json:
+        simulated = opened.results.simulated
+        print_json({"folder": str(folder), "simulated": simulated, "runs": rows})
+        return
+    show_table([{key: row[key] for key in row if key != "notes"} for row in rows], title=opened.title)
+    for note in dict.fromkeys(note for run in opened.values() for note in run.notes):
+        console.print(f"  {note}", markup=False, soft_wrap=True)
+    console.print(f"Written: {folder}, with {SIDECAR} for each run", markup=False, soft_wrap=True)

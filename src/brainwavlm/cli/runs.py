@@ -1,0 +1,150 @@
+"""Commands about runs: demo, plan, tune, runs, show."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from brainwavlm.cli.options import (
+    BackboneOption,
+    ConfigArgument,
+    DeviceOption,
+    JointOption,
+    JsonOption,
+    LayerOption,
+    OutputOption,
+    PresetOption,
+    SeedOption,
+    SetOption,
+    SubjectOption,
+    TargetOption,
+    config_of,
+    joint_setting,
+    print_json,
+    require_output,
+)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", help="Folder for runs, scores and the page.")] = Path(
+        "demo-output"
+    ),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what an earlier demo left there.")
+    ] = False,
+    subject: SubjectOption = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of each tuning.")] = None,
+) -> None:
+    """Do the whole job on the embedded data set: check, plan, tune on cortex and on AC, score, report."""
+    from brainwavlm.cli.demo import run_demo
+
+    overrides: dict[str, Any] = {}
+    if subject is not None:
+        overrides["subject"] = subject
+    if epochs is not None:
+        overrides["training.epochs"] = epochs
+    require_output(output)
+    run_demo(output, replace, overrides)
+
+
+def plan(
+    config: ConfigArgument = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    joint: JointOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a tuning run would do and cost, from a short calibration. Writes nothing."""
+    from brainwavlm.cli.console import show_plan
+    from brainwavlm.encoding.plan import plan as make_plan
+
+    made = make_plan(config_of(config, preset, set_, locals() | joint_setting(joint)))
+    if json:
+        print_json(made.as_dict())
+    else:
+        show_plan(made)
+
+
+def tune(
+    output: OutputOption,
+    config: ConfigArgument = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    joint: JointOption = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the last checkpoint in --output; without a file, preset or --set, as it was configured.",
+        ),
+    ] = False,
+) -> None:
+    """Fine-tune a speech model on the responses of one subject, or of several together (--joint)."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.encoding.tuning import tune as start
+    from brainwavlm.runs.run import open_run
+
+    given = locals() | joint_setting(joint)
+    require_output(output)
+    again = resume and config is None and preset is None and not set_
+    base = open_run(output).config.model_dump(mode="json") if again else None
+    wanted = config_of(config, preset, set_, given, base=base)
+    typed = shlex.join(["brainwavlm", *sys.argv[1:]])
+    run = start(wanted, output, resume=resume, progress=TerminalProgress(), command=typed)
+    best = (run.result or {})["best"]
+    if best is None:
+        print(f"No epoch was asked for; {run.path} holds no tuned model.")
+        return
+    r = (
+        "no validation stories"
+        if best["validation_r"] is None
+        else f"validation r {best['validation_r']:.4f}"
+    )
+    print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {run.path}")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path(),
+    json: JsonOption = False,
+) -> None:
+    """List the runs below a folder: state, age, best validation r, and test r where there is an evaluation."""
+    from brainwavlm.cli.show_runs import show_runs
+    from brainwavlm.runs.listing import summaries
+
+    rows = summaries(folder)
+    if json:
+        print_json(rows)
+    else:
+        show_runs(rows, folder)
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Show what a run was asked to do, how it went, what came out and what to do next."""
+    from brainwavlm.cli.show_runs import show_run
+    from brainwavlm.runs.listing import run_state
+    from brainwavlm.runs.provenance import read_provenance
+    from brainwavlm.runs.run import open_run
+
+    opened = open_run(run)
+    if json:
+        record = {"state": run_state(opened), "provenance": read_provenance(opened.path)}
+        print_json({"manifest": opened.manifest, "result": opened.result, **record})
+    else:
+        show_run(opened)

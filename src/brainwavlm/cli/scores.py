@@ -1,0 +1,189 @@
+"""Commands that score: ridge, evaluate, compare, transfer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainwavlm.cli.options import (
+    BackboneOption,
+    ContextOption,
+    DatasetArgument,
+    DeviceOption,
+    FeaturesOption,
+    FrameOption,
+    JsonOption,
+    LayerOption,
+    MemoryOption,
+    OutputOption,
+    PresetOption,
+    SeedOption,
+    SetOption,
+    StrideOption,
+    SubjectOption,
+    TargetOption,
+    config_of,
+    layers_of,
+    memory_gb_of,
+    numbers_of,
+    print_json,
+    require_output,
+)
+
+
+def ridge(
+    dataset: DatasetArgument,
+    output: OutputOption,
+    subject: SubjectOption = None,
+    backbone: BackboneOption = None,
+    layer: LayerOption = None,
+    frame: FrameOption = None,
+    context: ContextOption = None,
+    stride: StrideOption = None,
+    target: TargetOption = None,
+    seed: SeedOption = None,
+    device: DeviceOption = None,
+    memory: MemoryOption = None,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out", help="Predict each story from all others instead of the test stories."
+        ),
+    ] = False,
+    cache: Annotated[
+        Path | None, typer.Option("--features", help="Folder of features to read and add to.")
+    ] = None,
+    preset: PresetOption = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score a speech model as it is: closed-form ridge, test correlation a voxel."""
+    from brainwavlm.cli.console import show_ridge
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.evaluation.evaluate import score_backbone
+
+    given = locals() | {"memory": memory_gb_of(memory)}
+    require_output(output, "scores.csv", "summary.json")
+    wanted = config_of(None, preset, [*(set_ or []), f"dataset={dataset}"], given)
+    score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
+    score.save(output)
+    if json:
+        print_json(score.summary)
+    else:
+        show_ridge(score, output)
+
+
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for scores; default: RUN/evaluation.")
+    ] = None,
+    cache: FeaturesOption = None,
+    memory: MemoryOption = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Also score hidden states of both models: all, or 0,3,9.")
+    ] = None,
+    downstream: Annotated[
+        str | None,
+        typer.Option("--downstream", help="Also ask both models what is said in clips: phones,words."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
+    from brainwavlm.cli.console import show_scores
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_downstream, show_layers
+    from brainwavlm.evaluation.evaluate import evaluate as score
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / "evaluation"
+    memory_gb, states = memory_gb_of(memory), layers_of(layers)
+    require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
+    opened = [open_run(path) for path in runs]
+    tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
+    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks)
+    scores.save(folder)
+    if json:
+        print_json(scores.as_dict())
+    else:
+        show_scores(scores, folder)
+        show_layers(scores)
+        show_downstream(scores)
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    epochs: Annotated[
+        bool,
+        typer.Option("--epochs", help="Also score every epoch by ridge; needs training.keep_epochs=true."),
+    ] = False,
+    cache: FeaturesOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/comparison.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare configurations over their seeds: mean and spread by epoch and target, paired differences."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_comparison
+    from brainwavlm.evaluation.compare import compare as score
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / "comparison"
+    memory_gb = memory_gb_of(memory)
+    opened = [open_run(path) for path in runs]
+    require_output(
+        folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True
+    )
+    found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
+    found.save(folder)
+    if json:
+        print_json(found.as_dict())
+    else:
+        show_comparison(found, folder)
+
+
+def transfer(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    subject: Annotated[
+        list[str] | None,
+        typer.Option("--subject", help="Listener to score; repeatable. Default: all of the data set."),
+    ] = None,
+    layer: LayerOption = None,
+    minutes: Annotated[
+        str | None,
+        typer.Option("--minutes", help="Also fit on up to so many minutes of a listener's data: 5,10,20."),
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Random subsets of stories for each amount.")] = 5,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--test", help="Test story of every listener; repeatable. Default: as the run was split."
+        ),
+    ] = None,
+    cache: FeaturesOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/transfer.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Score models tuned on one listener in others: the matrix of listeners, and how much of their data it takes."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_transfer
+    from brainwavlm.evaluation.transfer import transfer as score
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / "transfer"
+    memory_gb, amounts = memory_gb_of(memory), numbers_of(minutes, "--minutes")
+    opened = [open_run(path) for path in runs]
+    require_output(folder, "matrix.csv", "summary.json", in_run=True)
+    found = score(
+        opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
+    )
+    found.save(folder)
+    if json:
+        print_json(found.as_dict())
+    else:
+        show_transfer(found, folder)

@@ -1,0 +1,289 @@
+"""What `runs` and `show` print, for people. No science; files are read by `brainwavlm.runs.listing`."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from brainwavlm.cli import console as terminal
+from brainwavlm.config import CONTROLS, RunConfig
+from brainwavlm.errors import BrainwavlmError, printable
+from brainwavlm.runs.listing import run_state, scores_of
+from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
+from brainwavlm.runs.run import Run
+
+COLOURS = {"done": "green", "running": "cyan", "failed": "red", "damaged": "red", "killed": "yellow"}
+LEAST_NAME = 40  # cells that a name keeps before columns of less weight are left out
+MOST_EPOCHS = 12  # rows of the table of epochs
+_GAP = 2
+
+
+def show_runs(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """The result of `runs`: name, state, age and scores in any width, further columns where there is room."""
+    whole = [row for row in rows if row["state"] != "damaged"]
+    if not rows:
+        _line(f"No runs in {printable(folder)} or below.")
+        _line("Make one:  brainwavlm tune CONFIG --output FOLDER, or all at once: brainwavlm demo")
+        return
+    if whole:
+        _table(whole)
+        simulated = sum(bool(row["simulated"]) for row in whole)
+        if simulated:
+            which = "All responses are" if simulated == len(whole) else f"Responses of {simulated} runs are"
+            _note(f"{which} SIMULATED: such scores show that the method works, and say nothing about brains.")
+    for row in rows:
+        if row["state"] == "damaged":
+            _line(f"Skipped, damaged: {printable(row['run'])}: {printable(row['problem'])}")
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+    always = {
+        "state": [row["state"] for row in rows],
+        "age": [_age(row["age_seconds"]) for row in rows],
+        "valid r": [_score(row["validation_r"]) for row in rows],
+        "test r": [_score(row["test_r"]) for row in rows],
+        "change": [_change(row["change"]) for row in rows],
+    }
+    further = {
+        name: [middle_shortened(printable(row[name]), 24) for row in rows]
+        for name in ("target", "subject", "method", "seed", "control", "dataset")
+        if name != "control" or any(row["control"] != "none" for row in rows)
+    }
+    names = [printable(row["run"]) for row in rows]
+    longest = max(map(cell_len, [*names, "run"]))
+    room = terminal.console.width - sum(_width(name, cells) + _GAP for name, cells in always.items())
+    shown, hidden = dict(always), list[str]()
+    for name, cells in further.items():
+        needed = _width(name, cells) + _GAP
+        if not hidden and room - needed >= max(min(longest, LEAST_NAME), 1):
+            shown[name], room = cells, room - needed
+        else:
+            hidden.append(name)
+    width = max(min(longest, room), 8)
+    widths = {name: _width(name, cells) for name, cells in shown.items()}
+    right = {"age", "valid r", "test r", "change", "seed"}
+    heading = Text("run".ljust(width), style="bold")
+    for name, wide in widths.items():
+        heading.append(" " * _GAP + (name.rjust(wide) if name in right else name.ljust(wide)))
+    terminal.console.print(heading, no_wrap=True, overflow="ignore", crop=False)
+    for number, full in enumerate(names):
+        name = middle_shortened(full, width)
+        line = Text(name + " " * (width - cell_len(name)))
+        for key, cells in shown.items():
+            padding = " " * (widths[key] - cell_len(cells[number]))
+            style = COLOURS.get(cells[number], "") if key == "state" else ""
+            line.append(" " * _GAP + (padding if key in right else ""))
+            line.append(cells[number], style=style)
+            line.append("" if key in right else padding)
+        line.rstrip()
+        terminal.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    _note(
+        "valid r: of the best epoch, by the readout that tunes along. test r, change: on the run's target, ridge on "
+        "tuned features, and against the untuned model, of joint runs the mean over listeners; - before "
+        "`brainwavlm evaluate RUN`. More: brainwavlm show RUN"
+    )
+    short = longest > width
+    if hidden or short:
+        said = [*(["parts of names"] if short else []), *hidden]
+        _note(f"Left out for lack of room: {', '.join(said)}. A wider terminal or --json has all.")
+
+
+def show_run(run: Run) -> None:
+    """The result of `show`: what was asked, how it went, what came out, where the files are, what to do next."""
+    config, state, went = run.config, run_state(run), run.course
+    scored = scores_of(run)  # read before anything is printed: a damaged file is an error, not half a page
+    try:
+        recorded, problem = read_provenance(run.path), ""
+    except BrainwavlmError as error:
+        recorded, problem = None, f"not readable ({error.found})"
+    simulated = "  SIMULATED RESPONSES" if run.manifest["data"]["simulated"] else ""
+    _heading(f"{printable(run.path)}: {state}{simulated}")
+    _asked(run, config)
+    _went(config, went, state, recorded, problem)
+    _result(run, scored)
+    _files(run, went)
+    _next(run, state, went, bool(scored))
+
+
+def _asked(run: Run, config: RunConfig) -> None:
+    _heading("Asked")
+    for side in run.sides:
+        data = side.manifest["data"]
+        _entry(
+            "data",
+            f"{data['dataset']}, {data['subject']}, target {config.target}: "
+            f"{data['n_target']:,} of {data['n_voxels']:,} voxels",
+        )
+        stories = ", ".join(f"{len(some)} {split}" for split, some in side.manifest["splits"].items())
+        _entry("stories", stories)
+    rank = f", rank {config.adapter.rank}" if config.adapter.method == "lora" else ""
+    _entry("model", f"{config.backbone.name}, layer {config.backbone.layer}, {config.adapter.method}{rank}")
+    _entry("training", f"up to {config.training.epochs} epochs, seed {config.seed}")
+    if config.control.kind != "none":
+        _entry("CONTROL:", f"tuned on {CONTROLS[config.control.kind]}")
+
+
+def _went(
+    config: RunConfig, went: Mapping[str, Any], state: str, recorded: Mapping[str, Any] | None, problem: str
+) -> None:
+    _heading("How it went")
+    history, best = went["history"], went["best"]
+    _entry("state", f"{state}, {len(history)} of at most {config.training.epochs} epochs")
+    if recorded is None:
+        _entry("time, energy", problem or "not recorded: tuned by a version that kept no record")
+    elif recorded["sessions"]:
+        number = len(recorded["sessions"])
+        hours = terminal._duration(3600 * hours_of(recorded))
+        parts, measured = energy_of(recorded)
+        energy = (
+            f"{sum(parts.values()):.3g} kWh measured ({', '.join(parts)}" if parts else "energy not measured"
+        )
+        energy += "" if not parts else f", {measured} of {number} sessions)"
+        _entry("time, energy", f"{hours} in {number} session{'s' if number > 1 else ''}, {energy}")
+        last = recorded["sessions"][-1]
+        machine = last["machine"]
+        _entry(
+            "machine",
+            f"{machine.get('cpu')}, {machine.get('cores')} cores, accelerator {machine.get('accelerator')}",
+        )
+        git = last["code"].get("git")
+        _entry("code", f"brainwavlm {last['code'].get('version')}{f', git {git[:12]}' if git else ''}")
+        if last["command"]:
+            _entry("command", last["command"])
+        if state == "failed" and last["error"]:
+            _entry("error", last["error"].splitlines()[0])
+    if history:
+        kept = best["epoch"] if best else None
+        rows = [
+            {
+                "epoch": row["epoch"],
+                "loss": row.get("loss"),
+                "validation r": row.get("validation_r"),
+                "gradient norm": row.get("gradient_norm"),
+                "": "best" if row["epoch"] == kept else "",
+            }
+            for row in history
+        ]
+        terminal.show_table([row for row in rows if row["epoch"] in _some_epochs(rows, kept)])
+
+
+def _result(run: Run, scored: Sequence[Mapping[str, Any]]) -> None:
+    if not scored:
+        return
+    _heading("Result on test stories: ridge on the untuned and on the tuned features")
+    several = len(run.sides) > 1
+    rows = [
+        {
+            **({"listener": row["subject"]} if several else {}),
+            "target": row["target"] + (" (tuned on)" if row["target"] == run.config.target else ""),
+            "voxels": row["n_voxels"],
+            "frozen r": row["r_frozen"],
+            "tuned r": row["r_tuned"],
+            "change": _change(row["difference"]),
+            "95 % interval": _interval(row["low"], row["high"]),
+        }
+        for row in scored
+    ]
+    terminal.show_table(rows)
+
+
+def _files(run: Run, went: Mapping[str, Any]) -> None:
+    _heading("Files")
+    checkpoint = (went["best"] or {}).get("checkpoint")
+    places = {
+        "best epoch": run.path / "checkpoints" / checkpoint if checkpoint else None,
+        "log": run.path / "log.jsonl",
+        "record": run.path / "provenance.json",
+        "scores": run.path / "evaluation",
+        "page": run.path / "evaluation" / "report.html",
+    }
+    for name, place in places.items():
+        if place is not None and place.exists():
+            _entry(name, place)
+
+
+def _next(run: Run, state: str, went: Mapping[str, Any], evaluated: bool) -> None:
+    place = shlex.quote(str(run.path))
+    page = run.path / "evaluation" / "report.html"
+    if state == "running":
+        step = f"wait for it; its lines are in {printable(run.path / 'log.jsonl')}"
+    elif state != "done":
+        step = f"brainwavlm tune --resume --output {printable(place)}"
+    elif went["best"] is None:
+        step = "no epoch was asked for: tune again with training.epochs of 1 or more"
+    elif not evaluated:
+        step = f"brainwavlm evaluate {printable(place)}"
+    elif not page.is_file():
+        step = f"brainwavlm report {printable(place)}"
+    else:
+        step = f"open {printable(page)} in a browser"
+    _heading("Next")
+    _line(f"  {step}")
+
+
+def middle_shortened(text: str, width: int) -> str:
+    """The text in so many cells of a terminal; what does not fit goes from the middle, where … stands."""
+    if cell_len(text) <= width:
+        return text
+    head, tail = list[str](), list[str]()
+    left = width - 1
+    signs = list(text)
+    while signs:
+        side, sign = (tail, signs.pop()) if len(tail) <= len(head) else (head, signs.pop(0))
+        left -= cell_len(sign)
+        if left < 0:
+            break
+        side.append(sign)
+    return "".join(head) + "…" + "".join(reversed(tail))
+
+
+def _some_epochs(rows: Sequence[Mapping[str, Any]], kept: int | None) -> set[int]:
+    """All epochs of a short run; of a long one the first, the last, the best and some between."""
+    epochs = [row["epoch"] for row in rows]
+    if len(epochs) <= MOST_EPOCHS:
+        return set(epochs)
+    step = -(-len(epochs) // (MOST_EPOCHS - 2))
+    return {*epochs[::step], epochs[-1], *([kept] if kept is not None else [])}
+
+
+def _width(name: str, cells: Sequence[str]) -> int:
+    return max(cell_len(name), *map(cell_len, cells))
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _change(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.4f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None or low == high else f"{low:+.4f} to {high:+.4f}"
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _heading(text: str) -> None:
+    terminal.console.print(Text(text, style="bold"), soft_wrap=True)
+
+
+def _entry(name: str, value: object) -> None:
+    _line(f"  {name:<14}{printable(value)}")
+
+
+def _line(text: str) -> None:
+    terminal.console.print(Text(text), soft_wrap=True)
+
+
+def _note(text: str) -> None:
+    """A sentence, in lines as wide as the terminal."""
+    terminal.console.print(Text(text, style="dim"))

@@ -1,0 +1,171 @@
+"""What `compare`, `transfer` and `evaluate --layers --downstream` print, for people. No science, no files."""
+
+import math
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from brainwavlm.cli import console as terminal
+from brainwavlm.cli.console import labelled, show_table
+
+
+def show_comparison(found: Any, folder: Path) -> None:
+    """The result of `compare`."""
+    letters = {row["group"]: _letter(number) for number, row in enumerate(found.summary["groups"])}
+    for row in found.summary["groups"]:
+        seeds = ", ".join(map(str, row["seeds"]))
+        terminal.console.print(
+            f"{letters[row['group']]}: {escape(row['group'])} (subject {escape(row['subject'])}, seeds {seeds})",
+            soft_wrap=True,
+        )
+    groups = [
+        {
+            "group": letters[row["group"]],
+            "target": row["target"],
+            "runs": row["n_runs"],
+            "frozen": row["r_frozen"],
+            "tuned": row["mean"],
+            "deviation": _known(row["deviation"]),
+            "gain": row["gain"],
+            "95 % interval": _interval(row["low"], row["high"]),
+        }
+        for row in found.groups.to_dict("records")
+    ]
+    show_table(groups, title=labelled("Mean test correlation over seeds", found.summary))
+    epochs = [
+        {
+            "group": letters[row["group"]],
+            "score": row["score"],
+            "target": row["target"],
+            "epoch": row["epoch"],
+            "runs": row["n_runs"],
+            "mean": row["mean"],
+            "deviation": _known(row["deviation"]),
+        }
+        for row in found.epochs.to_dict("records")
+        if row["score"] == "validation" or row["target"] in _shown(found.groups, ())
+    ]
+    show_table(epochs, title=labelled("Over seeds, by epoch", found.summary))
+    differences = [
+        {
+            "groups": f"{letters[row['second']]} - {letters[row['first']]}",
+            "target": row["target"],
+            "difference": row["difference"],
+            "95 % interval": _interval(row["low"], row["high"]),
+            "deviation over seeds": _known(row["deviation_over_seeds"]),
+        }
+        for row in found.differences.to_dict("records")
+    ]
+    show_table(
+        differences, title=labelled("Differences between groups, the same test stories", found.summary)
+    )
+    _show_notes(found.summary, folder)
+
+
+def show_transfer(found: Any, folder: Path) -> None:
+    """The result of `transfer`."""
+    table = found.matrix.to_dict("records")
+    targets = _shown(found.matrix, [cell["target"] for cell in found.summary["cells"]])
+    for target in targets:
+        rows = [
+            {
+                "run": row["run"],
+                "tuned on": row["tuned_on"],
+                "scored on": row["scored_on"],
+                "stories": row["stories"],
+                "frozen": row["r_frozen"],
+                "tuned": row["r_tuned"],
+                "95 % of change": _interval(row["low"], row["high"]),
+                "own readout": _known(row["r_readout"]),
+            }
+            for row in table
+            if row["target"] == target
+        ]
+        show_table(rows, title=labelled(f"Mean test correlation, {target}", found.summary))
+    needed = [
+        {
+            "run": row["run"],
+            "scored on": row["scored_on"],
+            "target": row["target"],
+            "frozen": row["r_frozen"],
+            "with minutes": round(row["full_minutes"], 1),
+            "tuned needs": "-" if math.isnan(row["minutes_needed"]) else f"{row['minutes_needed']:.1f}",
+        }
+        for row in found.needed.to_dict("records")
+        if row["target"] in targets
+    ]
+    if needed:
+        show_table(needed, title=labelled("Minutes to reach the untuned model's score", found.summary))
+    _show_notes(found.summary, folder)
+
+
+def show_layers(scores: Any) -> None:
+    """Scores by hidden state, where `evaluate` was asked for them."""
+    for described in scores.summary["runs"] if len(scores.layers) else ():
+        table = scores.layers[scores.layers["run"] == described["name"]]
+        for target in _shown(table, [described["target"]]):
+            rows = [
+                {
+                    "layer": row["layer"],
+                    "frozen": row["r_frozen"],
+                    "tuned": row["r_tuned"],
+                    "change": row["difference"],
+                    "95 % interval": _interval(row["low"], row["high"]),
+                    "adapted": row["adapted"],
+                }
+                for row in table[table["target"] == target].to_dict("records")
+            ]
+            title = f"{described['name']}: mean test correlation by hidden state, {target}"
+            show_table(rows, title=labelled(title, scores.summary))
+    if len(scores.layers):
+        terminal.console.print(
+            "adapted: a block up to that state was tuned; layers.csv has all targets", soft_wrap=True
+        )
+
+
+def show_downstream(scores: Any) -> None:
+    """Scores of tasks, where `evaluate` was asked for them."""
+    for described in scores.summary["runs"] if len(scores.downstream) else ():
+        table = scores.downstream[scores.downstream["run"] == described["name"]]
+        rows = [
+            {
+                "said": row["task"],
+                "labels": row["n_labels"],
+                "layer": row["layer"],
+                "frozen": row["auc_frozen"],
+                "tuned": row["auc_tuned"],
+                "change": row["difference"],
+                "95 % interval": _interval(row["low"], row["high"]),
+            }
+            for row in table.to_dict("records")
+        ]
+        show_table(
+            rows, title=f"{described['name']}: what is said in clips, mean AUC over labels (chance .5)"
+        )
+
+
+def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
+    """The first target and those that runs were tuned on; the files have all."""
+    targets = list(dict.fromkeys(table["target"]))
+    return [target for target in targets if target == targets[0] or target in tuned_on]
+
+
+def _show_notes(summary: Mapping[str, Any], folder: Path) -> None:
+    for note in summary["notes"]:
+        terminal.console.print(f"  {escape(note)}", soft_wrap=True)
+    terminal.console.print(f"Written, with all targets: {escape(str(folder))}", soft_wrap=True)
+
+
+def _letter(number: int) -> str:
+    """A, B, ... Z, A1, B1, ..."""
+    return chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "")
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}"

@@ -1,0 +1,191 @@
+"""The commands `brainwavlm study ...`. Heavy imports stay inside the commands."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brainwavlm.cli.options import JsonOption, print_json
+from brainwavlm.cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from brainwavlm.study.description import Study
+
+
+study = typer.Typer(
+    help="Run a grid of cells from one file, each tuned and scored once, and see how far they are.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+FileArgument = Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)]
+FolderArgument = Annotated[Path, typer.Argument(help="Folder of the study.", show_default=False)]
+
+
+@study.command(short_help="Tune and score every cell that is not done yet.")
+def run(
+    file: FileArgument,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            help="Folder of the study: new, or to go on with. ray: on shared storage.",
+            show_default=False,
+        ),
+    ],
+    engine: Annotated[
+        str, typer.Option("--engine", help="local: processes of this machine. ray: a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Cells at once; default: 1, with --address what the cluster has room for."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="ray: an existing cluster; default: Ray on this machine.")
+    ] = None,
+    cpus: Annotated[int, typer.Option("--cpus", help="Threads of each cell, and what it asks of Ray.")] = 1,
+    gpus: Annotated[float, typer.Option("--gpus", help="ray: GPUs that each cell asks for.")] = 0,
+    retries: Annotated[
+        int, typer.Option("--retries", help="Times that a cell whose process died is started again.")
+    ] = 3,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Start also the cells that failed before.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Experiment whose cells are worked on; repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="key=value for every cell, above the file, e.g. training.epochs=3. Repeatable."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells with hours and memory; write nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Tune and score every cell that is not done yet. Exit code 1 when one failed; the others go on.
+
+    Started again, it keeps what is done and goes on from the checkpoints of the rest.
+    """
+    from brainwavlm.cli.show_study import show_study, status_rows
+    from brainwavlm.config import parse_overrides
+    from brainwavlm.study import load_study, open_study, run_study
+    from brainwavlm.study.engines import Engaged
+
+    wanted = load_study(file).with_settings(parse_overrides(set_ or []))
+    if dry_run:
+        Engaged(engine, workers, address, cpus, gpus, retries)  # refuses what is wrong
+        _dry_run(wanted, output, workers or 1, cpus, only or [], json)
+        return
+
+    def finished(state: Any) -> None:
+        took = "" if state.seconds is None else f", {state.seconds:.0f} s"
+        print(f"{state.folder}: {state.state}{took}", file=sys.stderr if json else sys.stdout, flush=True)
+
+    try:
+        states = run_study(
+            wanted,
+            output,
+            engine,
+            workers,
+            address,
+            cpus,
+            gpus,
+            retries,
+            retry_failed,
+            only or (),
+            finished,
+            _ToldProgress(),
+        )
+    except KeyboardInterrupt:
+        print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    folder = open_study(output)
+    if json:
+        print_json(status_rows(folder))
+    else:
+        show_study(folder)
+    if any(state.state != "done" for state in states):
+        raise typer.Exit(1)
+
+
+@study.command(short_help="Say how far each cell is.")
+def status(folder: FolderArgument, json: JsonOption = False) -> None:
+    """Say how far each cell of a study is: experiment, varied keys, state, tries, seconds, error."""
+    from brainwavlm.cli.show_study import show_study, status_rows
+    from brainwavlm.study import open_study
+
+    opened = open_study(folder)
+    if json:
+        print_json(status_rows(opened))
+    else:
+        show_study(opened)
+
+
+@study.command(short_help="Write one page of a study, from the cells that are there.")
+def report(
+    folder: FolderArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="HTML file; default: report.html in that folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Write one page of a study: what was asked, the table of claims, figures, and which cells are missing.
+
+    Its tables go to report/ in the folder of the study, as CSV files.
+    """
+    from brainwavlm.reporting.page.study import TABLES, write_study_report
+
+    page = write_study_report(folder, output)
+    print(f"Wrote {page}; tables in {folder / TABLES}")
+
+
+class _ToldProgress(TerminalProgress):
+    """Bars, and their titles as lines, which stay where there is no terminal."""
+
+    def over(self, items: Iterable[Any], title: str) -> Iterable[Any]:
+        """The items, one by one, under a title."""
+        print(title, file=sys.stderr, flush=True)
+        return super().over(items, title)
+
+
+def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[str], json: bool) -> None:
+    from brainwavlm.cli.console import console, show_table
+    from brainwavlm.study.cost import estimate
+
+    found = estimate(
+        study,
+        output,
+        workers,
+        cpus,
+        only,
+        timed=lambda name: print(f"Timing {name}", file=sys.stderr),
+        progress=_ToldProgress(),
+    )
+    if json:
+        print_json(asdict(found))
+        return
+    rows = [
+        {
+            "cell": row["name"],
+            "experiments": ", ".join(row["experiments"]),
+            "state": row["state"],
+            "hours": row["hours"],
+            "GB": row["memory_gb"],
+        }
+        for row in found.cells
+    ]
+    show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")
+    console.print(
+        f"{found.hours:.2f} h for what is not done, {found.hours_on_workers:.2f} h on {found.workers} at once, "
+        f"with {found.memory_gb:.1f} GB of memory. {found.calibrations} kinds of cells were timed now; scoring comes "
+        "on top. Nothing was written.",
+        soft_wrap=True,
+    )

@@ -1,0 +1,76 @@
+"""Devices, precision, processes and random state."""
+
+import random
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from brainwavlm.config import RunConfig
+from brainwavlm.errors import ConfigError
+
+
+def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) -> Accelerator:
+    """Device, precision, trackers and, where the caller can share its work, processes.
+
+    Raises
+    ------
+    ConfigError
+        A device that is not here, or a tracker that is not installed.
+    """
+    tracking = None if config.tracking == "none" else config.tracking
+    if tracking and find_spec(tracking) is None:  # accelerate would go on without it, and say nothing
+        raise ConfigError(
+            "tracking",
+            f"{tracking} is not installed.",
+            "none, or a tracker that is installed.",
+            "Install it:  pip install 'brainwavlm[tracking]'",
+        )
+    try:
+        accelerator = Accelerator(
+            # Without a device accelerate forgets the other processes, unless it is told to use the CPU.
+            cpu=config.device == "cpu" or (config.device == "auto" and not torch.accelerator.is_available()),
+            mixed_precision=config.precision,
+            log_with=tracking,
+            project_dir=str(folder) if tracking else None,
+        )
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            "device, precision, tracking",
+            str(error).splitlines()[0],
+            "what this machine has.",
+            "Try device=auto, precision=no; trackers: pip install 'brainwavlm[tracking]'",
+        ) from None
+    if config.device not in ("auto", accelerator.device.type):
+        raise ConfigError(
+            "device",
+            f"{config.device} is not here.",
+            f"auto or {accelerator.device.type}.",
+            "Set device=auto.",
+        )
+    if accelerator.num_processes > 1 and not processes:
+        raise ConfigError(
+            "processes",
+            f"{accelerator.num_processes} processes.",
+            "one: only `tune` shares its work.",
+            "Start this command without a launcher.",
+        )
+    if tracking:
+        accelerator.init_trackers("brainwavlm", config=None)
+    return accelerator
+
+
+def separate(accelerator: Accelerator, seed: int, step: int) -> None:
+    """Another random state in each process but the first, so that dropouts differ between them."""
+    if not accelerator.is_main_process:
+        words = np.random.SeedSequence([seed, step, accelerator.process_index]).generate_state(1, np.uint64)
+        torch.manual_seed(int(words[0] >> 1))
+
+
+def seed_everything(seed: int) -> None:
+    """One seed for weights, dropout and libraries."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  peft and transformers draw from the global state
+    torch.manual_seed(seed)

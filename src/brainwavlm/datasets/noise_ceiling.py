@@ -1,0 +1,128 @@
+"""How repeatable responses are: the noise ceiling of a subject from repeated presentations of one story.
+
+It is a property of the recordings alone. What a model reaches of it is in `brainwavlm.evaluation.ceiling`.
+
+N repeats y_n(t) and their mean m(t); Var over rows with n - 1.
+
+    TP = mean_n Var(y_n)                      total power
+    SP = (N Var(m) - TP) / (N - 1)            signal power; SP <= 0: no ceiling, NaN
+    CC_max = sqrt(SP / Var(m))                correlation of the mean with the true signal
+
+Sahani and Linden 2003; Schoppe et al. 2016, doi 10.3389/fncom.2016.00010. TP comes from the repeats; taking
+TP = 1 for z-scored repeats differs by up to .004 in CC_max.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from brainwavlm.datasets.responses import Recording
+
+_BYTES_AT_ONCE = 512e6
+
+
+def cc_max(repeats: np.ndarray) -> np.ndarray:
+    """CC_max = sqrt(SP / Var(m)) = 1 / sqrt(1 + (TP / SP - 1) / N); NaN where SP <= 0.
+
+    Parameters
+    ----------
+    repeats : array (n_repeats, n_rows, n_voxels)
+
+    Returns
+    -------
+    array (n_voxels,), float64
+
+    References
+    ----------
+    Schoppe et al. 2016; parity: tests/parity/test_reference_numbers.py.
+    """
+    share = signal_share(repeats)
+    return np.sqrt(np.where(share > 0, share, np.nan))
+
+
+def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray | None, dict[str, int]]:
+    """CC_max of a subject over all rows of the stories with repeats, each z-scored within the story.
+
+    CC_max = sqrt(sum_s n_s SP_s / Var(m_s) / sum_s n_s), n_s the rows of story s; NaN where the sum is not above 0.
+
+    Pooling before the root keeps stories whose signal power comes out below zero by chance: dropping them, or the
+    mean of one CC_max a story, is biased upwards and noisier.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        Those without repeats are left out.
+    n_voxels : int
+
+    Returns
+    -------
+    ceiling : array (n_voxels,) float64, or None where no story has repeats
+    repeats : dict of str to int
+        Story to number of repeats; reports say so when a ceiling rests on one story.
+    """
+    repeated: dict[str, int] = {}
+    shares, rows = np.zeros(n_voxels), np.zeros(n_voxels)
+    for recording in recordings:
+        first = recording.repeats(slice(0, 1))
+        if first is None or len(first) < 2:
+            continue
+        repeated[recording.story.name] = len(first)
+        share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
+        varies = ~np.isnan(share)
+        shares += np.where(varies, share, 0.0) * first.shape[1]
+        rows += varies * first.shape[1]
+    if not repeated:
+        return None, repeated
+    pooled = shares / np.where(rows > 0, rows, np.nan)
+    return np.sqrt(np.where(pooled > 0, pooled, np.nan)), repeated
+
+
+def by_voxels(
+    recording: Recording, n_voxels: int, measure: Callable[[np.ndarray, slice], np.ndarray]
+) -> np.ndarray:
+    """A measure of a recording's repeats, computed for some voxels at a time so that memory does not grow.
+
+    Parameters
+    ----------
+    recording : Recording
+        With at least two repeats.
+    n_voxels : int
+    measure : callable
+        (repeats (n_repeats, n_rows, n_batch), columns) to (n_batch,).
+
+    Returns
+    -------
+    array (n_voxels,), float64
+    """
+    first = recording.repeats(slice(0, 1))
+    if first is None:
+        raise ValueError(f"{recording.path} holds no repeats")
+    # float32 from the file, float64 in the computation, and a few copies of it.
+    size = max(int(_BYTES_AT_ONCE / (first.size * 32)), 1)
+    values = np.empty(n_voxels)
+    for start in range(0, n_voxels, size):
+        columns = slice(start, min(start + size, n_voxels))
+        repeats = recording.repeats(columns)
+        assert repeats is not None
+        values[columns] = measure(repeats, columns)
+    return values
+
+
+def signal_share(repeats: np.ndarray) -> np.ndarray:
+    """SP / Var(m), (n_voxels,) float64: the share of the mean's variance that is signal; NaN for a constant voxel."""
+    signal, of_mean = powers(repeats)
+    rounding = 1e-24 * (np.asarray(repeats, dtype=np.float64) ** 2).mean(
+        (0, 1)
+    )  # what is left of a constant voxel
+    return signal / np.where(of_mean > rounding, of_mean, np.nan)
+
+
+def powers(repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Signal power SP, below zero by chance where there is little, and Var(m); (n_voxels,) each, float64."""
+    repeats = np.asarray(repeats, dtype=np.float64)
+    n_repeats = len(repeats)
+    if repeats.ndim != 3 or n_repeats < 2:
+        raise ValueError(f"repeats {repeats.shape} are not (2 or more, n_rows, n_voxels)")
+    total = repeats.var(axis=1, ddof=1).mean(0)
+    of_mean = repeats.mean(0).var(axis=0, ddof=1)
+    return (n_repeats * of_mean - total) / (n_repeats - 1), of_mean

@@ -1,0 +1,201 @@
+"""What the scanner recorded while somebody listened to a story: one HDF5 file."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+
+from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
+from brainwavlm.errors import DatasetError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One stimulus.
+
+    Attributes
+    ----------
+    name : str
+    audio : Path
+        Sound file.
+    transcript : Path or None
+        TextGrid.
+    split : str
+        train, validation or test.
+    """
+
+    name: str
+    audio: Path
+    transcript: Path | None
+    split: Split
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One subject's responses to one story, read from disk when asked for.
+
+    Attributes
+    ----------
+    subject : str
+    story : Story
+    path : Path
+        HDF5 file with `data` (n_trs, n_voxels), perhaps `tr_times` (n_trs,) and `individual_repeats`
+        (n_repeats, n_trs, n_voxels).
+    tr : float
+        Seconds between rows.
+    start : float
+        Sound time of the first row in seconds, where the file holds no tr_times.
+    """
+
+    subject: str
+    story: Story
+    path: Path
+    tr: float
+    start: float = 0.0
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """(n_trs, n_voxels)."""
+        with open_hdf5(self.path) as file:
+            return tuple(_data(file, self.path).shape)
+
+    @cached_property
+    def tr_times(self) -> np.ndarray:
+        """Seconds from sound onset at which each row's volume starts, (n_trs,) float64, finite and increasing.
+
+        A file whose `tr_times` or `start` say something else is a DatasetError.
+        """
+        with open_hdf5(self.path) as file:
+            n_trs = _data(file, self.path).shape[0]
+            times = stored(file, "tr_times", self.path)
+            if times is not None:
+                return _increasing(_times(times, n_trs, self.path), self.path)
+            start = _start(file.attrs.get("start", self.start), self.path)
+        return _increasing(start + self.tr * np.arange(n_trs, dtype=np.float64), self.path)
+
+    def responses(self, rows: slice = slice(None), columns: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Measured responses, as they are in the file.
+
+        Parameters
+        ----------
+        rows : slice
+            TRs.
+        columns : slice, or bool array (n_voxels,)
+            Voxels.
+
+        Returns
+        -------
+        array (n_rows, n_columns), float32. NaN stays NaN.
+        """
+        with open_hdf5(self.path) as file:
+            return _columns(_data(file, self.path), (rows,), columns)
+
+    def repeats(self, columns: slice | np.ndarray = slice(None)) -> np.ndarray | None:
+        """Single presentations, (n_repeats, n_trs, n_columns) float32; None if heard once."""
+        with open_hdf5(self.path) as file:
+            repeats = stored(file, "individual_repeats", self.path)
+            if repeats is None:
+                return None
+            require_repeats(repeats, _data(file, self.path).shape, self.path)
+            return _columns(repeats, (slice(None), slice(None)), columns) if len(repeats) else None
+
+
+def _data(file: h5py.File, path: Path) -> h5py.Dataset:
+    data = stored(file, "data", path)
+    if data is None or getattr(data, "ndim", 0) != 2:
+        arrays = {
+            key: file.get(key) for key in file if isinstance(file.get(key, getlink=True), h5py.HardLink)
+        }
+        keys = ", ".join(f"{key} {array.shape}" for key, array in arrays.items() if hasattr(array, "shape"))
+        raise DatasetError(
+            path,
+            f"holds {keys or 'nothing'}.",
+            "an array `data` (n_trs, n_voxels).",
+            "Write the responses under the key `data`.",
+        )
+    if data.dtype.kind not in NUMBERS:
+        raise DatasetError(path, f"data of type {data.dtype}.", "numbers.", "Write data as float32.")
+    if 0 in data.shape:
+        raise DatasetError(
+            path,
+            f"data of shape {data.shape}.",
+            "rows and voxels.",
+            "Write it again, or take the story out of the data set.",
+        )
+    return data
+
+
+def require_repeats(repeats: h5py.Dataset | h5py.Group, shape: tuple[int, int], path: Path) -> None:
+    """Raise a DatasetError unless the repeats are numbers with the rows and voxels of the data."""
+    found = getattr(repeats, "shape", None)
+    kind = getattr(repeats, "dtype", np.dtype(object))
+    if found is None or len(found) != 3 or found[1:] != shape or kind.kind not in NUMBERS:
+        raise DatasetError(
+            path,
+            f"individual_repeats of shape {found} beside data of shape {shape}, type {kind}.",
+            f"numbers (n_repeats, {shape[0]}, {shape[1]}).",
+            "Write the repeats again, or remove them: then no ceiling can be computed.",
+        )
+
+
+def _times(times: h5py.Dataset | h5py.Group, n_trs: int, path: Path) -> np.ndarray:
+    shape = getattr(times, "shape", None)  # a group has none
+    if shape != (n_trs,):
+        raise DatasetError(
+            path,
+            f"tr_times of shape {shape} beside {n_trs} rows.",
+            "one time a row.",
+            "Write tr_times again, in seconds from sound onset.",
+        )
+    numbers = times.dtype.kind in NUMBERS
+    values = times[()].astype(np.float64) if numbers else np.full(n_trs, np.nan)
+    if not np.isfinite(values).all():
+        wrong = np.count_nonzero(~np.isfinite(values))
+        raise DatasetError(
+            path,
+            f"tr_times of type {times.dtype}: {wrong} of {n_trs} times are no numbers.",
+            "seconds from sound onset.",
+            "Write tr_times again.",
+        )
+    return values
+
+
+def _start(value: Any, path: Path) -> float:
+    found = np.asarray(value)  # an attribute without a value becomes an object
+    if found.dtype.kind not in NUMBERS or found.size != 1 or not np.isfinite(found).all():
+        raise DatasetError(
+            path,
+            f"start = {value!r}.",
+            "one number: the sound's time at the first row in seconds.",
+            "Write the attribute start again, or tr_times.",
+        )
+    return float(found.item())
+
+
+def _increasing(times: np.ndarray, path: Path) -> np.ndarray:
+    later = np.diff(times) > 0
+    if not later.all():
+        row = int(np.argmin(later)) + 1
+        raise DatasetError(
+            path,
+            f"tr_times not increasing at row {row} ({times[row]:g} s after {times[row - 1]:g} s).",
+            "increasing seconds from sound onset.",
+            "Write tr_times again, in seconds from sound onset.",
+        )
+    return times
+
+
+def _columns(array: h5py.Dataset, leading: tuple, columns: slice | np.ndarray) -> np.ndarray:
+    if isinstance(columns, slice):
+        return array[(*leading, columns)].astype(np.float32)
+    # HDF5 reads scattered columns far slower than rows; take whole rows and drop columns in memory.
+    chosen = np.asarray(columns)
+    if array.ndim == 2:
+        return array[leading[0]].astype(np.float32)[:, chosen]
+    return np.stack([array[n][:, chosen] for n in range(array.shape[0])]).astype(np.float32)

@@ -1,0 +1,127 @@
+"""Which voxels hold numbers that vary, found story by story and a few rows at a time."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.errors import DatasetError
+
+_BYTES = 1 << 25  # of responses read at once
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Voxels of one array of responses by what is wrong with them; each (n_voxels,) bool."""
+
+    nan: np.ndarray
+    infinite: np.ndarray
+    constant: np.ndarray
+
+    @property
+    def unusable(self) -> np.ndarray:
+        """Any of the three."""
+        return self.nan | self.infinite | self.constant
+
+    def __or__(self, other: "Scan") -> "Scan":
+        return Scan(self.nan | other.nan, self.infinite | other.infinite, self.constant | other.constant)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Voxels of each kind; one that is two kinds counts in both."""
+        return {name: int(np.count_nonzero(getattr(self, name))) for name in ("nan", "infinite", "constant")}
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Voxels that can be used.
+
+    Attributes
+    ----------
+    kept : array (n_columns,) bool
+        Finite and varying in every story.
+    counts : dict of str to int
+        Columns that are nan, infinite or constant in some story.
+    """
+
+    kept: np.ndarray
+    counts: dict[str, int]
+
+
+def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray | None = None) -> Mask:
+    """Voxels whose responses are finite and vary in every story.
+
+    kept[v] = all over stories of (no NaN, no infinity, max > min of column v)
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        One subject's.
+    columns : slice or bool array (n_voxels,) or None
+        Only these columns are looked at.
+
+    Returns
+    -------
+    Mask over the columns looked at. Memory does not grow with the number of stories.
+
+    Raises
+    ------
+    DatasetError
+        Stories whose numbers of voxels differ, or no story.
+    """
+    chosen = slice(None) if columns is None else columns
+    found: Scan | None = None
+    first: Recording | None = None
+    for recording in recordings:
+        if first is None:
+            first = recording
+        elif recording.shape[1] != first.shape[1]:
+            raise DatasetError(
+                recording.path,
+                f"{recording.shape[1]} voxels.",
+                f"{first.shape[1]} voxels, as in {first.path.name}.",
+                "All responses of a subject must have the same columns: make them with one mask.",
+            )
+        story = scan(_blocks(recording, chosen))
+        found = story if found is None else found | story
+    if found is None:
+        raise DatasetError(
+            "responses", "no recording.", "at least one.", "Choose a subject that has responses."
+        )
+    return Mask(~found.unusable, found.counts)
+
+
+def scan(blocks: Iterable[np.ndarray]) -> Scan:
+    """Voxels that hold NaN, hold infinity, or never change, from consecutive rows (n_rows, n_voxels)."""
+    pieces = iter(blocks)
+    block = next(pieces)
+    nan, infinite = np.isnan(block).any(axis=0), np.isinf(block).any(axis=0)
+    low, high = block.min(axis=0), block.max(axis=0)
+    for block in pieces:
+        nan |= np.isnan(block).any(axis=0)
+        infinite |= np.isinf(block).any(axis=0)
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    return Scan(nan, infinite, ~nan & ~infinite & (low == high))
+
+
+def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
+    """An array (n_trs, n_voxels) or (n_repeats, n_trs, n_voxels) in pieces of a few rows, float32."""
+    step = _rows_at_once(array.shape[-1])
+    for leading in np.ndindex(array.shape[:-2]):
+        for first in range(0, array.shape[-2], step):
+            with np.errstate(over="ignore"):  # too large for float32 is infinite, and counted so
+                yield array[(*leading, slice(first, first + step))].astype(np.float32)
+
+
+def _blocks(recording: Recording, columns: slice | np.ndarray) -> Iterator[np.ndarray]:
+    n_trs, n_voxels = recording.shape
+    step = _rows_at_once(n_voxels)
+    for first in range(0, n_trs, step):
+        with np.errstate(over="ignore"):
+            yield recording.responses(slice(first, first + step), columns)
+
+
+def _rows_at_once(n_voxels: int) -> int:
+    return max(1, _BYTES // (8 * max(n_voxels, 1)))

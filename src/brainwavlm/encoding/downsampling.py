@@ -1,0 +1,60 @@
+"""A slower scanner: tuning on responses without what is faster than every n-th TR.
+
+The same path as at full rate, with every n-th TR a row. Responses are low-passed and resampled by the kernel that
+resamples features, features by the kernel of the same slow clock. Delays stay those of alignment.delays, in TRs: the
+readout is the same finite impulse response over the same seconds, and can be read at full rate.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.alignment import lanczos_matrix
+from brainwavlm.encoding.prepared_stories import Material, recording_clock
+
+
+def slowed(material: Material, recording: Recording, config: RunConfig) -> Material:
+    """The material on the clock of training.slow: its responses, or a control's targets, and its rows.
+
+    Parameters
+    ----------
+    material : Material
+        At full rate.
+    recording : Recording
+        Of that story.
+    config : RunConfig
+    """
+    slow = config.training.slow
+    if slow == 1:
+        return material
+    clock = recording_clock(recording, material.windows.times, config.alignment, config.quirks, slow)
+    responses = material.responses
+    targets = slow_responses(responses.cpu().numpy(), recording.tr_times, slow, config.alignment.lobes)
+    return replace(material, clock=clock, responses=torch.from_numpy(targets).to(responses.device))
+
+
+def slow_responses(responses: np.ndarray, tr_times: np.ndarray, slow: int, lobes: int = 3) -> np.ndarray:
+    """slow[i] = sum_t w[i, t] responses[t], z-scored over i, with w = lanczos_matrix(tr_times, tr_times[::slow]).
+
+    What varies faster than half the slow rate is taken out. Near the ends of a story part of the kernel finds no row;
+    that part counts as the story's mean, which is 0.
+
+    Parameters
+    ----------
+    responses : array (n_trs, n_voxels)
+        z-scored over the story.
+    tr_times : array (n_trs,)
+        Seconds.
+    slow : int
+    lobes : int
+
+    Returns
+    -------
+    array (ceil(n_trs / slow), n_voxels), float32. A voxel with a NaN is NaN throughout.
+    """
+    rows = lanczos_matrix(tr_times, tr_times[::slow], lobes) @ responses
+    scale = rows.std(0)
+    return ((rows - rows.mean(0)) / np.where(scale > 0, scale, 1.0)).astype(np.float32)

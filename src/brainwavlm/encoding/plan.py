@@ -1,0 +1,147 @@
+"""What a run would do and cost, said before anything long begins."""
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.compute import accelerator_for
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import SPLITS, Recording
+from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.prepared_stories import needed_windows, planned_clock, planned_windows
+from brainwavlm.encoding.tuning import TuningLoop
+from brainwavlm.progress import Progress
+from brainwavlm.speech.features import samples_heard
+from brainwavlm.stimulus.audio import SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size and the estimated cost of a run.
+
+    Attributes
+    ----------
+    facts : dict
+        Data set, subject, voxels and their state.
+    stories, hours, rows : dict of split to int, float, int
+    windows_per_epoch : int
+        Windows at whose ends the model is read in an epoch of training blocks, halos counted as often as they are run.
+    sound_per_epoch : float
+        Hours of sound that go through the model for that.
+    steps_per_epoch, epochs : int
+    trained : dict of str to int
+        Parameters of the speech model and of the readout that change.
+    seconds_per_step : float
+        Median of a few steps, measured now on this machine.
+    hours_of_run : float
+        For all epochs with validation; patience may end it sooner.
+    memory_gb : float
+        Peak of this process after those steps, plus what the run will hold beyond them.
+    device : str
+    """
+
+    facts: dict[str, Any]
+    stories: dict[str, int]
+    hours: dict[str, float]
+    rows: dict[str, int]
+    windows_per_epoch: int
+    sound_per_epoch: float
+    steps_per_epoch: int
+    epochs: int
+    trained: dict[str, int]
+    seconds_per_step: float
+    hours_of_run: float
+    memory_gb: float
+    device: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
+    """Resolve a configuration and time a few steps of it. Nothing is written.
+
+    Parameters
+    ----------
+    config : RunConfig
+    calibration_steps : int
+        One more is run first and not counted.
+    """
+    training = config.training.model_copy(update={"frontend_folder": None})
+    untracked = config.model_copy(update={"tracking": "none", "training": training})
+    accelerator_for(untracked, Path())  # refuses several processes: each would measure the other
+    loop = TuningLoop(untracked, Path(), Progress())
+    heard: dict[str, dict[str, Recording]] = {
+        split: {key: r for listener in loop.listeners for key, r in listener.keys(split).items()}
+        for split in SPLITS
+    }
+    recordings = {key: recording for some in heard.values() for key, recording in some.items()}
+    windows = {key: planned_windows(r, config, loop.backbone.min_samples) for key, r in recordings.items()}
+    blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
+    clocks = {key: planned_clock(recordings[key], config, loop.backbone.min_samples) for key in loop.lengths}
+    needed = [(block.story, needed_windows(clocks[block.story], block, config.quirks)) for block in blocks]
+    samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
+    step = _timed_step(loop, blocks, calibration_steps)
+    rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in heard.items()}
+    validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
+    each = {one.name or one.setting.subject.name: one.facts()["data"] for one in loop.listeners}
+    return Plan(
+        facts=loop.listeners[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
+        stories={split: len(some) for split, some in heard.items()},
+        hours={
+            split: float(sum(windows[key].times[-1] for key in some) / 3600) for split, some in heard.items()
+        },
+        rows=rows,
+        windows_per_epoch=sum(len(some) for _, some in needed),
+        sound_per_epoch=samples / SAMPLE_RATE / 3600,
+        steps_per_epoch=loop.steps_per_epoch,
+        epochs=config.training.epochs,
+        trained={
+            "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
+            "readout": sum(p.numel() for p in loop.readouts.parameters() if p.requires_grad),
+        },
+        seconds_per_step=step * len(blocks) / loop.steps_per_epoch,
+        hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
+        memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.shelf.kept_bytes) / 1e9,
+        device=str(loop.accelerator.device),
+    )
+
+
+def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
+    story = blocks[0].story
+    chosen = [block for block in blocks if block.story == story]
+    loop.shelf.hold([story])
+    loop.backbone.eval()
+    loop.shelf[story].measure(loop.backbone, loop.moments, loop.config)
+    loop.moments.next_epoch()
+    loop.backbone.train()
+    seconds = []
+    for step in range(n + 1):
+        began = time.perf_counter()
+        loss = loop.loss(chosen[step % len(chosen)])
+        if loop.learner.learns:
+            loop.learner.begin(step)
+            loop.learner.backward(loss)
+            loop.learner.update()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def _peak_bytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _held_bytes(loop: TuningLoop) -> float:
+    """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
+    sizes = [
+        rows * (int(side.listener.setting.voxels.sum()) + side.listener.setting.dataset.tr * SAMPLE_RATE) * 4
+        for side in loop.sides
+        for rows in side.lengths.values()
+    ]
+    return sum(sorted(sizes, reverse=True)[1 : loop.config.training.stories_in_memory])

@@ -1,0 +1,175 @@
+"""What a configuration means on a data set: the subject, the stories of each split, the voxels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainwavlm.config import LossConfig, RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Dataset, Subject, split_recordings
+from brainwavlm.datasets.demo import DEMO_MODEL
+from brainwavlm.datasets.noise_ceiling import ceiling
+from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
+from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
+from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
+from brainwavlm.encoding.training_subset import first_stories
+from brainwavlm.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A configuration resolved on a data set.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    subject : Subject
+    splits : dict from train, validation, test to lists of Recording
+    voxels : bool array (n_voxels,)
+        In the target and usable in every recording, also in those that train_minutes leaves out.
+    unusable : dict of str to int
+        Voxels of the whole cortex that are left out, by reason.
+    """
+
+    dataset: Dataset
+    subject: Subject
+    splits: dict[Split, list[Recording]]
+    voxels: np.ndarray
+    unusable: dict[str, int]
+
+    @property
+    def recordings(self) -> dict[str, Recording]:
+        """All recordings of the splits, by story."""
+        return {recording.story.name: recording for split in self.splits.values() for recording in split}
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's manifest and every report say of the data."""
+        return {
+            "dataset": self.dataset.name,
+            "subject": self.subject.name,
+            "simulated": self.dataset.simulated,
+            "tr": self.dataset.tr,
+            "n_voxels": int(self.subject.n_voxels),
+            "n_target": int(self.voxels.sum()),
+            "unusable": self.unusable,
+            "rows": {split: sum(r.shape[0] for r in records) for split, records in self.splits.items()},
+            "facts": list(self.dataset.facts),
+        }
+
+    def story_names(self) -> dict[str, list[str]]:
+        """Names of the stories of each split, as run.json keeps them."""
+        return {split: [recording.story.name for recording in some] for split, some in self.splits.items()}
+
+    @cached_property
+    def ceiling(self) -> np.ndarray | None:
+        """Noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
+        return known_ceiling(self.subject)
+
+    def voxel_weights(self, loss: LossConfig, device: torch.device) -> torch.Tensor | None:
+        """Noise ceilings of the target's voxels as weights, tensor (n_voxels,), or None when unweighted.
+
+        Raises
+        ------
+        ConfigError
+            The loss is to be weighted, but the data set has no ceiling for this subject.
+        """
+        if not loss.ceiling_weighted:
+            return None
+        if self.ceiling is None:
+            raise ConfigError(
+                "loss.ceiling_weighted",
+                f"{self.subject.name} has neither a ceiling nor a story with repeats.",
+                "a ceiling for each voxel.",
+                "Add `ceiling` to the subject's anatomy file, or set loss.ceiling_weighted=false.",
+            )
+        return ceiling_weights(self.ceiling[self.voxels]).to(device)
+
+
+def known_ceiling(subject: Subject) -> np.ndarray | None:
+    """A subject's noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
+    if subject.ceiling is not None:
+        return subject.ceiling
+    return ceiling(subject.recordings.values(), subject.n_voxels)[0]
+
+
+def anchored(config: RunConfig) -> RunConfig:
+    """The configuration with folders and files named from the root, so that a run can be scored from anywhere."""
+
+    def absolute(name: str) -> str:
+        return str(Path(name).resolve()) if Path(name).is_dir() and name not in ("demo", DEMO_MODEL) else name
+
+    def file(name: str) -> str:
+        return str(Path(name).resolve()) if Path(name).is_file() else name
+
+    backbone = config.backbone.model_copy(update={"name": absolute(config.backbone.name)})
+    folder = config.training.frontend_folder
+    kept = None if folder is None else str(Path(folder).expanduser().resolve())
+    embeddings = config.control.embeddings
+    vectors = None if embeddings is None else str(Path(embeddings).resolve())
+    control = config.control.model_copy(update={"embeddings": vectors})
+    targets = tuple(file(name) for name in config.evaluation.targets)
+    return config.model_copy(
+        update={
+            "dataset": absolute(config.dataset),
+            "joint": tuple(
+                listener.model_copy(update={"dataset": listener.dataset and absolute(listener.dataset)})
+                for listener in config.joint
+            ),
+            "target": file(config.target),
+            "regions": {name: tuple(map(file, parts)) for name, parts in config.regions.items()},
+            "backbone": backbone,
+            "control": control,
+            "training": config.training.model_copy(update={"frontend_folder": kept}),
+            "evaluation": config.evaluation.model_copy(update={"targets": targets}),
+        }
+    )
+
+
+def setting_of(config: RunConfig, scanned: bool = True) -> Setting:
+    """Resolve a configuration.
+
+    Parameters
+    ----------
+    config : RunConfig
+    scanned : bool
+        False: each voxel counts as usable and no response is read, to see whether a configuration means something.
+
+    Raises
+    ------
+    ConfigError, DatasetError
+        Unknown subject, story or target; no training story; no usable voxel.
+    """
+    dataset = load_dataset(config.dataset)
+    subject = with_regions(dataset.subject(config.subject), config.regions)
+    splits = split_recordings(subject, config.train, config.validation, config.test)
+    if not splits["train"]:
+        raise ConfigError(
+            "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
+        )
+    measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
+    target = target_mask(config.target, subject, measured)
+    heard = [recording for split in splits.values() for recording in split]
+    mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
+    voxels = target if config.quirks.nan_voxels else target & mask.kept
+    if not voxels.any():
+        raise ConfigError(
+            "target",
+            f"{config.target} has {int(target.sum())} voxels, none usable ({mask.counts}).",
+            "at least one voxel that varies and has no NaN.",
+            f"See: brainwavlm check {config.dataset}",
+        )
+    # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
+    return Setting(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
+
+
+def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:
+    """The splits with the training stories that train_minutes takes; all of them where it is null."""
+    if config.train_minutes is None:
+        return splits
+    chosen = first_stories(splits["train"], config.train_minutes, config.seed, config.train_from)
+    return {**splits, "train": chosen}

@@ -1,0 +1,129 @@
+"""The recordings of a run in memory: few at a time where they are large, the next ones read while others are used."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import SPLITS, Split
+from brainwavlm.encoding.downsampling import slowed
+from brainwavlm.encoding.prepared_stories import Material, add_frontend, planned_windows, read_material
+from brainwavlm.encoding.subjects import Listener
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.frontend_cache import kept_bytes
+
+TUNED_ON: tuple[Split, ...] = ("train", "validation")
+
+
+class Shelf:
+    """The recordings in memory: all of them where their frontend fits, else a few at a time.
+
+    A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
+    story, so results do not depend on it. Listeners who heard one sound share its frontend.
+
+    Parameters
+    ----------
+    listeners : sequence of Listener
+    backbone : Backbone
+    config : RunConfig
+    device : torch device
+    """
+
+    def __init__(
+        self, listeners: Sequence[Listener], backbone: Backbone, config: RunConfig, device: torch.device
+    ):
+        self._backbone, self._config, self._device = backbone, config, device
+        self._listeners = listeners
+        self._recordings = {
+            key: (listener, recording)
+            for listener in listeners
+            for split in SPLITS
+            for key, recording in listener.keys(split).items()
+        }
+        self._held: dict[str, Material] = {}
+        self._frontends: dict[Path, Sequence[torch.Tensor]] = {}
+        self._expected: dict[str, Future[Material]] = {}
+        self._reader: ThreadPoolExecutor | None = None
+        self._all_bytes: int | None = None
+
+    def __getitem__(self, story: str) -> Material:
+        if story in self._held:
+            return self._held[story]
+        keeps_all = self.keeps_all
+        expected = self._expected.pop(story, None)
+        material = self._read(story) if expected is None else expected.result()
+        audio = self._recordings[story][1].story.audio
+        material.frontend = self._frontends.get(audio)
+        if material.frontend is None:
+            add_frontend(material, audio, self._backbone, self._config, keeps_all)
+        if keeps_all:
+            self._held[story] = material
+            if material.frontend is not None:
+                self._frontends[audio] = material.frontend
+        return material
+
+    def hold(self, stories: Sequence[str]) -> None:
+        """Keep these stories until the next call and let go of the others, unless all fit in memory."""
+        if not self.keeps_all:
+            self._held = {story: self[story] for story in stories}
+
+    def expect(self, stories: Iterable[str]) -> None:
+        """Begin to read stories that will be asked for next."""
+        for story in stories:
+            if story not in self._held and story not in self._expected:
+                if self._reader is None:
+                    self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+                self._expected[story] = self._reader.submit(self._read, story)
+
+    def each(self, stories: Sequence[str]) -> Iterator[Material]:
+        """One story after the other, each read while the one before is used."""
+        for number, story in enumerate(stories):
+            material = self[story]
+            self.expect(stories[number + 1 : number + 2])
+            yield material
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        if self._reader is not None:
+            self._reader.shutdown(cancel_futures=True)
+        self._reader, self._expected = None, {}
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the frontend's output of all training and validation stories fits into the configured memory."""
+        return self._needed() <= self._config.training.frontend_cache_gb * 1e9
+
+    @property
+    def kept_bytes(self) -> int:
+        """What of the frontend's output is kept in memory once all stories have been read."""
+        return self._needed() if self.keeps_all else 0
+
+    def _needed(self) -> int:
+        if self._all_bytes is None:
+            kind, windows = self._config.training.frontend_type, self._config.windows
+            read = {
+                recording.story.audio: recording
+                for listener in self._listeners
+                for split in TUNED_ON
+                for recording in listener.setting.splits[split]
+            }
+            self._all_bytes = sum(
+                kept_bytes(
+                    self._backbone,
+                    planned_windows(recording, self._config, self._backbone.min_samples),
+                    windows,
+                    kind,
+                )
+                for recording in read.values()
+            )
+        return self._all_bytes
+
+    def _read(self, story: str) -> Material:
+        listener, recording = self._recordings[story]
+        voxels, least = listener.setting.voxels, self._backbone.min_samples
+        material = read_material(recording, voxels, least, listener.config, self._device)
+        material = slowed(listener.supervision.apply(material), recording, listener.config)
+        return replace(material, story=story)

@@ -1,0 +1,174 @@
+"""How much of a listener's data ridge needs: fits on random subsets of whole stories."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.training_subset import EDGE, length
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.evaluator import device_of
+from brainwavlm.evaluation.paired_predictions import target_means
+from brainwavlm.evaluation.ridge_predictions import predict_held_out
+
+
+def require_amounts(minutes: Sequence[float], draws: int) -> None:
+    """ConfigError unless all amounts and the number of draws are above 0."""
+    wrong = [amount for amount in minutes if not 0 < amount < math.inf]
+    if wrong or draws < 1:
+        found = f"{wrong[0]:g} minutes." if wrong else f"{draws} draws."
+        raise ConfigError(
+            "--minutes" if wrong else "--draws", found, "more than 0.", "For instance: --minutes 5,10,20"
+        )
+
+
+def require_whole_story(setting: Setting, minutes: Sequence[float]) -> None:
+    """ConfigError where an amount is shorter than the listener's shortest story."""
+    shortest = min(map(length, (*setting.splits["train"], *setting.splits["validation"])))
+    short = [amount for amount in minutes if amount + EDGE < shortest]
+    if short:
+        raise ConfigError(
+            "--minutes",
+            f"{short[0]:g}, but the shortest story of {setting.subject.name} has {shortest:.1f} minutes.",
+            "amounts that hold a whole story.",
+            f"Begin at {math.ceil(10 * shortest) / 10:g}.",
+        )
+
+
+def amount_rows(
+    designs: Mapping[str, Mapping[str, np.ndarray]],
+    setting: Setting,
+    config: RunConfig,
+    masks: Mapping[str, np.ndarray],
+    minutes: Sequence[float],
+    draws: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Mean test correlation of each model by target, fitted on up to so many minutes of whole stories.
+
+    A draw puts the stories in a random order and takes each that still fits; all models get the same stories. An
+    amount that takes every story is fitted once. The last rows are those of all stories.
+
+    Parameters
+    ----------
+    designs : mapping of column name to mapping of story to array (n_trs, n_columns)
+        One a model.
+    setting, config, masks
+        Of the listener; masks (n_kept,) by target.
+    minutes : sequence of float
+    draws : int
+    seed : int
+
+    Returns
+    -------
+    list of dict
+        asked (NaN: all), draw, minutes, n_stories, target, and a column a model.
+
+    Raises
+    ------
+    ConfigError
+        An amount shorter than the shortest story.
+    """
+    require_whole_story(setting, minutes)
+    stories = [*setting.splits["train"], *setting.splits["validation"]]
+    rows = []
+    for asked in sorted(set(minutes)):
+        for draw in range(draws):
+            order = np.random.default_rng([seed, draw]).permutation(len(stories))
+            chosen = story_subset([stories[k] for k in order], asked)
+            rows += _fitted(designs, chosen, asked, draw, setting, config, masks)
+            if len(chosen) == len(stories):
+                break
+    return rows + _fitted(designs, stories, math.nan, 0, setting, config, masks)
+
+
+def story_subset(recordings: Sequence[Recording], minutes: float) -> list[Recording]:
+    """Of the recordings, in their order, each that still fits into so many minutes of responses."""
+    chosen: list[Recording] = []
+    left = minutes + EDGE
+    for recording in recordings:
+        if length(recording) <= left:
+            chosen.append(recording)
+            left -= length(recording)
+    return chosen
+
+
+def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """By run, listener and target: minutes with which the tuned model reaches the untuned one's score of all data.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of `amount_rows`, with run, tuned_on and scored_on.
+    """
+    keys = ("run", "tuned_on", "scored_on", "target")
+    needed = []
+    for key in dict.fromkeys(tuple(row[name] for name in keys) for row in rows):
+        own = [row for row in rows if tuple(row[name] for name in keys) == key]
+        (full,) = [row for row in own if math.isnan(row["asked"])]
+        amounts = dict.fromkeys(row["asked"] for row in own if row is not full)
+        points = [(_mean(own, amount, "minutes"), _mean(own, amount, "r_tuned")) for amount in amounts]
+        points.append((full["minutes"], full["r_tuned"]))
+        needed.append(
+            {
+                **dict(zip(keys, key, strict=True)),
+                "full_minutes": full["minutes"],
+                "r_frozen": full["r_frozen"],
+                "minutes_needed": minutes_to_reach(points, full["r_frozen"]),
+            }
+        )
+    return needed
+
+
+def minutes_to_reach(points: Sequence[tuple[float, float]], level: float) -> float:
+    """The first minutes at which a curve through (minutes, r) reaches a level, with straight lines between points.
+
+    NaN where no point reaches it; where the first does, its minutes: what fewer would give was not tried.
+    """
+    before: tuple[float, float] | None = None
+    for at, r in sorted(points):
+        if r >= level:
+            if before is None:
+                return at
+            share = (level - before[1]) / (r - before[1])
+            return before[0] + share * (at - before[0])
+        before = (at, r)
+    return math.nan
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], asked: float, name: str) -> float:
+    return float(np.mean([row[name] for row in rows if row["asked"] == asked]))
+
+
+def _fitted(
+    designs: Mapping[str, Mapping[str, np.ndarray]],
+    chosen: list[Recording],
+    asked: float,
+    draw: int,
+    setting: Setting,
+    config: RunConfig,
+    masks: Mapping[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    splits: dict[Split, list[Recording]] = {"train": chosen, "validation": [], "test": setting.splits["test"]}
+    means = {
+        model: target_means(
+            predict_held_out(of_model, splits, config, setting.voxels, device=device_of(config).type),
+            masks,
+        )
+        for model, of_model in designs.items()
+    }
+    return [
+        {
+            "asked": asked,
+            "draw": draw,
+            "minutes": sum(map(length, chosen)),
+            "n_stories": len(chosen),
+            "target": target,
+            **{model: values[target] for model, values in means.items()},
+        }
+        for target in masks
+    ]

@@ -1,0 +1,98 @@
+"""What has to be said beside the scores of an evaluation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from brainwavlm.config import CONTROLS
+from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.scores import rounded
+from brainwavlm.evaluation.statistics.tests import LEVEL
+from brainwavlm.runs.environment import versions
+
+
+def amount_note(run: Mapping[str, Any]) -> str:
+    """On how much a run's speech model was tuned, and on how much ridge was fitted; `run` is as `described`."""
+    validation = len(run["splits"]["validation"])
+    taken, all_of = len(run["splits"]["train"]), len(run["frozen"]["fitted"]) - validation
+    return (
+        f"{run['name']}: tuned on {taken} of {all_of} training stories (train_minutes "
+        f"{run['config']['train_minutes']:g}); ridge is fitted on all of them, frozen and tuned."
+    )
+
+
+def control_note(name: str, tuned_on: Mapping[str, Any]) -> str:
+    """What to know of a run that is a control; `tuned_on` is what run.json says of its targets."""
+    kind, unknown = tuned_on["kind"], tuned_on.get("unknown")
+    note = f"{name}: a control, tuned on {CONTROLS[kind]}; scored on the true responses."
+    if not tuned_on["voxels"]:
+        note += f" Its readout predicts {tuned_on['n_targets']} targets that are no voxels and is not scored."
+    if unknown is not None:
+        note += f" {100 * unknown[kind] / unknown['of']:.1f} % of {unknown['of']:,} {kind} were unknown."
+    return note
+
+
+def summary(
+    entries: list[dict[str, Any]],
+    frozen_scores: Mapping[str, EncodingScore],
+    listeners: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
+    notes = []
+    if any(run["simulated"] for run in entries):
+        notes.append(
+            "The responses are simulated: the numbers show that the method works, not how brains work."
+        )
+    for score in frozen_scores.values():
+        known = score.summary
+        notes += [
+            f"{known['subject']}: no target {name} ({why})" for name, why in known["missing_targets"].items()
+        ]
+        notes.append(
+            f"{known['subject']}: {known['rows']['held_out']} test rows of {len(known['held_out'])} stories, "
+            f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
+            f"{known['tr_reference']}, penalties by {known['folds']}."
+        )
+        notes += notes_on_tests(known)
+    notes += [f"{run['name']}: intervals from {run['bootstrap']}." for run in entries]
+    notes += [
+        f"{run['name']}: tuned together with {', '.join(run['together_with'])}, ridge in {run['subject']} alone."
+        for run in entries
+        if run["together_with"]
+    ]
+    notes += [amount_note(run) for run in entries if run["config"]["train_minutes"] is not None]
+    notes += [
+        f"{run['name']}: no r from {which} features for {n:,} of {run[which]['n_voxels']:,} voxels: nothing varies."
+        for run in entries
+        for which in ("frozen", "tuned")
+        if (n := run[which]["voxels_without_r"])
+    ]
+    notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
+    notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
+    return {
+        "simulated": any(run["simulated"] for run in entries),
+        "runs": entries,
+        "listeners": [rounded(row) for row in listeners],
+        "notes": list(dict.fromkeys(notes)),
+        "versions": versions(),
+    }
+
+
+def notes_on_tests(known: Mapping[str, Any]) -> list[str]:
+    """What to know of a score's tests: p that cannot be small, sounds on both sides of the split."""
+    null, subject = known["null"], known["subject"]
+    notes = []
+    if null["least_p"] > LEVEL:
+        notes.append(
+            f"{subject}: the test rows are too few for orders of blocks of {null['block_rows']} TRs: p is never below "
+            f"{null['least_p']:.2g}. Set evaluation.null=shifts, or shorter blocks with evaluation.block_rows."
+        )
+    if null["least_p_difference"] > LEVEL:
+        notes.append(
+            f"{subject}: p of a difference is never below {null['least_p_difference']:.2g}: the test rows hold too few "
+            f"blocks of {null['block_rows']} TRs (evaluation.block_rows). See the intervals."
+        )
+    for story, twins in known["sounds_on_both_sides"].items():
+        notes.append(
+            f"{subject}: LEAK: {story} is scored, and its sound was fitted as {', '.join(twins)}. See time only."
+        )
+    return notes

@@ -1,0 +1,55 @@
+"""Several models on the same held-out rows of one listener: means over targets, and draws that all of them share."""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from brainwavlm.evaluation.ridge_predictions import HeldOut
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.statistics.bootstrap import Resampled, resampled_means
+
+
+class SideBySide:
+    """Predictions of the same responses by several models.
+
+    Parameters
+    ----------
+    held : HeldOut
+        Of any of the models; its rows and voxels are those of all.
+    masks : mapping of str to bool array (n_kept,)
+        Targets.
+    """
+
+    def __init__(self, held: HeldOut, masks: Mapping[str, np.ndarray]) -> None:
+        self.true, self.story_of_row, self.columns = held.true, held.story_of_row, held.columns
+        self.masks = dict(masks)
+        self.predictions: dict[str, np.ndarray] = {}
+
+    def add(self, model: str, held: HeldOut) -> None:
+        """Take in a model's predictions; ValueError where they are of other rows or voxels."""
+        same = np.array_equal(held.story_of_row, self.story_of_row)
+        if not same or not np.array_equal(held.columns, self.columns):
+            raise ValueError(f"{model} predicts other rows or voxels than the models before it")
+        self.predictions[model] = held.predicted
+
+    def resampled(self, n_resamples: int, seed: int, stories: Collection[str] | None = None) -> Resampled:
+        """Mean correlation of every model over every target, measured and in resamples of test stories.
+
+        Parameters
+        ----------
+        n_resamples, seed : int
+        stories : collection of str or None
+            Only the rows of these; None: all.
+        """
+        rows = slice(None) if stories is None else np.isin(self.story_of_row, list(stories))
+        predictions = {model: values[rows] for model, values in self.predictions.items()}
+        return resampled_means(
+            self.true[rows], predictions, self.story_of_row[rows], self.masks, n_resamples, seed
+        )
+
+
+def target_means(held: HeldOut, masks: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Mean correlation over each target, of the voxels that have one; NaN where none has."""
+    r = correlation(held.true, held.predicted)
+    known = {name: mask & ~np.isnan(r) for name, mask in masks.items()}
+    return {name: float(r[mask].mean()) if mask.any() else np.nan for name, mask in known.items()}

@@ -1,0 +1,92 @@
+"""A run's own readout in a listener of a transfer: one who tuned it, or anyone on the same surface, without a fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.subjects import surface_places
+from brainwavlm.evaluation.paired_predictions import SideBySide
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.transfer_cells import Cell
+from brainwavlm.runs.run import Run
+
+
+@dataclass(frozen=True)
+class OwnReadout:
+    """What a run's readout predicts of a listener's test stories.
+
+    Attributes
+    ----------
+    kept : int array (n_predicted,)
+        Which of the scored voxels it predicts.
+    predicted : array (n_rows, n_predicted)
+    """
+
+    kept: np.ndarray
+    predicted: np.ndarray
+
+    def means(self, side: SideBySide, stories: tuple[str, ...]) -> dict[str, tuple[float, int]]:
+        """Mean test correlation over those voxels of each target that it predicts, and how many these are."""
+        rows = np.isin(side.story_of_row, list(stories))
+        r = np.full(len(side.columns), np.nan)
+        r[self.kept] = correlation(side.true[rows][:, self.kept], self.predicted[rows])
+        known = {target: mask & ~np.isnan(r) for target, mask in side.masks.items()}
+        return {
+            target: (float(r[mask].mean()) if mask.any() else np.nan, int(mask.sum()))
+            for target, mask in known.items()
+        }
+
+
+def own_readout(cell: Cell, designs: Mapping[str, np.ndarray], side: SideBySide) -> OwnReadout | None:
+    """The readout of a run in the listener of a cell; None where it says nothing of this listener's voxels.
+
+    Parameters
+    ----------
+    cell : Cell
+        Read at the run's own layer, or there is nothing to read out.
+    designs : mapping of story to array (n_trs, n_columns)
+        Of the run's speech model in this listener.
+    side : SideBySide
+        The listener's scored rows and voxels.
+    """
+    run = cell.run
+    if cell.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:
+        return None
+    own = next((one for one in run.sides if _same_listener(one, cell)), None)
+    if own is not None:
+        position = {column: number for number, column in enumerate(side.columns)}
+        columns = np.flatnonzero(own.voxels)
+        pairs = [(n, position[column]) for n, column in enumerate(columns) if column in position]
+    else:
+        pairs = _same_vertices(run, cell, side.columns)
+    if not pairs:
+        return None
+    outputs, kept = (np.array(part) for part in zip(*pairs, strict=True))
+    readout = tuned_model(own or run)[1]
+    stories = [recording.story.name for recording in cell.setting.splits["test"]]
+    with torch.no_grad():
+        predicted = [readout(torch.from_numpy(designs[story])).numpy()[:, outputs] for story in stories]
+    return OwnReadout(kept, np.concatenate(predicted))
+
+
+def _same_listener(side: Run, cell: Cell) -> bool:
+    return (side.config.dataset, side.config.subject) == (cell.config.dataset, cell.config.subject)
+
+
+def _same_vertices(run: Run, cell: Cell, columns: np.ndarray) -> list[tuple[int, int]]:
+    """Outputs of the run's one readout, and the listener's scored voxels, at the same vertices of one surface."""
+    if run.config.joint and not run.config.readout.shared:
+        return []  # several readouts, none of which is this listener's
+    first = setting_of(run.config)
+    tuned, scored = first.subject, cell.setting.subject
+    if tuned.surface != scored.surface or first.dataset.tr != cell.setting.dataset.tr:
+        return []
+    theirs, ours = surface_places(tuned, run.voxels), surface_places(scored, columns)
+    if theirs is None or ours is None:
+        return []
+    output = {place: number for number, place in enumerate(theirs)}
+    return [(output[place], number) for number, place in enumerate(ours) if place in output]

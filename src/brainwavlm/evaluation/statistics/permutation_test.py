@@ -1,0 +1,108 @@
+"""What chance reaches: counts for each voxel, for the largest of all voxels and for means over targets.
+
+Every permutation test returns the same result, so that tables and files do not ask how the null was drawn.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from brainwavlm.evaluation.statistics.circular_shift import benjamini_hochberg
+
+Alternative = Literal["greater", "two-sided"]
+_ROUNDING = 1e-6  # of sums in float32; a tie counts against the model
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """A statistic a voxel against its null.
+
+    Attributes
+    ----------
+    statistic : array (n_voxels,)
+        NaN where a voxel has none.
+    p : array (n_voxels,)
+        p[v] = (b[v] + 1) / (n + 1), b[v] the permutations with a value at least as large; never 0.
+    p_max : array (n_voxels,)
+        The same with the largest value of all voxels in each permutation: the chance that any voxel does so well
+        where none should (family-wise error).
+    n_permutations : int
+    mean : dict of str to (mean, p, null95)
+        By target: mean statistic, its p, and the 95th percentile of the mean (two-sided: of its size) under the null.
+    """
+
+    statistic: np.ndarray
+    p: np.ndarray
+    p_max: np.ndarray
+    n_permutations: int
+    mean: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def q(self) -> np.ndarray:
+        """False discovery rate over all tested voxels (Benjamini-Hochberg), (n_voxels,)."""
+        return benjamini_hochberg(self.p)
+
+
+class Null:
+    """Counts of values at least as large as the measured, and the largest value of each permutation.
+
+    Parameters
+    ----------
+    n_permutations, n_voxels : int
+    alternative : str
+        greater: large values count. two-sided: values of large size.
+    targets : mapping of str to bool array (n_voxels,), or None
+        Also test the mean over these voxels.
+    """
+
+    def __init__(
+        self,
+        n_permutations: int,
+        n_voxels: int,
+        alternative: Alternative,
+        targets: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        self.statistic = np.full(n_voxels, np.nan)
+        self.at_least = np.zeros(n_voxels, dtype=np.int64)
+        self.largest = np.full(n_permutations, -np.inf)
+        self.two_sided = alternative == "two-sided"
+        self.targets = dict(targets or {})
+        self.sums = {name: np.zeros(n_permutations) for name in self.targets}
+
+    def add(self, columns: slice, measured: np.ndarray, values: np.ndarray) -> None:
+        """Some voxels: measured (n,), values under the null (n_permutations, n)."""
+        self.statistic[columns] = measured
+        known = ~np.isnan(measured)
+        for name, mask in self.targets.items():
+            self.sums[name] += values[:, mask[columns] & known].sum(1, dtype=np.float64)
+        size = np.abs(measured) if self.two_sided else measured
+        values = np.abs(values) if self.two_sided else values
+        self.at_least[columns] = (values >= size - _ROUNDING).sum(0)
+        if known.any():
+            self.largest = np.maximum(self.largest, values[:, known].max(1))
+
+    def test(self) -> PermutationTest:
+        """The result, when all voxels are added."""
+        n = len(self.largest)
+        size = np.abs(self.statistic) if self.two_sided else self.statistic
+        below = np.searchsorted(np.sort(self.largest), size - _ROUNDING, side="left")
+        p, p_max = (self.at_least + 1) / (n + 1), (n - below + 1) / (n + 1)
+        unknown = np.isnan(self.statistic)
+        return PermutationTest(
+            self.statistic,
+            np.where(unknown, np.nan, p),
+            np.where(unknown, np.nan, p_max),
+            n,
+            {name: self._mean(name) for name in self.targets},
+        )
+
+    def _mean(self, name: str) -> tuple[float, float, float]:
+        known = self.targets[name] & ~np.isnan(self.statistic)
+        if not known.any():
+            return np.nan, np.nan, np.nan
+        mean, null = float(self.statistic[known].mean()), self.sums[name] / known.sum()
+        size, sizes = (abs(mean), np.abs(null)) if self.two_sided else (mean, null)
+        p = (int((sizes >= size - _ROUNDING).sum()) + 1) / (len(null) + 1)
+        return mean, p, float(np.quantile(sizes, 0.95))

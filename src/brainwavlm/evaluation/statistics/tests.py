@@ -1,0 +1,151 @@
+"""The tests that a configuration asks for: a correlation against chance, two models, several listeners."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.config import EvaluationConfig
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.statistics.block_permutation import (
+    FEWEST_LISTENERS,
+    block_permutation_p,
+    least_block_p,
+    least_paired_p,
+    listener_sign_flip_p,
+    paired_block_p,
+)
+from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
+from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
+
+LEVEL = 0.05
+
+
+def correlation_test(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    story_of_row: np.ndarray,
+    tr: float,
+    config: EvaluationConfig,
+    seed: int,
+    targets: Mapping[str, np.ndarray] | None = None,
+) -> PermutationTest:
+    """r[v] = correlation(true, predicted) against `config.null`: stories turned, or cut into blocks in another order.
+
+    Parameters
+    ----------
+    true, predicted : arrays (n_rows, n_voxels)
+    story_of_row : array (n_rows,)
+        Rows of a story are consecutive and in order.
+    tr : float
+        Seconds a row.
+    config : EvaluationConfig
+    seed : int
+    targets : mapping of str to bool array (n_voxels,), or None
+        Also test the mean correlation over these voxels.
+    """
+    require_null(story_of_row, config)
+    if config.null == "blocks":
+        return block_permutation_p(
+            true, predicted, story_of_row, config.shifts, seed, config.block_rows, targets
+        )
+    found = circular_shift_p(true, predicted, story_of_row, tr, config.shifts, 0.0, seed, targets)
+    return PermutationTest(found.r, found.p, found.p_max, found.n_shifts, found.mean)
+
+
+def require_null(story_of_row: np.ndarray, config: EvaluationConfig) -> None:
+    """ConfigError where the null is one of blocks, and no story (of each row: (n_rows,)) has two of them."""
+    if config.null == "blocks" and least_block_p(story_of_row, config.block_rows) == 1:
+        raise ConfigError(
+            "evaluation.block_rows",
+            f"{config.block_rows}, and no scored story holds two such blocks: there is no other order of them.",
+            "at most half the longest scored story.",
+            "Set evaluation.block_rows lower, or evaluation.null=shifts.",
+        )
+
+
+def difference_test(
+    true: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    story_of_row: np.ndarray,
+    config: EvaluationConfig,
+    seed: int,
+    targets: Mapping[str, np.ndarray] | None = None,
+) -> PermutationTest:
+    """r_second - r_first against swaps of blocks of the two predictions, two-sided; see `paired_block_p`."""
+    return paired_block_p(
+        true, first, second, story_of_row, config.shifts, seed, config.block_rows, "two-sided", targets
+    )
+
+
+def described_null(story_of_row: np.ndarray, config: EvaluationConfig) -> dict[str, Any]:
+    """What summary.json says of the nulls: how they were drawn, and the smallest p that the test rows allow."""
+    blocks = config.null == "blocks"
+    drawn = 1 / (config.shifts + 1)
+    least = least_block_p(story_of_row, config.block_rows) if blocks else 0.0
+    return {
+        "kind": config.null,
+        "n": config.shifts,
+        "how": f"blocks of at least {config.block_rows} TRs in another order within each story"
+        if blocks
+        else "each story turned by a random offset, all offsets allowed",
+        "block_rows": config.block_rows,
+        "least_p": max(least, drawn),
+        "least_p_difference": max(least_paired_p(story_of_row, config.block_rows), drawn),
+    }
+
+
+def listener_rows(
+    kinds: Mapping[str, Sequence[str]], table: Sequence[Mapping[str, Any]], config: EvaluationConfig
+) -> list[dict[str, Any]]:
+    """Over listeners: mean of what tuning changed and its one-sided sign-flip p, a row for each kind and target.
+
+    The runs of one listener (seeds) are averaged first. p_max is corrected over the targets of the kind. Kinds of
+    fewer than 5 listeners have no row: the table shows each listener.
+
+    Parameters
+    ----------
+    kinds : mapping of str to sequence of str
+        Name of each kind, to the names of its runs.
+    table : sequence of mappings
+        Rows with run, subject, target and difference.
+    config : EvaluationConfig
+        Its number of draws, for more than 12 listeners.
+    """
+    rows = []
+    for kind, runs in kinds.items():
+        own = [row for row in table if row["run"] in runs]
+        subjects = sorted({row["subject"] for row in own})
+        if len(subjects) < FEWEST_LISTENERS:
+            continue
+        by_target = {
+            target: [_mean_difference(own, subject, target) for subject in subjects]
+            for target in dict.fromkeys(row["target"] for row in own)
+        }
+        whole = {target: values for target, values in by_target.items() if not any(map(math.isnan, values))}
+        if not whole:
+            continue
+        x = np.array(list(whole.values())).T
+        test = listener_sign_flip_p(x, config.shifts, 0)
+        for number, target in enumerate(whole):
+            rows.append(
+                {
+                    "kind": kind,
+                    "target": target,
+                    "n_listeners": len(subjects),
+                    "difference": float(test.statistic[number]),
+                    "n_gain": int((x[:, number] > 0).sum()),
+                    "p": float(test.p[number]),
+                    "p_max": float(test.p_max[number]),
+                    "listeners": subjects,
+                }
+            )
+    return rows
+
+
+def _mean_difference(rows: Sequence[Mapping[str, Any]], subject: str, target: str) -> float:
+    """Mean over a listener's runs; NaN where one of them lacks the target."""
+    values = [row["difference"] for row in rows if (row["subject"], row["target"]) == (subject, target)]
+    return float(np.mean(values)) if values else math.nan

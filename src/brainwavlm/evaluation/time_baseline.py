@@ -1,0 +1,127 @@
+"""The control that knows time and nothing else: what a split gives away without any stimulus.
+
+Responses drift, rise after the sound's onset and resemble their neighbours in time. Ridge on functions of time, with
+the folds and the voxels of the score beside it, shows how much of a correlation that explains: about nothing where
+stories are split whole, much where rows of one sound are on both sides.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.evaluation.ridge_predictions import fit_and_predict, held_out_fits, responses_of, zscored
+from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
+from brainwavlm.evaluation.statistics.tests import correlation_test
+from brainwavlm.stimulus.audio import same_sounds
+
+COSINES = 4
+ONSET_SECONDS = (10.0, 30.0)
+BUMP_TRS = 2.0
+
+
+def score_time(
+    splits: Mapping[Split, Sequence[Recording]],
+    config: RunConfig,
+    columns: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    leave_one_out: bool = False,
+    device: str = "cpu",
+) -> tuple[PermutationTest, dict[str, list[str]]]:
+    """Held-out correlations of ridge on `time_design`, with the null of every other score.
+
+    Parameters
+    ----------
+    splits : mapping of train, validation and test to recordings
+    config : RunConfig
+        Its ridge, evaluation and seed.
+    columns : int array (n_kept,)
+        Voxels that are scored.
+    masks : mapping of str to bool array (n_kept,)
+        Targets.
+    leave_one_out : bool
+        As in `score_features`.
+    device : str
+
+    Returns
+    -------
+    test : PermutationTest
+        Of r.
+    shared : dict of str to list of str
+        Held-out stories to fitted ones that have the same sound: a leak, named in reports.
+    """
+    fits = held_out_fits(splits, leave_one_out)
+    sounds = same_sounds([recording.story for fit, held in fits for recording in (*fit, *held)])
+    predicted: dict[str, np.ndarray] = {}
+    shared: dict[str, list[str]] = {}
+    for fit, held in fits:
+        for recording in held:
+            name = recording.story.name
+            twins = sorted(o.story.name for o in fit if sounds[o.story.name] == sounds[name])
+            shared |= {name: twins} if twins else {}
+        designs = time_designs(fit, held, sounds)
+        predicted |= fit_and_predict(designs, fit, held, columns, config, device)[0]
+    held_out = [recording for _, held in fits for recording in held]
+    names = [recording.story.name for recording in held_out]
+    if leave_one_out:
+        predicted = {name: zscored(values) for name, values in predicted.items()}
+    test = correlation_test(
+        responses_of(held_out, columns),
+        np.concatenate([predicted[name] for name in names]),
+        np.repeat(names, [recording.shape[0] for recording in held_out]),
+        held_out[0].tr,
+        config.evaluation,
+        config.seed,
+        masks,
+    )
+    return test, shared
+
+
+def time_designs(
+    fit: Sequence[Recording], held_out: Sequence[Recording], sounds: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """x[t] = [cos(pi k u), exp(-s / 10), exp(-s / 30), exp(-(t - c_j)^2 / (2 w^2)) of each sound on both sides].
+
+    u runs from 0 to 1 over a recording, s are seconds since its first row, t is the sound's clock. The bumps, w = 2 TRs
+    wide and apart, let a row speak for its neighbours in the same sound; a sound on one side only has none, as they
+    could not reach the other side.
+
+    Parameters
+    ----------
+    fit, held_out : sequences of Recording
+    sounds : mapping of story to sound
+        From `same_sounds`.
+
+    Returns
+    -------
+    dict of story to array (n_trs, n_columns) float32; the first 6 columns are z-scored within the story.
+    """
+    both = sorted({sounds[r.story.name] for r in fit} & {sounds[r.story.name] for r in held_out})
+    everything = [*fit, *held_out]
+    centres = {sound: _centres([r for r in everything if sounds[r.story.name] == sound]) for sound in both}
+    designs = {}
+    for recording in everything:
+        times, own = recording.tr_times, sounds[recording.story.name]
+        since = times - times[0]
+        u = since / since[-1] if since[-1] > 0 else since
+        shared = [np.cos(np.pi * k * u) for k in range(1, COSINES + 1)]
+        shared += [np.exp(-since / seconds) for seconds in ONSET_SECONDS]
+        bumps = [
+            _bumps(times, centres[sound], BUMP_TRS * recording.tr)
+            if sound == own
+            else np.zeros((len(times), len(centres[sound])))
+            for sound in both
+        ]
+        columns = [zscored(np.stack(shared, axis=1)), *bumps]
+        designs[recording.story.name] = np.concatenate(columns, axis=1).astype(np.float32)
+    return designs
+
+
+def _centres(recordings: Sequence[Recording]) -> np.ndarray:
+    times = np.concatenate([recording.tr_times for recording in recordings])
+    return np.arange(times.min(), times.max() + 1e-9, BUMP_TRS * recordings[0].tr)
+
+
+def _bumps(times: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    return np.exp(-((times[:, None] - centres[None]) ** 2) / (2 * width**2))

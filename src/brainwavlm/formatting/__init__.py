@@ -1,0 +1,1 @@
+"""Numbers and small HTML, for people."""

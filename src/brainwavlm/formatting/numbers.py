@@ -1,0 +1,29 @@
+"""Numbers as they stand in sentences and tables."""
+
+import math
+
+NBSP = "\u00a0"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """0.214; a dash where there is no number."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """+0.030 or −0.030; a dash where there is no number."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A share as signed per cent: +14.2 %."""
+    return "–" if value is None or not math.isfinite(value) else f"{signed(100 * value, 1)}{NBSP}%"
+
+
+def capitalised(text: str) -> str:
+    """The text with a large first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]

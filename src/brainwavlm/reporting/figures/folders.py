@@ -1,0 +1,155 @@
+"""What lies at a path, and the runs of evaluations that a figure is asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind, Made
+from brainwavlm.reporting.page.wording import run_labels
+from brainwavlm.results.evaluation import Results, RunVoxels, read_results
+
+_SIGNS: dict[Made, tuple[str, ...]] = {
+    "study": ("study.json",),
+    "run": ("run.json",),
+    "comparison": ("groups.csv",),
+    "transfer": ("matrix.csv",),
+    "evaluation": ("table.csv", "voxels.csv", "summary.json"),
+}
+_WITHIN: tuple[Made, ...] = (
+    "evaluation",
+    "comparison",
+    "transfer",
+)  # what a run's folder may hold, by that name
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, and which command made it."""
+
+    made: Made
+    path: Path
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run of an evaluation.
+
+    Attributes
+    ----------
+    label : str
+        In words; different for all runs of the figure.
+    entry : mapping
+        What summary.json says of it.
+    results : Results
+        The evaluation.
+    """
+
+    label: str
+    entry: Mapping[str, Any]
+    results: Results
+
+    @property
+    def name(self) -> str:
+        """Its name in the evaluation's tables."""
+        return str(self.entry["name"])
+
+    @property
+    def voxels(self) -> RunVoxels:
+        """Its scores, voxel by voxel."""
+        return self.results.of_run(self.name)
+
+
+def place_of(path: str | Path, name: str, kind: Kind) -> Place:
+    """The folder that a figure of this kind is made of: the one named, or that within a run.
+
+    Parameters
+    ----------
+    path : str or Path
+    name : str
+        Of the kind.
+    kind : Kind
+
+    Raises
+    ------
+    RunError
+        Nothing there, or the result of another command.
+    """
+    folder = Path(path)
+    made = next(
+        (one for one, signs in _SIGNS.items() if any((folder / sign).is_file() for sign in signs)), None
+    )
+    wanted = " or ".join(_with_article(one) for one in kind.made_of)
+    makers = "   or   ".join(MAKERS[one] for one in kind.made_of)
+    if made in kind.made_of:
+        return Place(made, folder)
+    if made == "run":
+        for one in _WITHIN:
+            if one in kind.made_of and (folder / one / "summary.json").is_file():
+                return Place(one, folder / one)
+        one = next(some for some in kind.made_of if some != "run")
+        raise RunError(
+            folder,
+            f"a run without {_with_article(one)}.",
+            f"{wanted}, for {name}.",
+            f"Make it:  {MAKERS[one].replace(' RUN...', f' {folder}').replace(' RUN', f' {folder}')}",
+        )
+    if made is None:
+        found = "nothing that this program wrote" if folder.is_dir() else "no such folder"
+        raise RunError(folder, f"{found}.", f"the folder of {wanted}, for {name}.", f"Make it:  {makers}")
+    others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
+    raise RunError(
+        folder,
+        f"the folder of {_with_article(made)}.",
+        f"that of {wanted}, for {name}.",
+        f"Make it:  {makers}   or draw another kind of this folder: {others}.",
+    )
+
+
+def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
+    """The runs of evaluations, or those of them that were named.
+
+    Raises
+    ------
+    RunError
+        An evaluation is damaged, or two runs have one name.
+    ConfigError
+        No run has a name that was asked for.
+    """
+    found = [(read, entry) for read in (read_results(place.path) for place in places) for entry in read.runs]
+    names = [str(entry["name"]) for _, entry in found]
+    require_different(names, places)
+    chosen = chosen_names("--run", choice.run, names)
+    kept = [(read, entry) for read, entry in found if entry["name"] in chosen]
+    labels = run_labels([entry for _, entry in kept])
+    return [Scored(labels[entry["name"]], entry, read) for read, entry in kept]
+
+
+def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
+    """RunError where two folders hold runs of one name."""
+    for name in names:
+        if names.count(name) > 1:
+            listed = ", ".join(str(place.path) for place in places)
+            raise RunError(
+                listed, f"several runs with the name {name}.", "a name for each run.", "Draw them one by one."
+            )
+
+
+def chosen_names(option: str, asked: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Names that were asked for, or all.
+
+    Raises
+    ------
+    ConfigError
+        One of them is not there.
+    """
+    known = list(dict.fromkeys(there))
+    for name in asked:
+        if name not in known:
+            raise ConfigError(option, f"{name!r}.", f"one of {', '.join(known)}.", "Choose one of them.")
+    return list(dict.fromkeys(asked)) if asked else known
+
+
+def _with_article(made: str) -> str:
+    return f"an {made}" if made == "evaluation" else f"a {made}"

@@ -1,0 +1,128 @@
+"""Maps of an evaluation: every per-voxel column of voxels.csv, voxel by voxel and in the subject's space.
+
+maps = brainwavlm.open_maps("my-run")
+maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/maps.md
+maps["my-run"].volume("r_tuned")            # a nibabel image, where the data set is a volume
+maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on a surface
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainwavlm.reporting.maps.columns import voxel_maps
+from brainwavlm.reporting.maps.surface import sheet_of
+from brainwavlm.reporting.maps.volume import Space, grid_of
+from brainwavlm.reporting.sources import Source, sources_of
+from brainwavlm.results.evaluation import Results, read_results
+from brainwavlm.results.open import shown_folder
+
+if TYPE_CHECKING:
+    pass
+from brainwavlm.reporting.maps.run_maps import RunMaps
+
+
+@dataclass(frozen=True, repr=False)
+class Maps(Mapping[str, RunMaps]):
+    """The maps of an evaluation, run by run. Open them with `open_maps`.
+
+    Attributes
+    ----------
+    results : Results
+    runs : dict of str to RunMaps
+    """
+
+    results: Results
+    runs: dict[str, RunMaps]
+
+    @property
+    def title(self) -> str:
+        """What they are, with a word where responses are simulated."""
+        what = f"Maps of {self.results.path.resolve().name}"
+        return f"{what} (SIMULATED responses)" if self.results.simulated else what
+
+    def save(
+        self,
+        folder: str | Path,
+        space: Space = "scanner",
+        surfaces: bool = False,
+        flatmaps: bool = False,
+    ) -> Path:
+        """Write every map of every run into a new folder, whole or not at all.
+
+        Parameters
+        ----------
+        folder : str or Path
+            New or empty.
+        space : str
+            Of volumes: see `RunMaps.volume`.
+        surfaces : bool
+            Also the surfaces, and a list of all files with which Connectome Workbench opens them at once.
+        flatmaps : bool
+            Also pictures of frozen r, tuned r and their difference by pycortex (extra `flatmaps`).
+
+        Raises
+        ------
+        RunError
+            No run can be exported.
+        ConfigError
+            The folder holds files, or lies in a data set; or pycortex is asked for and not installed.
+        """
+        from brainwavlm.reporting.maps.writer import write_maps
+
+        return write_maps(
+            list(self.runs.values()), self.results.path, Path(folder), space, surfaces, flatmaps
+        )
+
+    def __getitem__(self, run: str) -> RunMaps:
+        """The maps of a run."""
+        return self.runs[run]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the runs."""
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return len(self.runs)
+
+    def __repr__(self) -> str:
+        return f"<{self.title}: {', '.join(map(repr, self.runs))}>"
+
+    def _repr_html_(self) -> str:
+        from brainwavlm.reporting.maps.run_maps import maps_html
+
+        return maps_html(list(self.runs.values()))
+
+
+def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
+    """The maps of an evaluation, with the volume and the surface on which each run's voxels lie.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `evaluate` wrote, or a run, whose own evaluation is taken.
+    targets : sequence of str
+        Further masks, beside the targets that were scored: anything that `--target` takes, e.g. aparc:bankssts.
+
+    Raises
+    ------
+    RunError
+        No evaluation is there, or it is damaged.
+    ConfigError
+        A subject has no such target.
+    """
+    results = read_results(shown_folder(path))
+    sources = sources_of(results)
+    runs = {run["name"]: _run_maps(results, run, sources[run["name"]], targets) for run in results.runs}
+    return Maps(results, runs)
+
+
+def _run_maps(results: Results, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
+    maps, notes = voxel_maps(results, run, source, targets)
+    grid, no_grid = grid_of(source)
+    sheet, no_sheet = sheet_of(source)
+    notes += [note for note in (no_grid, no_sheet) if note]
+    voxel = results.of_run(run["name"]).voxel
+    return RunMaps(run, voxel, maps, source, grid, sheet, tuple(dict.fromkeys(notes)))

@@ -1,0 +1,198 @@
+"""The maps of one run, and how they look in a notebook."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.maps.columns import VoxelMap
+from brainwavlm.reporting.maps.surface import Sheet, at_vertices
+from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
+from brainwavlm.reporting.sources import Source
+from brainwavlm.reporting.surface_maps import Scale, shown_scales
+
+if TYPE_CHECKING:
+    import nibabel
+from typing import TYPE_CHECKING
+
+from brainwavlm.formatting.html import block, sentence, shown, simulated_badge
+
+if TYPE_CHECKING:
+    pass
+from brainwavlm.formatting.html import or_its_error
+
+
+@dataclass(frozen=True, repr=False)
+class RunMaps:
+    """The maps of one run.
+
+    Attributes
+    ----------
+    entry : mapping
+        What summary.json says of the run.
+    voxel : array (n_voxels,) int
+        Columns of the subject's responses, in the order of the values.
+    maps : dict of str to VoxelMap
+    source : Source
+    grid : Grid or None
+        The volume whose voxels are the columns.
+    sheet : Sheet or None
+        The surface on which the columns lie.
+    notes : tuple of str
+        What could not be had, and why.
+    """
+
+    entry: Mapping[str, Any]
+    voxel: np.ndarray
+    maps: dict[str, VoxelMap]
+    source: Source
+    grid: Grid | None
+    sheet: Sheet | None
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return str(self.entry["name"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the responses are simulated."""
+        return bool(self.entry["simulated"])
+
+    def volume(self, name: str, space: Space = "scanner") -> "nibabel.Nifti1Image":
+        """A map as a volume, float32: NaN where there is no value; a mask is 0 there.
+
+        Parameters
+        ----------
+        name : str
+            One of `maps`.
+        space : str
+            scanner: the affine of the data set's mask. surfaces: mm of the subject's pycortex surfaces.
+
+        Raises
+        ------
+        ConfigError
+            No such map.
+        RunError
+            The data set is not in a volume, or its mask cannot be read.
+        """
+        one = self._map(name)
+        if self.grid is None:
+            raise self._nowhere("volume")
+        return volume_image(one, self.voxel, self.grid, space, self.simulated)
+
+    def surface(self, name: str) -> dict[str, np.ndarray]:
+        """A map at the vertices of the left and the right hemisphere, float32: NaN where there is no value.
+
+        A mask is 0 there. `exports_surface.at_vertices` says what a vertex with several voxels takes.
+
+        Raises
+        ------
+        ConfigError
+            No such map.
+        RunError
+            The voxels lie on no surface, or it cannot be read.
+        """
+        one = self._map(name)
+        if self.sheet is None:
+            raise self._nowhere("surface")
+        return at_vertices(one, self.voxel, self.sheet)
+
+    def shown_scales(self) -> dict[str, Scale]:
+        """The maps that pictures show, each with its colours."""
+        return shown_scales(*(self.maps[name].values for name in ("r_frozen", "r_tuned", "difference")))
+
+    def _map(self, name: str) -> VoxelMap:
+        if name not in self.maps:
+            raise ConfigError(
+                "map",
+                f"{name!r} is no map of run {self.name}.",
+                f"one of {', '.join(self.maps)}.",
+                "Name one.",
+            )
+        return self.maps[name]
+
+    def _nowhere(self, what: str) -> RunError:
+        return RunError(
+            self.name,
+            " ".join([f"no {what} of {self.entry['subject']}.", *self.notes]),
+            f"a data set that says in which {what} its columns lie.",
+            "docs/maps.md says which do.",
+        )
+
+    def __repr__(self) -> str:
+        mark = ", SIMULATED responses" if self.simulated else ""
+        return f"<{len(self.maps)} maps of run {self.name!r}, {len(self.voxel):,} voxels{mark}>"
+
+    def _repr_html_(self) -> str:
+
+        return maps_html([self])
+
+
+_MOST_RUNS = 4
+_MOST_VERTICES = 50_000  # of a hemisphere: more take matplotlib longer than somebody waits for a cell
+
+
+def maps_html(runs: "Sequence[RunMaps]") -> str:
+    """Frozen r, tuned r and their difference on the cortex, and the names of all maps, run by run."""
+    parts = [or_its_error(run.name, lambda run=run: _maps(run)) for run in runs[:_MOST_RUNS]]  # type: ignore[misc]
+    if len(runs) > _MOST_RUNS:
+        parts.append(sentence(f"… and {len(runs) - _MOST_RUNS} more runs"))
+    return "".join(parts)
+
+
+def _maps(run: "RunMaps") -> str:
+    entry = run.entry
+    on = (
+        f"on the surface {run.sheet.name}"
+        if run.sheet
+        else "in a volume"
+        if run.grid
+        else "in no known place"
+    )
+    masks = [name for name, one in run.maps.items() if one.kind == "mask"]
+    numbers = [name for name, one in run.maps.items() if one.kind != "mask"]
+    control = ["CONTROL"] if entry["control"] != "none" else []
+    return block(
+        f"Maps of run {run.name}",
+        [*simulated_badge(run.simulated), *control],
+        sentence(f"{entry['subject']}, tuned on {entry['target']}; {len(run.voxel):,} voxels {on}"),
+        _picture(run),
+        sentence(f"Numbers: {', '.join(numbers)}"),
+        sentence(f"Masks: {', '.join(masks)}"),
+        *(sentence(note) for note in run.notes),
+    )
+
+
+def _picture(run: "RunMaps") -> str:
+    from brainwavlm.reporting.figures.brains import Panel, Shape, brain_panels
+    from brainwavlm.reporting.figures.canvas import page_canvas
+    from brainwavlm.reporting.figures.style import data_uri, png
+
+    mesh = run.sheet.mesh if run.sheet else None
+    if mesh is None:
+        return ""
+    n_vertices = max(len(half.sulcal) for half in (mesh.left, mesh.right))
+    kinds = [kind for kind in mesh.left.points if kind in mesh.right.points]
+    if n_vertices > _MOST_VERTICES or not kinds:
+        return sentence(f"Surfaces of {n_vertices:,} vertices are drawn by `brainwavlm report`.")
+    kind = kinds[0]
+    shapes = {
+        side: Shape(half.points[kind], half.triangles[kind], half.sulcal)
+        for side, half in (("left", mesh.left), ("right", mesh.right))
+    }
+    scales = run.shown_scales()
+    views = ("flat",) if kind == "flat" else ("lateral",)
+    panels = [Panel(name, run.surface(name), scale, shapes, views) for name, scale in scales.items()]
+    figure = brain_panels(panels, len(panels), "", run.simulated, page_canvas(7.0))
+    means = ", ".join(f"{name} {shown(_mean(run.maps[name].values))}" for name in scales)
+    image = data_uri(png(figure))
+    return f'<img alt="Maps on the {kind} surface. Means over voxels: {means}." src="{image}" style="width:100%">'
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

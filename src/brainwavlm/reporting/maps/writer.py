@@ -1,0 +1,201 @@
+"""Maps in a folder: a subfolder a run, with NIfTI, GIFTI and the sidecar maps.json.
+
+RUN/r_tuned.nii.gz                 one file a map, where the data set is a volume
+RUN/scores_hemi-L.func.gii         all numbers of a hemisphere, where voxels lie on a surface
+RUN/targets_hemi-L.func.gii        masks
+RUN/inflated_hemi-L.surf.gii ...   if surfaces are asked for, and maps.spec for Connectome Workbench
+RUN/maps.json                      what they are and where they come from
+"""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+import nibabel
+import numpy as np
+
+from brainwavlm import __version__
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.files import write_json
+from brainwavlm.reporting.maps.columns import VoxelMap
+from brainwavlm.reporting.maps.surface import SIDES, STRUCTURES, map_file, shape_files
+from brainwavlm.reporting.maps.volume import Space, affine_of
+from brainwavlm.runs.output_paths import require_apart
+
+if TYPE_CHECKING:
+    from brainwavlm.reporting.maps.run_maps import RunMaps
+
+SIDECAR = "maps.json"
+_HEMI = {"left": "hemi-L", "right": "hemi-R"}
+_LONGEST_NAME = 120
+_AT_VERTICES = {
+    "value": "mean over the voxels at a vertex",
+    "chance": "largest of the voxels at a vertex",
+    "mask": "1 where any voxel at a vertex is in it",
+}
+
+
+def write_maps(
+    runs: Sequence["RunMaps"], evaluation: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
+) -> Path:
+    """Write the folder of `Maps.save`, under another name until it is whole."""
+    _require_new(folder)
+    shown = [run for run in runs if run.grid is not None or run.sheet is not None]
+    if not shown:
+        raise RunError(
+            evaluation,
+            " ".join(dict.fromkeys(note for run in runs for note in run.notes)),
+            "a data set that says in which volume or on which surface its columns lie.",
+            "docs/maps.md says which do.",
+        )
+    checksum = hashlib.sha256((evaluation / "voxels.csv").read_bytes()).hexdigest()
+    source = {"folder": evaluation.resolve().name, "file": "voxels.csv", "sha256": checksum}
+    partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        for run, name in zip(shown, file_names(run.name for run in shown), strict=True):
+            _write_run(run, partial / name, space, surfaces, source)
+            if flatmaps:
+                _write_flatmaps(run, partial / name)
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return folder
+
+
+def file_names(names: Iterable[str]) -> list[str]:
+    """Names that every file system takes, each once: letters, digits and . _ + - stay, a colon becomes a hyphen."""
+    taken: set[str] = set()
+    safe = []
+    for name in names:
+        stem = re.sub(r"[^A-Za-z0-9._+-]", "_", name.replace(":", "-")).lstrip(".")[:_LONGEST_NAME] or "_"
+        free, n = stem, 1
+        while free.lower() in taken:
+            n += 1
+            free = f"{stem}-{n}"
+        taken.add(free.lower())
+        safe.append(free)
+    return safe
+
+
+def _require_new(folder: Path) -> None:
+    require_apart(folder, in_run=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if os.path.lexists(folder):
+        raise ConfigError(
+            "--output",
+            f"{folder} {'is a folder with files' if folder.is_dir() else 'is there already'}.",
+            "a new or empty folder.",
+            "Choose another place, or remove it.",
+        )
+
+
+def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, source: Mapping[str, Any]) -> None:
+    folder.mkdir()
+    entries = {name: _entry(one) for name, one in run.maps.items()}
+    content: dict[str, Any] = _about(run, source)
+    if run.grid is not None:
+        for (name, entry), stem in zip(entries.items(), file_names(run.maps), strict=True):
+            entry["volume"] = f"{stem}.nii.gz"
+            nibabel.save(run.volume(name, space), folder / entry["volume"])
+        content["volume"] = {
+            "space": f"{space}, {run.entry['subject']}",
+            "shape": list(run.grid.image.shape),
+            "affine": affine_of(run.grid, space).tolist(),
+            "mask": run.grid.path.name,
+            "outside": "NaN; 0 in masks",
+        }
+    if run.sheet is not None:
+        _write_surfaces(run, folder, surfaces, entries)
+        n_vertices = {side: len(start) - 1 for side, (start, _) in run.sheet.columns.items()}
+        content["surface"] = {
+            "space": run.sheet.name,
+            "n_vertices": n_vertices,
+            "without_voxel": "NaN; 0 in masks",
+        }
+    write_json(folder / SIDECAR, content | {"maps": list(entries.values()), "notes": list(run.notes)})
+
+
+def _about(run: "RunMaps", source: Mapping[str, Any]) -> dict[str, Any]:
+    entry, config = run.entry, run.source.config
+    frozen = entry["frozen"]
+    return {
+        "simulated": run.simulated,
+        "run": run.name,
+        "subject": entry["subject"],
+        "tuned_on": entry["target"],
+        "control": entry["control"],
+        "model": {
+            "name": config.backbone.name,
+            "layer": config.backbone.layer,
+            "method": entry["method"],
+            "seed": entry["seed"],
+        },
+        "dataset": {"name": frozen["dataset"], "licence": frozen["licence"]},
+        "test_stories": entry["splits"].get("test", []),
+        "noise_ceiling": frozen["normalised_by"],
+        "source": dict(source),
+        "made_by": f"brainwavlm {__version__}",
+    }
+
+
+def _entry(one: VoxelMap) -> dict[str, Any]:
+    known = np.isfinite(one.values)
+    return {
+        "name": one.name,
+        "unit": one.unit,
+        "meaning": one.meaning,
+        "n_voxels": int((known & (one.values != 0)).sum() if one.kind == "mask" else known.sum()),
+        "at_vertices": _AT_VERTICES[one.kind],
+    }
+
+
+def _write_surfaces(
+    run: "RunMaps", folder: Path, surfaces: bool, entries: Mapping[str, dict[str, Any]]
+) -> None:
+    about = f"Run {run.name}, subject {run.entry['subject']}."
+    made = {name: run.surface(name) for name in run.maps}
+    listed: list[tuple[str, str]] = []
+    for group in ("scores", "targets"):
+        some = [one for one in run.maps.values() if (one.kind == "mask") == (group == "targets")]
+        for side in SIDES:
+            file = f"{group}_{_HEMI[side]}.func.gii"
+            image = map_file([(one, made[one.name][side]) for one in some], side, about, run.simulated)
+            nibabel.save(image, folder / file)
+            listed.append((side, file))
+            for number, one in enumerate(some):
+                entries[one.name].setdefault("surface", {})[side] = {"file": file, "map": number}
+    mesh = run.sheet.mesh if run.sheet else None
+    if surfaces and mesh is not None:
+        for side, half in zip(SIDES, (mesh.left, mesh.right), strict=True):
+            for kind, image in shape_files(half, side).items():
+                file = f"{kind}_{_HEMI[side]}.surf.gii"
+                nibabel.save(image, folder / file)
+                listed.append((side, file))
+        (folder / "maps.spec").write_text(_specification(listed), encoding="utf-8")
+
+
+def _write_flatmaps(run: "RunMaps", folder: Path) -> None:
+    from brainwavlm.reporting.maps.flatmaps import flatmap_figure
+
+    for name, scale in run.shown_scales().items():
+        flatmap_figure(run, name, scale).savefig(folder / f"flat_{name}.png")
+
+
+def _specification(listed: Iterable[tuple[str, str]]) -> str:
+    """Connectome Workbench's list of files to open together."""
+    rows = "".join(
+        f'   <DataFile Structure="{STRUCTURES[side]}" '
+        f'DataFileType="{"SURFACE" if file.endswith(".surf.gii") else "METRIC"}" Selected="true">\n'
+        f"      {escape(file)}\n   </DataFile>\n"
+        for side, file in listed
+    )
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<CaretSpecFile Version="1.0">\n   <MetaData/>\n'
+    return f"{head}{rows}</CaretSpecFile>\n"

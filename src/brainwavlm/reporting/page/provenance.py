@@ -1,0 +1,158 @@
+"""Where the runs of a page come from: code, data, machine, time, energy and command, as their folders say."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from brainwavlm.config import RunConfig
+from brainwavlm.errors import BrainwavlmError
+from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
+from brainwavlm.runs.run import Run, open_run
+
+Entries = list[tuple[str, str]]
+NOT_RECORDED = "not recorded: tuned by a version that kept no record"
+NOT_HERE = "not known: the run's folder is not where the evaluation found it, or holds another run"
+_PARTS = {"processors": "processors (RAPL)", "accelerators": "graphics processors (NVIDIA's counter)"}
+
+
+def run_behind(entry: Mapping[str, Any], config: RunConfig) -> Run | None:
+    """The run that an entry of summary.json is of, as its listener sees it; None where another is in its folder.
+
+    Raises
+    ------
+    BrainwavlmError, OSError
+        The folder cannot be read.
+    """
+    if not isinstance(entry.get("path"), str):
+        return None
+    return next((side for side in open_run(entry["path"]).sides if side.config == config), None)
+
+
+def origin_entries(entry: Mapping[str, Any], config: RunConfig) -> tuple[Entries, str]:
+    """What is recorded of a run, and its files with their checksums as text (empty where there are none).
+
+    Parameters
+    ----------
+    entry : mapping
+        Of `runs` in summary.json.
+    config : RunConfig
+    """
+    try:
+        run = run_behind(entry, config)
+        if run is None:
+            return [("Record", NOT_HERE)], ""
+        model = (
+            "Speech model, untuned",
+            f"checksum {run.manifest['backbone'].get('checksum', 'not recorded')}",
+        )
+        recorded = read_provenance(run.path)
+    except (BrainwavlmError, OSError) as error:
+        found = f" ({error.found})" if isinstance(error, BrainwavlmError) else ""
+        return [("Record", NOT_HERE + found)], ""
+    if recorded is None or not recorded["sessions"]:
+        return [model, ("Record", NOT_RECORDED)], ""
+    return [model, *record_entries(recorded)], file_lines(recorded["files"])
+
+
+def record_entries(recorded: Mapping[str, Any]) -> Entries:
+    """The content of provenance.json in words; what differs between sessions is said of each."""
+    sessions = recorded["sessions"]
+    return [
+        ("Code", _over_sessions([_code(session["code"]) for session in sessions])),
+        ("Versions", _over_sessions([_pairs(session["versions"]) for session in sessions])),
+        ("Data read", _data(recorded)),
+        ("Machine", _over_sessions([_machine(session["machine"]) for session in sessions])),
+        ("Time", _time(recorded)),
+        ("Energy", _energy(recorded)),
+        ("Command", _over_sessions([session["command"] or "called from Python" for session in sessions])),
+    ]
+
+
+def file_lines(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line a file: SHA-256, of how much of it, size, name."""
+    lines = [
+        f"{file['sha256']}  {'whole' if file['whole'] else 'first MiB'}  {file['bytes']}  {name}"
+        for name, file in files.items()
+    ]
+    return "\n".join(lines)
+
+
+def text_uri(text: str) -> str:
+    """A text as the address of a download."""
+    return "data:text/plain;charset=utf-8;base64," + base64.b64encode(text.encode()).decode("ascii")
+
+
+def _over_sessions(texts: list[str]) -> str:
+    """Said once where it is the same for all."""
+    if len(set(texts)) == 1:
+        return texts[0]
+    return "; ".join(f"session {number}: {text}" for number, text in enumerate(texts, start=1))
+
+
+def _code(code: Mapping[str, Any]) -> str:
+    git = f"git {code['git']}" if code.get("git") else "not run from a git checkout"
+    return f"brainwavlm {code.get('version')}, {git}, SHA-256 of its source {code.get('source')}"
+
+
+def _pairs(some: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in some.items())
+
+
+def _data(recorded: Mapping[str, Any]) -> str:
+    files = recorded["files"]
+    size = sum(file["bytes"] for file in files.values())
+    heads = sum(not file["whole"] for file in files.values())
+    how = (
+        "each file whole"
+        if not heads
+        else f"{heads} of the largest by their first MiB, size and time of change"
+    )
+    digest = hashlib.sha256(file_lines(files).encode()).hexdigest()
+    text = f"{len(files)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}"
+    changed = {name for session in recorded["sessions"] for name in session["data_changed"]}
+    return f"{text}. CHANGED between sessions: {', '.join(sorted(changed))}" if changed else text
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    accelerator = machine.get("accelerator", "none")
+    if accelerator != "none":
+        accelerator = f"{machine.get('accelerators')} x {accelerator}"
+        if machine.get("accelerator_gb"):
+            accelerator += f" with {machine['accelerator_gb']:g} GB"
+    memory = f"{machine['memory_gb']:g} GB of memory" if machine.get("memory_gb") else "memory not known"
+    return (
+        f"{machine.get('cpu')}, {machine.get('cores')} cores ({machine.get('threads')} threads used), {memory}, "
+        f"accelerator: {accelerator}; {machine.get('os')}, Python {machine.get('python')}. "
+        "The host's name is not recorded."
+    )
+
+
+def _time(recorded: Mapping[str, Any]) -> str:
+    sessions = recorded["sessions"]
+    began = datetime.fromtimestamp(sessions[0]["began"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+    hours = hours_of(recorded)
+    text = f"{hours:.2f} hours" if hours >= 0.1 else f"{3600 * hours:.0f} seconds"
+    text += f" in {len(sessions)} session{'s' if len(sessions) > 1 else ''}, begun {began}"
+    killed = sum(session["ended"] is None for session in sessions)
+    return (
+        f"{text}; {killed} of them did not end by themselves and count up to their last step"
+        if killed
+        else text
+    )
+
+
+def _energy(recorded: Mapping[str, Any]) -> str:
+    parts, measured = energy_of(recorded)
+    sessions = len(recorded["sessions"])
+    if not parts:
+        return (
+            "not measured: this machine let no counter be read (RAPL of processors, NVIDIA's of its boards). Nothing "
+            "is estimated: an estimate would be hours times a power in watts that was not measured either."
+        )
+    listed = ", ".join(f"{_PARTS.get(part, part)} {kwh:.3g} kWh" for part, kwh in parts.items())
+    of = "" if measured == sessions else f" in {measured} of {sessions} sessions"
+    return (
+        f"measured{of}: {listed}; all that ran there meanwhile counts, main memory, disks and cooling do not"
+    )

@@ -1,0 +1,1 @@
+"""What evaluate, compare and transfer leave behind."""

@@ -1,0 +1,85 @@
+"""A checkpoint of a run: everything that the rest of it depends on, read whole or refused."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.files import read_json
+from brainwavlm.runs.manifest import State
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors and numbers of one moment of a run.
+
+    Attributes
+    ----------
+    model : dict of str to tensor
+        Trained weights, readout, normalisation.
+    optimiser : dict of str to tensor
+        Moments of the optimiser and the random state.
+    state : dict
+        Epoch, step, history, best epoch; JSON.
+    path : Path
+        Folder that it was read from.
+    """
+
+    model: dict[str, Any]
+    optimiser: dict[str, Any]
+    state: dict[str, Any]
+    path: Path = Path()
+
+
+def ends_epoch(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written at the end of an epoch: no step of the next is in it."""
+    return read_json(checkpoint / "state.json", kind=State)["losses"] == []
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """The checkpoint in a folder.
+
+    Raises
+    ------
+    RunError
+        Not readable.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        model = load_file(folder / "model.safetensors")
+        optimiser = load_file(folder / "optimiser.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            folder,
+            f"not readable: {error}",
+            "a checkpoint.",
+            "Restore this folder; or remove it, and --resume goes on from the one before, if there is one.",
+        ) from None
+    broken = [name for name, values in model.items() if not values.isfinite().all()]
+    if broken:
+        raise RunError(
+            folder / "model.safetensors",
+            f"NaN or infinite values in {len(broken)} of {len(model)} weights: {', '.join(broken[:3])}.",
+            "finite weights.",
+            "Restore it; if it was trained so, tune again with a lower learning rate or without precision.",
+        )
+    return Checkpoint(model, optimiser, read_json(folder / "state.json", kind=State), folder)
+
+
+@contextmanager
+def restoring(checkpoint: Checkpoint) -> Iterator[None]:
+    """A RunError that names the checkpoint in place of whatever is said of tensors that do not fit the run's model."""
+    try:
+        yield
+    except (BrainwavlmError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        reason = error.found if isinstance(error, BrainwavlmError) else str(error).strip()
+        raise RunError(
+            checkpoint.path,
+            f"tensors of another model than the run's: {' '.join(reason.split())[:300]}",
+            "the weights, and the optimiser's state, of the model that run.json names.",
+            "Restore this folder, or tune again.",
+        ) from None

@@ -1,0 +1,263 @@
+"""Where a run comes from: provenance.json in its folder, an entry for each session that worked on it.
+
+A session is one call of tuning: the first, and each that went on with --resume. It says on which machine, with which
+code and versions it ran, by which command, on which data, how long, and what energy was measured. A session that was
+killed counts up to its last line in log.jsonl.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.files import Part, read_json, require_content, write_json
+from brainwavlm.runs.checksums import HEAD_BYTES, Checksums, files_of_run, head_checksum, named_files
+from brainwavlm.runs.energy import Meter
+from brainwavlm.runs.environment import accelerator_ids, code_version, machine_facts, versions
+
+if TYPE_CHECKING:
+    import torch
+
+FILE = "provenance.json"
+# SHA-256 takes about a second for so much: what a run reads beyond it is known by its size, time and beginning.
+WHOLE_BYTES = 2 * 10**9
+Ended = Literal["done", "failed", "stopped"]
+_TAIL = 2**16  # bytes of log.jsonl in which its last whole line is looked for
+
+
+class DataFile(Part):
+    """One file that the run reads."""
+
+    bytes: int = Field(ge=0)
+    changed: int  # time of last change, ns
+    sha256: str
+    whole: bool  # False: of the first mebibyte only
+
+
+class Session(Part):
+    """One session."""
+
+    began: float
+    hours: float = Field(ge=0)
+    ended: str | None  # done, failed or stopped; None while it runs, and where it was killed
+    error: str | None
+    command: str | None
+    code: dict[str, Any]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    energy_kwh: dict[str, float] | None
+    data_changed: list[str]
+
+
+class Provenance(Part):
+    """provenance.json."""
+
+    files: dict[str, DataFile]
+    sessions: list[Session]
+
+
+class Recorder:
+    """Keeps the entry of this session up to date.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run, whose lock this process holds.
+    config : RunConfig
+        Anchored.
+    device : torch device
+    processes : int
+    command : str or None
+        What was typed; None where tuning was called from Python.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: RunConfig,
+        device: "torch.device",
+        processes: int = 1,
+        command: str | None = None,
+    ) -> None:
+        self._path, self._began = folder / FILE, time.monotonic()
+        self._meter = Meter(accelerators=accelerator_ids(device, processes))
+        before = read_provenance(folder)
+        known = before["files"] if before is not None else {}
+        files = data_files(config, known)
+        self._content: dict[str, Any] = {
+            "files": {**files, **known},
+            "sessions": [
+                *([] if before is None else before["sessions"]),
+                {
+                    "began": round(time.time(), 3),
+                    "hours": 0.0,
+                    "ended": None,
+                    "error": None,
+                    "command": command,
+                    "code": code_version(),
+                    "versions": versions(),
+                    "machine": machine_facts(device, processes),
+                    "energy_kwh": None,
+                    "data_changed": _changed(known, files),
+                },
+            ],
+        }
+        self.write()
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """How the session ended: done, stopped by Ctrl-C, or failed. What kills the process is not seen here."""
+        if kind is None:
+            self.write("done")
+        elif issubclass(kind, Exception | KeyboardInterrupt):
+            with suppress(OSError):  # a full disk: what ended the session is what has to be said
+                failed = issubclass(kind, Exception)
+                self.write("failed" if failed else "stopped", str(error) if failed else None)
+
+    def step(self) -> None:
+        """A step is done: counters that turn over are read in time."""
+        self._meter.read()
+
+    def write(self, ended: Ended | None = None, error: str | None = None) -> None:
+        """Write hours and energy so far."""
+        session = self._content["sessions"][-1]
+        session |= {
+            "hours": round((time.monotonic() - self._began) / 3600, 6),
+            "energy_kwh": self._meter.measured(),
+            "ended": ended,
+            "error": error,
+        }
+        write_json(self._path, self._content)
+
+
+class Unrecorded:
+    """In place of a recorder, in every process but the first: it does nothing."""
+
+    def __enter__(self) -> "Unrecorded":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def step(self) -> None:
+        """Nothing."""
+
+    def write(self, ended: Ended | None = None) -> None:
+        """Nothing."""
+
+
+def read_provenance(folder: Path) -> dict[str, Any] | None:
+    """The content of provenance.json, a killed session with its hours up to the log's end; None for runs of before it.
+
+    Raises
+    ------
+    RunError
+        Damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path, kind=Provenance)
+    except RunError as error:
+        remedy = (
+            "Restore it; or remove it: the run is whole without it, and says then that nothing was recorded."
+        )
+        raise RunError(error.path, error.found, error.expected, remedy) from None
+    last = content["sessions"][-1] if content["sessions"] else None
+    if last is not None and last["ended"] is None:
+        logged = last_logged(folder / "log.jsonl")
+        last["hours"] = max(last["hours"], ((logged or 0.0) - last["began"]) / 3600)
+    return content
+
+
+def hours_of(provenance: Mapping[str, Any]) -> float:
+    """Hours of all sessions together."""
+    return float(sum(session["hours"] for session in provenance["sessions"]))
+
+
+def energy_of(provenance: Mapping[str, Any]) -> tuple[dict[str, float], int]:
+    """Kilowatt-hours by part, and how many sessions they are of."""
+    measured = [session["energy_kwh"] for session in provenance["sessions"] if session["energy_kwh"]]
+    parts = dict.fromkeys(part for some in measured for part in some)
+    return {part: sum(some.get(part, 0.0) for some in measured) for part in parts}, len(measured)
+
+
+def last_logged(log: Path) -> float | None:
+    """The time of the last line of log.jsonl; None where there is none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        with log.open("rb") as file:
+            file.seek(max(log.stat().st_size - _TAIL, 0))
+            lines = file.read().splitlines()
+        return float(json.loads(lines[-1])["time"]) if lines else None
+    return None
+
+
+def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What identifies each file that a run reads: size, time of change and SHA-256.
+
+    From the smallest file on, checksums are of whole files as long as these have WHOLE_BYTES together; those of larger
+    files are of their first mebibyte. Files that are not here (parts of an anatomy that nobody fetched) are left out.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Anchored.
+    known : mapping
+        Of an earlier session: a file of the same size and time of change is not read again.
+    """
+    checksums, room, files = Checksums(), WHOLE_BYTES, {}
+    for name, path in sorted(_paths(config).items(), key=lambda item: (item[1].stat().st_size, item[0])):
+        stat, earlier = path.stat(), known.get(name, {})
+        stamp = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
+        room -= stat.st_size
+        if {**earlier, **stamp} == earlier:
+            files[name] = dict(earlier)
+        else:
+            found = checksums.of(path) if room >= 0 else head_checksum(path)
+            files[name] = {**stamp, "sha256": found, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
+    return dict(sorted(files.items()))
+
+
+def _paths(config: RunConfig) -> dict[str, Path]:
+    """Files that are here, by what they are; those of a joint run by listener."""
+    from brainwavlm.runs.subject_views import listener_views
+
+    views = listener_views(config)
+    paths: dict[str, Path] = {}
+    for number, view in enumerate(views):
+        before = f"{number} {view.subject}/" if len(views) > 1 else ""
+        found = files_of_run(load_dataset(view.dataset), view)
+        paths |= {f"{before}{name}": path for name, path in found.items()}
+    paths |= {
+        f"named/{number} {Path(name).name}": Path(name) for number, name in enumerate(named_files(config))
+    }
+    return {name: path for name, path in paths.items() if _is_here(path)}
+
+
+def _is_here(path: Path) -> bool:
+    try:
+        require_content(path)
+    except BrainwavlmError:
+        return False
+    return True
+
+
+def _changed(known: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Files of which an earlier session read another content."""
+    found = []
+    for name, file in files.items():
+        before = known.get(name, file)
+        same_kind = before["whole"] == file["whole"]
+        if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
+            found.append(name)
+    return found

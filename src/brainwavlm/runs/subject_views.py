@@ -1,0 +1,69 @@
+"""A joint run as each of its subjects sees it: the same configuration, that subject in front."""
+
+from collections.abc import Sequence
+
+from brainwavlm.config import ListenerConfig, RunConfig
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.base import Subject
+from brainwavlm.errors import ConfigError
+
+
+def listener_views(config: RunConfig) -> list[RunConfig]:
+    """The configuration as each listener sees it; alone, the configuration itself."""
+    everyone = (
+        ListenerConfig(
+            subject=config.subject,
+            dataset=config.dataset,
+            train=config.train,
+            validation=config.validation,
+            test=config.test,
+            train_from=config.train_from,
+        ),
+        *(_resolved(listener, config) for listener in config.joint),
+    )
+    return [config] + [
+        config.model_copy(
+            update={**dict(everyone[n]), "joint": (*everyone[:n], *everyone[n + 1 :])},
+        )
+        for n in range(1, len(everyone))
+    ]
+
+
+def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = None) -> RunConfig:
+    """The configuration for another listener of the data set.
+
+    Stories that it names for a split stay there where this listener heard them.
+
+    Parameters
+    ----------
+    config : RunConfig
+    subject : Subject
+    test : sequence of str or None
+        Test stories of this listener in place of the configured ones; they leave the other splits.
+    """
+    named = {
+        split: tuple(story for story in stories if story in subject.recordings and story not in (test or ()))
+        for split in ("train", "validation", "test")
+        if (stories := getattr(config, split)) is not None
+    }
+    if test is not None:
+        named["test"] = tuple(test)
+    return config.model_copy(update={"subject": subject.name, **named})
+
+
+def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
+    """With a data set, and with the run's stories where the listener has the run's data set and no own choice."""
+    dataset = listener.dataset or config.dataset
+    loaded = load_dataset(dataset)
+    if listener.subject not in loaded.subject_names:
+        raise ConfigError(
+            "joint",
+            f"{listener.subject!r} is not in {dataset}.",
+            f"one of {', '.join(loaded.subject_names)}.",
+            "Correct it in joint, or in --joint.",
+        )
+    own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
+    if dataset == config.dataset and not any(stories is not None for stories in own.values()):
+        heard = heard_by(config, loaded.subject(listener.subject))
+        own = {split: getattr(heard, split) for split in own}
+    return listener.model_copy(update={"dataset": dataset, **own})

@@ -1,0 +1,199 @@
+"""Writing a run's folder: one writer at a time, whole files only, nothing overwritten."""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.errors import BrainwavlmError, RunError, TuningError
+from brainwavlm.files import naming, read_json, replacing, sync, write_json
+from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
+from brainwavlm.runs.run import FORMAT, Run, voxels_key
+
+
+def require_place(path: Path, resume: bool) -> None:
+    """Raise a RunError when a run cannot be written there; cheap, so that it is asked before anything is loaded."""
+    existing = path / "run.json"
+    if path.exists() and not existing.exists() and any(p.name != "lock" for p in path.iterdir()):
+        raise RunError(
+            path, "a folder with other files.", "a new or empty folder.", "Choose another --output."
+        )
+    if existing.exists() and not resume:
+        done = "a finished" if (path / "result.json").exists() else "an unfinished"
+        raise RunError(
+            path,
+            f"{done} run is here.",
+            "a new folder.",
+            "Choose another --output, or go on with --resume.",
+        )
+    if resume and not existing.exists():
+        raise RunError(path, "no run to resume.", "the folder of a run.", "Start it without --resume.")
+
+
+@contextmanager
+def writing(
+    path: Path, manifest: dict[str, Any], voxels: Sequence[np.ndarray], resume: bool, first: bool = True
+) -> Iterator["Writer"]:
+    """A locked run folder to write to: a new one, or with `resume` the one that is there.
+
+    Parameters
+    ----------
+    path : Path
+    manifest : dict
+        With the key `config`; on resume it must equal the one in the folder.
+    voxels : sequence of bool arrays (n_voxels,)
+        Of each listener.
+    resume : bool
+    first : bool
+        Whether this is the first process of the run; the others get an `Observer`.
+
+    Raises
+    ------
+    RunError
+        In use by another process; there already; or asked to resume another run.
+    """
+    if not first:
+        yield Observer(Run(path))
+        return
+    require_place(path, resume)
+    manifest = {"format": FORMAT, **manifest}
+    existing = path / "run.json"
+    made = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    with open(path / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(
+                path,
+                "another process is writing this run.",
+                "a run that nobody writes.",
+                "Wait for it or stop it.",
+            ) from None
+        try:
+            if resume:
+                _require_same(read_json(existing), manifest, existing)
+                _remove_partial(path)
+            else:
+                from safetensors.numpy import save_file
+
+                with replacing(path / "voxels.safetensors") as temporary:
+                    save_file({voxels_key(n): some for n, some in enumerate(voxels)}, temporary)
+                write_json(existing, manifest)
+            yield Writer(Run(path))
+        except (BrainwavlmError, OSError) as error:
+            if not (resume or isinstance(error, TuningError) or Run(path).checkpoints):
+                # Bad input, a full disk: nothing is left behind that a second try would stumble over.
+                shutil.rmtree(path, ignore_errors=True)
+                if not made:
+                    path.mkdir(exist_ok=True)
+            raise
+
+
+class Writer:
+    """What a tuning loop may do to its folder."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self._log = run.path / "log.jsonl"
+
+    def log(self, **event: Any) -> None:
+        """Append one event."""
+        line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
+        with naming(self._log), open(self._log, "ab", buffering=0) as file:
+            file.write(line.encode())
+
+    def resume(self) -> Checkpoint | None:
+        """The last checkpoint, with the log cut back to that moment; None before the first."""
+        checkpoints = self.run.checkpoints
+        length = 0
+        checkpoint = None
+        if checkpoints:
+            checkpoint = read_checkpoint(checkpoints[-1])
+            length = checkpoint.state["log_bytes"]
+        if self._log.exists():
+            os.truncate(self._log, length)
+        return checkpoint
+
+    def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint whole, then drop those that are neither the last nor the best, nor an epoch's to keep."""
+        from safetensors.torch import save_file
+
+        folder = self.run.path / "checkpoints"
+        partial = folder / f"{name}.partial"
+        partial.mkdir(parents=True)
+        with naming(partial):
+            save_file(checkpoint.model, partial / "model.safetensors")
+            save_file(checkpoint.optimiser, partial / "optimiser.safetensors")
+        log_bytes = self._log.stat().st_size if self._log.exists() else 0
+        write_json(partial / "state.json", {**checkpoint.state, "log_bytes": log_bytes})
+        for file in partial.iterdir():
+            sync(file)
+        os.rename(partial, folder / name)
+        sync(folder)
+        best = checkpoint.state["best"]
+        keep = {name, best["checkpoint"] if best else name}
+        if self.run.config.training.keep_epochs:
+            keep |= {old.name for old in self.run.checkpoints if ends_epoch(old)}
+        for old in self.run.checkpoints:
+            if old.name not in keep:
+                # Renamed first: a kill while files are removed must not leave a checkpoint with holes.
+                doomed = old.with_name(old.name + ".partial")
+                os.rename(old, doomed)
+                shutil.rmtree(doomed)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write result.json: the run is done."""
+        write_json(self.run.path / "result.json", result)
+
+
+class Observer(Writer):
+    """The writer of every process but the first: reads, and writes nothing."""
+
+    def log(self, **event: Any) -> None:
+        """Nothing."""
+
+    def resume(self) -> Checkpoint | None:
+        """The last checkpoint; None before the first."""
+        checkpoints = self.run.checkpoints
+        return read_checkpoint(checkpoints[-1]) if checkpoints else None
+
+    def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Nothing."""
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
+    for key in ("format", "config", "splits", "data", "listeners", "backbone"):
+        if found.get(key) != asked.get(key):
+            raise RunError(
+                path,
+                f"another {key} than asked for: {_first_difference(found.get(key), asked.get(key))}",
+                "the run that is to be resumed, on the same data.",
+                "Resume with the configuration of run.json, or start anew with another --output.",
+            )
+
+
+def _first_difference(found: Any, asked: Any, key: str = "") -> str:
+    if isinstance(found, dict) and isinstance(asked, dict):
+        for name in sorted(found.keys() | asked.keys()):
+            if found.get(name) != asked.get(name):
+                return _first_difference(found.get(name), asked.get(name), f"{key}.{name}".lstrip("."))
+    return f"{key} is {found!r}, asked {asked!r}."
+
+
+def _remove_partial(path: Path) -> None:
+    for partial in list(path.rglob("*.partial")):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()

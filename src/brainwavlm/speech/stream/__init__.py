@@ -1,0 +1,1 @@
+"""A story read in one pass."""

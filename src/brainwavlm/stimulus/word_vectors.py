@@ -1,0 +1,127 @@
+"""Word embeddings from a file that the user gives: vectors of the words that were said."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
+from brainwavlm.errors import DatasetError
+from brainwavlm.files import is_listed, require_content
+
+HDF5 = (".hf5", ".h5", ".hdf5")
+
+
+def spoken(text: str) -> str:
+    """A transcript's word as vocabularies spell it: lower case, without marks and punctuation around it."""
+    return re.sub(r"^\W+|[^\w']+$", "", text.strip().lower())
+
+
+def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.ndarray]:
+    """Vectors of some words; words that the file lacks are left out.
+
+    Three forms are read, told apart by the file's ending:
+    .npz with `words` (n_words,) text and `vectors` (n_words, n_dims);
+    .hf5, .h5, .hdf5 with `vocab` (n_words,) and `data` (n_dims, n_words), as english1000sm.hf5 of ds003020;
+    anything else: text, one word a line and its numbers after it, as GloVe; a first line "n_words n_dims" is passed.
+
+    Parameters
+    ----------
+    path : str or Path
+    words : collection of str
+        As `spoken` gives them.
+
+    Returns
+    -------
+    dict of str to array (n_dims,) float32, finite, all of one length. Of a word that is there twice the first counts.
+
+    Raises
+    ------
+    DatasetError
+        Missing, of another form, or with vectors of unequal length or that are no numbers.
+    """
+    path = Path(path)
+    if not is_listed(path):
+        raise _unusable(path, "a folder." if path.is_dir() else "no such file.")
+    require_content(path)
+    wanted = set(words)
+    if path.suffix.lower() == ".npz":
+        found = _from_arrays(path, *_npz(path), wanted)
+    elif path.suffix.lower() in HDF5:
+        found = _from_arrays(path, *_hdf5(path), wanted)
+    else:
+        found = _text(path, wanted)
+    for word, vector in found.items():
+        if not np.isfinite(vector).all():
+            raise _unusable(path, f"the vector of {word!r} is not finite.")
+    return found
+
+
+def _npz(path: Path) -> tuple[list[str], np.ndarray]:
+    try:
+        with path.open("rb") as file:  # numpy leaves a file open that is no zip archive
+            arrays = np.load(file, allow_pickle=False)
+            words, vectors = arrays["words"], arrays["vectors"]
+    except (OSError, ValueError, LookupError, BadZipFile, EOFError) as error:
+        raise _unusable(path, f"no arrays `words` and `vectors` ({error}).") from None
+    if words.ndim != 1 or words.dtype.kind != "U":
+        raise _unusable(path, f"words of type {words.dtype}, shape {words.shape}.")
+    return words.tolist(), vectors
+
+
+def _hdf5(path: Path) -> tuple[list[str], np.ndarray]:
+    with open_hdf5(path) as file:
+        vocabulary: Any = stored(file, "vocab", path)
+        data: Any = stored(file, "data", path)
+        if getattr(vocabulary, "ndim", 0) != 1 or getattr(data, "ndim", 0) != 2:
+            raise _unusable(path, f"holds {', '.join(file) or 'nothing'}.")
+        words = [
+            word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in vocabulary
+        ]
+        return words, data[()].T
+
+
+def _from_arrays(
+    path: Path, words: list[str], vectors: np.ndarray, wanted: set[str]
+) -> dict[str, np.ndarray]:
+    if vectors.ndim != 2 or len(vectors) != len(words) or vectors.dtype.kind not in NUMBERS:
+        raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
+    found: dict[str, np.ndarray] = {}
+    for word, vector in zip(words, vectors, strict=True):
+        if word in wanted:
+            found.setdefault(word, vector.astype(np.float32))
+    return found
+
+
+def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    n_dims = None
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                parts = line.rstrip().split(" ")
+                if number == 1 and len(parts) == 2:
+                    continue
+                n_dims = len(parts) - 1 if n_dims is None else n_dims
+                word = " ".join(parts[:-n_dims]) if n_dims > 0 else ""  # some words of GloVe have spaces
+                if not word:
+                    raise _unusable(path, f"line {number} has {len(parts)} fields: {line[:60]!r}.")
+                if word in wanted and word not in found:
+                    found[word] = np.array(parts[-n_dims:], dtype=np.float32)
+    except UnicodeDecodeError as error:
+        raise _unusable(path, f"not UTF-8: {error}.") from None
+    except ValueError as error:
+        raise _unusable(path, f"line {number}: {error}.") from None
+    return found
+
+
+def _unusable(path: Path, found: str) -> DatasetError:
+    return DatasetError(
+        path,
+        found,
+        ".npz (words, vectors), .hf5 (vocab, data) or text with a word and its numbers a line.",
+        "Give another file with control.embeddings.",
+    )

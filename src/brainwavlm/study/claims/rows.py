@@ -1,0 +1,224 @@
+"""Rows of the table of claims from the scores of groups of cells: gains, differences, spreads, transfer."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from brainwavlm.results.resamples import OWN_LAYER
+from brainwavlm.study.claims.estimates import (
+    deviation,
+    gain,
+    interval,
+    mean_over_seeds,
+    over_seeds,
+    ratio_of_deviations,
+    same_draws,
+)
+from brainwavlm.study.claims.groups import Group
+from brainwavlm.study.claims.scores import Score, Step, missing
+from brainwavlm.study.claims.sentences import NOTHING
+
+FEWEST_SEEDS = 3  # for a ratio of deviations
+EvaluatedKind = Literal["gain", "layer", "task"]
+_SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
+
+
+def _by_place(scores: Iterable[Score]) -> dict[tuple[str, str, str, str, int], list[Score]]:
+    """Scores by who tuned, who is scored, target, choice of stories and hidden state."""
+    found: dict[tuple[str, str, str, str, int], list[Score]] = {}
+    for score in scores:
+        key = (score.tuned_on, score.listener, score.target, score.stories, score.layer)
+        found.setdefault(key, []).append(score)
+    return found
+
+
+def _summary(kind: str, group: Group, scores: Sequence[Score], n_missing: int) -> dict[str, Any]:
+    """The row of a mean gain."""
+    first = scores[0]
+    estimate, low, high = mean_over_seeds(scores, gain)
+    return {
+        "kind": kind,
+        "group": group.label,
+        "tuned_on": first.tuned_on,
+        "listener": first.listener,
+        "target": first.target,
+        "layer": None if first.layer == OWN_LAYER else first.layer,
+        "stories": first.stories,
+        "n_seeds": len(scores),
+        "n_missing": n_missing,
+        "r_frozen": float(np.mean([score.r_frozen for score in scores])),
+        "r_tuned": float(np.mean([score.r_tuned for score in scores])),
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        **over_seeds([gain(score)[0] for score in scores]),
+    }
+
+
+def gain_rows(group: Group, kind: EvaluatedKind = "gain") -> list[dict[str, Any]]:
+    """Mean gain over the untuned model, by listener and target: of the table, of hidden states, or in tasks.
+
+    Parameters
+    ----------
+    group : Group
+    kind : str
+        gain, layer or task.
+    """
+    places = _by_place(score for cell in group.cells for score in getattr(cell, _SCORES[kind]))
+    return [
+        _summary(kind, group, scores, _n_missing(group, "evaluation", tuned_on))
+        for (tuned_on, *_), scores in places.items()
+    ]
+
+
+def transfer_rows(group: Group) -> list[dict[str, Any]]:
+    """Gains in listeners who did not tune the model; of unheard stories alone where tuning heard some."""
+    rows = []
+    places = _by_place(score for cell in group.cells for score in cell.transfers)
+    for (tuned_on, listener, target, stories, layer), scores in places.items():
+        unheard = (tuned_on, listener, target, "unheard", layer)
+        if scores[0].is_tuner or (stories == "all" and unheard in places):
+            continue
+        rows.append(
+            _summary("transfer", group, scores, _n_missing(group, "transfer", tuned_on)) | {"layer": None}
+        )
+    return rows
+
+
+def minutes_rows(group: Group) -> list[dict[str, Any]]:
+    """Minutes of the other listener's data with which the tuned model reaches the untuned one with all of them."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for cell in group.cells:
+        for row in cell.minutes:
+            found.setdefault((cell.tuned_on, row["listener"], row["target"]), []).append(row)
+    rows = []
+    for (tuned_on, listener, target), some in found.items():
+        needed = [row["minutes_needed"] for row in some]
+        rows.append(
+            {
+                "kind": "minutes",
+                "group": group.label,
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
+                "n_seeds": len(needed),
+                "n_missing": _n_missing(group, "transfer", tuned_on),
+                "full_minutes": float(np.mean([row["full_minutes"] for row in some])),
+                "estimate": float(np.mean(needed)),  # NaN where one seed does not reach it
+                **over_seeds(needed),
+            }
+        )
+    return rows
+
+
+def nothing_rows(group: Group, with_transfer: bool) -> list[dict[str, Any]]:
+    """A row for each choice of listeners of which no cell was scored, or none in other listeners."""
+    rows = []
+    steps: tuple[Step, ...] = ("evaluation", "transfer") if with_transfer else ("evaluation",)
+    for tuned_on in dict.fromkeys(cell.tuned_on for cell in group.cells):
+        n_cells = sum(cell.tuned_on == tuned_on for cell in group.cells)
+        for step, kind in zip(steps, NOTHING, strict=False):
+            if _n_missing(group, step, tuned_on) == n_cells:
+                about = {"kind": kind, "group": group.label, "tuned_on": tuned_on}
+                rows.append(about | {"n_seeds": 0, "n_missing": n_cells})
+    return rows
+
+
+def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
+    """Second minus first in tuned r, over the seeds that both have, wherever both are scored."""
+    rows = []
+    for (listener, target), tuned_on, others, scores in _opposed(first, second):
+        common = [seed for seed in scores if seed in others]
+        if not common:
+            continue
+        pairs = [(others[seed], scores[seed]) for seed in common]
+        changes = [new.r_tuned - old.r_tuned for old, new in pairs]
+        low, high = np.nan, np.nan
+        if same_draws([score for pair in pairs for score in pair]):
+            low, high = interval(np.mean([new.tuned - old.tuned for old, new in pairs], axis=0))
+        rows.append(
+            {
+                "kind": "difference",
+                "group": second.label,
+                "against": first.label,
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
+                "n_seeds": len(common),
+                "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
+                "r_frozen": float(np.mean([new.r_frozen for _, new in pairs])),
+                "r_tuned": float(np.mean([new.r_tuned for _, new in pairs])),
+                "estimate": float(np.mean(changes)),
+                "low": low,
+                "high": high,
+                **over_seeds(changes),
+            }
+        )
+    return rows
+
+
+def spread_rows(first: Group, second: Group) -> list[dict[str, Any]]:
+    """How many times the deviation over seeds of the first group that of the second is."""
+    rows = []
+    for (listener, target), tuned_on, others, scores in _opposed(first, second):
+        if min(len(scores), len(others)) < FEWEST_SEEDS:
+            continue
+        r_before, r_after = ([score.r_tuned for score in some.values()] for some in (others, scores))
+        estimate, low, high = ratio_of_deviations(r_before, r_after)
+        rows.append(
+            {
+                "kind": "spread",
+                "group": second.label,
+                "against": first.label,
+                "tuned_on": tuned_on,
+                "listener": listener,
+                "target": target,
+                "n_seeds": min(len(scores), len(others)),
+                "n_missing": len(_seeds(first) - set(others)) + len(_seeds(second) - set(scores)),
+                "estimate": estimate,
+                "low": low,
+                "high": high,
+                "deviation": deviation(r_after),
+                "deviation_against": deviation(r_before),
+            }
+        )
+    return rows
+
+
+def _seeds(group: Group) -> set[int]:
+    return {cell.record.cell.config.seed for cell in group.cells}
+
+
+BySeed = dict[int, Score]
+
+
+def _opposed(first: Group, second: Group) -> Iterator[tuple[tuple[str, str], str, BySeed, BySeed]]:
+    """Listener and target, who tuned the second models, and the scores of both groups by seed.
+
+    Models of the same listeners are compared where the first group has them, else each with each. Where either group is
+    of one data set, another one, it is the data sets that differ: people of one name are compared.
+    """
+    other_data = first.datasets != second.datasets and len(first.datasets) == len(second.datasets) == 1
+    before = _by_listener(first, other_data)
+    for place, models in _by_listener(second, other_data).items():
+        others = before.get(place, {})
+        for tuned_on, scores in models.items():
+            alike = [others[tuned_on]] if tuned_on in others else others.values()
+            for some in alike:
+                yield (next(iter(scores.values())).listener, place[1]), tuned_on, some, scores
+
+
+def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str], dict[str, BySeed]]:
+    """Scores by listener and target, then by who tuned the model, then by seed."""
+    found: dict[tuple[str, str], dict[str, BySeed]] = {}
+    for cell in group.cells:
+        for score in cell.scores:
+            place = (score.subject if by_subject else score.listener, score.target)
+            found.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
+    return found
+
+
+def _n_missing(group: Group, step: Step, tuned_on: str) -> int:
+    """Cells of the group with these listeners that have no scores."""
+    return sum(cell.tuned_on == tuned_on for cell in missing(group.cells, step))

@@ -1,0 +1,263 @@
+"""What the cells of a study scored, read back: measured means and their resamples, by listener and target."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.evaluation.downstream import STORIES
+from brainwavlm.files import read_json
+from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples, read_resamples
+from brainwavlm.study.cells import Listener, naming, tuners
+from brainwavlm.study.claims.score_files import Summary, TransferSummary, read_table
+from brainwavlm.study.folder import CellRecord
+
+Step = Literal["evaluation", "transfer"]
+# Who is scored in a row of a table, from the row and the number of rows before it that say the same.
+Who = Callable[[Mapping[str, Any], int], Listener]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Frozen and tuned model of one cell in one listener and target.
+
+    Attributes
+    ----------
+    cell : str
+    seed : int
+    listener : str
+        Whose responses are predicted, by a name that nobody else has in the study.
+    subject : str
+        The same person's name in their data set.
+    tuned_on : str
+        Whose responses tuned the model, joined by +.
+    is_tuner : bool
+        Whether the listener is one of them.
+    target : str
+        Or the task that the model was asked.
+    stories : str
+        `all`, or `unheard`: test stories that tuning did not use; `clips` of them for a task.
+    layer : int
+        `OWN_LAYER`, or the hidden state that is scored.
+    r_frozen, r_tuned : float
+        As measured; AUC for a task.
+    frozen, tuned : arrays (n_resamples,)
+        In every resample; NaN without draws.
+    rows : str
+        Scores with the same rows and as many resamples had the same draws.
+    """
+
+    cell: str
+    seed: int
+    listener: str
+    subject: str
+    tuned_on: str
+    is_tuner: bool
+    target: str
+    stories: str
+    layer: int
+    r_frozen: float
+    r_tuned: float
+    frozen: np.ndarray
+    tuned: np.ndarray
+    rows: str
+
+
+@dataclass(frozen=True)
+class CellScores:
+    """One cell as far as it was scored.
+
+    Attributes
+    ----------
+    record : CellRecord
+    tuned_on : str
+        Whose responses tuned the model, joined by +.
+    scores, layers, tasks, transfers : tuple of Score
+        From the table, from layers.csv, from downstream.csv, and in other listeners; empty where that is not there.
+    minutes : tuple of dict
+        listener, target, full_minutes, minutes_needed, in listeners who did not tune the model.
+    simulated : bool or None
+        None where nothing was scored.
+    errors : tuple of (step, str)
+        Why a step that is there could not be read.
+    """
+
+    record: CellRecord
+    tuned_on: str
+    scores: tuple[Score, ...] = ()
+    layers: tuple[Score, ...] = ()
+    tasks: tuple[Score, ...] = ()
+    transfers: tuple[Score, ...] = ()
+    minutes: tuple[dict[str, Any], ...] = ()
+    simulated: bool | None = None
+    errors: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the cell."""
+        return self.record.cell.name
+
+
+def read_cell(record: CellRecord, name: Callable[[Listener], str] | None = None) -> CellScores:
+    """What a cell has so far; files that cannot be read are errors of that cell, not of the study.
+
+    Parameters
+    ----------
+    record : CellRecord
+    name : function from Listener to str, optional
+        From `naming` of all cells of the study; None: of this one.
+    """
+    name = name or naming([record.cell.config])
+    cell = CellScores(record, "+".join(map(name, tuners(record.cell.config))))
+    if not (record.path / "run.json").is_file():
+        return cell
+    for step, folder, read in (
+        ("evaluation", record.evaluation, _read_evaluation),
+        ("transfer", record.transfer, _read_transfer),
+    ):
+        try:
+            if folder is not None:
+                summary = read_json(folder / "summary.json", kind=Summary)
+                cell = replace(cell, **read(folder, cell, name), simulated=summary["simulated"])
+        except BrainwavlmError as error:
+            cell = replace(cell, errors=(*cell.errors, (step, str(error))))
+    return cell
+
+
+def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
+    """Cells without the scores of a step, of those that should have them."""
+    for cell in cells:
+        asked = step == "evaluation" or cell.record.cell.transfer is not None
+        if asked and not (cell.scores if step == "evaluation" else cell.transfers):
+            yield cell
+
+
+def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+    own = tuners(cell.record.cell.config)
+    found: dict[str, Any] = {}
+    resamples = read_resamples(folder / FILE)
+    for attribute, file in (("scores", "table.csv"), ("layers", "layers.csv"), ("tasks", "downstream.csv")):
+        if attribute != "scores" and not (folder / file).is_file():
+            continue
+        table = read_table(folder / file)
+        if attribute == "tasks":
+            names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
+            table = table.rename(columns=names).assign(stories=STORIES)
+        # One name a side of the run, in the order of its listeners.
+        sides = list(dict.fromkeys(table["run"]))
+        if len(sides) != len(own):
+            raise RunError(
+                folder / file,
+                f"scores of {len(sides)} listeners.",
+                f"those of {len(own)}: {cell.tuned_on}.",
+                "Start the study again.",
+            )
+        found[attribute] = _scores(
+            folder, table, resamples, cell, _side(dict(zip(sides, own, strict=True))), name
+        )
+    return found
+
+
+def _side(listeners: Mapping[str, Listener]) -> Who:
+    return lambda row, _: listeners[row["run"]]
+
+
+def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+    who = _scored_in(folder, cell)
+    matrix = read_table(folder / "matrix.csv").rename(columns={"scored_on": "subject"})
+    found: dict[str, Any] = {
+        "transfers": _scores(folder, matrix, read_resamples(folder / FILE), cell, who, name)
+    }
+    if (folder / "needed.csv").is_file():
+        needed = read_table(folder / "needed.csv").rename(columns={"scored_on": "subject"})
+        before: Counter[tuple[str, str]] = Counter()
+        minutes = []
+        for said in needed.to_dict("records"):
+            row = {str(column): value for column, value in said.items()}
+            key = (row["subject"], row["target"])
+            listener = who(row, before[key])
+            before[key] += 1
+            if listener not in tuners(cell.record.cell.config):
+                known = {column: row[column] for column in ("target", "full_minutes", "minutes_needed")}
+                minutes.append({"listener": name(listener), **known})
+        found["minutes"] = tuple(minutes)
+    return found
+
+
+def _scored_in(folder: Path, cell: CellScores) -> Who:
+    """Whom rows of a transfer are about: a subject of the run's data set, or of that which its summary names."""
+    datasets = list(dict.fromkeys(dataset for dataset, _ in tuners(cell.record.cell.config)))
+    if len(datasets) == 1:
+        return lambda row, _: (datasets[0], row["subject"])
+    summary = read_json(folder / "summary.json", kind=TransferSummary)
+    found: dict[str, list[str]] = {}
+    for one in summary["cells"]:
+        found.setdefault(one["scored_on"], []).append(one["dataset"])
+
+    def who(row: Mapping[str, Any], before: int) -> Listener:
+        of_that_name = found.get(row["subject"], [])
+        if before >= len(of_that_name):
+            raise RunError(
+                folder / "summary.json",
+                f"names {len(of_that_name)} listeners {row['subject']}.",
+                "every listener of the tables.",
+                "Start the study again.",
+            )
+        return of_that_name[before], row["subject"]
+
+    return who
+
+
+def _scores(
+    folder: Path,
+    table: pd.DataFrame,
+    resamples: Resamples,
+    cell: CellScores,
+    who: Who,
+    name: Callable[[Listener], str],
+) -> tuple[Score, ...]:
+    about = ("run", "subject", "target", "stories", "layer")
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, known in enumerate(resamples.about):
+        places.setdefault(tuple(known[key] for key in about), []).append(place)
+    before: Counter[tuple[Any, ...]] = Counter()
+    own = tuners(cell.record.cell.config)
+    scores = []
+    for said in table.to_dict("records"):
+        row: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER} | {str(k): v for k, v in said.items()}
+        key = tuple(row[column] for column in about)
+        # Two people of one name in two data sets: tables and resamples list them in one order.
+        same = places.get(key, [])
+        if before[key] >= len(same):
+            raise RunError(
+                folder / FILE,
+                f"no resamples of {' '.join(map(str, key))}.",
+                "those of every row.",
+                "Start the study again.",
+            )
+        place, listener = same[before[key]], who(row, before[key])
+        before[key] += 1
+        scores.append(
+            Score(
+                cell.name,
+                cell.record.cell.config.seed,
+                name(listener),
+                listener[1],
+                cell.tuned_on,
+                listener in own,
+                row["target"],
+                row["stories"],
+                int(row["layer"]),
+                float(row["r_frozen"]),
+                float(row["r_tuned"]),
+                resamples.frozen[place].astype(np.float64),
+                resamples.tuned[place].astype(np.float64),
+                resamples.about[place]["rows"],
+            )
+        )
+    return tuple(scores)

@@ -1,0 +1,148 @@
+"""The engine `ray`: the same work, handed to a Ray cluster, or to Ray on this machine."""
+
+import json
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brainwavlm.errors import ConfigError
+from brainwavlm.study.engines.local import died
+from brainwavlm.study.records import CellState
+from brainwavlm.study.work import Task, run_cell
+
+OBJECT_STORE_BYTES = 10**8  # tasks and states are text; what cells make goes to the study's folder
+
+
+def require_ray() -> Any:
+    """The module `ray`.
+
+    Raises
+    ------
+    ConfigError
+        Not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError(
+            "--engine ray",
+            "Ray is not installed.",
+            "the extra `cluster`, or engine local.",
+            "Install it:  pip install 'brainwavlm[cluster]'",
+        ) from None
+    return ray
+
+
+def run_ray(
+    tasks: Sequence[Task],
+    workers: int | None,
+    retries: int,
+    finished: Callable[[CellState], None],
+    address: str | None = None,
+    cpus: int = 1,
+    gpus: float = 0,
+) -> None:
+    """Work on cells as tasks of Ray, each in a fresh process.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        In order.
+    workers : int or None
+        Cells at once; None: with an address as many as the cluster has room for, else 1.
+    retries : int
+        Times that Ray starts a cell again whose worker died; it goes on from its checkpoint.
+    finished : function of CellState
+        Called as each cell ends.
+    address : str or None
+        Of a cluster, as `ray.init` takes it; None: Ray on this machine, for as long as this lasts.
+    cpus, gpus : int, float
+        That each cell asks for.
+
+    Raises
+    ------
+    ConfigError
+        No Ray, no cluster at the address, or fewer processors than a cell asks for.
+    """
+    ray = require_ray()
+    at_once = workers or (len(tasks) if address else 1)
+    try:
+        if address is None:
+            _start_here(ray, at_once * cpus, gpus)
+        else:
+            _connect(ray, address)
+        work = ray.remote(max_calls=1, max_retries=retries, num_cpus=cpus, num_gpus=gpus)(_remote_cell)
+        waiting = list(tasks)
+        pending: dict[Any, Task] = {}
+        while waiting or pending:
+            while waiting and len(pending) < at_once:
+                task = waiting.pop(0)
+                pending[work.remote(json.dumps(task.as_dict()))] = task
+            for reference in ray.wait(list(pending), num_returns=1)[0]:
+                finished(_state(ray, reference, pending.pop(reference), retries))
+    finally:
+        ray.shutdown()
+
+
+def _remote_cell(task: str) -> str:
+    return json.dumps(run_cell(json.loads(task)))
+
+
+def _state(ray: Any, reference: Any, task: Task, retries: int) -> CellState:
+    try:
+        return CellState(**json.loads(ray.get(reference)))
+    except ray.exceptions.RayError as error:
+        return died(task, str(error).splitlines()[0], retries + 1)
+
+
+def _start_here(ray: Any, cpus: int, gpus: float) -> None:
+    # Ray would otherwise report its use to its makers. It reads this from the environment alone.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="error",
+        _node_ip_address="127.0.0.1",
+    )
+    there = ray.cluster_resources().get("GPU", 0)
+    if there < gpus:
+        raise ConfigError(
+            "--gpus",
+            f"{gpus:g} for each cell; this machine has {there:g}.",
+            "GPUs that are here.",
+            "Ask for less.",
+        )
+
+
+def require_cluster(address: str) -> None:
+    """Raise a ConfigError where nobody listens at host:port; Ray itself would try for ten minutes."""
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        if not colon or not port.isdigit():
+            raise ValueError("not of the form host:port")
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+            pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _connect(ray: Any, address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="error")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        "--address",
+        f"no Ray cluster at {address}: {str(error).splitlines()[0]}",
+        "the address of one that runs, e.g. 10.0.0.1:6379 or auto.",
+        "Start it:  ray start --head      (then see `ray status`)",
+    )

@@ -1,0 +1,351 @@
+"""`runs` and `show`: what matters is seen in 80 columns, in a terminal and in a pipe, whatever runs are called."""
+
+import fcntl
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from brainwavlm.cli import console as terminal
+from brainwavlm.cli.show_runs import middle_shortened, show_run, show_runs
+from brainwavlm.errors import RunError, printable
+from brainwavlm.files import write_json
+from brainwavlm.runs.listing import run_state, scores_of, summaries
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.writer import writing
+from tests.runs.test_run import COURSE, MANIFEST, VOXELS
+
+HOSTILE = (
+    "[red]x[/]",
+    "two\nlines",
+    "\x1b[31mred\x1b[0m",
+    "\u202egnirts\u202c",
+    "שלום",
+    "🧠 brain 👩‍🔬",
+    "a name of three hundred characters " + "x" * 190,
+)
+SESSION = {
+    "began": 1.0,
+    "hours": 0.5,
+    "ended": "done",
+    "error": None,
+    "command": "brainwavlm tune",
+    "code": {"version": "1", "source": "abc", "git": None},
+    "versions": {},
+    "machine": {"cpu": "One", "cores": 2, "accelerator": "none"},
+    "energy_kwh": None,
+    "data_changed": [],
+}
+TABLE = "run,subject,target,n_voxels,r_frozen,r_tuned,difference,low,high\n"
+
+
+def made(folder, result=True, table=None, sessions=None):
+    """A run folder: done, with its own table of scores."""
+    with writing(folder, MANIFEST, VOXELS, resume=False) as writer:
+        writer.log(event="step", step=1)
+        if result:
+            writer.finish(COURSE)
+    if table is not None:
+        (folder / "evaluation").mkdir()
+        (folder / "evaluation" / "table.csv").write_text(TABLE + table, encoding="utf-8")
+    if sessions is not None:
+        write_json(folder / "provenance.json", {"files": {}, "sessions": sessions})
+    return open_run(folder)
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    def show(function, *arguments, width=80):
+        monkeypatch.setattr(terminal, "console", Console(width=width, highlight=False))
+        capsys.readouterr()
+        function(*arguments)
+        return capsys.readouterr().out
+
+    return show
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """Runs with names that a file system allows and a terminal might not."""
+    folder = tmp_path / "runs"
+    for name in HOSTILE:
+        made(folder / name, table=f'"{name}",anna,cortex,2,0.3,0.3512,0.0512,0.01,0.09\n')
+    return folder
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_name_state_age_and_scores_are_there_in_any_width(printed, hostile, width):
+    lines = printed(show_runs, summaries(hostile), hostile, width=width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    rows = [line for line in lines if " done " in line]
+    assert len(rows) == len(HOSTILE)
+    for line in rows:
+        assert " 0.2000 " in line  # validation
+        assert " 0.3512 " in line
+        assert "+0.0512" in line
+        assert " s " in line
+    assert all(line.isprintable() for line in lines)
+    if width == 200:
+        assert all(name in lines[0] for name in ("target", "subject", "method", "seed"))
+
+
+def test_signs_that_move_a_terminal_are_shown_as_escapes_and_markup_as_it_is(printed, hostile):
+    out = printed(show_runs, summaries(hostile), hostile)
+    for shown in (
+        "[red]x[/]",
+        r"two\nlines",
+        r"\x1b[31mred\x1b[0m",
+        r"\u202egnirts\u202c",
+        "שלום",
+        "🧠 brain",
+    ):
+        assert shown in out
+
+
+def test_a_name_of_three_hundred_signs_keeps_its_ends(printed, hostile):
+    line = next(line for line in printed(show_runs, summaries(hostile), hostile).splitlines() if "…" in line)
+    assert line.startswith("a name of three")
+    assert "xxxx  done" in line
+
+
+@pytest.mark.parametrize("width", [8, 20, 37])
+@pytest.mark.parametrize("name", ["x" * 300, "🧠" * 150, "short", "שלום" * 80])
+def test_a_shortened_name_fits(name, width):
+    found = middle_shortened(name, width)
+    assert cell_len(found) <= width
+    assert found == name if cell_len(name) <= width else "…" in found
+
+
+def test_the_state_is_what_the_lock_and_the_last_session_tell(tmp_path):
+    states = {"done": made(tmp_path / "done")}
+    for ended in ("failed", "stopped", None):
+        name = ended or "killed"
+        states[name] = made(tmp_path / name, result=False, sessions=[{**SESSION, "ended": ended}])
+    states["unfinished"] = made(tmp_path / "old", result=False)
+    assert {name: run_state(run) for name, run in states.items()} == {name: name for name in states}
+    with open(states["killed"].path / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert run_state(states["killed"]) == "running"
+    assert run_state(states["killed"]) == "killed"
+
+
+def test_a_run_that_is_not_done_shows_its_best_epoch_so_far(tmp_path, printed):
+    from tests.runs.test_run import checkpoint
+
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, COURSE["best"]))
+    (row,) = summaries(tmp_path)
+    assert (row["state"], row["validation_r"], row["best_epoch"]) == ("unfinished", 0.2, 1)
+    assert "brainwavlm tune --resume --output" in printed(show_run, open_run(tmp_path / "run"))
+
+
+def test_damaged_runs_are_skipped_with_a_line_that_says_so(tmp_path, printed):
+    made(tmp_path / "good")
+    for name, file, content in (
+        ("a", "run.json", "{"),
+        ("b", "result.json", "[]"),
+        ("c", "provenance.json", "{"),
+        ("d", "evaluation/table.csv", "run,target\n1\n"),
+    ):
+        made(tmp_path / name, result=name != "c", table="", sessions=[SESSION])
+        (tmp_path / name / file).write_text(content)
+    out = printed(show_runs, summaries(tmp_path), tmp_path)
+    assert [line.split(": ")[1:3] for line in out.splitlines() if line.startswith("Skipped, damaged")] == [
+        ["a", "run.json"],
+        ["b", "result.json"],
+        ["c", "provenance.json"],
+        ["d", "evaluation/table.csv"],
+    ]
+    assert "good" in out
+
+
+def test_listeners_of_a_joint_run_count_alike_and_other_runs_of_the_evaluation_do_not(tmp_path):
+    manifest = {**MANIFEST, "config": {**MANIFEST["config"], "joint": [{"subject": "ben"}]}}
+    side = {
+        "name": "anna",
+        **{key: MANIFEST[key] for key in ("splits", "data")},
+        "config": manifest["config"],
+    }
+    ben = {**side, "name": "ben", "config": {"subject": "ben", "joint": [{"subject": "anna"}]}}
+    with writing(tmp_path / "run", {**manifest, "listeners": [side, ben]}, VOXELS, resume=False) as writer:
+        writer.finish(COURSE)
+    (tmp_path / "run" / "evaluation").mkdir()
+    rows = [
+        "run (anna),anna,cortex,2,0.3,0.4,0.1,0.05,0.15",
+        "run (ben),ben,cortex,2,0.3,0.5,0.2,0.1,0.3",
+        "other,anna,cortex,2,0.3,0.9,0.6,0.5,0.7",
+    ]
+    (tmp_path / "run" / "evaluation" / "table.csv").write_text(TABLE + "\n".join(rows) + "\n")
+    assert [row["subject"] for row in scores_of(open_run(tmp_path / "run"))] == ["anna", "ben"]
+    (row,) = summaries(tmp_path)
+    assert row["test_r"] == pytest.approx(0.45)
+    assert row["change"] == pytest.approx(0.15)
+    assert row["low"] is None
+
+
+def test_show_tells_what_was_asked_what_came_out_and_what_to_do_next(tmp_path, printed):
+    run = made(
+        tmp_path / "my run", table="my run,anna,cortex,2,0.3,0.35,0.05,0.01,0.09\n", sessions=[SESSION]
+    )
+    out = printed(show_run, run)
+    for words in (
+        "d, anna, target cortex: 2 of 3 voxels",
+        "done, 1 of at most",
+        "30 min in 1 session, energy not measured",
+        "One, 2 cores",
+        "+0.0100 to +0.0900",
+        f"brainwavlm report '{run.path}'",
+        "brainwavlm tune",
+    ):
+        assert words in out
+    shutil.rmtree(run.path / "evaluation")
+    assert f"brainwavlm evaluate '{run.path}'" in printed(show_run, run)
+    (run.path / "provenance.json").unlink()
+    assert "not recorded" in printed(show_run, run)
+
+
+def test_a_failed_run_says_why(tmp_path, printed):
+    failed = {**SESSION, "ended": "failed", "error": "run: the loss of step 3 is nan.\n    Expected numbers."}
+    out = printed(show_run, made(tmp_path / "run", result=False, sessions=[failed]))
+    assert "run: failed" in out
+    assert "the loss of step 3 is nan." in out
+    assert "--resume" in out
+
+
+def test_the_epochs_of_a_long_run_fit_a_screen(tmp_path, printed):
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False) as writer:
+        history = [
+            {"epoch": n, "loss": 0.1, "validation_r": 0.1, "gradient_norm": 1.5} for n in range(1, 301)
+        ]
+        writer.finish({"best": {"epoch": 77, "validation_r": 0.2, "checkpoint": "x"}, "history": history})
+    out = printed(show_run, open_run(tmp_path / "run"))
+    assert len(out.splitlines()) < 45
+    assert "best" in next(line for line in out.splitlines() if " 77 " in line)
+    assert " 300 " in out
+
+
+def command(*arguments, **environment):
+    """The program in a process of its own, its output in a pipe."""
+    clean = {
+        key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "brainwavlm", *map(str, arguments)],
+        capture_output=True,
+        env={**clean, **environment},
+        check=False,
+    )
+
+
+def in_a_terminal(*arguments, **environment):
+    """What the program writes to a pseudo-terminal."""
+    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    controller, worker = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "brainwavlm", *map(str, arguments)],
+        stdout=worker,
+        stderr=worker,
+        stdin=worker,
+        env={**clean, "TERM": "xterm-256color", "COLUMNS": "80", **environment},
+    )
+    os.close(worker)
+    written = b""
+    while True:
+        try:
+            part = os.read(controller, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        written += part
+    os.close(controller)
+    assert process.wait() == 0
+    return written
+
+
+def test_colours_are_for_terminals_that_want_them(hostile):
+    red = b"\x1b[31mred"  # what a name tries
+    assert b"\x1b[" not in command("runs", hostile).stdout
+    assert b"\x1b[32mdone" in in_a_terminal("runs", hostile)
+    assert b"\x1b[32mdone" in command("runs", hostile, FORCE_COLOR="1").stdout
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        written = in_a_terminal("runs", hostile, **environment)
+        assert b"\x1b[3" not in written
+        assert red not in written
+        assert b"done" in written
+
+
+def test_a_terminal_that_knows_only_ascii_gets_escapes_and_no_traceback(hostile):
+    done = command("runs", hostile, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0, done.stderr
+    assert rb"\u05e9" in done.stdout
+    assert done.stdout.isascii()
+
+
+def test_an_error_is_one_block_whatever_the_path_is_called(tmp_path):
+    done = command("show", tmp_path / "a\nb\x1b[31m")
+    text = done.stderr.decode()
+    assert done.returncode == 2
+    assert r"a\nb\x1b[31m: no run.json." in text
+    first, *others = text.rstrip("\n").splitlines()
+    assert not first.startswith(" ")
+    assert all(line.startswith("    ") for line in others)
+    assert "brainwavlm runs FOLDER" in others[-1]
+
+
+def test_an_error_of_several_lines_stays_a_block():
+    error = RunError("x", "two\nlines\x07", "one.", "Do this:\n  that")
+    assert str(error) == "x: two\n    lines\\x07\n    Expected one.\n    Do this:\n      that"
+    assert error.found == "two\nlines\x07"
+
+
+@pytest.mark.parametrize("sign", ["\n", "\t", "\x1b", "\u202e", "\u2066", "\udc80", "\x7f"])
+def test_no_such_sign_reaches_a_terminal(sign):
+    assert printable(f"a{sign}b").isprintable()
+    assert printable("naïve 🧠 שלום") == "naïve 🧠 שלום"
+
+
+def test_a_thousand_runs_are_listed_at_once(tmp_path):
+    whole = made(
+        tmp_path / "one", table="one,anna,cortex,2,0.3,0.35,0.05,0.01,0.09\n", sessions=[SESSION]
+    ).path
+    for number in range(1000):
+        shutil.copytree(whole, tmp_path / "many" / f"{number:04}")
+    for number in range(200):  # what a search must not open: files of features
+        (tmp_path / "many" / "features").mkdir(exist_ok=True)
+        np.save(tmp_path / "many" / "features" / f"{number}.npy", np.zeros(3))
+    began = time.process_time()
+    rows = summaries(tmp_path / "many")
+    assert time.process_time() - began < 5
+    assert len(rows) == 1000
+    assert {row["test_r"] for row in rows} == {0.35}
+
+
+def test_listing_imports_nothing_heavy(tmp_path):
+    made(tmp_path / "one")
+    code = (
+        "import sys; sys.argv = ['brainwavlm', 'runs', sys.argv[1]]\n"
+        "from brainwavlm.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('LOADED', ' '.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in done.stderr.split("LOADED")[1].split()}
+    assert loaded & {"torch", "transformers", "pandas", "scipy", "matplotlib", "nilearn", "sklearn"} == set()
+
+
+def test_json_has_every_name_whole(hostile):
+    rows = json.loads(command("runs", hostile, "--json").stdout)
+    assert {row["run"] for row in rows} == set(HOSTILE)
+    assert all(Path(hostile / row["run"]).is_dir() for row in rows)

@@ -1,0 +1,188 @@
+"""What tests of several folders share: small real data sets, models with random weights, the command line."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainwavlm import cli
+from brainwavlm.checks import check_dataset
+from brainwavlm.checks.report import Report
+from brainwavlm.config import load_config
+from tests.models import stock_model
+from tests.trees import ds003020_tree, native_tree
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    ds003020_tree(folder / "published")
+    native_tree(folder / "native")
+    return folder
+
+
+@pytest.fixture
+def published(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "published", tmp_path / "published"))
+
+
+@pytest.fixture
+def native(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built / "native", tmp_path / "native"))
+
+
+@pytest.fixture
+def checked() -> Callable[..., Report]:
+    """`check_dataset`, with the fact that it writes nothing."""
+
+    def check(path: Path, subject: str | None = None) -> Report:
+        before = _contents(path)
+        report = check_dataset(path, subject)
+        assert _contents(path) == before
+        return report
+
+    return check
+
+
+@pytest.fixture
+def forbid(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make files of a name unreadable: modes would not keep the superuser out, who may be running the tests."""
+    allowed = Path.open
+
+    def forbidden(name: str) -> None:
+        def opened(path: Path, *args: Any, **kwargs: Any) -> Any:
+            if path.name == name:
+                raise PermissionError(13, "Permission denied", str(path))
+            return allowed(path, *args, **kwargs)
+
+        monkeypatch.setattr(Path, "open", opened)
+
+    return forbidden
+
+
+def _contents(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.lstat().st_size, path.lstat().st_mtime_ns) for path in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory):
+    """Folder of a saved model, by kind."""
+    folders = {}
+
+    def folder(kind: str):
+        if kind not in folders:
+            folders[kind] = tmp_path_factory.mktemp("models") / kind
+            stock_model(kind).save_pretrained(folders[kind])
+        return folders[kind]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_wavlm(saved):
+    return saved("wavlm")
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory):
+    """Four stories of 30 s, rows from 4 s on, so that delays reach sound before the first row."""
+    return native_tree(tmp_path_factory.mktemp("native")).path
+
+
+@pytest.fixture
+def settings(tree, tiny_wavlm):
+    """A function from overrides to the configuration of a run of seconds."""
+
+    def make(**overrides):
+        base = {
+            "dataset": str(tree),
+            "subject": "anna",
+            "device": "cpu",
+            "windows": {"context": 1.0, "stride": 0.5, "frame": "mean"},
+            "backbone": {"name": str(tiny_wavlm), "layer": 3},
+            "adapter": {"rank": 2, "dropout": 0.1},
+            "readout": {"width": 4},
+            "training": {"epochs": 2, "block_rows": 5, "lr_backbone": 1e-2, "lr_readout": 1e-2},
+            "ridge": {"alphas": [1.0, 100.0], "folds": 2},
+            "evaluation": {"bootstraps": 100, "shifts": 20},
+        }
+        dotted = {
+            f"{key}.{name}": v
+            for key, value in base.items()
+            if isinstance(value, dict)
+            for name, v in value.items()
+        }
+        plain = {key: value for key, value in base.items() if not isinstance(value, dict)}
+        changed = {key.replace("__", "."): value for key, value in overrides.items()}
+        return load_config(overrides={**plain, **dotted, **changed})
+
+    return make
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("the 1 0 0 2\nand 3 3 3 3\ndog 0 1 0.5 -1\n")
+    return path
+
+
+@pytest.fixture
+def control(settings, vectors):
+    """The configuration of a control of that kind, blocks of two TRs."""
+
+    def make(kind, **more):
+        return settings(
+            **{"control__kind": kind, "control__seconds": 4.0, "control__embeddings": str(vectors), **more}
+        )
+
+    return make
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def brainwavlm(monkeypatch, capsys):
+    """`brainwavlm("check", folder)` as a function."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["brainwavlm", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return Done(int(code), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_settings(tiny_wavlm, tmp_path_factory):
+    """A configuration file in which only the data set is missing, as a user of ds003020 would write it."""
+    path = tmp_path_factory.mktemp("config") / "config.yaml"
+    path.write_text(
+        f"""subject: UTS03
+windows: {{context: 1.0, stride: 0.5, frame: mean}}
+backbone: {{name: "{tiny_wavlm}", layer: 3}}
+adapter: {{rank: 2}}
+training: {{epochs: 1, block_rows: 10}}
+ridge: {{alphas: [1.0, 100.0], folds: 2}}
+evaluation: {{bootstraps: 100, shifts: 20}}
+device: cpu
+"""
+    )
+    return path

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from brainwavlm.datasets import noise_ceiling as reliability
+from brainwavlm.datasets.noise_ceiling import by_voxels, cc_max, ceiling, signal_share
+from brainwavlm.datasets.responses import Recording, Story
+
+
+def simulated(n_repeats=5, n_rows=300, n_voxels=400, seed=0):
+    """Repeats of a signal with known power, and the signal."""
+    rng = np.random.default_rng(seed)
+    power = np.linspace(0.05, 2.0, n_voxels)
+    signal = rng.standard_normal((n_rows, n_voxels)) * np.sqrt(power)
+    return (
+        signal + rng.standard_normal((n_repeats, n_rows, n_voxels)),
+        signal,
+        np.sqrt(power / (power + 1 / n_repeats)),
+    )
+
+
+def test_ceiling_is_the_correlation_of_the_mean_with_the_true_signal():
+    repeats, signal, expected = simulated()
+    found = cc_max(repeats)
+    known = ~np.isnan(found)
+    assert known.mean() > 0.95
+    assert np.corrcoef(found[known], expected[known])[0, 1] > 0.95
+    assert abs(np.mean((found - expected)[known])) < 0.01
+    reached = [np.corrcoef(m, s)[0, 1] for m, s in zip(repeats.mean(0).T, signal.T, strict=True)]
+    assert abs(np.mean((found - reached)[known])) < 0.01
+
+
+def test_both_forms_of_the_ceiling_agree():
+    repeats, _, _ = simulated(n_repeats=4, n_rows=50)
+    total = repeats.var(1, ddof=1).mean(0)
+    mean_power = repeats.mean(0).var(0, ddof=1)
+    signal = (4 * mean_power - total) / 3
+    kept = signal > 0
+    longer = 1 / np.sqrt(1 + (total[kept] / signal[kept] - 1) / 4)
+    assert_allclose(cc_max(repeats)[kept], longer)
+    assert np.isnan(cc_max(repeats)[~kept]).all()
+
+
+def test_no_signal_power_is_no_ceiling_and_not_zero():
+    found = cc_max(np.random.default_rng(0).standard_normal((2, 40, 100)))
+    assert 20 < np.isnan(found).sum() < 80
+    assert not (found == 0).any()
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e5])
+def test_a_constant_voxel_has_no_ceiling(constant):
+    repeats = np.full((3, 40, 2), constant)
+    repeats[:, :, 1] += np.arange(3.0)[:, None] * 0.3
+    assert np.isnan(cc_max(repeats)).all()
+
+
+def test_one_repeat_is_refused():
+    with pytest.raises(ValueError, match="2 or more"):
+        cc_max(np.ones((1, 5, 3)))
+
+
+def recording(folder, name, repeats):
+    path = folder / f"{name}.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = repeats.mean(0)
+        if len(repeats) > 1:
+            file["individual_repeats"] = repeats
+    return Recording("S1", Story(name, Path("x.wav"), None, "test"), path, 2.0)
+
+
+def test_repeats_are_read_some_voxels_at_a_time(tmp_path, monkeypatch):
+    repeats, _, _ = simulated(n_rows=20, n_voxels=50)
+    source = recording(tmp_path, "one", repeats)
+    monkeypatch.setattr(reliability, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
+    sizes = []
+
+    def measure(part, columns):
+        sizes.append(part.shape[2])
+        return cc_max(part)
+
+    assert_allclose(by_voxels(source, 50, measure), cc_max(repeats.astype(np.float32)))
+    assert sizes == [7] * 7 + [1]
+
+
+def test_ceiling_of_a_subject_pools_its_repeated_stories(tmp_path):
+    first, second = (simulated(n_rows=rows, n_voxels=30, seed=rows)[0] for rows in (40, 60))
+    second[:, :, 4] = np.random.default_rng(0).standard_normal((5, 1)) * np.ones(60)  # no signal over time
+    sources = [
+        recording(tmp_path, "a", first),
+        recording(tmp_path, "b", second),
+        recording(tmp_path, "c", first[:1]),
+    ]
+    found, repeated = ceiling(sources, 30)
+    assert repeated == {"a": 5, "b": 5}
+    assert_allclose(found[4], cc_max(first.astype(np.float32))[4])
+    shares = [signal_share(repeats.astype(np.float32)) for repeats in (first, second)]
+    pooled = (40 * shares[0] + 60 * shares[1]) / 100
+    others = np.arange(30) != 4
+    assert_allclose(found[others], np.sqrt(np.where(pooled > 0, pooled, np.nan))[others])
+
+
+def test_pooling_stories_is_nearer_to_the_truth_than_the_mean_of_their_ceilings(tmp_path):
+    each, sources = [], []
+    for seed in range(3):
+        repeats, _, expected = simulated(n_rows=40, seed=seed)
+        each.append(cc_max(repeats))
+        sources.append(recording(tmp_path, str(seed), repeats))
+    pooled = np.nan_to_num(ceiling(sources, 400)[0])
+    mean = np.nan_to_num(np.nanmean(each, axis=0))
+    assert np.abs(pooled - expected).mean() < np.abs(mean - expected).mean()
+
+
+def test_without_repeats_there_is_no_ceiling(tmp_path):
+    repeats, _, _ = simulated(n_repeats=1, n_rows=9, n_voxels=4)
+    assert ceiling([recording(tmp_path, "a", repeats)], 4) == (None, {})

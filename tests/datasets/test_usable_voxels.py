@@ -1,0 +1,91 @@
+import tracemalloc
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from brainwavlm.checks.responses import check_responses
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets import usable_voxels as voxels_module
+from brainwavlm.datasets.responses import Recording, Story
+from brainwavlm.datasets.usable_voxels import scan, usable_voxels
+from brainwavlm.errors import DatasetError
+from tests.trees import N_VOXELS, responses
+
+VALUES = st.sampled_from([0.0, 1.0, -2.5, np.nan, np.inf, -np.inf])
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 6)), elements=VALUES), st.integers(1, 9)
+)
+def test_pieces_of_rows_give_what_the_whole_gives(data, step):
+    found = scan(data[first : first + step] for first in range(0, len(data), step))
+    assert_array_equal(found.nan, np.isnan(data).any(0))
+    assert_array_equal(found.infinite, np.isinf(data).any(0))
+    finite = np.isfinite(data).all(0)
+    assert_array_equal(found.constant, finite & (data == data[0]).all(0))
+
+
+def test_a_voxel_that_fails_in_one_story_is_left_out_of_all(native):
+    recordings = load_dataset(native).recordings("anna")
+    for story, column, value in (("dog", 3, np.nan), ("ferry", 4, 2.0), ("market", 5, -np.inf)):
+        with h5py.File(recordings[story].path, "a") as file:
+            file["data"][:, column] = value
+    mask = usable_voxels(recordings.values())
+    assert list(np.flatnonzero(~mask.kept)) == [3, 4, 5]
+    assert mask.counts == {"nan": 1, "infinite": 1, "constant": 1}
+
+
+def test_only_the_columns_asked_for_are_looked_at(native):
+    recordings = load_dataset(native).recordings("anna")
+    with h5py.File(recordings["dog"].path, "a") as file:
+        file["data"][:, 3] = np.nan
+    chosen = np.isin(np.arange(N_VOXELS), [2, 3, 9])
+    assert list(usable_voxels(recordings.values(), chosen).kept) == [True, False, True]
+    assert usable_voxels(recordings.values(), slice(4, 9)).kept.all()
+
+
+def test_stories_of_different_width_are_refused(native):
+    recordings = load_dataset(native).recordings("anna")
+    with h5py.File(recordings["ferry"].path, "w") as file:
+        file["data"] = responses(5, 7, seed=0)
+    with pytest.raises(DatasetError, match=r"7 voxels(.|\n)*30 voxels, as in dog\.h5"):
+        usable_voxels(recordings.values())
+    with pytest.raises(DatasetError, match="no recording"):
+        usable_voxels([])
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_too_large_for_float32_count_as_infinite(tmp_path):
+    recording = large_recording(tmp_path, (4, 3), None)
+    with h5py.File(recording.path, "a") as file:
+        file["data"][...] = responses(4, 3, seed=0)
+        file["data"][0, 1] = 1e300
+    assert usable_voxels([recording]).counts == {"nan": 0, "infinite": 1, "constant": 0}
+
+
+def test_memory_grows_neither_with_the_size_of_a_file_nor_with_the_number_of_stories(tmp_path, monkeypatch):
+    monkeypatch.setattr(voxels_module, "_BYTES", 1 << 20)
+    recording = large_recording(tmp_path, (300, 20_000), (6, 300, 20_000))  # 48 MB and 288 MB, sparse
+    tracemalloc.start()
+    try:
+        usable_voxels([recording] * 2)
+        check_responses(recording, seconds=None, expected_rows=None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8e6
+
+
+def large_recording(folder, shape, repeats):
+    path = folder / "story.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("data", shape, dtype=np.float64)
+        if repeats:
+            file.create_dataset("individual_repeats", repeats, dtype=np.float64)
+    return Recording("anna", Story("story", folder / "story.wav", None, "test"), path, tr=2.0)

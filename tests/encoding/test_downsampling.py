@@ -1,0 +1,246 @@
+"""Responses of a slower scanner: what is taken out, which rows meet, and that scores stay at full rate."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.alignment import lanczos_matrix, story_clock
+from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.downsampling import slow_responses, slowed
+from brainwavlm.encoding.feature_moments import StoryMoments
+from brainwavlm.encoding.prepared_stories import prepare, recording_clock
+from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_model import configured_backbone, predict, tuned_model
+from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import AlignmentError, ConfigError
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.speech.backbones import load_backbone
+
+TR = 2.0
+TIMES = 4.0 + TR * np.arange(200)
+SLOW = {"training__slow": 2, "training__block_rows": 6}
+
+
+def wave(period):
+    return np.sqrt(2) * np.sin(2 * np.pi * TIMES / period + 0.3)[:, None]
+
+
+def test_slow_responses_keep_what_is_slow_and_lose_what_is_fast():
+    """A clock of 4 s sees periods above 8 s. Of two sines of equal size the fast one nearly vanishes."""
+    kept = slow_responses(wave(40.0) + wave(4.6), TIMES, 2)
+    assert kept.shape == (100, 1)
+    assert kept.dtype == np.float32
+    inner = slice(10, -10)
+    assert np.corrcoef(kept[inner, 0], wave(40.0)[::2][inner, 0])[0, 1] > 0.995
+    # Taking every second row instead would fold it back to a period of 30.7 s.
+    assert np.corrcoef((wave(40.0) + wave(4.6))[::2][inner, 0], wave(40.0)[::2][inner, 0])[0, 1] < 0.8
+
+
+def test_slow_responses_are_the_kernels_rows_z_scored():
+    rng = np.random.default_rng(0)
+    responses = rng.standard_normal((200, 3))
+    rows = lanczos_matrix(TIMES, TIMES[::3]) @ responses
+    expected = (rows - rows.mean(0)) / rows.std(0)
+    assert_allclose(slow_responses(responses, TIMES, 3), expected, atol=1e-6)
+    responses[5, 1] = np.nan
+    assert np.isnan(slow_responses(responses, TIMES, 3)).all(axis=0).tolist() == [False, True, False]
+    assert not slow_responses(np.zeros((200, 1)), TIMES, 3).any()
+
+
+def test_every_row_of_a_slow_clock_has_the_slow_kernel_and_its_ticks_are_the_kernels_own():
+    windows = np.arange(0.5, 420, 0.5)
+    clock = story_clock(windows, TIMES, (1, 2), slow=2)
+    assert clock.halo == 2
+    assert clock.silent == 0
+    ticks = clock.matrix[clock.halo :: 2]
+    assert_allclose(ticks[1:], lanczos_matrix(windows, TIMES[::2])[1:], atol=1e-12)
+    shifted = lanczos_matrix(windows, TIMES[::2] - TR)
+    assert_allclose(clock.matrix[clock.halo - 1 :: 2][:100], shifted, atol=1e-12)
+
+
+def test_a_slow_clock_of_one_is_the_clock():
+    windows = np.arange(0.5, 420, 0.5)
+    assert_array_equal(
+        story_clock(windows, TIMES, (1, 2), slow=1).matrix, story_clock(windows, TIMES, (1, 2)).matrix
+    )
+
+
+def test_one_response_function_holds_at_both_rates():
+    """Planted: y[t] = sum_d W_d x[t - d]. The same W predict the slow responses from the slow design."""
+    rng = np.random.default_rng(1)
+    windows = np.arange(0.25, 420, 0.25)
+    smooth = np.stack(
+        [np.convolve(x, np.hanning(33), "same") for x in rng.standard_normal((4, len(windows)))], 1
+    )
+    full, slow = (story_clock(windows, TIMES, (1, 2, 3, 4), slow=n) for n in (1, 2))
+    weights = rng.standard_normal((16, 5))
+    targets = slow_responses(full.design(smooth) @ weights, TIMES, 2)
+    predicted = (slow.design(smooth) @ weights)[::2]
+    inner = slice(8, -8)
+    for voxel in range(5):
+        assert np.corrcoef(targets[inner, voxel], predicted[inner, voxel])[0, 1] > 0.98
+    # Delays counted in slow rows would reach back twice as far.
+    twice = story_clock(windows, TIMES, (2, 4, 6, 8), slow=2)
+    wrong = (twice.design(smooth) @ weights)[::2]
+    assert np.mean([np.corrcoef(targets[inner, v], wrong[inner, v])[0, 1] for v in range(5)]) < 0.6
+
+
+def shelf_of(config):
+    backbone = configured_backbone(config)
+    return Shelf(listeners_of(config), backbone, config, torch.device("cpu")), backbone
+
+
+def test_a_slow_material_pairs_each_row_with_its_time(settings, tree):
+    config = settings(**SLOW)
+    shelf, backbone = shelf_of(config)
+    material = shelf["dog"]
+    recording = load_dataset(tree).subject("anna").recordings["dog"]
+    full = prepare(recording, np.ones(30, bool), backbone, config, torch.device("cpu"), False)
+    assert material.responses.shape == (6, 30)
+    assert_allclose(
+        material.responses.numpy(), slow_responses(full.responses.numpy(), recording.tr_times, 2), atol=1e-6
+    )
+    assert material.story_design(backbone, config).shape == (6, full.story_design(backbone, config).shape[1])
+    assert slowed(full, recording, settings()) is full
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 3), (3, 6), (1, 5), (0, 6)])
+@pytest.mark.parametrize("slow", [2, 3])
+def test_a_slow_block_with_its_halo_equals_the_same_rows_of_the_whole_story(settings, start, stop, slow):
+    stop = min(stop, 12 // slow)
+    config = settings(training__slow=slow, training__block_rows=6)
+    shelf, backbone = shelf_of(config)
+    material, moments = shelf["dog"], StoryMoments()
+    material.measure(backbone, moments, config)
+    moments.next_epoch()
+    whole = material.story_design(backbone, config)
+    assert len(whole) == 12 // slow
+    with torch.no_grad():
+        design = material.block_design(backbone, Block("dog", start, stop), moments, config)
+    torch.testing.assert_close(design, whole[start:stop], atol=1e-4, rtol=1e-3)
+
+
+def test_moments_of_slow_blocks_are_those_of_the_whole_story(settings):
+    config = settings(**SLOW)
+    shelf, backbone = shelf_of(config)
+    material, whole, summed = shelf["dog"], StoryMoments(), StoryMoments()
+    for moments in (whole, summed):
+        material.measure(backbone, moments, config)
+        moments.next_epoch()
+    with torch.no_grad():
+        for start, stop in ((3, 6), (0, 3)):
+            material.block_design(backbone, Block("dog", start, stop), summed, config)
+    summed.next_epoch()
+    for one, other in zip(whole["dog"], summed["dog"], strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("slow", "expected"), [(1, [0, 6, 12, 18, 25]), (2, [0, 3, 6, 9, 13]), (3, [0, 2, 4, 6, 9])]
+)
+def test_blocks_span_the_same_time_at_every_rate(settings, slow, expected):
+    config = settings(training__slow=slow, training__block_rows=6)
+    ((_, blocks),) = epoch_order({"dog": 25}, config, 0)
+    edges = sorted({block.start for block in blocks} | {block.stop for block in blocks})
+    assert edges == expected
+
+
+@pytest.mark.parametrize("n_trs", [12, 13, 15])
+def test_every_slow_row_is_in_one_block(settings, n_trs):
+    config = settings(training__slow=2, training__block_rows=4)
+    ((_, blocks),) = epoch_order({"dog": n_trs}, config, 0)
+    rows = sorted(row for block in blocks for row in range(block.start, block.stop))
+    assert rows == list(range(-(-n_trs // 2)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"readout__kind": "ridge-fixed", "readout__refresh": 1},
+        {"control__kind": "stimulus"},
+        {"control__kind": "other-story"},
+        {"control__kind": "block-permuted", "control__seconds": 4.0},
+        {"loss__spatial": 0, "loss__temporal": 1},
+        {"loss__contrastive": 1, "loss__ceiling_weighted": True},
+        {"quirks__block_delays": True, "quirks__clip_kernel": True, "quirks__block_zscore": True},
+    ],
+)
+def test_slow_runs_with_every_loss_readout_and_control(settings, tmp_path, more):
+    run = tune(settings(training__epochs=1, **SLOW, **more), tmp_path / "run")
+    assert np.isfinite(run.result["best"]["validation_r"])
+    assert (
+        len([event for event in run.log() if event["event"] == "step"]) == 4
+    )  # two blocks of six TRs a story
+
+
+def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(settings, tmp_path):
+    run = tune(settings(training__epochs=1, **SLOW), tmp_path / "run")
+    config = run.config
+    shelf, _ = shelf_of(config)
+    backbone, readout = tuned_model(run)
+    material = shelf["garden"]
+    predicted, true = predict(backbone, readout, material, config).numpy(), material.responses.numpy()
+    assert predicted.shape == true.shape == (6, 30)
+    r = np.mean([np.corrcoef(t, p)[0, 1] for t, p in zip(true.T, predicted.T, strict=True)])
+    assert_allclose(run.result["best"]["validation_r"], r, atol=1e-4)
+    scores = evaluate(run)
+    assert scores.summary["runs"][0]["tuned"]["rows"] == {"held_out": 12, "fitted": 36}
+    # The readout has the delays of the full rate, so it predicts every TR.
+    assert np.isfinite(scores.voxels["r_readout"]).all()
+
+
+def test_slow_changes_what_is_learned(settings, tmp_path):
+    slow, full = (
+        tune(settings(training__epochs=1, training__block_rows=6, training__slow=n), tmp_path / str(n))
+        for n in (2, 1)
+    )
+    one, other = (run.checkpoint("best").model["readout.expand.weight"] for run in (slow, full))
+    assert one.shape == other.shape
+    assert not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"training__slow": 0}, "greater than or equal to 1"),
+        ({"training__slow": 3, "training__block_rows": 10}, "block_rows has to be a multiple of slow"),
+        ({"training__slow": 10, "training__block_rows": 10}, "twice slow or more"),
+        (
+            {"training__slow": 2, "training__block_rows": 4, "loss__temporal": 1},
+            r"loss\.temporal with training\.slow = 2 needs training\.block_rows of 6 or more",
+        ),
+    ],
+)
+def test_combinations_without_sense_are_refused(settings, overrides, words):
+    with pytest.raises(ConfigError, match=words):
+        settings(**overrides)
+
+
+def test_stories_too_short_for_the_slow_clock_are_refused_before_anything_is_written(settings, tmp_path):
+    with pytest.raises(AlignmentError, match=r"12 TRs, with every 7 of them a row"):
+        tune(settings(training__slow=7, training__block_rows=14), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
+    recording = load_dataset(tree).subject("anna").recordings["dog"]
+    times = np.arange(0.5, 30.5, 0.5)
+    assert recording_clock(recording, times, settings(**SLOW).alignment).slow == 1
+    backbone = load_backbone(settings().backbone.name, 3)
+    setting = setting_of(settings(**SLOW))
+    material = prepare(
+        setting.recordings["dog"], setting.voxels, backbone, settings(**SLOW), torch.device("cpu"), False
+    )
+    assert material.responses.shape == (12, 30)
+
+
+def test_a_joint_run_is_slow_for_each_listener(settings, tmp_path):
+    run = tune(settings(joint=[{"subject": "ben"}], training__epochs=1, **SLOW), tmp_path / "run")
+    assert len([event for event in run.log() if event["event"] == "step"]) == 8
+    shelf, _ = shelf_of(run.config)
+    assert shelf["anna/dog"].responses.shape == shelf["ben/dog"].responses.shape == (6, 30)

@@ -1,0 +1,141 @@
+"""Stories are read ahead by a thread, held a few at a time, and the same as when they are read in turn."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from brainwavlm.encoding import story_loader as shelf_module
+from brainwavlm.encoding.plan import plan
+from brainwavlm.encoding.run_data import anchored, setting_of
+from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.speech.backbones import load_backbone
+
+STORIES = ["cat", "dog"]
+
+
+@pytest.fixture
+def stocked(settings, monkeypatch):
+    """A shelf, and the thread that read each story."""
+
+    def make(**overrides):
+        config = settings(**overrides)
+        backbone = load_backbone(config.backbone.name, config.backbone.layer)
+        readers = []
+        original = shelf_module.read_material
+
+        def noted(recording, *arguments):
+            readers.append((recording.story.name, threading.current_thread().name.split("_")[0]))
+            return original(recording, *arguments)
+
+        monkeypatch.setattr(shelf_module, "read_material", noted)
+        return Shelf(listeners_of(config), backbone, config, torch.device("cpu")), readers
+
+    return make
+
+
+def names(settings):
+    setting = setting_of(settings())
+    return [recording.story.name for recording in setting.splits["train"]]
+
+
+def test_what_is_read_ahead_equals_what_is_read_in_turn(stocked, settings):
+    first, second = names(settings)[:2]
+    shelf, readers = stocked(training__frontend_cache_gb=0.0)
+    shelf.expect([first])
+    ahead = shelf[first]
+    again = shelf[first]
+    assert [thread for _, thread in readers] == ["reader", "MainThread"]
+    assert torch.equal(ahead.responses, again.responses)
+    assert torch.equal(ahead.sound, again.sound)
+    assert [material.story for material in shelf.each([first, second])] == [first, second]
+    assert readers[2:] == [(first, "MainThread"), (second, "reader")]
+    shelf.close()
+
+
+def test_stories_that_are_held_are_not_read_again(stocked, settings):
+    first, second = names(settings)[:2]
+    shelf, readers = stocked(training__frontend_cache_gb=0.0)
+    shelf.hold([first, second])
+    shelf.expect([first, second])
+    shelf.hold([second])
+    assert shelf[second] is shelf[second]
+    assert len(readers) == 2
+    shelf.close()
+
+
+def test_all_stay_where_the_frontends_output_fits(stocked, settings):
+    first = names(settings)[0]
+    shelf, readers = stocked(training__frontend_cache_gb=1.0)
+    assert shelf[first].frontend is shelf[first].frontend is not None
+    shelf.hold([])
+    shelf[first]
+    assert len(readers) == 1
+
+
+def test_a_problem_met_ahead_is_raised_where_the_story_is_used(stocked, settings, monkeypatch):
+    first = names(settings)[0]
+    shelf, _ = stocked(training__frontend_cache_gb=0.0)
+
+    def broken(*_):
+        raise DatasetError("dog.wav", "noise.", "sound.", "Look.")
+
+    monkeypatch.setattr(shelf_module, "read_material", broken)
+    shelf.expect([first])
+    with pytest.raises(DatasetError, match="noise"):
+        shelf[first]
+    shelf.close()
+
+
+def test_a_run_from_files_of_the_frontend_equals_one_from_memory(settings, tmp_path):
+    folder = tmp_path / "frontends"
+    runs = [
+        tune(settings(training__epochs=1, **more), tmp_path / name)
+        for name, more in (
+            ("memory", {}),
+            ("files", {"training__frontend_cache_gb": 0.0, "training__frontend_folder": str(folder)}),
+        )
+    ]
+    assert len(list(folder.iterdir())) == len({*names(settings)}) + 1  # and the validation story
+    one, other = (run.checkpoint("last").model for run in runs)
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key], atol=1e-5, rtol=1e-4)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
+def test_a_folder_that_cannot_be_used_leaves_no_run_behind(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    more = {"training__frontend_folder": str(tmp_path / "file" / "below")}
+    with pytest.raises(ConfigError, match=r"training\.frontend_folder"):
+        tune(settings(**more), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_plan_writes_no_frontends(settings, tmp_path):
+    more = {"training__frontend_cache_gb": 0.0, "training__frontend_folder": str(tmp_path / "kept")}
+    plan(settings(**more), calibration_steps=1)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_files_of_a_configuration_are_named_from_the_root(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mask.npy").write_bytes(b"")
+    config = anchored(
+        settings(
+            target="mask.npy",
+            regions={"Q": ["mask.npy", "LH"]},
+            evaluation__targets=("cortex", "mask.npy"),
+            training__frontend_folder="~/kept",
+        )
+    )
+    mask = str(tmp_path / "mask.npy")
+    assert (config.target, config.regions["Q"], config.evaluation.targets) == (
+        mask,
+        (mask, "LH"),
+        ("cortex", mask),
+    )
+    assert config.training.frontend_folder == str(Path.home() / "kept")

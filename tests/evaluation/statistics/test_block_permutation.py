@@ -1,0 +1,197 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.statistics import block_permutation as permutations
+from brainwavlm.evaluation.statistics.block_permutation import (
+    block_permutation_p,
+    listener_sign_flip_p,
+    paired_block_p,
+)
+from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
+from tests.evaluation.statistics.test_circular_shift import autoregressive
+
+LENGTHS = {"a": 97, "b": 61, "c": 141}
+
+
+def stories():
+    return np.repeat(list(LENGTHS), list(LENGTHS.values()))
+
+
+@pytest.fixture(scope="module")
+def noise():
+    rng = np.random.default_rng(0)
+    return [autoregressive(rng, len(stories()), 1200, phi=0.5) for _ in range(3)]
+
+
+# --- blocks in another order
+
+
+def test_blocks_are_whole_long_enough_and_stay_in_their_story():
+    order = permutations._block_order(stories(), 20, np.random.default_rng(2))
+    assert_array_equal(np.sort(order), np.arange(len(order)))
+    assert_array_equal(stories()[order], stories())
+    assert not np.array_equal(order, np.sort(order))
+    for blocks in permutations._blocks(stories(), 20):
+        lengths = [block.stop - block.start for block in blocks]
+        assert min(lengths) >= 20
+        assert max(lengths) - min(lengths) <= 1
+    edges = {block.start for story in permutations._blocks(stories(), 20) for block in story}
+    torn = np.flatnonzero(np.diff(order) != 1) + 1
+    assert set(order[torn]) <= edges  # rows follow each other but where a block starts
+
+
+def test_p_of_blocks_equals_p_by_correlating_each_order():
+    rng = np.random.default_rng(1)
+    true, predicted = rng.standard_normal((2, len(stories()), 5))
+    test = block_permutation_p(true, predicted, stories(), 60, seed=4, block_rows=20)
+    generator = np.random.default_rng(4)
+    null = np.array(
+        [correlation(true, predicted[permutations._block_order(stories(), 20, generator)]) for _ in range(60)]
+    )
+    r = correlation(true, predicted)
+    assert_allclose(test.statistic, r, atol=1e-6)
+    assert_array_equal(test.p, ((null >= r).sum(0) + 1) / 61)
+    assert_array_equal(test.p_max, ((null.max(1)[:, None] >= r).sum(0) + 1) / 61)
+
+
+def test_blocks_keep_their_false_positives_on_autocorrelated_noise(noise):
+    test = block_permutation_p(noise[0], noise[1], stories(), 300, seed=0, block_rows=20)
+    assert 0.03 < (test.p <= 0.05).mean() < 0.075  # 1200 independent voxels: standard error .006
+    assert test.p.min() >= 1 / 301
+
+
+def test_rows_one_by_one_would_find_too_much(noise):
+    slow = [autoregressive(np.random.default_rng(seed), len(stories()), 800, phi=0.8) for seed in (5, 6)]
+    test = block_permutation_p(*slow, stories(), 200, seed=0, block_rows=1)
+    assert (test.p <= 0.05).mean() > 0.12
+
+
+def test_blocks_find_a_planted_signal(noise):
+    test = block_permutation_p(noise[0], noise[0] + noise[1], stories(), 200, seed=0, block_rows=20)
+    assert (test.p < 0.01).mean() > 0.95
+    assert (test.p_max < 0.05).mean() > 0.95
+
+
+def test_a_voxel_without_variance_has_no_p_and_leaves_the_others_alone(noise):
+    true, predicted = noise[0][:, :4].copy(), noise[1][:, :4]
+    whole = block_permutation_p(true[:, 1:], predicted[:, 1:], stories(), 50, seed=0, block_rows=20)
+    true[:, 0] = 3.0
+    test = block_permutation_p(true, predicted, stories(), 50, seed=0, block_rows=20)
+    assert np.isnan([test.statistic[0], test.p[0], test.p_max[0]]).all()
+    assert_array_equal(test.p[1:], whole.p)
+    assert_array_equal(test.p_max[1:], whole.p_max)
+
+
+def test_batches_do_not_change_the_result(noise, monkeypatch):
+    true, predicted = noise[0][:, :50], noise[1][:, :50]
+    whole = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
+    monkeypatch.setattr(permutations, "_VOXELS_AT_ONCE", 7)
+    parts = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
+    assert_array_equal(parts.p, whole.p)
+    assert_array_equal(parts.p_max, whole.p_max)
+
+
+# --- the largest over voxels
+
+
+@pytest.mark.parametrize("kind", ["blocks", "shifts"])
+def test_the_largest_over_voxels_keeps_the_chance_of_any_false_positive(kind):
+    any_found = any_found_uncorrected = 0
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        true, predicted = (autoregressive(rng, len(stories()), 20, phi=0.5) for _ in range(2))
+        if kind == "blocks":
+            test = block_permutation_p(true, predicted, stories(), 99, seed, block_rows=20)
+        else:
+            test = circular_shift_p(true, predicted, stories(), 2.0, 99, 0.0, seed)
+        any_found += test.p_max.min() <= 0.05
+        any_found_uncorrected += test.p.min() <= 0.05
+    assert any_found <= 14  # of 120; 6 expected, 14 once in 600
+    assert any_found_uncorrected > 50
+
+
+def test_the_largest_over_shifts_equals_that_by_rolling():
+    rng = np.random.default_rng(8)
+    true, predicted = rng.standard_normal((2, 60, 4))
+    test = circular_shift_p(true, predicted, np.repeat("a", 60), 2.0, 400, 0.0, 0)
+    rolled = np.array([correlation(true, np.roll(predicted, k, axis=0)) for k in range(1, 61)])
+    share = (rolled.max(1)[:, None] >= correlation(true, predicted) - 1e-12).mean(0)
+    assert_allclose(test.p_max, share, atol=0.1)
+    assert (test.p_max >= test.p - 1e-12).all()
+
+
+# --- tuned against frozen
+
+
+def test_the_paired_statistic_is_the_difference_of_correlations(noise):
+    true, first, second = (values[:, :30] for values in noise)
+    test = paired_block_p(true, first, second, stories(), 50, seed=0, block_rows=20)
+    assert_allclose(test.statistic, correlation(true, second) - correlation(true, first), atol=1e-6)
+
+
+def test_p_of_paired_blocks_equals_p_by_swapping_each():
+    rng = np.random.default_rng(2)
+    true, first, second = rng.standard_normal((3, 90, 6))
+    second = 5 * second + 3  # neither scale nor offset of a prediction may matter
+    story = np.repeat("a", 90)
+    b1, b2 = ((v - v.mean(0)) / np.linalg.norm(v - v.mean(0), axis=0) for v in (first, second))
+    blocks = permutations._blocks(story, 20)[0]
+    every = []
+    for swapped in product([False, True], repeat=len(blocks)):
+        mixed, rest = b2.copy(), b1.copy()
+        for block, swap in zip(blocks, swapped, strict=True):
+            if swap:
+                mixed[block], rest[block] = b1[block], b2[block]
+        every.append(correlation(true, mixed) - correlation(true, rest))
+    for alternative, size in (("greater", lambda x: x), ("two-sided", np.abs)):
+        test = paired_block_p(true, first, second, story, 4000, 1, alternative=alternative, block_rows=20)
+        truth = (size(np.array(every)) >= size(every[0]) - 1e-9).mean(0)
+        assert_allclose(test.p, truth, atol=0.04)
+
+
+def test_paired_blocks_keep_their_false_positives_where_both_models_predict_equally(noise):
+    # Both see the same part of the signal and have noise of their own.
+    true, first, second = noise
+    found = paired_block_p(true, true + 2 * first, true + 2 * second, stories(), 400, seed=0, block_rows=20)
+    assert 0.03 < (found.p <= 0.05).mean() < 0.075
+
+
+def test_paired_blocks_find_the_better_model(noise):
+    true, first, second = noise
+    better = paired_block_p(
+        true, true + 3 * first, true + second, stories(), 400, 0, alternative="greater", block_rows=20
+    )
+    assert (better.p <= 0.05).mean() > 0.9
+    worse = paired_block_p(
+        true, true + second, true + 3 * first, stories(), 400, 0, alternative="greater", block_rows=20
+    )
+    assert (worse.p > 0.9).mean() > 0.9
+
+
+# --- listeners
+
+
+def test_five_listeners_who_all_gain_reach_one_in_thirty_two():
+    test = listener_sign_flip_p(
+        np.array([[0.01, 0.01], [0.02, 0.03], [0.01, -0.2], [0.05, 0], [0.01, 0.1]]), 10, 0
+    )
+    assert test.n_permutations == 31
+    assert test.p[0] == 1 / 32
+    assert test.p[1] > 0.1
+
+
+def test_listeners_keep_their_false_positives():
+    rng = np.random.default_rng(0)
+    for n_listeners in (8, 16):
+        test = listener_sign_flip_p(rng.standard_normal((n_listeners, 4000)), 999, 0)
+        assert 0.04 < (test.p <= 0.05).mean() < 0.06
+
+
+def test_fewer_than_five_listeners_are_refused():
+    with pytest.raises(ConfigError, match=r"4 listeners\.\n.*5 listeners or more"):
+        listener_sign_flip_p(np.ones((4, 10)), 100, 0)

@@ -1,0 +1,71 @@
+"""Small models of every family: real configurations, random weights, saved as transformers saves them."""
+
+import numpy as np
+import torch
+from transformers import (
+    HubertConfig,
+    HubertModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+    WhisperConfig,
+    WhisperModel,
+)
+
+CONV = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48, "num_hidden_layers": 4, **CONV}
+LARGE_STYLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+WHISPER = {
+    "d_model": 32,
+    "encoder_layers": 4,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+    "vocab_size": 64,
+    "max_source_positions": 50,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+MODELS = {
+    "wavlm": (WavLMModel, WavLMConfig, SMALL),
+    "wavlm-large": (WavLMModel, WavLMConfig, {**SMALL, **LARGE_STYLE}),
+    "wavlm-base-shape": (
+        WavLMModel,
+        WavLMConfig,
+        {**SMALL, "num_hidden_layers": 12, "num_attention_heads": 2},
+    ),
+    "hubert": (HubertModel, HubertConfig, SMALL),
+    "hubert-large": (HubertModel, HubertConfig, {**SMALL, **LARGE_STYLE}),
+    "wav2vec2": (Wav2Vec2Model, Wav2Vec2Config, SMALL),
+    "wav2vec2-large": (Wav2Vec2Model, Wav2Vec2Config, {**SMALL, **LARGE_STYLE}),
+    "whisper": (WhisperModel, WhisperConfig, WHISPER),
+}
+
+
+def stock_model(kind: str) -> torch.nn.Module:
+    """A random model whose every part matters: position biases, gates and norms are not at their neutral start."""
+    cls, config, settings = MODELS[kind]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        model = cls(config(**settings)).eval()
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1 or "gru_rel_pos" in name:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+            elif "rel_attn_embed" in name:
+                parameter.copy_(torch.randn_like(parameter))
+            elif "_proj.weight" in name or "dense.weight" in name or "fc" in name:
+                parameter.mul_(5.0)  # the usual small start leaves attention almost uniform
+    return model
+
+
+def noise(n_windows: int, seconds: float = 0.5, seed: int = 0) -> torch.Tensor:
+    """Coloured noise (n_windows, n_samples)."""
+    generator = np.random.default_rng(seed)
+    sound = np.cumsum(generator.standard_normal((n_windows, round(seconds * 16000))), axis=1)
+    sound -= sound.mean(axis=1, keepdims=True)
+    return torch.from_numpy((sound / np.abs(sound).max()).astype(np.float32))

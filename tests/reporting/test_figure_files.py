@@ -1,0 +1,347 @@
+"""Figures for papers as files: size, fonts, style, bytes; and what is refused, with nothing left behind."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib import colormaps, rcParams
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
+from brainwavlm.reporting.figures import KINDS, Choice, draw_figure, write_figure
+from brainwavlm.reporting.figures.style import GROUPS, OTHER, read_style, shipped_style
+from tests.reporting.drawn import Drawn
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
+
+FLAT = ("scatter", "histogram", "table", "learning", "layers")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    return fake_evaluation(
+        tmp_path_factory.mktemp("measured"), 40, simulated=False, runs=(("one", "cortex"),)
+    )
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    return fake_evaluation(tmp_path_factory.mktemp("simulated"), 40, runs=(("one", "cortex"),))
+
+
+@pytest.mark.parametrize("kind", FLAT)
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+def test_the_same_input_gives_the_same_bytes(simulated, tmp_path, kind, suffix):
+    first, again = (
+        [path.read_bytes() for path in write_figure(kind, simulated, tmp_path / f"{name}.{suffix}")]
+        for name in ("first", "again")
+    )
+    assert first == again
+    assert b"20" + b"26-" not in first[0]  # no date
+
+
+def test_maps_give_the_same_bytes_too(simulated, tmp_path):
+    choice = Choice(quantity=("tuned",))
+    first, again = (
+        write_figure("maps", simulated, tmp_path / f"{name}.pdf", choice)[0].read_bytes()
+        for name in ("a", "b")
+    )
+    assert first == again
+
+
+@pytest.mark.parametrize("kind", [*FLAT, "maps"])
+def test_the_word_simulated_stands_on_a_figure_exactly_when_it_is(simulated, measured, tmp_path, kind):
+    for folder, expected in ((simulated, True), (measured, False)):
+        path, values = write_figure(kind, folder, tmp_path / "figure.svg", width=120)
+        assert ("SIMULATED" in Drawn(path).texts) is expected
+        assert (pd.read_csv(values)["simulated"] == expected).all()
+
+
+def test_comparisons_and_transfers_say_simulated(tmp_path):
+    for kind, fake in (("seeds", fake_comparison), ("transfer", fake_transfer)):
+        for simulated in (True, False):
+            folder = fake(tmp_path / f"{kind}-{simulated}", simulated=simulated)
+            path, _ = write_figure(kind, folder, tmp_path / "figure.svg")
+            assert ("SIMULATED" in Drawn(path).texts) is simulated
+
+
+def test_sizes_are_in_millimetres(simulated, tmp_path):
+    path, _ = write_figure("scatter", simulated, tmp_path / "f.pdf", width=120, height=70)
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", path.read_bytes())
+    assert [float(side) / 72 * 25.4 for side in box.groups()] == pytest.approx([120, 70], abs=0.01)
+    path, _ = write_figure("scatter", simulated, tmp_path / "f.png", width=100, height=50)
+    assert imread(path).shape[:2] == tuple(int(mm / 25.4 * 400) for mm in (50, 100))
+    assert Drawn(write_figure("learning", simulated, tmp_path / "f.svg")[0]).width.startswith(
+        f"{85 / 25.4 * 72:.2f}"
+    )
+
+
+def test_a_pdf_has_its_font_inside_as_truetype(simulated, tmp_path):
+    content = write_figure("table", simulated, tmp_path / "f.pdf")[0].read_bytes()
+    assert b"/FontFile2" in content
+    assert b"/CIDFontType2" in content
+    assert b"/Type3" not in content
+
+
+def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(simulated, tmp_path):
+    style = tmp_path / "style.yaml"
+    style.write_text("text: 11\ncolours: {tuned: '#123456'}\nfont: DejaVu Serif\n", encoding="utf-8")
+    known, shipped = read_style(style), shipped_style()
+    assert (known.text, known.colours.tuned, known.font) == (11, "#123456", "DejaVu Serif")
+    assert known.colours.frozen == shipped.colours.frozen
+    assert known.small == shipped.small
+    content = write_figure("learning", simulated, tmp_path / "f.svg", style=style)[0].read_text(
+        encoding="utf-8"
+    )
+    assert "#123456" in content
+    assert "DejaVu Serif" in content
+    assert "DejaVu Sans" not in content
+    assert "font: 11px" in content or "font-size: 11px" in content
+
+
+def test_drawing_leaves_matplotlib_as_it_was(simulated, tmp_path, monkeypatch):
+    monkeypatch.setitem(rcParams, "axes.facecolor", "red")  # a reader's own settings, which figures ignore
+    before = dict(rcParams)
+    path, _ = write_figure("learning", simulated, tmp_path / "f.svg")
+    assert dict(rcParams) == before
+    assert "#ff0000" not in path.read_text(encoding="utf-8")
+
+
+def test_colours_of_the_interactive_charts_are_those_of_the_style_file():
+    assert shipped_style().colours.groups == list(GROUPS)
+    assert shipped_style().colours.other == OTHER
+
+
+# Machado, Oliveira, Fernandes 2009, full severity, on linear light.
+BLINDNESS = {
+    "protan": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deutan": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
+
+
+def seen(colours, kind):
+    rgb = np.asarray(colours, float)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    if kind:
+        linear = np.clip(linear @ np.array(BLINDNESS[kind]).T, 0, 1)
+    xyz = linear @ np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]).T
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856))
+    return np.column_stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])])
+
+
+@pytest.mark.parametrize("kind", [None, "protan", "deutan"])
+def test_colour_blind_people_tell_the_colours_apart(kind):
+    style = shipped_style()
+    groups = seen([to_rgb(colour) for colour in style.colours.groups], kind)
+    for one in range(len(groups)):
+        for other in range(one):
+            assert np.linalg.norm(groups[one] - groups[other]) > 12
+    steps = np.linspace(0, 1, 64)
+    lightness = seen(colormaps[style.maps.correlation](steps)[:, :3], kind)[:, 0]
+    assert (np.diff(lightness) > 0).all()
+    ends = seen(colormaps[style.maps.difference](steps)[:, :3], kind)
+    assert np.linalg.norm(ends - ends[::-1], axis=1)[[0, 8, 16, 24]].min() > 20
+
+
+REFUSED = [
+    ("scatter", {"output": "f.jpg"}, "ends in '.jpg'", ".pdf, .svg, .png"),
+    ("scatter", {"output": "f.tex"}, "ends in '.tex'", ".pdf, .svg, .png"),
+    ("scatter", {"output": "f"}, "without a suffix", "-o f.pdf"),
+    ("pie", {}, "KIND: 'pie'", "maps, scatter"),
+    ("transfer", {}, "the folder of an evaluation", "brainwavlm transfer RUN..."),
+    ("scatter", {"choice": Choice(q=0.05)}, "--q: given for scatter", "--run, --target"),
+    ("scatter", {"choice": Choice(run=("two",))}, "--run: 'two'", "one of one"),
+    ("table", {"choice": Choice(target=("V1",))}, "--target: 'V1'", "cortex, AC"),
+    ("maps", {"choice": Choice(quantity=("better",))}, "--quantity: 'better'", "frozen, tuned"),
+    ("maps", {"choice": Choice(view="sphere")}, "--view: 'sphere'", "inflated, pial, flat"),
+    ("maps", {"choice": Choice(q=0)}, "--q: 0", "above 0"),
+    ("table", {"choice": Choice(title="very long " * 9)}, "--title: 90 letters on 85 mm", "up to"),
+    ("table", {"width": 3}, "--width: 3 mm", "20 to 2000"),
+    ("table", {"width": 40}, "--width: 40 mm", "at least"),
+    ("table", {"width": 100, "height": 20}, "--height: 20 mm", "at least"),
+    ("learning", {"height": 21, "width": 21}, "21 x 21 mm", "room for the axes"),
+    ("maps", {"height": 25}, "--height: 25 mm", "room for the brains"),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "found", "expected"), REFUSED)
+def test_what_is_refused_says_why_and_leaves_nothing(measured, tmp_path, kind, given, found, expected):
+    out = tmp_path / "out"
+    out.mkdir()
+    given = {"output": "f.pdf", **given}
+    with pytest.raises(BrainwavlmError) as error:
+        write_figure(kind, measured, out / given.pop("output"), **given)
+    assert found in str(error.value)
+    assert expected in str(error.value)
+    assert list(out.iterdir()) == []
+
+
+def test_a_folder_of_another_command_is_named_with_what_to_do(tmp_path, measured):
+    comparison, transfer = fake_comparison(tmp_path / "c"), fake_transfer(tmp_path / "t")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    for kind, folder, found, remedy in (
+        ("scatter", comparison, "the folder of a comparison", "seeds"),
+        ("seeds", transfer, "the folder of a transfer", "brainwavlm compare RUN..."),
+        ("seeds", measured, "the folder of an evaluation", "maps, scatter"),
+        ("scatter", run, "a run without an evaluation", f"brainwavlm evaluate {run}"),
+        ("transfer", run, "a run without a transfer", f"brainwavlm transfer {run}"),
+        ("scatter", tmp_path / "nowhere", "no such folder", "brainwavlm evaluate"),
+        ("claims", tmp_path, "nothing that this program wrote", "brainwavlm study run"),
+    ):
+        with pytest.raises(BrainwavlmError) as error:
+            draw_figure(kind, folder)
+        assert str(error.value).startswith(str(folder))
+        assert found in str(error.value)
+        assert remedy in str(error.value)
+
+
+def test_a_damaged_result_is_named_and_an_older_figure_stays(simulated, tmp_path):
+    folder = tmp_path / "evaluation"
+    folder.mkdir()
+    for path in simulated.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    target, values = write_figure("scatter", folder, tmp_path / "out" / "f.pdf")
+    before = target.read_bytes(), values.read_bytes()
+    voxels = folder / "voxels.csv"
+    voxels.write_text(voxels.read_text().replace("sim01,3,", "sim01,three,", 1))
+    with pytest.raises(BrainwavlmError, match=re.escape(str(voxels))):
+        write_figure("scatter", folder, target)
+    assert (target.read_bytes(), values.read_bytes()) == before
+    assert sorted(path.name for path in target.parent.iterdir()) == ["f.csv", "f.pdf"]
+
+
+def test_an_older_figure_is_replaced_but_no_other_table_and_no_result(simulated, tmp_path):
+    (tmp_path / "f.pdf").write_text("old")
+    target, _ = write_figure("table", simulated, tmp_path / "f.pdf")
+    assert target.read_bytes().startswith(b"%PDF")
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(BrainwavlmError, match=r"mine\.csv: another table is here"):
+        write_figure("table", simulated, tmp_path / "mine.pdf")
+    table = (simulated / "table.csv").read_bytes()
+    for name in ("table.pdf", "table.csv"):
+        with pytest.raises(BrainwavlmError, match="a file of the result itself"):
+            write_figure("table", simulated, simulated / name)
+    assert (simulated / "table.csv").read_bytes() == table
+    assert not (simulated / "table.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "remedy"),
+    [
+        ("colour: {tuned: red}", "unknown key colour", "Did you mean colours?"),
+        ("colours: {tunned: red}", "unknown key colours.tunned", "Did you mean colours.tuned?"),
+        ("text: large", "text = 'large'", "docs/figures.md"),
+        ("text: -1", "text = -1", "docs/figures.md"),
+        ("colours: {tuned: reddish}", "colours.tuned = 'reddish'", "docs/figures.md"),
+        ("maps: {correlation: rainbows}", "maps.correlation = 'rainbows'", "docs/figures.md"),
+        ("font: No Such Font", "font = 'No Such Font'", "docs/figures.md"),
+        ("text: 7\ntext: 8", "text a second time", "Mend"),
+        ("[1, 2]", "", ""),
+    ],
+)
+def test_a_style_that_cannot_be_used_is_refused(tmp_path, text, found, remedy):
+    path = tmp_path / "style.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BrainwavlmError) as error:
+        read_style(path)
+    assert str(error.value).startswith(str(path))
+    assert found in str(error.value)
+    assert remedy in str(error.value)
+
+
+def test_without_a_surface_there_is_no_map_but_what_needs_none(tmp_path):
+    folder = fake_evaluation(tmp_path, 40, surface="")
+    with pytest.raises(BrainwavlmError, match="no map of sim01") as error:
+        draw_figure("maps", folder)
+    assert "scatter" in str(error.value)
+    assert len(draw_figure("scatter", folder).values) == 80
+
+
+def test_names_that_look_like_formulas_stand_as_they_are(tmp_path):
+    names = ("$x_{", r"\frac{1}")
+    folder = fake_comparison(tmp_path / "c", names=names)
+    path, values = write_figure("seeds", folder, tmp_path / "f.svg", Choice(title="$bad_{"))
+    assert {*names, "$bad_{"} <= set(Drawn(path).texts)
+    assert set(pd.read_csv(values)["group"]) == set(names)
+
+
+def test_the_command_prints_its_files_and_ends_with_2_where_it_cannot(simulated, tmp_path):
+    def command(*words):
+        done = subprocess.run(
+            [sys.executable, "-m", "brainwavlm", "figure", *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    given = ["scatter", simulated, "--output", tmp_path / "f.pdf", "--width", 100, "--target", "AC"]
+    assert command(*given) == (0, f"{tmp_path / 'f.pdf'}\n{tmp_path / 'f.csv'}\n", "")
+    assert set(pd.read_csv(tmp_path / "f.csv")["group"]) == {"AC", "other voxels"}
+    code, said, error = command("seeds", simulated, "-o", tmp_path / "g.pdf")
+    assert (code, said) == (2, "")
+    assert error.startswith(f"{simulated}: the folder of an evaluation.\n    Expected that of a comparison")
+    assert not (tmp_path / "g.pdf").exists()
+
+
+def test_the_docs_show_the_style_file_and_every_kind():
+    from importlib import resources
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    shipped = (resources.files("brainwavlm.reporting") / "templates" / "style.yaml").read_text(
+        encoding="utf-8"
+    )
+    assert f"```yaml\n{shipped}```" in page
+    assert yaml.safe_load(shipped)["width"] == 85
+    for kind in KINDS:
+        assert f"| `{kind}` |" in page
+
+
+def test_a_table_of_somebody_else_is_never_replaced_by_a_table(simulated_evaluation, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("hello\n")
+    with pytest.raises(RunError, match="another table is here"):
+        write_figure("table", simulated_evaluation, path)
+    assert path.read_text() == "hello\n"
+
+
+@pytest.mark.parametrize("output", ["", ".", "/", "..", ".svg"])
+def test_a_name_without_a_figure_in_it_is_refused_with_one_that_works(simulated_evaluation, output):
+    with pytest.raises(ConfigError, match=r"Name it -o \w+\.pdf"):
+        write_figure("table", simulated_evaluation, output)
+
+
+@pytest.mark.parametrize("title", ["x \udcff", "two\nlines"])
+def test_a_title_that_cannot_be_drawn_is_refused(simulated_evaluation, tmp_path, title):
+    with pytest.raises(ConfigError, match="--title"):
+        write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", Choice(title=title))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("font: DejaVu Sans:bold", "A font that is installed"),
+        ("colours: {ink: none}", "A colour"),
+        ("width: 1.0e+9", "--width"),
+    ],
+)
+def test_styles_that_would_draw_something_else_are_refused(simulated_evaluation, tmp_path, line, words):
+    style = tmp_path / "style.yaml"
+    style.write_text(line + "\n")
+    with pytest.raises(ConfigError, match=f"(?i){words}"):
+        write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", style=style)

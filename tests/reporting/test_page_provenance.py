@@ -1,0 +1,115 @@
+"""What the page says of where its runs come from."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.page.delays import delay_profile
+from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
+from brainwavlm.results.evaluation import read_results
+from brainwavlm.runs.provenance import read_provenance
+
+MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerator": "none", "os": "Linux"}
+
+
+def session(**changed):
+    one = {
+        "began": 0.0,
+        "hours": 1.5,
+        "ended": "done",
+        "error": None,
+        "command": "brainwavlm tune",
+        "code": {"version": "1", "source": "abc", "git": None},
+        "versions": {"torch": "2"},
+        "machine": MACHINE,
+        "energy_kwh": None,
+        "data_changed": [],
+    }
+    return {**one, **changed}
+
+
+def recorded(*sessions):
+    files = {"sound/dog": {"bytes": 10, "changed": 1, "sha256": "f" * 64, "whole": True}}
+    return {"files": files, "sessions": list(sessions)}
+
+
+def test_the_page_of_a_run_says_where_it_comes_from(settings, tmp_path):
+    run = tune(settings(training__epochs=1), tmp_path / "run", command="brainwavlm tune '<b>'")
+    folder = evaluate(run).save(tmp_path / "evaluation")
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    found = read_provenance(run.path)
+    machine = found["sessions"][0]["machine"]
+    for fact in (machine["os"], found["sessions"][0]["code"]["source"], run.manifest["backbone"]["checksum"]):
+        assert fact in text
+    assert "brainwavlm tune &#39;&lt;b&gt;&#39;" in text
+    assert "seconds in 1 session, begun 20" in text
+    listed = re.search(r'download="run-files.txt" href="data:text/plain;charset=utf-8;base64,([^"]+)"', text)
+    lines = base64.b64decode(listed[1]).decode().splitlines()
+    assert {line.split()[0] for line in lines} == {file["sha256"] for file in found["files"].values()}
+    assert "norm of the gradient" in text
+
+
+def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded(settings, tmp_path):
+    run = tune(settings(training__epochs=1), tmp_path / "run")
+    folder = evaluate(run).save(tmp_path / "evaluation")
+    (run.path / "provenance.json").unlink()
+    for path in (folder / "summary.json", run.path / "result.json"):
+        path.write_text(re.sub(r',\s*"gradient_norm": [^,}\s]+', "", path.read_text()))
+    assert "gradient_norm" not in json.dumps(read_results(folder).summary)
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert NOT_RECORDED in text
+    assert "gradient norm" not in text
+    assert "Training loss and validation correlation by epoch" in text
+
+
+def test_what_differs_between_sessions_is_said_of_each():
+    other = session(machine={**MACHINE, "cpu": "Two"}, hours=0.5, data_changed=["sound/dog"], ended=None)
+    entries = dict(record_entries(recorded(session(), other)))
+    assert entries["Machine"].startswith("session 1: One, 2 cores")
+    assert "session 2: Two" in entries["Machine"]
+    assert entries["Versions"] == "torch 2"
+    assert entries["Time"].startswith("2.00 hours in 2 sessions, begun 1970-01-01")
+    assert "1 of them did not end by themselves" in entries["Time"]
+    assert entries["Data read"].endswith("CHANGED between sessions: sound/dog")
+
+
+@pytest.mark.parametrize(
+    ("energies", "said"),
+    [
+        ([None], "not measured"),
+        ([{"processors": 0.5}], "measured: processors (RAPL) 0.5 kWh"),
+        ([{"processors": 0.5}, None], "measured in 1 of 2 sessions: processors (RAPL) 0.5 kWh"),
+        (
+            [{"processors": 0.5, "accelerators": 1.0}, {"accelerators": 2.0}],
+            "measured: processors (RAPL) 0.5 kWh, graphics processors (NVIDIA's counter) 3 kWh",
+        ),
+    ],
+)
+def test_energy_is_what_was_measured_or_said_not_to_be(energies, said):
+    entries = dict(record_entries(recorded(*(session(energy_kwh=kwh) for kwh in energies))))
+    assert entries["Energy"].startswith(said)
+    if energies == [None]:
+        assert not re.search(r"\d", entries["Energy"])  # no number where nothing was measured
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_listener_of_a_joint_run_has_their_own_delays(settings, tmp_path, shared):
+    config = settings(training__epochs=1, joint=[{"subject": "ben"}], readout__shared=shared)
+    run = tune(config, tmp_path / "run")
+    best = run.checkpoint("best").state["best"]
+    entry = {"path": str(run.path), "best": best, "frozen": {"tr": 2.0}}
+    (anna, no_reason), (ben, reason) = (delay_profile(entry, side.config) for side in run.sides)
+    assert anna["median"]
+    assert no_reason == ""
+    if shared:
+        assert (ben, reason) == ({}, "its readout is that of anna")
+    else:
+        assert ben["median"] != anna["median"]
+    assert [run_behind(entry, side.config).listener for side in run.sides] == [0, 1]
+    for side in run.sides:
+        assert dict(origin_entries(entry, side.config)[0])["Time"]

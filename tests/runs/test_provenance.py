@@ -1,0 +1,206 @@
+"""What a run records of where it comes from, over all its sessions."""
+
+import getpass
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+
+import h5py
+import pytest
+import torch
+
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import RunError, TuningError
+from brainwavlm.runs import checksums, provenance
+from brainwavlm.runs import environment as machine
+from brainwavlm.runs.energy import Meter, rapl_packages
+from brainwavlm.runs.environment import git_revision, machine_facts
+from brainwavlm.runs.provenance import data_files, energy_of, hours_of, read_provenance
+from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
+
+
+@pytest.fixture
+def own_tree(tree, tmp_path):
+    """A copy of the data set that a test may change."""
+    return shutil.copytree(tree, tmp_path / "data")
+
+
+def test_a_run_says_on_what_it_ran_and_on_which_files(settings, tmp_path):
+    run = tune(settings(training__epochs=1), tmp_path / "run", command="brainwavlm tune 'my run'")
+    found = read_provenance(run.path)
+    (session,) = found["sessions"]
+    assert session["ended"] == "done"
+    assert session["command"] == "brainwavlm tune 'my run'"
+    assert session["versions"]["torch"] == torch.__version__
+    assert session["code"]["git"] == git_revision()
+    assert session["machine"]["accelerator"] == "none"
+    assert session["machine"]["cores"] >= 1
+    span = run.log()[-1]["time"] - run.log()[0]["time"]
+    assert span / 3600 <= session["hours"] + 1e-4 < 1
+    assert set(found["files"]) == {
+        *(
+            f"{kind}/{story}"
+            for kind in ("responses", "sound")
+            for split in run.manifest["splits"].values()
+            for story in split
+        ),
+        "anatomy",
+    }
+    sound = found["files"]["sound/dog"]
+    assert sound["whole"]
+    assert len(sound["sha256"]) == 64
+
+
+def test_checksums_are_of_the_content(settings, own_tree):
+    files = data_files(settings(dataset=str(own_tree)), {})
+    for name, path in {"sound/dog": "stimuli/dog.wav", "responses/dog": "responses/anna/dog.h5"}.items():
+        content = (own_tree / path).read_bytes()
+        assert files[name]["sha256"] == hashlib.sha256(content).hexdigest()
+        assert files[name]["bytes"] == len(content)
+
+
+def test_beyond_the_limit_the_largest_files_are_known_by_their_first_mebibyte(
+    settings,
+    own_tree,
+    monkeypatch,
+):
+    config = settings(dataset=str(own_tree))
+    sizes = sorted(file["bytes"] for file in data_files(config, {}).values())
+    monkeypatch.setattr(provenance, "WHOLE_BYTES", sum(sizes[:-2]))
+    monkeypatch.setattr(provenance, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(checksums, "HEAD_BYTES", 1000)
+    files = data_files(config, {})
+    heads = [name for name, file in files.items() if not file["whole"]]
+    assert sorted(files[name]["bytes"] for name in heads) == sizes[-2:]
+    (name,) = [name for name in heads if name == "sound/dog"] or heads[:1]
+    path = own_tree / "stimuli" / f"{name.partition('/')[2]}.wav"
+    assert files[name]["sha256"] == hashlib.sha256(path.read_bytes()[:1000]).hexdigest()
+
+
+def test_each_session_of_a_resumed_run_is_kept_and_nothing_of_the_result_changes(
+    settings,
+    tmp_path,
+    monkeypatch,
+):
+    config = settings(training__checkpoint_steps=1)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "run", progress=KillAt(3), command="first")
+    killed = read_provenance(tmp_path / "run")
+    assert killed["sessions"][0]["ended"] is None
+    assert killed["sessions"][0]["hours"] > 0
+    monkeypatch.setattr(machine, "_cpu_name", lambda: "another processor")
+    resumed = tune(config, tmp_path / "run", resume=True, command="second")
+    first, second = read_provenance(tmp_path / "run")["sessions"]
+    assert [session["command"] for session in (first, second)] == ["first", "second"]
+    assert first["machine"]["cpu"] != second["machine"]["cpu"] == "another processor"
+    assert (first["ended"], second["ended"]) == (None, "done")
+    assert first["hours"] == pytest.approx(killed["sessions"][0]["hours"])
+    assert hours_of(read_provenance(tmp_path / "run")) == pytest.approx(first["hours"] + second["hours"])
+    assert_identical(tensors(resumed), tensors(unbroken))
+    assert resumed.result == unbroken.result
+    assert history(resumed) == history(unbroken)
+    before = (tmp_path / "run" / "provenance.json").read_bytes()
+    tune(config, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "provenance.json").read_bytes() == before  # finished: no session
+
+
+def test_a_killed_session_counts_up_to_its_last_step(settings, tmp_path):
+    with pytest.raises(Killed):
+        tune(settings(), tmp_path / "run", progress=KillAt(3))
+    path = tmp_path / "run" / "log.jsonl"
+    began = json.loads((tmp_path / "run" / "provenance.json").read_text())["sessions"][0]["began"]
+    with path.open("a") as log:
+        log.write(json.dumps({"time": began + 7200.0, "event": "step"}) + "\n")
+    assert hours_of(read_provenance(tmp_path / "run")) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_data_that_changed_between_sessions_are_named(settings, own_tree, tmp_path):
+    config = settings(dataset=str(own_tree))
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "run", progress=KillAt(3))
+    with h5py.File(own_tree / "responses" / "anna" / "dog.h5", "r+") as file:
+        file["data"][0, 0] += 1
+    tune(config, tmp_path / "run", resume=True)
+    first, second = read_provenance(tmp_path / "run")["sessions"]
+    assert (first["data_changed"], second["data_changed"]) == ([], ["responses/dog"])
+
+
+def test_how_a_session_ended_is_told(settings, tmp_path):
+    class Stop(KillAt):
+        def step(self, loss):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(settings(), tmp_path / "stopped", progress=Stop(1))
+    assert read_provenance(tmp_path / "stopped")["sessions"][0]["ended"] == "stopped"
+    with pytest.raises(TuningError):
+        tune(settings(loss__mse=1e39), tmp_path / "failed")
+    session = read_provenance(tmp_path / "failed")["sessions"][0]
+    assert session["ended"] == "failed"
+    assert "step" in session["error"]
+
+
+def test_nobody_is_named(settings, tmp_path):
+    run = tune(settings(training__epochs=1), tmp_path / "run")
+    text = (run.path / "provenance.json").read_text()
+    assert f'"{platform.node()}"' not in text
+    assert getpass.getuser() not in json.dumps(machine_facts(torch.device("cpu"))).replace("generic", "")
+    assert str(tmp_path) not in text
+
+
+def test_a_run_of_before_has_no_record_and_a_damaged_record_is_named(tmp_path):
+    assert read_provenance(tmp_path) is None
+    (tmp_path / "provenance.json").write_text("{}")
+    with pytest.raises(RunError, match=r"files is missing") as caught:
+        read_provenance(tmp_path)
+    assert "Restore it; or remove it" in caught.value.remedy
+
+
+def counter(root, number, microjoules, turn=10**9):
+    folder = root / f"intel-rapl:{number}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "energy_uj").write_text(f"{microjoules}\n")
+    (folder / "max_energy_range_uj").write_text(f"{turn}\n")
+    return folder
+
+
+def test_energy_is_what_the_counters_moved_also_over_their_turn(tmp_path):
+    for number in (0, 1):
+        counter(tmp_path, number, 900_000_000)
+    (tmp_path / "intel-rapl:0:0").mkdir()  # a part of the first package: counted in it
+    meter = Meter(rapl_packages(tmp_path))
+    counter(tmp_path, 0, 960_000_000)
+    counter(tmp_path, 1, 100_000_000)
+    assert meter.measured() == {"processors": pytest.approx((60 + 200) / 3.6e6)}
+    counter(tmp_path, 0, 961_000_000)
+    assert meter.measured() == {"processors": pytest.approx((61 + 200) / 3.6e6)}
+
+
+def test_a_counter_that_may_have_turned_twice_is_not_believed(tmp_path, monkeypatch):
+    counter(tmp_path, 0, 0)
+    meter = Meter(rapl_packages(tmp_path))
+    clock = machine.time.monotonic() + 3600
+    monkeypatch.setattr(machine.time, "monotonic", lambda: clock)
+    assert meter.measured() is None
+
+
+def test_no_counter_is_no_energy(tmp_path):
+    assert Meter(rapl_packages(tmp_path)).measured() is None
+    folder = counter(tmp_path, 0, 5)
+    (folder / "energy_uj").unlink()
+    assert Meter(rapl_packages(tmp_path)).measured() is None
+    none = {"sessions": [{"energy_kwh": None, "hours": 1.0}]}
+    assert energy_of(none) == ({}, 0)
+
+
+def test_git_is_asked_only_where_the_package_is_a_checkout(monkeypatch, tmp_path):
+    from brainwavlm.runs import environment as revision
+
+    monkeypatch.setattr(revision, "PACKAGE", tmp_path)
+    assert git_revision() is None
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "__init__.py").write_text("")
+    assert git_revision() is None  # in somebody else's repository, and not part of it

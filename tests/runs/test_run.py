@@ -1,0 +1,304 @@
+"""Run folders: whole files only, one writer, nothing overwritten."""
+
+import errno
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from brainwavlm.errors import DatasetError, RunError
+from brainwavlm.runs.checkpoint import Checkpoint
+from brainwavlm.runs.listing import summaries
+from brainwavlm.runs.run import open_run
+from brainwavlm.runs.writer import writing
+
+VOXELS = [np.array([True, False, True])]
+MANIFEST = {
+    "config": {"subject": "anna", "seed": 1},
+    "splits": {"train": ["a"]},
+    "data": {
+        "dataset": "d",
+        "subject": "anna",
+        "simulated": False,
+        "n_voxels": 3,
+        "n_target": 2,
+        "control": {"kind": "none", "n_targets": 2, "voxels": True},
+    },
+    "backbone": {"checksum": "0"},
+    "versions": {},
+}
+
+
+def checkpoint(epoch, best):
+    tensors = {"x": torch.full((3,), float(epoch))}
+    state = {"epoch": epoch, "step": epoch, "losses": [], "history": [], "best": best}
+    return Checkpoint(tensors, tensors, state)
+
+
+def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
+        pass
+    run = open_run(tmp_path / "run")
+    assert run.manifest["splits"] == MANIFEST["splits"]
+    np.testing.assert_array_equal(run.voxels, VOXELS[0])
+    assert run.config.subject == "anna"
+    assert [row["state"] for row in summaries(tmp_path)] == ["unfinished"]
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False):
+        pass
+    before = (tmp_path / "run.json").read_bytes()
+    with (
+        pytest.raises(RunError, match="unfinished run is here"),
+        writing(tmp_path, MANIFEST, VOXELS, resume=False),
+    ):
+        pass
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="other files"), writing(tmp_path, MANIFEST, VOXELS, resume=False):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_resuming_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(RunError, match="no run to resume"),
+        writing(tmp_path / "x", MANIFEST, VOXELS, resume=True),
+    ):
+        pass
+    assert not (tmp_path / "x").exists()
+
+
+def test_resuming_with_another_configuration_names_the_difference(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False):
+        pass
+    other = {**MANIFEST, "config": {"subject": "anna", "seed": 2}}
+    with pytest.raises(RunError, match="seed is 1, asked 2"), writing(tmp_path, other, VOXELS, resume=True):
+        pass
+
+
+def _hold(folder, ready, go):
+    with writing(folder, MANIFEST, VOXELS, resume=False):
+        ready.set()
+        go.wait(20)
+
+
+def test_a_second_writer_is_refused_while_the_first_lives(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, go = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "run", ready, go))
+    other.start()
+    try:
+        assert ready.wait(30)
+        with (
+            pytest.raises(RunError, match="another process"),
+            writing(tmp_path / "run", MANIFEST, VOXELS, resume=True),
+        ):
+            pass
+    finally:
+        go.set()
+        other.join()
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=True):
+        pass
+
+
+def test_the_last_and_the_best_checkpoint_stay_and_the_others_go(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        best = {"epoch": 1, "checkpoint": "00001-00000001"}
+        for epoch in (1, 2, 3):
+            writer.checkpoint(f"{epoch:05d}-{epoch:08d}", checkpoint(epoch, best))
+    run = open_run(tmp_path)
+    assert [path.name for path in run.checkpoints] == ["00001-00000001", "00003-00000003"]
+    assert run.checkpoint("best").model["x"][0] == 1
+    assert run.checkpoint("last").model["x"][0] == 3
+
+
+def test_what_a_kill_left_half_written_is_removed_and_never_read(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.log(event="step", step=1)
+        writer.checkpoint("00001-00000001", checkpoint(1, None))
+        writer.log(event="step", step=2)
+    half = tmp_path / "checkpoints" / "00002-00000002.partial"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    assert len(open_run(tmp_path).checkpoints) == 1
+    with writing(tmp_path, MANIFEST, VOXELS, resume=True) as writer:
+        resumed = writer.resume()
+        assert resumed is not None
+        assert resumed.state["epoch"] == 1
+    assert not half.exists()
+    assert [event["step"] for event in open_run(tmp_path).log()] == [1]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, None))
+    (tmp_path / "checkpoints" / "00001-00000001" / "model.safetensors").write_bytes(b"no")
+    with pytest.raises(RunError, match="00001-00000001"):
+        open_run(tmp_path).checkpoint("last")
+
+
+@pytest.mark.parametrize("content", ["{", json.dumps({"format": 99})])
+def test_a_manifest_that_is_damaged_or_of_another_format_is_refused(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunError, match=r"run\.json"):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("run.json", "[]"),
+        ("run.json", '{"format": 1}'),
+        ("voxels.safetensors", "no"),
+        ("result.json", "{}"),
+        ("checkpoints/00001-00000001/state.json", "{}"),
+    ],
+)
+def test_each_damaged_file_is_named(tmp_path, file, content):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, None))
+    (tmp_path / file).write_text(content)
+
+    def read_all():
+        run = open_run(tmp_path)
+        return run.manifest, run.config, run.voxels, run.result, run.checkpoint("last")
+
+    with pytest.raises(RunError) as caught:
+        read_all()
+    assert caught.value.path == str(tmp_path / file)
+
+
+COURSE = {
+    "best": {"epoch": 1, "validation_r": 0.2, "checkpoint": "00001-00000001"},
+    "history": [{"epoch": 1, "loss": 0.1, "validation_r": 0.2}],
+}
+STATE = {**COURSE, "epoch": 1, "step": 3, "losses": [], "log_bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("file", "whole", "key", "value"),
+    [
+        ("run.json", MANIFEST, "data", []),
+        ("run.json", MANIFEST, "splits", {"train": "a"}),
+        ("run.json", MANIFEST, "config", None),
+        ("run.json", MANIFEST, "backbone", "0"),
+        ("run.json", MANIFEST, "listeners", []),
+        ("run.json", MANIFEST["data"], "n_voxels", "3"),
+        ("run.json", MANIFEST["data"], "control", 4),
+        ("result.json", COURSE, "best", "00001-00000001"),
+        ("result.json", COURSE, "history", 3),
+        ("result.json", COURSE["history"][0], "validation_r", "high"),
+        ("checkpoints/00001-00000001/state.json", STATE, "best", {"epoch": 1}),
+        ("checkpoints/00001-00000001/state.json", STATE, "losses", 0.5),
+        ("checkpoints/00001-00000001/state.json", STATE, "epoch", None),
+        ("checkpoints/00001-00000001/state.json", STATE, "log_bytes", -1),
+    ],
+)
+def test_a_key_of_another_type_is_named_with_its_file(tmp_path, monkeypatch, file, whole, key, value):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        writer.checkpoint("00001-00000001", checkpoint(1, COURSE["best"]))
+        writer.finish(COURSE)
+    open_run(tmp_path).require_whole()
+    monkeypatch.setitem(whole, key, value)
+    content = {"run.json": {"format": 1, **MANIFEST}, "result.json": COURSE}.get(file, {**STATE, key: value})
+    (tmp_path / file).write_text(json.dumps(content))
+    with pytest.raises(RunError, match=key) as caught:
+        open_run(tmp_path).require_whole()
+    assert caught.value.path == str(tmp_path / file)
+    if not file.startswith("checkpoints"):
+        assert summaries(tmp_path)[0]["state"].startswith("damaged")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_with_their_file(tmp_path, value):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        broken = checkpoint(1, None)
+        broken.model["x"][1] = value
+        writer.checkpoint("00001-00000001", broken)
+    with pytest.raises(RunError, match=r"in 1 of 1 weights: x\.") as caught:
+        open_run(tmp_path).checkpoint("last")
+    assert caught.value.path.endswith("model.safetensors")
+
+
+def test_what_to_do_without_a_checkpoint_depends_on_how_far_the_run_is(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        with pytest.raises(RunError, match=r"no checkpoint yet.*\n.*\n.*tune --resume --output"):
+            writer.run.checkpoint("best")
+        writer.finish({"best": None, "history": []})
+        with pytest.raises(RunError, match="no epoch was asked for"):
+            writer.run.checkpoint("best")
+        writer.finish(COURSE)
+        with pytest.raises(RunError, match="although the run is finished") as caught:
+            writer.run.checkpoint("best")
+    assert caught.value.path == str(tmp_path / "checkpoints")
+    assert "--resume" not in caught.value.remedy
+
+
+def test_voxels_of_another_subject_are_refused(tmp_path):
+    with (
+        writing(tmp_path, MANIFEST, [np.ones(7, bool)], resume=False),
+        pytest.raises(RunError, match="7 values"),
+    ):
+        _ = open_run(tmp_path).voxels
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path):
+    for name in ("a", "b"):
+        with writing(tmp_path / name, MANIFEST, VOXELS, resume=False):
+            pass
+    (tmp_path / "a" / "run.json").write_text("{")
+    states = {row["run"]: row["state"] for row in summaries(tmp_path)}
+    assert states["b"] == "unfinished"
+    assert states["a"].startswith("damaged")
+
+
+@pytest.mark.parametrize(
+    "error", [DatasetError("a.wav", "NaN.", "sound.", "Mend it."), OSError(errno.ENOSPC, "No space")]
+)
+def test_bad_input_or_a_full_disk_before_the_first_checkpoint_leaves_no_run_behind(tmp_path, error):
+    with pytest.raises(type(error)), writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
+        raise error
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(type(error)), writing(tmp_path / "empty", MANIFEST, VOXELS, resume=False):
+        raise error
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_full_disk_after_the_first_checkpoint_or_while_resuming_keeps_the_run(tmp_path, resume):
+    if resume:
+        with writing(tmp_path, MANIFEST, VOXELS, resume=False):
+            pass
+
+    def fill_the_disk():
+        with writing(tmp_path, MANIFEST, VOXELS, resume=resume) as writer:
+            if not resume:
+                writer.checkpoint("00001-00000001", checkpoint(1, None))
+            raise OSError(errno.ENOSPC, "No space")
+
+    with pytest.raises(OSError, match="No space"):
+        fill_the_disk()
+    assert len(open_run(tmp_path).checkpoints) == (not resume)
+
+
+def test_a_disk_without_room_for_the_first_file_leaves_nothing_and_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with (
+        pytest.raises(OSError, match=r"voxels\.safetensors") as caught,
+        writing(tmp_path / "run", MANIFEST, VOXELS, resume=False),
+    ):
+        pass
+    assert caught.value.errno == errno.ENOSPC
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,113 @@
+"""Runs in stream mode: alignment is unchanged, a broken run ends like an unbroken one, each command takes it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from brainwavlm.encoding.blocks import Block
+from brainwavlm.encoding.feature_moments import StoryMoments
+from brainwavlm.encoding.plan import plan
+from brainwavlm.encoding.prepared_stories import prepare
+from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError
+from brainwavlm.reporting.page.method import model_entries
+from brainwavlm.speech.backbones import load_backbone
+from tests.encoding.test_tuning import KillAt, Killed, assert_identical, tensors
+
+STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
+
+
+@pytest.mark.parametrize("keep_frontend", [False, True])
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12)])
+def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings, keep_frontend, start, stop):
+    config = settings(**STREAM)
+    backbone, setting = load_backbone(config.backbone.name, config.backbone.layer), setting_of(config)
+    material = prepare(
+        setting.recordings["dog"], setting.voxels, backbone, config, torch.device("cpu"), keep_frontend
+    )
+    moments = StoryMoments()
+    with torch.no_grad():
+        material.measure(backbone, moments, config)
+        moments.next_epoch()
+        design = material.block_design(backbone, Block("dog", start, stop), moments, config)
+    whole = material.story_design(backbone, config)
+    torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("cache_gb", [0.0, 1.0])
+def test_a_killed_run_resumes_and_ends_bit_identical(settings, tmp_path, cache_gb):
+    config = settings(**STREAM, training__frontend_cache_gb=cache_gb)
+    unbroken = tune(config, tmp_path / "unbroken")
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "broken", progress=KillAt(3))
+    resumed = tune(config, tmp_path / "broken", resume=True)
+    assert_identical(tensors(resumed), tensors(unbroken))
+    assert resumed.result == unbroken.result
+    moved = [key for key, value in tensors(unbroken).items() if "lora_B" in key and value.abs().max() > 0]
+    assert len(moved) >= 3 * 3
+
+
+def test_tuning_a_stream_lowers_the_loss_on_what_it_sees(settings, tmp_path):
+    config = settings(
+        **STREAM,
+        training__epochs=8,
+        adapter__dropout=0.0,
+        training__schedule="constant",
+        training__recompute=True,
+    )
+    losses = [epoch["loss"] for epoch in tune(config, tmp_path).result["history"]]
+    assert losses[-1] < losses[0] - 0.2
+
+
+def test_training_noise_made_for_windows_is_refused_before_anything_is_written(settings, tmp_path):
+    with pytest.raises(ConfigError, match=r"backbone\.train_noise"):
+        tune(settings(**STREAM, backbone__train_noise=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_plan_counts_less_sound_for_the_same_readings(settings):
+    windows, stream = plan(settings(windows__stride=0.1)), plan(settings(windows__stride=0.1, **STREAM))
+    assert windows.windows_per_epoch == stream.windows_per_epoch > 0
+    assert windows.sound_per_epoch == pytest.approx(windows.windows_per_epoch * 1.0 / 3600, rel=0.05)
+    assert 5 * stream.sound_per_epoch < windows.sound_per_epoch
+
+
+def test_a_report_says_that_a_run_is_a_stream(settings):
+    assert "Windows" in dict(model_entries(settings()))
+    entries = dict(model_entries(settings(**STREAM)))
+    assert "Windows" not in entries
+    assert "segments of 3 s" in entries["Stream"]
+    assert "up to 0.5 s ahead" in entries["Stream"]
+
+
+def test_features_ridge_tune_and_evaluate_take_the_stream(
+    brainwavlm, tree, small_settings, tiny_wavlm, tmp_path
+):
+    stream = ["--set", "windows.mode=stream", "--set", "windows.chunk=3"]
+    few = ["--set", "evaluation.shifts=20", "--set", "evaluation.bootstraps=100"]
+    model = ["--backbone", tiny_wavlm, "--context", 1, "--stride", 0.5, "--device", "cpu"]
+    assert brainwavlm("features", tree, *model, *stream, "--output", tmp_path / "features").code == 0
+    assert len(list((tmp_path / "features").glob("*.safetensors"))) == 4
+
+    ridge = ["ridge", tree, "--subject", "anna", "--layer", 2, *model, *few]
+    r = []
+    for name, more in (("stream", stream), ("windows", [])):
+        assert brainwavlm(*ridge, *more, "--output", tmp_path / name).code == 0
+        r.append(pd.read_csv(tmp_path / name / "scores.csv")["r"].to_numpy())
+    assert np.isfinite(r).all()
+    assert np.abs(r[0] - r[1]).max() > 1e-3  # another model of context
+
+    data = ["--set", f"dataset={tree}", "--set", "subject=anna", *stream, *few]
+    planned = brainwavlm("plan", small_settings, *data)
+    assert planned.code == 0
+    assert "h of sound go through the model" in " ".join(planned.out.split())
+    run = tmp_path / "run"
+    assert brainwavlm("tune", small_settings, *data, "--output", run).code == 0
+    assert json.loads(brainwavlm("show", run, "--json").out)["result"]["best"]["epoch"] == 1
+    assert brainwavlm("evaluate", run, "--output", tmp_path / "scores").code == 0
+    table = pd.read_csv(tmp_path / "scores" / "table.csv")
+    assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)

@@ -1,0 +1,117 @@
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.speech import feature_cache as feature_files
+from brainwavlm.speech.feature_cache import StoryFeatures, read_features, write_features
+
+FEATURES = StoryFeatures(np.arange(1, 51) / 4.0, {k: np.full((50, 32), k, np.float32) for k in (0, 3, 12)})
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.times, other.times)
+    assert one.times.dtype == other.times.dtype == np.float64
+    assert one.layers.keys() == other.layers.keys()
+    for layer, array in one.layers.items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, other.layers[layer])
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    write_features(tmp_path / "new" / "a.safetensors", FEATURES, {"audio": "abc"})
+    assert_same(read_features(tmp_path / "new" / "a.safetensors"), FEATURES)
+
+
+WRITER = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from brainwavlm.speech import feature_files as features
+
+def slow_save(tensors, path, metadata):
+    whole = Path(path).with_suffix(".whole")
+    save(tensors, whole, metadata=metadata)
+    content = whole.read_bytes()
+    whole.unlink()
+    with open(path, "wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        print("half", flush=True)
+        time.sleep(60)
+
+save, features.save_file = features.save_file, slow_save
+big = features.StoryFeatures(np.arange(50.0), {1: np.ones((50, 32), np.float32)})
+features.write_features(Path(sys.argv[1]), big, {})
+"""
+
+
+def test_a_writer_killed_half_way_leaves_nothing_that_is_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert writer.stdout.readline() == "half\n"
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    (left,) = tmp_path.iterdir()  # the half file, under a name that nobody looks for
+    assert left.stat().st_size > 0
+    assert left.suffix != ".safetensors"
+    assert left.name.startswith(".")
+    write_features(path, FEATURES, {})
+    assert_same(read_features(path), FEATURES)
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def full_disk(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(feature_files, "save_file", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_features(tmp_path / "a.safetensors", FEATURES, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
+    path = tmp_path / "a.safetensors"
+    write_features(path, FEATURES, {})
+    stop = time.monotonic() + 1.0
+
+    def write(_):
+        while time.monotonic() < stop:
+            write_features(path, FEATURES, {})
+
+    def read(_):
+        count = 0
+        while time.monotonic() < stop:
+            assert_same(read_features(path), FEATURES)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, n) for n in range(2)]
+        readers = [pool.submit(read, n) for n in range(2)]
+        assert all(reader.result() > 0 for reader in readers)
+        assert all(writer.result() is None for writer in writers)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
+def test_a_damaged_file_is_named_with_its_remedy(tmp_path, damage):
+    path = tmp_path / "a.safetensors"
+    write_features(path, FEATURES, {})
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(
+        {"cut": content[:-50], "flipped": content, "emptied": b"", "foreign": b"text" * 99}[damage]
+    )
+    with pytest.raises(DatasetError, match="Delete it") as caught:
+        read_features(path)
+    assert caught.value.path == str(path)

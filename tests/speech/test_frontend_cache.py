@@ -1,0 +1,226 @@
+import errno
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from brainwavlm.config import WindowConfig
+from brainwavlm.errors import BackboneError, ConfigError, DatasetError
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.features import read_at_ends
+from brainwavlm.speech.frontend_cache import frontend_file, kept_bytes, kept_frontend, require_folder
+from brainwavlm.stimulus.audio import load_sound
+from brainwavlm.stimulus.windows import cut_windows
+from tests.models import noise
+
+WINDOWS = WindowConfig(context=0.5, stride=0.1)
+STREAM = WindowConfig(context=0.5, stride=0.1, mode="stream", chunk=0.4)
+SHARED = WindowConfig(context=0.5, stride=0.1, frontend="shared")
+
+
+@pytest.fixture
+def sound(tmp_path):
+    import soundfile
+
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, noise(1, seconds=3.0)[0].numpy() * 0.3, 16000)
+    return path, torch.from_numpy(load_sound(path))
+
+
+def made(saved, kind, sound, config):
+    backbone = load_backbone(saved(kind), 2)
+    return backbone, cut_windows(len(sound[1]), config, backbone.min_samples)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+@pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
+def test_a_file_holds_what_memory_holds_and_is_written_once(saved, tmp_path, sound, kind, config):
+    backbone, windows = made(saved, kind, sound, config)
+    folder = tmp_path / "kept"
+    stored = frontend_file(backbone, sound[0], sound[1], windows, config, folder)
+    expected = kept_frontend(backbone, sound[1], windows, config)
+    assert len(stored) == len(expected)
+    for one, other in zip(stored, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+    (file,) = folder.iterdir()
+    assert 0 <= file.stat().st_size - kept_bytes(backbone, windows, config) <= 256  # the header
+    before = file.stat().st_mtime_ns
+    again = frontend_file(
+        backbone, sound[0], torch.zeros(0), windows, config, folder
+    )  # the sound is not read
+    assert file.stat().st_mtime_ns == before
+    assert torch.equal(again[3], stored[3])
+
+
+def test_half_precision_takes_half_the_room_and_changes_features_little(saved, tmp_path, sound):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    stored = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept", "float16")
+    held = kept_frontend(backbone, sound[1], windows, WINDOWS, kind="float16")
+    assert held[3].dtype == torch.float16
+    assert torch.equal(held[3].float(), stored[3])
+    read = {
+        kept is None: read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS, frontend=kept)[
+            2
+        ]
+        for kept in (None, stored)
+    }
+    assert stored[0].dtype == torch.float32
+    difference = float((read[True] - read[False]).norm() / read[True].norm())
+    assert 0 < difference < 2e-3
+    (file,) = (tmp_path / "kept").iterdir()
+    assert file.stat().st_size < 0.6 * kept_bytes(backbone, windows, WINDOWS)
+
+
+def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(saved, tmp_path, sound):
+    from brainwavlm.config import AdapterConfig
+
+    def names(kind="wavlm", config=WINDOWS, **adapter):
+        backbone = load_backbone(saved(kind), 2, AdapterConfig(**adapter) if adapter else None)
+        with torch.no_grad():
+            for _, parameter in backbone.adapter_parameters():
+                parameter.add_(1.0)
+        windows = cut_windows(len(sound[1]), config, backbone.min_samples)
+        return frontend_file(backbone, sound[0], sound[1], windows, config, tmp_path / "kept").path.name
+
+    assert names() == names(method="lora") == names(method="full")
+    assert len({names(), names(kind="hubert"), names(config=STREAM), names(config=SHARED)}) == 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"abc", None])
+def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound, damage):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    path = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept").path
+    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    with pytest.raises(DatasetError, match="Delete it"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+
+
+@pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
+def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, config):
+    """A file that claims its whole size first is written through memory: a disk that fills up kills the process."""
+    from brainwavlm.speech import frontend_cache as frontends
+
+    backbone, windows = made(saved, "wavlm", sound, config)
+    sizes = []
+
+    def watched(make):
+        def outputs(*args):
+            for output in make(*args):
+                yield output
+                sizes.extend(file.stat().st_size for file in (tmp_path / "kept").iterdir())
+
+        return outputs
+
+    for name in ("_window_outputs", "_segment_outputs"):
+        monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
+    path = frontend_file(
+        backbone, sound[0], sound[1], windows, config, tmp_path / "kept", batch_windows=1
+    ).path
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.5 * path.stat().st_size
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(saved, tmp_path, sound, monkeypatch):
+    from brainwavlm.speech import frontend_cache as frontends
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    monkeypatch.setattr(frontends.np.lib.format, "write_array_header_1_0", full)
+    with pytest.raises(OSError, match=r"No space.*\.npy"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_nothing(saved, tmp_path, sound, monkeypatch):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    monkeypatch.setattr(type(backbone), "frontend", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_shared_frontend_is_exact_where_windows_start_on_frames_and_nothing_is_normalised_over_time(
+    saved, sound
+):
+    """One frame is 320 samples, 20 ms: windows every 100 ms start on frames."""
+    difference = {}
+    for kind in ("wavlm-large", "wavlm"):
+        backbone, windows = made(saved, kind, sound, WINDOWS)
+        read = [
+            read_at_ends(backbone, sound[1], windows, range(len(windows)), config)[2]
+            for config in (WINDOWS, SHARED)
+        ]
+        difference[kind] = float((read[0] - read[1]).norm() / read[0].norm())
+    assert difference["wavlm-large"] < 1e-5
+    assert 1e-4 < difference["wavlm"] < 1.0
+
+
+def test_a_shared_frontend_kept_or_not_gives_the_same(saved, sound):
+    backbone, windows = made(saved, "wavlm", sound, SHARED)
+    kept = kept_frontend(backbone, sound[1], windows, SHARED)
+    read = [
+        read_at_ends(backbone, sound[1], windows, np.array([7, 2, 20]), SHARED, frontend=frontend)[2]
+        for frontend in (None, kept)
+    ]
+    torch.testing.assert_close(read[0], read[1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_long_sound_is_shared_in_stretches_without_a_seam(saved, monkeypatch):
+    from brainwavlm.speech import frontend_cache as frontends
+
+    backbone = load_backbone(saved("wavlm-large"), 2)
+    sound = noise(1, seconds=3.0)[0]
+    windows = cut_windows(len(sound), SHARED, backbone.min_samples)
+    whole = kept_frontend(backbone, sound, windows, SHARED)
+    monkeypatch.setattr(frontends, "_STRETCH", 8000)
+    for one, other in zip(kept_frontend(backbone, sound, windows, SHARED), whole, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_whisper_cannot_share_its_frontend(saved, sound):
+    backbone, windows = made(saved, "whisper", sound, SHARED)
+    with pytest.raises(BackboneError, match="exact"):
+        read_at_ends(backbone, sound[1], windows, [0], SHARED)
+
+
+def test_batches_follow_the_memory(saved):
+    backbone = load_backbone(saved("wavlm"), 2)
+    sizes = []
+    for backbone.memory_gb in (1e-9, 0.01, 0.02):
+        sizes.append(backbone.windows_at_once(16000))
+    assert sizes[0] == 1 < sizes[1]
+    assert sizes[2] == pytest.approx(2 * sizes[1], abs=1)
+
+
+def test_a_small_memory_changes_no_feature(saved, sound):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    read = []
+    for backbone.memory_gb in (1.0, 1e-9):
+        read.append(read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS)[2])
+    torch.testing.assert_close(read[0], read[1], atol=1e-5, rtol=1e-5)
+
+
+def test_a_file_of_another_type_is_not_trusted(saved, tmp_path, sound):
+    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    path = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept").path
+    np.save(path, np.load(path).astype(np.int64))
+    with pytest.raises(DatasetError, match="int64"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+    np.savez(path.with_suffix(".npz"), frames=np.zeros(3))
+    path.with_suffix(".npz").replace(path)
+    with pytest.raises(DatasetError, match="not readable"):
+        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+
+
+def test_a_folder_that_cannot_be_used_is_named_before_anything_is_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset.yaml").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / "data"):
+        with pytest.raises(ConfigError, match=r"training\.frontend_folder"):
+            require_folder(folder)
+    with pytest.raises(ConfigError, match="Make room"):
+        require_folder(tmp_path / "kept", 10**18)

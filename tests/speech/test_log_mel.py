@@ -1,0 +1,26 @@
+import pytest
+import torch
+from transformers import WhisperFeatureExtractor
+
+from brainwavlm.speech.log_mel import log_mel
+from tests.models import noise
+
+
+@pytest.mark.parametrize("seconds", [4.0, 0.3333])
+def test_whisper_hears_what_its_feature_extractor_makes_without_padding(seconds):
+    windows = noise(3, seconds)
+    extractor = WhisperFeatureExtractor()
+    expected = extractor(list(windows.numpy()), sampling_rate=16000, padding="longest", return_tensors="pt")
+    found = log_mel(windows, 80)
+    assert found.shape[-1] == windows.shape[1] // 160
+    torch.testing.assert_close(found, expected.input_features, atol=1e-5, rtol=1e-5)
+
+
+def test_every_window_has_its_own_floor():
+    """The clamp 8 below the maximum is of the window, not of the batch."""
+    quiet, loud = 1e-4 * noise(1), noise(1, seed=1)
+    torch.testing.assert_close(log_mel(torch.cat([quiet, loud]), 80)[:1], log_mel(quiet, 80))
+
+
+def test_wider_models_hear_more_bands():
+    assert log_mel(noise(1), 128).shape == (1, 128, 50)

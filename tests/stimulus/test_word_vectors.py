@@ -1,0 +1,111 @@
+"""Word vectors from the files that people have: npz, the lab's hf5, GloVe and word2vec text."""
+
+import h5py
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
+
+WORDS = ["the", "dog", "isn't"]
+VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4) - 5.5
+
+
+def npz(path):
+    np.savez(path, words=np.array(WORDS), vectors=VECTORS)
+
+
+def hf5(path):
+    with h5py.File(path, "w") as file:
+        file["data"] = VECTORS.T.astype(np.float64)
+        file["vocab"] = np.array([word.encode() for word in WORDS])
+
+
+def glove(path, head=""):
+    lines = [f"{word} {' '.join(map(str, vector))}\n" for word, vector in zip(WORDS, VECTORS, strict=True)]
+    path.write_text(head + "".join(lines) + ". . . 1 2 3 4\ndog 0 0 0 0\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("v.npz", npz),
+        ("v.hf5", hf5),
+        ("v.H5", hf5),
+        ("glove.txt", glove),
+        ("w2v.vec", lambda path: glove(path, "5 4\n")),
+    ],
+)
+def test_every_form_gives_the_same_vectors(tmp_path, name, write):
+    write(tmp_path / name)
+    found = read_embeddings(tmp_path / name, ["dog", "isn't", "cat", ". ."])
+    assert set(found) == {"dog", "isn't"}
+    assert_allclose(found["dog"], VECTORS[1])
+    assert_allclose(found["isn't"], VECTORS[2])
+    assert found["dog"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dog", "dog"),
+        ("dog,", "dog"),
+        ("{dog}", "dog"),
+        ("isn't", "isn't"),
+        ("'cause", "cause"),
+        ("x-ray.", "x-ray"),
+    ],
+)
+def test_words_are_spelled_as_in_vocabularies(text, expected):
+    assert spoken(text) == expected
+
+
+def objects(path):
+    np.savez(path, words=np.array(["a", None], dtype=object), vectors=np.zeros((2, 3)))
+
+
+def array(path):
+    with path.open("wb") as file:
+        np.save(file, VECTORS)
+
+
+def swapped(path):
+    with h5py.File(path, "w") as file:
+        file["data"], file["vocab"] = VECTORS, np.array([word.encode() for word in WORDS])
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "words"),
+    [
+        ("v.npz", objects, "no arrays `words` and `vectors`"),
+        ("v.npz", lambda path: path.write_bytes(b"PK\x03\x04" + bytes(50)), "no arrays"),
+        ("v.npz", lambda path: path.write_bytes(b""), "no arrays"),
+        ("v.npz", array, "no arrays"),
+        ("v.npz", lambda path: np.savez(path, words=np.arange(3), vectors=VECTORS), "words of type int64"),
+        ("v.npz", lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS[:2]), "3 words beside"),
+        ("v.npz", lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS * np.nan), "not finite"),
+        ("v.hf5", swapped, "3 words beside vectors of shape \\(4, 3\\)"),
+        ("v.hf5", lambda path: h5py.File(path, "w").close(), "holds nothing"),
+        ("v.hf5", lambda path: path.write_text("no"), "not readable as HDF5"),
+        ("v.txt", lambda path: path.write_text("the 1 2 3\ndog 1 2\n"), "line 2 has 3 fields"),
+        ("v.txt", lambda path: path.write_text("the 1 2 3\ndog 1 2 x\n"), "line 2: could not convert"),
+        ("v.txt", lambda path: path.write_text("the\n"), "line 1 has 1 fields"),
+        ("v.txt", lambda path: path.write_text("the 1 2\n\n"), "line 2 has 1 fields"),
+        ("v.txt", lambda path: path.write_text("dog 1 nan 2\n"), "'dog' is not finite"),
+        ("v.txt", lambda path: path.write_bytes("dög 1 2\n".encode("latin-1")), "not UTF-8"),
+        ("v.txt", lambda path: None, "no such file"),
+        ("v.txt", lambda path: path.mkdir(), "a folder"),
+        (
+            "v.txt",
+            lambda path: path.write_text("../.git/annex/objects/xx/SHA256E-s99-- x"),
+            "git-annex pointer",
+        ),
+    ],
+)
+def test_a_file_of_another_form_is_refused_with_the_reason(tmp_path, name, write, words):
+    write(tmp_path / name)
+    with pytest.raises(DatasetError, match=words) as caught:
+        read_embeddings(tmp_path / name, WORDS)
+    if words in ("no such file", "a folder"):
+        assert "control.embeddings" in caught.value.remedy
