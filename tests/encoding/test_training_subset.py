@@ -12,7 +12,7 @@ from brainwavlm.encoding.training_subset import first_stories, length
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-from brainwavlm.evaluation.evaluator import Bench, frozen_key, over_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.runs.subject_views import listener_views
 
 
@@ -73,8 +73,10 @@ def test_two_listeners_of_a_joint_run_can_be_tuned_on_different_halves(settings)
     assert len(first) == len(second) == 1
     assert first != second
     # What is scored, and what ridge is fitted on, are the same for both.
-    bench = Bench(None, None)
-    splits = [bench.setting(over_cortex(view, (), None)).story_names() for view in listener_views(joint)]
+    evaluator = Evaluator(None, None)
+    splits = [
+        evaluator.setting(with_whole_cortex(view, (), None)).story_names() for view in listener_views(joint)
+    ]
     assert splits[0] == splits[1]
 
 
@@ -146,10 +148,13 @@ def test_scores_are_those_of_ridge_on_all_stories(settings, tmp_path):
 
 
 def test_frozen_scores_are_shared_between_amounts(settings):
-    few, all_of = over_cortex(settings(train_minutes=0.5), (), None), over_cortex(settings(), (), None)
-    assert frozen_key(few) == frozen_key(all_of)
-    bench = Bench(None, None)
-    assert bench.setting(few) is bench.setting(all_of)
+    few, all_of = (
+        with_whole_cortex(settings(train_minutes=0.5), (), None),
+        with_whole_cortex(settings(), (), None),
+    )
+    assert untuned_model_key(few) == untuned_model_key(all_of)
+    evaluator = Evaluator(None, None)
+    assert evaluator.setting(few) is evaluator.setting(all_of)
 
 
 def test_the_voxels_of_a_run_do_not_depend_on_the_amount(settings):

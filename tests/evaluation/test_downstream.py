@@ -17,7 +17,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.downstream import Downstream, auc, decisions, resampled_auc, task_of
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.evaluation.evaluator import Bench
+from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.results.resamples import read_resamples
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
@@ -154,7 +154,7 @@ def test_the_untuned_model_is_asked_once_for_all_runs(talkative, tmp_path):
 @pytest.mark.parametrize("names", [["phonemes"], ["words", "words"], [""]])
 def test_tasks_that_are_none_are_named(names):
     with pytest.raises(ConfigError, match=r"(?s)--downstream.*phones, words, each once"):
-        Downstream(Bench(None, None), names)
+        Downstream(Evaluator(None, None), names)
 
 
 def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, tmp_path, monkeypatch):

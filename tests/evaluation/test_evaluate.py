@@ -10,13 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import load_file, save_file
 
 import brainwavlm.evaluation.evaluate as module
-import brainwavlm.evaluation.evaluator as bench
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.prepared_stories import prepare
 from brainwavlm.encoding.run_data import setting_of
 from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.circular_shift import benjamini_hochberg
@@ -178,9 +178,9 @@ def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_r
 ):
     other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
     loaded, scanned = [], []
-    load, scan = bench.load_backbone, bench.setting_of
-    monkeypatch.setattr(bench, "load_backbone", lambda *args: loaded.append(args) or load(*args))
-    monkeypatch.setattr(bench, "setting_of", lambda config: scanned.append(config) or scan(config))
+    load, scan = evaluator.load_backbone, evaluator.setting_of
+    monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
+    monkeypatch.setattr(evaluator, "setting_of", lambda config: scanned.append(config) or scan(config))
     evaluate([run, other])
     assert len(loaded) == 1
     assert len(scanned) == 1

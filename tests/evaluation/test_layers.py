@@ -8,9 +8,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-import brainwavlm.evaluation.evaluator as bench
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.layers import adapted, chosen_layers
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
@@ -76,13 +76,13 @@ def test_intervals_are_those_of_the_bootstrap_over_stories(settings, tmp_path):
 
 
 def test_each_story_goes_through_each_model_once(run, monkeypatch):
-    read, extract = [], bench.extract
+    read, extract = [], evaluator.extract
 
     def counted(backbone, sound, *rest):
         read.append((id(backbone), str(sound), backbone.layers))
         return extract(backbone, sound, *rest)
 
-    monkeypatch.setattr(bench, "extract", counted)
+    monkeypatch.setattr(evaluator, "extract", counted)
     evaluate(run, layers="all")
     assert len(read) == 2 * 4  # two models, four stories
     assert len(set(read)) == len(read)
@@ -91,8 +91,8 @@ def test_each_story_goes_through_each_model_once(run, monkeypatch):
 
 def test_two_runs_share_the_untuned_model(run, settings, tmp_path, monkeypatch):
     other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
-    read, extract = [], bench.extract
-    monkeypatch.setattr(bench, "extract", lambda *args: read.append(1) or extract(*args))
+    read, extract = [], evaluator.extract
+    monkeypatch.setattr(evaluator, "extract", lambda *args: read.append(1) or extract(*args))
     scores = evaluate([run, other], layers=[0, 4])
     assert len(read) == 3 * 4
     table = scores.layers.set_index(["run", "layer", "target"]).sort_index()
@@ -172,7 +172,7 @@ def test_kept_features_of_all_states_are_read_again(run, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("layers", [[], [5], [-1, 2], [1, 1]])
 def test_states_that_the_model_lacks_are_refused_before_a_story_is_read(run, layers, monkeypatch):
-    monkeypatch.setattr(bench, "extract", None)
+    monkeypatch.setattr(evaluator, "extract", None)
     with pytest.raises(ConfigError, match=r"--layers[\s\S]*hidden states from 0 to 4"):
         evaluate(run, layers=layers)
 

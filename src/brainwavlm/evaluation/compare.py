@@ -19,16 +19,16 @@ from brainwavlm.errors import RunError
 from brainwavlm.evaluation.compare_tables import Scored, difference_table, epoch_table, group_table, run_table
 from brainwavlm.evaluation.encoding_score import kept_masks
 from brainwavlm.evaluation.evaluator import (
-    Bench,
+    Evaluator,
     device_of,
-    frozen_key,
-    over_cortex,
     require_distinct,
     run_names,
     sides,
+    untuned_model_key,
+    with_whole_cortex,
 )
-from brainwavlm.evaluation.paired_predictions import SideBySide, target_means
-from brainwavlm.evaluation.ridge_predictions import HeldOut, predict_held_out, story_designs
+from brainwavlm.evaluation.paired_predictions import PairedPredictions, target_means
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.statistics.bootstrap import Resampled
 from brainwavlm.files import write_json
@@ -135,28 +135,31 @@ def compare(
     names = run_names(runs)
     groups = grouped([run.config for run in runs], {"seed"})
     group_of = {position: group for group, members in groups.items() for position in members}
-    bench = Bench(cache, progress)
+    evaluator = Evaluator(cache, progress)
     evaluation = common_evaluation([run.config for run in runs])
     configs = [
-        over_cortex(run.config.model_copy(update={"evaluation": evaluation}), (), memory_gb) for run in runs
+        with_whole_cortex(run.config.model_copy(update={"evaluation": evaluation}), (), memory_gb)
+        for run in runs
     ]
     for run, config in zip(runs, configs, strict=True):
-        bench.require_scorable(run, config)
-    rows: dict[str, SideBySide] = {}
+        evaluator.require_scorable(run, config)
+    rows: dict[str, PairedPredictions] = {}
     scored: list[Scored] = []
     of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
     for position, (run, name, config) in enumerate(zip(runs, names, configs, strict=True)):
-        setting = bench.setting(config)
-        one = Scored(name, run, group_of[position], frozen_key(config), _rows_key(setting, config))
+        setting = evaluator.setting(config)
+        one = Scored(name, run, group_of[position], untuned_model_key(config), _rows_key(setting, config))
         title = f"Reading stories, {name}"
-        held = _held_out(bench, tuned_model(run)[0], config, setting, title)
+        held = _held_out(evaluator, tuned_model(run)[0], config, setting, title)
         if one.rows not in rows:
             masks, _ = kept_masks(config, setting.subject, setting.ceiling, held.columns)
-            rows[one.rows] = SideBySide(held, masks)
+            rows[one.rows] = PairedPredictions(held, masks)
         side = rows[one.rows]
         if one.frozen not in side.predictions:
             title_of_frozen = "Reading stories, model as it is"
-            side.add(one.frozen, _held_out(bench, bench.untuned(config), config, setting, title_of_frozen))
+            side.add(
+                one.frozen, _held_out(evaluator, evaluator.untuned(config), config, setting, title_of_frozen)
+            )
         side.add(name, held)
         scored.append(one)
         for entry in histories[position]:
@@ -169,7 +172,7 @@ def compare(
             found = held
             if folder.name != best:
                 at = f"{title}, epoch {epoch}"
-                found = _held_out(bench, tuned_model(run, epoch)[0], config, setting, at)
+                found = _held_out(evaluator, tuned_model(run, epoch)[0], config, setting, at)
             for target, r in target_means(found, side.masks).items():
                 of_epochs[one.group, epoch, "ridge", target].append(r)
     seed = runs[0].config.seed
@@ -187,8 +190,10 @@ def compare(
     )
 
 
-def _held_out(bench: Bench, backbone: Backbone, config: RunConfig, setting: Setting, title: str) -> HeldOut:
-    features = bench.features(backbone, config, setting.recordings.values(), title)
+def _held_out(
+    evaluator: Evaluator, backbone: Backbone, config: RunConfig, setting: Setting, title: str
+) -> RidgePredictions:
+    features = evaluator.features(backbone, config, setting.recordings.values(), title)
     designs = story_designs(features, setting.splits, config)
     return predict_held_out(designs, setting.splits, config, setting.voxels, device=device_of(config).type)
 

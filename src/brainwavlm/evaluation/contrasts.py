@@ -13,7 +13,7 @@ from brainwavlm.evaluation.statistics.tests import LEVEL, difference_test
 from brainwavlm.runs.run import Run
 
 
-def compared(
+def contrast_rows(
     name: str, config: RunConfig, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
 ) -> tuple[list[dict[str, Any]], PermutationTest, dict[str, Difference], str]:
     """The table's rows of one run, one a target, the paired test of every voxel, the bootstrap and what it drew.
@@ -123,7 +123,9 @@ def voxel_rows(
     )
 
 
-def described(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, unit: str) -> dict[str, Any]:
+def run_summary(
+    name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, unit: str
+) -> dict[str, Any]:
     """What `summary.json` says of one run; `unit` is what the bootstrap drew."""
     config = run.config
     return {

@@ -21,7 +21,7 @@ from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.encoding.run_data import Setting
 from brainwavlm.encoding.stimulus_targets import PHONES, phone_class
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluator import Bench, device_of, frozen_key
+from brainwavlm.evaluation.evaluator import Evaluator, device_of, untuned_model_key
 from brainwavlm.evaluation.layers import adapted
 from brainwavlm.evaluation.ridge_predictions import held_out_fits
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, drawn_pieces
@@ -64,11 +64,11 @@ class Task:
 
 
 class Downstream:
-    """Tasks for the runs of one bench; what the untuned model reaches is computed once.
+    """Tasks for the runs of one evaluator; what the untuned model reaches is computed once.
 
     Parameters
     ----------
-    bench : Bench
+    evaluator : Evaluator
     names : sequence of str
         phones (ARPAbet without stress) or words.
 
@@ -78,7 +78,7 @@ class Downstream:
         A task that there is not, or one named twice.
     """
 
-    def __init__(self, bench: Bench, names: Sequence[str]):
+    def __init__(self, evaluator: Evaluator, names: Sequence[str]):
         if not set(names) <= set(TASKS) or len(set(names)) < len(names):
             raise ConfigError(
                 "--downstream",
@@ -86,7 +86,7 @@ class Downstream:
                 f"tasks of {', '.join(TASKS)}, each once.",
                 f"For instance: --downstream {','.join(TASKS)}",
             )
-        self._bench, self._names = bench, tuple(names)
+        self._evaluator, self._names = evaluator, tuple(names)
         self._tasks: dict[str, list[Task]] = {}
         self._frozen: dict[str, dict[tuple[str, int], np.ndarray]] = {}
 
@@ -98,9 +98,12 @@ class Downstream:
         ConfigError
             A story without a transcript, or no label in enough clips.
         """
-        key = frozen_key(config)
+        key = untuned_model_key(config)
         if key not in self._tasks:
-            setting, min_samples = self._bench.setting(config), self._bench.untuned(config).min_samples
+            setting, min_samples = (
+                self._evaluator.setting(config),
+                self._evaluator.untuned(config).min_samples,
+            )
             self._tasks[key] = [task_of(name, setting, config, min_samples) for name in self._names]
         return self._tasks[key]
 
@@ -121,9 +124,9 @@ class Downstream:
         """
         if not self._names:
             return [], []
-        key = frozen_key(config) + str(list(layers))
+        key = untuned_model_key(config) + str(list(layers))
         if key not in self._frozen:
-            untuned = self._bench.untuned(config, layers)
+            untuned = self._evaluator.untuned(config, layers)
             self._frozen[key] = self._decided(untuned, config, layers, "model as it is")
         frozen, decided = self._frozen[key], self._decided(tuned, config, layers, name)
         table, resamples = [], []
@@ -145,9 +148,9 @@ class Downstream:
         self, backbone: Backbone, config: RunConfig, layers: Sequence[int], who: str
     ) -> dict[tuple[str, int], np.ndarray]:
         """Decisions by task and layer, (n_test_clips, n_labels)."""
-        setting, clips = self._bench.setting(config), _of_clips(config)
+        setting, clips = self._evaluator.setting(config), _of_clips(config)
         title = f"Hearing clips, {who}"
-        features = self._bench.features(backbone, clips, setting.recordings.values(), title)
+        features = self._evaluator.features(backbone, clips, setting.recordings.values(), title)
         return {
             (task.name, layer): decisions(features, task, layer, clips)
             for task in self.tasks(config)

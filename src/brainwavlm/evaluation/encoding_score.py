@@ -14,7 +14,7 @@ from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
 from brainwavlm.encoding.targets import target_masks
 from brainwavlm.evaluation.ridge_predictions import (
-    HeldOut,
+    RidgePredictions,
     held_out_fits,
     predict_held_out,
     rows_by_story,
@@ -234,7 +234,9 @@ def target_names(config: RunConfig, ceiling: np.ndarray | None) -> list[str]:
     return list(dict.fromkeys([*config.evaluation.targets, config.target, *signal]))
 
 
-def _normalised(held: HeldOut, ceiling: np.ndarray | None, config: RunConfig) -> tuple[np.ndarray, str]:
+def _normalised(
+    held: RidgePredictions, ceiling: np.ndarray | None, config: RunConfig
+) -> tuple[np.ndarray, str]:
     """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found.
 
     The ceiling is that of the mean of repeats, so r is taken over the repeated stories where there are any.

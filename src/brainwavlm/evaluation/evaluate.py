@@ -12,17 +12,17 @@ from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.encoding.run_data import Setting
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.evaluation.contrasts import compared, described, voxel_rows
+from brainwavlm.evaluation.contrasts import contrast_rows, run_summary, voxel_rows
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore, kept_masks, score_features
 from brainwavlm.evaluation.evaluator import (
-    Bench,
+    Evaluator,
     device_of,
-    frozen_key,
-    over_cortex,
     require_distinct,
     run_names,
     sides,
+    untuned_model_key,
+    with_whole_cortex,
 )
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_predictions, layer_rows, read_states
 from brainwavlm.evaluation.notes import summary
@@ -61,11 +61,11 @@ def score_backbone(
     -------
     EncodingScore
     """
-    bench = Bench(cache, progress)
-    setting = bench.setting(config)
-    bench.require_design(setting, config, leave_one_out)
+    evaluator = Evaluator(cache, progress)
+    setting = evaluator.setting(config)
+    evaluator.require_design(setting, config, leave_one_out)
     _require_null(setting, config, leave_one_out)
-    return _frozen(config, setting, bench, leave_one_out)[0]
+    return _frozen(config, setting, evaluator, leave_one_out)[0]
 
 
 def evaluate(
@@ -114,28 +114,30 @@ def evaluate(
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
     runs = sides(runs)
-    bench = Bench(cache, progress)
-    asked = Downstream(bench, downstream)
+    evaluator = Evaluator(cache, progress)
+    asked = Downstream(evaluator, downstream)
     tuned_on = tuple(run.config.target for run in runs)
-    configs = [over_cortex(run.config, tuned_on, memory_gb) for run in runs]
+    configs = [with_whole_cortex(run.config, tuned_on, memory_gb) for run in runs]
     for run, config in zip(runs, configs, strict=True):
-        bench.require_scorable(run, config)
-        _require_null(bench.setting(config), config)
+        evaluator.require_scorable(run, config)
+        _require_null(evaluator.setting(config), config)
         asked.tasks(config)
-    states = [chosen_layers(layers, bench.untuned(config).n_blocks) for config in configs]
+    states = [chosen_layers(layers, evaluator.untuned(config).n_blocks) for config in configs]
     names = run_names(runs)
     frozen_scores: dict[str, EncodingScore] = {}
     frozen_states: dict[str, dict[int, np.ndarray]] = {}
     table, voxels, entries, by_layer, by_task, resamples = [], [], [], [], [], []
     for run, name, config, some in zip(runs, names, configs, states, strict=True):
-        setting, key = bench.setting(config), frozen_key(config)
+        setting, key = evaluator.setting(config), untuned_model_key(config)
         backbone, readout = tuned_model(run)
         if some:
             backbone = tuned_backbone(run, some)
         if key not in frozen_scores:
-            frozen_scores[key], frozen_states[key] = _frozen(config, setting, bench, False, some)
+            frozen_scores[key], frozen_states[key] = _frozen(config, setting, evaluator, False, some)
         frozen = frozen_scores[key]
-        features, state_rows = read_states(bench, backbone, config, setting, f"Reading stories, {name}", some)
+        features, state_rows = read_states(
+            evaluator, backbone, config, setting, f"Reading stories, {name}", some
+        )
         tuned = _scored(features, config, setting, like=frozen)
         if some:
             predictions = layer_predictions(state_rows, tuned, config, setting)
@@ -146,12 +148,12 @@ def evaluate(
         by_task += task_table
         resamples += task_resamples
         r_readout = _readout_r(readout, run, features, setting)[frozen.voxel]
-        rows, difference, means, unit = compared(name, config, frozen, tuned, r_readout)
+        rows, difference, means, unit = contrast_rows(name, config, frozen, tuned, r_readout)
         table += rows
         draws = {target: found.draws for target, found in means.items()}
         resamples += resample_rows(name, config.subject, draws, unit, frozen.story_of_row)
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, difference))
-        entries.append(described(name, run, frozen, tuned, unit))
+        entries.append(run_summary(name, run, frozen, tuned, unit))
     kinds = {
         kind: [names[position] for position in members]
         for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
@@ -173,11 +175,15 @@ def _require_null(setting: Setting, config: RunConfig, leave_one_out: bool = Fal
 
 
 def _frozen(
-    config: RunConfig, setting: Setting, bench: Bench, leave_one_out: bool = False, layers: Sequence[int] = ()
+    config: RunConfig,
+    setting: Setting,
+    evaluator: Evaluator,
+    leave_one_out: bool = False,
+    layers: Sequence[int] = (),
 ) -> tuple[EncodingScore, dict[int, np.ndarray]]:
     """The score of the untuned model, and its predictions from further states."""
-    backbone, title = bench.untuned(config, layers), "Reading stories, model as it is"
-    features, rows = read_states(bench, backbone, config, setting, title, layers)
+    backbone, title = evaluator.untuned(config, layers), "Reading stories, model as it is"
+    features, rows = read_states(evaluator, backbone, config, setting, title, layers)
     score = _scored(features, config, setting, leave_one_out)
     return score, layer_predictions(rows, score, config, setting)
 

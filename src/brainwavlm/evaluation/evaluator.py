@@ -24,7 +24,7 @@ from brainwavlm.speech.features import StoryFeatures, cached, extract
 _OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
 
 
-class Bench:
+class Evaluator:
     """Where scores are made.
 
     Parameters
@@ -168,7 +168,7 @@ def sides(runs: Sequence[Run]) -> list[Run]:
     return [side for run in runs for side in run.sides]
 
 
-def over_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:
+def with_whole_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:
     """The run's configuration, to score all usable voxels of cortex and list every target that a run was tuned on."""
     ridge = config.ridge if memory_gb is None else config.ridge.model_copy(update={"memory_gb": memory_gb})
     evaluation = config.evaluation
@@ -187,7 +187,7 @@ def device_of(config: RunConfig) -> torch.device:
     return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device
 
 
-def frozen_key(config: RunConfig) -> str:
+def untuned_model_key(config: RunConfig) -> str:
     """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
     return config.model_dump_json(
         exclude={

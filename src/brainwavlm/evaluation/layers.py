@@ -11,7 +11,7 @@ from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.encoding.run_data import Setting
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.evaluator import Bench, device_of
+from brainwavlm.evaluation.evaluator import Evaluator, device_of
 from brainwavlm.evaluation.ridge_predictions import fit_and_predict, held_out_fits
 from brainwavlm.evaluation.statistics.bootstrap import SEED, story_bootstrap
 from brainwavlm.results.resamples import resample_rows
@@ -44,7 +44,12 @@ def chosen_layers(layers: Layers, n_blocks: int) -> tuple[int, ...]:
 
 
 def read_states(
-    bench: Bench, backbone: Backbone, config: RunConfig, setting: Setting, title: str, layers: Sequence[int]
+    evaluator: Evaluator,
+    backbone: Backbone,
+    config: RunConfig,
+    setting: Setting,
+    title: str,
+    layers: Sequence[int],
 ) -> tuple[dict[str, StoryFeatures], dict[int, dict[str, np.ndarray]]]:
     """One pass over the stories: features of the configured layer, and rows of each state on the clock of the TRs.
 
@@ -52,7 +57,7 @@ def read_states(
 
     Parameters
     ----------
-    bench : Bench
+    evaluator : Evaluator
     backbone : Backbone
         Which gives the configured layer and all of `layers`.
     config : RunConfig
@@ -71,7 +76,7 @@ def read_states(
     own = config.backbone.layer
     features: dict[str, StoryFeatures] = {}
     rows: dict[int, dict[str, np.ndarray]] = {layer: {} for layer in layers}
-    for name, story in bench.each(backbone, config, setting.recordings.values(), title):
+    for name, story in evaluator.each(backbone, config, setting.recordings.values(), title):
         features[name] = StoryFeatures(story.times, {own: story.layers[own]})
         if layers:
             clock = recording_clock(setting.recordings[name], story.times, config.alignment)

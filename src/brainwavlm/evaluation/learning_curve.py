@@ -16,7 +16,7 @@ from brainwavlm.evaluation.paired_predictions import target_means
 from brainwavlm.evaluation.ridge_predictions import predict_held_out
 
 
-def require_amounts(minutes: Sequence[float], draws: int) -> None:
+def require_minutes(minutes: Sequence[float], draws: int) -> None:
     """ConfigError unless all amounts and the number of draws are above 0."""
     wrong = [amount for amount in minutes if not 0 < amount < math.inf]
     if wrong or draws < 1:
@@ -39,7 +39,7 @@ def require_whole_story(setting: Setting, minutes: Sequence[float]) -> None:
         )
 
 
-def amount_rows(
+def learning_curve_rows(
     designs: Mapping[str, Mapping[str, np.ndarray]],
     setting: Setting,
     config: RunConfig,
@@ -103,7 +103,7 @@ def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Parameters
     ----------
     rows : sequence of mapping
-        Of `amount_rows`, with run, tuned_on and scored_on.
+        Of `learning_curve_rows`, with run, tuned_on and scored_on.
     """
     keys = ("run", "tuned_on", "scored_on", "target")
     needed = []

@@ -10,7 +10,7 @@ from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.runs.environment import versions
 
 
-def amount_note(run: Mapping[str, Any]) -> str:
+def training_subset_note(run: Mapping[str, Any]) -> str:
     """On how much a run's speech model was tuned, and on how much ridge was fitted; `run` is as `described`."""
     validation = len(run["splits"]["validation"])
     taken, all_of = len(run["splits"]["train"]), len(run["frozen"]["fitted"]) - validation
@@ -59,7 +59,7 @@ def summary(
         for run in entries
         if run["together_with"]
     ]
-    notes += [amount_note(run) for run in entries if run["config"]["train_minutes"] is not None]
+    notes += [training_subset_note(run) for run in entries if run["config"]["train_minutes"] is not None]
     notes += [
         f"{run['name']}: no r from {which} features for {n:,} of {run[which]['n_voxels']:,} voxels: nothing varies."
         for run in entries

@@ -4,28 +4,28 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from brainwavlm.evaluation.ridge_predictions import HeldOut
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.bootstrap import Resampled, resampled_means
 
 
-class SideBySide:
+class PairedPredictions:
     """Predictions of the same responses by several models.
 
     Parameters
     ----------
-    held : HeldOut
+    held : RidgePredictions
         Of any of the models; its rows and voxels are those of all.
     masks : mapping of str to bool array (n_kept,)
         Targets.
     """
 
-    def __init__(self, held: HeldOut, masks: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, held: RidgePredictions, masks: Mapping[str, np.ndarray]) -> None:
         self.true, self.story_of_row, self.columns = held.true, held.story_of_row, held.columns
         self.masks = dict(masks)
         self.predictions: dict[str, np.ndarray] = {}
 
-    def add(self, model: str, held: HeldOut) -> None:
+    def add(self, model: str, held: RidgePredictions) -> None:
         """Take in a model's predictions; ValueError where they are of other rows or voxels."""
         same = np.array_equal(held.story_of_row, self.story_of_row)
         if not same or not np.array_equal(held.columns, self.columns):
@@ -48,7 +48,7 @@ class SideBySide:
         )
 
 
-def target_means(held: HeldOut, masks: Mapping[str, np.ndarray]) -> dict[str, float]:
+def target_means(held: RidgePredictions, masks: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Mean correlation over each target, of the voxels that have one; NaN where none has."""
     r = correlation(held.true, held.predicted)
     known = {name: mask & ~np.isnan(r) for name, mask in masks.items()}

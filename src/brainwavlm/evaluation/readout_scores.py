@@ -9,14 +9,14 @@ import torch
 from brainwavlm.encoding.run_data import setting_of
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.subjects import surface_places
-from brainwavlm.evaluation.paired_predictions import SideBySide
+from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.transfer_cells import Cell
+from brainwavlm.evaluation.transfer_cells import TransferCell
 from brainwavlm.runs.run import Run
 
 
 @dataclass(frozen=True)
-class OwnReadout:
+class ReadoutPrediction:
     """What a run's readout predicts of a listener's test stories.
 
     Attributes
@@ -29,7 +29,7 @@ class OwnReadout:
     kept: np.ndarray
     predicted: np.ndarray
 
-    def means(self, side: SideBySide, stories: tuple[str, ...]) -> dict[str, tuple[float, int]]:
+    def means(self, side: PairedPredictions, stories: tuple[str, ...]) -> dict[str, tuple[float, int]]:
         """Mean test correlation over those voxels of each target that it predicts, and how many these are."""
         rows = np.isin(side.story_of_row, list(stories))
         r = np.full(len(side.columns), np.nan)
@@ -41,16 +41,18 @@ class OwnReadout:
         }
 
 
-def own_readout(cell: Cell, designs: Mapping[str, np.ndarray], side: SideBySide) -> OwnReadout | None:
+def readout_prediction(
+    cell: TransferCell, designs: Mapping[str, np.ndarray], side: PairedPredictions
+) -> ReadoutPrediction | None:
     """The readout of a run in the listener of a cell; None where it says nothing of this listener's voxels.
 
     Parameters
     ----------
-    cell : Cell
+    cell : TransferCell
         Read at the run's own layer, or there is nothing to read out.
     designs : mapping of story to array (n_trs, n_columns)
         Of the run's speech model in this listener.
-    side : SideBySide
+    side : PairedPredictions
         The listener's scored rows and voxels.
     """
     run = cell.run
@@ -70,14 +72,14 @@ def own_readout(cell: Cell, designs: Mapping[str, np.ndarray], side: SideBySide)
     stories = [recording.story.name for recording in cell.setting.splits["test"]]
     with torch.no_grad():
         predicted = [readout(torch.from_numpy(designs[story])).numpy()[:, outputs] for story in stories]
-    return OwnReadout(kept, np.concatenate(predicted))
+    return ReadoutPrediction(kept, np.concatenate(predicted))
 
 
-def _same_listener(side: Run, cell: Cell) -> bool:
+def _same_listener(side: Run, cell: TransferCell) -> bool:
     return (side.config.dataset, side.config.subject) == (cell.config.dataset, cell.config.subject)
 
 
-def _same_vertices(run: Run, cell: Cell, columns: np.ndarray) -> list[tuple[int, int]]:
+def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> list[tuple[int, int]]:
     """Outputs of the run's one readout, and the listener's scored voxels, at the same vertices of one surface."""
     if run.config.joint and not run.config.readout.shared:
         return []  # several readouts, none of which is this listener's

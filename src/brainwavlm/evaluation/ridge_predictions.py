@@ -19,7 +19,7 @@ from brainwavlm.speech.features import StoryFeatures
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class RidgePredictions:
     """Held-out responses and their predictions.
 
     Attributes
@@ -68,7 +68,7 @@ def predict_held_out(
     kept: np.ndarray,
     leave_one_out: bool = False,
     device: str = "cpu",
-) -> HeldOut:
+) -> RidgePredictions:
     """Fit ridge and predict what it has not seen.
 
     Parameters
@@ -89,7 +89,7 @@ def predict_held_out(
     stories = [recording for _, held in fits for recording in held]
     if leave_one_out:
         predicted = {name: zscored(values) for name, values in predicted.items()}
-    return HeldOut(
+    return RidgePredictions(
         stories,
         fits[0][0],
         columns,

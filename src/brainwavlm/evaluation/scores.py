@@ -11,6 +11,7 @@ import pandas as pd
 
 from brainwavlm.files import replacing, write_json
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
+from brainwavlm.formatting.numbers import format_p
 from brainwavlm.results.resamples import FILE, Resamples
 
 _COLUMNS_AT_ONCE = 4096
@@ -80,8 +81,8 @@ class Scores:
             {
                 "run": row["run"],
                 "target": row["target"],
-                "p tuned": shown_p(row["p_tuned"]),
-                "p change": shown_p(row["p_difference"]),
+                "p tuned": format_p(row["p_tuned"]),
+                "p change": format_p(row["p_difference"]),
                 "frozen q": int(row["voxels_frozen"]),
                 "tuned q": int(row["voxels_tuned"]),
                 "better": int(row["voxels_better"]),
@@ -114,13 +115,6 @@ class Scores:
             title = f"{title}: {runs.pop()}"
             rows = [{key: value for key, value in row.items() if key != "run"} for row in rows]
         return block(title, marks, table(rows), *map(sentence, self.summary.get("notes", [])))
-
-
-def shown_p(p: float) -> str:
-    """A p for people: three decimals, or that it is below; a dash for none."""
-    if math.isnan(p):
-        return "-"
-    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def write_if_any(path: Path, frame: pd.DataFrame) -> None:

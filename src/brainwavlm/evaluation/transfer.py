@@ -14,19 +14,19 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.evaluation.encoding_score import kept_masks
-from brainwavlm.evaluation.evaluator import Bench, device_of, require_distinct
+from brainwavlm.evaluation.evaluator import Evaluator, device_of, require_distinct
 from brainwavlm.evaluation.learning_curve import (
-    amount_rows,
+    learning_curve_rows,
     minutes_needed,
-    require_amounts,
+    require_minutes,
     require_whole_story,
 )
-from brainwavlm.evaluation.paired_predictions import SideBySide
-from brainwavlm.evaluation.readout_scores import OwnReadout, own_readout
-from brainwavlm.evaluation.ridge_predictions import HeldOut, predict_held_out, story_designs
+from brainwavlm.evaluation.paired_predictions import PairedPredictions
+from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
-from brainwavlm.evaluation.transfer_cells import Cell, shared_note, transfer_cells, tuned_backbone
+from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.files import write_json
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
@@ -137,27 +137,29 @@ def transfer(
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
     require_distinct(runs)
-    require_amounts(minutes, draws)
+    require_minutes(minutes, draws)
     matrix, curve, drawn, resamples = [], [], [], []
     with TemporaryDirectory() as temporary:
-        bench = Bench(cache or temporary, progress)
-        cells = transfer_cells(runs, subjects, layer, test, memory_gb, bench)
+        evaluator = Evaluator(cache or temporary, progress)
+        cells = transfer_cells(runs, subjects, layer, test, memory_gb, evaluator)
         for cell in cells:
             require_whole_story(cell.setting, minutes)
         for _, group in groupby(cells, key=lambda cell: cell.key):
             some = list(group)
             title = f"Reading stories of {some[0].subject}, model as it is"
-            frozen = _designs(bench, bench.untuned(some[0].config), some[0], title)
+            frozen = _designs(evaluator, evaluator.untuned(some[0].config), some[0], title)
             side = _side(frozen, some[0])
             readouts = {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
-                tuned = _designs(bench, tuned_backbone(cell.run, layer), cell, title)
+                tuned = _designs(evaluator, tuned_backbone(cell.run, layer), cell, title)
                 side.add(cell.name, _predicted(tuned, cell))
-                readouts[cell.name] = own_readout(cell, tuned, side)
+                readouts[cell.name] = readout_prediction(cell, tuned, side)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
-                    found = amount_rows(pair, cell.setting, cell.config, side.masks, minutes, draws, seed)
+                    found = learning_curve_rows(
+                        pair, cell.setting, cell.config, side.masks, minutes, draws, seed
+                    )
                     curve += [{**cell.about(), **row} for row in found]
             rows, what, means = _matrix(some, side, readouts)
             matrix += rows
@@ -172,27 +174,29 @@ def transfer(
     )
 
 
-def _designs(bench: Bench, backbone: Backbone, cell: Cell, title: str) -> dict[str, np.ndarray]:
-    features = bench.features(backbone, cell.config, cell.setting.recordings.values(), title)
+def _designs(
+    evaluator: Evaluator, backbone: Backbone, cell: TransferCell, title: str
+) -> dict[str, np.ndarray]:
+    features = evaluator.features(backbone, cell.config, cell.setting.recordings.values(), title)
     return story_designs(features, cell.setting.splits, cell.config)
 
 
-def _predicted(designs: dict[str, np.ndarray], cell: Cell) -> HeldOut:
+def _predicted(designs: dict[str, np.ndarray], cell: TransferCell) -> RidgePredictions:
     splits, device = cell.setting.splits, device_of(cell.config).type
     return predict_held_out(designs, splits, cell.config, cell.setting.voxels, device=device)
 
 
-def _side(frozen: dict[str, np.ndarray], cell: Cell) -> SideBySide:
+def _side(frozen: dict[str, np.ndarray], cell: TransferCell) -> PairedPredictions:
     """The rows of a listener, with the untuned model's predictions."""
     held = _predicted(frozen, cell)
     masks, _ = kept_masks(cell.config, cell.setting.subject, cell.setting.ceiling, held.columns)
-    side = SideBySide(held, masks)
+    side = PairedPredictions(held, masks)
     side.add(_FROZEN, held)
     return side
 
 
 def _matrix(
-    cells: list[Cell], side: SideBySide, readouts: Mapping[str, OwnReadout | None]
+    cells: list[TransferCell], side: PairedPredictions, readouts: Mapping[str, ReadoutPrediction | None]
 ) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
     """Rows of the matrix for one listener, what the bootstrap drew, and its resamples."""
     resampled: dict[tuple[str, ...], Resampled] = {}
@@ -241,7 +245,9 @@ def _matrix(
     return rows, [f"{n_resamples} resamples of {found.drawn}" for found in resampled.values()], resamples
 
 
-def _summary(cells: list[Cell], drawn: list[str], minutes: Sequence[float], draws: int) -> dict[str, Any]:
+def _summary(
+    cells: list[TransferCell], drawn: list[str], minutes: Sequence[float], draws: int
+) -> dict[str, Any]:
     simulated = any(cell.setting.dataset.simulated for cell in cells)
     notes = []
     if simulated:

@@ -10,7 +10,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.encoding.run_data import Setting
 from brainwavlm.encoding.run_model import load_backbone_state, tuned_model
-from brainwavlm.evaluation.evaluator import Bench, frozen_key, over_cortex, run_names
+from brainwavlm.evaluation.evaluator import Evaluator, run_names, untuned_model_key, with_whole_cortex
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import heard_by
 from brainwavlm.speech.backbones import Backbone, load_backbone
@@ -75,7 +75,7 @@ def tuned_backbone(run: Run, layer: int | Sequence[int] | None = None) -> Backbo
 
 
 @dataclass(frozen=True)
-class Cell:
+class TransferCell:
     """One run in one listener; cells with the same key are scored against the same untuned model on the same rows.
 
     `subject` is who is scored: with the data set where two of these have one name.
@@ -100,29 +100,31 @@ def transfer_cells(
     layer: int | None,
     test: Sequence[str] | None,
     memory_gb: float | None,
-    bench: Bench,
-) -> list[Cell]:
+    evaluator: Evaluator,
+) -> list[TransferCell]:
     """Every run in every listener, those with the same untuned model next to each other."""
     targets = tuple(run.config.target for run in runs)
     cells = []
     for run, name in zip(runs, run_names(runs), strict=True):
-        bench.require_same_model(run)
+        evaluator.require_same_model(run)
         run.require_whole()
         everyone = _listeners(run, subjects)
         names = Counter(subject for _, _, subject in everyone)
         for dataset, seen, subject in everyone:
-            config = over_cortex(heard_by(seen.config, dataset.subject(subject), test), targets, memory_gb)
+            config = with_whole_cortex(
+                heard_by(seen.config, dataset.subject(subject), test), targets, memory_gb
+            )
             if layer is not None:
                 backbone = config.backbone.model_copy(update={"layer": layer})
                 config = config.model_copy(update={"backbone": backbone})
-            setting = bench.setting(config)
-            bench.require_design(setting, config)
+            setting = evaluator.setting(config)
+            evaluator.require_design(setting, config)
             for side in run.sides if test is None else ():
                 if (side.config.dataset, side.config.subject) == (seen.config.dataset, subject):
-                    bench.require_unchanged(side, setting)
+                    evaluator.require_unchanged(side, setting)
             shared = seen_while_tuning(run, setting)
             who = subject if names[subject] == 1 else f"{dataset.name}:{subject}"
-            cells.append(Cell(run, name, who, config, setting, frozen_key(config), shared))
+            cells.append(TransferCell(run, name, who, config, setting, untuned_model_key(config), shared))
     order = list(dict.fromkeys(cell.key for cell in cells))
     return sorted(cells, key=lambda cell: order.index(cell.key))
 
@@ -143,7 +145,7 @@ def _listeners(run: Run, subjects: Sequence[str] | None) -> list[tuple[Dataset, 
     return found
 
 
-def shared_note(cell: Cell) -> str:
+def shared_note(cell: TransferCell) -> str:
     """Which of a listener's test stories tuning on another one used, in a sentence that every report carries."""
     tuned_on = " and ".join(cell.run.listeners)
     where = f"{cell.name} (tuned on {tuned_on}) in {cell.subject}"

@@ -24,6 +24,13 @@ def percent(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{signed(100 * value, 1)}{NBSP}%"
 
 
+def format_p(p: float) -> str:
+    """A p for people: three decimals, or that it is below; a dash for none."""
+    if math.isnan(p):
+        return "-"
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
 def capitalised(text: str) -> str:
     """The text with a large first letter, the rest as it is."""
     return text[:1].upper() + text[1:]

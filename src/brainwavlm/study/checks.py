@@ -19,9 +19,9 @@ from brainwavlm.encoding.run_model import configured_backbone
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.evaluation.downstream import task_of
-from brainwavlm.evaluation.evaluator import frozen_key, over_cortex
+from brainwavlm.evaluation.evaluator import untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
-from brainwavlm.evaluation.learning_curve import require_amounts, require_whole_story
+from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
 from brainwavlm.evaluation.ridge_predictions import held_out_fits, require_design, rows_by_story
 from brainwavlm.evaluation.statistics.tests import require_null
 from brainwavlm.runs.subject_views import heard_by, listener_views
@@ -137,15 +137,15 @@ class _Checks:
         model = self._model(cell.config)
         chosen_layers(cell.evaluate.layers, model.n_blocks)
         for view in listener_views(cell.config):
-            scored = over_cortex(view, (view.target,), cell.evaluate.memory_gb)
+            scored = with_whole_cortex(view, (view.target,), cell.evaluate.memory_gb)
             self._design(scored, model)
             for task in cell.evaluate.downstream:
-                if self._once(f"task {task}", frozen_key(scored)):
+                if self._once(f"task {task}", untuned_model_key(scored)):
                     task_of(task, self._setting(scored), scored, model.min_samples)
 
     def transfer(self, config: RunConfig, options: TransferOptions) -> None:
         """Listeners, hidden state, amounts of data, test stories."""
-        require_amounts(options.minutes, options.draws)
+        require_minutes(options.minutes, options.draws)
         model = self._model(config)
         if options.layer is not None and options.layer > model.n_blocks:
             raise ConfigError(
@@ -161,10 +161,10 @@ class _Checks:
                 datasets[config.dataset].require_subject(who)
         for name, dataset in datasets.items():
             for who in dataset.subject_names:
-                asked = f"transfer to {who} {options.test} {options.minutes}", frozen_key(views[name])
+                asked = f"transfer to {who} {options.test} {options.minutes}", untuned_model_key(views[name])
                 if (options.subjects is None or who in options.subjects) and self._once(*asked):
                     view = heard_by(views[name], dataset.subject(who), options.test)
-                    scored = over_cortex(view, (), None)
+                    scored = with_whole_cortex(view, (), None)
                     self._design(scored, model)
                     require_whole_story(self._setting(scored), options.minutes)
 
@@ -185,7 +185,7 @@ class _Checks:
 
     def _design(self, config: RunConfig, model: _Model) -> None:
         config = config.model_copy(update={"train_minutes": None})
-        if not self._once("design", frozen_key(config)):
+        if not self._once("design", untuned_model_key(config)):
             return
         splits = self._setting(config).splits
         require_design(splits, config, model.n_dims, model.min_samples)
