@@ -63,8 +63,15 @@ def imports():
                 folder = node.module.removeprefix("brainwavlm").removeprefix(".")
                 below = {f"{folder}.{alias.name}".lstrip(".") for alias in node.names}
                 found[name] |= (below & names.keys()) or {folder}
-        found[name] -= {name, ""}
+        # Whoever imports a module runs the folders above it first, but for those that are being imported already.
+        found[name] |= {str(above) for other in found[name] for above in packages_above(other)}
+        found[name] -= {name, "", *packages_above(name)}
     return found
+
+
+def packages_above(name):
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
 def test_no_module_imports_itself_by_a_detour():

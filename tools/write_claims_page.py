@@ -10,8 +10,8 @@ from pathlib import Path
 from brainwavlm.cli.study import counted
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.study import open_study
-from brainwavlm.study.claims import Claims, claims_of
 from brainwavlm.study.claims.paper import CLAIMS
+from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import StudyFolder
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"

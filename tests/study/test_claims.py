@@ -4,8 +4,8 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.config import load_config
 from brainwavlm.study import open_study
-from brainwavlm.study.claims import claims_of
 from brainwavlm.study.claims.estimates import over_seeds, ratio_of_deviations
+from brainwavlm.study.claims.table import claims_of
 from tests.study.fakes import WIDTH, fake_study
 
 LOW, HIGH = np.quantile(WIDTH, [0.025, 0.975])

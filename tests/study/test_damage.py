@@ -9,7 +9,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.page.study import write_study_report
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.study import load_study, open_study
-from brainwavlm.study.claims import claims_of
+from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.description import study_from
 from brainwavlm.study.preparation import require_place
 from brainwavlm.study.records import CellState, read_state, record_path, write_state

@@ -15,7 +15,7 @@ from brainwavlm.reporting.figures.study import finding_label, seed_dots, seeds_o
 from brainwavlm.results.comparison import read_comparison
 
 if TYPE_CHECKING:
-    from brainwavlm.study.claims import Claims
+    from brainwavlm.study.claims.table import Claims
 
 _NUMBERS = ("r_frozen", "r_tuned", "low", "high")
 
@@ -93,7 +93,7 @@ def draw_claims(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Draw
 
 def claims_at(place: Place) -> "Claims":
     """The findings of a study so far."""
-    from brainwavlm.study.claims import claims_of
+    from brainwavlm.study.claims.table import claims_of
     from brainwavlm.study.folder import open_study
 
     return claims_of(open_study(place.path))

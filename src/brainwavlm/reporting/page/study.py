@@ -22,9 +22,9 @@ from brainwavlm.reporting.page.render import image, write_page
 from brainwavlm.reporting.page.scripts import page_scripts
 from brainwavlm.reporting.page.study_charts import study_charts
 from brainwavlm.runs.provenance import energy_of, read_provenance
-from brainwavlm.study.claims import Claims, claims_of
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 from brainwavlm.study.claims.score_files import Summary
+from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
 
 PAGE, TABLES = "report.html", "report"

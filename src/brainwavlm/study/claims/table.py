@@ -1,0 +1,194 @@
+"""The table of claims: what each experiment of a study came to, from the cells that are there.
+
+g(i) = r_tuned(i) - r_frozen(i) of cell i, in one listener and target
+gain of a group = mean over its seeds of g; interval: 2.5 and 97.5 % of that mean in the resamples of test stories
+difference of two groups = mean over the seeds that both have of r_tuned; interval likewise: all have the same draws
+deviation = standard deviation over seeds (n - 1) of what stands beside it
+seed_low, seed_high = mean -+ t(n - 1) deviation / sqrt(n)
+
+The first interval holds for these seeds, the second for these stories: a finding has to pass both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from brainwavlm.study.cells import naming
+from brainwavlm.study.claims.groups import Group, groups_of, pairs_of
+from brainwavlm.study.claims.rows import (
+    difference_rows,
+    gain_rows,
+    minutes_rows,
+    nothing_rows,
+    spread_rows,
+    transfer_rows,
+)
+from brainwavlm.study.claims.scores import CellScores, Step, missing, read_cell
+from brainwavlm.study.claims.sentences import NOTHING, sentence, verdict
+from brainwavlm.study.description import Experiment
+from brainwavlm.study.folder import StudyFolder
+
+COLUMNS = (
+    *("experiment", "claim", "kind", "group", "against", "tuned_on", "listener", "target", "layer"),
+    *("stories", "n_seeds", "n_missing", "r_frozen", "r_tuned", "estimate", "low", "high"),
+    *("seed_low", "seed_high", "deviation", "deviation_against", "full_minutes"),
+    *("headline", "simulated", "verdict", "sentence"),
+)
+# Targets that answer a claim; other targets are in the table too.
+HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH")}
+FEW_GROUPS = 3  # of which each pair is a headline
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a study came to.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a finding. kind: `gain`, `difference` (of tuned r, against another group), `spread` (ratio of the
+        deviations over seeds), `transfer` (gain in another listener), `minutes` (of their data that reach the untuned
+        model's score with all), `layer` (gain by hidden state), `task` (change of the AUC of a task, by hidden state),
+        `none` and `no transfer` (no cell of a group is there).
+    seeds : DataFrame
+        One row a cell, listener, target, state: experiment, group, kind, seed, cell, r_frozen, r_tuned.
+    missing : DataFrame
+        Cells without the scores they should have: cell, experiments, step, state, error.
+    simulated : bool
+        Whether any of the numbers is.
+    """
+
+    table: pd.DataFrame
+    seeds: pd.DataFrame
+    missing: pd.DataFrame
+    simulated: bool
+
+
+def claims_of(folder: StudyFolder) -> Claims:
+    """The findings of a study from its cells so far.
+
+    Parameters
+    ----------
+    folder : StudyFolder
+        From `open_study`.
+    """
+    named = naming(record.cell.config for record in folder.cells)
+    cells = [read_cell(record, named) for record in folder.cells]
+    rows: list[dict[str, Any]] = []
+    seeds: list[dict[str, Any]] = []
+    for name, experiment in folder.study.experiments.items():
+        own = [cell for cell in cells if name in cell.record.cell.experiments]
+        groups = groups_of(name, experiment, own)
+        rows += experiment_rows(name, experiment, groups)
+        seeds += _seed_rows(name, groups)
+    return Claims(
+        pd.DataFrame(rows, columns=list(COLUMNS)),
+        pd.DataFrame(seeds),
+        pd.DataFrame(_missing_rows(cells), columns=["cell", "experiments", "step", "state", "error"]),
+        any(cell.simulated for cell in cells),
+    )
+
+
+def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """All findings of one experiment; a row that says so for each group of which nothing was scored.
+
+    Parameters
+    ----------
+    name : str
+    experiment : Experiment
+    groups : sequence of Group
+        From `groups_of`.
+    """
+    pairs = pairs_of(groups, experiment.contrasts)
+    found = [row for group in groups for row in gain_rows(group)]
+    found += [row for pair in pairs for row in difference_rows(*pair)]
+    if "adapter.method" in experiment.contrasts:
+        found += [row for pair in pairs for row in spread_rows(*pair)]
+    if experiment.transfer is not None:
+        found += [row for group in groups for row in (*transfer_rows(group), *minutes_rows(group))]
+    if experiment.evaluate.layers is not None:
+        found += [row for group in groups for row in gain_rows(group, "layer")]
+    if experiment.evaluate.downstream:
+        found += [row for group in groups for row in gain_rows(group, "task")]
+    found += [row for group in groups for row in nothing_rows(group, experiment.transfer is not None)]
+    simulated = any(cell.simulated for group in groups for cell in group.cells)
+    about = {"experiment": name, "claim": experiment.claim, "simulated": simulated}
+    shown = _headlines(experiment, groups, found)
+    configs = {group.label: group.config for group in groups}
+    rows = []
+    for row, headline in zip(found, shown, strict=True):
+        row = dict.fromkeys(COLUMNS) | about | row | {"headline": headline}
+        row["verdict"] = verdict(
+            row, configs[row["group"]], configs.get(row["against"]), experiment.contrasts
+        )
+        row["sentence"] = sentence(row)
+        rows.append(row)
+    return rows
+
+
+def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[dict[str, Any]]) -> list[bool]:
+    """Which rows answer the question: in the claim's targets, and of many groups those against the first."""
+    wanted = HEADLINES.get(experiment.claim or 0, ("cortex",))
+    there = {row.get("target") for row in rows}
+    listed = (there.intersection(wanted) or there).union(experiment.evaluate.downstream)
+    kinds = set()
+    if experiment.transfer:
+        kinds = {"transfer", "minutes"}
+    elif experiment.evaluate.layers is not None or experiment.evaluate.downstream:
+        kinds = {"layer", "task"}
+    allowed = {group.label for group in (groups if len(groups) <= FEW_GROUPS else groups[:1])} | {None}
+    own = {group.label: group.config.backbone.layer for group in groups}
+    return [
+        row["kind"] in NOTHING
+        or (
+            row.get("target") in listed
+            and row.get("against") in allowed
+            and (not kinds or row["kind"] in kinds)
+            and (row["kind"] != "task" or row["layer"] == own[row["group"]])
+        )
+        for row in rows
+    ]
+
+
+def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
+    kinds = {"gain": "scores", "layer": "layers", "task": "tasks", "transfer": "transfers"}
+    return [
+        {
+            "experiment": name,
+            "kind": kind,
+            "group": group.label,
+            "tuned_on": score.tuned_on,
+            "listener": score.listener,
+            "target": score.target,
+            "stories": score.stories,
+            "layer": score.layer,
+            "seed": score.seed,
+            "cell": score.cell,
+            "r_frozen": score.r_frozen,
+            "r_tuned": score.r_tuned,
+        }
+        for group in groups
+        for cell in group.cells
+        for kind, attribute in kinds.items()
+        for score in getattr(cell, attribute)
+    ]
+
+
+def _missing_rows(cells: Sequence[CellScores]) -> list[dict[str, Any]]:
+    rows = []
+    steps: tuple[Step, ...] = ("evaluation", "transfer")
+    for step in steps:
+        for cell in missing(cells, step):
+            error = dict(cell.errors).get(step) or cell.record.error
+            rows.append(
+                {
+                    "cell": cell.name,
+                    "experiments": ", ".join(cell.record.cell.experiments),
+                    "step": step,
+                    "state": cell.record.state,
+                    "error": error,
+                }
+            )
+    return rows
