@@ -1,1 +1,1 @@
-"""What the experiments of a study came to, beside what was reported: `table` makes the rows, `paper` lists the claims."""
+"""What the experiments of a study came to: `table` makes the rows, `paper` lists the claims that they answer."""
