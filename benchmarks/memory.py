@@ -62,12 +62,12 @@ def fake_subject(root: Path, n_stories: int, n_voxels: int = N_VOXELS, n_trs: in
 def ridge(folder: Path) -> dict:
     """Ridge on features of 768 dimensions with four delays, all voxels."""
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.run_data import setting_of
+    from brainwavlm.encoding.run_data import run_data
     from brainwavlm.evaluation.encoding_score import score_features
     from brainwavlm.speech.features import StoryFeatures
 
     config = load_config(overrides={"dataset": str(folder), "subject": "uts", "evaluation.shifts": 100})
-    setting = setting_of(config)
+    setting = run_data(config)
     random = np.random.default_rng(1)
     times = np.arange(1.0, SECONDS + 1)
     features = {
@@ -81,7 +81,7 @@ def ridge(folder: Path) -> dict:
 def tune(folder: Path) -> dict:
     """One epoch of the embedded speech model, all voxels, coarse windows; and how long its steps waited for data."""
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.story_loader import Shelf
+    from brainwavlm.encoding.story_loader import StoryLoader
     from brainwavlm.encoding.tuning import tune as start
 
     overrides = {
@@ -93,14 +93,14 @@ def tune(folder: Path) -> dict:
         "training.frontend_cache_gb": 0.0,
         "training.stories_in_memory": 4,
     }
-    waited, hold = [], Shelf.hold
+    waited, hold = [], StoryLoader.hold
 
-    def timed(shelf: Shelf, stories: list[str]) -> None:
+    def timed(loader: StoryLoader, stories: list[str]) -> None:
         began = time.perf_counter()
-        hold(shelf, stories)
+        hold(loader, stories)
         waited.append(time.perf_counter() - began)
 
-    Shelf.hold = timed
+    StoryLoader.hold = timed
     run = start(load_config(preset="demo", overrides=overrides), folder / "run")
     times = [event["time"] for event in run.log() if event["event"] == "step"]
     # The first group of an epoch is read while nothing else is to do; the others while steps are taken.

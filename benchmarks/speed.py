@@ -73,55 +73,55 @@ class Bench:
         self.settings["training.block_rows"] = n_rows
         self.block = Block("story00", n_rows, 2 * n_rows)
         self.exact = self.loop()
-        self.material = self.exact.shelf["story00"]
-        self.needed = needed_windows(self.material.clock, self.block, self.exact.config.quirks)
+        self.story = self.exact.loader["story00"]
+        self.needed = needed_windows(self.story.clock, self.block, self.exact.config.quirks)
         self.own = n_rows * 8  # windows of the block itself: what it adds to an epoch's frontends and moments
 
     def loop(self, **more: object) -> TuningLoop:
         """A tuning loop on the fake subject; its frontend is kept for the windows of the block only."""
         loop = TuningLoop(load_config(overrides={**self.settings, **more}), Path(), Progress())
-        loop.shelf.hold(["story00"])
+        loop.loader.hold(["story00"])
         loop.backbone.train()
         loop.readouts.train()
         return loop
 
     def spans(self) -> list[tuple[int, int]]:
         """First and last sample of the windows that the block needs."""
-        windows = self.material.windows
+        windows = self.story.windows
         return [(int(windows.starts[i]), int(windows.ends[i])) for i in self.needed]
 
     def keep_frontend(self) -> None:
         """Fill the cache of the exact path for the block's windows."""
-        windows = self.material.windows
+        windows = self.story.windows
         kept: list[Tensor] = [torch.empty(0)] * len(windows)
         chosen = type(windows)(windows.starts[self.needed], windows.ends[self.needed])
         outputs = kept_frontend(
-            self.exact.backbone, self.material.sound, chosen, self.exact.config.windows, BATCH
+            self.exact.backbone, self.story.sound, chosen, self.exact.config.windows, BATCH
         )
         for index, hidden in zip(self.needed, outputs, strict=True):
             kept[index] = hidden
-        self.material.frontend = kept
+        self.story.frontend = kept
 
     def reference(self, stock_attention: bool = True) -> tuple[WavLMModel, Callable[[], Tensor]]:
         """The plain model, whose frozen weights are those of the exact path, and its loss."""
         model = reference.adapted(str(self.model), RANK, stock_attention)
-        config, clock = self.exact.config, self.material.clock
+        config, clock = self.exact.config, self.story.clock
         start, stop = matrix_rows(clock, self.block, config.quirks)
         matrix = torch.from_numpy(clock.matrix[max(start, 0) : stop][:, self.needed]).float()
-        true = self.material.responses[self.block.start : self.block.stop]
+        true = self.story.responses[self.block.start : self.block.stop]
         delays = config.alignment.delays
 
         def loss() -> Tensor:
-            found = reference.features(model, self.material.sound, self.spans(), LAYER, BATCH)
+            found = reference.features(model, self.story.sound, self.spans(), LAYER, BATCH)
             return reference.loss(found, matrix, delays, self.exact.readouts[0], true)
 
         return model, loss
 
     def step(self, loop: TuningLoop) -> None:
         """One step of ours."""
-        loop.learner.begin(1)
-        loop.learner.backward(loop.loss(self.block))
-        loop.learner.update()
+        loop.optimisation.begin(1)
+        loop.optimisation.backward(loop.loss(self.block))
+        loop.optimisation.update()
 
 
 def plain_step(loss: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> None:
@@ -224,12 +224,12 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
         )
         for part in (model, patched)
     ]
-    windows, sound, needed = bench.material.windows, bench.material.sound, bench.needed
+    windows, sound, needed = bench.story.windows, bench.story.sound, bench.needed
     stream = bench.loop(**{"windows.mode": "stream"})
-    stream_material = stream.shelf["story00"]
+    stream_story = stream.loader["story00"]
     stream_config = stream.config
-    stream_material.frontend = kept_frontend(
-        stream.backbone, sound, stream_material.windows, stream_config.windows, BATCH
+    stream_story.frontend = kept_frontend(
+        stream.backbone, sound, stream_story.windows, stream_config.windows, BATCH
     )
     own = needed[: bench.own]
     part = type(windows)(windows.starts[own], windows.ends[own])
@@ -238,14 +238,14 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     spans = bench.spans()[: bench.own]
 
     def trunk() -> None:
-        hidden = torch.stack([bench.material.frontend[i] for i in own[:BATCH]])
+        hidden = torch.stack([bench.story.frontend[i] for i in own[:BATCH]])
         for _ in range(2):
             bench.exact.backbone.zero_grad()
             bench.exact.backbone.read(hidden, "last")[LAYER].sum().backward()
 
     def moments() -> None:
         with torch.no_grad():
-            read_windows(bench.exact.backbone, sound, windows, own, "last", BATCH, bench.material.frontend)
+            read_windows(bench.exact.backbone, sound, windows, own, "last", BATCH, bench.story.frontend)
 
     def extracted(backbone) -> None:
         with torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import CONTROLS, ControlKind
-from brainwavlm.encoding import training_targets as supervision
+from brainwavlm.encoding import training_targets as targets
 from brainwavlm.encoding.controls import (
     block_permuted,
     derangement,
@@ -21,9 +21,9 @@ from brainwavlm.encoding.controls import (
     wrapped,
     zscored,
 )
-from brainwavlm.encoding.prepared_stories import prepare, story_responses
-from brainwavlm.encoding.run_data import anchored, setting_of
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.prepared_stories import prepared_story, story_responses
+from brainwavlm.encoding.run_data import anchored, run_data
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
@@ -44,8 +44,8 @@ def responses():
 
 def material_of(config, story):
     backbone = load_backbone(config.backbone.name, config.backbone.layer)
-    shelf = Shelf(listeners_of(config), backbone, config, torch.device("cpu"))
-    return shelf[story].responses.numpy()
+    loader = StoryLoader(listeners_of(config), backbone, config, torch.device("cpu"))
+    return loader[story].responses.numpy()
 
 
 def power(rows):
@@ -167,9 +167,9 @@ def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_test_stories_keep_their_responses_and_the_others_do_not(control, settings, kind):
-    setting = setting_of(settings())
-    for story, recording in setting.recordings.items():
-        true = story_responses(recording, setting.voxels)
+    data = run_data(settings())
+    for story, recording in data.recordings.items():
+        true = story_responses(recording, data.voxels)
         found = material_of(control(kind), story)
         changed = found.shape != true.shape or np.abs(found - true).max() > 0.1
         assert changed == (story != "market")
@@ -225,13 +225,13 @@ def test_one_training_story_has_no_other(control, tmp_path):
 @pytest.mark.parametrize("kind", ["words", "phones"])
 def test_a_story_without_a_transcript_is_named(control, tmp_path, monkeypatch, kind):
 
-    setting = setting_of(control(kind))
+    data = run_data(control(kind))
     bare = {
         split: [dataclasses.replace(r, story=dataclasses.replace(r.story, transcript=None)) for r in some]
-        for split, some in setting.splits.items()
+        for split, some in data.splits.items()
     }
     with pytest.raises(ConfigError, match=f"{kind}, but dog has no transcript"):
-        supervision.Supervision(dataclasses.replace(setting, splits=bare), control(kind))
+        targets.TrainingTargets(dataclasses.replace(data, splits=bare), control(kind))
 
 
 def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):
@@ -250,10 +250,10 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
 
 
 def test_without_a_control_the_targets_are_the_responses(settings):
-    setting = setting_of(settings())
+    data = run_data(settings())
     backbone = load_backbone(settings().backbone.name, settings().backbone.layer)
-    plain = prepare(
-        setting.recordings["dog"], setting.voxels, backbone, settings(), torch.device("cpu"), False
+    plain = prepared_story(
+        data.recordings["dog"], data.voxels, backbone, settings(), torch.device("cpu"), False
     )
     assert_array_equal(material_of(settings(), "dog"), plain.responses.numpy())
     assert story_generator(0, "dog").integers(10**9) != story_generator(0, "ferry").integers(10**9)
@@ -266,7 +266,7 @@ def test_there_is_a_phrase_for_every_control():
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(control, monkeypatch):
 
     late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
-    monkeypatch.setattr(supervision, "read_transcript", lambda path: Transcript(late, late))
+    monkeypatch.setattr(targets, "read_transcript", lambda path: Transcript(late, late))
     with pytest.raises(DatasetError, match=r"TextGrid: nothing known is said within the 30 s of sound"):
         material_of(control("phones"), "dog")
 

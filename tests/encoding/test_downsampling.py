@@ -8,12 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.alignment import lanczos_matrix, story_clock
 from brainwavlm.encoding.blocks import Block, epoch_order
-from brainwavlm.encoding.downsampling import slow_responses, slowed
-from brainwavlm.encoding.feature_moments import StoryMoments
-from brainwavlm.encoding.prepared_stories import prepare, recording_clock
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
+from brainwavlm.encoding.feature_moments import FeatureMoments
+from brainwavlm.encoding.prepared_stories import prepared_story, recording_clock
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import configured_backbone, predict, tuned_model
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import AlignmentError, ConfigError
@@ -31,7 +31,7 @@ def wave(period):
 
 def test_slow_responses_keep_what_is_slow_and_lose_what_is_fast():
     """A clock of 4 s sees periods above 8 s. Of two sines of equal size the fast one nearly vanishes."""
-    kept = slow_responses(wave(40.0) + wave(4.6), TIMES, 2)
+    kept = downsampled_responses(wave(40.0) + wave(4.6), TIMES, 2)
     assert kept.shape == (100, 1)
     assert kept.dtype == np.float32
     inner = slice(10, -10)
@@ -45,10 +45,10 @@ def test_slow_responses_are_the_kernels_rows_z_scored():
     responses = rng.standard_normal((200, 3))
     rows = lanczos_matrix(TIMES, TIMES[::3]) @ responses
     expected = (rows - rows.mean(0)) / rows.std(0)
-    assert_allclose(slow_responses(responses, TIMES, 3), expected, atol=1e-6)
+    assert_allclose(downsampled_responses(responses, TIMES, 3), expected, atol=1e-6)
     responses[5, 1] = np.nan
-    assert np.isnan(slow_responses(responses, TIMES, 3)).all(axis=0).tolist() == [False, True, False]
-    assert not slow_responses(np.zeros((200, 1)), TIMES, 3).any()
+    assert np.isnan(downsampled_responses(responses, TIMES, 3)).all(axis=0).tolist() == [False, True, False]
+    assert not downsampled_responses(np.zeros((200, 1)), TIMES, 3).any()
 
 
 def test_every_row_of_a_slow_clock_has_the_slow_kernel_and_its_ticks_are_the_kernels_own():
@@ -78,7 +78,7 @@ def test_one_response_function_holds_at_both_rates():
     )
     full, slow = (story_clock(windows, TIMES, (1, 2, 3, 4), slow=n) for n in (1, 2))
     weights = rng.standard_normal((16, 5))
-    targets = slow_responses(full.design(smooth) @ weights, TIMES, 2)
+    targets = downsampled_responses(full.design(smooth) @ weights, TIMES, 2)
     predicted = (slow.design(smooth) @ weights)[::2]
     inner = slice(8, -8)
     for voxel in range(5):
@@ -91,21 +91,23 @@ def test_one_response_function_holds_at_both_rates():
 
 def shelf_of(config):
     backbone = configured_backbone(config)
-    return Shelf(listeners_of(config), backbone, config, torch.device("cpu")), backbone
+    return StoryLoader(listeners_of(config), backbone, config, torch.device("cpu")), backbone
 
 
 def test_a_slow_material_pairs_each_row_with_its_time(settings, tree):
     config = settings(**SLOW)
-    shelf, backbone = shelf_of(config)
-    material = shelf["dog"]
+    loader, backbone = shelf_of(config)
+    prepared = loader["dog"]
     recording = load_dataset(tree).subject("anna").recordings["dog"]
-    full = prepare(recording, np.ones(30, bool), backbone, config, torch.device("cpu"), False)
-    assert material.responses.shape == (6, 30)
+    full = prepared_story(recording, np.ones(30, bool), backbone, config, torch.device("cpu"), False)
+    assert prepared.responses.shape == (6, 30)
     assert_allclose(
-        material.responses.numpy(), slow_responses(full.responses.numpy(), recording.tr_times, 2), atol=1e-6
+        prepared.responses.numpy(),
+        downsampled_responses(full.responses.numpy(), recording.tr_times, 2),
+        atol=1e-6,
     )
-    assert material.story_design(backbone, config).shape == (6, full.story_design(backbone, config).shape[1])
-    assert slowed(full, recording, settings()) is full
+    assert prepared.story_design(backbone, config).shape == (6, full.story_design(backbone, config).shape[1])
+    assert downsampled(full, recording, settings()) is full
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 3), (3, 6), (1, 5), (0, 6)])
@@ -113,27 +115,27 @@ def test_a_slow_material_pairs_each_row_with_its_time(settings, tree):
 def test_a_slow_block_with_its_halo_equals_the_same_rows_of_the_whole_story(settings, start, stop, slow):
     stop = min(stop, 12 // slow)
     config = settings(training__slow=slow, training__block_rows=6)
-    shelf, backbone = shelf_of(config)
-    material, moments = shelf["dog"], StoryMoments()
-    material.measure(backbone, moments, config)
+    loader, backbone = shelf_of(config)
+    prepared, moments = loader["dog"], FeatureMoments()
+    prepared.measure(backbone, moments, config)
     moments.next_epoch()
-    whole = material.story_design(backbone, config)
+    whole = prepared.story_design(backbone, config)
     assert len(whole) == 12 // slow
     with torch.no_grad():
-        design = material.block_design(backbone, Block("dog", start, stop), moments, config)
+        design = prepared.block_design(backbone, Block("dog", start, stop), moments, config)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-4, rtol=1e-3)
 
 
 def test_moments_of_slow_blocks_are_those_of_the_whole_story(settings):
     config = settings(**SLOW)
-    shelf, backbone = shelf_of(config)
-    material, whole, summed = shelf["dog"], StoryMoments(), StoryMoments()
+    loader, backbone = shelf_of(config)
+    prepared, whole, summed = loader["dog"], FeatureMoments(), FeatureMoments()
     for moments in (whole, summed):
-        material.measure(backbone, moments, config)
+        prepared.measure(backbone, moments, config)
         moments.next_epoch()
     with torch.no_grad():
         for start, stop in ((3, 6), (0, 3)):
-            material.block_design(backbone, Block("dog", start, stop), summed, config)
+            prepared.block_design(backbone, Block("dog", start, stop), summed, config)
     summed.next_epoch()
     for one, other in zip(whole["dog"], summed["dog"], strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
@@ -181,10 +183,10 @@ def test_slow_runs_with_every_loss_readout_and_control(settings, tmp_path, more)
 def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(settings, tmp_path):
     run = tune(settings(training__epochs=1, **SLOW), tmp_path / "run")
     config = run.config
-    shelf, _ = shelf_of(config)
+    loader, _ = shelf_of(config)
     backbone, readout = tuned_model(run)
-    material = shelf["garden"]
-    predicted, true = predict(backbone, readout, material, config).numpy(), material.responses.numpy()
+    prepared = loader["garden"]
+    predicted, true = predict(backbone, readout, prepared, config).numpy(), prepared.responses.numpy()
     assert predicted.shape == true.shape == (6, 30)
     r = np.mean([np.corrcoef(t, p)[0, 1] for t, p in zip(true.T, predicted.T, strict=True)])
     assert_allclose(run.result["best"]["validation_r"], r, atol=1e-4)
@@ -232,15 +234,15 @@ def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
     times = np.arange(0.5, 30.5, 0.5)
     assert recording_clock(recording, times, settings(**SLOW).alignment).slow == 1
     backbone = load_backbone(settings().backbone.name, 3)
-    setting = setting_of(settings(**SLOW))
-    material = prepare(
-        setting.recordings["dog"], setting.voxels, backbone, settings(**SLOW), torch.device("cpu"), False
+    data = run_data(settings(**SLOW))
+    prepared = prepared_story(
+        data.recordings["dog"], data.voxels, backbone, settings(**SLOW), torch.device("cpu"), False
     )
-    assert material.responses.shape == (12, 30)
+    assert prepared.responses.shape == (12, 30)
 
 
 def test_a_joint_run_is_slow_for_each_listener(settings, tmp_path):
     run = tune(settings(joint=[{"subject": "ben"}], training__epochs=1, **SLOW), tmp_path / "run")
     assert len([event for event in run.log() if event["event"] == "step"]) == 8
-    shelf, _ = shelf_of(run.config)
-    assert shelf["anna/dog"].responses.shape == shelf["ben/dog"].responses.shape == (6, 30)
+    loader, _ = shelf_of(run.config)
+    assert loader["anna/dog"].responses.shape == loader["ben/dog"].responses.shape == (6, 30)

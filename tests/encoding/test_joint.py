@@ -24,7 +24,7 @@ from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.progress import Progress
 from brainwavlm.runs.listing import summaries
 from brainwavlm.runs.run import open_run
-from brainwavlm.runs.subject_views import listener_views
+from brainwavlm.runs.subject_views import subject_views
 from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
 from tests.trees import native_tree
 
@@ -160,7 +160,7 @@ def test_a_listener_of_another_data_set_keeps_their_own_clock_and_voxels(setting
     config = settings(joint=[{"subject": "anna", "dataset": str(other)}])
     found = listeners_of(config)
     assert [one.name for one in found] == ["native:anna", "other:anna"]
-    assert [one.setting.dataset.tr for one in found] == [2.0, 1.5]
+    assert [one.data.dataset.tr for one in found] == [2.0, 1.5]
     run = tune(config, tmp_path / "run")
     assert [int(side.voxels.sum()) for side in run.sides] == [30, 12]
     assert run.sides[1].manifest["splits"]["train"] == ["dog"]
@@ -246,7 +246,7 @@ def test_a_listener_twice_or_unknown_is_refused(settings, tmp_path):
 
 def test_the_run_seen_from_each_listener_asks_for_the_same_run(settings):
     config = settings(joint=[{"subject": "ben", "train": ["ferry"]}])
-    first, second = listener_views(config)
+    first, second = subject_views(config)
     assert first is config
     assert (second.subject, second.train) == ("ben", ("ferry",))
     assert second.joint[0].subject == "anna"
@@ -257,7 +257,7 @@ def test_the_run_seen_from_each_listener_asks_for_the_same_run(settings):
 
 def test_the_runs_stories_hold_for_whoever_heard_them(settings):
     config = settings(train=["dog"], joint=BEN)
-    assert [one.setting.story_names()["train"] for one in listeners_of(config)] == [["dog"], ["dog"]]
+    assert [one.data.story_names()["train"] for one in listeners_of(config)] == [["dog"], ["dog"]]
 
 
 def test_a_closed_form_readout_is_solved_for_each_listener(settings, tmp_path):
@@ -272,16 +272,16 @@ def test_a_control_reaches_every_listener(settings, control, tmp_path):
     made = loop(control("block-permuted", joint=BEN), tmp_path)
     plain = loop(settings(joint=BEN), tmp_path)
     for key in ("anna/dog", "ben/dog"):
-        assert not torch.equal(made.shelf[key].responses, plain.shelf[key].responses)
+        assert not torch.equal(made.loader[key].responses, plain.loader[key].responses)
 
 
 def test_listeners_of_one_sound_share_its_frontend(settings, tmp_path):
     made = loop(settings(joint=BEN), tmp_path)
-    assert made.shelf["anna/dog"].frontend is made.shelf["ben/dog"].frontend is not None
+    assert made.loader["anna/dog"].frontend is made.loader["ben/dog"].frontend is not None
     alone = loop(settings(), tmp_path)
     for key in ("anna/dog", "ben/dog", "anna/garden"):
-        made.shelf[key]
-    assert made.shelf.kept_bytes == alone.shelf.kept_bytes
+        made.loader[key]
+    assert made.loader.kept_bytes == alone.loader.kept_bytes
 
 
 def test_a_plan_counts_every_listener(settings):

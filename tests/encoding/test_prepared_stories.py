@@ -8,9 +8,9 @@ import torch
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.feature_moments import StoryMoments
-from brainwavlm.encoding.prepared_stories import prepare, recording_clock, story_responses
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.feature_moments import FeatureMoments
+from brainwavlm.encoding.prepared_stories import prepared_story, recording_clock, story_responses
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.speech.backbones import load_backbone
 
 
@@ -19,36 +19,36 @@ def ready(settings):
     def make(keep_frontend=False, story="dog", **overrides):
         config = settings(**overrides)
         backbone = load_backbone(config.backbone.name, config.backbone.layer)
-        setting = setting_of(config)
-        material = prepare(
-            setting.recordings[story], setting.voxels, backbone, config, torch.device("cpu"), keep_frontend
+        data = run_data(config)
+        prepared = prepared_story(
+            data.recordings[story], data.voxels, backbone, config, torch.device("cpu"), keep_frontend
         )
-        return material, backbone, config
+        return prepared, backbone, config
 
     return make
 
 
-def block_design(material, backbone, config, start, stop):
-    moments = StoryMoments()
+def block_design(prepared, backbone, config, start, stop):
+    moments = FeatureMoments()
     with torch.no_grad():
-        material.measure(backbone, moments, config)
+        prepared.measure(backbone, moments, config)
         moments.next_epoch()
-        return material.block_design(backbone, Block(material.story, start, stop), moments, config)
+        return prepared.block_design(backbone, Block(prepared.story, start, stop), moments, config)
 
 
 @pytest.mark.parametrize("keep_frontend", [False, True])
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12), (0, 12)])
 def test_a_block_with_its_halo_equals_the_same_rows_of_the_whole_story(ready, start, stop, keep_frontend):
-    material, backbone, config = ready(keep_frontend)
-    whole = material.story_design(backbone, config)
-    design = block_design(material, backbone, config, start, stop)
+    prepared, backbone, config = ready(keep_frontend)
+    whole = prepared.story_design(backbone, config)
+    design = block_design(prepared, backbone, config, start, stop)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
 
 
 def test_without_the_halo_the_first_rows_of_a_block_are_wrong(ready):
-    material, backbone, config = ready(quirks__block_delays=True)
-    whole = material.story_design(backbone, config)
-    design = block_design(material, backbone, config, 5, 10)
+    prepared, backbone, config = ready(quirks__block_delays=True)
+    whole = prepared.story_design(backbone, config)
+    design = block_design(prepared, backbone, config, 5, 10)
     n_dims = backbone.n_dims
     assert not design[0].any()  # four delays, all before the block: no stimulus at all
     torch.testing.assert_close(design[4:], whole[9:10], atol=1e-5, rtol=1e-4)
@@ -57,58 +57,58 @@ def test_without_the_halo_the_first_rows_of_a_block_are_wrong(ready):
 
 def test_delays_of_the_first_rows_see_the_sound_before_them(ready):
     """Rows start 4 s after sound onset: delays 1 and 2 of row 0 see rows at 2 and 0 s, delays 3 and 4 silence."""
-    material, backbone, config = ready()
+    prepared, backbone, config = ready()
     n_dims = backbone.n_dims
-    first = material.story_design(backbone, config)[0]
-    assert material.clock.silent == 2
+    first = prepared.story_design(backbone, config)[0]
+    assert prepared.clock.silent == 2
     assert first[: 2 * n_dims].abs().max() > 0.01
     assert not first[2 * n_dims :].any()
 
 
 def test_rows_at_the_sounds_onset_are_no_outliers(ready):
     """More than half of the kernel of the row at 0 s finds no window; that part counts as the story's mean, not as zero."""
-    material, backbone, config = ready()
-    assert material.clock.mass[0] < 0.5 * np.median(material.clock.mass)
-    assert material.story_design(backbone, config).abs().max() < 8
+    prepared, backbone, config = ready()
+    assert prepared.clock.mass[0] < 0.5 * np.median(prepared.clock.mass)
+    assert prepared.story_design(backbone, config).abs().max() < 8
 
 
 def test_moments_summed_over_blocks_are_those_of_the_whole_story(ready):
-    material, backbone, config = ready()
-    whole, summed = StoryMoments(), StoryMoments()
-    material.measure(backbone, whole, config)
+    prepared, backbone, config = ready()
+    whole, summed = FeatureMoments(), FeatureMoments()
+    prepared.measure(backbone, whole, config)
     whole.next_epoch()
-    material.measure(backbone, summed, config)
+    prepared.measure(backbone, summed, config)
     summed.next_epoch()
     with torch.no_grad():
         for start, stop in ((5, 12), (0, 5)):
-            material.block_design(backbone, Block("dog", start, stop), summed, config)
+            prepared.block_design(backbone, Block("dog", start, stop), summed, config)
     summed.next_epoch()
     for one, other in zip(whole["dog"], summed["dog"], strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_another_storys_sound_changes_nothing(ready, settings, tmp_path):
-    material, backbone, config = ready()
-    before = material.story_design(backbone, config)
+    prepared, backbone, config = ready()
+    before = prepared.story_design(backbone, config)
     other, _, _ = ready(story="ferry")
     other.sound.add_(1.0)
-    torch.testing.assert_close(material.story_design(backbone, config), before, atol=0, rtol=0)
+    torch.testing.assert_close(prepared.story_design(backbone, config), before, atol=0, rtol=0)
 
 
 def test_the_numpy_and_the_torch_path_give_one_design(ready):
-    material, backbone, config = ready()
+    prepared, backbone, config = ready()
     with torch.no_grad():
-        features = material.features(backbone, np.arange(len(material.windows)), config).numpy()
-    expected = material.clock.design(features)
-    np.testing.assert_allclose(material.story_design(backbone, config).numpy(), expected, atol=2e-5)
+        features = prepared.features(backbone, np.arange(len(prepared.windows)), config).numpy()
+    expected = prepared.clock.design(features)
+    np.testing.assert_allclose(prepared.story_design(backbone, config).numpy(), expected, atol=2e-5)
 
 
 def test_the_clipped_kernel_of_the_authors_has_no_negative_lobe(ready):
-    material, _, _ = ready()
+    prepared, _, _ = ready()
     clipped, _, _ = ready(quirks__clip_kernel=True)
-    assert material.clock.matrix.min() < -0.01
+    assert prepared.clock.matrix.min() < -0.01
     assert clipped.clock.matrix.min() == 0
-    assert clipped.clock.matrix.sum() > 1.1 * material.clock.matrix.sum()
+    assert clipped.clock.matrix.sum() > 1.1 * prepared.clock.matrix.sum()
 
 
 def test_the_centre_reference_reads_half_a_tr_later(settings, tree):

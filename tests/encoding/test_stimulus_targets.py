@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.controls import spectrum_matched
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.stimulus_targets import (
     PHONES,
     Said,
@@ -18,7 +18,7 @@ from brainwavlm.encoding.stimulus_targets import (
     phone_class,
     said,
 )
-from brainwavlm.encoding.training_targets import Supervision
+from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.transcripts import Interval
 from tests.trees import native_tree
@@ -100,11 +100,11 @@ def test_the_delays_of_the_design_change_no_target(recording, settings):
 def test_mixtures_are_the_same_for_every_story(control, tree, settings):
     """A mixture that changed from story to story could not be learned from the sound."""
     config = control("stimulus")
-    setting = setting_of(config)
-    mixtures = [Supervision(setting, config)._vectors for _ in range(2)]
+    data = run_data(config)
+    mixtures = [TrainingTargets(data, config)._vectors for _ in range(2)]
     assert_allclose(*mixtures, rtol=0)
     assert mixtures[0].shape == (80, 30)
-    assert np.abs(mixtures[0] - Supervision(setting, control("stimulus", seed=3))._vectors).max() > 0.1
+    assert np.abs(mixtures[0] - TrainingTargets(data, control("stimulus", seed=3))._vectors).max() > 0.1
 
 
 def test_what_is_made_from_the_sound_holds_nothing_of_the_order_of_the_responses():
@@ -123,4 +123,4 @@ def test_transcripts_of_another_alphabet_are_refused(control, tmp_path):
         path.write_text(text)
     config = control("phones", dataset=str(tree.path))
     with pytest.raises(ConfigError, match=r"phones, but all .* none of the 39 ARPAbet classes"):
-        Supervision(setting_of(config), config)
+        TrainingTargets(run_data(config), config)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from brainwavlm.encoding import story_loader as shelf_module
+from brainwavlm.encoding import story_loader
 from brainwavlm.encoding.plan import plan
-from brainwavlm.encoding.run_data import anchored, setting_of
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.run_data import anchored, run_data
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError
@@ -20,75 +20,75 @@ STORIES = ["cat", "dog"]
 
 @pytest.fixture
 def stocked(settings, monkeypatch):
-    """A shelf, and the thread that read each story."""
+    """A loader, and the thread that read each story."""
 
     def make(**overrides):
         config = settings(**overrides)
         backbone = load_backbone(config.backbone.name, config.backbone.layer)
         readers = []
-        original = shelf_module.read_material
+        original = story_loader.read_story
 
         def noted(recording, *arguments):
             readers.append((recording.story.name, threading.current_thread().name.split("_")[0]))
             return original(recording, *arguments)
 
-        monkeypatch.setattr(shelf_module, "read_material", noted)
-        return Shelf(listeners_of(config), backbone, config, torch.device("cpu")), readers
+        monkeypatch.setattr(story_loader, "read_story", noted)
+        return StoryLoader(listeners_of(config), backbone, config, torch.device("cpu")), readers
 
     return make
 
 
 def names(settings):
-    setting = setting_of(settings())
-    return [recording.story.name for recording in setting.splits["train"]]
+    data = run_data(settings())
+    return [recording.story.name for recording in data.splits["train"]]
 
 
 def test_what_is_read_ahead_equals_what_is_read_in_turn(stocked, settings):
     first, second = names(settings)[:2]
-    shelf, readers = stocked(training__frontend_cache_gb=0.0)
-    shelf.expect([first])
-    ahead = shelf[first]
-    again = shelf[first]
+    loader, readers = stocked(training__frontend_cache_gb=0.0)
+    loader.expect([first])
+    ahead = loader[first]
+    again = loader[first]
     assert [thread for _, thread in readers] == ["reader", "MainThread"]
     assert torch.equal(ahead.responses, again.responses)
     assert torch.equal(ahead.sound, again.sound)
-    assert [material.story for material in shelf.each([first, second])] == [first, second]
+    assert [prepared.story for prepared in loader.each([first, second])] == [first, second]
     assert readers[2:] == [(first, "MainThread"), (second, "reader")]
-    shelf.close()
+    loader.close()
 
 
 def test_stories_that_are_held_are_not_read_again(stocked, settings):
     first, second = names(settings)[:2]
-    shelf, readers = stocked(training__frontend_cache_gb=0.0)
-    shelf.hold([first, second])
-    shelf.expect([first, second])
-    shelf.hold([second])
-    assert shelf[second] is shelf[second]
+    loader, readers = stocked(training__frontend_cache_gb=0.0)
+    loader.hold([first, second])
+    loader.expect([first, second])
+    loader.hold([second])
+    assert loader[second] is loader[second]
     assert len(readers) == 2
-    shelf.close()
+    loader.close()
 
 
 def test_all_stay_where_the_frontends_output_fits(stocked, settings):
     first = names(settings)[0]
-    shelf, readers = stocked(training__frontend_cache_gb=1.0)
-    assert shelf[first].frontend is shelf[first].frontend is not None
-    shelf.hold([])
-    shelf[first]
+    loader, readers = stocked(training__frontend_cache_gb=1.0)
+    assert loader[first].frontend is loader[first].frontend is not None
+    loader.hold([])
+    loader[first]
     assert len(readers) == 1
 
 
 def test_a_problem_met_ahead_is_raised_where_the_story_is_used(stocked, settings, monkeypatch):
     first = names(settings)[0]
-    shelf, _ = stocked(training__frontend_cache_gb=0.0)
+    loader, _ = stocked(training__frontend_cache_gb=0.0)
 
     def broken(*_):
         raise DatasetError("dog.wav", "noise.", "sound.", "Look.")
 
-    monkeypatch.setattr(shelf_module, "read_material", broken)
-    shelf.expect([first])
+    monkeypatch.setattr(story_loader, "read_story", broken)
+    loader.expect([first])
     with pytest.raises(DatasetError, match="noise"):
-        shelf[first]
-    shelf.close()
+        loader[first]
+    loader.close()
 
 
 def test_a_run_from_files_of_the_frontend_equals_one_from_memory(settings, tmp_path):

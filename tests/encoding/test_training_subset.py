@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from brainwavlm.config import ListenerConfig
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.encoding.training_subset import first_stories, length
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
-from brainwavlm.runs.subject_views import listener_views
+from brainwavlm.runs.subject_views import subject_views
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ def test_two_listeners_of_a_joint_run_can_be_tuned_on_different_halves(settings)
     minutes = 12 * 2.0 / 60
     alone = settings(train_minutes=minutes)
     joint = alone.model_copy(update={"joint": (ListenerConfig(subject="ben", train_from="end"),)})
-    first, second = (one.setting.story_names()["train"] for one in listeners_of(joint))
-    assert first == setting_of(alone).story_names()["train"]
+    first, second = (one.data.story_names()["train"] for one in listeners_of(joint))
+    assert first == run_data(alone).story_names()["train"]
     assert len(first) == len(second) == 1
     assert first != second
     # What is scored, and what ridge is fitted on, are the same for both.
     evaluator = Evaluator(None, None)
     splits = [
-        evaluator.setting(with_whole_cortex(view, (), None)).story_names() for view in listener_views(joint)
+        evaluator.data(with_whole_cortex(view, (), None)).story_names() for view in subject_views(joint)
     ]
     assert splits[0] == splits[1]
 
@@ -126,7 +126,7 @@ def test_a_run_is_tuned_on_the_subset_and_says_so(settings, tmp_path):
     assert run.manifest["splits"]["validation"] == ["garden"]
     assert run.manifest["data"]["rows"]["train"] == 12
     other = {
-        tuple(setting_of(settings(train_minutes=0.5, seed=seed)).story_names()["train"]) for seed in range(8)
+        tuple(run_data(settings(train_minutes=0.5, seed=seed)).story_names()["train"]) for seed in range(8)
     }
     assert other == {("dog",), ("ferry",)}
 
@@ -154,22 +154,20 @@ def test_frozen_scores_are_shared_between_amounts(settings):
     )
     assert untuned_model_key(few) == untuned_model_key(all_of)
     evaluator = Evaluator(None, None)
-    assert evaluator.setting(few) is evaluator.setting(all_of)
+    assert evaluator.data(few) is evaluator.data(all_of)
 
 
 def test_the_voxels_of_a_run_do_not_depend_on_the_amount(settings):
-    np.testing.assert_array_equal(
-        setting_of(settings(train_minutes=0.5)).voxels, setting_of(settings()).voxels
-    )
+    np.testing.assert_array_equal(run_data(settings(train_minutes=0.5)).voxels, run_data(settings()).voxels)
 
 
 def test_more_minutes_than_there_are_take_all(settings):
-    assert setting_of(settings(train_minutes=1e6)).story_names() == setting_of(settings()).story_names()
+    assert run_data(settings(train_minutes=1e6)).story_names() == run_data(settings()).story_names()
 
 
 def test_no_test_or_validation_story_is_ever_taken(settings):
     for seed in range(6):
-        splits = setting_of(settings(train_minutes=1e6, seed=seed)).story_names()
+        splits = run_data(settings(train_minutes=1e6, seed=seed)).story_names()
         assert splits == {"train": ["dog", "ferry"], "validation": ["garden"], "test": ["market"]}
 
 

@@ -198,7 +198,7 @@ def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(s
     with writing(
         tmp_path / "run",
         run_manifest(loop.config, loop.listeners, loop.backbone),
-        [listener.setting.voxels for listener in loop.listeners],
+        [listener.data.voxels for listener in loop.listeners],
         False,
     ) as loop.writer:
         loop.begin()
@@ -269,14 +269,14 @@ def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path, cl
     config = settings(training__clip=clip, training__epochs=1)
     loop = TuningLoop(config, tmp_path, Progress())
     seen = []
-    update = loop.learner.update
+    update = loop.optimisation.update
 
     def watched():
-        gradients = [p.grad for p in loop.learner._parameters if p.grad is not None]
+        gradients = [p.grad for p in loop.optimisation._parameters if p.grad is not None]
         seen.append(float(torch.cat([g.flatten() for g in gradients]).norm()))
         return update()
 
-    loop.learner.update = watched
+    loop.optimisation.update = watched
     with writing(tmp_path / "run", run_manifest(config, loop.listeners, loop.backbone), [], False) as writer:
         loop.run(writer, None)
     run = open_run(tmp_path / "run")

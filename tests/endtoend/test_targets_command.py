@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_data import run_data
 from tests.brains import write_brain
 
 
@@ -83,7 +83,7 @@ def test_regions_that_cannot_be_named_are_refused(brainwavlm, built, setting, me
 
 
 def test_a_run_is_tuned_on_a_region_of_its_configuration(settings):
-    chosen = setting_of(settings(target="mine", regions={"mine": ["AC&LH", "RH"]}))
+    chosen = run_data(settings(target="mine", regions={"mine": ["AC&LH", "RH"]}))
     expected = (np.arange(30) % 3 == 0) | (np.arange(30) >= 15)
     assert_array_equal(chosen.voxels, expected)
 
@@ -94,6 +94,6 @@ def test_a_region_may_ask_for_a_measured_ceiling(settings, tree, tmp_path):
     copy = shutil.copytree(tree, tmp_path / "copy")
     with h5py.File(copy / "subjects/anna.h5", "a") as file:
         del file["ceiling"]
-    measured = setting_of(settings(dataset=str(copy), target="good", regions={"good": ["ceiling>0.1"]}))
-    plain = setting_of(settings(dataset=str(copy), target="ceiling>0.1"))
+    measured = run_data(settings(dataset=str(copy), target="good", regions={"good": ["ceiling>0.1"]}))
+    plain = run_data(settings(dataset=str(copy), target="ceiling>0.1"))
     assert_array_equal(measured.voxels, plain.voxels)

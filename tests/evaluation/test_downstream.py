@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import brainwavlm.evaluation.evaluator as bench_module
 from brainwavlm.cli import app
 from brainwavlm.config import WindowConfig
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.downstream import Downstream, auc, decisions, resampled_auc, task_of
@@ -43,7 +43,7 @@ def talkative(tmp_path, settings):
 
 
 def phones_of(config):
-    return task_of("phones", setting_of(config), config, 400)
+    return task_of("phones", run_data(config), config, 400)
 
 
 def test_labels_are_what_has_its_middle_in_a_clip(talkative):
@@ -55,7 +55,7 @@ def test_labels_are_what_has_its_middle_in_a_clip(talkative):
     assert_array_equal(task.tested_labels, np.stack([seconds % 2 == 0, seconds % 3 == 0], axis=1))
     assert_array_equal(task.fitted_labels, np.tile(task.tested_labels, (3, 1)))
     assert list(task.story_of_fitted) == ["a"] * SECONDS + ["b"] * SECONDS + ["c"] * SECONDS
-    words = task_of("words", setting_of(talkative), talkative, 400)
+    words = task_of("words", run_data(talkative), talkative, 400)
     assert words.labels == ("yes",)
     assert_array_equal(words.tested_labels[:, 0], (seconds % 2 == 0) & (seconds > 0))
 
@@ -170,14 +170,14 @@ def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, 
 
 
 def test_labels_that_are_too_rare_are_an_error(talkative):
-    folder = setting_of(talkative).dataset.path
+    folder = run_data(talkative).dataset.path
     rare = Transcript([], [Interval(k + 0.1, k + 0.2, "no") for k in range(5)])
     for name in SPLITS:
         write_transcript(folder / f"stimuli/{name}.TextGrid", rare, float(SECONDS))
     with pytest.raises(
         ConfigError, match=r"(?s)words: none is in 10 clips of 1 s.*180 clips that are fitted"
     ):
-        task_of("words", setting_of(talkative), talkative, 400)
+        task_of("words", run_data(talkative), talkative, 400)
 
 
 def test_the_command_prints_and_writes_it(talkative, tmp_path):

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import brainwavlm.evaluation.evaluate as module
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.prepared_stories import prepare
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.prepared_stories import prepared_story
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
@@ -54,12 +54,12 @@ def test_a_frozen_run_changes_nothing(settings, tmp_path):
 def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
     scores = evaluate(run)
     config = run.config
-    setting = setting_of(config)
+    setting = run_data(config)
     backbone, readout = tuned_model(run)
     (recording,) = setting.splits["test"]
-    material = prepare(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
-    predicted = predict(backbone, readout, material, config).numpy()
-    expected = correlation(material.responses.numpy(), predicted)
+    prepared = prepared_story(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
+    predicted = predict(backbone, readout, prepared, config).numpy()
+    expected = correlation(prepared.responses.numpy(), predicted)
     assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
 
 
@@ -178,9 +178,9 @@ def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_r
 ):
     other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
     loaded, scanned = [], []
-    load, scan = evaluator.load_backbone, evaluator.setting_of
+    load, scan = evaluator.load_backbone, evaluator.run_data
     monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
-    monkeypatch.setattr(evaluator, "setting_of", lambda config: scanned.append(config) or scan(config))
+    monkeypatch.setattr(evaluator, "run_data", lambda config: scanned.append(config) or scan(config))
     evaluate([run, other])
     assert len(loaded) == 1
     assert len(scanned) == 1

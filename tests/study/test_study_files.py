@@ -45,12 +45,12 @@ def test_the_demo_study_has_five_seeds_where_seeds_matter():
 
 def test_amounts_of_the_demo_study_hold_as_many_stories_as_it_says():
     from brainwavlm.config import load_config
-    from brainwavlm.encoding.run_data import setting_of
+    from brainwavlm.encoding.run_data import run_data
 
     for minutes, stories in ((4.4, 2), (8.7, 5), (None, 11)):
         for seed in range(5):
             settings = {"train_minutes": minutes, "seed": seed}
-            setting = setting_of(load_config(preset="demo", overrides=settings))
+            setting = run_data(load_config(preset="demo", overrides=settings))
             assert len(setting.splits["train"]) == stories
 
 

@@ -13,15 +13,15 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import lanczos_matrix
-from brainwavlm.encoding.prepared_stories import Material, recording_clock
+from brainwavlm.encoding.prepared_stories import PreparedStory, recording_clock
 
 
-def slowed(material: Material, recording: Recording, config: RunConfig) -> Material:
-    """The material on the clock of training.slow: its responses, or a control's targets, and its rows.
+def downsampled(prepared: PreparedStory, recording: Recording, config: RunConfig) -> PreparedStory:
+    """The story on the clock of training.slow: its responses, or a control's targets, and its rows.
 
     Parameters
     ----------
-    material : Material
+    story : PreparedStory
         At full rate.
     recording : Recording
         Of that story.
@@ -29,14 +29,16 @@ def slowed(material: Material, recording: Recording, config: RunConfig) -> Mater
     """
     slow = config.training.slow
     if slow == 1:
-        return material
-    clock = recording_clock(recording, material.windows.times, config.alignment, config.quirks, slow)
-    responses = material.responses
-    targets = slow_responses(responses.cpu().numpy(), recording.tr_times, slow, config.alignment.lobes)
-    return replace(material, clock=clock, responses=torch.from_numpy(targets).to(responses.device))
+        return prepared
+    clock = recording_clock(recording, prepared.windows.times, config.alignment, config.quirks, slow)
+    responses = prepared.responses
+    targets = downsampled_responses(responses.cpu().numpy(), recording.tr_times, slow, config.alignment.lobes)
+    return replace(prepared, clock=clock, responses=torch.from_numpy(targets).to(responses.device))
 
 
-def slow_responses(responses: np.ndarray, tr_times: np.ndarray, slow: int, lobes: int = 3) -> np.ndarray:
+def downsampled_responses(
+    responses: np.ndarray, tr_times: np.ndarray, slow: int, lobes: int = 3
+) -> np.ndarray:
     """slow[i] = sum_t w[i, t] responses[t], z-scored over i, with w = lanczos_matrix(tr_times, tr_times[::slow]).
 
     What varies faster than half the slow rate is taken out. Near the ends of a story part of the kernel finds no row;

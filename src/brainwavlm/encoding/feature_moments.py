@@ -6,7 +6,7 @@ from accelerate import Accelerator
 from brainwavlm.encoding.alignment import scale_of
 
 
-class StoryMoments:
+class FeatureMoments:
     """Moments of each story over the epoch before; whole-story moments without a second pass.
 
     While an epoch runs, sums over the rows of its blocks are kept; at its end they become the moments of the next
@@ -37,11 +37,11 @@ class StoryMoments:
         variance = (rows_rows - 2 * mean * mass_rows + mean**2 * mass_mass) / n
         self._moments[story] = (mean.float(), scale_of(variance.clamp_min(0).sqrt(), rows / n).float())
 
-    def shared(self, accelerator: Accelerator, stories: list[str], n_dims: int) -> "StoryMoments":
+    def shared(self, accelerator: Accelerator, stories: list[str], n_dims: int) -> "FeatureMoments":
         """The same with the sums of all processes; every process must ask, with the same stories."""
         if accelerator.num_processes == 1:
             return self
-        shared = StoryMoments()
+        shared = FeatureMoments()
         shared._moments = dict(self._moments)
         none = torch.zeros(6, n_dims, dtype=torch.float64, device=accelerator.device)
         for story in stories:

@@ -13,7 +13,7 @@ from brainwavlm.config import TrainingConfig
 from brainwavlm.speech.backbones import Backbone
 
 
-class Learner:
+class Optimisation:
     """AdamW over the speech model's trained weights and the readout, each with its own rate.
 
     Parameters

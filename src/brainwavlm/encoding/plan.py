@@ -89,7 +89,7 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     step = _timed_step(loop, blocks, calibration_steps)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in heard.items()}
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
-    each = {one.name or one.setting.subject.name: one.facts()["data"] for one in loop.listeners}
+    each = {one.name or one.data.subject.name: one.facts()["data"] for one in loop.listeners}
     return Plan(
         facts=loop.listeners[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
         stories={split: len(some) for split, some in heard.items()},
@@ -107,7 +107,7 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         },
         seconds_per_step=step * len(blocks) / loop.steps_per_epoch,
         hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
-        memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.shelf.kept_bytes) / 1e9,
+        memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.loader.kept_bytes) / 1e9,
         device=str(loop.accelerator.device),
     )
 
@@ -115,19 +115,19 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
 def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
     story = blocks[0].story
     chosen = [block for block in blocks if block.story == story]
-    loop.shelf.hold([story])
+    loop.loader.hold([story])
     loop.backbone.eval()
-    loop.shelf[story].measure(loop.backbone, loop.moments, loop.config)
+    loop.loader[story].measure(loop.backbone, loop.moments, loop.config)
     loop.moments.next_epoch()
     loop.backbone.train()
     seconds = []
     for step in range(n + 1):
         began = time.perf_counter()
         loss = loop.loss(chosen[step % len(chosen)])
-        if loop.learner.learns:
-            loop.learner.begin(step)
-            loop.learner.backward(loss)
-            loop.learner.update()
+        if loop.optimisation.learns:
+            loop.optimisation.begin(step)
+            loop.optimisation.backward(loss)
+            loop.optimisation.update()
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])
 
@@ -140,7 +140,7 @@ def _peak_bytes() -> float:
 def _held_bytes(loop: TuningLoop) -> float:
     """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
     sizes = [
-        rows * (int(side.listener.setting.voxels.sum()) + side.listener.setting.dataset.tr * SAMPLE_RATE) * 4
+        rows * (int(side.listener.data.voxels.sum()) + side.listener.data.dataset.tr * SAMPLE_RATE) * 4
         for side in loop.sides
         for rows in side.lengths.values()
     ]

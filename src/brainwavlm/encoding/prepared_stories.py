@@ -17,7 +17,7 @@ from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import StoryClock, delayed, story_clock
 from brainwavlm.encoding.alignment import moments as plain_moments
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.feature_moments import StoryMoments
+from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import read_at_ends
@@ -27,7 +27,7 @@ from brainwavlm.stimulus.windows import Windows, cut_windows
 
 
 @dataclass
-class Material:
+class PreparedStory:
     """One recording in memory.
 
     Attributes
@@ -76,7 +76,7 @@ class Material:
         return features.new_tensor(weights[:, needed]) @ features
 
     def block_design(
-        self, backbone: Backbone, block: Block, moments: StoryMoments, config: RunConfig
+        self, backbone: Backbone, block: Block, moments: FeatureMoments, config: RunConfig
     ) -> torch.Tensor:
         """Design matrix of one block, (n_rows, n_delays * n_dims), with its graph.
 
@@ -84,7 +84,7 @@ class Material:
         ----------
         backbone : Backbone
         block : Block
-        moments : StoryMoments
+        moments : FeatureMoments
             z-scores the features, and is shown the block's own rows for the next epoch.
         config : RunConfig
         """
@@ -99,7 +99,7 @@ class Material:
         silence = rows.new_zeros(max(-start, 0), rows.shape[1])
         return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo::slow]
 
-    def measure(self, backbone: Backbone, moments: StoryMoments, config: RunConfig) -> None:
+    def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
         slow = self.clock.slow
         with torch.no_grad():
@@ -118,14 +118,14 @@ class Material:
             return delayed(padded, self.clock.delays)[self.clock.halo :: slow]
 
 
-def prepare(
+def prepared_story(
     recording: Recording,
     voxels: np.ndarray,
     backbone: Backbone,
     config: RunConfig,
     device: torch.device,
     keep_frontend: bool,
-) -> Material:
+) -> PreparedStory:
     """Read one recording, put its sound and responses on one clock, and keep its frontend's output if asked.
 
     Parameters
@@ -138,36 +138,36 @@ def prepare(
     device : torch device
     keep_frontend : bool
     """
-    material = read_material(recording, voxels, backbone.min_samples, config, device)
-    add_frontend(material, recording.story.audio, backbone, config, keep_frontend)
-    return material
+    prepared = read_story(recording, voxels, backbone.min_samples, config, device)
+    add_frontend(prepared, recording.story.audio, backbone, config, keep_frontend)
+    return prepared
 
 
-def read_material(
+def read_story(
     recording: Recording, voxels: np.ndarray, min_samples: int, config: RunConfig, device: torch.device
-) -> Material:
-    """The part of `prepare` that reads files; it draws no random number and touches no model."""
+) -> PreparedStory:
+    """The part of `prepared_story` that reads files; it draws no random number and touches no model."""
     sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
     windows = cut_windows(len(sound), config.windows, min_samples)
     clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
     responses = torch.from_numpy(story_responses(recording, voxels)).to(device)
-    return Material(recording.story.name, sound, windows, clock, responses)
+    return PreparedStory(recording.story.name, sound, windows, clock, responses)
 
 
 def add_frontend(
-    material: Material, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
+    prepared: PreparedStory, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
     training, batch = config.training, config.backbone.batch_windows
-    model = (backbone, material.sound, material.windows, config.windows)
+    model = (backbone, prepared.sound, prepared.windows, config.windows)
     if in_memory:
-        material.frontend = kept_frontend(*model, batch, training.frontend_type)
+        prepared.frontend = kept_frontend(*model, batch, training.frontend_type)
     elif training.frontend_folder is not None:
-        material.frontend = frontend_file(
+        prepared.frontend = frontend_file(
             backbone, audio, *model[1:], training.frontend_folder, training.frontend_type, batch
         )
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
-        material.frontend = SharedFrontend(*model[:3])
+        prepared.frontend = SharedFrontend(*model[:3])
 
 
 def matrix_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from brainwavlm.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunData:
     """A configuration resolved on a data set.
 
     Attributes
@@ -130,7 +130,7 @@ def anchored(config: RunConfig) -> RunConfig:
     )
 
 
-def setting_of(config: RunConfig, scanned: bool = True) -> Setting:
+def run_data(config: RunConfig, scanned: bool = True) -> RunData:
     """Resolve a configuration.
 
     Parameters
@@ -164,7 +164,7 @@ def setting_of(config: RunConfig, scanned: bool = True) -> Setting:
             f"See: brainwavlm check {config.dataset}",
         )
     # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
-    return Setting(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
+    return RunData(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
 
 
 def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:

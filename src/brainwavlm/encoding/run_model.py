@@ -8,10 +8,10 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.prepared_stories import Material
+from brainwavlm.encoding.prepared_stories import PreparedStory
 from brainwavlm.encoding.readout import FixedRidge, build_readout
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import Listener
 from brainwavlm.errors import ConfigError
 from brainwavlm.runs.checkpoint import Checkpoint, restoring
@@ -103,15 +103,15 @@ def tuned_model(run: Run, which: str | int = "best") -> tuple[Backbone, torch.nn
 
 
 def solve_readout(
-    readout: FixedRidge, backbone: Backbone, shelf: Shelf, stories: Sequence[str], config: RunConfig
+    readout: FixedRidge, backbone: Backbone, loader: StoryLoader, stories: Sequence[str], config: RunConfig
 ) -> None:
     """Put the ridge solution on the present features of some stories into a closed-form readout."""
     backbone.eval()
-    designs = [material.story_design(backbone, config).cpu().numpy() for material in shelf.each(stories)]
+    designs = [prepared.story_design(backbone, config).cpu().numpy() for prepared in loader.each(stories)]
     story_of_row = np.repeat(np.arange(len(stories)), [len(design) for design in designs])
 
     def read(columns: slice) -> np.ndarray:
-        return np.concatenate([shelf[story].responses[:, columns].cpu().numpy() for story in stories])
+        return np.concatenate([loader[story].responses[:, columns].cpu().numpy() for story in stories])
 
     n_voxels = readout.weights.shape[1]
     batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, config.ridge)
@@ -119,13 +119,13 @@ def solve_readout(
 
 
 def predict(
-    backbone: Backbone, readout: torch.nn.Module, material: Material, config: RunConfig
+    backbone: Backbone, readout: torch.nn.Module, prepared: PreparedStory, config: RunConfig
 ) -> torch.Tensor:
     """The readout's prediction of a whole story in eval mode, (n_trs, n_voxels) float32."""
     backbone.eval()
     readout.eval()
     with torch.no_grad():
-        return readout(material.story_design(backbone, config)).float()
+        return readout(prepared.story_design(backbone, config)).float()
 
 
 def model_state(

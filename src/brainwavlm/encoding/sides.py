@@ -13,7 +13,7 @@ from brainwavlm.encoding.prepared_stories import planned_clock
 from brainwavlm.encoding.readout import FixedRidge
 from brainwavlm.encoding.ridge import require_memory, story_folds
 from brainwavlm.encoding.run_model import configured_readouts, predict, require_rows, solve_readout
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import Listener
 from brainwavlm.speech.backbones import Backbone
 
@@ -42,19 +42,19 @@ class Side:
     validated: list[str]
 
     def validation_r(
-        self, backbone: Backbone, shelf: Shelf, config: RunConfig, where: tuple[str, Path]
+        self, backbone: Backbone, loader: StoryLoader, config: RunConfig, where: tuple[str, Path]
     ) -> float | None:
         """Mean over voxels of the correlation over all rows of the validation stories; None without any."""
         true, predicted = [], []
-        for material in shelf.each(self.validated):
-            rows = _scored_rows(len(material.responses), config.quirks.validation_rows)
-            true.append(material.responses[rows])
-            predicted.append(predict(backbone, self.readout, material, config)[rows])
+        for prepared in loader.each(self.validated):
+            rows = _scored_rows(len(prepared.responses), config.quirks.validation_rows)
+            true.append(prepared.responses[rows])
+            predicted.append(predict(backbone, self.readout, prepared, config)[rows])
             require_finite(predicted[-1], *where)
         return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
 
 
-def sides_of(
+def tuned_subjects(
     listeners: Sequence[Listener], backbone: Backbone, config: RunConfig, device: torch.device
 ) -> list[Side]:
     """The listeners with their untrained readouts, drawn from torch's generator.
@@ -64,13 +64,13 @@ def sides_of(
     ConfigError, DatasetError, AlignmentError
         A recording does not fit its sound, or the delays; a closed-form readout cannot be solved as configured.
     """
-    readouts = configured_readouts(config, backbone, [one.supervision.n_targets for one in listeners])
+    readouts = configured_readouts(config, backbone, [one.targets.n_targets for one in listeners])
     sides = []
     for listener, readout in zip(listeners, readouts, strict=True):
-        require_rows(config, listener.setting.splits["train"])
-        for recording in listener.setting.recordings.values():
+        require_rows(config, listener.data.splits["train"])
+        for recording in listener.data.recordings.values():
             planned_clock(recording, config, backbone.min_samples)  # raises what does not fit
-        weights = listener.setting.voxel_weights(config.loss, device)
+        weights = listener.data.voxel_weights(config.loss, device)
         lengths = {key: recording.shape[0] for key, recording in listener.keys("train").items()}
         validated = list(listener.keys("validation"))
         sides.append(Side(listener, readout.to(device), weights, lengths, validated))
@@ -81,10 +81,10 @@ def sides_of(
     return sides
 
 
-def solve_readouts(sides: Sequence[Side], backbone: Backbone, shelf: Shelf, config: RunConfig) -> None:
+def solve_readouts(sides: Sequence[Side], backbone: Backbone, loader: StoryLoader, config: RunConfig) -> None:
     """Put the ridge solution on the present features into closed-form readouts; others are left alone."""
     for readout, lengths in _closed_form(sides, config):
-        solve_readout(readout, backbone, shelf, sorted(lengths), config)
+        solve_readout(readout, backbone, loader, sorted(lengths), config)
 
 
 def _closed_form(sides: Sequence[Side], config: RunConfig) -> Iterator[tuple[FixedRidge, dict[str, int]]]:

@@ -9,8 +9,8 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Split
-from brainwavlm.encoding.downsampling import slowed
-from brainwavlm.encoding.prepared_stories import Material, add_frontend, planned_windows, read_material
+from brainwavlm.encoding.downsampling import downsampled
+from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, planned_windows, read_story
 from brainwavlm.encoding.subjects import Listener
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.frontend_cache import kept_bytes
@@ -18,7 +18,7 @@ from brainwavlm.speech.frontend_cache import kept_bytes
 TUNED_ON: tuple[Split, ...] = ("train", "validation")
 
 
-class Shelf:
+class StoryLoader:
     """The recordings in memory: all of them where their frontend fits, else a few at a time.
 
     A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
@@ -43,27 +43,27 @@ class Shelf:
             for split in SPLITS
             for key, recording in listener.keys(split).items()
         }
-        self._held: dict[str, Material] = {}
+        self._held: dict[str, PreparedStory] = {}
         self._frontends: dict[Path, Sequence[torch.Tensor]] = {}
-        self._expected: dict[str, Future[Material]] = {}
+        self._expected: dict[str, Future[PreparedStory]] = {}
         self._reader: ThreadPoolExecutor | None = None
         self._all_bytes: int | None = None
 
-    def __getitem__(self, story: str) -> Material:
+    def __getitem__(self, story: str) -> PreparedStory:
         if story in self._held:
             return self._held[story]
         keeps_all = self.keeps_all
         expected = self._expected.pop(story, None)
-        material = self._read(story) if expected is None else expected.result()
+        prepared = self._read(story) if expected is None else expected.result()
         audio = self._recordings[story][1].story.audio
-        material.frontend = self._frontends.get(audio)
-        if material.frontend is None:
-            add_frontend(material, audio, self._backbone, self._config, keeps_all)
+        prepared.frontend = self._frontends.get(audio)
+        if prepared.frontend is None:
+            add_frontend(prepared, audio, self._backbone, self._config, keeps_all)
         if keeps_all:
-            self._held[story] = material
-            if material.frontend is not None:
-                self._frontends[audio] = material.frontend
-        return material
+            self._held[story] = prepared
+            if prepared.frontend is not None:
+                self._frontends[audio] = prepared.frontend
+        return prepared
 
     def hold(self, stories: Sequence[str]) -> None:
         """Keep these stories until the next call and let go of the others, unless all fit in memory."""
@@ -78,12 +78,12 @@ class Shelf:
                     self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
                 self._expected[story] = self._reader.submit(self._read, story)
 
-    def each(self, stories: Sequence[str]) -> Iterator[Material]:
+    def each(self, stories: Sequence[str]) -> Iterator[PreparedStory]:
         """One story after the other, each read while the one before is used."""
         for number, story in enumerate(stories):
-            material = self[story]
+            prepared = self[story]
             self.expect(stories[number + 1 : number + 2])
-            yield material
+            yield prepared
 
     def close(self) -> None:
         """Stop reading ahead."""
@@ -108,7 +108,7 @@ class Shelf:
                 recording.story.audio: recording
                 for listener in self._listeners
                 for split in TUNED_ON
-                for recording in listener.setting.splits[split]
+                for recording in listener.data.splits[split]
             }
             self._all_bytes = sum(
                 kept_bytes(
@@ -121,9 +121,9 @@ class Shelf:
             )
         return self._all_bytes
 
-    def _read(self, story: str) -> Material:
+    def _read(self, story: str) -> PreparedStory:
         listener, recording = self._recordings[story]
-        voxels, least = listener.setting.voxels, self._backbone.min_samples
-        material = read_material(recording, voxels, least, listener.config, self._device)
-        material = slowed(listener.supervision.apply(material), recording, listener.config)
-        return replace(material, story=story)
+        voxels, least = listener.data.voxels, self._backbone.min_samples
+        prepared = read_story(recording, voxels, least, listener.config, self._device)
+        prepared = downsampled(listener.targets.apply(prepared), recording, listener.config)
+        return replace(prepared, story=story)

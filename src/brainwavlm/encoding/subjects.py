@@ -14,10 +14,10 @@ import numpy as np
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.responses import Recording, Split
-from brainwavlm.encoding.run_data import Setting, setting_of
-from brainwavlm.encoding.training_targets import Supervision
+from brainwavlm.encoding.run_data import RunData, run_data
+from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
-from brainwavlm.runs.subject_views import listener_views
+from brainwavlm.runs.subject_views import subject_views
 from brainwavlm.stimulus.audio import same_content
 
 
@@ -31,44 +31,44 @@ class Listener:
         The subject; with the data set where two subjects of a run have one name; empty where nobody else listens.
     config : RunConfig
         The run's, seen from this listener.
-    setting : Setting
-    supervision : Supervision
+    data : RunData
+    targets : TrainingTargets
     """
 
     name: str
     config: RunConfig
-    setting: Setting
-    supervision: Supervision
+    data: RunData
+    targets: TrainingTargets
 
     def keys(self, split: Split) -> dict[str, Recording]:
         """Recordings of a split by their name in the run: the story, in a joint run `listener/story`."""
         before = f"{self.name}/" if self.name else ""
-        return {before + recording.story.name: recording for recording in self.setting.splits[split]}
+        return {before + recording.story.name: recording for recording in self.data.splits[split]}
 
     def facts(self) -> dict[str, Any]:
         """What run.json says of the listener."""
         return {
-            "splits": self.setting.story_names(),
-            "data": self.setting.facts() | self.supervision.facts(),
+            "splits": self.data.story_names(),
+            "data": self.data.facts() | self.targets.facts(),
         }
 
 
-def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], Setting] = setting_of) -> list[Listener]:
+def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], RunData] = run_data) -> list[Listener]:
     """The listeners of a run with their data, the configured subject first.
 
     Parameters
     ----------
     config : RunConfig
-    resolve : function from RunConfig to Setting
+    resolve : function from RunConfig to RunData
         How one listener's view is resolved.
 
     Raises
     ------
     ConfigError, DatasetError
-        As `setting_of` for each of them; one named twice; a test story of one that another is tuned on; or a shared
+        As `run_data` for each of them; one named twice; a test story of one that another is tuned on; or a shared
         readout without a common surface.
     """
-    views = listener_views(config)
+    views = subject_views(config)
     settings = [resolve(view) for view in views]
     if len(views) > 1:
         _require_different(settings)
@@ -76,22 +76,22 @@ def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], Setting] = se
     if config.readout.shared:
         _require_one_space(settings)
         settings = _on_common_vertices(settings)
-    subjects = Counter(setting.subject.name for setting in settings)
+    subjects = Counter(data.subject.name for data in settings)
     return [
-        Listener(_name(setting, subjects), view, setting, Supervision(setting, view))
-        for view, setting in zip(views, settings, strict=True)
+        Listener(_name(data, subjects), view, data, TrainingTargets(data, view))
+        for view, data in zip(views, settings, strict=True)
     ]
 
 
-def _name(setting: Setting, subjects: Counter[str]) -> str:
+def _name(data: RunData, subjects: Counter[str]) -> str:
     if subjects.total() == 1:
         return ""
-    subject = setting.subject.name
-    return subject if subjects[subject] == 1 else f"{setting.dataset.name}:{subject}"
+    subject = data.subject.name
+    return subject if subjects[subject] == 1 else f"{data.dataset.name}:{subject}"
 
 
-def _require_different(settings: Sequence[Setting]) -> None:
-    who = Counter((setting.dataset.path, setting.subject.name) for setting in settings)
+def _require_different(settings: Sequence[RunData]) -> None:
+    who = Counter((data.dataset.path, data.subject.name) for data in settings)
     again = [subject for (_, subject), times in who.items() if times > 1]
     if again:
         raise ConfigError(
@@ -102,12 +102,12 @@ def _require_different(settings: Sequence[Setting]) -> None:
         )
 
 
-def _require_unheard(settings: Sequence[Setting]) -> None:
+def _require_unheard(settings: Sequence[RunData]) -> None:
     """No listener's test story may tune the speech model through another listener."""
     files = {
         (number, split, recording.story.name): recording.story.audio
-        for number, setting in enumerate(settings)
-        for split, recordings in setting.splits.items()
+        for number, data in enumerate(settings)
+        for split, recordings in data.splits.items()
         for recording in recordings
     }
     names = {"/".join(map(str, key)): key for key in files}
@@ -125,8 +125,8 @@ def _require_unheard(settings: Sequence[Setting]) -> None:
             )
 
 
-def _require_one_space(settings: Sequence[Setting]) -> None:
-    trs = {setting.dataset.tr: setting.subject.name for setting in settings}
+def _require_one_space(settings: Sequence[RunData]) -> None:
+    trs = {data.dataset.tr: data.subject.name for data in settings}
     if len(trs) > 1:
         when = ", ".join(f"{subject} every {tr:g} s" for tr, subject in trs.items())
         raise ConfigError(
@@ -135,7 +135,7 @@ def _require_one_space(settings: Sequence[Setting]) -> None:
             "one TR for all listeners: the readout's delays are counted in TRs.",
             "Set readout.shared=false for one readout each.",
         )
-    surfaces = {setting.subject.surface: setting.subject.name for setting in settings}
+    surfaces = {data.subject.surface: data.subject.name for data in settings}
     if len(surfaces) > 1:
         where = ", ".join(f"{subject} on {surface}" for surface, subject in surfaces.items())
         raise _no_common_surface(f"true, with {where}.")
@@ -150,9 +150,9 @@ def _no_common_surface(found: str) -> ConfigError:
     )
 
 
-def _on_common_vertices(settings: Sequence[Setting]) -> list[Setting]:
+def _on_common_vertices(settings: Sequence[RunData]) -> list[RunData]:
     """The settings with their voxels narrowed to the vertices of a common surface that all of them have."""
-    places = [_places(setting) for setting in settings]
+    places = [_places(data) for data in settings]
     common = set.intersection(*map(set, places))
     kept = [[place for place in some if place in common] for some in places]
     found = None
@@ -168,10 +168,10 @@ def _on_common_vertices(settings: Sequence[Setting]) -> list[Setting]:
             "Sort the columns of the responses by hemisphere and vertex, or set readout.shared=false.",
         )
     narrowed = []
-    for setting, some in zip(settings, places, strict=True):
-        voxels = setting.voxels.copy()
+    for data, some in zip(settings, places, strict=True):
+        voxels = data.voxels.copy()
         voxels[voxels] = [place in common for place in some]
-        narrowed.append(replace(setting, voxels=voxels))
+        narrowed.append(replace(data, voxels=voxels))
     return narrowed
 
 
@@ -182,9 +182,9 @@ def surface_places(subject: Subject, voxels: np.ndarray) -> list[tuple[int, int]
     return list(zip(subject.hemisphere[voxels].tolist(), subject.vertex[voxels].tolist(), strict=True))
 
 
-def _places(setting: Setting) -> list[tuple[int, int]]:
-    subject = setting.subject
-    places = surface_places(subject, setting.voxels)
+def _places(data: RunData) -> list[tuple[int, int]]:
+    subject = data.subject
+    places = surface_places(subject, data.voxels)
     if places is None:
         raise _no_common_surface(
             f"true, but {subject.name} has {'no' if subject.surface is None else 'its own'} surface, or no "

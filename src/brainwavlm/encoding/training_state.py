@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass
-class History:
+class TrainingState:
     """The course of a run.
 
     Attributes
@@ -65,6 +65,6 @@ class History:
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "History":
+    def from_state(cls, state: Mapping[str, Any]) -> "TrainingState":
         """The history in a checkpoint's state; checkpoints of before gradient norms have none."""
         return cls(**{each.name: state[each.name] for each in fields(cls) if each.name in state})

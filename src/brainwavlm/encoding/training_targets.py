@@ -23,8 +23,8 @@ from brainwavlm.encoding.controls import (
     story_generator,
     wrapped,
 )
-from brainwavlm.encoding.prepared_stories import Material, story_responses
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.prepared_stories import PreparedStory, story_responses
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.stimulus_targets import (
     N_MELS,
     PHONES,
@@ -40,12 +40,12 @@ from brainwavlm.stimulus.transcripts import Transcript, read_transcript
 from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
 
 
-class Supervision:
+class TrainingTargets:
     """The targets of a run, by story.
 
     Parameters
     ----------
-    setting : Setting
+    data : RunData
     config : RunConfig
 
     Attributes
@@ -59,13 +59,13 @@ class Supervision:
         The control cannot be made of these stories: too short, too few, without a transcript.
     """
 
-    def __init__(self, setting: Setting, config: RunConfig):
-        self._setting, self._config = setting, config
-        self._stories = {r.story.name: r for split in ("train", "validation") for r in setting.splits[split]}
+    def __init__(self, data: RunData, config: RunConfig):
+        self._data, self._config = data, config
+        self._stories = {r.story.name: r for split in ("train", "validation") for r in data.splits[split]}
         self._said: dict[str, Said] = {}
         self._vectors = np.zeros((0, 0), np.float32)
         self._facts: dict[str, Any] = {}
-        self.n_targets = int(setting.voxels.sum())
+        self.n_targets = int(data.voxels.sum())
         kind = config.control.kind
         if kind in ("words", "phones") and config.loss.ceiling_weighted:
             raise ConfigError(
@@ -93,18 +93,18 @@ class Supervision:
         known = {"kind": control.kind, "n_targets": self.n_targets, "voxels": control.has_voxels}
         return {"control": known | self._facts}
 
-    def apply(self, material: Material) -> Material:
-        """The material with the targets of its story in place of its responses."""
-        if self._config.control.kind == "none" or material.story not in self._stories:
-            return material
-        targets = np.ascontiguousarray(self._targets(material))
-        return replace(material, responses=torch.from_numpy(targets).to(material.responses.device))
+    def apply(self, prepared: PreparedStory) -> PreparedStory:
+        """A story with its targets in place of its responses."""
+        if self._config.control.kind == "none" or prepared.story not in self._stories:
+            return prepared
+        targets = np.ascontiguousarray(self._targets(prepared))
+        return replace(prepared, responses=torch.from_numpy(targets).to(prepared.responses.device))
 
-    def _targets(self, material: Material) -> np.ndarray:
+    def _targets(self, prepared: PreparedStory) -> np.ndarray:
         """Targets of one story, (n_trs, n_targets) float32, z-scored."""
-        control, recording = self._config.control, self._stories[material.story]
-        generator = story_generator(self._config.seed, material.story)
-        responses = material.responses.cpu().numpy()
+        control, recording = self._config.control, self._stories[prepared.story]
+        generator = story_generator(self._config.seed, prepared.story)
+        responses = prepared.responses.cpu().numpy()
         if control.kind == "shifted":
             return shifted(responses, int(np.ceil(control.seconds / recording.tr)), generator)
         if control.kind == "block-permuted":
@@ -112,14 +112,14 @@ class Supervision:
         if control.kind == "phase-randomised":
             return phase_randomised(responses, generator)
         if control.kind == "other-story":
-            other = self._stories[self._facts["responses_of"][material.story]]
-            return wrapped(story_responses(other, self._setting.voxels), len(responses))
-        times, stride = material.windows.times, self._config.windows.stride
+            other = self._stories[self._facts["responses_of"][prepared.story]]
+            return wrapped(story_responses(other, self._data.voxels), len(responses))
+        times, stride = prepared.windows.times, self._config.windows.stride
         if control.kind == "stimulus":
-            stretches = mel_of_stretches(material.sound, times, stride)
+            stretches = mel_of_stretches(prepared.sound, times, stride)
             mel = as_responses(stretches, times, recording, self._config.alignment)
             return spectrum_matched(mel @ self._vectors, responses)
-        stretches = heard(self._said[material.story], self._vectors, times, stride)
+        stretches = heard(self._said[prepared.story], self._vectors, times, stride)
         if not stretches.any():
             raise DatasetError(
                 recording.story.transcript or recording.story.audio,
@@ -145,7 +145,7 @@ class Supervision:
                 )
 
     def _exchange(self) -> None:
-        names = self._setting.story_names()
+        names = self._data.story_names()
         if len(names["train"]) < 2:
             raise ConfigError(
                 "control.kind",

@@ -14,9 +14,9 @@ import torch
 from brainwavlm.compute import accelerator_for, seed_everything, separate
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import Block, epoch_steps
-from brainwavlm.encoding.feature_moments import StoryMoments
+from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.encoding.losses import combined, require_finite
-from brainwavlm.encoding.optimisation import Learner
+from brainwavlm.encoding.optimisation import Optimisation
 from brainwavlm.encoding.run_data import anchored
 from brainwavlm.encoding.run_model import (
     configured_backbone,
@@ -25,10 +25,10 @@ from brainwavlm.encoding.run_model import (
     model_state,
     run_manifest,
 )
-from brainwavlm.encoding.sides import sides_of, solve_readouts
-from brainwavlm.encoding.story_loader import Shelf
+from brainwavlm.encoding.sides import solve_readouts, tuned_subjects
+from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import listeners_of
-from brainwavlm.encoding.training_state import History
+from brainwavlm.encoding.training_state import TrainingState
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checkpoint import Checkpoint, restoring
 from brainwavlm.runs.provenance import Recorder, Unrecorded
@@ -79,7 +79,7 @@ def tune(
     loop = TuningLoop(config, Path(output), progress or Progress())
     loop.accelerator.wait_for_everyone()  # every process has asked whether the place is free
     manifest = run_manifest(config, loop.listeners, loop.backbone)
-    voxels = [listener.setting.voxels for listener in loop.listeners]
+    voxels = [listener.data.voxels for listener in loop.listeners]
     writes = loop.accelerator.is_main_process
     with writing(Path(output), manifest, voxels, resume, writes) as writer:
         finished = writer.run.result is not None
@@ -93,7 +93,7 @@ def tune(
                 with loop.recorder:
                     loop.run(writer, checkpoint)
             finally:
-                loop.shelf.close()
+                loop.loader.close()
     loop.accelerator.wait_for_everyone()
     loop.accelerator.end_training()
     return writer.run
@@ -113,21 +113,21 @@ class TuningLoop:
         seed_everything(config.seed)
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
-        self.shelf = Shelf(self.listeners, self.backbone, config, device)
-        self.sides = sides_of(self.listeners, self.backbone, config, device)
+        self.loader = StoryLoader(self.listeners, self.backbone, config, device)
+        self.sides = tuned_subjects(self.listeners, self.backbone, config, device)
         self.readouts = torch.nn.ModuleList(side.readout for side in self.sides)
         if config.training.frontend_folder is not None:
             require_folder(config.training.frontend_folder)
-        self.moments = StoryMoments()
+        self.moments = FeatureMoments()
 
         self.lengths = {key: rows for side in self.sides for key, rows in side.lengths.items()}
         self.side_of = {key: side for side in self.sides for key in side.lengths}
         self.steps_per_epoch = sum(len(steps) for _, steps in epoch_steps(self.lengths, config, 0))
-        self.learner = Learner(
+        self.optimisation = Optimisation(
             self.backbone, self.readouts, config.training, self.steps_per_epoch, self.accelerator
         )
         separate(self.accelerator, config.seed, 0)
-        self.at = History()
+        self.at = TrainingState()
 
     def share(self, items: Sequence[Any]) -> Sequence[Any]:
         """What of these falls to this process: all, where there is one."""
@@ -156,11 +156,11 @@ class TuningLoop:
         """Moments of each story under the untuned model, and the readout where it is closed-form."""
         self.backbone.eval()
         stories = self.share(sorted(self.lengths))
-        materials = self.shelf.each(stories)
+        materials = self.loader.each(stories)
         for _ in self.progress.over(stories, "Reading the untuned model"):
             next(materials).measure(self.backbone, self.moments, self.config)
         self.next_moments()
-        solve_readouts(self.sides, self.backbone, self.shelf, self.config)
+        solve_readouts(self.sides, self.backbone, self.loader, self.config)
 
     def next_moments(self) -> None:
         """The rows that all processes have seen become the moments of the next epoch."""
@@ -177,8 +177,8 @@ class TuningLoop:
             done = max(done - len(steps), 0)
             if not ahead:
                 continue
-            self.shelf.hold(stories)
-            self.shelf.expect(
+            self.loader.hold(stories)
+            self.loader.expect(
                 groups[number + 1][0] if number + 1 < len(groups) else self.sides[0].validated[:1]
             )
             for blocks in ahead:
@@ -195,18 +195,18 @@ class TuningLoop:
         """Some blocks, shared among the processes: gradient, step; mean loss and norm of the gradient."""
         norm = None
         value = torch.zeros((), device=self.accelerator.device)
-        if self.learner.learns:
-            self.learner.begin(self.at.step)
+        if self.optimisation.learns:
+            self.optimisation.begin(self.at.step)
         for block in self.share(blocks):
             loss = self.loss(block) / len(blocks)
             require_finite(loss, f"the loss of {self.place(block)}", self.folder)
             value += loss.detach()
-            if self.learner.learns:
-                self.learner.backward(loss)
+            if self.optimisation.learns:
+                self.optimisation.backward(loss)
                 if self.at.step == 0:
                     require_gradients(self.backbone.reachable_parameters())
-        if self.learner.learns:
-            norm = self.learner.update()
+        if self.optimisation.learns:
+            norm = self.optimisation.update()
         mean = float(self.accelerator.reduce(value, "sum"))
         self.log("step", loss=mean, gradient_norm=norm)
         return mean, norm
@@ -217,12 +217,12 @@ class TuningLoop:
 
     def loss(self, block: Block) -> torch.Tensor:
         """Features, design, prediction and loss of one block, with its graph."""
-        material, side, quirks = self.shelf[block.story], self.side_of[block.story], self.config.quirks
+        prepared, side, quirks = self.loader[block.story], self.side_of[block.story], self.config.quirks
         with self.accelerator.autocast():
-            design = material.block_design(self.backbone, block, self.moments, self.config)
+            design = prepared.block_design(self.backbone, block, self.moments, self.config)
             predicted = side.readout(design).float()
         require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
-        true, weights = material.responses[block.start : block.stop], side.weights
+        true, weights = prepared.responses[block.start : block.stop], side.weights
         if quirks.nan_voxels:
             present = torch.isfinite(true).all(0)
             predicted, true = predicted[:, present], true[:, present]
@@ -233,7 +233,7 @@ class TuningLoop:
         """The readout's correlation on whole validation stories, by listener; none where there are no such stories."""
         where = (f"the validation of epoch {self.at.epoch}", self.folder)
         found = {
-            side.listener.name: side.validation_r(self.backbone, self.shelf, self.config, where)
+            side.listener.name: side.validation_r(self.backbone, self.loader, self.config, where)
             for side in self.sides
         }
         return {name: r for name, r in found.items() if r is not None}
@@ -242,7 +242,7 @@ class TuningLoop:
         """Solve closed-form readouts again when that is due."""
         every = self.config.readout.refresh
         if every and self.at.epoch % every == 0:
-            solve_readouts(self.sides, self.backbone, self.shelf, self.config)
+            solve_readouts(self.sides, self.backbone, self.loader, self.config)
 
     def record(self, validation: dict[str, float]) -> None:
         """Note an epoch, in the log and on the screen; listeners count alike, however many voxels they have."""
@@ -269,7 +269,7 @@ class TuningLoop:
         """Everything that the rest of the run depends on."""
         model = model_state(self.backbone, self.readouts, self.config)
         moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
-        tensors = self.learner.state() | moments.state()
+        tensors = self.optimisation.state() | moments.state()
         self.writer.checkpoint(self.at.checkpoint_name, Checkpoint(model, tensors, self.at.state()))
         self.recorder.write()
 
@@ -281,6 +281,6 @@ class TuningLoop:
         first = self.accelerator.is_main_process
         with restoring(checkpoint):
             self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
-            self.learner.restore(checkpoint.optimiser)
-        self.at = History.from_state(checkpoint.state)
+            self.optimisation.restore(checkpoint.optimiser)
+        self.at = TrainingState.from_state(checkpoint.state)
         separate(self.accelerator, self.config.seed, self.at.step)

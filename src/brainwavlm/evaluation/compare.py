@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.config import EvaluationConfig, RunConfig
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.compare_tables import Scored, difference_table, epoch_table, group_table, run_table
@@ -191,14 +191,14 @@ def compare(
 
 
 def _held_out(
-    evaluator: Evaluator, backbone: Backbone, config: RunConfig, setting: Setting, title: str
+    evaluator: Evaluator, backbone: Backbone, config: RunConfig, setting: RunData, title: str
 ) -> RidgePredictions:
     features = evaluator.features(backbone, config, setting.recordings.values(), title)
     designs = story_designs(features, setting.splits, config)
     return predict_held_out(designs, setting.splits, config, setting.voxels, device=device_of(config).type)
 
 
-def _rows_key(setting: Setting, config: RunConfig) -> str:
+def _rows_key(setting: RunData, config: RunConfig) -> str:
     """Runs with the same key are scored on the same responses and targets."""
     return repr((setting.dataset.path, setting.subject.name, setting.story_names(), config.regions))
 

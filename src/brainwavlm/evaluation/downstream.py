@@ -18,7 +18,7 @@ from brainwavlm.config import RunConfig, WindowConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.stimulus_targets import PHONES, phone_class
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, device_of, untuned_model_key
@@ -158,7 +158,7 @@ class Downstream:
         }
 
 
-def task_of(name: str, setting: Setting, config: RunConfig, min_samples: int) -> Task:
+def task_of(name: str, setting: RunData, config: RunConfig, min_samples: int) -> Task:
     """The labels of all clips; `config` says how ridge and splits are, `min_samples` what the model can hear.
 
     Raises

@@ -10,7 +10,7 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.prepared_stories import recording_clock
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import contrast_rows, run_summary, voxel_rows
 from brainwavlm.evaluation.downstream import Downstream
@@ -169,14 +169,14 @@ def evaluate(
     )
 
 
-def _require_null(setting: Setting, config: RunConfig, leave_one_out: bool = False) -> None:
+def _require_null(setting: RunData, config: RunConfig, leave_one_out: bool = False) -> None:
     scored = [one for _, held in held_out_fits(setting.splits, leave_one_out) for one in held]
     require_null(np.repeat(*rows_by_story(scored)), config.evaluation)
 
 
 def _frozen(
     config: RunConfig,
-    setting: Setting,
+    setting: RunData,
     evaluator: Evaluator,
     leave_one_out: bool = False,
     layers: Sequence[int] = (),
@@ -191,7 +191,7 @@ def _frozen(
 def _scored(
     features: Mapping[str, StoryFeatures],
     config: RunConfig,
-    setting: Setting,
+    setting: RunData,
     leave_one_out: bool = False,
     like: EncodingScore | None = None,
 ) -> EncodingScore:
@@ -230,7 +230,7 @@ def _scored(
 
 
 def _readout_r(
-    readout: torch.nn.Module, run: Run, features: Mapping[str, StoryFeatures], setting: Setting
+    readout: torch.nn.Module, run: Run, features: Mapping[str, StoryFeatures], setting: RunData
 ) -> np.ndarray:
     """Test correlation of the run's own readout, (n_voxels,); NaN outside the run's voxels, or where it has none."""
     config, test = run.config, setting.splits["test"]

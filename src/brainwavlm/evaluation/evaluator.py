@@ -12,7 +12,7 @@ import torch
 from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.run_data import Setting, setting_of, tuned_splits
+from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
 from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.ridge_predictions import require_design
@@ -37,10 +37,10 @@ class Evaluator:
 
     def __init__(self, cache: str | Path | None, progress: Progress | None) -> None:
         self.cache, self.progress = cache, progress or Progress()
-        self._settings: dict[str, Setting] = {}
+        self._settings: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
-    def setting(self, config: RunConfig) -> Setting:
+    def setting(self, config: RunConfig) -> RunData:
         """The configuration resolved on its data set; all responses are scanned once for each choice of data.
 
         With all training stories, also those that train_minutes left out: what a speech model is worth is asked on the
@@ -49,7 +49,7 @@ class Evaluator:
         config = config.model_copy(update={"train_minutes": None})
         key = config.model_dump_json(include=_OF_THE_DATA) + str(config.quirks.nan_voxels)
         if key not in self._settings:
-            self._settings[key] = setting_of(config)
+            self._settings[key] = run_data(config)
         return self._settings[key]
 
     def untuned(self, config: RunConfig, layers: Sequence[int] = ()) -> Backbone:
@@ -90,12 +90,12 @@ class Evaluator:
         self.require_unchanged(run, setting)
         self.require_design(setting, config)
 
-    def require_design(self, setting: Setting, config: RunConfig, leave_one_out: bool = False) -> None:
+    def require_design(self, setting: RunData, config: RunConfig, leave_one_out: bool = False) -> None:
         """Raise where ridge could not be done with a setting's stories; see `held_out.require_design`."""
         backbone = self.untuned(config)
         require_design(setting.splits, config, backbone.n_dims, backbone.min_samples, leave_one_out)
 
-    def require_unchanged(self, run: Run, setting: Setting) -> None:
+    def require_unchanged(self, run: Run, setting: RunData) -> None:
         """A tuned model may only be scored on the data and the speech model that it was tuned with.
 
         Raises

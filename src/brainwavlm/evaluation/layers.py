@@ -8,7 +8,7 @@ import numpy as np
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.prepared_stories import recording_clock
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.evaluator import Evaluator, device_of
@@ -47,7 +47,7 @@ def read_states(
     evaluator: Evaluator,
     backbone: Backbone,
     config: RunConfig,
-    setting: Setting,
+    setting: RunData,
     title: str,
     layers: Sequence[int],
 ) -> tuple[dict[str, StoryFeatures], dict[int, dict[str, np.ndarray]]]:
@@ -61,7 +61,7 @@ def read_states(
     backbone : Backbone
         Which gives the configured layer and all of `layers`.
     config : RunConfig
-    setting : Setting
+    setting : RunData
     title : str
         For the progress.
     layers : sequence of int
@@ -86,7 +86,7 @@ def read_states(
 
 
 def layer_predictions(
-    rows: Mapping[int, Mapping[str, np.ndarray]], own: EncodingScore, config: RunConfig, setting: Setting
+    rows: Mapping[int, Mapping[str, np.ndarray]], own: EncodingScore, config: RunConfig, setting: RunData
 ) -> dict[int, np.ndarray]:
     """Predictions of the test stories from each state, (n_rows, n_kept): ridge as for the configured layer.
 
@@ -97,7 +97,7 @@ def layer_predictions(
     own : EncodingScore
         Of the configured layer; its predictions are taken over, and its voxels are those that are predicted.
     config : RunConfig
-    setting : Setting
+    setting : RunData
     """
     delays, device = config.alignment.delays, device_of(config).type
     predictions = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording, Split
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.training_subset import EDGE, length
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import device_of
@@ -26,7 +26,7 @@ def require_minutes(minutes: Sequence[float], draws: int) -> None:
         )
 
 
-def require_whole_story(setting: Setting, minutes: Sequence[float]) -> None:
+def require_whole_story(setting: RunData, minutes: Sequence[float]) -> None:
     """ConfigError where an amount is shorter than the listener's shortest story."""
     shortest = min(map(length, (*setting.splits["train"], *setting.splits["validation"])))
     short = [amount for amount in minutes if amount + EDGE < shortest]
@@ -41,7 +41,7 @@ def require_whole_story(setting: Setting, minutes: Sequence[float]) -> None:
 
 def learning_curve_rows(
     designs: Mapping[str, Mapping[str, np.ndarray]],
-    setting: Setting,
+    setting: RunData,
     config: RunConfig,
     masks: Mapping[str, np.ndarray],
     minutes: Sequence[float],
@@ -149,7 +149,7 @@ def _fitted(
     chosen: list[Recording],
     asked: float,
     draw: int,
-    setting: Setting,
+    setting: RunData,
     config: RunConfig,
     masks: Mapping[str, np.ndarray],
 ) -> list[dict[str, Any]]:

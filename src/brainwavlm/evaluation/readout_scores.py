@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.subjects import surface_places
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
@@ -83,7 +83,7 @@ def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> list[tu
     """Outputs of the run's one readout, and the listener's scored voxels, at the same vertices of one surface."""
     if run.config.joint and not run.config.readout.shared:
         return []  # several readouts, none of which is this listener's
-    first = setting_of(run.config)
+    first = run_data(run.config)
     tuned, scored = first.subject, cell.setting.subject
     if tuned.surface != scored.surface or first.dataset.tr != cell.setting.dataset.tr:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
-from brainwavlm.encoding.run_data import Setting
+from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.run_model import load_backbone_state, tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator, run_names, untuned_model_key, with_whole_cortex
 from brainwavlm.runs.run import Run
@@ -17,7 +17,7 @@ from brainwavlm.speech.backbones import Backbone, load_backbone
 from brainwavlm.stimulus.audio import same_content
 
 
-def seen_while_tuning(run: Run, setting: Setting) -> list[str]:
+def seen_while_tuning(run: Run, setting: RunData) -> list[str]:
     """Test stories of a listener that the run's speech model was tuned on, or its epoch chosen by, sorted.
 
     A sound that tuning heard under another name, or from another data set, counts too.
@@ -85,7 +85,7 @@ class TransferCell:
     name: str
     subject: str
     config: RunConfig
-    setting: Setting
+    setting: RunData
     key: str
     shared: list[str]
 

@@ -230,9 +230,9 @@ def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dic
 
 def _paths(config: RunConfig) -> dict[str, Path]:
     """Files that are here, by what they are; those of a joint run by listener."""
-    from brainwavlm.runs.subject_views import listener_views
+    from brainwavlm.runs.subject_views import subject_views
 
-    views = listener_views(config)
+    views = subject_views(config)
     paths: dict[str, Path] = {}
     for number, view in enumerate(views):
         before = f"{number} {view.subject}/" if len(views) > 1 else ""

@@ -8,7 +8,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
 
 
-def listener_views(config: RunConfig) -> list[RunConfig]:
+def subject_views(config: RunConfig) -> list[RunConfig]:
     """The configuration as each listener sees it; alone, the configuration itself."""
     everyone = (
         ListenerConfig(

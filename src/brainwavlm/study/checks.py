@@ -14,7 +14,7 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.run_data import Setting, setting_of, tuned_splits
+from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
 from brainwavlm.encoding.run_model import configured_backbone
 from brainwavlm.encoding.subjects import listeners_of
 from brainwavlm.errors import BrainwavlmError, ConfigError
@@ -24,7 +24,7 @@ from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
 from brainwavlm.evaluation.ridge_predictions import held_out_fits, require_design, rows_by_story
 from brainwavlm.evaluation.statistics.tests import require_null
-from brainwavlm.runs.subject_views import heard_by, listener_views
+from brainwavlm.runs.subject_views import heard_by, subject_views
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
 
@@ -118,7 +118,7 @@ class _Checks:
     """What has been looked at already."""
 
     def __init__(self) -> None:
-        self._settings: dict[str, Setting] = {}
+        self._settings: dict[str, RunData] = {}
         self._models: dict[str, _Model] = {}
         self._right: set[str] = set()
 
@@ -130,13 +130,13 @@ class _Checks:
             f"listeners {drawn} {config.loss.ceiling_weighted}", config.model_dump_json(include=_OF_LISTENERS)
         ):
             for listener in listeners_of(config, self._setting):
-                listener.setting.voxel_weights(config.loss, torch.device("cpu"))
+                listener.data.voxel_weights(config.loss, torch.device("cpu"))
 
     def evaluation(self, cell: Cell) -> None:
         """The rows that are to be scored, further hidden states and tasks."""
         model = self._model(cell.config)
         chosen_layers(cell.evaluate.layers, model.n_blocks)
-        for view in listener_views(cell.config):
+        for view in subject_views(cell.config):
             scored = with_whole_cortex(view, (view.target,), cell.evaluate.memory_gb)
             self._design(scored, model)
             for task in cell.evaluate.downstream:
@@ -154,7 +154,7 @@ class _Checks:
                 f"hidden states from 0 to {model.n_blocks}.",
                 "Change transfer.layer in the file of the study.",
             )
-        views = {view.dataset: view for view in reversed(listener_views(config))}
+        views = {view.dataset: view for view in reversed(subject_views(config))}
         datasets = {name: load_dataset(name) for name in views}
         for who in options.subjects or ():
             if not any(who in dataset.subject_names for dataset in datasets.values()):
@@ -175,11 +175,11 @@ class _Checks:
         self._right.add(key)
         return new
 
-    def _setting(self, config: RunConfig) -> Setting:
+    def _setting(self, config: RunConfig) -> RunData:
         key = config.model_dump_json(include=_OF_THE_DATA)
         if key not in self._settings:
             everything = config.model_copy(update={"train_minutes": None})
-            self._settings[key] = setting_of(everything, scanned=False)
+            self._settings[key] = run_data(everything, scanned=False)
         setting = self._settings[key]
         return replace(setting, splits=tuned_splits(setting.splits, config))
 

@@ -18,7 +18,7 @@ from brainwavlm.errors import BrainwavlmError, TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
-from brainwavlm.runs.subject_views import listener_views
+from brainwavlm.runs.subject_views import subject_views
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import require_runnable
 from brainwavlm.study.description import Study
@@ -163,7 +163,7 @@ def _subject(dataset: str, subject: str) -> Subject:
 def _amount(config: RunConfig) -> int:
     """Training rows of all listeners times epochs."""
     rows = 0
-    for view in listener_views(config):
+    for view in subject_views(config):
         splits = split_recordings(
             _subject(view.dataset, view.subject), view.train, view.validation, view.test
         )

@@ -38,9 +38,9 @@ def facts_of(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> d
     BrainwavlmError
         Data or a speech model that is not there.
     """
-    from brainwavlm.runs.subject_views import listener_views
+    from brainwavlm.runs.subject_views import subject_views
 
-    data = [_data_facts(view, checksums) for view in listener_views(config)]
+    data = [_data_facts(view, checksums) for view in subject_views(config)]
     return {
         "config": _digest(config.model_dump(mode="json")),
         "data": _digest([data, {name: checksums.of(Path(name)) for name in named_files(config)}]),
@@ -63,10 +63,10 @@ def transfer_facts(config: RunConfig, options: TransferOptions, checksums: Check
 
 def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
     """A digest of the transcripts of the stories that the listeners of a run heard."""
-    from brainwavlm.runs.subject_views import listener_views
+    from brainwavlm.runs.subject_views import subject_views
 
     found = {}
-    for view in listener_views(config):
+    for view in subject_views(config):
         dataset = load_dataset(view.dataset)
         files = files_of(dataset, view.subject, (), dataset.recordings(view.subject).values(), True)
         found[f"{view.dataset} {view.subject}"] = {

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.feature_moments import StoryMoments
+from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.encoding.plan import plan
-from brainwavlm.encoding.prepared_stories import prepare
-from brainwavlm.encoding.run_data import setting_of
+from brainwavlm.encoding.prepared_stories import prepared_story
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.reporting.page.method import model_entries
@@ -25,16 +25,16 @@ STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12)])
 def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings, keep_frontend, start, stop):
     config = settings(**STREAM)
-    backbone, setting = load_backbone(config.backbone.name, config.backbone.layer), setting_of(config)
-    material = prepare(
+    backbone, setting = load_backbone(config.backbone.name, config.backbone.layer), run_data(config)
+    prepared = prepared_story(
         setting.recordings["dog"], setting.voxels, backbone, config, torch.device("cpu"), keep_frontend
     )
-    moments = StoryMoments()
+    moments = FeatureMoments()
     with torch.no_grad():
-        material.measure(backbone, moments, config)
+        prepared.measure(backbone, moments, config)
         moments.next_epoch()
-        design = material.block_design(backbone, Block("dog", start, stop), moments, config)
-    whole = material.story_design(backbone, config)
+        design = prepared.block_design(backbone, Block("dog", start, stop), moments, config)
+    whole = prepared.story_design(backbone, config)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
 
 
