@@ -24,6 +24,115 @@ from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.runs.run import open_run
 
 _MOST_TARGETS = 3
+Row = Mapping[str, Any]
+
+
+def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFrame:
+    """run, label, epoch, loss, validation_r, gradient_norm, kept: a row a run and epoch.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        As in `runs` of summary.json: name, history, best.
+    labels : mapping of str to str
+        By the run's name.
+    """
+    numbers = ("loss", "validation_r", "gradient_norm")
+    rows = [
+        {"run": run["name"], "label": labels[run["name"]], "epoch": epoch["epoch"]}
+        | {key: epoch.get(key) for key in numbers}
+        | {"kept": run["best"] is not None and epoch["epoch"] == run["best"]["epoch"]}
+        for run in runs
+        for epoch in run["history"]
+    ]
+    table = pd.DataFrame(rows, columns=["run", "label", "epoch", *numbers, "kept"])
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def states_table(
+    states: pd.DataFrame, run: Row, label: str = "", targets: Sequence[str] = (), about: str = "target"
+) -> pd.DataFrame:
+    """run, label, target, layer, r_frozen, r_tuned, difference, low, high: a row a target and hidden state of a run.
+
+    Parameters
+    ----------
+    states : DataFrame
+        layers.csv; or downstream.csv, with `task` for `target` and auc_ for r_.
+    run : mapping
+        An entry of `runs` in summary.json.
+    label : str
+        Of the run, before the target's name, where lines of several runs are to be told apart.
+    targets : sequence of str
+        None named: the one the run was tuned on, cortex and AC, as far as they are there; else the first three.
+    about : str
+        target or task.
+    """
+    rows = states[states["run"] == run["name"]]
+    names = list(dict.fromkeys(rows[about]))
+    usual = [name for name in dict.fromkeys([run["target"], "cortex", "AC"]) if name in names] or names
+    rows = rows[rows[about].isin(targets or usual[:_MOST_TARGETS])]
+    scores = [name for name in rows if name.endswith(("_frozen", "_tuned")) and name[:2] in ("r_", "au")]
+    labels = [f"{label}: {name}" if label else name for name in rows[about]]
+    table = rows.assign(label=labels)[["run", "label", about, "layer", *scores, "difference", "low", "high"]]
+    return table.sort_values("layer", kind="stable").reset_index(drop=True)
+
+
+def claim_states_table(rows: Sequence[Row], about: str = "target") -> pd.DataFrame:
+    """run, label, group, listener, target, layer, r_frozen, r_tuned, difference, low, high: of a study's findings.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of kind `layer` or `task` in a study's table of claims; the experiment stands for a run.
+    about : str
+        target or task, whose scores are AUC.
+    """
+    score = "r" if about == "target" else "auc"
+    several = len({row["experiment"] for row in rows}) > 1
+    table = pd.DataFrame(
+        [
+            {
+                "run": row["experiment"],
+                "label": f"{row['experiment']}: {layer_label(row)}" if several else layer_label(row),
+                "group": row["group"],
+                "listener": row["listener"],
+                about: row["target"],
+                "layer": int(row["layer"]),
+                f"{score}_frozen": row["r_frozen"],
+                f"{score}_tuned": row["r_tuned"],
+                "difference": row["estimate"],
+                "low": row["low"],
+                "high": row["high"],
+            }
+            for row in map(with_numbers, rows)
+        ]
+    )
+    return table.sort_values("layer", kind="stable", ignore_index=True) if len(table) else table
+
+
+def delays_table(profiles: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]) -> pd.DataFrame:
+    """run, label, seconds, median, low, high: share of each delay in the weights, quartiles over voxels.
+
+    Parameters
+    ----------
+    profiles : mapping of a run's name to its label and its `delay_profile`
+    """
+    frames = [pd.DataFrame({"run": name, "label": label, **of}) for name, (label, of) in profiles.items()]
+    columns = ["run", "label", "seconds", "median", "low", "high"]
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+
+def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
+    """group, score, target, label, epoch, n_runs, mean, deviation, lowest, highest: a comparison by epoch.
+
+    A run's own readout is scored on its own target alone, which need not be `target`: then it is that one.
+    """
+    frames = []
+    for _, rows in epochs.groupby(["score", "group"], sort=False):
+        shown = target if (rows["target"] == target).any() else rows["target"].iloc[0]
+        frames.append(rows[rows["target"] == shown].sort_values("epoch"))
+    table = pd.concat(frames, ignore_index=True) if frames else epochs
+    return table.assign(label=[f"{row.group}, {row.target}" for row in table.itertuples()])
 
 
 @dataclass(frozen=True)

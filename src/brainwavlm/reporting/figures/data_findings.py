@@ -1,7 +1,7 @@
 """A line a finding: configurations over their seeds, and the findings of a study."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,12 +12,100 @@ from brainwavlm.reporting.figures.drawing import Drawing
 from brainwavlm.reporting.figures.folders import Place, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.study import finding_label, seed_dots, seeds_of, with_numbers
-from brainwavlm.results.comparison import read_comparison
+from brainwavlm.results.comparison import Comparison, read_comparison
 
 if TYPE_CHECKING:
     from brainwavlm.study.claims.table import Claims
 
 _NUMBERS = ("r_frozen", "r_tuned", "low", "high")
+_ABOUT = ("experiment", "group", "tuned_on", "listener", "target", "stories")
+Row = Mapping[str, Any]
+
+
+def seeds_table(comparison: Comparison, targets: Sequence[str]) -> pd.DataFrame:
+    """part, label, group, target, run, seed, r_frozen, r_tuned, low, high.
+
+    A row of part `mean` a group and target, with the interval of the gain; of part `seed` a run.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    targets : sequence of str
+    """
+    frames = []
+    for row in comparison.groups[comparison.groups["target"].isin(targets)].to_dict("records"):
+        about = {"group": row["group"], "target": row["target"]}
+        label = f"{row['group']}, {row['target']}" if len(targets) > 1 else row["group"]
+        runs = comparison.runs
+        runs = runs[(runs["group"] == row["group"]) & (runs["target"] == row["target"])]
+        numbers = {
+            "r_frozen": row["r_frozen"],
+            "r_tuned": row["mean"],
+            "low": row["low"],
+            "high": row["high"],
+        }
+        mean = {"part": "mean", "label": label, **about, "run": "", "seed": "", **numbers}
+        frames.append(pd.DataFrame([mean]))
+        frames.append(runs[["run", "seed", "r_frozen", "r_tuned"]].assign(part="seed", label=label, **about))
+    return pd.concat(frames, ignore_index=True)
+
+
+def findings_table(rows: Sequence[Row], seeds: pd.DataFrame) -> pd.DataFrame:
+    """part, label, experiment, group, tuned_on, listener, target, stories, run, seed, numbers, sentence.
+
+    A row of part `mean` a finding, with r_frozen, r_tuned and the interval of the gain; of part `seed` a cell. A label
+    stands for one finding: where two would share one they are counted.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Gains, of a study's table of claims.
+    seeds : DataFrame
+        Its table of seeds.
+    """
+    rows = [row for row in map(with_numbers, rows) if row["r_tuned"] is not None]
+    several = len({row["experiment"] for row in rows}) > 1
+    labels = [f"{row['experiment']}: {finding_label(row)}" if several else finding_label(row) for row in rows]
+    frames = []
+    for row, label in zip(rows, counted(labels), strict=True):
+        cells = seeds_of(row, seeds[seeds["experiment"] == row["experiment"]])
+        about = {"label": label, **{key: row[key] for key in _ABOUT}}
+        numbers = {key: row[key] for key in _NUMBERS}
+        mean = {"part": "mean", **about, "run": "", "seed": "", **numbers, "sentence": row["sentence"]}
+        frames.append(pd.DataFrame([mean]))
+        frames.append(
+            cells[["cell", "seed", "r_frozen", "r_tuned"]]
+            .rename(columns={"cell": "run"})
+            .assign(part="seed", **about)
+        )
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def differences_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """label, target, listener, group, against, estimate, low, high, seed_low, seed_high, sentence: a row a difference.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of kind `difference`, of a study's table of claims; those without an estimate are left out.
+    """
+    rows = [row for row in rows if row["estimate"] is not None]
+    labels = counted(
+        [f"{row['target']} of {row['listener']}: {row['group']} − {row['against']}" for row in rows]
+    )
+    numbers = ("estimate", "low", "high", "seed_low", "seed_high")
+    columns = ("target", "listener", "group", "against", *numbers, "sentence")
+    table = pd.DataFrame([{key: row[key] for key in columns} for row in rows], columns=list(columns))
+    table.insert(0, "label", labels)
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def counted(labels: Sequence[str]) -> list[str]:
+    """The labels, each once: where several would be the same, with their place."""
+    return [
+        f"{label} ({place})" if labels.count(label) > 1 else label
+        for place, label in enumerate(labels, start=1)
+    ]
 
 
 def draw_seeds(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:

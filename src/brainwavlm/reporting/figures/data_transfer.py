@@ -1,6 +1,6 @@
 """Transfer: who tuned by who is scored, and how much of a listener's data it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,67 @@ _KEYS = (
     "low",
     "high",
 )
+Row = Mapping[str, Any]
+
+
+def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
+    """run, label, tuned_on, scored_on, stories, target, r_frozen, r_tuned, difference, low, high.
+
+    The rows of stories that tuning did not use, where there are some of a run and listener, else those of all. `label`
+    says who a run was tuned on; with its seed, or its name, where that tells no runs apart.
+
+    Parameters
+    ----------
+    matrix : DataFrame
+        That of a `Transfer`.
+    """
+    cells = ["run", "tuned_on", "scored_on", "target"]
+    unheard = matrix["stories"] == "unheard"
+    has_unheard = unheard.groupby([matrix[key] for key in cells]).transform("any")
+    fair = matrix[unheard | ~has_unheard].reset_index(drop=True)
+    return fair.assign(label=fair["run"].map(_run_labels(fair)))
+
+
+def minutes_table(curve: pd.DataFrame, target: str, matrix: pd.DataFrame | None = None) -> pd.DataFrame:
+    """part, label, run, tuned_on, scored_on, target, asked, draw, minutes, r_frozen, r_tuned: the learning curve.
+
+    Rows of part `draw` are draws of stories; of part `mean` their means, a row an amount that was asked for.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        That of a `Transfer`.
+    target : str
+    matrix : DataFrame or None
+        A `matrix_table`, whose labels name the runs.
+    """
+    draws = curve[curve["target"] == target].reset_index(drop=True)
+    labels = dict(zip(matrix["run"], matrix["label"], strict=True)) if matrix is not None else {}
+    names = [
+        f"{labels.get(run, run)} in {who}" for run, who in zip(draws["run"], draws["scored_on"], strict=True)
+    ]
+    draws = draws.assign(label=names)
+    line = ["label", "run", "tuned_on", "scored_on", "target"]
+    means = draws.groupby([*line, "asked"], dropna=False, sort=False)[
+        ["minutes", "r_frozen", "r_tuned"]
+    ].mean()
+    means = means.reset_index().sort_values("minutes", kind="stable")
+    return pd.concat([draws.assign(part="draw"), means.assign(part="mean")], ignore_index=True)
+
+
+def _run_labels(matrix: pd.DataFrame) -> dict[str, str]:
+    runs = matrix.drop_duplicates("run").to_dict("records")
+    for labels in (
+        [row["tuned_on"] for row in runs],
+        [f"{row['tuned_on']}, seed {row['seed']}" for row in runs] if "seed" in matrix else [],
+    ):
+        if len(set(labels)) == len(runs):
+            break
+    else:
+        labels = [f"{row['tuned_on']} ({row['run']})" for row in runs]
+    return {row["run"]: label for row, label in zip(runs, labels, strict=True)}
+
+
 _CURVE = ("run", "tuned_on", "scored_on", "target", "asked", "draw", "minutes", "r_frozen", "r_tuned")
 
 

@@ -1,6 +1,6 @@
 """Voxel by voxel: maps on the cortex, tuned against frozen, the histogram of the change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,90 @@ _TITLES = {
     "share-frozen": "frozen, share of the ceiling",
 }
 _NARROWEST = 1.9  # inches of a panel
+_BINS = 60
+_MOST_BARS = 30
+
+
+def scatter_table(
+    scores: RunVoxels, run: str, label: str, groups: Mapping[str, np.ndarray] | None = None
+) -> pd.DataFrame:
+    """run, label, voxel, group, r_frozen, r_tuned: a row a voxel with both scores.
+
+    Parameters
+    ----------
+    scores : RunVoxels
+    run, label : str
+    groups : mapping of str to bool array (n_voxels,), or None
+        Disjoint; None: `RunVoxels.groups`.
+    """
+    group = np.full(len(scores.voxel), "", dtype=object)
+    for name, members in (scores.groups() if groups is None else groups).items():
+        group[members] = name
+    columns = {"voxel": scores.voxel, "group": group, "r_frozen": scores.frozen, "r_tuned": scores.tuned}
+    return pd.DataFrame({"run": run, "label": label, **columns}).dropna(ignore_index=True)
+
+
+def histogram_table(scores: RunVoxels, run: str, target: str = "") -> pd.DataFrame:
+    """run, target, from, to, voxels: how many voxels changed by how much, in bins of equal width.
+
+    One edge is zero, so that no bin holds gains and losses alike. `gained` is true from there on.
+
+    Parameters
+    ----------
+    scores : RunVoxels
+    run : str
+    target : str
+        Empty: all voxels.
+    """
+    members = scores.masks[target] if target else slice(None)
+    difference = (scores.tuned - scores.frozen)[members]
+    difference = difference[np.isfinite(difference)]
+    if not difference.size:
+        return pd.DataFrame(columns=["run", "target", "from", "to", "voxels", "gained"])
+    step = max(float(np.ptp(difference)) / _BINS, 1e-6)
+    first, last = np.floor(difference.min() / step), np.ceil(difference.max() / step)
+    places = np.arange(first, max(last, first + 1) + 1)
+    counts, edges = np.histogram(difference, bins=step * places)
+    bins = {"from": edges[:-1], "to": edges[1:], "voxels": counts, "gained": places[:-1] >= 0}
+    return pd.DataFrame({"run": run, "target": target or "all voxels", **bins})
+
+
+def bars_table(scores: RunVoxels, run: str, label: str, names: Mapping[int, str]) -> pd.DataFrame:
+    """run, label, name, r_frozen, r_tuned: a row a voxel where there are few, else a row a target.
+
+    Parameters
+    ----------
+    scores : RunVoxels
+    run, label : str
+    names : mapping of int to str
+        Of voxels that are a region each.
+    """
+    if len(scores.voxel) <= _MOST_BARS:
+        rows = [names.get(int(voxel), f"voxel {voxel}") for voxel in scores.voxel]
+        frozen, tuned = scores.frozen, scores.tuned
+    else:
+        rows = list(scores.masks)[:_MOST_BARS]
+        means = [
+            pd.DataFrame({"f": scores.frozen[m], "t": scores.tuned[m]}).mean() for m in scores.masks.values()
+        ]
+        frozen, tuned = (np.array([mean[key] for mean in means[:_MOST_BARS]]) for key in "ft")
+    return pd.DataFrame({"run": run, "label": label, "name": rows, "r_frozen": frozen, "r_tuned": tuned})
+
+
+def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> pd.DataFrame:
+    """run, quantity, hemisphere, vertex, value: a row a vertex with a value.
+
+    Parameters
+    ----------
+    maps : mapping of left and right to array (n_vertices,)
+    run, quantity : str
+    """
+    frames = []
+    for side, values in maps.items():
+        vertex = np.flatnonzero(np.isfinite(values))
+        columns = {"hemisphere": side, "vertex": vertex, "value": values[vertex]}
+        frames.append(pd.DataFrame({"run": run, "quantity": quantity, **columns}))
+    return pd.concat(frames, ignore_index=True)
 
 
 def draw_maps(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
