@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
-from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
@@ -54,6 +54,26 @@ def test_seeds_of_a_configuration_are_its_spread(tuned, tmp_path):
     assert_allclose(difference["difference"], expected, atol=1e-12)
     assert difference["low"] < difference["difference"] < difference["high"]
     assert np.isnan(difference["deviation_over_seeds"])  # their seeds are not the same
+
+
+def test_one_number_has_one_interval_wherever_it_is_shown(tuned, tmp_path):
+    run, cache = tuned("a", seed=7), tmp_path / "features"
+    scores = evaluate(run, cache=cache)
+    table = scores.table.set_index("target")
+    assert (table["low"] < table["high"]).all()
+    groups = compare(run, cache=cache).groups.set_index("target")
+    assert_allclose(groups[["gain", "low", "high"]], table[["difference", "low", "high"]], atol=1e-6)
+    for model in ("frozen", "tuned"):
+        summary = pd.DataFrame(scores.summary["runs"][0][model]["targets"]).set_index("target")
+        expected = table[[f"r_{model}", f"low_{model}", f"high_{model}"]]
+        assert_allclose(summary[["mean_r", "low", "high"]], expected, rtol=1e-5)
+    alone = score_backbone(run.config, cache=cache)
+    cortex = pd.DataFrame(alone.summary["targets"]).set_index("target").loc["cortex"]
+    assert_allclose(
+        cortex[["low", "high"]].astype(float),
+        table.loc["cortex", ["low_frozen", "high_frozen"]].astype(float),
+        rtol=1e-5,
+    )
 
 
 def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):

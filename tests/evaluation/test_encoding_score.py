@@ -127,7 +127,7 @@ def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch)
 
 
 def test_the_target_table_counts_means_and_misses(planted):
-    score = score_features(*planted.args())
+    score = score_features(*planted.args()).with_intervals(100)
     rows = {row["target"]: row for row in score.rows()}
     assert list(rows) == ["cortex", "AC", "cortex-AC"]
     assert rows["AC"]["n_voxels"] == 12
@@ -144,7 +144,7 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
         return found
 
     monkeypatch.setattr(held_out, "responses_of", flat)
-    score = score_features(*planted.args())
+    score = score_features(*planted.args()).with_intervals(100)
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
     assert {row["target"]: row["n_voxels"] for row in score.rows()}["AC"] == 11
@@ -154,7 +154,7 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
 
 
 def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
-    score = score_features(*planted.args())
+    score = score_features(*planted.args()).with_intervals(100)
     score.save(tmp_path / "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     expected = ["subject", "voxel", "split", "cortex", "AC", "cortex-AC"]

@@ -30,7 +30,7 @@ from brainwavlm.evaluation.evaluator import (
 from brainwavlm.evaluation.paired_predictions import PairedPredictions, target_means
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame
-from brainwavlm.evaluation.statistics.bootstrap import Resampled
+from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
 from brainwavlm.files import write_json
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
@@ -175,8 +175,7 @@ def compare(
                 found = _held_out(evaluator, tuned_model(run, epoch)[0], config, setting, at)
             for target, r in target_means(found, side.masks).items():
                 of_epochs[one.group, epoch, "ridge", target].append(r)
-    seed = runs[0].config.seed
-    resampled = {key: side.resampled(evaluation.bootstraps, seed) for key, side in rows.items()}
+    resampled = {key: side.resampled(evaluation.bootstraps, SEED) for key, side in rows.items()}
     if epochs:
         for one in scored:
             for target, means in resampled[one.rows].means.items():

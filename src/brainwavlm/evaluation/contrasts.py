@@ -1,5 +1,6 @@
 """Two scores side by side: the table, the voxels and the words of an evaluation of runs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,17 @@ def voxel_rows(
 
 
 def run_summary(
-    name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, unit: str
+    name: str,
+    run: Run,
+    frozen: EncodingScore,
+    tuned: EncodingScore,
+    differences: Mapping[str, Difference],
+    unit: str,
 ) -> dict[str, Any]:
-    """What `summary.json` says of one run; `unit` is what the bootstrap drew."""
-    config = run.config
+    """What `summary.json` says of one run; `differences` and `unit` (what was drawn) are those of its rows."""
+    config, n_resamples = run.config, run.config.evaluation.bootstraps
+    of_frozen = {target: found.first_interval for target, found in differences.items()}
+    of_tuned = {target: found.second_interval for target, found in differences.items()}
     return {
         "name": name,
         "path": str(run.path),
@@ -142,13 +150,17 @@ def run_summary(
         "best": run.best,
         "history": run.history,
         "splits": run.manifest["splits"],
-        "bootstrap": f"{config.evaluation.bootstraps} resamples of {unit}",
+        "bootstrap": f"{n_resamples} resamples of {unit}",
         "config": config.model_dump(mode="json"),
-        "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
-        "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},
+        "frozen": _without_versions(frozen.summary) | frozen.target_summary(of_frozen, n_resamples, unit),
+        "tuned": _without_versions(tuned.summary) | tuned.target_summary(of_tuned, n_resamples, unit),
         "tuned_with": run.manifest["versions"],
         "tuned_on": run.manifest["data"]["control"],
     }
+
+
+def _without_versions(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in summary.items() if key != "versions"}
 
 
 def _time_only(score: EncodingScore, target: str) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Held-out scores of one set of features in one subject, and the files that keep them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from brainwavlm.evaluation.ridge_predictions import (
     story_designs,
 )
 from brainwavlm.evaluation.scores import correlation, rounded, write_frame
-from brainwavlm.evaluation.statistics.bootstrap import resampled_means
+from brainwavlm.evaluation.statistics.bootstrap import SEED, resampled_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL, correlation_test, described_null
 from brainwavlm.files import write_json
@@ -47,12 +47,10 @@ class EncodingScore:
         r and p of each voxel, and of the mean of each target.
     masks : dict of str to bool array (n_kept,)
         By target.
-    intervals : dict of str to (low, high)
-        95 % interval of the mean of each target over resamples of test stories.
     time_only : PermutationTest or None
         What time alone predicts of the same rows.
     summary : dict
-        What `summary.json` says.
+        What `summary.json` says, but for its targets.
     """
 
     voxel: np.ndarray
@@ -63,7 +61,6 @@ class EncodingScore:
     r_normalised: np.ndarray
     test: PermutationTest
     masks: dict[str, np.ndarray]
-    intervals: dict[str, tuple[float, float]]
     time_only: PermutationTest | None
     summary: dict[str, Any]
 
@@ -94,19 +91,36 @@ class EncodingScore:
         """One row a target, for a table in the terminal."""
         return self.summary["targets"]
 
+    def target_summary(
+        self, intervals: Mapping[str, tuple[float, float]], n_resamples: int, drawn: str
+    ) -> dict[str, Any]:
+        """What the summary says of the targets, with the 95 % interval of the mean of each, and what was drawn."""
+        targets = [target_row(self, name, intervals[name]) for name in self.masks]
+        return {"bootstrap": f"{n_resamples} resamples of {drawn}", "targets": targets}
+
+    def with_intervals(self, n_resamples: int) -> "EncodingScore":
+        """The same score, whose summary tells of its targets, with intervals over resamples of held-out stories."""
+        resampled = resampled_means(
+            self.true, {"": self.predicted}, self.story_of_row, self.masks, n_resamples, SEED
+        )
+        intervals = {name: resampled.interval(means[""]) for name, means in resampled.means.items()}
+        return replace(
+            self, summary=self.summary | self.target_summary(intervals, n_resamples, resampled.drawn)
+        )
+
     def save(self, folder: str | Path) -> None:
         """Write scores.csv and summary.json, each whole or not at all; the summary last."""
         write_frame(Path(folder) / "scores.csv", self.voxels())
         write_json(Path(folder) / "summary.json", self.summary)
 
 
-def target_row(score: EncodingScore, name: str) -> dict[str, Any]:
+def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -> dict[str, Any]:
     """What the summary says of one target."""
     r, p, null95 = score.test.mean[name]
     mask = score.masks[name]
     normalised = score.r_normalised[mask]
     known = ~np.isnan(normalised)
-    low, high = score.intervals[name]
+    low, high = interval
     time_r, time_p, _ = (
         score.time_only.mean[name] if score.time_only is not None else (np.nan, np.nan, np.nan)
     )
@@ -179,9 +193,6 @@ def score_features(
     masks, missing = kept_masks(config, subject, ceiling, held.columns)
     evaluation, tr = config.evaluation, held.stories[0].tr
     test = correlation_test(held.true, held.predicted, held.story_of_row, tr, evaluation, config.seed, masks)
-    intervals = resampled_means(
-        held.true, {"": held.predicted}, held.story_of_row, masks, evaluation.bootstraps, config.seed
-    )
     normalised, source = _normalised(held, None if ceiling is None else ceiling[held.columns], config)
     summary: dict[str, Any] = {
         "subject": subject.name,
@@ -194,7 +205,6 @@ def score_features(
         "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in held.fitted)},
         "folds": story_folds(np.repeat(*rows_by_story(held.fitted)), config.ridge.folds)[1],
         "null": described_null(held.story_of_row, evaluation),
-        "bootstrap": f"{evaluation.bootstraps} resamples of {intervals.drawn}",
         "n_voxels": len(held.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
         "alphas_at_grid_edge": dict(
@@ -203,7 +213,7 @@ def score_features(
         "normalised_by": source,
         "missing_targets": missing,
     }
-    score = EncodingScore(
+    return EncodingScore(
         held.columns,
         held.story_of_row,
         held.true,
@@ -212,12 +222,9 @@ def score_features(
         normalised,
         test,
         masks,
-        {name: intervals.interval(intervals.means[name][""]) for name in masks},
         time_only,
         summary,
     )
-    summary["targets"] = [target_row(score, name) for name in masks]
-    return score
 
 
 def kept_masks(

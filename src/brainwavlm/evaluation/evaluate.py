@@ -65,7 +65,8 @@ def score_backbone(
     setting = evaluator.setting(config)
     evaluator.require_design(setting, config, leave_one_out)
     _require_null(setting, config, leave_one_out)
-    return _frozen(config, setting, evaluator, leave_one_out)[0]
+    score, _ = _frozen(config, setting, evaluator, leave_one_out)
+    return score.with_intervals(config.evaluation.bootstraps)
 
 
 def evaluate(
@@ -153,7 +154,7 @@ def evaluate(
         draws = {target: found.draws for target, found in means.items()}
         resamples += resample_rows(name, config.subject, draws, unit, frozen.story_of_row)
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, difference))
-        entries.append(run_summary(name, run, frozen, tuned, unit))
+        entries.append(run_summary(name, run, frozen, tuned, means, unit))
     kinds = {
         kind: [names[position] for position in members]
         for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
