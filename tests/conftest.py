@@ -13,6 +13,8 @@ from brainwavlm import cli
 from brainwavlm.checks import check_dataset
 from brainwavlm.checks.report import Report
 from brainwavlm.config import load_config
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.runs.run import Run, open_run
 from tests.models import stock_model
 from tests.trees import ds003020_tree, native_tree
 
@@ -93,7 +95,7 @@ def tree(tmp_path_factory):
     return native_tree(tmp_path_factory.mktemp("native")).path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(tree, tiny_wavlm):
     """A function from overrides to the configuration of a run of seconds."""
 
@@ -121,6 +123,31 @@ def settings(tree, tiny_wavlm):
         return load_config(overrides={**plain, **dotted, **changed})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(settings, tmp_path_factory):
+    """`finished(seed=1)`: a run of such settings, of one epoch unless told, tuned once for all tests: read only."""
+    folders = {}
+
+    def run(**overrides) -> Run:
+        config = settings(**{"training__epochs": 1, **overrides})
+        key = config.model_dump_json()
+        if key not in folders:
+            folders[key] = tune(config, tmp_path_factory.mktemp("finished") / "run").path
+        return open_run(folders[key])
+
+    return run
+
+
+@pytest.fixture
+def tuned(finished, tmp_path):
+    """`tuned("a", seed=1)`: a copy of such a run at tmp_path / "a", which a test may change."""
+
+    def run(name="run", **overrides) -> Run:
+        return open_run(shutil.copytree(finished(**overrides).path, tmp_path / name))
+
+    return run
 
 
 @pytest.fixture
@@ -176,7 +203,7 @@ def small_settings(tiny_wavlm, tmp_path_factory):
     path = tmp_path_factory.mktemp("config") / "config.yaml"
     path.write_text(
         f"""subject: UTS03
-windows: {{context: 1.0, stride: 0.5, frame: mean}}
+windows: {{context: 1.0, stride: 1.0, frame: mean}}
 backbone: {{name: "{tiny_wavlm}", layer: 3}}
 adapter: {{rank: 2}}
 training: {{epochs: 1, block_rows: 10}}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import h5py
 import numpy as np
@@ -13,12 +14,12 @@ from tests.trees import ds003020_tree, write_sound
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return ds003020_tree(tmp_path_factory.mktemp("ds003020") / "ds003020", volumes=60)
+    return ds003020_tree(tmp_path_factory.mktemp("ds003020") / "ds003020", volumes=45)
 
 
 @pytest.fixture
-def broken(tmp_path):
-    return ds003020_tree(tmp_path / "ds003020", subjects=("UTS03",), volumes=60)
+def broken(published, tmp_path):
+    return shutil.copytree(published, tmp_path / "ds003020")
 
 
 def test_check_plan_tune_evaluate_report_need_nothing_but_the_path(

@@ -5,17 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from brainwavlm.encoding.tuning import tune
-
 
 @pytest.fixture
-def runs(settings, tmp_path):
-    return [
-        tune(
-            settings(training__epochs=1, seed=seed, training__keep_epochs=True), tmp_path / f"seed-{seed}"
-        ).path
-        for seed in (0, 1)
-    ]
+def runs(tuned):
+    return [tuned(f"seed-{seed}", seed=seed, training__keep_epochs=True).path for seed in (0, 1)]
 
 
 def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):

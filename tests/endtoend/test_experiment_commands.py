@@ -5,13 +5,12 @@ import json
 import pandas as pd
 import pytest
 
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.runs.run import open_run
 
 
 @pytest.fixture
-def run(settings, tmp_path):
-    return tune(settings(training__epochs=1), tmp_path / "run").path
+def run(tuned):
+    return tuned().path
 
 
 def test_a_run_on_part_of_the_data_slow_and_contrastive(brainwavlm, settings, tmp_path):

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from brainwavlm.encoding.tuning import tune
-
 
 def test_memory_reaches_ridge_and_too_little_is_refused(brainwavlm, tree, tiny_wavlm, tmp_path):
     arguments = [
@@ -22,8 +20,8 @@ def test_memory_reaches_ridge_and_too_little_is_refused(brainwavlm, tree, tiny_w
     assert not (tmp_path / "none").exists()
 
 
-def test_evaluate_takes_memory_over_that_of_the_run(brainwavlm, settings, tmp_path):
-    run = tune(settings(training__epochs=1), tmp_path / "run").path
+def test_evaluate_takes_memory_over_that_of_the_run(brainwavlm, tuned):
+    run = tuned().path
     assert brainwavlm("evaluate", run, "--memory", "1MB").code == 2
     assert brainwavlm("evaluate", run, "--memory", "0.5GB").code == 0
 

@@ -4,7 +4,6 @@ import pytest
 from typer.main import get_command
 
 from brainwavlm.cli import app
-from brainwavlm.encoding.tuning import tune
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def test_ridge_goes_into_an_empty_folder_and_replaces_an_earlier_result(ridge, t
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare", "transfer"])
-def test_scores_do_not_mix_with_the_files_of_a_run(brainwavlm, settings, tmp_path, command):
-    run = tune(settings(training__epochs=1), tmp_path / "run").path
+def test_scores_do_not_mix_with_the_files_of_a_run(brainwavlm, tuned, command):
+    run = tuned().path
     before = sorted(run.rglob("*"))
     done = brainwavlm(command, run, "--output", run)
     assert done.code == 2
@@ -74,10 +73,8 @@ def test_no_line_of_the_help_is_cut_at_80_columns():
     ("options", "differs"),
     [(("--joint", "ben"), "joint"), (("--subject", "ben"), "subject"), (("--layer", 1, "--seed", 9), "seed")],
 )
-def test_a_run_is_not_resumed_with_options_that_it_does_not_have(
-    brainwavlm, settings, tmp_path, options, differs
-):
-    run = tune(settings(training__epochs=1), tmp_path / "run").path
+def test_a_run_is_not_resumed_with_options_that_it_does_not_have(brainwavlm, tuned, options, differs):
+    run = tuned().path
     done = brainwavlm("tune", "--resume", "--output", run, *options)
     assert done.code == 2
     assert "another config than asked for" in done.err
@@ -85,8 +82,7 @@ def test_a_run_is_not_resumed_with_options_that_it_does_not_have(
     assert brainwavlm("tune", "--resume", "--output", run).code == 0
 
 
-def test_a_joint_run_shows_every_listener(brainwavlm, settings, tmp_path):
-    run = tune(settings(training__epochs=1, joint=[{"subject": "ben"}]), tmp_path / "run").path
-    shown = brainwavlm("show", run).out
+def test_a_joint_run_shows_every_listener(brainwavlm, finished):
+    shown = brainwavlm("show", finished(joint=[{"subject": "ben"}]).path).out
     assert "native, anna" in shown
     assert "native, ben" in shown

@@ -143,12 +143,12 @@ def test_how_a_session_ended_is_told(settings, tmp_path):
     assert "step" in session["error"]
 
 
-def test_nobody_is_named(settings, tmp_path):
-    run = tune(settings(training__epochs=1), tmp_path / "run")
+def test_nobody_is_named(finished):
+    run = finished()
     text = (run.path / "provenance.json").read_text()
     assert f'"{platform.node()}"' not in text
     assert getpass.getuser() not in json.dumps(machine_facts(torch.device("cpu"))).replace("generic", "")
-    assert str(tmp_path) not in text
+    assert str(run.path) not in text
 
 
 def test_a_run_of_before_has_no_record_and_a_damaged_record_is_named(tmp_path):

@@ -1,9 +1,13 @@
 """Studies of seconds: the small native data set and the WavLM with random weights of the tests of tuning."""
 
+from contextlib import contextmanager
+
 import pytest
 import yaml
 
 from brainwavlm.study import load_study
+from brainwavlm.study.records import CellState
+from brainwavlm.study.work import run_cell
 
 
 @pytest.fixture
@@ -11,6 +15,26 @@ def base(settings):
     """Settings of a run of seconds, as the file of a study gives them."""
     config = settings(training__epochs=1).model_dump(mode="json", exclude_defaults=True)
     return {key: value for key, value in config.items() if key != "subject"} | {"subject": "anna"}
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """A context in which the local engine works on cells in this process: one of its own imports for ten seconds.
+
+    For what a study decides and what its cells compute; what processes are for is tested with processes.
+    """
+
+    def work_on(tasks, workers, retries, finished):
+        for task in tasks:
+            finished(CellState(**run_cell(task.as_dict())))
+
+    @contextmanager
+    def context():
+        with monkeypatch.context() as patch:
+            patch.setattr("brainwavlm.study.engines.run_local", work_on)
+            yield
+
+    return context
 
 
 @pytest.fixture

@@ -1,49 +1,32 @@
-"""`brainwavlm study` as a user calls it, on the embedded data set."""
+"""`brainwavlm study` as a user calls it."""
 
 import json
 
 import pytest
 
-# Two training stories, one to validate and one to test, windows every 2 s: the least that is a whole job.
-FILE = """
-format: 1
-name: miniature
-title: The least that is a whole job.
-preset: demo
-base:
-  train: [bakery, bees]
-  validation: [chess]
-  test: [flood]
-  windows.stride: 2.0
-  training.epochs: 1
-  ridge: {alphas: [1.0, 100.0], folds: 2}
-  evaluation: {bootstraps: 100, shifts: 20}
-experiments:
-  methods:
-    question: Does tuning help?
-    grid: {adapter.method: [lora, frozen], seed: [0]}
-    contrast: adapter.method
-  broken:
-    set: {device: mps}
-"""
-
 
 @pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "study.yaml"
-    path.write_text(FILE)
-    return path
+def file(study_file):
+    return study_file(
+        methods={
+            "question": "Does tuning help?",
+            "grid": {"adapter.method": ["lora", "frozen"], "seed": [0]},
+            "contrast": "adapter.method",
+        },
+        broken={"set": {"device": "mps"}},
+    )
 
 
-def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path):
+def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_process, tmp_path):
     output = tmp_path / "out"
-    done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
+    with in_this_process():
+        done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
     assert done.code == 1, done.err  # one cell failed, the others are there
     assert "mps is not here" in done.out
     assert "Computing identities of 3 cells" in done.err
     assert "3 cells: 2 done, 1 failed" in done.out
     assert "--retry-failed" in done.out
-    assert (output / "study.yaml").read_text() == FILE
+    assert (output / "study.yaml").read_text() == file.read_text()
 
     asked = brainwavlm("study", "status", output, "--json")
     rows = json.loads(asked.out)
@@ -61,7 +44,8 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, tmp_path)
     assert len(json.loads(listed.out)) == 2
 
 
-def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, file, tmp_path):
+def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, study_file, tmp_path):
+    file = study_file(methods={"grid": {"seed": [0, 1]}}, broken={"set": {"device": "mps"}})
     before = sorted(tmp_path.rglob("*"))
     words = ["--output", tmp_path / "out", "--dry-run", "--workers", 2]
     done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
@@ -69,7 +53,7 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwav
     assert sorted(tmp_path.rglob("*")) == before
     found = json.loads(done.out)
     assert [cell["state"] for cell in found["cells"]] == ["new", "new"]
-    assert found["calibrations"] == 2
+    assert found["calibrations"] == 1
     assert all(cell["hours"] > 0 and cell["memory_gb"] > 0.1 for cell in found["cells"])
     assert found["hours"] == pytest.approx(sum(cell["hours"] for cell in found["cells"]))
     assert found["hours_on_workers"] == pytest.approx(max(cell["hours"] for cell in found["cells"]))

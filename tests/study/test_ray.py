@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 
@@ -26,17 +25,11 @@ def same_studies(one, other):
     return True
 
 
-def test_without_ray_the_extra_is_named_and_nothing_is_written(study_file, tmp_path):
-    code = (
-        "import sys; sys.modules['ray'] = None\n"
-        "sys.argv = ['brainwavlm', *sys.argv[1:]]\n"
-        "from brainwavlm.cli import main; main()"
-    )
-    words = ["study", "run", str(study_file(one={})), "--output", str(tmp_path / "out"), "--engine", "ray"]
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "pip install 'brainwavlm[cluster]'" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_without_ray_the_extra_is_named_and_nothing_is_written(brainwavlm, study_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = brainwavlm("study", "run", study_file(one={}), "--output", tmp_path / "out", "--engine", "ray")
+    assert done.code == 2
+    assert "pip install 'brainwavlm[cluster]'" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -47,6 +40,7 @@ def test_nobody_at_an_address_is_said_at_once_and_nothing_is_written(small_study
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_cell_on_ray_is_the_cell_that_the_local_engine_makes(small_study, tmp_path):
     study = small_study(one={"set": {"adapter.dropout": 0.3}})
     assert [state.state for state in run_study(study, tmp_path / "ray", engine="ray")] == ["done"]

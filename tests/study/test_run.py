@@ -63,6 +63,13 @@ def alive(process):
     return True
 
 
+@pytest.fixture
+def here(in_this_process):
+    with in_this_process():
+        yield
+
+
+@pytest.mark.usefixtures("here")
 def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_study, tmp_path):
     study = small_study(devices={"grid": {"device": ["cpu", "mps"]}, "transfer": {"subjects": ["ben"]}})
     folder = tmp_path / "out"
@@ -97,6 +104,7 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is_named(small_study, tmp_path):
     folder = tmp_path / "out"
     (folder / "records").mkdir(parents=True)
@@ -110,15 +118,41 @@ def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is
     assert open_study(folder).stale == [old]
 
 
-def test_a_study_that_is_killed_and_a_cell_that_is_killed_end_bit_identical_to_an_unbroken_one(
-    study_file, small_study, tmp_path
-):
-    above = {"training": {"epochs": 8, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
+@pytest.fixture
+def broken(small_study, study_file, in_this_process, tmp_path):
+    """A study of one cell, its file, and the folder in which it ran unbroken."""
+    above = {"training": {"epochs": 5, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
     study, file = small_study(above, one={}), study_file(above=above, one={})
-    whole = tmp_path / "whole"
-    assert [state.state for state in run_study(study, whole)] == ["done"]
+    with in_this_process():
+        assert [state.state for state in run_study(study, tmp_path / "whole")] == ["done"]
+    return study, file, tmp_path / "whole"
 
-    # The study itself is killed: its cell stops, and waits.
+
+def killed_and_finished(study, folder, whole, n_events, attempts):
+    """Start the study, kill the process of its cell after so many events of the log; what it ends as is the whole one."""
+    ended = []
+    thread = threading.Thread(target=lambda: ended.extend(run_study(study, folder)))
+    thread.start()
+    waited(lambda: list((folder / "records").glob("*.json")))
+    waited(lambda: read_json(next((folder / "records").glob("*.json")))["attempts"] == attempts)
+    os.kill(at_work(folder, n_events), signal.SIGKILL)
+    thread.join(300)
+    assert [(state.state, state.attempts) for state in ended] == [("done", attempts + 1)]
+    left, right = open_study(whole).cells[0], open_study(folder).cells[0]
+    assert left.path.name == right.path.name
+    assert same_run(left.run, right.run)
+    for table in ("table.csv", "voxels.csv"):
+        assert (left.evaluation / table).read_bytes() == (right.evaluation / table).read_bytes()
+
+
+def test_a_cell_whose_process_is_killed_ends_bit_identical_to_an_unbroken_one(broken, tmp_path):
+    study, _, whole = broken
+    killed_and_finished(study, tmp_path / "broken", whole, n_events=4, attempts=1)
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_goes_on_where_its_cells_stopped(broken, tmp_path):
+    study, file, whole = broken
     folder = tmp_path / "broken"
     command = [sys.executable, "-m", "brainwavlm", "study", "run", str(file), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -131,22 +165,30 @@ def test_a_study_that_is_killed_and_a_cell_that_is_killed_end_bit_identical_to_a
     waited(lambda: not alive(worker))
     assert [record.state for record in open_study(folder).cells] == ["waiting"]
     n_events = next(folder.glob("cells/*/log.jsonl")).read_bytes().count(b"\n")
-
-    # The process of the cell is killed: the study starts it again.
-    ended = []
-    thread = threading.Thread(target=lambda: ended.extend(run_study(study, folder)))
-    thread.start()
-    waited(lambda: read_json(next((folder / "records").glob("*.json")))["attempts"] == 2)
-    os.kill(at_work(folder, n_events + 4), signal.SIGKILL)
-    thread.join(300)
-    assert [(state.state, state.attempts) for state in ended] == [("done", 3)]
-    left, right = open_study(whole).cells[0], open_study(folder).cells[0]
-    assert left.path.name == right.path.name
-    assert same_run(left.run, right.run)
-    for table in ("table.csv", "voxels.csv"):
-        assert (left.evaluation / table).read_bytes() == (right.evaluation / table).read_bytes()
+    killed_and_finished(study, folder, whole, n_events + 4, attempts=2)
 
 
+def test_a_study_that_is_stopped_ends_the_processes_of_its_cells(tmp_path, monkeypatch):
+    tasks = [a_task(tmp_path, {}, folder=name) for name in ("works", "ends")]
+    code = (
+        "import json, os, pathlib, sys, time\n"
+        "task = json.loads(sys.stdin.readline())\n"
+        "pid = pathlib.Path(task['study'], 'pid')\n"
+        "if task['folder'] == 'works': pid.write_text(str(os.getpid())); time.sleep(600)\n"
+        "while not pid.exists() or not pid.read_text(): time.sleep(0.01)\n"
+        "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
+    )
+    monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
+
+    def stop(state):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_local(tasks, workers=2, retries=2, finished=stop)
+    waited(lambda: not alive(int((tmp_path / "pid").read_text())))
+
+
+@pytest.mark.slow
 def test_ctrl_c_stops_the_cells_and_leaves_them_waiting(study_file, tmp_path):
     file = study_file(above={"training": {"epochs": 1000, "block_rows": 5, "patience": None}}, one={})
     folder = tmp_path / "out"
@@ -200,7 +242,7 @@ def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_pat
     )
     monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
     ended = []
-    run_local(tasks, workers=1, retries=2, finished=ended.append)
+    run_local(tasks, workers=2, retries=2, finished=ended.append)
     dead, alive = sorted(ended, key=lambda state: state.folder)
     assert (dead.state, alive.state) == ("failed", "done")
     assert "ended 3 times (signal 9)" in dead.error
