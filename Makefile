@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint bench clean setup
+.PHONY: demo test test-slow lint docs examples bench clean setup
 .DEFAULT_GOAL := help
 
 help:
@@ -14,7 +14,9 @@ help:
 	@echo "make test       set up, then the tests"
 	@echo "make test-slow  the tests that take minutes or need extra files"
 	@echo "make lint       ruff and mypy"
-	@echo "make bench      the measurements behind docs/performance.md"
+	@echo "make docs       the documentation as a site in site/, from docs/ and examples/"
+	@echo "make examples   run the examples and keep their pictures (minutes)"
+	@echo "make bench      the measurements behind docs/results/performance.md"
 	@echo "make clean      remove .venv and everything that was made"
 
 setup: $(READY)
@@ -45,6 +47,18 @@ lint: $(READY)
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/mypy"
 
+$(VENV)/.docs: $(READY)
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	@touch "$@"
+
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict --quiet && echo "Open site/index.html"
+
+examples: $(READY)
+	@folder=$$(mktemp -d) && here=$$(pwd) && for script in examples/*.py; do \
+	  echo $$script; (cd $$folder && "$$here/$(BIN)/python" "$$here/$$script") || exit 1; done \
+	  && cp $$folder/*.webp examples/images/ && rm -rf $$folder
+
 RESULTS := benchmarks/results
 bench: $(READY)
 	@"$(BIN)/python" benchmarks/speed.py --output $(RESULTS)/speed.json
@@ -58,5 +72,5 @@ bench: $(READY)
 	@"$(BIN)/python" benchmarks/tables.py
 
 clean:
-	rm -rf "$(VENV)" demo-output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf "$(VENV)" demo-output site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
 	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,7 +5,7 @@
 For each subject and seed, with the preset `demo`:
 - tuned on cortex and tuned on AC, each against the frozen model, on the test stories;
 - the same on scrambled data: a copy in which every story's responses are rolled by more than 60 s (`scrambled`);
-- tuned on controls (docs/controls.md), scored on the true test responses (`control ...`).
+- tuned on controls (docs/how-to/controls.md), scored on the true test responses (`control ...`).
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/quirks.py --seeds 0 1 --output benchmarks/results/quirks.json
 
 The preset `demo` with one switch of `authors-2026` at a time, and with all of them, each tuned and then scored alike:
-ridge on the tuned features, test stories. Prints the table of docs/quirks.md; `--table FILE` prints it from an earlier
-output.
+ridge on the tuned features, test stories. Prints the table of docs/results/authors-script.md;
+`--table FILE` prints it from an earlier output.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 For each subject and seed, with the preset `demo` (2 s of context, a reading each second, mean over frames), the same
 run in both modes; both are scored alike, on the test stories. Prints a line for each run, then the table of
-docs/stream.md. `--table FILE` prints that table from an earlier output.
+docs/results/settings.md. `--table FILE` prints that table from an earlier output.
 """
 
 import argparse

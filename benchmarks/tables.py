@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from the JSON of benchmarks/results.
+"""Write the tables of docs/results/performance.md from the JSON of benchmarks/results.
 
     python benchmarks/tables.py
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-PAGE = ROOT.parent / "docs" / "performance.md"
+PAGE = ROOT.parent / "docs" / "results" / "performance.md"
 
 
 def markdown(header: list[str], rows: list[list[object]]) -> str:

@@ -148,6 +148,15 @@ def test_nothing_forbidden_is_in_the_source(pattern):
     assert [path for path in found if path not in allowed] == []
 
 
+def test_pages_that_the_source_names_are_there():
+    named = {
+        page
+        for path in [*modules(), *SOURCE.glob("presets/*.yaml"), *ROOT.glob("studies/*.yaml")]
+        for page in re.findall(r"docs/[\w./-]+?\.md", path.read_text(encoding="utf-8"))
+    }
+    assert [page for page in sorted(named) if not (ROOT / page).is_file()] == []
+
+
 def test_errors_say_what_to_do_next_with_one_message_and_exit_code_two(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "brainwavlm", "check", str(tmp_path / "nowhere")],

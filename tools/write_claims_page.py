@@ -1,4 +1,4 @@
-"""Writes the results in docs/claims.md from the folder of a study, finished or not.
+"""Writes the results in docs/results/claims.md from the folder of a study, finished or not.
 
 python tools/write_claims_page.py STUDY_FOLDER
 """
@@ -14,7 +14,7 @@ from brainwavlm.study.claims.paper import CLAIMS
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import StudyFolder
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "claims.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "results" / "claims.md"
 PLACE = re.compile(r"(?<=<!-- claims -->\n).*?(?=<!-- end -->)", re.DOTALL)
 COLUMNS = ("what came out", "estimate", "over test stories", "over seeds", "seeds", "against the report")
 

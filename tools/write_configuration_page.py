@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the configuration models, the only place where defaults live.
+"""Writes docs/reference/configuration.md from the configuration models, the only place where defaults live.
 
 python tools/write_configuration_page.py
 """
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from brainwavlm.config import RunConfig
 
-PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "configuration.md"
 
 HEAD = """# Configuration
 
@@ -27,7 +27,7 @@ target: cortex
 training: {epochs: 10}
 ```
 
-This page is written by `tools/write_configuration_page.py` from the models in `brainwavlm/config.py`.
+This page is written by `tools/write_configuration_page.py` from the models in `brainwavlm/config/schema.py`.
 """
 
 

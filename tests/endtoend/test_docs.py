@@ -2,13 +2,22 @@
 
 import importlib.util
 import re
+import runpy
 import shlex
 from pathlib import Path
 
 import pytest
 
+from tests.trees import native_tree
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "examples" / "README.md",
+]
+EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -19,10 +28,22 @@ def blocks(language):
                 yield pytest.param(code, id=f"{page.stem}-{code.split(chr(10))[0][:40]}")
 
 
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory):
+    """Seven stories of 30 s for the subjects of the embedded data set."""
+    splits = dict.fromkeys(("bees", "dog", "ferry", "play"), "train") | {
+        "chess": "validation",
+        "museum": "test",
+        "flood": "test",
+    }
+    return native_tree(tmp_path_factory.mktemp("demo"), ("sim01", "sim02"), splits).path
+
+
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, tree):
-    """A folder with the reader's own data set `my-data`."""
+def workplace(tmp_path, monkeypatch, tree, small_demo):
+    """A folder with the reader's own data set `my-data`; the word `demo` names a small data set."""
     (tmp_path / "my-data").symlink_to(tree)
+    monkeypatch.setattr("brainwavlm.datasets.demo.demo_folder", lambda: small_demo)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -42,28 +63,57 @@ def test_python_in_the_docs_runs(code, workplace, monkeypatch, capsys):
     exec(compile(code, "docs", "exec"), {})
 
 
+SMALL = {
+    "windows.context": 1.0,
+    "training.epochs": 1,
+    "training.block_rows": 5,
+    "ridge.folds": 2,
+    "device": "cpu",
+    "evaluation.shifts": 20,
+    "evaluation.bootstraps": 100,
+}
+# What the stories of 30 s are too short for.
+SHORTER = {"train_minutes=5": "train_minutes=0.5", "5,10": "0.4", "0,2,3": "0,2"}
+
+
 @pytest.mark.parametrize("code", list(blocks("bash")))
-def test_commands_in_the_docs_run(code, workplace, brainwavlm, small_settings, tiny_wavlm):
-    """As they stand, but for a speech model that is here and a run of one epoch."""
-    here = [
-        "backbone.layer=3",
-        "windows.stride=1.0",
-        "training.epochs=1",
-        "device=cpu",
-        "evaluation.shifts=20",
-    ]
+def test_commands_in_the_docs_run(code, workplace, brainwavlm, tiny_wavlm):
+    """One after the other, as they stand but for smaller data, a smaller speech model and one epoch."""
+    small = SMALL | {"backbone.name": str(tiny_wavlm), "backbone.layer": 3}
+    extra = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     for line in code.splitlines():
-        words = shlex.split(line, comments=True)
+        words = [SHORTER.get(word, word) for word in shlex.split(line, comments=True)]
         if not words or words[0] != "brainwavlm":
             continue
-        extra = [word for setting in [*here, f"backbone.name={tiny_wavlm}"] for word in ("--set", setting)]
         done = brainwavlm(*words[1:], *(extra if words[1] in ("plan", "tune") else []))
         assert done.code == 0, (line, done.err)
 
 
-def test_the_page_of_settings_is_current():
-    path = ROOT / "tools" / "write_configuration_page.py"
-    spec = importlib.util.spec_from_file_location("write_configuration_page", path)
+# A study works in processes of its own, which know of no small data set.
+@pytest.mark.parametrize(
+    "name", [pytest.param("study", marks=pytest.mark.slow), *sorted(EXAMPLES.keys() - {"study"})]
+)
+def test_the_examples_draw_their_pictures(name, workplace):
+    """On the small data set; the pictures that are shown are of the embedded one (`make examples`)."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    runpy.run_path(str(EXAMPLES[name]))
+    matplotlib.pyplot.close("all")
+    assert (workplace / f"{name}.webp").stat().st_size > 1000
+    assert (ROOT / "examples" / "images" / f"{name}.webp").is_file()
+
+
+def test_the_gallery_shows_every_example_and_its_pictures_are_small():
+    gallery = ROOT / "examples" / "README.md"
+    assert set(re.findall(r"\]\((\w+)\.py\)", gallery.read_text(encoding="utf-8"))) == EXAMPLES.keys()
+    assert sum(path.stat().st_size for path in gallery.parent.glob("images/*")) < 1_000_000
+
+
+@pytest.mark.parametrize("name", ["configuration", "commands"])
+def test_a_page_that_is_written_by_a_tool_is_current(name):
+    path = ROOT / "tools" / f"write_{name}_page.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), f"run python {path.relative_to(ROOT)}"

@@ -244,11 +244,11 @@ def test_an_older_figure_is_replaced_but_no_other_table_and_no_result(simulated,
     [
         ("colour: {tuned: red}", "unknown key colour", "Did you mean colours?"),
         ("colours: {tunned: red}", "unknown key colours.tunned", "Did you mean colours.tuned?"),
-        ("text: large", "text = 'large'", "docs/figures.md"),
-        ("text: -1", "text = -1", "docs/figures.md"),
-        ("colours: {tuned: reddish}", "colours.tuned = 'reddish'", "docs/figures.md"),
-        ("maps: {correlation: rainbows}", "maps.correlation = 'rainbows'", "docs/figures.md"),
-        ("font: No Such Font", "font = 'No Such Font'", "docs/figures.md"),
+        ("text: large", "text = 'large'", "docs/how-to/figures.md"),
+        ("text: -1", "text = -1", "docs/how-to/figures.md"),
+        ("colours: {tuned: reddish}", "colours.tuned = 'reddish'", "docs/how-to/figures.md"),
+        ("maps: {correlation: rainbows}", "maps.correlation = 'rainbows'", "docs/how-to/figures.md"),
+        ("font: No Such Font", "font = 'No Such Font'", "docs/how-to/figures.md"),
         ("text: 7\ntext: 8", "text a second time", "Mend"),
         ("[1, 2]", "", ""),
     ],
@@ -302,7 +302,7 @@ def test_the_docs_show_the_style_file_and_every_kind():
     from importlib import resources
     from pathlib import Path
 
-    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "figures.md").read_text(encoding="utf-8")
     shipped = (resources.files("brainwavlm.reporting") / "templates" / "style.yaml").read_text(
         encoding="utf-8"
     )

@@ -1,4 +1,4 @@
-"""tools/write_claims_page.py puts what a study came to between the marks of docs/claims.md."""
+"""tools/write_claims_page.py puts what a study came to between the marks of docs/results/claims.md."""
 
 import importlib.util
 import sys
@@ -20,7 +20,7 @@ def writer(tmp_path, monkeypatch):
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     page = tmp_path / "claims.md"
-    page.write_text((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"), encoding="utf-8")
+    page.write_text((ROOT / "docs" / "results" / "claims.md").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(tool, "PAGE", page)
     return tool
 

@@ -9,7 +9,7 @@ linear head, to
     minimise mean over frames of |H h4(t) + c - m(t)|^2
 on eight hours of speech that share no sentence with the stories. Frames whose 1.5 s reach before the crop are left
 out. AdamW, warm-up, cosine, bfloat16. With --rank R only low-rank changes of q, k, v and out are trained,
-W = W0 + B A: too little to learn meaning (docs/simulation.md).
+W = W0 + B A: too little to learn meaning (docs/results/simulation.md).
 
     python listener.py --cache CACHE --student MODEL_FOLDER
 writes CACHE/listener/: the WavLM, its log, meaning.npz (H and c)

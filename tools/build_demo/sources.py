@@ -5,7 +5,7 @@ Windows of 3 s end every 0.5 s, and each is read over its last second (what has 
     early      hidden state 1 of wavlm-tiny-demo                       -> auditory sources
     deep       H h4 + c of the listener network (listener.py)          -> language sources
     teacher    output of Whisper tiny.en's encoder: for the simulation in which little can be learned
-               (docs/simulation.md)
+               (docs/results/simulation.md)
 Each is reduced to its first principal components over the training stories.
 """
 

@@ -81,7 +81,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     console.print(
         "The responses are simulated: the numbers show that the method works, not how brains work.\n"
         "Your own data (after: source .venv/bin/activate):\n"
-        "  brainwavlm check FOLDER                      # docs/data.md: the folder format, or ds003020 as published\n"
+        "  brainwavlm check FOLDER    # ds003020 as published, or the format of docs/reference/file-formats.md\n"
         "  brainwavlm plan --preset recommended --set dataset=FOLDER --subject NAME\n"
         "  brainwavlm tune --preset recommended --set dataset=FOLDER --subject NAME --output my-run\n"
         "  brainwavlm evaluate my-run && brainwavlm report my-run/evaluation",

@@ -131,7 +131,7 @@ def validated(
         if first["type"] == "extra_forbidden":
             near = difflib.get_close_matches(key, _known_keys(model), n=1, cutoff=0.4)
             near = near or [k for k in _known_keys(model) if k.split(".")[-1] == key.split(".")[-1]][:1]
-            hint = f"Did you mean {near[0]}?" if near else "See docs/configuration.md for all keys."
+            hint = f"Did you mean {near[0]}?" if near else "See docs/reference/configuration.md for all keys."
             raise ConfigError(source, f"unknown key {key}.", "a known key.", hint) from None
         if first["type"] == "missing":
             raise ConfigError(

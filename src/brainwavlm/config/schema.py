@@ -280,7 +280,7 @@ class TrainingConfig(Step):
 
 
 class ControlConfig(Step):
-    """What tuning predicts in place of the responses, to see whether a gain comes from them (docs/controls.md)."""
+    """What tuning predicts in place of the responses: is it the brain? (docs/how-to/controls.md)."""
 
     kind: ControlKind = Field(
         "none", description="none: the responses. Test stories and scores keep them whatever the kind."

@@ -72,5 +72,5 @@ def load_dataset(path_or_name: "str | Path") -> "Dataset":
         else "no such folder.",
         "a folder in the native format (dataset.yaml), a copy of ds003020 "
         "(derivative or derivatives with preprocessed_data), or the word demo.",
-        "Give the data set's own folder; docs/data.md shows how to write one.",
+        "Give the data set's own folder; docs/reference/file-formats.md shows how to write one.",
     )

@@ -115,7 +115,9 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
     try:
         with reachable(path):
             if not path.is_file():
-                return None, [wrong("no such file.", "Write it: docs/data.md shows one to copy.")]
+                return None, [
+                    wrong("no such file.", "Write it: docs/reference/file-formats.md shows one to copy.")
+                ]
             text = path.read_text(encoding="utf-8")
         values, repeats = parsed_with_repeats(text)
     except DatasetError as error:
@@ -144,7 +146,7 @@ def _problem(path: Path, detail: Any) -> DatasetError:
             path,
             f"unknown key {key}.",
             "the keys of format 1 only.",
-            "Remove it; docs/data.md lists the keys.",
+            "Remove it; docs/reference/file-formats.md lists the keys.",
         )
     if last == "[key]":
         return DatasetError(

@@ -1,6 +1,6 @@
 """The native folder format, version 1: dataset.yaml, stimuli, responses/<subject>/<story>.h5, subjects/*.h5.
 
-docs/data.md shows one file of each kind.
+docs/reference/file-formats.md shows one file of each kind.
 """
 
 import dataclasses

@@ -73,7 +73,7 @@ class Experiment(Step):
     @classmethod
     def _known(cls, claim: int | None) -> int | None:
         if claim is not None and claim not in CLAIMS:
-            raise ValueError(f"a claim of docs/claims.md, from {min(CLAIMS)} to {max(CLAIMS)}")
+            raise ValueError(f"a claim of docs/results/claims.md, from {min(CLAIMS)} to {max(CLAIMS)}")
         return claim
 
     @model_validator(mode="after")

@@ -133,7 +133,7 @@ def read_style(path: str | Path | None) -> Style:
         return shipped_style()
     if not Path(path).is_file():
         raise ConfigError(
-            path, "no such file.", "a style file.", "docs/figures.md shows one with all entries."
+            path, "no such file.", "a style file.", "docs/how-to/figures.md shows one with all entries."
         )
     entries = read_yaml(Path(path))
     values = _shipped()
@@ -144,7 +144,7 @@ def read_style(path: str | Path | None) -> Style:
         return validated(Style, values, str(path))
     except ConfigError as error:
         hint = error.remedy if error.remedy.startswith("Did you mean") else "Mend that entry."
-        remedy = f"{hint} docs/figures.md lists all entries."
+        remedy = f"{hint} docs/how-to/figures.md lists all entries."
         raise ConfigError(error.path, error.found, error.expected, remedy) from None
 
 

@@ -1,7 +1,7 @@
 """Maps of an evaluation: every per-voxel column of voxels.csv, voxel by voxel and in the subject's space.
 
 maps = brainwavlm.open_maps("my-run")
-maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/maps.md
+maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/how-to/maps.md
 maps["my-run"].volume("r_tuned")            # a nibabel image, where the data set is a volume
 maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on a surface
 """

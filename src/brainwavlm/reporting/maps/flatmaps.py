@@ -97,7 +97,7 @@ def flat_files(run: "RunMaps") -> SurfaceFiles:
             run.name,
             " ".join(["no volume with pycortex's files.", *run.notes]),
             "a data set with a folder pycortex-db, as ds003020 has.",
-            "Leave flatmaps out; docs/maps.md says what else shows flat surfaces.",
+            "Leave flatmaps out; docs/how-to/maps.md says what else shows flat surfaces.",
         )
     files = dataset.surface_files(run.entry["subject"])
     for kind in _NEEDED:

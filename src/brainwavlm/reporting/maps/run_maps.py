@@ -120,7 +120,7 @@ class RunMaps:
             self.name,
             " ".join([f"no {what} of {self.entry['subject']}.", *self.notes]),
             f"a data set that says in which {what} its columns lie.",
-            "docs/maps.md says which do.",
+            "docs/how-to/maps.md says which do.",
         )
 
     def __repr__(self) -> str:

@@ -51,7 +51,7 @@ def write_maps(
             evaluation,
             " ".join(dict.fromkeys(note for run in runs for note in run.notes)),
             "a data set that says in which volume or on which surface its columns lie.",
-            "docs/maps.md says which do.",
+            "docs/how-to/maps.md says which do.",
         )
     checksum = hashlib.sha256((evaluation / "voxels.csv").read_bytes()).hexdigest()
     source = {"folder": evaluation.resolve().name, "file": "voxels.csv", "sha256": checksum}

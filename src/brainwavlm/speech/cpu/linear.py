@@ -1,7 +1,7 @@
 """Linear layers whose matrix products run through oneDNN on the CPU.
 
 PyTorch sends products in float32 to MKL, which uses half the width of an AMD processor's vector units; oneDNN,
-which is in every PyTorch build for x86, uses all of it and is about twice as fast there (docs/performance.md).
+which is in every PyTorch build for x86, uses all of it and is about twice as fast there (docs/results/performance.md).
 Elsewhere (other devices, other types, autocast, a build without it) the layer is the stock one.
 """
 

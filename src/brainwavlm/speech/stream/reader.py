@@ -2,7 +2,8 @@
 
 A window hears its own `context` seconds and nothing else; frames of different windows know nothing of each other.
 In a stream all frames of a segment go through the blocks together, under a mask that lets a frame see `context`
-seconds back and no block of frames ahead: what a frame knows was known when its block ended. See docs/stream.md.
+seconds back and no block of frames ahead: what a frame knows was known when its block ended.
+See docs/explanation/stream.md.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The claims of BrainWavLM and of work after it, by their number in docs/claims.md."""
+"""The claims of BrainWavLM and of work after it, by their number in docs/results/claims.md."""
 
 CLAIMS = {
     1: "Tuning beats a linear map",
