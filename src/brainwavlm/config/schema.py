@@ -436,7 +436,7 @@ class RunConfig(Step):
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
     device: str = Field("auto", description="auto, cpu, cuda or mps.")
-    precision: Literal["no", "bf16", "fp16"] = Field("no", description="Mixed precision (accelerate).")
+    precision: Literal["no", "bf16"] = Field("no", description="Mixed precision (accelerate).")
     tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
     windows: WindowConfig = WindowConfig()
     backbone: BackboneConfig = BackboneConfig()
@@ -449,6 +449,17 @@ class RunConfig(Step):
     quirks: QuirksConfig = QuirksConfig()
     ridge: RidgeConfig = RidgeConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _range_of_float32(cls, precision: Any) -> Any:
+        # accelerate takes the scale off in optimisers that it has prepared, and ours clips and steps by itself.
+        if precision == "fp16":
+            raise ValueError(
+                "bf16: fp16 needs the loss scaled, nothing takes the scale off the gradients again, and one "
+                "overflow leaves weights that are no numbers"
+            )
+        return precision
 
     @model_validator(mode="after")
     def _part_has_an_end(self):

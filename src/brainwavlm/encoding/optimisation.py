@@ -79,8 +79,7 @@ class Optimisation:
         else:
             norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._optimiser.step()
-        scaler = self._accelerator.scaler  # of fp16: gradients are those of the loss times its scale
-        found = float(norm) / (1.0 if scaler is None else scaler.get_scale())
+        found = float(norm)
         return found if math.isfinite(found) else None
 
     def state(self) -> dict[str, torch.Tensor]:
