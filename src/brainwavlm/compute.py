@@ -30,8 +30,9 @@ def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) ->
         )
     try:
         accelerator = Accelerator(
-            # Without a device accelerate forgets the other processes, unless it is told to use the CPU.
-            cpu=config.device == "cpu" or (config.device == "auto" and not torch.accelerator.is_available()),
+            # Without a device accelerate forgets the other processes, unless it is told to use the CPU; on a Mac it
+            # would take mps.
+            cpu=config.device == "cpu" or not torch.cuda.is_available(),
             mixed_precision=config.precision,
             log_with=tracking,
             project_dir=str(folder) if tracking else None,
@@ -44,9 +45,10 @@ def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) ->
             "Try device=auto, precision=no; trackers: pip install 'brainwavlm[tracking]'",
         ) from None
     if config.device not in ("auto", accelerator.device.type):
+        on_a_mac = config.device == "mps" and torch.backends.mps.is_available()
         raise ConfigError(
             "device",
-            f"{config.device} is not here.",
+            "mps has no float64, in which rows are summed." if on_a_mac else f"{config.device} is not here.",
             f"auto or {accelerator.device.type}.",
             "Set device=auto.",
         )

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
+from brainwavlm.compute import accelerator_for
 from brainwavlm.encoding.optimisation import rate_factor
 from brainwavlm.encoding.run_model import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
@@ -262,6 +264,27 @@ def test_a_tracker_that_is_not_installed_is_an_error_and_not_silence(settings, t
 def test_a_device_that_is_not_here_is_an_error(settings, tmp_path):
     with pytest.raises(ConfigError, match="device"):
         tune(settings(device="mps"), tmp_path / "run")
+
+
+@pytest.fixture
+def mac(monkeypatch):
+    """What a Mac tells torch and accelerate; the state of accelerate is one a process."""
+    AcceleratorState._reset_state(True)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.backends.mps.is_built", lambda: True)
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    yield
+    AcceleratorState._reset_state(True)
+
+
+def test_a_mac_computes_on_its_cpu(settings, tmp_path, mac):
+    assert accelerator_for(settings(device="auto"), tmp_path).device.type == "cpu"
+
+
+def test_a_mac_is_told_why_not_mps(settings, tmp_path, mac):
+    with pytest.raises(ConfigError, match=r"mps has no float64.*\n.*auto or cpu"):
+        accelerator_for(settings(device="mps"), tmp_path)
 
 
 @pytest.mark.parametrize("clip", [1.0, None, 1e-9])

@@ -46,7 +46,7 @@ JointOption = Annotated[
         "--joint", help="Further subject who tunes the same model, with their own readout; repeatable."
     ),
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
 ]

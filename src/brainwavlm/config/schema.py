@@ -435,7 +435,7 @@ class RunConfig(Step):
         description="Which end of that order: halves from the two ends are different stories.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
-    device: str = Field("auto", description="auto, cpu, cuda or mps.")
+    device: str = Field("auto", description="cpu, cuda, or auto: cuda where there is one, else cpu.")
     precision: Literal["no", "bf16"] = Field("no", description="Mixed precision (accelerate).")
     tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
     windows: WindowConfig = WindowConfig()
