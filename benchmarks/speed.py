@@ -63,14 +63,21 @@ SETTINGS = {
 
 
 class Bench:
-    """The same block of the same story on every path."""
+    """The same block of the same story on every path; `model` is what differs from base+, `settings` from SETTINGS."""
 
-    def __init__(self, folder: Path, n_rows: int):
+    def __init__(
+        self,
+        folder: Path,
+        n_rows: int,
+        n_voxels: int = N_VOXELS,
+        model: dict | None = None,
+        **settings: object,
+    ):
         self.model = folder / "model"
-        WavLMModel(WavLMConfig(**QUIET)).save_pretrained(self.model)
-        data = fake_subject(folder / "data", 3, N_VOXELS, n_trs=3 * n_rows)
+        WavLMModel(WavLMConfig(**QUIET, **(model or {}))).save_pretrained(self.model)
+        data = fake_subject(folder / "data", 3, n_voxels, n_trs=3 * n_rows)
         self.settings = {**SETTINGS, "dataset": str(data), "backbone.name": str(self.model)}
-        self.settings["training.block_rows"] = n_rows
+        self.settings |= {"training.block_rows": n_rows, **settings}
         self.block = Block("story00", n_rows, 2 * n_rows)
         self.exact = self.loop()
         self.story = self.exact.loader["story00"]
@@ -90,30 +97,34 @@ class Bench:
         windows = self.story.windows
         return [(int(windows.starts[i]), int(windows.ends[i])) for i in self.needed]
 
-    def keep_frontend(self) -> None:
-        """Fill the cache of the exact path for the block's windows."""
-        windows = self.story.windows
+    def keep_frontend(self, loop: TuningLoop) -> None:
+        """Fill the loop's cache for the block's windows."""
+        story, config = loop.loader["story00"], loop.config
+        windows = story.windows
         kept: list[Tensor] = [torch.empty(0)] * len(windows)
         chosen = type(windows)(windows.starts[self.needed], windows.ends[self.needed])
-        outputs = kept_frontend(
-            self.exact.backbone, self.story.sound, chosen, self.exact.config.windows, BATCH
-        )
+        batch = config.backbone.batch_windows
+        outputs = kept_frontend(loop.backbone, story.sound, chosen, config.windows, batch)
         for index, hidden in zip(self.needed, outputs, strict=True):
             kept[index] = hidden
-        self.story.frontend = kept
+        story.frontend = kept
 
-    def reference(self, stock_attention: bool = True) -> tuple[WavLMModel, Callable[[], Tensor]]:
-        """The plain model, whose frozen weights are those of the exact path, and its loss."""
-        model = reference.adapted(str(self.model), RANK, stock_attention)
-        config, clock = self.exact.config, self.story.clock
+    def reference(
+        self, loop: TuningLoop, stock_attention: bool = True
+    ) -> tuple[WavLMModel, Callable[[], Tensor]]:
+        """The plain model with the loop's frozen weights, and its loss, on the loop's device under its precision."""
+        story, clock, config = loop.loader["story00"], self.story.clock, loop.config
+        device, batch = story.sound.device, config.backbone.batch_windows or BATCH
+        model = reference.adapted(str(self.model), RANK, stock_attention).to(device)
         start, stop = matrix_rows(clock, self.block, config.quirks)
-        matrix = torch.from_numpy(clock.matrix[max(start, 0) : stop][:, self.needed]).float()
-        true = self.story.responses[self.block.start : self.block.stop]
+        matrix = torch.from_numpy(clock.matrix[max(start, 0) : stop][:, self.needed]).float().to(device)
+        true = story.responses[self.block.start : self.block.stop]
         delays = config.alignment.delays
 
         def loss() -> Tensor:
-            found = reference.features(model, self.story.sound, self.spans(), LAYER, BATCH)
-            return reference.loss(found, matrix, delays, self.exact.readouts[0], true)
+            with loop.accelerator.autocast():
+                found = reference.features(model, story.sound, self.spans(), LAYER, batch)
+            return reference.loss(found.float(), matrix, delays, loop.readouts[0], true)
 
         return model, loss
 
@@ -172,14 +183,14 @@ def product_rates(rows: int, repeats: int = 20) -> dict[str, float]:
     return rates
 
 
-def trunk_flops(n_windows: int, n_frames: int) -> float:
+def trunk_flops(n_windows: int, n_frames: int, n_dims: int = N_DIMS, n_inner: int = N_INNER) -> float:
     """Products of the pruned trunk, forward and for the gradient of inputs; adapters not counted.
 
     The first block's projections need no gradient of their input; the last block has keys and values for all
     frames and the rest for one.
     """
-    square, inner = 2 * N_DIMS**2, 2 * N_DIMS * N_INNER
-    attention = 2 * 2 * N_DIMS * n_frames
+    square, inner = 2 * n_dims**2, 2 * n_dims * n_inner
+    attention = 2 * 2 * n_dims * n_frames
     whole = 4 * square + 2 * inner + attention
     frames = n_windows * n_frames
     forward = frames * ((LAYER - 1) * whole + 2 * square)
@@ -213,11 +224,11 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     """Every row of the table."""
     torch.manual_seed(0)
     bench = Bench(folder, n_rows)
-    model, loss = bench.reference()
-    bench.keep_frontend()
+    model, loss = bench.reference(bench.exact)
+    bench.keep_frontend(bench.exact)
     agreement = parity(bench, model, loss)
     print("parity:", json.dumps(agreement))
-    patched, patched_loss = bench.reference(stock_attention=False)
+    patched, patched_loss = bench.reference(bench.exact, stock_attention=False)
     optimisers = [
         torch.optim.AdamW(
             [*reference.adapters(part).values(), *bench.exact.readouts[0].parameters()], lr=1e-4
@@ -312,10 +323,10 @@ def memory_step(folder: Path, path: str, n_rows: int) -> float:
     """Peak memory in GB of this process after a step of one path."""
     bench = Bench(folder, n_rows)
     if path == "reference":
-        model, loss = bench.reference()
+        model, loss = bench.reference(bench.exact)
         plain_step(loss, torch.optim.AdamW(reference.adapters(model).values(), lr=1e-4))
     elif path == "exact":
-        bench.keep_frontend()
+        bench.keep_frontend(bench.exact)
         bench.step(bench.exact)
     else:
         bench.step(bench.loop(**{"windows.mode": "stream"}))

@@ -55,7 +55,7 @@ def main() -> None:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.rows)
-        bench.keep_frontend()
+        bench.keep_frontend(bench.exact)
         bench.step(bench.exact)
         rounds = [shares(bench) for _ in range(arguments.rounds)]
     result = {
