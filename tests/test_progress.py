@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 
 import pytest
 from rich.console import Console
@@ -42,6 +43,28 @@ def to_a_terminal(monkeypatch, term):
             break
     os.close(controller)
     return written.decode()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_bars_fit_a_terminal_and_their_counts_are_whole(width):
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    shown = TerminalProgress(
+        Console(file=stream, width=width, force_terminal=True, _environ={"TERM": "xterm"})
+    )
+    assert list(shown.over("abc", "Reading the features of a run with a name that is long")) == [
+        "a",
+        "b",
+        "c",
+    ]
+    shown.start(epochs=20, blocks=400, stories=12, done=0)
+    shown.step(0.25)
+    shown.stop()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    lines = re.split(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]+", lines)
+    assert max(map(len, lines)) <= width
+    for count in ("3/3 0:00:00", "1/8000 "):
+        assert any(count in line for line in lines), lines
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1"}, {"TERM": "dumb"}])

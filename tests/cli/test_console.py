@@ -1,8 +1,12 @@
 """What commands print for people."""
 
+import errno
+
 import pytest
 
 from brainwavlm.cli import console as terminal
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.formatting.numbers import format_p
 
 
 @pytest.fixture
@@ -36,3 +40,47 @@ def test_no_rows_is_said_in_words(printed):
 @pytest.mark.parametrize(("seconds", "shown"), [(5, "5 s"), (600, "10 min"), (36000, "10.0 h")])
 def test_durations_are_readable(seconds, shown):
     assert terminal._duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "least", "shown"),
+    [
+        (0.0312, 0.005, ".031"),
+        (1 / 201, 1 / 201, "≤.005"),
+        (0.00497512, 1 / 201, "≤.005"),  # as a table has it
+        (1.0, 1.0, "≤1.000"),
+        (0.0004, 0.0001, "<.001"),
+        (float("nan"), 0.005, "-"),
+        (None, 0.005, "-"),
+    ],
+)
+def test_a_p_that_could_not_be_smaller_is_a_bound(p, least, shown):
+    assert format_p(p, least) == shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "RUN"),
+        ("report", "RUN"),
+        ("figure", "scatter", "RUN", "--output", "f.svg"),
+        ("maps", "RUN", "--output", "maps"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_full_disk_ends_every_command_alike(brainwavlm, evaluated, tmp_path, monkeypatch, command):
+    def full(*arguments, **keywords):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("brainwavlm.files.NamedTemporaryFile", full)
+    done = brainwavlm(*[evaluated if word == "RUN" else word for word in command])
+    assert done.code == 1, done
+    assert "No space left on device" in done.err
+
+
+@pytest.fixture
+def evaluated(tuned):
+    run = tuned()
+    evaluate(run).save(run.path / "evaluation")
+    return run.path

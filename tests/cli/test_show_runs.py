@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.show_runs import middle_shortened, show_run, show_runs
+from brainwavlm.cli.show_runs import show_run, show_runs
 from brainwavlm.errors import RunError, printable
 from brainwavlm.files import write_json
 from brainwavlm.runs.listing import run_state, scores_of, summaries
@@ -111,18 +111,28 @@ def test_signs_that_move_a_terminal_are_shown_as_escapes_and_markup_as_it_is(pri
         assert shown in out
 
 
-def test_a_name_of_three_hundred_signs_keeps_its_ends(printed, hostile):
-    line = next(line for line in printed(show_runs, summaries(hostile), hostile).splitlines() if "…" in line)
-    assert line.startswith("a name of three")
-    assert "xxxx  done" in line
+@pytest.mark.parametrize("name", ["x" * 200, "study/cells/anna-cortex-lora-seed0-0123456789", "שלום" * 20])
+def test_a_name_is_never_cut(printed, tmp_path, name):
+    made(tmp_path / name)
+    lines = printed(show_runs, summaries(tmp_path), tmp_path).splitlines()
+    first = next(number for number, line in enumerate(lines) if " done " in line)
+    folded = [lines[first].partition("  ")[0], *lines[first + 1 :]]
+    assert "".join(line.strip() for line in folded).startswith(name)
 
 
-@pytest.mark.parametrize("width", [8, 20, 37])
-@pytest.mark.parametrize("name", ["x" * 300, "🧠" * 150, "short", "שלום" * 80])
-def test_a_shortened_name_fits(name, width):
-    found = middle_shortened(name, width)
-    assert cell_len(found) <= width
-    assert found == name if cell_len(name) <= width else "…" in found
+def test_a_control_is_told_apart_in_any_width(printed, tmp_path):
+    control = {"kind": "block-permuted"}
+    with writing(
+        tmp_path / "a twin with a long name of its own",
+        {**MANIFEST, "config": {**MANIFEST["config"], "control": control}},
+        VOXELS,
+        resume=False,
+    ) as writer:
+        writer.finish(COURSE)
+    lines = printed(show_runs, summaries(tmp_path), tmp_path).splitlines()
+    assert "control" in lines[0]
+    assert "block-permuted" in lines[1]
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_state_is_what_the_lock_and_the_last_session_tell(tmp_path):

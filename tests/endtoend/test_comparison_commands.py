@@ -15,6 +15,8 @@ def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
     done = brainwavlm("compare", *runs, "--features", tmp_path / "features", "--epochs")
     assert done.code == 0, done.err
     assert "A: all runs (subject anna, seeds 0, 1)" in done.out
+    assert brainwavlm("show", runs[0] / "comparison").out == done.out
+    assert f"brainwavlm report {runs[0] / 'comparison'}" in done.out
     written = pd.read_csv(runs[0] / "comparison" / "epochs.csv")
     assert set(written["score"]) == {"validation", "ridge"}
     done = brainwavlm(
@@ -32,6 +34,7 @@ def test_evaluate_reads_the_features_that_compare_kept(brainwavlm, runs, tmp_pat
     done = brainwavlm("evaluate", *runs, *features)
     assert done.code == 0, done.err
     assert "better" in done.out
+    assert brainwavlm("show", runs[0] / "evaluation").out == done.out
     assert sorted((tmp_path / "features").iterdir()) == kept
 
 
@@ -41,6 +44,7 @@ def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
     assert done.code == 0, done.err
     for words in ("ben", "none of its test stories was heard", "Minutes to reach"):
         assert words in done.out
+    assert brainwavlm("show", runs[0] / "transfer").out == done.out
     assert len(pd.read_csv(runs[0] / "transfer" / "needed.csv")) > 0
     done = brainwavlm(
         "transfer", *runs, "--subject", "ben", "--layer", 2, "--json", "--output", tmp_path / "t"

@@ -3,13 +3,21 @@
 import pandas as pd
 import pytest
 
+from brainwavlm.cli import demo
+from brainwavlm.config import load_config
+
+LESS = {"windows.stride": 2.0, "evaluation.shifts": 50, "evaluation.bootstraps": 100}
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     return tmp_path_factory.mktemp("a folder with spaces") / "demo output"
 
 
-def test_the_whole_job_ends_with_one_page(brainwavlm, place):
+def test_the_whole_job_ends_with_one_page(brainwavlm, place, monkeypatch):
+    monkeypatch.setattr(
+        demo, "load_config", lambda preset, overrides: load_config(None, preset, overrides | LESS)
+    )
     done = brainwavlm("demo", "--epochs", 1, "--output", place)
     assert done.code == 0, done.err
     page = (place / "report.html").read_text(encoding="utf-8")

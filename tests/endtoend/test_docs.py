@@ -54,7 +54,7 @@ def test_python_in_the_docs_runs(code, workplace, monkeypatch, capsys):
     import brainwavlm.study.cells  # before load_config is replaced: what imports it later would keep the other
 
     load = brainwavlm.load_config
-    few = {"training.epochs": 1, "evaluation.shifts": 20, "evaluation.bootstraps": 100}
+    few = {"training.epochs": 1, "windows.stride": 2.0, "evaluation.shifts": 20, "evaluation.bootstraps": 100}
 
     def quick(path=None, preset=None, overrides=None):
         return load(path, preset, {**(overrides or {}), **few})
@@ -65,6 +65,7 @@ def test_python_in_the_docs_runs(code, workplace, monkeypatch, capsys):
 
 SMALL = {
     "windows.context": 1.0,
+    "windows.stride": 1.0,
     "training.epochs": 1,
     "training.block_rows": 5,
     "ridge.folds": 2,

@@ -34,6 +34,8 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_p
     assert rows[1]["varied"] == {"methods": {"adapter.method": "frozen", "seed": 0}}
     shown = brainwavlm("study", "status", output)
     assert shown.code == 0
+    assert brainwavlm("show", output).out == shown.out
+    assert f"Next:  brainwavlm study run FILE --output {output}" in shown.out
     for words in ("methods: Does tuning help?", "method", "frozen", "broken"):
         assert words in shown.out
 

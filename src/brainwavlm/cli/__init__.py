@@ -39,7 +39,10 @@ app.add_typer(study, name="study", short_help="Run a grid of cells from one file
 
 
 def main() -> None:
-    """Run the command line; bad input ends with its message and exit code 2, never with a traceback."""
+    """Run the command line; bad input ends with its message and exit code 2, never with a traceback.
+
+    A run that failed and a full disk end with 1: the same command can go on once there is room.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(
             stream, io.TextIOWrapper
@@ -49,7 +52,7 @@ def main() -> None:
         app(standalone_mode=True)
     except BrainwavlmError as error:
         print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(1 if _is_full_disk(error.__context__) else error.exit_code)
     except OSError as error:
         place = error.filename or "--output"
         print(
@@ -57,10 +60,14 @@ def main() -> None:
             file=sys.stderr,
         )
         print("    Choose another path, or mend its permissions or its disk.", file=sys.stderr)
-        sys.exit(1 if error.errno == errno.ENOSPC else 2)
+        sys.exit(1 if _is_full_disk(error) else 2)
     except KeyboardInterrupt:
         print("Stopped. A tuning run goes on from its last checkpoint with --resume.", file=sys.stderr)
         sys.exit(130)
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.errors import printable
+from brainwavlm.formatting.numbers import format_p
 
 console = Console(highlight=False)
 if console.width < 1:  # COLUMNS=0 would print nothing at all
@@ -111,7 +112,11 @@ def show_plan(plan: Any) -> None:
 
 def show_ridge(score: Any, folder: Path) -> None:
     """The result of `ridge`."""
-    rows = [{shown: row[key] for key, shown in RIDGE_COLUMNS.items()} for row in score.rows()]
+    least = score.summary["null"]["least_p"]
+    rows = [
+        {shown: row[key] for key, shown in RIDGE_COLUMNS.items()} | {"p": format_p(row["p"], least)}
+        for row in score.rows()
+    ]
     show_table(rows, title=labelled("Ridge on the speech model as it is", score.summary))
     console.print(
         f"mean r: over voxels, held-out stories; p, null 95 %: of that mean, {_null(score.summary)}; q < .05: voxels "
@@ -151,6 +156,7 @@ def show_scores(scores: Any, folder: Path) -> None:
     )
     listeners = [
         {key: value for key, value in row.items() if key != "listeners"}
+        | {key: format_p(row[key], 0.5 ** row["n_listeners"]) for key in ("p", "p_max")}
         for row in scores.summary["listeners"]
     ]
     if listeners:

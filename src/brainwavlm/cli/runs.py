@@ -133,16 +133,28 @@ def runs(
 
 
 def show(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="A run, a study, or what a command wrote.", show_default=False)
+    ],
     json: JsonOption = False,
 ) -> None:
-    """Show what a run was asked to do, how it went, what came out and what to do next."""
+    """Show a run: what it was asked to do, how it went, what came out and what to do next. Or a study, or scores."""
     from brainwavlm.cli.show_runs import show_run
     from brainwavlm.runs.listing import run_state
     from brainwavlm.runs.provenance import read_provenance
     from brainwavlm.runs.run import open_run
 
-    opened = open_run(run)
+    if (folder / "study.json").is_file():
+        from brainwavlm.cli.study import status
+
+        status(folder, json)
+        return
+    if (folder / "summary.json").is_file() and not (folder / "run.json").is_file():
+        from brainwavlm.cli.show_scores import show_written
+
+        show_written(folder, json)
+        return
+    opened = open_run(folder)
     if json:
         record = {"state": run_state(opened), "provenance": read_provenance(opened.path)}
         print_json({"manifest": opened.manifest, "result": opened.result, **record})

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 from brainwavlm.cli import console as terminal
@@ -16,9 +17,16 @@ from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from brainwavlm.runs.run import Run
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "damaged": "red", "killed": "yellow"}
-LEAST_NAME = 40  # cells that a name keeps before columns of less weight are left out
+FURTHER = (
+    "control",
+    "target",
+    "subject",
+    "method",
+    "seed",
+    "dataset",
+)  # where there is room, the first first
+NAME = 32  # cells that a name keeps before further columns are left out
 MOST_EPOCHS = 12  # rows of the table of epochs
-_GAP = 2
 
 
 def show_runs(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
@@ -40,55 +48,44 @@ def show_runs(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:
-    always = {
-        "state": [row["state"] for row in rows],
-        "age": [_age(row["age_seconds"]) for row in rows],
-        "valid r": [_score(row["validation_r"]) for row in rows],
-        "test r": [_score(row["test_r"]) for row in rows],
-        "change": [_change(row["change"]) for row in rows],
-    }
-    further = {
-        name: [middle_shortened(printable(row[name]), 24) for row in rows]
-        for name in ("target", "subject", "method", "seed", "control", "dataset")
-        if name != "control" or any(row["control"] != "none" for row in rows)
-    }
-    names = [printable(row["run"]) for row in rows]
-    longest = max(map(cell_len, [*names, "run"]))
-    room = terminal.console.width - sum(_width(name, cells) + _GAP for name, cells in always.items())
-    shown, hidden = dict(always), list[str]()
-    for name, cells in further.items():
-        needed = _width(name, cells) + _GAP
-        if not hidden and room - needed >= max(min(longest, LEAST_NAME), 1):
-            shown[name], room = cells, room - needed
-        else:
-            hidden.append(name)
-    width = max(min(longest, room), 8)
-    widths = {name: _width(name, cells) for name, cells in shown.items()}
-    right = {"age", "valid r", "test r", "change", "seed"}
-    heading = Text("run".ljust(width), style="bold")
-    for name, wide in widths.items():
-        heading.append(" " * _GAP + (name.rjust(wide) if name in right else name.ljust(wide)))
-    terminal.console.print(heading, no_wrap=True, overflow="ignore", crop=False)
-    for number, full in enumerate(names):
-        name = middle_shortened(full, width)
-        line = Text(name + " " * (width - cell_len(name)))
-        for key, cells in shown.items():
-            padding = " " * (widths[key] - cell_len(cells[number]))
-            style = COLOURS.get(cells[number], "") if key == "state" else ""
-            line.append(" " * _GAP + (padding if key in right else ""))
-            line.append(cells[number], style=style)
-            line.append("" if key in right else padding)
-        line.rstrip()
-        terminal.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    console = terminal.console
+    shown, hidden = list[str](), list[str]()
+    for name in FURTHER:
+        if name == "control" and all(row["control"] == "none" for row in rows):
+            continue
+        needed = Measurement.get(
+            console, console.options.update(width=1000), _grid(rows, [*shown, name], NAME)
+        )
+        # What a control is like must never be taken for a run on what the subject heard.
+        (shown if name == "control" or needed.maximum <= console.width else hidden).append(name)
+    console.print(_grid(rows, shown))
     _note(
         "valid r: of the best epoch, by the readout that tunes along. test r, change: on the run's target, ridge on "
         "tuned features, and against the untuned model, of joint runs the mean over listeners; - before "
         "`brainwavlm evaluate RUN`. More: brainwavlm show RUN"
     )
-    short = longest > width
-    if hidden or short:
-        said = [*(["parts of names"] if short else []), *hidden]
-        _note(f"Left out for lack of room: {', '.join(said)}. A wider terminal or --json has all.")
+    if hidden:
+        _note(f"Left out for lack of room: {', '.join(hidden)}. A wider terminal or --json has all.")
+
+
+def _grid(rows: Sequence[Mapping[str, Any]], further: Sequence[str], name_width: int | None = None) -> Table:
+    """Names are folded, never cut; `name_width` is what they get at most."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold", max_width=name_width)
+    for name in ("state", "age", "valid r", "test r", "change", *further):
+        right = name not in ("state", *FURTHER) or name == "seed"
+        table.add_column(name, no_wrap=True, justify="right" if right else "left", max_width=24)
+    for row in rows:
+        table.add_row(
+            Text(printable(row["run"])),
+            Text(row["state"], style=COLOURS.get(row["state"], "")),
+            _age(row["age_seconds"]),
+            _score(row["validation_r"]),
+            _score(row["test_r"]),
+            _change(row["change"]),
+            *(Text(printable(row[name])) for name in further),
+        )
+    return table
 
 
 def show_run(run: Run) -> None:
@@ -224,22 +221,6 @@ def _next(run: Run, state: str, went: Mapping[str, Any], evaluated: bool) -> Non
     _line(f"  {step}")
 
 
-def middle_shortened(text: str, width: int) -> str:
-    """The text in so many cells of a terminal; what does not fit goes from the middle, where … stands."""
-    if cell_len(text) <= width:
-        return text
-    head, tail = list[str](), list[str]()
-    left = width - 1
-    signs = list(text)
-    while signs:
-        side, sign = (tail, signs.pop()) if len(tail) <= len(head) else (head, signs.pop(0))
-        left -= cell_len(sign)
-        if left < 0:
-            break
-        side.append(sign)
-    return "".join(head) + "…" + "".join(reversed(tail))
-
-
 def _some_epochs(rows: Sequence[Mapping[str, Any]], kept: int | None) -> set[int]:
     """All epochs of a short run; of a long one the first, the last, the best and some between."""
     epochs = [row["epoch"] for row in rows]
@@ -247,10 +228,6 @@ def _some_epochs(rows: Sequence[Mapping[str, Any]], kept: int | None) -> set[int
         return set(epochs)
     step = -(-len(epochs) // (MOST_EPOCHS - 2))
     return {*epochs[::step], epochs[-1], *([kept] if kept is not None else [])}
-
-
-def _width(name: str, cells: Sequence[str]) -> int:
-    return max(cell_len(name), *map(cell_len, cells))
 
 
 def _score(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """What `compare`, `transfer` and `evaluate --layers --downstream` print, for people. No science, no files."""
 
 import math
+import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,30 @@ from typing import Any
 from rich.markup import escape
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.console import labelled, show_table
+from brainwavlm.cli.console import labelled, show_scores, show_table
+from brainwavlm.cli.options import print_json
+from brainwavlm.files import read_json
+from brainwavlm.results.comparison import read_comparison
+from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.transfer import read_transfer
+
+
+def show_written(folder: Path, json: bool) -> None:
+    """The result that a command wrote into a folder, as that command showed it."""
+    if json:
+        print_json(read_json(folder / "summary.json"))
+    elif (folder / "groups.csv").is_file():
+        show_comparison(read_comparison(folder), folder)
+    elif (folder / "matrix.csv").is_file():
+        show_transfer(read_transfer(folder), folder)
+    else:
+        from brainwavlm.evaluation.scores import Scores
+
+        read = read_results(folder)
+        scores = Scores(read.table, read.voxels, read.summary, read.layers, downstream=read.downstream)
+        show_scores(scores, folder)
+        show_layers(scores)
+        show_downstream(scores)
 
 
 def show_comparison(found: Any, folder: Path) -> None:
@@ -156,6 +180,7 @@ def _show_notes(summary: Mapping[str, Any], folder: Path) -> None:
     for note in summary["notes"]:
         terminal.console.print(f"  {escape(note)}", soft_wrap=True)
     terminal.console.print(f"Written, with all targets: {escape(str(folder))}", soft_wrap=True)
+    terminal.console.print(f"Next:  brainwavlm report {escape(shlex.quote(str(folder)))}", soft_wrap=True)
 
 
 def _letter(number: int) -> str:

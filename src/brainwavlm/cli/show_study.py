@@ -1,5 +1,6 @@
 """What `study run` and `study status` show of the cells of a study."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ def show_study(folder: StudyFolder) -> None:
     console.print(counted(folder))
     if any(record.state == "failed" for record in folder.cells):
         console.print("Failed cells are tried again with --retry-failed.")
+    place = escape(shlex.quote(str(folder.path)))
+    done = all(record.state == "done" for record in folder.cells)
+    step = f"report {place}" if done else f"run FILE --output {place}"
+    console.print(f"Next:  brainwavlm study {step}", soft_wrap=True)
 
 
 def status_rows(folder: StudyFolder) -> list[dict[str, Any]]:

@@ -77,12 +77,13 @@ class Scores:
 
     def test_rows(self) -> list[dict[str, Any]]:
         """Tests of each mean and of the voxels, for a table in the terminal."""
+        nulls = {run["name"]: run["frozen"]["null"] for run in self.summary["runs"]}
         return [
             {
                 "run": row["run"],
                 "target": row["target"],
-                "p tuned": format_p(row["p_tuned"]),
-                "p change": format_p(row["p_difference"]),
+                "p tuned": format_p(row["p_tuned"], nulls[row["run"]]["least_p"]),
+                "p change": format_p(row["p_difference"], nulls[row["run"]]["least_p_difference"]),
                 "frozen q": int(row["voxels_frozen"]),
                 "tuned q": int(row["voxels_tuned"]),
                 "better": int(row["voxels_better"]),

@@ -24,10 +24,15 @@ def percent(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{signed(100 * value, 1)}{NBSP}%"
 
 
-def format_p(p: float) -> str:
-    """A p for people: three decimals, or that it is below; a dash for none."""
-    if math.isnan(p):
+def format_p(p: float | None, least: float = 0.0) -> str:
+    """A p for people: three decimals, or that it is below; a dash for none.
+
+    `least` is the smallest that the test could give: a p that is there is a bound, ≤.005.
+    """
+    if p is None or math.isnan(p):
         return "-"
+    if 0.001 <= p <= least * 1.0001:  # tables keep six digits
+        return f"≤{p:.3f}".replace("0.", ".")
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
