@@ -11,7 +11,7 @@ from nilearn.plotting import plot_surf_stat_map
 import brainwavlm
 
 few = {"train": ["bees", "dog", "ferry", "play"], "validation": ["chess"], "test": ["museum", "flood"]}
-config = brainwavlm.load_config(preset="demo", overrides={**few, "windows.stride": 2.0, "training.epochs": 3})
+config = brainwavlm.load_config(preset="demo", overrides={**few, "windows.stride": 2.0, "training.epochs": 2})
 run = brainwavlm.tune(config, "maps")
 brainwavlm.evaluate(run).save("maps/evaluation")
 maps = brainwavlm.open_maps("maps")["maps"]

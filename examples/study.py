@@ -17,7 +17,7 @@ format: 1
 name: two
 preset: demo
 base:
-  {train: [bees, dog, ferry, play], validation: [chess], test: [museum, flood], windows.stride: 2.0, training.epochs: 3}
+  {train: [bees, dog, ferry, play], validation: [chess], test: [museum, flood], windows.stride: 2.0, training.epochs: 2}
 experiments:
   targets:
     question: Does it matter which voxels the loss sees?

@@ -1,6 +1,7 @@
 """Rules of the house that a machine can check."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -123,10 +124,12 @@ def test_importing_the_package_imports_nothing_heavy():
     ) == set()
 
 
-def test_every_public_name_can_be_imported():
-    import brainwavlm
-
-    assert [name for name in brainwavlm.__all__ if not callable(getattr(brainwavlm, name))] == []
+@pytest.mark.parametrize("folder", sorted(name_of(stub) for stub in SOURCE.rglob("__init__.pyi")))
+def test_a_folder_says_what_its_public_names_are_and_each_can_be_imported(folder):
+    module = importlib.import_module(f"brainwavlm.{folder}".rstrip("."))
+    assert sorted(re.findall(r"^ *(\w+) {2,}\S", module.__doc__, re.MULTILINE)) == sorted(module.__all__)
+    assert len(module.__all__) <= 15
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_gallery_shows_every_example_and_its_pictures_are_small():
     assert sum(path.stat().st_size for path in gallery.parent.glob("images/*")) < 1_000_000
 
 
-@pytest.mark.parametrize("name", ["configuration", "commands"])
+@pytest.mark.parametrize("name", ["configuration", "commands", "api"])
 def test_a_page_that_is_written_by_a_tool_is_current(name):
     path = ROOT / "tools" / f"write_{name}_page.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)

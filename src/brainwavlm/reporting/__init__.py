@@ -1,22 +1,9 @@
-"""What users look at: one self-contained page of an evaluation, and figures of it."""
+"""What users look at. Figures for papers are in `reporting.figures`.
 
-from typing import TYPE_CHECKING, Any
+write_report  one page of evaluations, comparisons and transfers
+open_maps     maps for other tools
+"""
 
-if TYPE_CHECKING:
-    from brainwavlm.reporting.figures.readme import readme_figure
-    from brainwavlm.reporting.page.report import write_report
+import lazy_loader
 
-__all__ = ["readme_figure", "write_report"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for: figures need matplotlib and nilearn, which take seconds."""
-    if name == "write_report":
-        from brainwavlm.reporting.page.report import write_report
-
-        return write_report
-    if name == "readme_figure":
-        from brainwavlm.reporting.figures.readme import readme_figure
-
-        return readme_figure
-    raise AttributeError(f"module {__name__} has no attribute {name}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

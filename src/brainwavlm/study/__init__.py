@@ -1,25 +1,17 @@
-"""Studies: a grid of runs from one file, on this machine or on a Ray cluster."""
+"""Studies: a grid of runs from one file, on this machine or on a Ray cluster.
 
-from importlib import import_module
-from typing import Any
+Study        what the file says
+Experiment   one question of it
+load_study   read the file
+Cell         one combination of its settings
+cells_of     all of them
+run_study    make each cell once
+CellState    how far a cell is
+open_study   what is there
+StudyFolder  the folder of a study
+CellRecord   a cell with its run and its scores
+"""
 
-_HOME = {
-    "Study": "description",
-    "Experiment": "description",
-    "load_study": "description",
-    "Cell": "cells",
-    "cells_of": "cells",
-    "CellRecord": "folder",
-    "StudyFolder": "folder",
-    "open_study": "folder",
-    "CellState": "records",
-    "run_study": "run",
-}
-__all__ = list(_HOME)
+import lazy_loader
 
-
-def __getattr__(name: str) -> Any:
-    """Public names, imported from their module when first used: torch stays out of `study status`."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,20 +1,12 @@
-"""Figures for papers, from the files that other commands write: sizes in mm, one style file, values beside each."""
+"""Figures for papers, from the files that other commands write: sizes in mm, one style file, values beside each.
 
-from importlib import import_module
-from typing import Any
+draw_figure   a figure and its values
+write_figure  the same as files
+Drawing       a figure and exactly the values that it shows
+KINDS         which kinds there are, and of what
+Choice        what of the results is shown
+"""
 
-_HOME = {
-    "KINDS": "kinds",
-    "Choice": "kinds",
-    "Drawing": "drawing",
-    "draw_figure": "drawing",
-    "write_figure": "save",
-}
-__all__ = list(_HOME)
+import lazy_loader
 
-
-def __getattr__(name: str) -> Any:
-    """Public names, imported when first used: matplotlib and nilearn take seconds."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__} has no attribute {name}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .base import Dataset as Dataset
+from .base import Subject as Subject
+from .base import split_recordings as split_recordings
+from .dataset_yaml import Description as Description
+from .demo import demo_dataset as demo_dataset
+from .demo import demo_model_path as demo_model_path
+from .folder import FolderDataset as FolderDataset
+from .folder import Responses as Responses
+from .folder import write_folder as write_folder
+from .lebel2023 import Lebel2023 as Lebel2023
+from .loading import load_dataset as load_dataset
+from .responses import Recording as Recording
+from .responses import Story as Story

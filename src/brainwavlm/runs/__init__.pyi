@@ -1,0 +1,4 @@
+from .listing import run_folders as run_folders
+from .listing import summaries as summaries
+from .run import Run as Run
+from .run import open_run as open_run

@@ -1,0 +1,10 @@
+from .cells import Cell as Cell
+from .cells import cells_of as cells_of
+from .description import Experiment as Experiment
+from .description import Study as Study
+from .description import load_study as load_study
+from .folder import CellRecord as CellRecord
+from .folder import StudyFolder as StudyFolder
+from .folder import open_study as open_study
+from .records import CellState as CellState
+from .run import run_study as run_study
