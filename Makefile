@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 help:
 	@echo "make demo       set up, then the whole method on the embedded data set (about four minutes on two idle cores)"
 	@echo "make test       set up, then the tests"
-	@echo "make test-slow  the tests that take minutes or need extra files"
+	@echo "make test-slow  the tests that take minutes, look at pages in a browser or need extra files"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site in site/, from docs/ and examples/"
 	@echo "make examples   run the examples and keep their pictures (minutes)"
@@ -36,11 +36,13 @@ demo: $(READY)
 	@"$(BIN)/brainwavlm" demo --output demo-output --replace
 
 # Each worker computes with one thread: two that share two cores with two threads each would wait for one another.
+# A file goes to one worker, which makes its fixtures once; in the order of tests/conftest.py, long files first.
 test: $(READY)
-	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow and not browser" -n $(WORKERS) \
+	  --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)
-	@"$(BIN)/python" -m pytest -m slow
+	@"$(BIN)/python" -m pytest -m "slow or browser"
 
 lint: $(READY)
 	@"$(BIN)/ruff" check .

@@ -19,6 +19,24 @@ from tests.models import stock_model
 from tests.trees import ds003020_tree, native_tree
 
 
+TESTS = Path(__file__).parent
+LONG = (
+    "endtoend",
+    "evaluation",
+    "encoding",
+    "study",
+    "reporting",
+    "speech",
+    "test_house.py",
+)  # hold files that take long
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that at the end no worker is left with one while the others have nothing to do."""
+    rank = {folder: number for number, folder in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(TESTS).parts[0], len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
