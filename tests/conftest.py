@@ -18,7 +18,6 @@ from brainwavlm.runs.run import Run, open_run
 from tests.models import stock_model
 from tests.trees import ds003020_tree, native_tree
 
-
 TESTS = Path(__file__).parent
 LONG = (
     "endtoend",
