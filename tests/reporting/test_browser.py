@@ -1,4 +1,4 @@
-"""The page in a real headless Chromium, from a file:// address."""
+"""The page in a real headless Chromium, from a file:// address: four tests on each change, more with `-m browser`."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,22 @@ from pathlib import Path
 import pytest
 
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.report import in_script
+from brainwavlm.reporting.page.render import in_script
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
+
+CANVASES = "#cortex-view figure:not([hidden]) canvas"
+# Share of the brain that is coloured: bare cortex is grey, and so is the outline.
+COLOURED = """const done = arguments[0];
+requestAnimationFrame(() => requestAnimationFrame(() => done([...document.querySelectorAll(arguments_)].map((canvas) => {
+  const gl = canvas.getContext('webgl2'), p = new Uint8Array(4 * canvas.width * canvas.height);
+  gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, p);
+  let coloured = 0, sum = 0;
+  for (let i = 0; i < p.length; i += 4) {
+    if (Math.max(p[i], p[i + 1], p[i + 2]) - Math.min(p[i], p[i + 1], p[i + 2]) > 12) coloured++;
+    sum = (sum * 31 + p[i] + 7 * p[i + 1] + 13 * p[i + 2]) % 1000003;
+  }
+  return [coloured, sum];
+}))))""".replace("arguments_", f"'{CANVASES}'")
 
 
 def opened(browser, page: Path, width=1280, mode="light", media=""):
@@ -21,6 +35,11 @@ def opened(browser, page: Path, width=1280, mode="light", media=""):
         browser.get_log(kind)
     browser.get(page.as_uri())
     return browser
+
+
+def pixels(browser):
+    """(coloured pixels, a sum that differs between pictures), of each brain."""
+    return [tuple(one) for one in browser.execute_async_script(COLOURED)]
 
 
 def requested(browser):
@@ -41,7 +60,11 @@ def shown_charts(browser):
     return browser.execute_async_script(script)
 
 
-@pytest.mark.parametrize("which", ["simulated_page", "measured_page", "other_page"])
+BROWSER = pytest.mark.browser
+PAGES = ["simulated_page", *(pytest.param(name, marks=BROWSER) for name in ("measured_page", "other_page"))]
+
+
+@pytest.mark.parametrize("which", PAGES)
 def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
     page = request.getfixturevalue(which)
     opened(browser, page)
@@ -51,19 +74,28 @@ def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
     assert outside == []
 
 
+def test_two_models_are_drawn_and_differ(browser, simulated_page):
+    opened(browser, simulated_page, 1440)
+    first, second = pixels(browser)
+    assert min(first[0], second[0]) > 1000
+    assert first[1] != second[1]
+
+
+@BROWSER
 def test_every_image_is_drawn(browser, simulated_page):
     opened(browser, simulated_page)
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     sizes = browser.execute_script(
         "return [...document.images].map(i => [i.complete, i.naturalWidth, i.clientWidth, i.clientHeight])"
     )
-    assert len(sizes) == 12
+    assert len(sizes) == 6
     assert all(
         complete and natural > 300 and width > 100 and height > 50
         for complete, natural, width, height in sizes
     )
 
 
+@BROWSER
 def test_the_finding_and_the_word_simulated_are_on_the_first_screen(browser, simulated_page):
     opened(browser, simulated_page)
     script = "return [...document.querySelectorAll(arguments[0])].map(e => [e.innerText, e.getBoundingClientRect().bottom])"
@@ -75,6 +107,7 @@ def test_the_finding_and_the_word_simulated_are_on_the_first_screen(browser, sim
     assert max(bottom for _, bottom in badge + answers) < 600
 
 
+@BROWSER
 @pytest.mark.parametrize("width", [360, 420, 860, 1440])
 @pytest.mark.parametrize("which", ["simulated_page", "other_page"])
 def test_nothing_but_tables_is_wider_than_the_window(browser, request, which, width):
@@ -91,6 +124,7 @@ HOSTILE = (
 )
 
 
+@BROWSER
 def test_hostile_names_are_text_wherever_they_are(browser, tmp_path):
     folder = fake_evaluation(tmp_path / "one", 40, runs=tuple((name, "cortex") for name in HOSTILE[::2]))
     comparison = fake_comparison(tmp_path / "two", names=HOSTILE[1::2])
@@ -117,9 +151,9 @@ def test_text_stays_text_in_a_script_element():
     assert json.loads(text) == content
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("which", ["simulated_page", "measured_page", "other_page"])
+@pytest.mark.parametrize("mode", ["light", pytest.param("dark", marks=BROWSER)])
+@pytest.mark.parametrize("width", [1440, pytest.param(390, marks=BROWSER)])
+@pytest.mark.parametrize("which", PAGES)
 def test_axe_finds_nothing(browser, request, which, width, mode):
     axe = pytest.importorskip("axe_core_python", reason="ACCESSIBILITY NOT SEEN: pip install axe-core-python")
     opened(browser, request.getfixturevalue(which), width, mode)
@@ -132,6 +166,7 @@ def test_axe_finds_nothing(browser, request, which, width, mode):
     assert len(found["passes"]) > 30
 
 
+@BROWSER
 def test_the_page_follows_dark_and_light(browser, simulated_page):
     script = "return [document.body, document.querySelector('h1')].map((e) => getComputedStyle(e))" + (
         ".map((s) => [s.backgroundColor, s.color])"
@@ -145,6 +180,7 @@ def test_the_page_follows_dark_and_light(browser, simulated_page):
     assert shades["dark"][0] < 200 < 600 < shades["dark"][1]
 
 
+@BROWSER
 def test_print_shows_pictures_in_place_of_what_moves(browser, simulated_page):
     opened(browser, simulated_page, media="print")
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
@@ -152,8 +188,8 @@ def test_print_shows_pictures_in_place_of_what_moves(browser, simulated_page):
         "return ['.interactive', 'details.figures img', '.button'].map((one) => "
         "[...document.querySelectorAll(one)].filter((e) => e.offsetHeight > 0).length)"
     )
-    assert seen == [0, 12, 0]
+    assert seen == [0, 6, 0]
 
 
 def test_the_page_is_small_enough_to_be_sent(simulated_page):
-    assert simulated_page.stat().st_size < 15e6
+    assert simulated_page.stat().st_size < 8e6

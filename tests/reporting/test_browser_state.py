@@ -10,32 +10,15 @@ import pytest
 
 from brainwavlm.config import load_config
 from brainwavlm.results.evaluation import read_results
-from tests.reporting.test_browser import opened, shown_charts
+from tests.reporting.test_browser import CANVASES, opened, pixels, shown_charts
 
+pytestmark = pytest.mark.browser
 VIEW = "return {...document.getElementById('cortex-view').dataset}"
-CANVASES = "#cortex-view figure:not([hidden]) canvas"
-# Share of the brain that is coloured: bare cortex is grey, and so is the outline.
-COLOURED = """const done = arguments[0];
-requestAnimationFrame(() => requestAnimationFrame(() => done([...document.querySelectorAll(arguments_)].map((canvas) => {
-  const gl = canvas.getContext('webgl2'), p = new Uint8Array(4 * canvas.width * canvas.height);
-  gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, p);
-  let coloured = 0, sum = 0;
-  for (let i = 0; i < p.length; i += 4) {
-    if (Math.max(p[i], p[i + 1], p[i + 2]) - Math.min(p[i], p[i + 1], p[i + 2]) > 12) coloured++;
-    sum = (sum * 31 + p[i] + 7 * p[i + 1] + 13 * p[i + 2]) % 1000003;
-  }
-  return [coloured, sum];
-}))))""".replace("arguments_", f"'{CANVASES}'")
 
 
 @pytest.fixture
 def page(browser, simulated_page):
     return opened(browser, simulated_page, 1440)
-
-
-def pixels(browser):
-    """(coloured pixels, a sum that differs between pictures), of each brain."""
-    return [tuple(one) for one in browser.execute_async_script(COLOURED)]
 
 
 def choose(browser, name, value):
@@ -74,13 +57,6 @@ def saving_to(browser, folder):
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder.resolve())}
     )
     return folder
-
-
-def test_two_models_are_shown_and_differ(page):
-    first, second = pixels(page)
-    assert first[0] > 1000
-    assert second[0] > 1000
-    assert first[1] != second[1]
 
 
 def test_dragging_one_brain_turns_both_models(page):
@@ -204,7 +180,7 @@ def test_the_scatter_holds_every_voxel(page, simulated_evaluation):
 def test_a_click_on_a_heading_sorts_each_run_and_keeps_its_title(page):
     rows = (
         "return [...document.querySelector('table').tBodies].map((b) => [...b.rows].map((r) => [r.cells[0].innerText,"
-        " r.cells[2] ? r.cells[2].dataset.value : '']))"
+        " r.cells[2] ? r.cells[2].innerText.replace('−', '-') : '']))"
     )
     head = page.find_elements("css selector", "table th[scope=col] button")[2]
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
@@ -256,7 +232,7 @@ def test_charts_hold_what_the_run_holds(page, simulated_evaluation):
     shown_charts(page)
     charts = page.execute_script(
         "return [...document.querySelectorAll('.chart')].filter((c) => c.data)"
-        ".map((c) => [c.previousElementSibling.innerText, c.data.map((d) => [d.name, d.yaxis || 'y', d.x, d.y])])"
+        ".map((c) => [c.previousElementSibling.innerText, c.data.map((d) => [d.name, d.yaxis || 'y', [...d.x], [...d.y]])])"
     )
     learning = next(data for title, data in charts if title == "Learning curves")
     axes = {"loss": "y", "validation_r": "y2", "gradient_norm": "y3"}

@@ -1,16 +1,14 @@
 import re
 import shutil
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.other_parts import comparison_part, transfer_part
-from brainwavlm.reporting.page.report import read_folder
-from brainwavlm.reporting.page.sheets import heat
+from brainwavlm.reporting.page.evaluation import read_folder
+from brainwavlm.reporting.page.transfer import transfer_part
 from brainwavlm.results.comparison import read_comparison
 from brainwavlm.results.open import shown_folder
 from brainwavlm.results.transfer import read_transfer
@@ -44,41 +42,22 @@ def _measured(folder):
     return folder
 
 
-def test_the_seeds_of_each_group_are_in_the_chart(tmp_path):
-    found = read_comparison(fake_comparison(tmp_path / "comparison"))
-    charts = comparison_part(found)["charts"]
-    runs = found.runs[found.runs["target"] == "cortex"]
-    drawn = [trace["x"] for trace in charts[0]["spec"]["data"] if trace["name"] == "r_tuned"[2:]]
-    assert drawn == [list(own["r_tuned"]) for _, own in runs.groupby("group", sort=False)]
-    epochs = found.epochs[found.epochs["target"] == "cortex"]
-    drawn = [trace["y"] for trace in charts[1]["spec"]["data"]]
-    assert drawn == [list(own["mean"]) for _, own in epochs.groupby("group", sort=False)]
-
-
-def test_groups_tuned_on_different_targets_both_have_their_validation_curve(tmp_path):
-    folder = fake_comparison(tmp_path / "comparison")
-    epochs = pd.read_csv(folder / "epochs.csv")
-    second = epochs["group"] == "adapter.method=full"
-    epochs[~second | (epochs["target"] == "AC")].to_csv(folder / "epochs.csv", index=False)
-    (chart,) = comparison_part(read_comparison(folder))["charts"][1:]
-    assert [len(trace["y"]) for trace in chart["spec"]["data"]] == [3, 3]
-    assert [trace["name"].split(", ")[-1] for trace in chart["spec"]["data"]] == ["cortex", "AC"]
-
-
 def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(tmp_path):
     folder = fake_transfer(tmp_path / "transfer")
     found = read_transfer(folder)
     part = transfer_part(found)
-    matrix = part["sheets"][0]
-    assert matrix["columns"] == ["Tuned on", "Scored on ann", "Scored on ben"]
-    cells = [row[1:] for group in matrix["groups"] for row in group["rows"]]
-    expected = found.matrix["difference"].to_numpy().reshape(2, 2)
-    assert np.array([[float(cell["value"]) for cell in row] for row in cells]) == pytest.approx(expected)
-    assert cells[0][0]["text"].startswith(signed(0.06))
-    reds, blues = (
-        [int(cell["background"][at : at + 2], 16) for row in cells for cell in row] for at in (1, 5)
-    )
-    assert [red > blue for red, blue in zip(reds, blues, strict=True)] == [True, True, False, True]
+    matrix = part["tables"][0]["html"]
+    assert re.findall('<th scope="col">(.*?)</th>', matrix) == ["Tuned on", "Scored on ann", "Scored on ben"]
+    texts = re.findall(r"<td[^>]*>(.*?)</td>", matrix)
+    shown = [float(text.split()[0].replace("−", "-")) for text in texts]
+    assert shown == pytest.approx(found.matrix["difference"].to_numpy())
+    colours = re.findall(r"background-color: (#......)", matrix)
+    reds, blues = ([int(colour[at : at + 2], 16) for colour in colours] for at in (1, 5))
+    assert sorted(red > blue for red, blue in zip(reds, blues, strict=True)) == [
+        False,
+        True,
+        True,
+    ]  # two are alike
     assert [a["sentence"] for a in part["answers"]] == [
         "Tuning on ann raised the mean test correlation of ben in whole cortex (+0.020, 95\u00a0% interval +0.010 to +0.030).",
         "Tuning on ben lowered the mean test correlation of ann in whole cortex (−0.030, 95\u00a0% interval −0.040 to −0.020).",
@@ -97,20 +76,6 @@ def test_the_answer_of_a_transfer_is_that_of_stories_tuning_never_used(tmp_path)
     assert len(part["answers"]) == 2
     assert {a["kind"] for a in part["answers"]} == {"unsure"}
     assert all("on stories that tuning never used" in a["sentence"] for a in part["answers"])
-
-
-@pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
-def test_numbers_on_colours_can_be_read(value):
-    cell = heat({"text": "x"}, value, 1.0)
-    light = sorted(_luminance(cell[key]) for key in ("ink", "background"))
-    assert (light[1] + 0.05) / (light[0] + 0.05) >= 4.5
-
-
-def _luminance(colour):
-    digits = re.sub("#(.)(.)(.)$", r"#\1\1\2\2\3\3", colour)
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return np.dot([0.2126, 0.7152, 0.0722], linear)
 
 
 @pytest.mark.parametrize(

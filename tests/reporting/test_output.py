@@ -8,7 +8,7 @@ import pytest
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page import report
+from brainwavlm.reporting.page import evaluation
 from brainwavlm.reporting.sources import sources_of
 from brainwavlm.results.evaluation import read_results
 from tests.reporting.fakes import fake_evaluation
@@ -39,7 +39,7 @@ def test_a_path_for_no_page_is_an_error_before_drawing(folder, tmp_path, monkeyp
     (tmp_path / "theirs.html").write_text("<!doctype html><title>thesis</title>")
     (tmp_path / "empty.html").write_text("")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    monkeypatch.setattr(report, "page_content", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(evaluation, "page_content", lambda *_: pytest.fail("drawn"))
     with pytest.raises(RunError, match=found):
         write_report(folder, tmp_path / name)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

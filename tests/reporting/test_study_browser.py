@@ -12,6 +12,7 @@ from tests.reporting.test_browser import HOSTILE, complaints, opened, requested,
 from tests.runs.test_run import COURSE
 from tests.study.fakes import fake_study
 
+MORE = pytest.mark.browser
 SEEDS = [0, 1, 2]
 EXPERIMENTS = {
     "linear-map": {"claim": 1, "question": "Does it help?", "grid": {"seed": SEEDS}},
@@ -82,6 +83,7 @@ def typed(browser, table, text):
     browser.execute_script(script, table, text)
 
 
+@MORE
 @pytest.mark.parametrize("which", ["study_page", "hostile_page"])
 def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
     page = request.getfixturevalue(which)
@@ -92,6 +94,7 @@ def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
     assert outside == []
 
 
+@MORE
 def test_it_is_small_and_answers_soon(browser, study_page):
     assert study_page.stat().st_size < 15e6
     ready = []
@@ -101,12 +104,12 @@ def test_it_is_small_and_answers_soon(browser, study_page):
     assert min(ready) < 3000
 
 
-def test_a_click_on_a_heading_sorts_within_each_experiment(browser, study_page, study):
+def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
     opened(browser, study_page)
     head = "document.querySelectorAll('#claims-table thead button')[1]"
     script = (
         "return [...document.querySelectorAll('#claims-table tbody')].map((body) => [...body.rows]"
-        ".map((row) => row.cells[1] && row.cells[1].dataset.value).filter((value) => value))"
+        ".map((row) => row.cells[1] && row.cells[1].textContent.replace('−', '-')).filter((value) => value))"
     )
     for sign in (-1, 1):
         browser.execute_script(f"{head}.click()")
@@ -115,13 +118,8 @@ def test_a_click_on_a_heading_sorts_within_each_experiment(browser, study_page, 
         assert all(body == sorted(body) for body in bodies)
     claims = pd.read_csv(study / "report" / "claims.csv")
     shown = sorted(abs(value) for body in bodies for value in body)
-    assert shown == pytest.approx(sorted(claims[claims["headline"]]["estimate"].abs().dropna()), abs=1e-6)
-
-
-def test_words_and_verdicts_filter_the_claims(browser, study_page, study):
-    claims = pd.read_csv(study / "report" / "claims.csv")
+    assert shown == pytest.approx(sorted(claims[claims["headline"]]["estimate"].abs().dropna()), abs=6e-4)
     headlines = claims[claims["headline"]]
-    opened(browser, study_page)
     assert len(rows_shown(browser)) == len(headlines)
     typed(browser, "claims-table", "scored in SIM02")
     found = rows_shown(browser)
@@ -141,13 +139,14 @@ def test_words_and_verdicts_filter_the_claims(browser, study_page, study):
     assert len(rows_shown(browser)) == (headlines["verdict"] == verdict).sum()
 
 
+@MORE
 def test_charts_hold_what_the_tables_hold(browser, study_page, study):
     opened(browser, study_page)
     shown_charts(browser)
     charts = browser.execute_script(
         "return [...document.querySelectorAll('.chart')].filter((c) => c.data)"
         ".map((c) => [c.closest('section').querySelector('h2').id, c.previousElementSibling.innerText,"
-        " c.data.map((d) => [d.name, d.x, d.y])])"
+        " c.data.map((d) => [d.name, [...d.x], [...d.y]])])"
     )
     claims, seeds = (pd.read_csv(study / "report" / f"{name}.csv") for name in ("claims", "seeds"))
     number = {name: f"experiment-{place}" for place, name in enumerate(EXPERIMENTS, start=1)}
@@ -170,6 +169,7 @@ def test_charts_hold_what_the_tables_hold(browser, study_page, study):
     assert FAILED not in {name for name, _, _ in learning}
 
 
+@MORE
 def test_hostile_names_are_text_wherever_they_are(browser, hostile_page):
     opened(browser, hostile_page, 420)
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
@@ -182,6 +182,7 @@ def test_hostile_names_are_text_wherever_they_are(browser, hostile_page):
     assert complaints(browser) == []
 
 
+@MORE
 @pytest.mark.parametrize("width", [360, 390, 860, 1440])
 def test_nothing_but_tables_is_wider_than_the_window(browser, study_page, width):
     opened(browser, study_page, width)
@@ -190,6 +191,7 @@ def test_nothing_but_tables_is_wider_than_the_window(browser, study_page, width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
+@MORE
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
 def test_axe_finds_nothing(browser, study_page, width, mode):
@@ -204,19 +206,16 @@ def test_axe_finds_nothing(browser, study_page, width, mode):
     assert len(found["passes"]) > 25
 
 
-def test_print_shows_pictures_in_place_of_what_moves(browser, study_page):
+@MORE
+def test_print_shows_charts_without_their_controls(browser, study_page):
     opened(browser, study_page, media="print")
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
     counts = browser.execute_script(
-        "return ['.interactive', 'details.figures img'].map((one) => [...document.querySelectorAll(one)]"
-        ".filter((e) => e.offsetHeight > 0).length)"
+        "return ['.interactive', '.chart .main-svg'].map((one) => [...document.querySelectorAll(one)]"
+        ".filter((e) => e.getBoundingClientRect().height > 0).length)"
     )
     assert counts[0] == 0
-    assert (
-        counts[1]
-        == browser.execute_script("return document.querySelectorAll('details.figures img').length")
-        > 3
-    )
+    assert counts[1] >= browser.execute_script("return document.querySelectorAll('.chart').length") > 3
 
 
 def test_a_cell_that_has_a_page_is_linked(study, tmp_path):

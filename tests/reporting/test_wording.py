@@ -1,5 +1,6 @@
 import pytest
 
+from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.page import wording
 
 RUN = {
@@ -80,7 +81,6 @@ def test_without_an_interval_nothing_is_claimed(end):
     found = said(rows=[row(low=end, high=end)])
     assert found["kind"] == "unsure"
     assert found["figure"] == "No gain shown"
-    assert wording.table_rows(RUN, [row(low=end, high=end)], (0.0, 1.0))[0]["interval"] == "–"
     assert found["sentence"].startswith("No interval could be computed")
 
 
@@ -111,12 +111,17 @@ def test_labels_say_what_differs_and_no_two_are_alike():
     assert {labels["d"], labels["e"]} == {"tuned on AC, sim01 (d)", "tuned on AC, sim01 (e)"}
 
 
-def test_the_drawing_puts_zero_and_the_interval_in_order():
-    span = wording.interval_span([row(low=-0.01, high=0.05)])
-    low, zero, at, high = (wording.place(v, span) for v in (-0.01, 0.0, 0.03, 0.05))
-    assert 0 < low < zero < at < high < 190
+def test_the_subjects_of_a_joint_run_have_one_model():
+    together = {"path": "runs/both", "together_with": ["x"]}
+    runs = [RUN | together | {"name": "a"}, RUN | together | {"name": "b", "subject": "sim02"}]
+    alone = RUN | {"name": "c", "path": "runs/c", "together_with": []}
+    models = wording.models([*runs, alone], wording.run_labels([*runs, alone]))
+    assert {label: [run["name"] for run in some] for label, some in models.items()} == {
+        "tuned on cortex, sim01 and sim02 (a)": ["a", "b"],
+        "tuned on cortex, sim01 (c)": ["c"],
+    }
 
 
 def test_minus_signs_and_missing_numbers_are_typographic():
-    assert wording.signed(-0.0304) == "−0.030"
-    assert wording.number(float("nan")) == wording.number(None) == "–"
+    assert signed(-0.0304) == "−0.030"
+    assert number(float("nan")) == number(None) == "–"

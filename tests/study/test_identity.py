@@ -125,7 +125,7 @@ def test_the_code_is_what_computes_and_not_what_shows(tmp_path, monkeypatch):
     for name in (
         "cli.py",
         "terminal.py",
-        "reporting/page/report.py",
+        "reporting/page/evaluation.py",
         "study/run.py",
         "progress.py",
         "provenance.py",

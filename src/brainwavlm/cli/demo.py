@@ -15,7 +15,7 @@ from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-from brainwavlm.reporting.page.report import write_report
+from brainwavlm.reporting.page.evaluation import write_report
 
 MARK = ".brainwavlm-demo"
 

@@ -23,7 +23,7 @@ def report(
     ] = None,
 ) -> None:
     """Make one self-contained page of results: findings, a cortex that turns, tables, charts, how it was computed."""
-    from brainwavlm.reporting.page.report import write_report
+    from brainwavlm.reporting.page.evaluation import write_report
     from brainwavlm.results.open import shown_folder
 
     print(write_report(folders, output or shown_folder(folders[0]) / "report.html"))

@@ -14,7 +14,6 @@ from matplotlib.patches import Rectangle
 from brainwavlm.formatting.numbers import signed
 from brainwavlm.reporting.figures.canvas import Canvas, legend_below, quiet
 from brainwavlm.reporting.figures.style import Style, shortened
-from brainwavlm.reporting.page.sheets import ink_on
 from brainwavlm.reporting.surface_maps import Scale, difference_scale
 
 _WIDE = 5.0  # inches; from here on the curve stands beside the matrix
@@ -182,3 +181,14 @@ def _draw_amounts(axes: Axes, curve: pd.DataFrame, labels: Mapping[str, str], ca
     axes.plot([], [], ":", color=colours.muted, linewidth=style.line, label="untuned")
     axes.set(xlabel="minutes of the listener's responses", ylabel="test r")
     quiet(axes, style)
+
+
+def ink_on(colour: Sequence[float]) -> str:
+    """Black or white, as reads better on a colour of red, green and blue from 0 to 1."""
+    red, green, blue = (float(part) for part in colour)
+    light = 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
+    return "#000" if (light + 0.05) / 0.05 > 1.05 / (light + 0.05) else "#fff"
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4

@@ -1,6 +1,5 @@
 """A figure and its values on disk: both whole, or neither."""
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +10,8 @@ from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.drawing import Drawing, draw_figure
 from brainwavlm.reporting.figures.kinds import PICTURES, Choice, kind_named
 from brainwavlm.reporting.figures.style import Style, read_style
-from brainwavlm.reporting.page.output import ELSEWHERE, OWN_FILES
+from brainwavlm.reporting.page.render import ELSEWHERE, OWN_FILES, writing_problem
 
-_LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 _HEADER = b"figure,"
 # No date, so that the same input gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -108,28 +106,12 @@ def _require_suffix(output: Path, suffixes: Sequence[str]) -> None:
 def _require_path(output: Path, values: Path) -> None:
     """Raise before anything is drawn that could not be written, or would replace another kind of file."""
     for path in dict.fromkeys([output, values]):
-        try:
-            problem = _problem(path, path == values)
-        except (OSError, ValueError) as error:
-            problem = f"not writable: {getattr(error, 'strerror', None) or error}."
+        if path.name in OWN_FILES and any(
+            (path.parent / name).is_file() for name in ("summary.json", "run.json")
+        ):
+            problem = "a file of the result itself."
+        else:
+            ours = _HEADER if path == values else b""
+            problem = writing_problem(path, ours, "another table is here, not the values of a figure.")
         if problem:
             raise RunError(path, problem, *ELSEWHERE_TOO)
-
-
-def _problem(path: Path, holds_values: bool) -> str:
-    if path.name in OWN_FILES and any(
-        (path.parent / name).is_file() for name in ("summary.json", "run.json")
-    ):
-        return "a file of the result itself."
-    if len(os.fsencode(path.name)) > _LONGEST_NAME:
-        return "a name too long."
-    if path.is_dir():
-        return "a folder is here."
-    if holds_values and os.path.lexists(path):
-        with open(path, "rb") as file:
-            if file.read(len(_HEADER)) != _HEADER:
-                return "another table is here, not the values of a figure."
-    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    if not folder.is_dir():
-        return f"{folder} is no folder."
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {folder}."

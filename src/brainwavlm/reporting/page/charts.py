@@ -1,243 +1,220 @@
-"""Charts that move: what plotly is to draw, as plain data with a text alternative.
+"""Charts of a page: tidy tables drawn by plotly. The page's script adds the colours of text and axes.
 
-Names from data are written as text: plotly reads some markup in titles and names, so that its signs are escaped.
+Names are written as text: plotly reads some markup in them, so that their signs are escaped.
 """
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import plotly.express as px
+import plotly.graph_objects as go
+from markupsafe import Markup
 
+from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.data_findings import counted
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, shortened
 
-_NAME = 34
-_BELOW = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0}
-
-Chart = dict[str, Any]  # title, alt, spec: data and layout; perhaps height
-
-
-def plain(name: str) -> str:
-    """A name as plotly shows it literally, not too long."""
-    return html.escape(shortened(str(name), _NAME), quote=False)
-
-
-def chart(title: str, alternative: str, data: Sequence[Any], layout: Mapping[str, Any], **more: Any) -> Chart:
-    """A chart; `more` goes beside data and layout."""
-    layout = {"margin": {"l": 56, "r": 14, "t": 12, "b": 44}, "legend": _BELOW, **layout}
-    return {"title": title, "alt": alternative, "spec": {"data": list(data), "layout": layout, **more}}
+Chart = dict[str, Any]  # title, alt, note, spec, height
+_LEGEND_LETTERS = 34
+_MOST_TICKS = 12
+_LEGEND = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "title": {"text": ""}}
+_AXIS = {"title": {"standoff": 8}}
+TEMPLATE = go.layout.Template(
+    layout={"colorway": GROUPS, "legend": _LEGEND, "hovermode": "closest", "xaxis": _AXIS, "yaxis": _AXIS}
+)
+_MODELS = {"frozen": "dot", "tuned": "solid"}
+# Lines that differ in more than colour.
+_DASHES = [dash for dash in ("solid", "dash", "dot", "dashdot") for _ in GROUPS]
 
 
-def numbers(values: Any) -> list[float | None]:
-    """For JSON: None where there is no number."""
-    return [float(value) if value is not None and math.isfinite(value) else None for value in values]
-
-
-def voxel_chart(number: int, label: str, frozen: np.ndarray, tuned: np.ndarray) -> Chart:
-    """Tuned against frozen, a dot a voxel; the page's script fills in the voxels of run `number`."""
-    known = np.isfinite(frozen) & np.isfinite(tuned)
-    ends = np.concatenate([frozen[known], tuned[known]]) if known.any() else np.array([0.0, 1.0])
-    low, high = float(ends.min()) - 0.02, float(ends.max()) + 0.02
-    up = int((tuned[known] > frozen[known]).sum())
-    diagonal = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [low, high],
-        "y": [low, high],
-        "line": {"color": OTHER, "width": 1},
-        "hoverinfo": "skip",
-        "showlegend": False,
+def chart(title: str, alternative: str, figure: go.Figure, note: str = "", **layout: Any) -> Chart:
+    """A chart for the templates; `alternative` says in words what it shows."""
+    figure.update_layout({"margin": {"l": 56, "r": 14, "t": 12, "b": 44}, "legend_title_text": "", **layout})
+    height = figure.layout.height
+    return {
+        "title": title,
+        "alt": alternative,
+        "note": note,
+        "spec": Markup(figure.to_json()),
+        "height": height,
     }
-    return chart(
-        "Frozen against tuned, voxel by voxel",
-        f"Scatter plot, {label}: tuned against frozen test correlation of {int(known.sum())} voxels, {up} of them "
-        "above the diagonal.",
-        [diagonal],
-        {
-            "xaxis": {
-                "title": {"text": "frozen model, test r"},
-                "range": [low, high],
-                "constrain": "domain",
-            },
-            "yaxis": {
-                "title": {"text": "tuned model, test r"},
-                "range": [low, high],
-                "scaleanchor": "x",
-                "constrain": "domain",
-            },
-            "hovermode": "closest",
-        },
-        voxels=number,
-    )
 
 
-def learning_chart(runs: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> Chart | None:
-    """Training loss above, validation r below, a line a run; between them the norm of the gradient, where it is known.
-
-    The kept epoch is marked. None without epochs.
-    """
-    shown = [run for run in runs if run["history"]]
-    with_norms = any(entry.get("gradient_norm") is not None for run in shown for entry in run["history"])
-    axes = {"loss": "y", "validation_r": "y2"} | ({"gradient_norm": "y3"} if with_norms else {})
-    data = []
-    for number, run in enumerate(shown):
-        best = run["best"]["epoch"] if run["best"] else None
-        epochs = [entry["epoch"] for entry in run["history"]]
-        colour = GROUPS[number % len(GROUPS)]
-        for key, axis in axes.items():
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines+markers",
-                    "name": plain(labels[run["name"]]),
-                    "legendgroup": str(number),
-                    "showlegend": key == "validation_r",
-                    "x": epochs,
-                    "y": numbers(entry.get(key) for entry in run["history"]),
-                    "yaxis": axis,
-                    "line": {"color": colour, "width": 2, "dash": dash_of(number)},
-                    "marker": {
-                        "size": [10 if epoch == best else 4 for epoch in epochs],
-                        "symbol": ["star" if epoch == best else "circle" for epoch in epochs],
-                    },
-                    "hovertemplate": "epoch %{x}: %{y:.4f}",
-                }
-            )
-    if not data:
+def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart | None:
+    """Training loss, norm of the gradient where it is known, and validation r by epoch; None without epochs."""
+    if table.empty:
         return None
-    layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "epoch"}, "anchor": "y2"},
-        "yaxis": {"title": {"text": "training loss"}, "domain": [0.58, 1]},
-        "yaxis2": {"title": {"text": "validation r"}, "domain": [0, 0.5], "anchor": "x"},
-    }
-    if with_norms:
-        layout["yaxis"]["domain"], layout["yaxis2"]["domain"] = [0.71, 1], [0, 0.29]
-        layout["yaxis3"] = {
-            "title": {"text": "gradient norm"},
-            "domain": [0.355, 0.645],
-            "rangemode": "tozero",
-            "anchor": "x",
-        }
-    what = (
-        "Training loss, norm of the gradient and validation correlation"
-        if with_norms
-        else ("Training loss and validation correlation")
-    )
-    words = "; ".join(filter(None, (_course(run, labels[run["name"]]) for run in shown)))
+    panels = {"loss": "training loss", "gradient_norm": "gradient norm", "validation_r": "validation r"}
+    if table["gradient_norm"].isna().all():
+        del panels["gradient_norm"]
+    else:
+        note += " The norm of the gradient is the mean over the steps of an epoch, before clipping."
+    titles = list(panels.values())
+    long = table.rename(columns=panels).melt(["label", "epoch", "kept"], titles, "panel", "value")
+    figure = _lines(long, "epoch", "value", facet_row="panel", custom_data=["kept"])
+    figure.for_each_trace(_star_kept_epochs)
+    _panels(figure, titles)
+    figure.update_xaxes(_whole_numbers(table["epoch"]))
+    words = [_learning(str(label), run) for label, run in table.groupby("label", sort=False)]
     return chart(
         "Learning curves",
-        f"{what} by epoch. {words}.",
-        data,
-        layout,
-        **({"height": 520} if with_norms else {}),
+        f"{', '.join(titles).capitalize()} by epoch. {'; '.join(words)}.",
+        figure,
+        note,
+        height=520 if len(panels) > 2 else None,
+        showlegend=legend,  # of many lines a legend would leave no room for them
     )
 
 
-def _course(run: Mapping[str, Any], label: str) -> str:
+def _star_kept_epochs(trace: Any) -> None:
+    kept = [bool(row[0]) for row in trace.customdata]
+    trace.marker.symbol = ["star" if one else "circle" for one in kept]
+    trace.marker.size = [10 if one else 4 for one in kept]
+
+
+def _learning(label: str, run: pd.DataFrame) -> str:
     """Which epoch was kept, and how the gradient's norm moved, in words."""
-    kept = f"epoch {run['best']['epoch']} kept" if run["best"] else ""
-    norms = [norm for entry in run["history"] if (norm := entry.get("gradient_norm")) is not None]
-    moved = f"gradient norm from {norms[0]:.3g} to {norms[-1]:.3g}" if norms else ""
-    return f"{label}: {', '.join(filter(None, (kept, moved)))}" if kept or moved else ""
+    words = [f"epoch {epoch} kept" for epoch in run["epoch"][run["kept"]]]
+    norms = run["gradient_norm"].dropna()
+    if len(norms):
+        words.append(f"gradient norm from {norms.iloc[0]:.3g} to {norms.iloc[-1]:.3g}")
+    return f"{label}: {', '.join(words) or 'no epoch kept'}"
 
 
-def layer_charts(
-    layers: pd.DataFrame, run: Mapping[str, Any], targets: Sequence[str], label: str
-) -> list[Chart]:
-    """Test r of both models by hidden state above, their difference with its interval below, a colour a target."""
-    own = layers[layers["run"] == run["name"]]
-    data: list[dict[str, Any]] = []
-    words = []
-    for number, target in enumerate(name for name in targets if name in set(own["target"])):
-        rows = own[own["target"] == target].sort_values("layer")
-        colour, states = GROUPS[number % len(GROUPS)], [int(layer) for layer in rows["layer"]]
-        shared: dict[str, Any] = {
-            "type": "scatter",
-            "x": states,
-            "legendgroup": target,
-            "mode": "lines+markers",
-        }
-        for key, dash in (("r_frozen", "dot"), ("r_tuned", "solid")):
-            data.append(
-                {
-                    **shared,
-                    "y": numbers(rows[key]),
-                    "name": f"{plain(target)}, {key[2:]}",
-                    "line": {"color": colour, "dash": dash},
-                }
-            )
-        data.append(
-            {
-                **shared,
-                "y": numbers(rows["difference"]),
-                "yaxis": "y2",
-                "showlegend": False,
-                "name": plain(target),
-                "line": {"color": colour},
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": numbers(rows["high"] - rows["difference"]),
-                    "arrayminus": numbers(rows["difference"] - rows["low"]),
-                },
-            }
-        )
-        best = rows.loc[rows["r_tuned"].idxmax()] if rows["r_tuned"].notna().any() else None
-        if best is not None:
-            words.append(f"{target}: tuned highest at state {int(best['layer'])}, r {best['r_tuned']:.3f}")
-    if not data:
-        return []
-    return [
-        chart(
-            "Hidden states",
-            f"Test correlation by hidden state, {label}. {'; '.join(words)}.",
-            data,
-            {
-                "xaxis": {"title": {"text": "hidden state (0: input of the first block)"}, "anchor": "y2"},
-                "yaxis": {"title": {"text": "test r"}, "domain": [0.52, 1]},
-                "yaxis2": {"title": {"text": "tuned − frozen"}, "domain": [0, 0.42], "anchor": "x"},
-            },
-        )
-    ]
-
-
-def delay_chart(profiles: Mapping[str, Mapping[str, list[float]]]) -> Chart | None:
-    """Share of each delay in the readout's weights, a line a run by its label; None without profiles."""
-    data, words = [], []
-    for number, (label, found) in enumerate(profiles.items()):
-        middle = found["median"]
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": plain(label),
-                "x": found["seconds"],
-                "y": numbers(middle),
-                "line": {"color": GROUPS[number % len(GROUPS)], "dash": dash_of(number)},
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": numbers(np.subtract(found["high"], middle)),
-                    "arrayminus": numbers(np.subtract(middle, found["low"])),
-                },
-            }
-        )
-        words.append(f"{label}: largest at {found['seconds'][int(np.argmax(middle))]:g} s")
-    if not data:
+def states_chart(table: pd.DataFrame, title: str, about: str, note: str) -> Chart | None:
+    """Test r of both models by hidden state above, their difference with its interval below; None without rows."""
+    if table.empty:
         return None
+    panels = ("test r", "tuned − frozen")
+    difference = table.assign(model="tuned", panel=panels[1], value=table["difference"])
+    long = pd.concat([both_models(table, ["label", "layer"]).assign(panel=panels[0]), with_ends(difference)])
+    figure = _lines(long, "layer", "value", facet_row="panel", line_dash="model", **_ENDS_Y)
+    _panels(figure, panels)
+    figure.update_xaxes(_whole_numbers(table["layer"]))
+    figure.update_xaxes(title_text="hidden state (0: input of the first block)", row=1)
+    words = []
+    for label, rows in table.dropna(subset="r_tuned").groupby("label", sort=False):
+        best = rows.nlargest(1, "r_tuned").iloc[0]
+        words.append(
+            f"{label}: tuned highest at state {best['layer']:.0f}, r {number(best['r_tuned'])}, difference "
+            f"{signed(best['difference'])}"
+        )
     return chart(
-        "Delays of the readout",
-        f"Share of each delay in the readout's weights, median over voxels. {'; '.join(words)}.",
-        data,
-        {
-            "xaxis": {"title": {"text": "seconds after the sound"}},
-            "yaxis": {"title": {"text": "share of the weights' norm"}, "rangemode": "tozero"},
-        },
+        title, f"Test correlation by hidden state{about}. {'; '.join(words)}.", figure, note, height=460
     )
 
 
-def dash_of(number: int) -> str:
-    """Lines that differ in more than colour."""
-    return ("solid", "dash", "dot", "dashdot")[number // len(GROUPS) % 4]
+def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
+    """Share of each delay in the readout's weights, a line a run; None without profiles."""
+    if table.empty:
+        return None
+    figure = _lines(with_ends(table, "median"), "seconds", "median", **_ENDS_Y)
+    figure.update_xaxes(title_text="seconds after the sound")
+    figure.update_yaxes(title_text="share of the weights' norm", rangemode="tozero")
+    largest = table.loc[table.groupby("label", sort=False)["median"].idxmax()]
+    words = [
+        f"{label}: largest at {at:g} s"
+        for label, at in zip(largest["label"], largest["seconds"], strict=True)
+    ]
+    alternative = f"Share of each delay in the readout's weights, median over voxels. {'; '.join(words)}."
+    return chart("Delays of the readout", alternative, figure, note)
+
+
+def epochs_chart(table: pd.DataFrame, what: str, note: str = "") -> Chart | None:
+    """Mean over seeds by epoch with its lowest and highest, a line a group; None without rows."""
+    if table.empty:
+        return None
+    ends = table.assign(low=table["lowest"], high=table["highest"])
+    figure = _lines(with_ends(ends, "mean"), "epoch", "mean", **_ENDS_Y)
+    figure.update_xaxes(_whole_numbers(table["epoch"]))
+    figure.update_yaxes(title_text=what.split(",")[0])
+    labels = ", ".join(dict.fromkeys(table["label"]))
+    alternative = f"{what} by epoch, mean, lowest and highest over seeds, of {labels}."
+    return chart(f"By epoch: {what}", alternative, figure, note)
+
+
+def minutes_chart(table: pd.DataFrame, target: str, note: str) -> Chart | None:
+    """Mean r by minutes of the subject's data, tuned against untuned; None without rows."""
+    if table.empty:
+        return None
+    means = table[table["part"] == "mean"]
+    figure = _lines(both_models(means, ["label", "minutes"]), "minutes", "value", line_dash="model")
+    figure.update_xaxes(title_text="minutes of responses", rangemode="tozero")
+    figure.update_yaxes(title_text="test r")
+    alternative = (
+        f"Test correlation in {target} by minutes of the subject's own data, tuned and untuned model."
+    )
+    return chart(f"Amount of the subject's data, {target}", alternative, figure, note)
+
+
+def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.ndarray) -> Chart:
+    """Tuned against frozen, a dot a voxel; the page's script fills in the voxels of the run of this number."""
+    both = np.isfinite(frozen) & np.isfinite(tuned)
+    ends = np.concatenate([frozen[both], tuned[both]]) if both.any() else np.array([0.0, 1.0])
+    span = [float(ends.min()) - 0.02, float(ends.max()) + 0.02]
+    figure = px.line(x=span, y=span, color_discrete_sequence=[OTHER], template=TEMPLATE)
+    figure.update_traces(line_width=1, hoverinfo="skip", hovertemplate=None)
+    figure.update_xaxes(title_text="frozen model, test r", range=span, constrain="domain")
+    figure.update_yaxes(title_text="tuned model, test r", range=span, constrain="domain", scaleanchor="x")
+    up = int((tuned[both] > frozen[both]).sum())
+    alternative = (
+        f"Scatter plot, {label}: tuned against frozen test correlation of {int(both.sum())} voxels, {up} of them above "
+        "the diagonal."
+    )
+    return chart(label, alternative, figure, meta={"voxels": number_of_run})
+
+
+def _lines(table: pd.DataFrame, x: str, y: str, **more: Any) -> go.Figure:
+    """A line a label."""
+    labels = list(dict.fromkeys(table["label"]))
+    names = dict(
+        zip(
+            labels,
+            counted([html.escape(shortened(str(one), 34), quote=False) for one in labels]),
+            strict=True,
+        )
+    )
+    dashes = {"line_dash_map": _MODELS} if more.setdefault("line_dash", "label") == "model" else {}
+    figure = px.line(
+        table.assign(label=table["label"].map(names)).reset_index(drop=True),
+        x=x,
+        y=y,
+        color="label",
+        markers=True,
+        line_dash_sequence=_DASHES,
+        template=TEMPLATE,
+        **dashes,
+        **more,
+    )
+    return figure.update_traces(hovertemplate="%{x}: %{y:.4f}")
+
+
+def _panels(figure: go.Figure, titles: Iterable[str]) -> None:
+    """One above the other, each with its own axis."""
+    figure.layout.annotations = ()
+    for row, title in enumerate(reversed(list(titles)), start=1):
+        figure.update_yaxes(title_text=title, matches=None, row=row)
+
+
+def both_models(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """keys, model, value: a row a model in place of a column each."""
+    scores = {"r_frozen": "frozen", "r_tuned": "tuned"}
+    return table.rename(columns=scores).melt(keys, list(scores.values()), "model", "value")
+
+
+_ENDS_Y = {"error_y": "above", "error_y_minus": "below"}
+
+
+def with_ends(table: pd.DataFrame, value: str = "value") -> pd.DataFrame:
+    """The table with how far an interval reaches above and below a value."""
+    above, below = table["high"] - table[value], table[value] - table["low"]
+    return table.assign(above=above.clip(lower=0), below=below.clip(lower=0))
+
+
+def _whole_numbers(values: pd.Series) -> dict[str, Any]:
+    """Ticks of an axis that counts."""
+    return {"tick0": 0, "dtick": max(1, math.ceil((values.max() - values.min()) / _MOST_TICKS))}

@@ -77,6 +77,25 @@ def cortex_data(
     }, reasons
 
 
+def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """What there is to choose from; `data` and `reasons` are those of `cortex_data`."""
+    shown = {place: run for place, run in enumerate(data["runs"]) if run["mesh"]}
+    targets = list(dict.fromkeys(name for run in shown.values() for name in run["targets"]))
+    masks = {"q_tuned": "tuned: q < .05", "q_difference": "change: q < .05"}
+    return {
+        "runs": [(place, run["label"]) for place, run in shown.items()],
+        "maps": [(one["key"], one["title"]) for one in data["maps"]],
+        "kinds": list(dict.fromkeys(kind for mesh in data["meshes"].values() for kind in mesh["kinds"])),
+        "targets": targets,
+        "outline": "AC" if "AC" in targets else next(iter(targets), ""),
+        "masks": [
+            (key, name) for key, name in masks.items() if any(key in run["values"] for run in shown.values())
+        ],
+        "reasons": [f"{label}: {reason}" for label, reason in reasons.items()],
+        "notes": [note for mesh in data["meshes"].values() for note in mesh["notes"]],
+    }
+
+
 def packed(values: np.ndarray, kind: str) -> str:
     """The bytes of an array, little-endian, as base64 text; `kind` is a numpy type such as f4."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=f"<{kind}").tobytes()).decode("ascii")
@@ -220,8 +239,3 @@ def _colours(name: str) -> str:
     """The colour map in 256 steps of red, green, blue."""
     steps = matplotlib.colormaps[name](np.linspace(0, 1, _STEPS))[:, :3]
     return packed(np.rint(255 * steps), "u1")
-
-
-def has_surface(data: Mapping[str, Any]) -> bool:
-    """Whether any run of `cortex_data` can be shown."""
-    return bool(data["meshes"])

@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from brainwavlm import __version__
 from brainwavlm.config import CONTROLS, RunConfig, WindowConfig
+from brainwavlm.reporting.page.wording import next_steps, page_title
+from brainwavlm.reporting.sources import Source
+from brainwavlm.results.evaluation import Results
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -153,64 +157,33 @@ def _in_words(key: str, value: Any) -> str:
     return str(value)
 
 
-def citations(version: str, dataset: str, citation: str, licence: str) -> list[str]:
-    """What a paper that uses these results should name."""
-    found = [PAPER, f"This software: brainwavlm {version}, MIT licence; CITATION.cff in its repository."]
-    if citation or licence:
-        terms = f" Licence: {licence}." if licence else ""
-        found.append(f"The data set {dataset}: {citation.rstrip('.') or 'no citation given'}.{terms}")
-    return found
-
-
-def next_steps(simulated: bool, kinds: Sequence[str], config: RunConfig) -> list[dict[str, str]]:
-    """What to do now, given what was found.
+def page_words(
+    evaluations: Sequence[tuple[Results, Mapping[str, Source]]], kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Title, name of the data, how to cite and what to try next.
 
     Parameters
     ----------
-    simulated : bool
+    evaluations : sequence of (Results, mapping of a run's name to Source)
     kinds : sequence of str
-        Verdicts of the answers: up, down, unsure.
-    config : RunConfig
-        Of the first run.
+        Verdicts of the page's answers.
     """
-    steps = []
-    if simulated:
-        steps.append(
-            {
-                "text": "Do the same on your own recordings. The first command lists all that is wrong with them.",
-                "command": "brainwavlm check FOLDER\n"
-                "brainwavlm plan --preset recommended --set dataset=FOLDER --subject NAME\n"
-                "brainwavlm tune --preset recommended --set dataset=FOLDER --subject NAME --output my-run\n"
-                "brainwavlm evaluate my-run\n"
-                "brainwavlm report my-run/evaluation",
-            }
-        )
-    if "unsure" in kinds or "down" in kinds:
-        steps.append(
-            {
-                "text": "Where no gain is shown: more test stories narrow the interval, more training stories or "
-                "another layer may raise the gain; look first whether validation r rose in the learning curves.",
-                "command": "",
-            }
-        )
-    if "up" in kinds:
-        steps.append(
-            {
-                "text": "Does the gain hold for other seeds, and vanish when responses are shifted against the sound?",
-                "command": f"brainwavlm tune CONFIG --seed {config.seed + 1} --output another-seed\n"
-                "brainwavlm tune CONFIG --set control.kind=shifted --output control",
-            }
-        )
-    steps.append(
-        {
-            "text": "Tune on another part of cortex and put the runs side by side on one page.",
-            "command": "brainwavlm targets FOLDER\n"
-            "brainwavlm tune CONFIG --target AC --output tuned-on-AC\n"
-            "brainwavlm evaluate my-run tuned-on-AC --output both\n"
-            "brainwavlm report both",
-        }
-    )
-    return steps
+    runs = [(run, sources[run["name"]], results) for results, sources in evaluations for run in results.runs]
+    names = {Path(model_name(source.config)).name for _, source, _ in runs}
+    cited = [PAPER, f"This software: brainwavlm {__version__}, MIT licence; CITATION.cff in its repository."]
+    for run, source, _ in runs:
+        data, licence = run["frozen"]["dataset"], run["frozen"]["licence"]
+        citation = source.dataset.citation.rstrip(".") if source.dataset else ""
+        if citation or licence:
+            terms = f" Licence: {licence}." if licence else ""
+            cited.append(f"The data set {data}: {citation or 'no citation given'}.{terms}")
+    model = names.pop() if len(names) == 1 else "Speech models"
+    return {
+        "title": page_title([run for run, _, _ in runs], model) if runs else "",
+        "data_name": ", ".join(dict.fromkeys(run["frozen"]["dataset"] for run, _, _ in runs)),
+        "citations": list(dict.fromkeys(cited)),
+        "next_steps": next_steps(runs[0][2].simulated, kinds, runs[0][1].config) if runs else [],
+    }
 
 
 def _adapters(config: RunConfig) -> str:

@@ -1,23 +1,28 @@
 """Where the runs of a page come from: code, data, machine, time, energy and command, as their folders say."""
 
-import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import BrainwavlmError
+from brainwavlm.reporting.page.render import download
+from brainwavlm.reporting.page.wording import run_title
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 
 Entries = list[tuple[str, str]]
+Entry = Mapping[str, Any]  # of `runs` in summary.json
 NOT_RECORDED = "not recorded: tuned by a version that kept no record"
 NOT_HERE = "not known: the run's folder is not where the evaluation found it, or holds another run"
 _PARTS = {"processors": "processors (RAPL)", "accelerators": "graphics processors (NVIDIA's counter)"}
 
 
-def run_behind(entry: Mapping[str, Any], config: RunConfig) -> Run | None:
+def run_behind(entry: Entry, config: RunConfig) -> Run | None:
     """The run that an entry of summary.json is of, as its listener sees it; None where another is in its folder.
 
     Raises
@@ -30,7 +35,7 @@ def run_behind(entry: Mapping[str, Any], config: RunConfig) -> Run | None:
     return next((side for side in open_run(entry["path"]).sides if side.config == config), None)
 
 
-def origin_entries(entry: Mapping[str, Any], config: RunConfig) -> tuple[Entries, str]:
+def origin_entries(entry: Entry, config: RunConfig) -> tuple[Entries, str]:
     """What is recorded of a run, and its files with their checksums as text (empty where there are none).
 
     Parameters
@@ -56,6 +61,62 @@ def origin_entries(entry: Mapping[str, Any], config: RunConfig) -> tuple[Entries
     return [model, *record_entries(recorded)], file_lines(recorded["files"])
 
 
+def origins(
+    models: Mapping[str, Sequence[Entry]], configs: Mapping[str, RunConfig]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Where each model comes from, in words; and as texts to be downloaded its settings and the files it read.
+
+    Parameters
+    ----------
+    models : mapping of str to sequence of mapping
+        Entries of `runs` in summary.json by the label of their model: several are of a joint run.
+    configs : mapping of str to RunConfig
+        That of the first entry of each.
+
+    Returns
+    -------
+    blocks : list of dict
+        title and entries.
+    texts : list of dict
+        title, text and file.
+    """
+    entries = [("Seeds", "; ".join(f"{label}: {runs[0]['seed']}" for label, runs in models.items()))]
+    tuned_with = [_pairs(some[0]["tuned_with"]) for some in models.values() if some[0].get("tuned_with")]
+    entries += [("Tuned with", versions) for versions in dict.fromkeys(tuned_with)]
+    blocks, settings, lists = [{"title": "Where from", "entries": entries}], [], []
+    for label, runs in models.items():
+        name, config = model_file(runs), configs[label]
+        entries, files = origin_entries(runs[0], config)
+        blocks.append({"title": run_title(runs[0], {runs[0]["name"]: label}), "entries": entries})
+        yaml_text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        settings.append(_text(f"All settings of run {name}", yaml_text, f"{name}.yaml", "text/yaml"))
+        if files:
+            title = f"Files that run {name} read, with their checksums"
+            lists.append(_text(title, files, f"{name}-files.txt", "text/plain"))
+    return blocks, settings + lists
+
+
+def _text(title: str, text: str, name: str, kind: str) -> dict[str, Any]:
+    return {"title": title, "text": text, "file": download(name, text, kind)}
+
+
+def rerun_commands(models: Mapping[str, Sequence[Entry]], states: Sequence[int], tasks: Sequence[str]) -> str:
+    """What makes the numbers again, from the settings of each model in a file of its name."""
+    names = [model_file(runs) for runs in models.values()]
+    evaluate = f"brainwavlm evaluate {' '.join(names)}"
+    evaluate += f" --layers {','.join(map(str, states))}" if states else ""
+    evaluate += f" --downstream {','.join(tasks)}" if tasks else ""
+    tune = [f"brainwavlm tune {name}.yaml --output {name}" for name in names]
+    return "\n".join([*tune, f"{evaluate} --output evaluation", "brainwavlm report evaluation"])
+
+
+def model_file(runs: Sequence[Entry]) -> str:
+    """A model's name as part of a command that can be pasted: letters, digits, - and _ only."""
+    name = Path(runs[0]["path"] if len(runs) > 1 else runs[0]["name"]).name
+    safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "-" for sign in name)
+    return safe.strip("-")[:60] or "run"
+
+
 def record_entries(recorded: Mapping[str, Any]) -> Entries:
     """The content of provenance.json in words; what differs between sessions is said of each."""
     sessions = recorded["sessions"]
@@ -79,11 +140,6 @@ def file_lines(files: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def text_uri(text: str) -> str:
-    """A text as the address of a download."""
-    return "data:text/plain;charset=utf-8;base64," + base64.b64encode(text.encode()).decode("ascii")
-
-
 def _over_sessions(texts: list[str]) -> str:
     """Said once where it is the same for all."""
     if len(set(texts)) == 1:
@@ -102,15 +158,19 @@ def _pairs(some: Mapping[str, str]) -> str:
 
 def _data(recorded: Mapping[str, Any]) -> str:
     files = recorded["files"]
-    size = sum(file["bytes"] for file in files.values())
-    heads = sum(not file["whole"] for file in files.values())
+    # A sound that several subjects of a joint run heard is one file.
+    different = {(file["sha256"], file["bytes"]): file for file in files.values()}.values()
+    size = sum(file["bytes"] for file in different)
+    heads = sum(not file["whole"] for file in different)
     how = (
         "each file whole"
         if not heads
         else f"{heads} of the largest by their first MiB, size and time of change"
     )
     digest = hashlib.sha256(file_lines(files).encode()).hexdigest()
-    text = f"{len(files)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}"
+    text = (
+        f"{len(different)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}"
+    )
     changed = {name for session in recorded["sessions"] for name in session["data_changed"]}
     return f"{text}. CHANGED between sessions: {', '.join(sorted(changed))}" if changed else text
 

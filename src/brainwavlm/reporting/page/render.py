@@ -1,18 +1,128 @@
-"""From content to one self-contained HTML file: the template filled in, every text escaped, pictures inside."""
+"""A page on disk: where it may be written, templates, and scripts that are named by their checksums."""
 
-from collections.abc import Mapping
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from plotly.offline import get_plotlyjs
 
+from brainwavlm import __version__
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.style import Picture, data_uri, png
-from brainwavlm.reporting.page.output import ELSEWHERE
+from brainwavlm.results.comparison import COMPARISON_FILES
+from brainwavlm.results.evaluation import FILES
+from brainwavlm.results.transfer import TRANSFER_FILES
 
+ELSEWHERE = ("an HTML file that can be written.", "Choose another --output.")
+OWN_FILES = {
+    *FILES,
+    *COMPARISON_FILES,
+    *TRANSFER_FILES,
+    *("layers.csv", "downstream.csv", "delays.csv", "resamples.npz", "run.json", "result.json"),
+}
+_GENERATOR = b'<meta name="generator" content="brainwavlm'
+_HEAD_BYTES = 4096
+_LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 _CSS_DOTS_PER_INCH = 96
+_IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "&", "\u2028", "\u2029")})
+
+
+def require_page_path(output: Path, *folders: Path) -> None:
+    """Raise before a page is drawn that could not be written, or would replace something else.
+
+    Parameters
+    ----------
+    output : Path
+        Of the page.
+    folders : Path
+        Of evaluations, comparisons and transfers, whose own files stay.
+
+    Raises
+    ------
+    RunError
+    """
+    problem = ""
+    if output.resolve() in [(folder / name).resolve() for folder in folders for name in OWN_FILES]:
+        problem = "a file of the evaluation itself."
+    elif output.suffix.lower() not in (".html", ".htm"):
+        problem = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without .html."
+    problem = problem or writing_problem(output, _GENERATOR, "another file is here, no page of brainwavlm.")
+    if problem:
+        raise RunError(output, problem, *ELSEWHERE)
+
+
+def writing_problem(path: Path, ours: bytes = b"", others: str = "") -> str:
+    """Why a file cannot be written, or must not be replaced; empty where it can.
+
+    Parameters
+    ----------
+    path : Path
+    ours : bytes
+        What the head of a file holds that may be replaced; empty: any may.
+    others : str
+        What a file without it is.
+    """
+    try:
+        if len(os.fsencode(path.name)) > _LONGEST_NAME:
+            return "a name too long."
+        if path.is_dir():
+            return "a folder is here."
+        if ours and os.path.lexists(path):
+            with open(path, "rb") as file:
+                if ours not in file.read(_HEAD_BYTES):
+                    return others
+        folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    except (OSError, ValueError) as error:
+        return f"not writable: {getattr(error, 'strerror', None) or error}."
+    if not folder.is_dir():
+        return f"{folder} is no folder."
+    return "" if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {folder}."
+
+
+def write_page(output: Path, template: str, scripts: Sequence[str], content: Mapping[str, Any]) -> Path:
+    """Fill in a template and write the page, whole or not at all.
+
+    Parameters
+    ----------
+    output : Path
+        One that `require_page_path` lets through.
+    template : str
+        Name of a file in templates/.
+    scripts : sequence of str
+        Names of those that the page needs beside plotly's; none but these may run, whatever data put in the page.
+    content : mapping
+        Everything that it shows.
+
+    Raises
+    ------
+    RunError
+        The file cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("brainwavlm.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    folder = resources.files("brainwavlm.reporting") / "templates"
+    texts = [*((folder / name).read_text(encoding="utf-8") for name in scripts), get_plotlyjs()]
+    about = {"version": __version__, "scripts": texts, "allowed": _allowed(texts), "in_script": in_script}
+    page = environment.get_template(template).render(about | dict(content))
+    try:
+        with replacing(output) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RunError(output, f"not writable: {error.strerror}.", *ELSEWHERE) from None
+    return output
 
 
 def image(picture: Picture) -> dict[str, Any]:
@@ -22,36 +132,25 @@ def image(picture: Picture) -> dict[str, Any]:
     return {"uri": data_uri(png(figure)), "alt": alt, "width": width, "height": height}
 
 
-def write_page(output: Path, template: str, content: Mapping[str, Any]) -> Path:
-    """Fill in a template and write the page, whole or not at all.
+def download(name: str, content: str | bytes, kind: str) -> dict[str, str]:
+    """A file as the address of a download; `kind` is a media type such as text/csv."""
+    data = content.encode() if isinstance(content, str) else content
+    uri = f"data:{kind};charset=utf-8;base64,{base64.b64encode(data).decode('ascii')}"
+    return {"name": name, "uri": uri}
 
-    Parameters
-    ----------
-    output : Path
-        One that `require_page_path` lets through.
-    template : str
-        Name of a file in templates/.
-    content : mapping
-        Everything that it shows.
 
-    Raises
-    ------
-    RunError
-        The file cannot be written.
+def in_script(content: Any) -> str:
+    r"""JSON that can stand inside a script element: no sign in it can end the element (<, > and & as \u003c ...)."""
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_IN_SCRIPT)
+
+
+def _allowed(scripts: Collection[str]) -> str:
+    """Which scripts may run, as a content security policy names them.
+
+    unsafe-eval is for plotly, which makes functions of its own text to draw many points; without it it draws none.
     """
-    folder = resources.files("brainwavlm.reporting") / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    page = environment.get_template(template).render(content)
-    try:
-        with replacing(output) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(output, f"not writable: {error.strerror}.", *ELSEWHERE) from None
-    return output
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts
+    ]
+    return " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])

@@ -7,40 +7,35 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 
-from brainwavlm import __version__
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.scores import write_frame
 from brainwavlm.files import read_json
-from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.study import study_pictures
-from brainwavlm.reporting.page.output import ELSEWHERE, require_page_path
-from brainwavlm.reporting.page.render import image, write_page
-from brainwavlm.reporting.page.scripts import page_scripts
-from brainwavlm.reporting.page.study_charts import study_charts
+from brainwavlm.formatting.numbers import number
+from brainwavlm.reporting.figures.data_curves import claim_states_table, learning_table
+from brainwavlm.reporting.figures.data_findings import differences_table, findings_table
+from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
+from brainwavlm.reporting.page.study_tables import (
+    PAGE,
+    Row,
+    cells_table,
+    claims_table,
+    missing_table,
+    numbers_table,
+)
 from brainwavlm.runs.provenance import energy_of, read_provenance
+from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 from brainwavlm.study.claims.score_files import Summary
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
 
-PAGE, TABLES = "report.html", "report"
+TABLES = "report"
+MOST_RUNS = 24  # lines in a chart of learning
 STATES = ("done", "failed", "running", "waiting")
-KINDS = {
-    "gain": "gain over the untuned model",
-    "difference": "difference of tuned r",
-    "spread": "ratio of deviations over seeds",
-    "transfer": "gain in another listener",
-    "minutes": "minutes of data",
-    "layer": "gain by hidden state",
-    "task": "change in a task (AUC)",
-    "none": "nothing yet",
-    "no transfer": "nothing yet in other listeners",
-}
-Row = dict[str, Any]
 
 
 def write_study_report(folder: str | Path, output_html: str | Path | None = None) -> Path:
@@ -70,7 +65,7 @@ def write_study_report(folder: str | Path, output_html: str | Path | None = None
         tables = write_tables(study, claims)
     except OSError as error:
         raise RunError(study.path / TABLES, f"not writable: {error.strerror}.", *ELSEWHERE) from None
-    return write_page(output, "study.html.j2", page_content(study, claims, tables, output))
+    return write_page(output, "study.html.j2", ("page.js",), page_content(study, claims, tables, output))
 
 
 def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
@@ -80,7 +75,7 @@ def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
         "claims": claims.table,
         "seeds": claims.seeds,
         "missing": claims.missing,
-        "cells": pd.DataFrame(_cell_rows(study)),
+        "cells": _cells_frame(study),
     }
     paths = {name: folder / f"{name}.csv" for name in frames}
     for name in study.study.experiments:
@@ -103,20 +98,24 @@ def page_content(
     experiments = study.study.experiments
     asked = {experiment.claim for experiment in experiments.values()}
     yaml = study.path / "study.yaml"
+    described = [
+        _experiment(study, claims, name, [row for row in rows if row["experiment"] == name], links)
+        for name in experiments
+    ]
     return {
         "name": study.study.name,
         "title": study.study.title or study.study.name,
         "simulated": claims.simulated,
-        "version": __version__,
+        "all_simulated": claims.simulated,
+        "run_data": "",
         "folder_name": study.path.resolve().name,
-        "experiments": [
-            _experiment(study, claims, name, [row for row in rows if row["experiment"] == name], links)
-            for name in experiments
-        ],
+        "experiments": described,
+        "claims": claims_table(rows, {one["name"]: one["heading"] for one in described}),
         "states": _counted(study.cells),
         "n_cells": len(study.cells),
-        "cells": _cell_rows(study),
-        "missing": [{**row, "error": row["error"] or "not begun"} for row in _records(claims.missing)],
+        "cells": cells_table(_cells_frame(study), study.cells, output, links["cells"]),
+        "n_missing": len(claims.missing),
+        "missing": missing_table(claims.missing, links["missing"]),
         "stale": [path.name for path in study.stale],
         "not_asked": [f"{n}. {CLAIMS[n]}" for n in CLAIMS if n not in asked and n not in NOT_YET],
         "not_yet": [f"{n}. {CLAIMS[n]}" for n in NOT_YET if n not in asked],
@@ -126,10 +125,8 @@ def page_content(
         "yaml": yaml.read_text(encoding="utf-8", errors="replace") if yaml.is_file() else "",
         "resolved": json.dumps(study.study.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "links": links,
-        "pages": _pages(study, output),
         "verdicts": _verdicts(rows),
         "energy": _energy(study),
-        **page_scripts(),
     }
 
 
@@ -146,67 +143,81 @@ def _experiment(
     records = study.of(name)
     simulated = any(row["simulated"] for row in rows)
     headlines = [row for row in rows if row["headline"]]
-    seeds = claims.seeds[claims.seeds["experiment"] == name] if len(claims.seeds) else claims.seeds
+    others = [row for row in rows if not row["headline"]]
+    claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
+    counted = f"{len(records)} cells: {_counted(records)}"
     return {
         "name": name,
+        "heading": f"{name}: {claim}{experiment.question} ({counted}){' SIMULATED' * simulated}",
         "claim": experiment.claim,
         "claim_text": CLAIMS.get(experiment.claim or 0, ""),
         "question": experiment.question,
         "simulated": simulated,
         "states": _counted(records),
         "n_cells": len(records),
-        "rows": [_shown(row) for row in headlines],
-        "others": [_shown(row) for row in rows if not row["headline"]],
-        "images": [image(picture) for picture in study_pictures(name, headlines, rows, seeds, simulated)],
-        "charts": study_charts(headlines, rows, seeds, records),
+        "tables": [
+            numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
+            numbers_table(others, f"Further findings of {name}", "Other targets and comparisons"),
+        ],
+        "charts": _charts(headlines, rows, claims.seeds, records),
         "missing": [record.cell.name for record in records if record.state != "done"],
         "verdicts": _verdicts(rows),
         "csv": links[f"experiment {name}"],
     }
 
 
-def _shown(row: Row) -> Row:
-    digits = 1 if row["kind"] in ("spread", "minutes") else 3
-    shown = number if row["kind"] in ("spread", "minutes") else signed
+def _charts(
+    headlines: Sequence[Row], rows: Sequence[Row], seeds: pd.DataFrame, records: Sequence[CellRecord]
+) -> list[charts.Chart]:
+    """Charts of one experiment, those that it has the numbers for."""
+    more = len(records) - MOST_RUNS
+    left_out = f" The first {MOST_RUNS} cells; {more} are not shown." if more > 0 else ""
+    gains, differences, states = (
+        [row for row in some if row["kind"] in kinds and row["estimate"] is not None]
+        for some, kinds in (
+            (headlines, ("gain", "transfer")),
+            (headlines, ("difference",)),
+            (rows, ("layer",)),
+        )
+    )
+    every = [
+        dot_charts.findings_chart(
+            findings_table(gains, seeds),
+            "Findings, seed by seed",
+            dot_charts.DOTS_NOTE,
+        ),
+        dot_charts.differences_chart(
+            differences_table(differences),
+            "The first cells minus the second. Diamond with a bar: 95 % over test stories; thin bar: 95 % over "
+            "seeds. A finding leaves 0 out of both.",
+        ),
+        charts.states_chart(
+            claim_states_table(states),
+            "Gain by hidden state",
+            "",
+            "Dotted: untuned. Bars: 95 % intervals over test stories.",
+        ),
+        charts.learning_chart(
+            _learned(records[:MOST_RUNS]),
+            f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}",
+            legend=False,
+        ),
+    ]
+    return [one for one in every if one is not None]
 
-    def ends(low: str, high: str) -> str:
-        return "–" if row[low] is None else f"{shown(row[low], digits)} to {shown(row[high], digits)}"
 
-    against = f" against {row['against']}" if row["against"] else ""
-    state = "" if row["layer"] is None else f", state {row['layer']:.0f}"
-    return {
-        "kind": KINDS[row["kind"]],
-        "group": f"{row['group'] or ''}{against}",
-        "tuned_on": row["tuned_on"] or "",
-        "where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
-        "known": row["estimate"] is not None,
-        "sort": {
-            key: "" if row[key] is None else repr(float(row[key])) for key in ("estimate", "low", "seed_low")
-        },
-        "estimate": shown(row["estimate"], digits),
-        "interval": ends("low", "high"),
-        "over_seeds": ends("seed_low", "seed_high"),
-        "n_seeds": row["n_seeds"],
-        "n_missing": row["n_missing"],
-        "verdict": row["verdict"] or "",
-        "sentence": row["sentence"],
-    }
+def _learned(records: Sequence[CellRecord]) -> pd.DataFrame:
+    """How cells learned, of those that have begun; the table of cells names the damaged ones."""
+    runs = []
+    for record in records:
+        with suppress(BrainwavlmError, OSError):
+            runs.append({"name": record.cell.name, **open_run(record.path).course})
+    return learning_table(runs, {run["name"]: run["name"] for run in runs})
 
 
 def _verdicts(rows: Sequence[Row]) -> list[tuple[str, int]]:
     """How often the headline findings came out in which way against what was reported."""
     return Counter(row["verdict"] for row in rows if row["headline"] and row["verdict"]).most_common()
-
-
-def _pages(study: StudyFolder, output: Path) -> dict[str, str]:
-    """Where the page of a cell lies, by the name of its folder, as seen from this page; of those that have one."""
-    found = {}
-    for record in study.cells:
-        page = record.path / "evaluation" / PAGE
-        if page.is_file():
-            where = Path(os.path.relpath(page.resolve(), output.resolve().parent)).as_posix()
-            found[record.path.name] = quote(where)
-    return found
 
 
 def _energy(study: StudyFolder) -> str:
@@ -230,8 +241,8 @@ def _counted(records: Sequence[CellRecord]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 
 
-def _cell_rows(study: StudyFolder) -> list[Row]:
-    return [
+def _cells_frame(study: StudyFolder) -> pd.DataFrame:
+    rows = [
         {
             "cell": record.cell.name,
             "experiments": ", ".join(record.cell.experiments),
@@ -244,6 +255,7 @@ def _cell_rows(study: StudyFolder) -> list[Row]:
         }
         for record in study.cells
     ]
+    return pd.DataFrame(rows)
 
 
 def _versions(study: StudyFolder) -> list[tuple[str, str]]:

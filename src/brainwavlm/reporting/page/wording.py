@@ -1,15 +1,13 @@
-"""Findings in plain words and rounded numbers: the answers at the top of the page, the rows of its table."""
+"""Findings in plain words and rounded numbers: the answers at the top of the page, and what runs are called."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brainwavlm.config import CONTROLS
+from brainwavlm.config import CONTROLS, RunConfig
 from brainwavlm.formatting.numbers import NBSP, capitalised, number, percent, signed
 
-_WIDTH, _MARGIN = 190.0, 8.0
-
 Row = Mapping[str, Any]
+Run = Mapping[str, Any]  # an entry of `runs` in summary.json
 
 
 def has_interval(row: Row) -> bool:
@@ -17,13 +15,11 @@ def has_interval(row: Row) -> bool:
     return bool(row["high"] > row["low"])
 
 
-def verdict(row: Row) -> str:
+def verdict(low: float, high: float) -> str:
     """`up` or `down` where the interval of the difference leaves 0 out, else `unsure`."""
-    if not has_interval(row):
+    if not high > low:
         return "unsure"
-    if row["low"] > 0:
-        return "up"
-    return "down" if row["high"] < 0 else "unsure"
+    return "up" if low > 0 else "down" if high < 0 else "unsure"
 
 
 def relative(row: Row) -> float | None:
@@ -31,7 +27,7 @@ def relative(row: Row) -> float | None:
     return row["difference"] / row["r_frozen"] if row["r_frozen"] > 0 else None
 
 
-def run_labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def run_labels(runs: Sequence[Run]) -> dict[str, str]:
     """A short description of each run by its name: its target, and what else tells it from the others."""
     labels = {}
     for run in runs:
@@ -49,20 +45,90 @@ def run_labels(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {name: label if used.count(label) == 1 else f"{label} ({name})" for name, label in labels.items()}
 
 
-def page_title(runs: Sequence[Mapping[str, Any]], model: str | None) -> str:
+def run_title(run: Run, labels: Mapping[str, str]) -> str:
+    """Heading of a run: its label, and its name where the label lacks it."""
+    label, named = labels[run["name"]], f"({run['name']})"
+    return capitalised(label if label.endswith(named) else f"{label} (run {run['name']})")
+
+
+def models(runs: Sequence[Run], labels: Mapping[str, str]) -> dict[str, list[Run]]:
+    """Runs by the label of their speech model: a joint run has one, though each of its subjects is scored."""
+    together: dict[str, list[Run]] = {}
+    for run in runs:
+        together.setdefault(run["path"] if run.get("together_with") else run["name"], []).append(run)
+    return {
+        labels[some[0]["name"]].replace(
+            f", {some[0]['subject']}", f", {listed([str(run['subject']) for run in some])}", 1
+        ): some
+        for some in together.values()
+    }
+
+
+def page_title(runs: Sequence[Run], model: str | None) -> str:
     """What was tuned, on what, in whom."""
-    targets = _listed([str(run["target"]) for run in runs])
-    subjects = _listed([str(run["subject"]) for run in runs])
+    targets = listed([str(run["target"]) for run in runs])
+    subjects = listed([str(run["subject"]) for run in runs])
     return f"{model or 'Speech model'} tuned on {targets} of {subjects}"
 
 
-def own_row(run: Mapping[str, Any], rows: Sequence[Row]) -> Row:
+def next_steps(simulated: bool, kinds: Sequence[str], config: RunConfig) -> list[dict[str, str]]:
+    """What to do now, given what was found.
+
+    Parameters
+    ----------
+    simulated : bool
+    kinds : sequence of str
+        Verdicts of the answers: up, down, unsure.
+    config : RunConfig
+        Of the first run.
+    """
+    steps = []
+    if simulated:
+        steps.append(
+            {
+                "text": "Do the same on your own recordings. The first command lists all that is wrong with them.",
+                "command": "brainwavlm check FOLDER\n"
+                "brainwavlm plan --preset recommended --set dataset=FOLDER --subject NAME\n"
+                "brainwavlm tune --preset recommended --set dataset=FOLDER --subject NAME --output my-run\n"
+                "brainwavlm evaluate my-run\n"
+                "brainwavlm report my-run/evaluation",
+            }
+        )
+    if "unsure" in kinds or "down" in kinds:
+        steps.append(
+            {
+                "text": "Where no gain is shown: more test stories narrow the interval, more training stories or "
+                "another layer may raise the gain; look first whether validation r rose in the learning curves.",
+                "command": "",
+            }
+        )
+    if "up" in kinds:
+        steps.append(
+            {
+                "text": "Does the gain hold for other seeds, and vanish when responses are shifted against the sound?",
+                "command": f"brainwavlm tune CONFIG --seed {config.seed + 1} --output another-seed\n"
+                "brainwavlm tune CONFIG --set control.kind=shifted --output control",
+            }
+        )
+    steps.append(
+        {
+            "text": "Tune on another part of cortex and put the runs side by side on one page.",
+            "command": "brainwavlm targets FOLDER\n"
+            "brainwavlm tune CONFIG --target AC --output tuned-on-AC\n"
+            "brainwavlm evaluate my-run tuned-on-AC --output both\n"
+            "brainwavlm report both",
+        }
+    )
+    return steps
+
+
+def own_row(run: Run, rows: Sequence[Row]) -> Row:
     """The row of the target that the run was tuned on; where the table lacks it, whole cortex or the first."""
     by_target = {row["target"]: row for row in rows}
     return by_target.get(run["target"]) or by_target.get("cortex") or rows[0]
 
 
-def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str, str]:
+def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
     """The finding of one run: a figure, what it is, a sentence, and how another target fared.
 
     Parameters
@@ -80,9 +146,9 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     """
     row = own_row(run, rows)
     gain = relative(row)
-    where = _where(row["target"])
-    kind = verdict(row)
-    span = _span(row)
+    where = in_target(row["target"])
+    kind = verdict(row["low"], row["high"])
+    span = interval_words(row["low"], row["high"])
     deed = (
         f"Training a readout on {run['target']}"
         if run["method"] == "frozen"
@@ -117,89 +183,32 @@ def answer(run: Mapping[str, Any], rows: Sequence[Row], label: str) -> dict[str,
     }
 
 
-def table_rows(
-    run: Mapping[str, Any], rows: Sequence[Row], span: tuple[float, float]
-) -> list[dict[str, Any]]:
-    """One run's rows, rounded, with the places of the interval's ends in a small drawing.
-
-    Parameters
-    ----------
-    run : mapping
-    rows : sequence of mapping
-    span : (low, high)
-        From `interval_span`: the same for every run.
-    """
-    shown = []
-    for row in rows:
-        known = has_interval(row)
-        kind = verdict(row)
-        bar = {
-            "low": place(row["low"], span),
-            "high": place(row["high"], span),
-            "at": place(row["difference"], span),
-            "kind": kind,
-        }
-        shown.append(
-            {
-                "target": row["target"],
-                "own": row["target"] == run["target"],
-                "n_voxels": f"{int(row['n_voxels']):,}",
-                "frozen": number(row["r_frozen"]),
-                "tuned": number(row["r_tuned"]),
-                "difference": signed(row["difference"]),
-                "interval": f"{signed(row['low'])} to {signed(row['high'])}" if known else "–",
-                "gain": percent(relative(row)),
-                "sort": {
-                    key: "" if value is None or not math.isfinite(value) else repr(float(value))
-                    for key, value in {
-                        **{name: row[name] for name in ("r_frozen", "r_tuned", "difference", "r_readout")},
-                        "low": row["low"] if known else math.nan,
-                        "gain": relative(row),
-                        "share": row["normalised_tuned"],
-                    }.items()
-                },
-                "readout": number(row["r_readout"]),
-                "share": f"{number(row['normalised_frozen'], 2)} to {number(row['normalised_tuned'], 2)}",
-                "bar": bar if known else None,
-            }
-        )
-    return shown
-
-
-def interval_span(rows: Sequence[Row]) -> tuple[float, float]:
-    """The range that holds 0 and every interval."""
-    ends = [row[end] for row in rows for end in ("low", "high", "difference") if math.isfinite(row[end])]
-    low, high = min([0.0, *ends]), max([0.0, *ends])
-    return (low, high) if high > low else (-0.01, 0.01)
-
-
-def place(value: float, span: tuple[float, float]) -> float:
-    """Where a difference lies in the table's drawing, in its units."""
-    low, high = span
-    return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / (high - low), 1)
-
-
-def _where(target: str) -> str:
+def in_target(target: str) -> str:
+    """In whole cortex, or in AC."""
     return "in whole cortex" if target == "cortex" else f"in {target}"
 
 
-def _span(row: Row) -> str:
-    if not has_interval(row):
-        return "no interval"
-    return f"95{NBSP}% interval {signed(row['low'])} to {signed(row['high'])}"
+def interval_words(low: float, high: float) -> str:
+    """An interval in a sentence."""
+    return (
+        f"95{NBSP}% interval {signed(low)} to {signed(high)}"
+        if high > low
+        else "no interval: too little test data"
+    )
 
 
 def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
     other = "AC" if row["target"] == "cortex" else "cortex"
     for candidate in rows:
         if candidate["target"] == other and candidate is not row:
-            where = _where(other)
-            span = _span(candidate)
+            where = in_target(other)
+            span = interval_words(candidate["low"], candidate["high"])
             gain = percent(relative(candidate))
             return f"{capitalised(where)}: {gain} ({signed(candidate['difference'])}, {span})."
     return ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """A, B and C."""
     unique = list(dict.fromkeys(names))
     return unique[0] if len(unique) == 1 else ", ".join(unique[:-1]) + " and " + unique[-1]

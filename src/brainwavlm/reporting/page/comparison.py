@@ -1,0 +1,132 @@
+"""The part of a page that tells of a comparison over seeds."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from brainwavlm.formatting.numbers import number, percent, signed
+from brainwavlm.reporting.figures.data_curves import epochs_table
+from brainwavlm.reporting.figures.data_findings import seeds_table
+from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page.tables import Table, intervals, table, whole
+from brainwavlm.reporting.page.wording import in_target, interval_words, verdict
+from brainwavlm.results.comparison import Comparison
+
+MOVED = {"up": "raised", "down": "lowered", "unsure": "did not demonstrably change"}
+_MOST_GROUPS = 12  # in a chart
+
+
+def comparison_part(comparison: Comparison) -> dict[str, Any]:
+    """What the template shows of a comparison."""
+    groups = list(dict.fromkeys(comparison.groups["group"]))
+    numbers = {group: str(place) for place, group in enumerate(groups, start=1)}
+    targets = list(dict.fromkeys(comparison.groups["target"]))
+    target = "cortex" if "cortex" in targets else targets[0]
+    rows = comparison.groups[comparison.groups["target"] == target].to_dict("records")
+    simulated = bool(comparison.summary["simulated"])
+    return {
+        "kind": "comparison",
+        "folder": comparison.path.resolve().name,
+        "simulated": simulated,
+        "groups": [f"{numbers[group]}: {group}" for group in groups],
+        "answers": [_answer(row, numbers) for row in rows],
+        "charts": _charts(comparison, target, numbers),
+        "tables": [_groups_table(comparison, numbers), _differences_table(comparison, numbers)],
+        "notes": comparison.summary["notes"],
+        "versions": comparison.summary["versions"],
+        "title": f"Comparison of {len(groups)} configuration{'s' * (len(groups) > 1)} over seeds",
+    }
+
+
+def _charts(comparison: Comparison, target: str, numbers: Mapping[str, str]) -> list[charts.Chart]:
+    drawn = list(numbers)[:_MOST_GROUPS]
+    seeds = seeds_table(comparison, [target])
+    seeds = seeds[seeds["group"].isin(drawn)]
+    epochs = epochs_table(comparison.epochs[comparison.epochs["group"].isin(drawn)], target)
+    named = [one.assign(label=one["group"].map(numbers) + ". " + one["label"]) for one in (seeds, epochs)]
+    every = [dot_charts.findings_chart(named[0], f"Spread over seeds, {target}", dot_charts.DOTS_NOTE)]
+    for score, rows in named[1].groupby("score", sort=False):
+        what = "validation r, the run's own readout" if score == "validation" else "test r, fresh ridge"
+        every.append(charts.epochs_chart(rows, what))
+    return [one for one in every if one]
+
+
+def answer_card(low: float, high: float, change: float, frozen: float, **words: str) -> dict[str, str]:
+    """A finding at the top of the page: its figure, and the words `unit`, `sentence` and `elsewhere`."""
+    kind = verdict(low, high)
+    figure = percent(change / frozen) if frozen > 0 else signed(change)
+    return {"kind": kind, "figure": "No gain shown" if kind == "unsure" else figure, "elsewhere": "", **words}
+
+
+def _answer(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str]:
+    where = in_target(row["target"])
+    runs = f"{int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
+    deviation = row["deviation"]
+    return answer_card(
+        row["low"],
+        row["high"],
+        row["gain"],
+        row["r_frozen"],
+        unit=f"{numbers[row['group']]}: {row['group']}, mean test r {where} from {number(row['r_frozen'])} to "
+        f"{number(row['mean'])}",
+        sentence=f"Tuning {MOVED[verdict(row['low'], row['high'])]} the mean test correlation {where} "
+        f"({signed(row['gain'])}, {interval_words(row['low'], row['high'])}, {runs}).",
+        elsewhere=f"Deviation over runs {number(deviation)}."
+        if math.isfinite(deviation)
+        else "One run: no spread over seeds.",
+    )
+
+
+def _groups_table(comparison: Comparison, numbers: Mapping[str, str]) -> Table:
+    rows = comparison.groups
+    frame = pd.DataFrame(
+        {
+            "": "",
+            "Group, target": rows["group"].map(numbers) + ", " + rows["target"],
+            "Runs": rows["n_runs"],
+            "Frozen r": rows["r_frozen"],
+            "Mean r": rows["mean"],
+            "Deviation": rows["deviation"],
+            "Lowest": rows["lowest"],
+            "Highest": rows["highest"],
+            "Gain": rows["gain"],
+            "95 % interval": intervals(rows["low"], rows["high"]),
+            "Voxels": rows["n_voxels"],
+        }
+    )
+    scores = dict.fromkeys(["Frozen r", "Mean r", "Deviation", "Lowest", "Highest"], number)
+    return table(
+        "Configurations over seeds",
+        "Mean test correlation of each group of runs that differ only in their seed; the interval is of the gain over "
+        "the untuned model, over test stories, and holds for these seeds.",
+        frame,
+        {**scores, "Runs": whole, "Gain": signed, "Voxels": whole},
+        file=comparison.path / "groups.csv",
+        simulated=bool(comparison.summary["simulated"]),
+    )
+
+
+def _differences_table(comparison: Comparison, numbers: Mapping[str, str]) -> Table | None:
+    rows = comparison.differences
+    if rows.empty:
+        return None
+    second, first = (rows[key].replace(dict(numbers)) for key in ("second", "first"))
+    frame = pd.DataFrame(
+        {
+            "": "",
+            "Groups, target": second + " minus " + first + ", " + rows["target"],
+            "Difference": rows["difference"],
+            "95 % interval": intervals(rows["low"], rows["high"]),
+            "Deviation over seeds": rows["deviation_over_seeds"],
+        }
+    )
+    return table(
+        "Differences between configurations",
+        "Means over seeds on the same test stories, paired; beside it the deviation of the difference over seeds.",
+        frame,
+        {"Difference": signed, "Deviation over seeds": number},
+        file=comparison.path / "differences.csv",
+        simulated=bool(comparison.summary["simulated"]),
+    )

@@ -1,0 +1,159 @@
+"""Charts with a line a name: findings with their seeds and intervals, differences, bars of regions."""
+
+import html
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.express as px
+import plotly.graph_objects as go
+
+from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.data_findings import counted
+from brainwavlm.reporting.figures.style import GROUPS, OTHER, shortened
+from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
+
+_LONGEST, _LETTERS = 120, 28  # of a name at an axis, and of its lines
+_LINE, _BETWEEN = 16, 14  # pixels of a line of text, and between two names
+DOTS_NOTE = (
+    "Grey line: untuned. Circles: seeds. Diamond: their mean, with the 95 % interval of the gain over test "
+    "stories."
+)
+
+
+def bars_chart(table: pd.DataFrame, note: str) -> Chart:
+    """Frozen and tuned r, two bars a region."""
+    names = _lines_of(table["name"])
+    long = both_models(table.assign(label=table["name"].map(names)), ["label"])
+    colours = {"frozen": OTHER, "tuned": GROUPS[1]}
+    figure = px.bar(
+        long,
+        x="value",
+        y="label",
+        color="model",
+        barmode="group",
+        color_discrete_map=colours,
+        template=TEMPLATE,
+    )
+    figure.update_traces(hovertemplate="%{y}: %{x:.4f}")
+    words = "; ".join(
+        f"{row['name']} {number(row['r_frozen'])} to {number(row['r_tuned'])}"
+        for row in table.to_dict("records")
+    )
+    return chart(
+        "Region by region",
+        f"Test correlation frozen to tuned, {table['label'].iloc[0]}: {words}.",
+        figure,
+        note,
+        **_categories(names.values(), "test r"),
+    )
+
+
+def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
+    """A line a finding: tuned r with the interval of the gain, each seed, and the untuned model; None without rows."""
+    if table.empty:
+        return None
+    means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
+    said = means["sentence"] if "sentence" in means else means["label"]
+    # The interval is that of the gain: it stands where the untuned model plus the gain would be.
+    gain = means.assign(low=means["r_frozen"] + means["low"], high=means["r_frozen"] + means["high"])
+    signs = [
+        means.assign(sign="untuned", value=means["r_frozen"], text="untuned"),
+        seeds.assign(
+            sign="one seed", value=seeds["r_tuned"], text=[f"seed {seed}" for seed in seeds["seed"]]
+        ),
+        with_ends(gain.assign(sign="tuned", value=means["r_tuned"], text=said), "value"),
+    ]
+    styles = [
+        ("untuned", OTHER, "line-ns-open", 16),
+        ("one seed", GROUPS[1], "circle-open", 8),
+        ("tuned", GROUPS[0], "diamond", 9),
+    ]
+    words = "; ".join(
+        f"{row['label']}: untuned {number(row['r_frozen'])}, tuned {number(row['r_tuned'])}"
+        for row in means.to_dict("records")
+    )
+    figure, labels = _forest(pd.concat(signs), styles)
+    alternative = f"Dot plot of mean test correlation. {words}."
+    return chart(title, alternative, figure, note, **_categories(labels, "mean test correlation r"))
+
+
+def differences_chart(table: pd.DataFrame, note: str) -> Chart | None:
+    """A line a difference, with its two intervals: over test stories and over seeds; None without rows."""
+    if table.empty:
+        return None
+    over_seeds = table.assign(low=table["seed_low"], high=table["seed_high"])
+    signs = [
+        with_ends(rows.assign(sign=sign, value=table["estimate"], text=table["sentence"]), "value")
+        for sign, rows in (("95 % over seeds", over_seeds), ("95 % over test stories", table))
+    ]
+    styles = [
+        ("95 % over seeds", GROUPS[1], "line-ns-open", 14),
+        ("95 % over test stories", GROUPS[0], "diamond", 8),
+    ]
+    figure, labels = _forest(pd.concat(signs), styles)
+    figure.update_xaxes(zeroline=True, zerolinewidth=2)
+    words = "; ".join(
+        f"{label}: {signed(estimate)}"
+        for label, estimate in zip(table["label"], table["estimate"], strict=True)
+    )
+    what = "difference of tuned r; 0: none"
+    return chart(
+        "Differences", f"Dot plot of differences. {words}.", figure, note, **_categories(labels, what)
+    )
+
+
+def _forest(table: pd.DataFrame, styles: Sequence[tuple[str, str, str, int]]) -> tuple[go.Figure, list[str]]:
+    """Dots with their intervals at a line a label; the lines."""
+    names = _lines_of(table["label"])
+    table = table.assign(
+        label=table["label"].map(names), text=[_in_lines(str(one), 64) for one in table["text"]]
+    )
+    figure = px.scatter(
+        table,
+        x="value",
+        y="label",
+        color="sign",
+        symbol="sign",
+        hover_name="text",
+        error_x="above",
+        error_x_minus="below",
+        color_discrete_map={sign: colour for sign, colour, _, _ in styles},
+        symbol_map={sign: symbol for sign, _, symbol, _ in styles},
+        template=TEMPLATE,
+    )
+    for sign, _, symbol, size in styles:
+        marker = {"size": size, "line": {"width": 3}} if symbol == "line-ns-open" else {"size": size}
+        figure.update_traces(marker=marker, error_x_width=size / 2, selector={"name": sign})
+    figure.update_traces(hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>")
+    figure.update_layout(showlegend=False)  # the note says what the signs are, in any width
+    return figure, list(names.values())
+
+
+def _categories(labels: Iterable[str], what: str) -> dict[str, Any]:
+    """Layout of a chart with a line a name, as high as the names ask for."""
+    lines = [label.count("<br>") + 1 for label in labels]
+    axis = {"autorange": "reversed", "automargin": True, "type": "category", "title": {"text": ""}}
+    return {
+        "xaxis": {"title": {"text": what}},
+        "yaxis": {**axis, "tickfont": {"size": 11}},
+        "height": 110 + sum(_BETWEEN + _LINE * n for n in lines),
+    }
+
+
+def _lines_of(labels: Iterable[str]) -> dict[str, str]:
+    """Names in short lines, each once, for an axis on which two of one name would be one."""
+    unique = list(dict.fromkeys(labels))
+    return dict(
+        zip(
+            unique,
+            counted([_in_lines(shortened(str(one), _LONGEST), _LETTERS) for one in unique]),
+            strict=True,
+        )
+    )
+
+
+def _in_lines(text: str, width: int) -> str:
+    """Text in lines, its signs shown as they are."""
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(text, width) or [""])

@@ -1,0 +1,243 @@
+"""One self-contained page of evaluations, comparisons and transfers; and its part that tells of one evaluation."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.base import Subject
+from brainwavlm.errors import RunError
+from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures.data_curves import delays_table, learning_table, states_table
+from brainwavlm.reporting.figures.data_voxels import bars_table
+from brainwavlm.reporting.figures.places import run_maps, shared_scales, single_voxel_names
+from brainwavlm.reporting.page import charts, dot_charts, method, tables, wording
+from brainwavlm.reporting.page.comparison import comparison_part
+from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
+from brainwavlm.reporting.page.delays import delay_profile
+from brainwavlm.reporting.page.provenance import origins, rerun_commands
+from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
+from brainwavlm.reporting.page.tables import file_link
+from brainwavlm.reporting.page.transfer import transfer_part
+from brainwavlm.reporting.sources import Source, sources_of
+from brainwavlm.results.comparison import Comparison, read_comparison
+from brainwavlm.results.evaluation import Results, read_results
+from brainwavlm.results.open import shown_folder
+from brainwavlm.results.transfer import Transfer, read_transfer
+
+_MOST_ANSWERS = 6
+_SCRIPTS = ("page.js", "export.js", "cortex.js")
+
+Found = Results | Comparison | Transfer
+
+
+def write_report(
+    folders: str | Path | Sequence[str | Path],
+    output_html: str | Path,
+    subjects: Mapping[str, Subject] | None = None,
+) -> Path:
+    """Write one page: an HTML file that loads nothing.
+
+    Parameters
+    ----------
+    folders : str, Path, or sequence of them
+        What `evaluate`, `compare` or `transfer` wrote, or runs, whose own evaluation is shown.
+    output_html : str or Path
+    subjects : mapping of str to Subject, or None
+        Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
+        vertices gets bars in place of maps, and the page says why.
+
+    Returns
+    -------
+    Path of the page
+
+    Raises
+    ------
+    RunError
+        A folder is none of these, or no page can be written to that path.
+    """
+    named = [folders] if isinstance(folders, str | Path) else list(folders)
+    results = [read_folder(folder) for folder in dict.fromkeys(Path(folder).absolute() for folder in named)]
+    if not results:
+        raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
+    output = Path(output_html)
+    require_page_path(output, *(one.path for one in results))
+    return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(results, subjects))
+
+
+def read_folder(folder: str | Path) -> Found:
+    """The results in a folder, whichever command wrote it. RunError where they are damaged, or nothing is there."""
+    folder = shown_folder(folder)
+    if (folder / "groups.csv").is_file():
+        return read_comparison(folder)
+    if (folder / "matrix.csv").is_file():
+        return read_transfer(folder)
+    return read_results(folder)
+
+
+def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | None = None) -> dict[str, Any]:
+    """Everything that the template shows."""
+    evaluations = [one for one in results if isinstance(one, Results)]
+    sources = [sources_of(one, subjects) for one in evaluations]
+    labels = [_labels(one, len(evaluations) > 1) for one in evaluations]
+    every_run = [
+        (names[run["name"]], one.of_run(run["name"]), of[run["name"]])
+        for one, of, names in zip(evaluations, sources, labels, strict=True)
+        for run in one.runs
+    ]
+    data, reasons = cortex_data(every_run)
+    parts, first, each = [], 0, zip(sources, labels, strict=True)
+    for one in results:
+        if isinstance(one, Comparison):
+            parts.append(comparison_part(one))
+        elif isinstance(one, Transfer):
+            parts.append(transfer_part(one))
+        else:
+            parts.append(evaluation_part(one, *next(each), first, bool(data["meshes"])))
+            first += len(one.runs)
+    for place, part in enumerate(parts, start=1):
+        part |= {"id": f"part-{place}", "of_several": len(parts) > 1}
+    answers = [answer for part in parts for answer in part["answers"]]
+    runs = [run for one in evaluations for run in one.runs]
+    everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run in runs)]
+    described = method.page_words(
+        list(zip(evaluations, sources, strict=True)), [answer["kind"] for answer in answers]
+    )
+    return {
+        **described,
+        "title": described["title"] or "; ".join(part["title"] for part in parts),
+        "simulated": any(everything),
+        "all_simulated": all(everything),
+        "answers": answers[:_MOST_ANSWERS],
+        "more_answers": len(answers) - _MOST_ANSWERS,
+        "cortex": cortex_controls(data, reasons) if evaluations else None,
+        "parts": parts,
+        "run_data": in_script(data) if evaluations else "",
+        "folder_name": ", ".join(part["folder"] for part in parts),
+    }
+
+
+def _labels(results: Results, several: bool) -> dict[str, str]:
+    labels = wording.run_labels(results.runs)
+    if not several:
+        return labels
+    return {name: f"{label}, {results.path.resolve().name}" for name, label in labels.items()}
+
+
+def evaluation_part(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str], first: int, interactive: bool
+) -> dict[str, Any]:
+    """What the template shows of an evaluation.
+
+    Parameters
+    ----------
+    results : Results
+    sources : mapping of str to Source
+        By run.
+    labels : mapping of str to str
+        By run, different on the whole page.
+    first : int
+        Place of its first run in `cortex_data`.
+    interactive : bool
+        Whether the page has a cortex that turns.
+    """
+    runs = results.runs
+    titles = {run["name"]: wording.run_title(run, labels) for run in runs}
+    models = wording.models(runs, labels)
+    files = [results.path / name for name in ("table.csv", "layers.csv", "downstream.csv", "delays.csv")]
+    places, bars = _places(results, sources, labels)
+    settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
+    blocks, texts = origins(models, settings)
+    voxels = []
+    for place, run in enumerate(runs, start=first):
+        scores = results.of_run(run["name"])
+        voxels.append(charts.voxels_chart(place, labels[run["name"]], scores.frozen, scores.tuned))
+    return {
+        "kind": "evaluation",
+        "folder": results.path.resolve().name,
+        "simulated": results.simulated,
+        "answers": [wording.answer(run, results.rows(run["name"]), labels[run["name"]]) for run in runs],
+        "tables": [
+            tables.scores_table(results.table, runs, titles),
+            tables.chance_table(results.table, runs, titles),
+            tables.tasks_table(results.downstream, titles, results.simulated),
+        ],
+        "files": [file_link(path) for path in files if path.is_file()],
+        "notes": results.summary["notes"],
+        "voxel_charts": [*voxels, *bars],
+        "charts": _charts(results, sources, labels, models),
+        "places": places,
+        "open_figures": not interactive,
+        "method": [*_method(results, settings), *blocks],
+        "texts": texts,
+        "commands": rerun_commands(
+            models, _column(results.layers, "layer"), _column(results.downstream, "task")
+        ),
+    }
+
+
+def _column(frame: pd.DataFrame, name: str) -> list[Any]:
+    return list(dict.fromkeys(frame[name])) if len(frame) else []
+
+
+def _charts(
+    results: Results,
+    sources: Mapping[str, Source],
+    labels: Mapping[str, str],
+    models: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> list[charts.Chart]:
+    """Those of the models; a joint run is one model."""
+    learned = {runs[0]["name"]: label for label, runs in models.items()}
+    learning = learning_table([run for run in results.runs if run["name"] in learned], learned)
+    every = [charts.learning_chart(learning, "A star marks the epoch that was kept.")]
+    for run in results.runs if len(results.layers) else ():
+        label = labels[run["name"]]
+        targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]
+        states = states_table(results.layers, run, targets=targets)
+        note = f"{capitalised(label)}. Dotted: frozen. Bars: 95 % intervals of the difference."
+        every.append(charts.states_chart(states, "Hidden states", f", {label}", note))
+    profiles, reasons = {}, []
+    for run in results.runs:
+        profile, reason = delay_profile(run, sources[run["name"]].config)
+        if profile:
+            profiles[run["name"]] = labels[run["name"]], profile
+        else:
+            reasons.append(f"{labels[run['name']]}: none ({reason})")
+    note = (
+        "Norm of the weights by delay, of the readout that learned with the adapters; bars: quartiles over voxels. "
+        "Weights began at random: what training left of that flattens the profile."
+    )
+    every.append(charts.delays_chart(delays_table(profiles), " ".join([note, *reasons])))
+    return [one for one in every if one]
+
+
+def _places(
+    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], list[charts.Chart]]:
+    """Maps of each run as pictures; bars of those whose voxels lie on no surface."""
+    scales = shared_scales(results)
+    places, bars = [], []
+    for run in results.runs:
+        scores, source, label = results.of_run(run["name"]), sources[run["name"]], labels[run["name"]]
+        if source.subject is not None and not source.no_map:
+            pictures = run_maps(scores, source.subject, scales, label, run["simulated"])
+            places.append(
+                {"title": wording.run_title(run, labels), "images": [image(one) for one in pictures]}
+            )
+            continue
+        names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
+        note = f"No cortical map of {run['subject']}: {source.no_map}. Bars instead."
+        bars.append(dot_charts.bars_chart(bars_table(scores, run["name"], label, names), note))
+    return places, bars
+
+
+def _method(results: Results, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
+    run, config, different = results.runs[0], next(iter(configs.values())), method.differing(configs)
+    return [
+        {"title": "Data", "entries": method.data_entries(run, config)},
+        {"title": "Tuning", "entries": method.model_entries(config)},
+        *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
+        {"title": "Scores", "entries": method.score_entries(run, results.summary["versions"], config)},
+    ]

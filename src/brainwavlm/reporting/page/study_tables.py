@@ -1,0 +1,148 @@
+"""Tables of the page of a study: claims, findings of an experiment, missing scores, cells."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+from markupsafe import Markup
+
+from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.page.tables import Table, table
+from brainwavlm.study.folder import CellRecord
+
+PAGE = "report.html"
+_INTERVALS = {"95 % over test stories": ("low", "high"), "95 % over seeds": ("seed_low", "seed_high")}
+KINDS = {
+    "gain": "gain over the untuned model",
+    "difference": "difference of tuned r",
+    "spread": "ratio of deviations over seeds",
+    "transfer": "gain in another listener",
+    "minutes": "minutes of data",
+    "layer": "gain by hidden state",
+    "task": "change in a task (AUC)",
+    "none": "nothing yet",
+    "no transfer": "nothing yet in other listeners",
+}
+Row = dict[str, Any]
+
+
+def _findings_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Findings as the page shows them: the columns of both its tables."""
+    frames = []
+    for row in rows:
+        whole = row["kind"] in ("spread", "minutes")
+        shown, digits = (number, 1) if whole else (signed, 3)
+        ends = {
+            name: "–" if row[low] is None else f"{shown(row[low], digits)} to {shown(row[high], digits)}"
+            for name, (low, high) in _INTERVALS.items()
+        }
+        against = f" against {row['against']}" if row["against"] else ""
+        tuned_on = f", tuned on {row['tuned_on']}" if row["tuned_on"] else ""
+        state = "" if row["layer"] is None else f", state {row['layer']:.0f}"
+        frames.append(
+            {
+                "experiment": row["experiment"],
+                "What came out": row["sentence"],
+                "Cells": f"{row['group'] or ''}{against}{tuned_on}",
+                "Where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
+                "What": KINDS[row["kind"]] if row["estimate"] is not None else row["sentence"],
+                "Estimate": shown(row["estimate"], digits),
+                **ends,
+                "Seeds": row["n_seeds"],
+                "Missing": row["n_missing"],
+                "Against the report": row["verdict"] or "",
+            }
+        )
+    return pd.DataFrame(frames)
+
+
+def numbers_table(rows: Sequence[Row], caption: str, summary: str) -> Table | None:
+    """Findings of one experiment; None without rows."""
+    if not rows:
+        return None
+    columns = [
+        "",
+        "Cells",
+        "Where",
+        "What",
+        "Estimate",
+        "95 % over test stories",
+        "95 % over seeds",
+        "Seeds",
+        "Missing",
+    ]
+    frame = _findings_frame(rows).assign(**{"": ""})[columns]
+    names = dict.fromkeys(["Cells", "Where", "What"], "name")
+    return table(caption, f"{caption}.", frame, classes=names) | {"summary": f"{summary} ({len(rows)} rows)"}
+
+
+def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
+    """What each experiment came to, by its heading."""
+    columns = [
+        "What came out",
+        "Estimate",
+        "95 % over test stories",
+        "95 % over seeds",
+        "Seeds",
+        "Against the report",
+    ]
+    headlines = [row for row in rows if row["headline"]]
+    frame = _findings_frame(headlines)
+    frame = frame.assign(experiment=frame["experiment"].map(headings))[["experiment", *columns]]
+    return table(
+        "Table of claims",
+        "What each experiment came to.",
+        frame,
+        classes={"What came out": "words", "Against the report": "name"},
+        element="claims-table",
+    )
+
+
+def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
+    """Scores that are missing, and why; None where all are there."""
+    if missing.empty:
+        return None
+    columns = {
+        "cell": "Cell",
+        "experiments": "Experiments",
+        "step": "Step",
+        "state": "State",
+        "error": "Error",
+    }
+    frame = missing.fillna({"error": "not begun"})[list(columns)].rename(columns=columns)
+    frame.insert(0, "", "")
+    caption = Markup(
+        "Scores that are missing, and why. Failed cells are tried again by <code>brainwavlm study run "
+    ) + Markup('--retry-failed</code>. <a href="{}">missing.csv</a>').format(link)
+    names = {"Cell": "name", "Experiments": "name", "State": _failed(frame["State"]), "Error": "words"}
+    return table("Missing scores", caption, frame, classes=names)
+
+
+def cells_table(rows: pd.DataFrame, records: Sequence[CellRecord], output: Path, link: str) -> Table:
+    """All cells, with links to their own pages; `rows` are those of cells.csv."""
+    columns = {"state": "State", "attempts": "Tries", "seconds": "Seconds", "identity": "Identity"}
+    frame = rows[list(columns)].rename(columns=columns)
+    frame.insert(0, "Cell", [_linked(record, output) for record in records])
+    frame.insert(0, "", "")
+    caption = Markup(
+        "State, cost and identity of each cell; a name leads to the cell's own page where <code>brainwavlm "
+        'report</code> made one. <a href="{}">cells.csv</a>'
+    ).format(link)
+    classes = {"Cell": "name", "State": _failed(frame["State"]), "Identity": "code"}
+    return table("All cells", caption, frame, classes=classes, element="cells-table")
+
+
+def _failed(states: pd.Series) -> list[str]:
+    return ["failed" if state == "failed" else "" for state in states]
+
+
+def _linked(record: CellRecord, output: Path) -> str:
+    """A cell's name; a link to its own page where it has one, as seen from this page."""
+    page = record.path / "evaluation" / PAGE
+    if not page.is_file():
+        return record.cell.name
+    where = Path(os.path.relpath(page.resolve(), output.resolve().parent)).as_posix()
+    return Markup('<a href="{}">{}</a>').format(quote(where), record.cell.name)

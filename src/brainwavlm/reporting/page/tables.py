@@ -1,0 +1,226 @@
+"""Tables of a page: pandas draws them, with a scope for every header and a body of its own for each group of rows."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup, escape
+from pandas.io.formats.style import Styler
+
+from brainwavlm.formatting.numbers import format_p, number, percent, signed
+from brainwavlm.reporting.page.render import download
+from brainwavlm.reporting.page.wording import verdict
+
+Table = dict[str, Any]  # label, html, file
+Format = Callable[[Any], str]
+Row = Mapping[str, Any]
+_WIDTH, _MARGIN = 190, 8  # of the drawing of an interval
+_PALER = 1.6  # the scale of colours ends before they are too dark for black text
+
+
+class _Table(Styler):
+    # Texts are escaped as they are formatted: see `table`.
+    env = Environment(
+        loader=ChoiceLoader([PackageLoader("brainwavlm.reporting"), Styler.loader]), trim_blocks=True
+    )
+    template_html_table = env.get_template("table.html.j2")
+
+
+def table(
+    label: str,
+    caption: str | Markup,
+    frame: pd.DataFrame,
+    formats: Mapping[str, Format] | None = None,
+    *,
+    classes: Mapping[str, Any] | None = None,
+    heat: pd.DataFrame | None = None,
+    file: Path | None = None,
+    element: str = "",
+    simulated: bool = False,
+) -> Table:
+    """A table for the templates. Texts are shown as they are, whatever signs they hold; only `Markup` is not escaped.
+
+    Parameters
+    ----------
+    label : str
+        Tells it from the other tables of the page.
+    caption : str
+    frame : DataFrame
+        Columns by their headings. The first holds titles of groups of rows (empty: none), the second headers of rows.
+    formats : mapping of column to function from a value to text, or None
+    classes : mapping of column to str, or to one str a row, or None
+        Classes of cells: `name` and `words` are for text, `range` for drawings.
+    heat : DataFrame or None
+        Numbers behind columns of the frame: red above 0, blue below.
+    file : Path or None
+        Of all the rows, to be downloaded.
+    element : str
+        Name of the table within the page, for what filters it.
+    simulated : bool
+        Whether the caption says so.
+    """
+    frame = frame.reset_index(drop=True)
+    styler = _Table(frame, uuid=f"{zlib.crc32((label + frame.to_csv()).encode()):x}", cell_ids=False)
+    shown: dict[Any, Any] = {
+        column: _escaped((formats or {}).get(str(column), lambda value: value)) for column in frame
+    }
+    styler.format(shown, na_rep="–").format_index(escape="html", axis=1)
+    if classes:
+        styler.set_td_classes(pd.DataFrame(dict(classes), index=frame.index))
+    if heat is not None:
+        values = heat.fillna(0)
+        end = _PALER * float(values.abs().to_numpy().max())
+        ends: dict[str, Any] = {"vmin": -end, "vmax": end, "text_color_threshold": 0}
+        styler.background_gradient("RdBu_r", axis=None, subset=list(heat), gmap=values, **ends)
+    badge = Markup('<span class="badge">SIMULATED</span> ') if simulated else ""
+    styler.set_caption(str(badge + escape(caption)))
+    attributes = 'class="sortable"' + (f' id="{element}"' if element else "")
+    text = styler.to_html(table_attributes=attributes, exclude_styles=heat is None)
+    return {"label": label, "html": Markup(text), "file": file_link(file) if file else None}
+
+
+def _escaped(shown: Format) -> Format:
+    return lambda value: str(escape(shown(value)))
+
+
+def whole(value: float) -> str:
+    """A count: 1,500."""
+    return f"{int(value):,}"
+
+
+def intervals(low: pd.Series, high: pd.Series, shown: Format = signed) -> list[str]:
+    """Ends of intervals as text; a dash where one has no width."""
+    return [f"{shown(a)} to {shown(b)}" if a < b else "–" for a, b in zip(low, high, strict=True)]
+
+
+def file_link(path: Path) -> dict[str, str]:
+    """A file's own bytes as the address of a download."""
+    return download(path.name, path.read_bytes(), "text/csv")
+
+
+def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table:
+    """Scores of an evaluation by target, and their differences, drawn too.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        table.csv.
+    runs : sequence of mapping
+        Of summary.json.
+    titles : mapping of a run's name to str
+    """
+    span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
+    axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
+    own = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
+    frame = pd.DataFrame(
+        {
+            "run": rows["run"].map(titles),
+            "Target": rows["target"] + own.map({True: " (tuned on)", False: ""}),
+            "Frozen r": rows["r_frozen"],
+            "Tuned r": rows["r_tuned"],
+            "Difference": rows["difference"],
+            "95 % interval": intervals(rows["low"], rows["high"]),
+            axis: [_drawing(row, span) for row in rows.to_dict("records")],
+            "Relative gain": rows["difference"] / rows["r_frozen"].where(rows["r_frozen"] > 0),
+            "Share of ceiling": [
+                f"{number(a, 2)} to {number(b, 2)}"
+                for a, b in zip(rows["normalised_frozen"], rows["normalised_tuned"], strict=True)
+            ],
+            "Readout r": rows["r_readout"],
+            "Voxels": rows["n_voxels"],
+        }
+    )
+    shown_if = {"Share of ceiling": "normalised_tuned", "Readout r": "r_readout"}
+    empty = [name for name, column in shown_if.items() if rows[column].isna().all()]
+    formats = {"Frozen r": number, "Tuned r": number, "Difference": signed, "Relative gain": percent}
+    return table(
+        "Scores by target",
+        "Mean test correlation over the voxels of each target. Intervals are of the paired difference tuned minus "
+        "frozen; where one contains 0, no change is shown (hollow dot).",
+        frame.drop(columns=empty),
+        formats | {"Readout r": number, "Voxels": whole},
+        classes={"Target": own.map({True: "own", False: ""}), axis: "range"},
+        simulated=any(run["simulated"] for run in runs),
+    )
+
+
+def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
+    """Tests against chance, by target; None for an evaluation of before them."""
+    if "p_frozen" not in rows:
+        return None
+    nulls = {run["name"]: run["frozen"].get("null", {}) for run in runs}
+    least, least_difference = (
+        rows["run"].map({run: null.get(key, 0.0) for run, null in nulls.items()})
+        for key in ("least_p", "least_p_difference")
+    )
+    columns: dict[str, Any] = {
+        "run": rows["run"].map(titles),
+        "Target": rows["target"],
+        "p frozen": list(map(format_p, rows["p_frozen"], least)),
+        "p tuned": list(map(format_p, rows["p_tuned"], least)),
+        "p change": list(map(format_p, rows["p_difference"], least_difference)),
+    }
+    for key in ("frozen", "tuned") if "low_frozen" in rows else ():
+        columns[f"{key.capitalize()} 95 %"] = intervals(rows[f"low_{key}"], rows[f"high_{key}"], number)
+    counts = {"Voxels frozen": "frozen", "Voxels tuned": "tuned", "Better": "better", "Worse": "worse"}
+    columns |= {name: rows[f"voxels_{key}"] for name, key in counts.items()}
+    if "r_time_only" in rows and rows["r_time_only"].notna().any():
+        columns |= {"Time only r": rows["r_time_only"], "p": list(map(format_p, rows["p_time_only"], least))}
+    return table(
+        "Tests against chance",
+        "p of each mean and of their difference, ≤ where no smaller p is possible; 95 % intervals of the means; voxels "
+        "with q < .05 (false discovery rate): predicted by each model, better and worse after tuning. Time only: a "
+        "model that knows only time; where it scores, so would a split that leaks.",
+        pd.DataFrame(columns),
+        dict.fromkeys(counts, whole) | {"Time only r": number},
+        simulated=any(run["simulated"] for run in runs),
+    )
+
+
+def tasks_table(rows: pd.DataFrame, titles: Mapping[str, str], simulated: bool) -> Table | None:
+    """What is said in clips, by task and hidden state; None where no task was asked for."""
+    if rows.empty:
+        return None
+    frame = pd.DataFrame(
+        {
+            "run": rows["run"].map(titles),
+            "Task": rows["task"],
+            "Hidden state": rows["layer"],
+            "Labels": rows["n_labels"],
+            "Frozen AUC": rows["auc_frozen"],
+            "Tuned AUC": rows["auc_tuned"],
+            "Change": rows["difference"],
+            "95 % interval": intervals(rows["low"], rows["high"]),
+        }
+    )
+    return table(
+        "What is said",
+        "Which phones or words are in a second of sound from the test stories, by a linear classifier on a hidden "
+        "state: mean area under the receiver operating characteristic (AUC) over labels, .5 by chance. Where the "
+        "whole interval of the change lies below 0, the tuned model has lost something; where it contains 0, no change "
+        "is shown.",
+        frame,
+        {"Hidden state": whole, "Labels": whole, "Frozen AUC": number, "Tuned AUC": number, "Change": signed},
+        simulated=simulated,
+    )
+
+
+def _drawing(row: Mapping[Any, Any], span: tuple[float, float]) -> Markup:
+    """An interval beside 0, drawn; bare where there is none."""
+
+    def place(value: float) -> float:
+        low, high = span if span[1] > span[0] else (-0.01, 0.01)
+        return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / (high - low), 1)
+
+    zero = f'<line class="zero" x1="{place(0)}" x2="{place(0)}" y1="0" y2="26"/>'
+    if not row["high"] > row["low"]:
+        return Markup(f'<svg viewBox="0 0 {_WIDTH} 26" focusable="false">{zero}</svg>')
+    kind = verdict(row["low"], row["high"])
+    return Markup(
+        f'<svg viewBox="0 0 {_WIDTH} 26" focusable="false" class="{kind}">{zero}'
+        f'<line x1="{place(row["low"])}" x2="{place(row["high"])}" y1="13" y2="13" stroke-width="2"/>'
+        f'<circle cx="{place(row["difference"])}" cy="13" r="4" stroke-width="2"/></svg>'
+    )

@@ -1,0 +1,150 @@
+"""Tables of a page: what they escape, mark and round, and the renderers of charts."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from markupsafe import Markup
+
+from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
+
+ROWS = pd.DataFrame({"run": ["A", "A", "<b>"], "Target": ["x<y>", "b", "c"], "r": [0.5, np.nan, -0.3]})
+
+
+def cells(html):
+    return re.findall(r"<td[^>]*>(.*?)</td>", html)
+
+
+def test_text_is_escaped_and_every_header_has_a_scope():
+    html = table("one", "a <b>", ROWS, {"r": "{:.1f}".format}, classes={"Target": "name"}, simulated=True)[
+        "html"
+    ]
+    assert re.findall(r"<th scope=\"(\w+)\"", html) == [
+        "col",
+        "col",
+        "rowgroup",
+        "row",
+        "row",
+        "rowgroup",
+        "row",
+    ]
+    assert html.count("<th") - html.count("<thead") == 7
+    assert html.count("<tbody>") == html.count("</tbody>") == 2
+    assert cells(html) == ["0.5", "–", "-0.3"]
+    assert "x&lt;y&gt;" in html
+    assert "SIMULATED</span> a &lt;b&gt;" in html
+    assert "<b>" not in html
+    links = table("two", "", ROWS.assign(Target=Markup("<i>x</i>")))["html"]
+    assert links.count("<i>x</i>") == 3
+
+
+@pytest.mark.parametrize("largest", [0.01, 1.0])
+def test_numbers_on_colours_can_be_read(largest):
+    heat = pd.DataFrame({"r": np.append(np.linspace(-largest, largest, 21), np.nan)})
+    html = table("one", "", pd.DataFrame({"": "", "row": "x", "r": heat["r"]}), heat=heat)["html"]
+    colours = re.findall(r"background-color: #(..)(..)(..);\n  color: #000000", html)
+    assert len(colours) > 15
+    for colour in colours:
+        parts = [int(part, 16) / 255 for part in colour]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        assert (np.dot([0.2126, 0.7152, 0.0722], linear) + 0.05) / 0.05 >= 4.5
+
+
+def test_a_p_at_its_floor_is_a_bound():
+    runs = [
+        {"name": "a", "simulated": False, "frozen": {"null": {"least_p": 0.005, "least_p_difference": 0.01}}}
+    ]
+    p = dict.fromkeys(("p_frozen", "p_tuned", "p_difference"), 0.01) | {"p_frozen": 0.005}
+    row = {"run": "a", "target": "cortex", **p} | {
+        f"voxels_{key}": 1 for key in ("frozen", "tuned", "better", "worse")
+    }
+    html = chance_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
+    assert cells(html)[:3] == ["≤.005", ".010", "≤.010"]
+
+
+def test_an_interval_without_width_is_none():
+    low, high = pd.Series([-0.01, 0.2, np.nan]), pd.Series([0.02, 0.2, np.nan])
+    assert intervals(low, high) == ["−0.010 to +0.020", "–", "–"]
+
+
+def test_the_drawing_puts_zero_and_the_interval_in_order():
+    row = {
+        "run": "a",
+        "target": "cortex",
+        "n_voxels": 2,
+        "r_frozen": 0.2,
+        "r_tuned": 0.23,
+        "difference": 0.03,
+    }
+    row |= {
+        "low": 0.01,
+        "high": 0.05,
+        "r_readout": np.nan,
+        "normalised_frozen": np.nan,
+        "normalised_tuned": np.nan,
+    }
+    runs = [{"name": "a", "target": "cortex", "simulated": False}]
+    html = scores_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
+    zero = float(re.search(r'class="zero" x1="(.*?)"', html)[1])
+    low, high = (float(x) for x in re.search(r'<line x1="(.*?)" x2="(.*?)"', html).groups())
+    at = float(re.search(r'cx="(.*?)"', html)[1])
+    assert 0 < zero < low < at < high < 190
+    assert "Share of ceiling" not in html
+    assert "Readout r" not in html
+
+
+LEARNING = pd.DataFrame(
+    {
+        "run": "a",
+        "label": "a",
+        "epoch": [0, 1, 40],
+        "loss": [np.nan, -0.1, -0.2],
+        "validation_r": [0.1, 0.2, 0.3],
+    }
+).assign(gradient_norm=np.nan, kept=[False, True, False])
+STATES = pd.DataFrame(
+    {"label": "AC", "layer": [0, 1], "r_frozen": 0.1, "r_tuned": 0.2, "difference": 0.1}
+).assign(low=0.05, high=0.15)
+
+
+def spec(chart):
+    return json.loads(chart["spec"])
+
+
+def test_the_kept_epoch_has_a_star_and_epochs_are_whole_numbers():
+    made = spec(charts.learning_chart(LEARNING, ""))
+    assert [trace["marker"]["symbol"] for trace in made["data"]] == [["circle", "star", "circle"]] * 2
+    assert made["layout"]["xaxis"]["dtick"] == 4
+    assert charts.learning_chart(LEARNING[:0], "") is None
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        charts.states_chart(STATES, "Hidden states", "", ""),
+        charts.delays_chart(
+            pd.DataFrame({"label": ["%{x}<b>"], "seconds": 2.0, "median": 1, "low": 1, "high": 1}), ""
+        ),
+        charts.epochs_chart(
+            pd.DataFrame({"label": ["%{x}<b>"], "epoch": 1, "mean": 1, "lowest": 1, "highest": 1}), "r"
+        ),
+    ],
+    ids=["states", "delays", "epochs"],
+)
+def test_names_are_text_in_charts(made):
+    names = {trace["name"] for trace in spec(made)["data"]}
+    assert names <= {"AC, frozen", "AC, tuned", "%{x}&lt;b&gt;"}
+    assert all("<b>" not in str(trace["hovertemplate"]) + str(trace["name"]) for trace in spec(made)["data"])
+
+
+def test_two_long_names_that_begin_alike_are_two_lines():
+    names = ["x" * 200, "x" * 201]
+    means = pd.DataFrame(
+        {"part": "mean", "label": names, "r_frozen": 0.1, "r_tuned": 0.2, "low": 0.05, "high": 0.15}
+    )
+    made = spec(dot_charts.findings_chart(means.assign(seed=""), "Findings", ""))
+    assert all(len(set(trace["y"])) == 2 for trace in made["data"])
+    assert {trace["name"] for trace in made["data"]} == {"untuned", "tuned"}
