@@ -227,27 +227,6 @@ def test_the_brains_are_saved_as_svg_with_text_and_as_png(page, tmp_path):
     assert height > 500
 
 
-def test_charts_hold_what_the_run_holds(page, simulated_evaluation):
-    results = read_results(simulated_evaluation)
-    shown_charts(page)
-    charts = page.execute_script(
-        "return [...document.querySelectorAll('.chart')].filter((c) => c.data)"
-        ".map((c) => [c.previousElementSibling.innerText, c.data.map((d) => [d.name, d.yaxis || 'y', [...d.x], [...d.y]])])"
-    )
-    learning = next(data for title, data in charts if title == "Learning curves")
-    axes = {"loss": "y", "validation_r": "y2", "gradient_norm": "y3"}
-    for number, run in enumerate(results.runs):
-        for (_, axis, x, y), key in zip(learning[3 * number : 3 * number + 3], axes, strict=True):
-            assert axis == axes[key]
-            assert x == [entry["epoch"] for entry in run["history"]]
-            assert y == [entry[key] for entry in run["history"]]
-    layers = next(data for title, data in charts if title == "Hidden states")
-    frame = results.layers[(results.layers["run"] == "on-cortex") & (results.layers["target"] == "cortex")]
-    by_name = {(name, axis): (x, y) for name, axis, x, y in layers}
-    assert by_name["cortex, tuned", "y"] == (list(frame["layer"]), list(frame["r_tuned"]))
-    assert by_name["cortex", "y2"] == (list(frame["layer"]), list(frame["difference"]))
-
-
 def test_the_other_tables_are_saved_whole(browser, other_page, tmp_path):
     page = opened(browser, other_page)
     folder = saving_to(page, tmp_path / "saved")

@@ -78,6 +78,13 @@ def test_what_differs_between_sessions_is_said_of_each():
     assert entries["Data read"].endswith("CHANGED between sessions: sound/dog")
 
 
+def test_a_sound_that_several_subjects_heard_is_counted_once():
+    sound, other = ({"bytes": 2_000_000, "changed": 1, "sha256": key * 64, "whole": True} for key in "fe")
+    files = {"0 anna/sound/dog": sound, "1 ben/sound/dog": sound, "1 ben/responses/dog": other}
+    entries = dict(record_entries(recorded(session()) | {"files": files}))
+    assert entries["Data read"].startswith("2 files, 4.0 MB")
+
+
 @pytest.mark.parametrize(
     ("energies", "said"),
     [

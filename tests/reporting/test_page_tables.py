@@ -1,5 +1,6 @@
 """Tables of a page: what they escape, mark and round, and the renderers of charts."""
 
+import base64
 import json
 import re
 
@@ -7,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from markupsafe import Markup
+from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.reporting.page import charts, dot_charts
 from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
 
-ROWS = pd.DataFrame({"run": ["A", "A", "<b>"], "Target": ["x<y>", "b", "c"], "r": [0.5, np.nan, -0.3]})
+ROWS = pd.DataFrame({"run": ["A", "A", "<b>"], "Target": ["x<y>", "b", "c"], "Mean r": [0.5, np.nan, -0.3]})
 
 
 def cells(html):
@@ -19,9 +21,7 @@ def cells(html):
 
 
 def test_text_is_escaped_and_every_header_has_a_scope():
-    html = table("one", "a <b>", ROWS, {"r": "{:.1f}".format}, classes={"Target": "name"}, simulated=True)[
-        "html"
-    ]
+    html = table("one", "a <b>", ROWS, classes={"Target": "name"}, simulated=True)["html"]
     assert re.findall(r"<th scope=\"(\w+)\"", html) == [
         "col",
         "col",
@@ -33,7 +33,7 @@ def test_text_is_escaped_and_every_header_has_a_scope():
     ]
     assert html.count("<th") - html.count("<thead") == 7
     assert html.count("<tbody>") == html.count("</tbody>") == 2
-    assert cells(html) == ["0.5", "–", "-0.3"]
+    assert cells(html) == ["0.500", "–", "−0.300"]
     assert "x&lt;y&gt;" in html
     assert "SIMULATED</span> a &lt;b&gt;" in html
     assert "<b>" not in html
@@ -112,6 +112,34 @@ STATES = pd.DataFrame(
 
 def spec(chart):
     return json.loads(chart["spec"])
+
+
+def numbers(sent):
+    """Numbers as plotly sends them: a list, or the bytes of an array."""
+    if isinstance(sent, dict):
+        return np.frombuffer(base64.b64decode(sent["bdata"]), np.dtype(sent["dtype"])).astype(float)
+    return np.array([np.nan if value is None else value for value in sent], float)
+
+
+def test_charts_hold_what_the_tables_hold():
+    loss, validation = spec(charts.learning_chart(LEARNING, ""))["data"]
+    assert_array_equal(numbers(loss["y"]), LEARNING["loss"])
+    assert_array_equal(numbers(validation["y"]), LEARNING["validation_r"])
+    frozen, tuned, difference = spec(charts.states_chart(STATES, "Hidden states", "", ""))["data"]
+    for trace, key in ((frozen, "r_frozen"), (tuned, "r_tuned"), (difference, "difference")):
+        assert_array_equal(numbers(trace["x"]), STATES["layer"])
+        assert_array_equal(numbers(trace["y"]), STATES[key])
+    assert_allclose(numbers(difference["error_y"]["array"]), STATES["high"] - STATES["difference"])
+    assert_allclose(numbers(difference["error_y"]["arrayminus"]), STATES["difference"] - STATES["low"])
+    findings = pd.DataFrame(
+        {"part": ["mean", "seed", "seed"], "label": "a", "seed": ["", 0, 1], "r_frozen": 0.1}
+    )
+    findings = findings.assign(r_tuned=[0.25, 0.2, 0.3], low=0.1, high=0.2)
+    untuned, seeds, mean = spec(dot_charts.findings_chart(findings, "Findings", ""))["data"]
+    assert [list(numbers(trace["x"])) for trace in (untuned, seeds, mean)] == [[0.1], [0.2, 0.3], [0.25]]
+    # The interval is that of the gain, above the untuned model.
+    ends = [numbers(mean["error_x"][key])[0] for key in ("arrayminus", "array")]
+    assert_allclose([0.25 - ends[0], 0.25 + ends[1]], [0.2, 0.3])
 
 
 def test_the_kept_epoch_has_a_star_and_epochs_are_whole_numbers():

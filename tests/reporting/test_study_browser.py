@@ -140,36 +140,6 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
 
 
 @MORE
-def test_charts_hold_what_the_tables_hold(browser, study_page, study):
-    opened(browser, study_page)
-    shown_charts(browser)
-    charts = browser.execute_script(
-        "return [...document.querySelectorAll('.chart')].filter((c) => c.data)"
-        ".map((c) => [c.closest('section').querySelector('h2').id, c.previousElementSibling.innerText,"
-        " c.data.map((d) => [d.name, [...d.x], [...d.y]])])"
-    )
-    claims, seeds = (pd.read_csv(study / "report" / f"{name}.csv") for name in ("claims", "seeds"))
-    number = {name: f"experiment-{place}" for place, name in enumerate(EXPERIMENTS, start=1)}
-    by_title = {(where, title): data for where, title, data in charts}
-    own = claims[(claims["experiment"] == "linear-map") & claims["headline"]]
-    untuned, dots, tuned = by_title[number["linear-map"], "Findings, seed by seed"]
-    assert untuned[1] == pytest.approx(list(own["r_frozen"]), abs=1e-5)
-    assert tuned[1] == pytest.approx(list(own["r_tuned"]), abs=1e-5)
-    rows = seeds[(seeds["experiment"] == "linear-map") & (seeds["target"] == "cortex") & (seeds["layer"] < 0)]
-    assert sorted(dots[1]) == pytest.approx(sorted(rows["r_tuned"]), abs=1e-5)
-    differences = claims[
-        (claims["experiment"] == "targets") & claims["headline"] & (claims["kind"] == "difference")
-    ]
-    for _, x, _ in by_title[number["targets"], "Differences"]:
-        assert x == pytest.approx(list(differences["estimate"]), abs=1e-5)
-    layers = by_title[number["layers"], "Gain by hidden state"]
-    assert all(x == [0, 1, 2] for _, x, _ in layers)
-    learning = by_title[number["transfer"], "Learning curves"]
-    assert len(learning) == 3 * 5  # loss, validation r and gradient norm of the cells that are done
-    assert FAILED not in {name for name, _, _ in learning}
-
-
-@MORE
 def test_hostile_names_are_text_wherever_they_are(browser, hostile_page):
     opened(browser, hostile_page, 420)
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")

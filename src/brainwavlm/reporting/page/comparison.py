@@ -4,13 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from brainwavlm.formatting.numbers import number, percent, signed
 from brainwavlm.reporting.figures.data_curves import epochs_table
 from brainwavlm.reporting.figures.data_findings import seeds_table
 from brainwavlm.reporting.page import charts, dot_charts
-from brainwavlm.reporting.page.tables import Table, intervals, table, whole
+from brainwavlm.reporting.page.tables import Table, headed, table
 from brainwavlm.reporting.page.wording import in_target, interval_words, verdict
 from brainwavlm.results.comparison import Comparison
 
@@ -81,28 +79,13 @@ def _answer(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str
 
 def _groups_table(comparison: Comparison, numbers: Mapping[str, str]) -> Table:
     rows = comparison.groups
-    frame = pd.DataFrame(
-        {
-            "": "",
-            "Group, target": rows["group"].map(numbers) + ", " + rows["target"],
-            "Runs": rows["n_runs"],
-            "Frozen r": rows["r_frozen"],
-            "Mean r": rows["mean"],
-            "Deviation": rows["deviation"],
-            "Lowest": rows["lowest"],
-            "Highest": rows["highest"],
-            "Gain": rows["gain"],
-            "95 % interval": intervals(rows["low"], rows["high"]),
-            "Voxels": rows["n_voxels"],
-        }
-    )
-    scores = dict.fromkeys(["Frozen r", "Mean r", "Deviation", "Lowest", "Highest"], number)
+    first = {"": "", "Group, target": rows["group"].map(numbers) + ", " + rows["target"]}
+    scores = ("r_frozen", "mean", "deviation", "lowest", "highest", "gain", "interval")
     return table(
         "Configurations over seeds",
         "Mean test correlation of each group of runs that differ only in their seed; the interval is of the gain over "
         "the untuned model, over test stories, and holds for these seeds.",
-        frame,
-        {**scores, "Runs": whole, "Gain": signed, "Voxels": whole},
+        headed(rows, first, "n_runs", *scores, "n_voxels"),
         file=comparison.path / "groups.csv",
         simulated=bool(comparison.summary["simulated"]),
     )
@@ -112,21 +95,12 @@ def _differences_table(comparison: Comparison, numbers: Mapping[str, str]) -> Ta
     rows = comparison.differences
     if rows.empty:
         return None
-    second, first = (rows[key].replace(dict(numbers)) for key in ("second", "first"))
-    frame = pd.DataFrame(
-        {
-            "": "",
-            "Groups, target": second + " minus " + first + ", " + rows["target"],
-            "Difference": rows["difference"],
-            "95 % interval": intervals(rows["low"], rows["high"]),
-            "Deviation over seeds": rows["deviation_over_seeds"],
-        }
-    )
+    second, first_group = (rows[key].replace(dict(numbers)) for key in ("second", "first"))
+    first = {"": "", "Groups, target": second + " minus " + first_group + ", " + rows["target"]}
     return table(
         "Differences between configurations",
         "Means over seeds on the same test stories, paired; beside it the deviation of the difference over seeds.",
-        frame,
-        {"Difference": signed, "Deviation over seeds": number},
+        headed(rows, first, "difference", "interval", "deviation_over_seeds"),
         file=comparison.path / "differences.csv",
         simulated=bool(comparison.summary["simulated"]),
     )

@@ -33,7 +33,6 @@ def table(
     label: str,
     caption: str | Markup,
     frame: pd.DataFrame,
-    formats: Mapping[str, Format] | None = None,
     *,
     classes: Mapping[str, Any] | None = None,
     heat: pd.DataFrame | None = None,
@@ -49,8 +48,8 @@ def table(
         Tells it from the other tables of the page.
     caption : str
     frame : DataFrame
-        Columns by their headings. The first holds titles of groups of rows (empty: none), the second headers of rows.
-    formats : mapping of column to function from a value to text, or None
+        Columns by their headings, those of results from `headed`. The first holds titles of groups of rows (empty:
+        none), the second headers of rows.
     classes : mapping of column to str, or to one str a row, or None
         Classes of cells: `name` and `words` are for text, `range` for drawings.
     heat : DataFrame or None
@@ -64,9 +63,7 @@ def table(
     """
     frame = frame.reset_index(drop=True)
     styler = _Table(frame, uuid=f"{zlib.crc32((label + frame.to_csv()).encode()):x}", cell_ids=False)
-    shown: dict[Any, Any] = {
-        column: _escaped((formats or {}).get(str(column), lambda value: value)) for column in frame
-    }
+    shown: dict[Any, Any] = {name: _escaped(_FORMATS.get(str(name), lambda value: value)) for name in frame}
     styler.format(shown, na_rep="–").format_index(escape="html", axis=1)
     if classes:
         styler.set_td_classes(pd.DataFrame(dict(classes), index=frame.index))
@@ -86,9 +83,51 @@ def _escaped(shown: Format) -> Format:
     return lambda value: str(escape(shown(value)))
 
 
-def whole(value: float) -> str:
+def _whole(value: float) -> str:
     """A count: 1,500."""
     return f"{int(value):,}"
+
+
+# Columns of results as a page shows them: heading, and format. `interval` is made of low and high.
+_SHOWN: dict[str, tuple[str, Format]] = {
+    "r_frozen": ("Frozen r", number),
+    "r_tuned": ("Tuned r", number),
+    "r_readout": ("Readout r", number),
+    "r_time_only": ("Time only r", number),
+    "auc_frozen": ("Frozen AUC", number),
+    "auc_tuned": ("Tuned AUC", number),
+    "difference": ("Difference", signed),
+    "gain": ("Gain", signed),
+    "relative_gain": ("Relative gain", percent),
+    "interval": ("95 % interval", str),
+    "mean": ("Mean r", number),
+    "deviation": ("Deviation", number),
+    "deviation_over_seeds": ("Deviation over seeds", number),
+    "lowest": ("Lowest", number),
+    "highest": ("Highest", number),
+    "full_minutes": ("All minutes", lambda value: number(value, 1)),
+    "minutes_needed": ("Minutes needed", lambda value: number(value, 1)),
+    "layer": ("Hidden state", _whole),
+    "n_runs": ("Runs", _whole),
+    "n_labels": ("Labels", _whole),
+    "n_voxels": ("Voxels", _whole),
+    "voxels_frozen": ("Voxels frozen", _whole),
+    "voxels_tuned": ("Voxels tuned", _whole),
+    "voxels_better": ("Better", _whole),
+    "voxels_worse": ("Worse", _whole),
+}
+_FORMATS = dict(_SHOWN.values())
+
+
+def headed(rows: pd.DataFrame, first: Mapping[str, Any], *columns: str) -> pd.DataFrame:
+    """Columns of results under their headings; before them titles of groups and headers of rows."""
+    if "interval" in columns:
+        rows = rows.assign(interval=intervals(rows["low"], rows["high"]))
+    headings = {name: _SHOWN[name][0] for name in columns}
+    frame = rows[list(columns)].rename(columns=headings)
+    for place, (heading, values) in enumerate(first.items()):
+        frame.insert(place, heading, values)
+    return frame
 
 
 def intervals(low: pd.Series, high: pd.Series, shown: Format = signed) -> list[str]:
@@ -115,33 +154,24 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
     axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
     own = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
-    frame = pd.DataFrame(
-        {
-            "run": rows["run"].map(titles),
-            "Target": rows["target"] + own.map({True: " (tuned on)", False: ""}),
-            "Frozen r": rows["r_frozen"],
-            "Tuned r": rows["r_tuned"],
-            "Difference": rows["difference"],
-            "95 % interval": intervals(rows["low"], rows["high"]),
-            axis: [_drawing(row, span) for row in rows.to_dict("records")],
-            "Relative gain": rows["difference"] / rows["r_frozen"].where(rows["r_frozen"] > 0),
-            "Share of ceiling": [
-                f"{number(a, 2)} to {number(b, 2)}"
-                for a, b in zip(rows["normalised_frozen"], rows["normalised_tuned"], strict=True)
-            ],
-            "Readout r": rows["r_readout"],
-            "Voxels": rows["n_voxels"],
-        }
-    )
-    shown_if = {"Share of ceiling": "normalised_tuned", "Readout r": "r_readout"}
-    empty = [name for name, column in shown_if.items() if rows[column].isna().all()]
-    formats = {"Frozen r": number, "Tuned r": number, "Difference": signed, "Relative gain": percent}
+    gain = rows["difference"] / rows["r_frozen"].where(rows["r_frozen"] > 0)
+    first = {
+        "run": rows["run"].map(titles),
+        "Target": rows["target"] + own.map({True: " (tuned on)", False: ""}),
+    }
+    scores = ("r_frozen", "r_tuned", "difference", "interval", "relative_gain", "r_readout", "n_voxels")
+    frame = headed(rows.assign(relative_gain=gain), first, *scores)
+    frame.insert(6, axis, [_drawing(row, span) for row in rows.to_dict("records")])
+    if rows["normalised_tuned"].notna().any():
+        ends = zip(rows["normalised_frozen"], rows["normalised_tuned"], strict=True)
+        frame.insert(8, "Share of ceiling", [f"{number(a, 2)} to {number(b, 2)}" for a, b in ends])
+    if rows["r_readout"].isna().all():
+        frame = frame.drop(columns="Readout r")
     return table(
         "Scores by target",
         "Mean test correlation over the voxels of each target. Intervals are of the paired difference tuned minus "
         "frozen; where one contains 0, no change is shown (hollow dot).",
-        frame.drop(columns=empty),
-        formats | {"Readout r": number, "Voxels": whole},
+        frame,
         classes={"Target": own.map({True: "own", False: ""}), axis: "range"},
         simulated=any(run["simulated"] for run in runs),
     )
@@ -165,17 +195,23 @@ def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     }
     for key in ("frozen", "tuned") if "low_frozen" in rows else ():
         columns[f"{key.capitalize()} 95 %"] = intervals(rows[f"low_{key}"], rows[f"high_{key}"], number)
-    counts = {"Voxels frozen": "frozen", "Voxels tuned": "tuned", "Better": "better", "Worse": "worse"}
-    columns |= {name: rows[f"voxels_{key}"] for name, key in counts.items()}
-    if "r_time_only" in rows and rows["r_time_only"].notna().any():
-        columns |= {"Time only r": rows["r_time_only"], "p": list(map(format_p, rows["p_time_only"], least))}
+    timed = "r_time_only" in rows and rows["r_time_only"].notna().any()
+    counts = (
+        "voxels_frozen",
+        "voxels_tuned",
+        "voxels_better",
+        "voxels_worse",
+        *(["r_time_only"] if timed else []),
+    )
+    frame = headed(rows, columns, *counts)
+    if timed:
+        frame["p"] = list(map(format_p, rows["p_time_only"], least))
     return table(
         "Tests against chance",
         "p of each mean and of their difference, ≤ where no smaller p is possible; 95 % intervals of the means; voxels "
         "with q < .05 (false discovery rate): predicted by each model, better and worse after tuning. Time only: a "
         "model that knows only time; where it scores, so would a split that leaks.",
-        pd.DataFrame(columns),
-        dict.fromkeys(counts, whole) | {"Time only r": number},
+        frame,
         simulated=any(run["simulated"] for run in runs),
     )
 
@@ -184,26 +220,15 @@ def tasks_table(rows: pd.DataFrame, titles: Mapping[str, str], simulated: bool) 
     """What is said in clips, by task and hidden state; None where no task was asked for."""
     if rows.empty:
         return None
-    frame = pd.DataFrame(
-        {
-            "run": rows["run"].map(titles),
-            "Task": rows["task"],
-            "Hidden state": rows["layer"],
-            "Labels": rows["n_labels"],
-            "Frozen AUC": rows["auc_frozen"],
-            "Tuned AUC": rows["auc_tuned"],
-            "Change": rows["difference"],
-            "95 % interval": intervals(rows["low"], rows["high"]),
-        }
-    )
+    first = {"run": rows["run"].map(titles), "Task": rows["task"]}
+    columns = ("layer", "n_labels", "auc_frozen", "auc_tuned", "difference", "interval")
     return table(
         "What is said",
         "Which phones or words are in a second of sound from the test stories, by a linear classifier on a hidden "
         "state: mean area under the receiver operating characteristic (AUC) over labels, .5 by chance. Where the "
         "whole interval of the change lies below 0, the tuned model has lost something; where it contains 0, no change "
         "is shown.",
-        frame,
-        {"Hidden state": whole, "Labels": whole, "Frozen AUC": number, "Tuned AUC": number, "Change": signed},
+        headed(rows, first, *columns),
         simulated=simulated,
     )
 

@@ -9,7 +9,7 @@ from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.figures.data_transfer import matrix_table, minutes_table
 from brainwavlm.reporting.page import charts
 from brainwavlm.reporting.page.comparison import MOVED, answer_card
-from brainwavlm.reporting.page.tables import Table, intervals, table, whole
+from brainwavlm.reporting.page.tables import Table, headed, intervals, table
 from brainwavlm.reporting.page.wording import in_target, interval_words, verdict
 from brainwavlm.results.transfer import Transfer
 
@@ -105,24 +105,12 @@ def _matrix_table(rows: pd.DataFrame, target: str, stories: str, simulated: bool
 
 def _cells_table(transfer: Transfer, simulated: bool) -> Table:
     rows = transfer.matrix
-    frame = pd.DataFrame(
-        {
-            "": "",
-            "Run, subject, target": _names(rows),
-            "Stories": rows["stories"],
-            "Frozen r": rows["r_frozen"],
-            "Tuned r": rows["r_tuned"],
-            "Difference": rows["difference"],
-            "95 % interval": intervals(rows["low"], rows["high"]),
-            "Voxels": rows["n_voxels"],
-        }
-    )
+    first = {"": "", "Run, subject, target": _names(rows), "Stories": rows["stories"]}
     return table(
         "Every run in every subject",
         "Ridge fitted anew in the subject, on untuned and on tuned features. Stories: all test stories, or only those "
         "that tuning did not use.",
-        frame,
-        {"Frozen r": number, "Tuned r": number, "Difference": signed, "Voxels": whole},
+        headed(rows, first, "r_frozen", "r_tuned", "difference", "interval", "n_voxels"),
         file=transfer.path / "matrix.csv",
         simulated=simulated,
     )
@@ -132,13 +120,11 @@ def _minutes_table(transfer: Transfer, simulated: bool) -> Table | None:
     rows = transfer.needed
     if rows.empty:
         return None
-    minutes = {"All minutes": rows["full_minutes"], "Minutes needed": rows["minutes_needed"]}
     return table(
         "Minutes of the subject's data",
         "With how many minutes the tuned model reaches what the untuned one scores with all; a dash: not with the "
         "amounts that were tried.",
-        pd.DataFrame({"": "", "Run, subject, target": _names(rows), **minutes}),
-        dict.fromkeys(minutes, lambda value: number(value, 1)),
+        headed(rows, {"": "", "Run, subject, target": _names(rows)}, "full_minutes", "minutes_needed"),
         file=transfer.path / "needed.csv",
         simulated=simulated,
     )
