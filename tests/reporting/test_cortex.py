@@ -12,7 +12,7 @@ from brainwavlm.reporting import write_report
 from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
 from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.surface_maps import at_vertices
+from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.results.evaluation import RunVoxels, read_results
 from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
 from tests.reporting.fakes import native_evaluation
@@ -53,7 +53,7 @@ def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_
     assert reasons == {}
     subject = sources_of(results)["on-AC"].subject
     run, scores = data["runs"][1], results.of_run("on-AC")
-    expected = at_vertices(scores.tuned, subject.hemisphere, subject.vertex, 10242)
+    expected = values_at_vertices(mesh_of(subject, None), scores.voxel, scores.tuned)
     values = unpacked(run["values"]["tuned"], "f4")
     for side, maps in expected.items():
         start, row = (unpacked(run["places"][side][key], "u4") for key in ("start", "row"))

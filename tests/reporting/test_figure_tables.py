@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.reporting.figures import data_curves, data_findings, data_transfer, data_voxels
+from brainwavlm.reporting.figures import data_curves, data_findings, data_maps, data_transfer, data_voxels
 from brainwavlm.results.comparison import read_comparison
 from brainwavlm.results.evaluation import RunVoxels, read_results
 from brainwavlm.results.transfer import read_transfer
@@ -198,7 +198,7 @@ def test_bars_are_voxels_where_there_are_few_else_targets(evaluation):
 
 def test_vertices_without_a_value_are_in_no_row():
     maps = {"left": np.array([np.nan, 0.0, 2.0]), "right": np.array([np.nan, np.nan, 1.0])}
-    table = data_voxels.vertices_table(maps, "one", "tuned")
+    table = data_maps.vertices_table(maps, "one", "tuned")
     assert table[["hemisphere", "vertex", "value"]].values.tolist() == [
         *(["left", 1, 0.0], ["left", 2, 2.0], ["right", 2, 1.0])
     ]

@@ -12,9 +12,9 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import DatasetError, RunError
 from brainwavlm.formatting.numbers import number, percent, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.figures.readme import readme_figure
 from brainwavlm.results.evaluation import read_results
 from tests.reporting.fakes import fake_evaluation
+from tools.readme_figure import readme_figure
 
 
 class Page(HTMLParser):

@@ -4,16 +4,17 @@ from nilearn.datasets import load_fsaverage
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets.base import Subject
-from brainwavlm.reporting.figures.brains import brain_figure
-from brainwavlm.reporting.figures.style import png
+from brainwavlm.reporting.figures.brains import Panel, brain_panels
+from brainwavlm.reporting.figures.style import page_canvas, png
+from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.reporting.surface_maps import (
     Scale,
-    at_vertices,
     correlation_scale,
     difference_scale,
-    mesh_size,
     unmappable,
-    useful_views,
+    values_at_vertices,
+    vertex_means,
+    views_of,
 )
 
 CORRELATION = Scale("r", "viridis", 0.0, 1.0)
@@ -25,36 +26,41 @@ def subject(hemisphere, vertex, surface="fsaverage5"):
     return Subject("s", {}, hemisphere=hemisphere, surface=surface, vertex=vertex)
 
 
+def mesh(hemisphere, vertex):
+    return mesh_of(subject(hemisphere, vertex), None)
+
+
 def test_a_value_lands_at_its_vertex_and_hemisphere_and_nowhere_else():
-    maps = at_vertices(np.array([0.5, -0.25]), np.array([0, 1]), np.array([7, 7]), 10)
-    expected = {"left": np.full(10, np.nan), "right": np.full(10, np.nan)}
-    expected["left"][7], expected["right"][7] = 0.5, -0.25
+    maps = values_at_vertices(mesh([1, 0, 1], [9, 7, 7]), np.array([2, 1]), np.array([0.5, -0.25]))
+    expected = {"left": np.full(10242, np.nan), "right": np.full(10242, np.nan)}
+    expected["right"][7], expected["left"][7] = 0.5, -0.25
     assert_array_equal(maps["left"], expected["left"])
     assert_array_equal(maps["right"], expected["right"])
 
 
 def test_voxels_at_one_vertex_are_averaged_and_those_without_a_score_left_out():
-    values = np.array([0.2, 0.4, np.nan, np.nan])
-    left = at_vertices(values, np.zeros(4), np.array([3, 3, 3, 5]), 6)["left"]
-    assert_allclose(left[3], 0.3)
-    assert np.isnan(np.delete(left, 3)).all()
+    means = vertex_means(np.array([0.2, 0.4, np.nan, np.nan]), np.array([3, 3, 3, 5]), 6)
+    assert_allclose(means[3], 0.3)
+    assert np.isnan(np.delete(means, 3)).all()
 
 
 def test_a_vertex_with_the_value_zero_is_not_bare_cortex():
-    left = at_vertices(np.array([0.0]), np.array([0]), np.array([2]), 4)["left"]
-    assert left[2] == 0
-    assert np.isnan(left[[0, 1, 3]]).all()
+    means = vertex_means(np.array([0.0]), np.array([2]), 4)
+    assert means[2] == 0
+    assert np.isnan(means[[0, 1, 3]]).all()
 
 
 def face_colours(figure, hemisphere):
-    return figure.axes[("left", "right").index(hemisphere)].collections[0]._facecolor3d
+    (axes,) = figure.findobj(lambda one: one.get_gid() == f"brain:0:{hemisphere}:lateral")
+    return axes.collections[0]._facecolor3d
 
 
 def drawn(vertices, value=1.0):
-    n = mesh_size("fsaverage5")
-    maps = {side: np.full(n, np.nan) for side in ("left", "right")}
+    maps = {side: np.full(10242, np.nan) for side in ("left", "right")}
     maps["left"][vertices] = value
-    return brain_figure(maps, CORRELATION, "title", simulated=False)
+    canvas = page_canvas(3.9, "title")
+    with canvas.style.applied():
+        return brain_panels([Panel("", maps, CORRELATION, mesh([0, 1], [0, 0]))], 1, canvas)
 
 
 def test_a_lone_vertex_is_drawn_and_the_rest_stays_grey():
@@ -115,6 +121,7 @@ def test_vertices_of_fsaverage5_can_be_mapped():
 def test_medial_views_come_when_voxels_face_the_midline():
     x = load_fsaverage("fsaverage5")["inflated"].parts["left"].coordinates[:, 0]
     lateral, medial = np.argsort(x)[:50], np.argsort(x)[-50:]
-    assert useful_views(subject(np.zeros(50), lateral)) == ("lateral",)
-    assert useful_views(subject(np.zeros(50), medial)) == ("lateral", "medial")
-    assert useful_views(subject(np.ones(50), lateral)) == ("lateral", "medial")
+    assert views_of(mesh(np.zeros(50), lateral), "inflated") == ("lateral",)
+    assert views_of(mesh(np.zeros(50), medial), "pial") == ("lateral", "medial")
+    assert views_of(mesh(np.ones(50), lateral), "inflated") == ("lateral", "medial")
+    assert views_of(mesh(np.ones(50), lateral), "flat") == ("flat",)

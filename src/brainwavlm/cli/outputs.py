@@ -47,7 +47,7 @@ def figure(
         typer.Option(
             "--output",
             "-o",
-            help="FILE.pdf, .svg or .png (table: also .tex, .csv); its values go to FILE.csv beside it.",
+            help="FILE.pdf, .svg or .png (table: .tex or .csv); its values go to FILE.csv beside it.",
             show_default=False,
         ),
     ],
@@ -58,7 +58,8 @@ def figure(
         float | None, typer.Option("--height", help="Millimetres; default: what the content needs.")
     ] = None,
     style: Annotated[
-        Path | None, typer.Option("--style", help="YAML file whose entries replace those of the style.")
+        Path | None,
+        typer.Option("--style", help="matplotlib style file whose entries replace those of the package's."),
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Above the figure; default: none.")] = "",
     quantity: Annotated[
@@ -85,7 +86,7 @@ def figure(
     from brainwavlm.reporting.figures import Choice, write_figure
 
     choice = Choice(
-        tuple(quantity or ()), tuple(target or ()), tuple(run or ()), view, q, tuple(experiment or ()), title
+        quantity=quantity, target=target, run=run, view=view, q=q, experiment=experiment, title=title
     )
     for path in write_figure(kind, paths, output, choice, width, height, style):
         print(path)

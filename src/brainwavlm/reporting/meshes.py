@@ -45,6 +45,11 @@ class Hemisphere:
     start: np.ndarray
     column: np.ndarray
 
+    @property
+    def vertex(self) -> np.ndarray:
+        """Vertex of each of `column`, array (n,)."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -54,6 +59,16 @@ class Mesh:
     left: Hemisphere
     right: Hemisphere
     notes: tuple[str, ...] = ()
+
+    @property
+    def halves(self) -> dict[str, Hemisphere]:
+        """The hemispheres by `left` and `right`."""
+        return {"left": self.left, "right": self.right}
+
+    @property
+    def kinds(self) -> list[str]:
+        """Shapes that both hemispheres have."""
+        return [kind for kind in self.left.points if kind in self.right.points]
 
 
 def mesh_of(subject: Subject, dataset: Dataset | None) -> Mesh:

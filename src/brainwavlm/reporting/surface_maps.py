@@ -10,7 +10,8 @@ import numpy as np
 from nilearn.datasets import load_fsaverage
 
 from brainwavlm.datasets.base import Subject
-from brainwavlm.reporting.figures.style import Style, page_style
+from brainwavlm.reporting.figures.style import Style, shipped_style
+from brainwavlm.reporting.meshes import Mesh
 
 HEMISPHERES = ("left", "right")
 MESHES = ("fsaverage5",)  # the one that nilearn carries; every other would need the network
@@ -48,9 +49,11 @@ def correlation_scale(
         NaN is left out.
     label : str
     style : Style or None
-        None: that of the page.
+        None: the package's own.
     """
-    return Scale(label, (style or page_style()).maps.correlation, 0.0, _rounded_up(_percentile(values)))
+    return Scale(
+        label, (style or shipped_style()).colours["correlation"], 0.0, _rounded_up(_percentile(values))
+    )
 
 
 def difference_scale(
@@ -66,10 +69,10 @@ def difference_scale(
         NaN is left out.
     label : str
     style : Style or None
-        None: that of the page.
+        None: the package's own.
     """
     high = _rounded_up(_percentile(np.abs(v) for v in values))
-    return Scale(label, (style or page_style()).maps.difference, -high, high)
+    return Scale(label, (style or shipped_style()).colours["difference"], -high, high)
 
 
 def unmappable(subject: Subject) -> str | None:
@@ -96,31 +99,28 @@ def mesh_size(surface: str) -> int:
     return len(load_fsaverage(surface)["inflated"].parts["left"].coordinates)
 
 
-def at_vertices(
-    values: np.ndarray, hemisphere: np.ndarray, vertex: np.ndarray, n_vertices: int
-) -> dict[str, np.ndarray]:
-    """m[h][i] = mean of values[v] over the voxels v with a value, in hemisphere h, at vertex i; NaN where none.
+def values_at_vertices(mesh: Mesh, voxel: np.ndarray, values: np.ndarray) -> dict[str, np.ndarray]:
+    """m[h][i] = mean of values[v] over the voxels v with a value at vertex i of hemisphere h; NaN where none.
 
     Parameters
     ----------
+    mesh : Mesh
+    voxel : array (n_voxels,) int
+        Column of each value.
     values : array (n_voxels,)
         NaN: a voxel without a score, left out.
-    hemisphere : array (n_voxels,)
-        0 left, 1 right.
-    vertex : array (n_voxels,)
-        Vertex within the hemisphere.
-    n_vertices : int
-        Vertices of one hemisphere.
 
     Returns
     -------
     dict from left and right to array (n_vertices,), float64
     """
-    maps = {}
-    for code, name in enumerate(HEMISPHERES):
-        here = np.asarray(hemisphere) == code
-        maps[name] = vertex_means(np.asarray(values)[here], np.asarray(vertex)[here], n_vertices)
-    return maps
+    last = max(voxel.max(initial=0), *(half.column.max(initial=0) for half in mesh.halves.values()))
+    of_column = np.full(int(last) + 1, np.nan)
+    of_column[voxel] = values
+    return {
+        side: vertex_means(of_column[half.column], half.vertex, len(half.start) - 1)
+        for side, half in mesh.halves.items()
+    }
 
 
 def vertex_means(values: np.ndarray, vertex: np.ndarray, n_vertices: int) -> np.ndarray:
@@ -145,37 +145,16 @@ def vertex_means(values: np.ndarray, vertex: np.ndarray, n_vertices: int) -> np.
     return means
 
 
-def useful_views(subject: Subject) -> tuple[str, ...]:
-    """Lateral, and medial too where at least a tenth of the voxels faces the midline.
-
-    Parameters
-    ----------
-    subject : Subject
-        One for which `unmappable` is None.
-    """
-    hemispheres, vertex, surface = location(subject)
-    meshes = load_fsaverage(surface)["inflated"].parts
-    return views_of(
-        {name: meshes[name].coordinates for name in HEMISPHERES},
-        {name: vertex[hemispheres == code] for code, name in enumerate(HEMISPHERES)},
-    )
-
-
-def views_of(points: dict[str, np.ndarray], vertices: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """Lateral, and medial too where at least a tenth of the vertices faces the midline.
-
-    Parameters
-    ----------
-    points : dict from left and right to array (n_vertices, 3)
-    vertices : dict from left and right to array (n,)
-        Those with values, as often as they have one.
-    """
-    medial = 0
-    for name, outward in zip(HEMISPHERES, (-1, 1), strict=True):
-        x = points[name][:, 0]
-        medial += int((outward * (x[vertices[name]] - (x.min() + x.max()) / 2) < 0).sum())
-    there = sum(len(some) for some in vertices.values())
-    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * there else ("lateral",)
+def views_of(mesh: Mesh, kind: str) -> tuple[str, ...]:
+    """Flat of a flat surface; else lateral, and medial too where a tenth of the columns or more faces the midline."""
+    if kind == "flat":
+        return ("flat",)
+    medial = n_columns = 0
+    for half, outward in zip(mesh.halves.values(), (-1, 1), strict=True):
+        x = half.points.get("inflated", half.points[kind])[:, 0]
+        medial += int((outward * (x[half.vertex] - (x.min() + x.max()) / 2) < 0).sum())
+        n_columns += len(half.column)
+    return ("lateral", "medial") if medial >= _MEDIAL_SHARE * n_columns else ("lateral",)
 
 
 def _percentile(values: Iterable[np.ndarray]) -> float:

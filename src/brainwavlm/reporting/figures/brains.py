@@ -1,44 +1,32 @@
 """Brains as they are drawn: both hemispheres with values on their vertices, beside and below each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from mpl_toolkits.mplot3d import Axes3D
-from nilearn.datasets import load_fsaverage, load_fsaverage_data
 from nilearn.plotting import plot_surf
 from nilearn.surface import InMemoryMesh
 
+from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
-from brainwavlm.reporting.figures.canvas import Canvas, page_canvas
-from brainwavlm.reporting.figures.style import MILLIMETRES, Style, shortened
-from brainwavlm.reporting.surface_maps import HEMISPHERES, Scale
+from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
+from brainwavlm.reporting.meshes import Mesh, mesh_of
+from brainwavlm.reporting.surface_maps import HEMISPHERES, Scale, shown_scales, values_at_vertices, views_of
+from brainwavlm.results.evaluation import Results, RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
 _TALL, _FLAT_TALL = 0.72, 0.9  # of a hemisphere's width
 _ZOOM, _FLAT_ZOOM = 1.43, 1.35
 _FROM_ABOVE = (90, 270)
 _ENDS = np.array([-1, 1])
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One hemisphere as it is drawn.
-
-    Attributes
-    ----------
-    points : array (n_vertices, 3)
-    triangles : array (n_triangles, 3)
-    sulcal : array (n_vertices,) bool
-        Drawn darker.
-    """
-
-    points: np.ndarray
-    triangles: np.ndarray
-    sulcal: np.ndarray
+_PAGE_WIDTH = 3.9  # inches
 
 
 @dataclass(frozen=True)
@@ -49,87 +37,85 @@ class Panel:
     ----------
     name : str
         Above it; may be empty.
-    maps : dict from left and right to array (n_vertices,)
+    maps : mapping of left and right to array (n_vertices,)
     scale : Scale
-    shapes : dict from left and right to Shape
-    views : tuple of str
-        One row each: lateral, medial, or flat.
+    mesh : Mesh
+    kind : str
+        inflated, pial or flat: a shape that the mesh has.
     """
 
     name: str
-    maps: dict[str, np.ndarray]
+    maps: Mapping[str, np.ndarray]
     scale: Scale
-    shapes: dict[str, Shape]
-    views: tuple[str, ...] = ("lateral",)
+    mesh: Mesh
+    kind: str = "inflated"
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """One row each."""
+        return views_of(self.mesh, self.kind)
 
 
-def nilearn_shapes(surface: str, kind: str = "inflated") -> dict[str, Shape]:
-    """The hemispheres of a surface that nilearn carries."""
-    mesh, sulcal = load_fsaverage(surface)[kind], load_fsaverage_data(mesh=surface, data_type="sulcal").data
-    return {
-        side: Shape(mesh.parts[side].coordinates, mesh.parts[side].faces, np.asarray(sulcal.parts[side]) > 0)
-        for side in HEMISPHERES
-    }
-
-
-def brain_figure(
-    maps: dict[str, np.ndarray],
-    scale: Scale,
-    title: str,
-    simulated: bool,
-    surface: str = "fsaverage5",
-    views: tuple[str, ...] = ("lateral",),
-) -> Figure:
-    """Both inflated hemispheres with a colour bar, as one small picture of the page.
+def run_maps(
+    scores: RunVoxels, subject: Subject, scales: Mapping[str, Scale], label: str, simulated: bool
+) -> list[Picture]:
+    """Frozen r, tuned r and their difference on the cortex, each with its text alternative, for the page.
 
     Parameters
     ----------
-    maps : dict from left and right to array (n_vertices,)
-    scale : Scale
-    title : str
+    scores : RunVoxels
+    subject : Subject
+        One for which `unmappable` is None.
+    scales : mapping
+        From `shared_scales`.
+    label : str
     simulated : bool
-        Say so in the picture.
-    surface : str
-    views : tuple of str
-        One row each.
     """
-    panel = Panel("", maps, scale, nilearn_shapes(surface), views)
-    return brain_panels([panel], 1, title, simulated, page_canvas(3.9))
+    mesh = mesh_of(subject, None)
+    pictures = []
+    for key, title, words, values in (
+        ("r_frozen", "Frozen", "test correlation of the frozen model", scores.frozen),
+        ("r_tuned", capitalised(label), "test correlation after tuning", scores.tuned),
+        ("difference", "Difference", "difference tuned minus frozen", scores.tuned - scores.frozen),
+    ):
+        maps = values_at_vertices(mesh, scores.voxel, values)
+        means = "; ".join(f"{side} hemisphere {mean_of_finite(one):.3f}" for side, one in maps.items())
+        canvas = page_canvas(_PAGE_WIDTH, title, simulated)
+        with canvas.style.applied():
+            figure = brain_panels([Panel("", maps, scales[key], mesh)], 1, canvas)
+        alternative = f"Cortical map, {label}: {words}. Mean over vertices with voxels: {means}."
+        pictures.append((figure, alternative))
+    return pictures
 
 
-def brain_panels(
-    panels: Sequence[Panel], columns: int, title: str, simulated: bool, canvas: Canvas
-) -> Figure:
-    """Brains beside and below each other, each with its colour bar.
+def shared_scales(results: Results) -> dict[str, Scale]:
+    """One scale for frozen and tuned r, one for their difference, over every run of an evaluation."""
+    voxels = [results.of_run(run["name"]) for run in results.runs]
+    frozen, tuned = (np.concatenate([getattr(one, key) for one in voxels]) for key in ("frozen", "tuned"))
+    return shown_scales(frozen, tuned, tuned - frozen)
 
-    Parameters
-    ----------
-    panels : sequence of Panel
-    columns : int
-        Panels in a row.
-    title : str
-    simulated : bool
-    canvas : Canvas
+
+def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figure:
+    """Brains beside and below each other, each with its colour bar; `columns` in a row.
+
+    Raises
+    ------
+    ConfigError
+        A height that leaves no room for brains.
     """
-    style = canvas.style
-    line = 1.35 * style.small / 72  # inches of a line of small text
+    line = 1.35 * rcParams["legend.fontsize"] / 72  # inches of a line of small text
     wide = canvas.width / columns
     rows = -(-len(panels) // columns)
     views = max(len(panel.views) for panel in panels)
-    named = 1.5 * style.text / 72 if any(panel.name for panel in panels) else 0.0
-    tall = wide / 2 * (_FLAT_TALL if panels[0].views == ("flat",) else _TALL)
+    head = canvas.head + 0.04
+    named = 1.5 * rcParams["font.size"] / 72 if any(panel.name for panel in panels) else 0.0
     foot = 2 * line + 0.17
-    block = named + views * (tall + line) + foot
-    figure = canvas.figure(rows * block + _heading_room(title, simulated, style), title, simulated)
+    words = named + views * line + foot
+    tall = wide / 2 * (_FLAT_TALL if panels[0].views == ("flat",) else _TALL)
+    figure = canvas.figure(head + rows * (words + views * tall))
     figure.set_layout_engine(None)
     height = figure.get_size_inches()[1]
-    shrunk = min(
-        (height - _heading_room(title, simulated, style) - rows * (block - views * tall))
-        / (rows * views * tall),
-        1.0,
-    )
-    tall *= shrunk
-    block = named + views * (tall + line) + foot
+    shrunk = min(((height - head) / rows - words) / (views * tall), 1.0)
     if shrunk <= 0.2:
         raise ConfigError(
             "--height",
@@ -137,94 +123,58 @@ def brain_panels(
             "room for the brains beside their names and scales.",
             "Leave --height out: it is then as high as needed.",
         )
-    for n, panel in enumerate(panels):
-        row, column = divmod(n, columns)
-        left = column * wide / canvas.width
-        top = height - _heading_room(title, simulated, style) - row * block
-        figure.text(
-            left + 0.5 * wide / canvas.width,
-            (top - 0.1 * style.text / 72) / height,
-            shortened(panel.name, canvas.letters(0.95 / columns)),
-            ha="center",
-            va="top",
-            fontsize=style.text,
-            color=style.colours.ink,
-            parse_math=False,
-            gid=f"panel:{n}",
-        )
-        for at, view in enumerate(panel.views):
-            bottom = top - named - (at + 1) * (tall + line) + line
-            for side, hemisphere in enumerate(HEMISPHERES):
-                centre = (left + (0.25 + 0.5 * side) * wide / canvas.width, (bottom + tall / 2) / height)
+    tall *= shrunk
+    block = words + views * tall
+    ratios = [head, *[block] * rows, max(height - head - rows * block, 1e-9)]
+    grid = figure.subfigures(rows + 2, columns, squeeze=False, wspace=0, hspace=0, height_ratios=ratios)
+    for number, (panel, part) in enumerate(zip(panels, grid[1:-1].ravel(), strict=False)):
+        place = {"ha": "center", "va": "top"}
+        name = shortened(panel.name, canvas.letters(0.95 / columns))
+        part.text(0.5, 1 - 0.1 * line / block, name, gid=f"panel:{number}", **place)
+        for row, view in enumerate(panel.views):
+            bottom = block - named - (row + 1) * (tall + line) + line
+            for column, side in enumerate(HEMISPHERES):
+                centre = 0.25 + 0.5 * column
                 # Square and higher than its row, since a 3-D plot fills the shorter side and a brain is wide.
                 across = shrunk * wide / 2
-                box = (
-                    centre[0] - across / 2 / canvas.width,
-                    centre[1] - across / 2 / height,
-                    across / canvas.width,
-                    across / height,
-                )
-                draw_hemisphere(
-                    figure,
-                    box,
-                    panel.shapes[hemisphere],
-                    panel.maps[hemisphere],
-                    hemisphere,
-                    view,
-                    panel.scale,
-                ).set_gid(f"brain:{n}:{hemisphere}:{view}")
-                name = f"{hemisphere}, {view}" if view == "medial" else hemisphere
-                figure.text(
-                    centre[0],
-                    (bottom - 0.1 * line) / height,
-                    name,
-                    ha="center",
-                    va="top",
-                    fontsize=style.small,
-                    color=style.colours.muted,
-                )
-        bar = (
-            left + 0.25 * wide / canvas.width,
-            (top - block + 2 * line + 0.07) / height,
-            0.5 * wide / canvas.width,
-            0.07 / height,
-        )
-        colour_bar(figure, bar, panel.scale, style)
+                left, low = centre - across / 2 / wide, (bottom + tall / 2 - across / 2) / block
+                axes = draw_hemisphere(part, (left, low, across / wide, across / block), panel, side, view)
+                axes.set_gid(f"brain:{number}:{side}:{view}")
+                text = f"{side}, {view}" if view == "medial" else side
+                small = {"fontsize": rcParams["legend.fontsize"], "color": rcParams["axes.labelcolor"]}
+                part.text(centre, (bottom - 0.1 * line) / block, text, **place, **small)
+        colour_bar(part, (0.25, (2 * line + 0.07) / block, 0.5, 0.07 / block), panel.scale)
     return figure
 
 
 def draw_hemisphere(
-    figure: Figure,
-    box: tuple[float, float, float, float],
-    shape: Shape,
-    values: np.ndarray,
-    hemisphere: str,
-    view: str,
-    scale: Scale,
+    figure: FigureBase, box: tuple[float, float, float, float], panel: Panel, hemisphere: str, view: str
 ) -> Axes3D:
-    """One hemisphere in a box (left, bottom, width, height) of a figure; values (n_vertices,)."""
-    axes = Axes3D(figure, rect=box)
-    figure.add_axes(axes)
-    points = np.array(shape.points, np.float64)
+    """One hemisphere of a panel in a box (left, bottom, width, height) of a figure."""
+    half, scale = panel.mesh.halves[hemisphere], panel.scale
+    triangles = half.triangles[panel.kind]
+    axes: Any = figure.add_axes(box, projection="3d")
+    points = np.array(half.points[panel.kind], np.float64)
     points -= points.mean(axis=0)  # as plot_surf does with them, in place
     plot_surf(
-        surf_mesh=InMemoryMesh(points, np.asarray(shape.triangles, np.int64)),
-        surf_map=values,
-        bg_map=np.where(shape.sulcal, _SULCUS, _GYRUS),
+        surf_mesh=InMemoryMesh(points, np.asarray(triangles, np.int64)),
+        surf_map=panel.maps[hemisphere],
+        bg_map=np.where(half.sulcal, _SULCUS, _GYRUS),
         hemi=hemisphere,
         view=_FROM_ABOVE if view == "flat" else view,
         engine="matplotlib",
         cmap=scale.colours,
         vmin=scale.low,
         vmax=scale.high,
-        avg_method=_mean_of_known,
+        # A face takes the mean of its corners that have a value; nilearn's own mean would drop lone vertices.
+        avg_method=mean_of_finite,
         colorbar=False,
         axes=axes,
         figure=figure,
     )
     if view == "flat":
         # Equal units on both axes, around the vertices that are part of a triangle.
-        drawn = points[np.unique(shape.triangles), :2]
+        drawn = points[np.unique(triangles), :2]
         centre, reach = (drawn.max(axis=0) + drawn.min(axis=0)) / 2, np.ptp(drawn, axis=0).max() / 2
         axes.set(xlim=centre[0] + reach * _ENDS, ylim=centre[1] + reach * _ENDS, zlim=(-1, 1))
         axes.set_proj_type("ortho")
@@ -235,28 +185,20 @@ def draw_hemisphere(
     return axes
 
 
-def colour_bar(figure: Figure, box: tuple[float, float, float, float], scale: Scale, style: Style) -> None:
+def colour_bar(figure: FigureBase, box: tuple[float, float, float, float], scale: Scale) -> None:
     """A horizontal colour bar with the scale's label in a box of a figure."""
     axes = figure.add_axes(box)
-    bar = figure.colorbar(
-        ScalarMappable(Normalize(scale.low, scale.high), scale.colours), cax=axes, orientation="horizontal"
-    )
+    values = ScalarMappable(Normalize(scale.low, scale.high), scale.colours)
+    bar = figure.colorbar(values, cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)
-    middle = (scale.low + scale.high) / 2
-    bar.set_ticks([scale.low, middle, scale.high])
+    ends = (scale.low, (scale.low + scale.high) / 2, scale.high)
     signed = "+" if scale.low < 0 else ""
-    labels = [f"{value:{signed if value else ''}.3g}" for value in (scale.low, middle, scale.high)]
-    bar.set_ticklabels([label.replace("-", "−") for label in labels])
-    colour = style.colours.muted
-    axes.tick_params(length=2, width=style.thin, labelsize=style.small, colors=colour, pad=1.5)
-    bar.set_label(scale.label, fontsize=style.small, color=colour, labelpad=1.5)
+    bar.set_ticks(ends, labels=[f"{end:{signed if end else ''}.3g}".replace("-", "−") for end in ends])
+    axes.tick_params(length=2, pad=1.5, color=rcParams["axes.labelcolor"])
+    bar.set_label(scale.label, fontsize=rcParams["legend.fontsize"], labelpad=1.5)
 
 
-def _heading_room(title: str, simulated: bool, style: Style) -> float:
-    return 0.16 + 1.1 * style.title / 72 if title or simulated else 0.04
-
-
-def _mean_of_known(corners: np.ndarray) -> float:
-    # A face takes the mean of its corners that have a value; nilearn's own mean would drop lone vertices.
-    known = corners[np.isfinite(corners)]
-    return float(known.mean()) if known.size else np.nan
+def mean_of_finite(values: np.ndarray) -> float:
+    """Mean of the values that are numbers; NaN where none is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else np.nan

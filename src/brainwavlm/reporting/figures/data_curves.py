@@ -1,24 +1,25 @@
-"""By epoch, by hidden state, by delay."""
+"""Tables by epoch, by hidden state, by delay."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures.canvas import Canvas, dashes, legend_below, quiet
-from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, records
-from brainwavlm.reporting.figures.draw import Course, learning_curves
-from brainwavlm.reporting.figures.draw_layers import layer_curves
-from brainwavlm.reporting.figures.drawing import Drawing
-from brainwavlm.reporting.figures.folders import Place, Scored, chosen_names, require_different, scored_runs
+from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, layer_label, with_numbers
+from brainwavlm.reporting.figures.folders import (
+    Place,
+    Scored,
+    Shown,
+    chosen_names,
+    require_different,
+    scored_runs,
+)
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.figures.study import layer_label, with_numbers
 from brainwavlm.reporting.page.delays import delay_profile
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.runs.run import open_run
@@ -68,9 +69,7 @@ def states_table(
         target or task.
     """
     rows = states[states["run"] == run["name"]]
-    names = list(dict.fromkeys(rows[about]))
-    usual = [name for name in dict.fromkeys([run["target"], "cortex", "AC"]) if name in names] or names
-    rows = rows[rows[about].isin(targets or usual[:_MOST_TARGETS])]
+    rows = rows[rows[about].isin(targets or _usual(run, rows[about]))]
     scores = [name for name in rows if name.endswith(("_frozen", "_tuned")) and name[:2] in ("r_", "au")]
     labels = [f"{label}: {name}" if label else name for name in rows[about]]
     table = rows.assign(label=labels)[["run", "label", about, "layer", *scores, "difference", "low", "high"]]
@@ -135,125 +134,86 @@ def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
     return table.assign(label=[f"{row.group}, {row.target}" for row in table.itertuples()])
 
 
-@dataclass(frozen=True)
-class _ByState:
-    """A table by hidden state: where it is, what a line is about, what is on the axis."""
+def learning(places: Sequence[Place], choice: Choice) -> Shown:
+    """Loss and validation r of runs by epoch."""
+    from brainwavlm.reporting.figures.draw import learning as draw
 
-    table: str  # attribute of Results
-    file: str
-    about: str  # column
-    scores: tuple[str, str]  # columns, untuned and tuned
-    axis: str
-    claim: str  # kind of finding in a study
-    asked: str  # in a study
-    maker: str
-
-
-_LAYERS = _ByState(
-    "layers",
-    "layers.csv",
-    "target",
-    ("r_frozen", "r_tuned"),
-    "test r",
-    "layer",
-    "evaluate: {layers: all} in an experiment",
-    "Evaluate with hidden states: brainwavlm evaluate RUN --layers all",
-)
-_TASKS = _ByState(
-    "downstream",
-    "downstream.csv",
-    "task",
-    ("auc_frozen", "auc_tuned"),
-    "AUC",
-    "task",
-    "evaluate: {downstream: [phones, words]} in an experiment",
-    "Evaluate with tasks: brainwavlm evaluate RUN --downstream phones,words --layers all",
-)
-
-
-def draw_learning(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Loss and validation r of runs by epoch. values: run, epoch, loss, validation_r, kept."""
-    entries: list[Mapping[str, Any]] = [_entry(place.path) for place in places if place.made == "run"]
+    runs: list[Row] = [_entry(place.path) for place in places if place.made == "run"]
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
-        entries += [one.entry for one in scored_runs(evaluated, Choice())]
-    names = [str(entry["name"]) for entry in entries]
+        runs += [one.entry for one in scored_runs(evaluated, Choice())]
+    names = [str(run["name"]) for run in runs]
     require_different(names, places)
     chosen = chosen_names("--run", choice.run, names)
-    entries = [entry for entry in entries if entry["name"] in chosen]
-    labels = run_labels(entries)
-    courses, rows = [], []
-    for entry in entries:
-        if not entry["history"]:
+    runs = [run for run in runs if run["name"] in chosen]
+    for run in runs:
+        if not run["history"]:
             remedy = "Leave it out, or go on with it: brainwavlm tune --resume --output RUN"
-            raise RunError(entry["name"], "no epoch is finished.", "a run with epochs.", remedy)
-        best = entry["best"]["epoch"] if entry["best"] else None
-        courses.append(Course(capitalised(labels[entry["name"]]), entry["history"], best))
-        rows += [
-            {
-                "run": entry["name"],
-                "epoch": epoch["epoch"],
-                "loss": epoch.get("loss"),
-                "validation_r": epoch.get("validation_r"),
-                "kept": epoch["epoch"] == best,
-            }
-            for epoch in entry["history"]
-        ]
-    simulated = any(entry["simulated"] for entry in entries)
-    figure = learning_curves(courses, choice.title, simulated, canvas)
-    return Drawing(figure, pd.DataFrame(rows), simulated)
+            raise RunError(run["name"], "no epoch is finished.", "a run with epochs.", remedy)
+    labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
+    table = learning_table(runs, labels).drop(columns="gradient_norm")
+    return Shown(table, any(run["simulated"] for run in runs), partial(draw, table))
 
 
-def draw_layers(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Scores and gains by hidden state. values: of each line, layer, r_frozen, r_tuned, difference, low, high."""
-    return _draw_by_state(places, choice, canvas, _LAYERS)
+def layers(places: Sequence[Place], choice: Choice) -> Shown:
+    """Scores and gains by hidden state."""
+    return _states(places, choice, "target", "evaluate: {layers: all} in an experiment")
 
 
-def draw_tasks(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """What is said in clips. values: of each line, task, layer, auc_frozen, auc_tuned, difference, low, high."""
-    return _draw_by_state(places, choice, canvas, _TASKS)
+def tasks(places: Sequence[Place], choice: Choice) -> Shown:
+    """What is said in clips, by hidden state."""
+    return _states(places, choice, "task", "evaluate: {downstream: [phones, words]} in an experiment")
 
 
-def _draw_by_state(places: Sequence[Place], choice: Choice, canvas: Canvas, of: _ByState) -> Drawing:
-    rows: list[dict[str, Any]] = []
-    simulated = False
+def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) -> Shown:
+    from brainwavlm.reporting.figures.draw import states
+
+    tables, simulated = [], False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
         runs = scored_runs(evaluated, choice)
         simulated = any(run.entry["simulated"] for run in runs)
-        rows += [row for run in runs for row in _rows_by_state(run, choice, len(runs) > 1, of)]
+        tables += [_states_of(run, choice, len(runs) > 1, about) for run in runs]
     for place in places:
         if place.made == "study":
-            claims = claim_rows(claims_at(place), place, choice, (of.claim,), of.asked)
-            simulated |= any(row["simulated"] for row in claims)
-            rows += [
-                {
-                    "label": f"{row['experiment']}: {layer_label(row)}"
-                    if choice.experiment[1:]
-                    else layer_label(row),
-                    "run": row["experiment"],
-                    **{
-                        key: row[key]
-                        for key in ("group", "listener", "target", "layer", "r_frozen", "r_tuned")
-                    },
-                    **{key: row[key] for key in ("estimate", "low", "high")},
-                }
-                for row in map(with_numbers, claims)
-            ]
-    figure = layer_curves(rows, choice.title, simulated, canvas, of.axis)
-    columns = {
-        "estimate": "difference",
-        "target": of.about,
-        "r_frozen": of.scores[0],
-        "r_tuned": of.scores[1],
-    }
-    return Drawing(figure, pd.DataFrame(rows).drop(columns="label").rename(columns=columns), simulated)
+            kind = "layer" if about == "target" else "task"
+            rows = claim_rows(claims_at(place), place, choice, (kind,), needed)
+            simulated |= any(row["simulated"] for row in rows)
+            tables.append(claim_states_table(rows, about))
+    table = pd.concat(tables, ignore_index=True)
+    return Shown(table, simulated, partial(states, table))
 
 
-def draw_delays(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Share of each delay in the readout's weights. values: run, seconds, median, low, high (quartiles)."""
+def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.DataFrame:
+    file, option = (
+        ("layers", "--layers all") if about == "target" else ("downstream", "--downstream phones,words")
+    )
+    states, path = getattr(run.results, file), run.results.path / f"{file}.csv"
+    remedy = f"Evaluate with them: brainwavlm evaluate RUN {option}"
+    if states.empty:
+        raise RunError(path, "no such file.", "scores by hidden state.", remedy)
+    names = list(dict.fromkeys(states.loc[states["run"] == run.name, about]))
+    if not names:
+        raise RunError(path, f"no row of run {run.name}.", "some.", remedy)
+    # Of several runs one line each, unless more are asked for.
+    targets = choice.target or _usual(run.entry, names)[: 1 if several else None]
+    targets = chosen_names("--target", targets, names)
+    return states_table(states, run.entry, capitalised(run.label) if several else "", targets, about)
+
+
+def _usual(run: Row, names: Iterable[str]) -> list[str]:
+    """What is shown where nothing is asked for, of the names that are there."""
+    there = list(dict.fromkeys(names))
+    usual = [name for name in dict.fromkeys([run["target"], "cortex", "AC"]) if name in there]
+    return (usual or there)[:_MOST_TARGETS]
+
+
+def delays(places: Sequence[Place], choice: Choice) -> Shown:
+    """Share of each delay in the readout's weights."""
+    from brainwavlm.reporting.figures.draw import delays as draw
+
     runs = scored_runs(places, choice)
-    rows = []
+    profiles = {}
     for run in runs:
         config = validated(RunConfig, run.entry["config"], str(run.results.path / "summary.json"))
         profile, reason = delay_profile(_here(run), config)
@@ -264,63 +224,9 @@ def draw_delays(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Draw
                 "a readout whose weights are kept by delay.",
                 "Choose other runs with --run.",
             )
-        rows += [
-            {"label": capitalised(run.label), "run": run.name}
-            | {key: profile[key][number] for key in ("seconds", "median", "low", "high")}
-            for number in range(len(profile["seconds"]))
-        ]
-    simulated = any(run.entry["simulated"] for run in runs)
-    figure = delay_curves(rows, choice.title, simulated, canvas)
-    return Drawing(figure, pd.DataFrame(rows).drop(columns="label"), simulated)
-
-
-def delay_curves(rows: Sequence[Mapping[str, Any]], title: str, simulated: bool, canvas: Canvas) -> Figure:
-    """Median over voxels by delay, a line a run, with quartiles as a band.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        `label`, `seconds`, `median`, `low`, `high`.
-    title : str
-    simulated : bool
-    canvas : Canvas
-    """
-    style, colours = canvas.style, canvas.style.colours
-    labels = list(dict.fromkeys(row["label"] for row in rows))
-    figure = canvas.figure(
-        min(0.6 * canvas.width, 3.0) + 0.15 * (len(labels) > 1) * len(labels), title, simulated
-    )
-    axes = figure.subplots()
-    for number, label in enumerate(labels):
-        own = [row for row in rows if row["label"] == label]
-        seconds = [row["seconds"] for row in own]
-        axes.plot(
-            seconds,
-            [row["median"] for row in own],
-            dashes(number, colours.groups),
-            color=colours.group(number),
-            linewidth=style.line,
-            marker="o",
-            markersize=style.marker,
-            label=label,
-            gid=f"median:{number}",
-        )
-        axes.fill_between(
-            seconds,
-            [row["low"] for row in own],
-            [row["high"] for row in own],
-            color=colours.group(number),
-            alpha=0.15,
-            linewidth=0,
-            gid=f"quartiles:{number}",
-        )
-    axes.set_ylim(bottom=0)
-    axes.set_xticks(sorted({row["seconds"] for row in rows}))
-    axes.set(xlabel="seconds after the sound", ylabel="share of the weights' norm")
-    quiet(axes, style)
-    if len(labels) > 1:
-        legend_below(figure, axes, canvas)
-    return figure
+        profiles[run.name] = capitalised(run.label), profile
+    table = delays_table(profiles)
+    return Shown(table, any(run.entry["simulated"] for run in runs), partial(draw, table))
 
 
 def _entry(path: Path) -> dict[str, Any]:
@@ -337,31 +243,6 @@ def _entry(path: Path) -> dict[str, Any]:
         "best": run.best,
         "history": run.history,
     }
-
-
-def _rows_by_state(run: Scored, choice: Choice, several: bool, of: _ByState) -> list[dict[str, Any]]:
-    table, path = getattr(run.results, of.table), run.results.path / of.file
-    if table.empty:
-        raise RunError(path, "no such file.", "scores by hidden state.", of.maker)
-    own = table[table["run"] == run.name].rename(
-        columns={of.about: "target", of.scores[0]: "r_frozen", of.scores[1]: "r_tuned"}
-    )
-    there = list(dict.fromkeys(own["target"]))
-    if not there:
-        raise RunError(path, f"no row of run {run.name}.", "some.", of.maker)
-    first = [name for name in dict.fromkeys([run.entry["target"], "cortex", "AC"]) if name in there] or there
-    shown = choice.target or (first[:1] if several else first[:_MOST_TARGETS])
-    rows = own[own["target"].isin(chosen_names("--target", shown, there))]
-    return [
-        {
-            "label": f"{capitalised(run.label)}: {row['target']}" if several else row["target"],
-            "run": run.name,
-            **{key: row[key] for key in ("target", "layer", "r_frozen", "r_tuned")},
-            "estimate": row["difference"],
-            **{key: row[key] for key in ("low", "high")},
-        }
-        for row in records(rows, keep_nan=True)
-    ]
 
 
 def _here(run: Scored) -> Mapping[str, Any]:

@@ -1,17 +1,15 @@
 """A line a finding: configurations over their seeds, and the findings of a study."""
 
-import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.reporting.figures.canvas import Canvas
-from brainwavlm.reporting.figures.drawing import Drawing
-from brainwavlm.reporting.figures.folders import Place, chosen_names
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.figures.study import finding_label, seed_dots, seeds_of, with_numbers
 from brainwavlm.results.comparison import Comparison, read_comparison
 
 if TYPE_CHECKING:
@@ -108,75 +106,45 @@ def counted(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def draw_seeds(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Tuned r of every run by configuration. values: a row of part `mean` a group and target, one of part `seed` a run.
-
-    low and high are the interval of the gain over the untuned model.
-    """
-    lines, dots, rows, simulated = [], [], [], False
+def seeds(places: Sequence[Place], choice: Choice) -> Shown:
+    """Tuned r of every run by configuration."""
+    tables, simulated = [], False
     for place in places:
-        found = read_comparison(place.path)
-        simulated |= bool(found.summary["simulated"])
-        there = list(dict.fromkeys(found.groups["target"]))
-        targets = chosen_names("--target", choice.target or [_main(there)], there)
-        for row in records(found.groups[found.groups["target"].isin(targets)], keep_nan=True):
-            if not math.isfinite(row["mean"]):
-                remedy = "Name another --target."
-                found_ = f"no mean of group {row['group']} in {row['target']}."
-                raise RunError(place.path / "groups.csv", found_, "a number.", remedy)
-            own = found.runs[(found.runs["group"] == row["group"]) & (found.runs["target"] == row["target"])]
-            label = f"{row['group']}, {row['target']}" if len(targets) > 1 else row["group"]
-            about = {"group": row["group"], "target": row["target"]}
-            numbers = {
-                "r_frozen": row["r_frozen"],
-                "r_tuned": row["mean"],
-                "low": row["low"],
-                "high": row["high"],
-            }
-            lines.append({"label": label, **numbers})
-            dots.append(own["r_tuned"].tolist())
-            rows.append({"part": "mean", **about, "run": "", "seed": "", **numbers})
-            rows += [
-                {"part": "seed", **about, "run": one["run"], "seed": one["seed"], "r_tuned": one["r_tuned"]}
-                for one in own.to_dict("records")
-            ]
-    return Drawing(seed_dots(lines, dots, choice.title, simulated, canvas), pd.DataFrame(rows), simulated)
+        comparison = read_comparison(place.path)
+        simulated |= bool(comparison.summary["simulated"])
+        names = list(dict.fromkeys(comparison.groups["target"]))
+        targets = chosen_names("--target", choice.target or [main_target(names)], names)
+        tables.append(seeds_table(comparison, targets))
+        means = tables[-1][tables[-1]["part"] == "mean"]
+        for row in means[means["r_tuned"].isna()].to_dict("records"):
+            missing = f"no mean of group {row['group']} in {row['target']}."
+            raise RunError(place.path / "groups.csv", missing, "a number.", "Name another --target.")
+    return _forest(pd.concat(tables, ignore_index=True), simulated)
 
 
-def draw_claims(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Gains that answer a study's questions. values: as for seeds, with experiment, tuned_on and listener."""
-    lines, dots, rows, simulated = [], [], [], False
+def claims(places: Sequence[Place], choice: Choice) -> Shown:
+    """Gains that answer a study's questions."""
+    tables, simulated = [], False
     for place in places:
-        claims = claims_at(place)
-        rows_there = claim_rows(claims, place, choice, ("gain", "transfer"), "scored cells")
-        shown = [
-            row for row in rows_there if row["r_tuned"] is not None and (choice.target or row["headline"])
-        ]
-        targets = chosen_names("--target", choice.target, [str(row["target"]) for row in shown])
-        shown = [with_numbers(row) for row in shown if row["target"] in targets]
-        if not shown:
+        of_study = claims_at(place)
+        rows = claim_rows(of_study, place, choice, ("gain", "transfer"), "scored cells")
+        rows = [row for row in rows if row["r_tuned"] is not None and (choice.target or row["headline"])]
+        targets = chosen_names("--target", choice.target, [str(row["target"]) for row in rows])
+        rows = [row for row in rows if row["target"] in targets]
+        if not rows:
             raise RunError(
                 place.path, "no headline among its gains.", "some.", "Name a target with --target."
             )
-        simulated |= any(row["simulated"] for row in shown)
-        several = len({row["experiment"] for row in shown}) > 1
-        seeds = claims.seeds
-        for row in shown:
-            label = finding_label(row)
-            own = seeds_of(row, seeds[seeds["experiment"] == row["experiment"]])
-            about = {
-                key: row[key] for key in ("experiment", "group", "tuned_on", "listener", "target", "stories")
-            }
-            lines.append({**row, "label": f"{row['experiment']}: {label}" if several else label})
-            dots.append(own["r_tuned"].tolist())
-            rows.append(
-                {"part": "mean", **about, "run": "", "seed": "", **{key: row[key] for key in _NUMBERS}}
-            )
-            rows += [
-                {"part": "seed", **about, "run": one["cell"], "seed": one["seed"], "r_tuned": one["r_tuned"]}
-                for one in own.to_dict("records")
-            ]
-    return Drawing(seed_dots(lines, dots, choice.title, simulated, canvas), pd.DataFrame(rows), simulated)
+        simulated |= any(row["simulated"] for row in rows)
+        tables.append(findings_table(rows, of_study.seeds).drop(columns="sentence"))
+    return _forest(pd.concat(tables, ignore_index=True), simulated)
+
+
+def _forest(table: pd.DataFrame, simulated: bool) -> Shown:
+    from brainwavlm.reporting.figures.draw_findings import findings
+
+    values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
+    return Shown(values, simulated, partial(findings, table))
 
 
 def claims_at(place: Place) -> "Claims":
@@ -201,17 +169,45 @@ def claim_rows(
     """
     rows = [row for row in records(claims.table) if row["kind"] in kinds]
     if not rows:
-        found = f"a study without findings of kind {' or '.join(kinds)}."
-        raise RunError(place.path, found, f"{needed}.", "See brainwavlm study status.")
+        nothing = f"a study without findings of kind {' or '.join(kinds)}."
+        raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
     names = chosen_names("--experiment", choice.experiment, [row["experiment"] for row in rows])
     return [row for row in rows if row["experiment"] in names]
 
 
-def records(frame: pd.DataFrame, keep_nan: bool = False) -> list[dict[str, Any]]:
-    """A mapping a row; None where there is nothing, unless NaN is to stay."""
-    known = frame if keep_nan else frame.astype(object).where(frame.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A mapping a row; None where there is nothing."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
-def _main(targets: Sequence[str]) -> str:
+def with_numbers(row: Row) -> dict[str, Any]:
+    """A row of the table of claims, with NaN where it has no estimate or interval."""
+    return {**row, **{key: np.nan if row[key] is None else row[key] for key in ("low", "high", "estimate")}}
+
+
+def seeds_of(row: Row, seeds: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the table of seeds behind a finding."""
+    same = seeds["kind"] == row["kind"]
+    for key in ("group", "tuned_on", "listener", "target", "stories"):
+        same &= seeds[key] == row[key]
+    return seeds[same]
+
+
+def finding_label(row: Row) -> str:
+    """In whom and where, and in which group of cells."""
+    group = "" if row["group"] == "all cells" else f": {row['group']}"
+    if row["kind"] == "transfer":
+        return f"{row['tuned_on']} → {row['listener']}, {row['target']}{group}"
+    return f"{row['listener']}, {row['target']}{group}"
+
+
+def layer_label(row: Row) -> str:
+    """Which line a gain by hidden state belongs to."""
+    group = "" if row["group"] == "all cells" else f"{row['group']}, "
+    return f"{group}{row['target']} of {row['listener']}"
+
+
+def main_target(targets: Sequence[str]) -> str:
+    """Whole cortex where it is there, else the first."""
     return "cortex" if "cortex" in targets else targets[0]

@@ -1,20 +1,16 @@
-"""Transfer: who tuned by who is scored, and how much of a listener's data it takes."""
+"""Transfer: who tuned by who is scored, and how much of a subject's data it takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.canvas import Canvas
-from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at
-from brainwavlm.reporting.figures.drawing import Drawing
-from brainwavlm.reporting.figures.folders import Place, chosen_names
+from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, main_target, with_numbers
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.figures.matrices import transfer_figure
-from brainwavlm.reporting.figures.study import with_numbers
 from brainwavlm.results.transfer import read_transfer
 
 _KEYS = (
@@ -29,25 +25,26 @@ _KEYS = (
     "low",
     "high",
 )
+_CURVE = ("run", "tuned_on", "scored_on", "target", "asked", "draw", "minutes", "r_frozen", "r_tuned")
 Row = Mapping[str, Any]
 
 
 def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
     """run, label, tuned_on, scored_on, stories, target, r_frozen, r_tuned, difference, low, high.
 
-    The rows of stories that tuning did not use, where there are some of a run and listener, else those of all. `label`
-    says who a run was tuned on; with its seed, or its name, where that tells no runs apart.
+    The rows of stories that tuning did not use, where there are some of a run and subject, else those of all. `label`
+    says who a run was tuned on; with its seed, or its name, where that tells no rows apart.
 
     Parameters
     ----------
     matrix : DataFrame
         That of a `Transfer`.
     """
-    cells = ["run", "tuned_on", "scored_on", "target"]
     unheard = matrix["stories"] == "unheard"
-    has_unheard = unheard.groupby([matrix[key] for key in cells]).transform("any")
-    fair = matrix[unheard | ~has_unheard].reset_index(drop=True)
-    return fair.assign(label=fair["run"].map(_run_labels(fair)))
+    cell = [matrix[key] for key in ("run", "tuned_on", "scored_on", "target")]
+    fair = matrix[unheard | ~unheard.groupby(cell).transform("any")].reset_index(drop=True)
+    labels = _labels(fair)
+    return fair.assign(label=[labels[row] for row in zip(fair["run"], fair["tuned_on"], strict=True)])
 
 
 def minutes_table(curve: pd.DataFrame, target: str, matrix: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -63,52 +60,38 @@ def minutes_table(curve: pd.DataFrame, target: str, matrix: pd.DataFrame | None 
     matrix : DataFrame or None
         A `matrix_table`, whose labels name the runs.
     """
+    line = ["run", "tuned_on", "scored_on"]
+    labels = {} if matrix is None else _labels(matrix)
     draws = curve[curve["target"] == target].reset_index(drop=True)
-    labels = dict(zip(matrix["run"], matrix["label"], strict=True)) if matrix is not None else {}
     names = [
-        f"{labels.get(run, run)} in {who}" for run, who in zip(draws["run"], draws["scored_on"], strict=True)
+        f"{labels.get((run, tuned_on), run)} in {who}"
+        for run, tuned_on, who in draws[line].itertuples(index=False)
     ]
-    draws = draws.assign(label=names)
-    line = ["label", "run", "tuned_on", "scored_on", "target"]
-    means = draws.groupby([*line, "asked"], dropna=False, sort=False)[
-        ["minutes", "r_frozen", "r_tuned"]
-    ].mean()
-    means = means.reset_index().sort_values("minutes", kind="stable")
-    return pd.concat([draws.assign(part="draw"), means.assign(part="mean")], ignore_index=True)
+    draws = draws.assign(part="draw", label=names)
+    amounts = draws.groupby(["label", *line, "target", "asked"], dropna=False, sort=False)
+    means = amounts[["minutes", "r_frozen", "r_tuned"]].mean().reset_index().assign(part="mean")
+    return pd.concat([draws, means.sort_values("minutes", kind="stable")], ignore_index=True)
 
 
-def _run_labels(matrix: pd.DataFrame) -> dict[str, str]:
-    runs = matrix.drop_duplicates("run").to_dict("records")
-    for labels in (
-        [row["tuned_on"] for row in runs],
-        [f"{row['tuned_on']}, seed {row['seed']}" for row in runs] if "seed" in matrix else [],
-    ):
-        if len(set(labels)) == len(runs):
-            break
-    else:
-        labels = [f"{row['tuned_on']} ({row['run']})" for row in runs]
-    return {row["run"]: label for row, label in zip(runs, labels, strict=True)}
+def _labels(matrix: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """By run and who it was tuned on."""
+    rows = matrix.drop_duplicates(["run", "tuned_on"]).to_dict("records")
+    options = [[row["tuned_on"] for row in rows]]
+    if "seed" in matrix:
+        options.append([f"{row['tuned_on']}, seed {row['seed']}" for row in rows])
+    options.append([f"{row['tuned_on']} ({row['run']})" for row in rows])
+    labels = next((some for some in options if len(set(some)) == len(rows)), options[-1])
+    return {(row["run"], row["tuned_on"]): label for row, label in zip(rows, labels, strict=True)}
 
 
-_CURVE = ("run", "tuned_on", "scored_on", "target", "asked", "draw", "minutes", "r_frozen", "r_tuned")
+def transfer(places: Sequence[Place], choice: Choice) -> Shown:
+    """Rows of part `matrix`; and of parts `draw` and `mean`, the learning curve over minutes where there is one."""
+    from brainwavlm.reporting.figures.draw_transfer import transfer as draw
 
-
-def draw_transfer(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Drawing:
-    """Gain of each run in each listener, and by minutes of their data where that was asked for.
-
-    values: rows of part `matrix`, and of part `curve` a draw of stories. Where tuning used some of a listener's test
-    stories, the cell is that of the others (stories: unheard).
-    """
     matrices, curves, simulated = [], [], False
     for place in places:
         if place.made == "study":
-            needed = "transfer: {} in an experiment"
-            claims = claims_at(place)
-            others = claim_rows(claims, place, choice, ("transfer",), needed)
-            named = {row["experiment"] for row in others}
-            # Gains in the listeners that tuned, of the same experiments: the diagonal.
-            own = claim_rows(claims, place, replace(choice, experiment=tuple(named)), ("gain",), needed)
-            rows = own + others
+            rows = _study_rows(place, choice)
             simulated |= any(row["simulated"] for row in rows)
             matrices.append(_study_matrix(rows))
         else:
@@ -117,45 +100,46 @@ def draw_transfer(places: Sequence[Place], choice: Choice, canvas: Canvas) -> Dr
             matrices.append(read.matrix[[*_KEYS, *(["seed"] if "seed" in read.matrix else [])]])
             curves.append(read.curve)
     matrix = pd.concat(matrices, ignore_index=True)
-    twice = matrix.duplicated(["run", "tuned_on", "scored_on", "stories", "target"]).to_numpy()
-    if twice.any():
-        row = matrix.iloc[int(twice.argmax())]
-        found = f"run {row['run']} in {row['scored_on']} more than once."
-        raise RunError(
-            ", ".join(str(place.path) for place in places), found, "each once.", "Draw them one by one."
-        )
-    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
-    there = list(dict.fromkeys(matrix["target"]))
-    targets = chosen_names("--target", choice.target or ["cortex" if "cortex" in there else there[0]], there)
+    _require_once(matrix, places)
+    names = list(dict.fromkeys(matrix["target"]))
+    targets = chosen_names("--target", choice.target or [main_target(names)], names)
     if len(targets) > 1:
         raise ConfigError(
             "--target", f"{len(targets)} targets.", "one a matrix.", "Draw one figure for each."
         )
     runs = chosen_names("--run", choice.run, matrix["run"].tolist())
-    matrix = _fair(matrix[(matrix["target"] == targets[0]) & matrix["run"].isin(runs)])
+    matrix = matrix_table(matrix[(matrix["target"] == targets[0]) & matrix["run"].isin(runs)])
+    tables = [matrix.assign(part="matrix")]
+    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
     if len(curve):
-        curve = curve[(curve["target"] == targets[0]) & curve["run"].isin(runs)]
-    values = [matrix.assign(part="matrix")]
-    if len(curve):
-        values.append(curve[[key for key in _CURVE if key in curve]].assign(part="curve"))
-    figure = transfer_figure(matrix, curve, choice.title, simulated, canvas)
-    frame = pd.concat(values, ignore_index=True)
-    return Drawing(figure, frame[["part", *frame.columns.drop("part")]], simulated)
+        columns = [key for key in _CURVE if key in curve]
+        tables.append(minutes_table(curve.loc[curve["run"].isin(runs), columns], targets[0], matrix))
+    values = pd.concat(tables, ignore_index=True)
+    return Shown(values[["part", *values.columns.drop("part")]], simulated, partial(draw, values))
 
 
-def _fair(matrix: pd.DataFrame) -> pd.DataFrame:
-    """Of each run and listener the row of stories that tuning did not use, where there is one, else that of all."""
-    who = list(zip(matrix["run"], matrix["tuned_on"], matrix["scored_on"], strict=True))
-    unheard = (matrix["stories"] == "unheard").tolist()
-    have = {one for one, other in zip(who, unheard, strict=True) if other}
-    keep = [other or one not in have for one, other in zip(who, unheard, strict=True)]
-    return matrix[keep].reset_index(drop=True)
+def _study_rows(place: Place, choice: Choice) -> list[Row]:
+    """Gains in other subjects, and of the same experiments in those that tuned: the diagonal."""
+    needed = "transfer: {} in an experiment"
+    claims = claims_at(place)
+    others = claim_rows(claims, place, choice, ("transfer",), needed)
+    same = choice.model_copy(update={"experiment": tuple({row["experiment"] for row in others})})
+    return [*claim_rows(claims, place, same, ("gain",), needed), *others]
 
 
-def _study_matrix(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
+    twice = matrix.duplicated(["run", "tuned_on", "scored_on", "stories", "target"]).to_numpy()
+    if twice.any():
+        row = matrix.iloc[int(twice.argmax())]
+        cell = f"run {row['run']} in {row['scored_on']} more than once."
+        listed = ", ".join(str(place.path) for place in places)
+        raise RunError(listed, cell, "each once.", "Draw them one by one.")
+
+
+def _study_matrix(rows: Sequence[Row]) -> pd.DataFrame:
     """Means over seeds as a matrix: a group of cells takes the place of a run."""
     several = len({row["experiment"] for row in rows}) > 1
-    found = [
+    cells = [
         {
             "run": f"{row['experiment']}: {row['group']}" if several else row["group"],
             "scored_on": row["listener"],
@@ -168,4 +152,4 @@ def _study_matrix(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         for row in map(with_numbers, rows)
         if np.isfinite(row["estimate"])
     ]
-    return pd.DataFrame(found, columns=list(_KEYS))
+    return pd.DataFrame(cells, columns=list(_KEYS))

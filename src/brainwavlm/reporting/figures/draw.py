@@ -1,142 +1,143 @@
-"""Figures without a brain in them: learning curves, bars."""
+"""Tidy tables drawn by matplotlib: lines by epoch, hidden state and delay.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Each function of draw*.py takes the table of its kind and a canvas, whose style is applied.
+"""
+
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from brainwavlm.reporting.figures.canvas import Canvas, dashes, legend, legend_below, page_canvas, quiet
-from brainwavlm.reporting.figures.style import shortened
+from brainwavlm.reporting.figures.style import Canvas, shortened
 
-MOST_BARS = 30
-SIDE = 3.9  # inches on the page
 TALL = 0.95  # height by width
 TALLEST = 4.0  # inches
+_WIDE = 6.0  # inches; from here on legends of hidden states stand beside the axes
 
 
-@dataclass(frozen=True)
-class Course:
-    """How one run learned.
-
-    Attributes
-    ----------
-    label : str
-    history : sequence of mapping
-        `epoch`, `loss` and `validation_r`; either number may be None.
-    best : int or None
-        Epoch whose weights were kept.
-    """
-
-    label: str
-    history: Sequence[Mapping[str, Any]]
-    best: int | None
-
-
-def learning_curves(
-    courses: Sequence[Course], title: str, simulated: bool, canvas: Canvas | None = None
-) -> Figure:
-    """Loss and validation correlation by epoch, the best epoch of each run marked.
-
-    Parameters
-    ----------
-    courses : sequence of Course
-        One, or several in colours of their own.
-    title : str
-    simulated : bool
-    canvas : Canvas or None
-        None: that of the page.
-    """
-    canvas = canvas or page_canvas(SIDE)
-    style, colours = canvas.style, canvas.style.colours
-    figure = canvas.figure(min(TALL * canvas.width, TALLEST), title, simulated)
+def learning(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """Training loss above, validation r below, the kept epoch of each run as a large dot."""
+    figure = canvas.figure(min(TALL * canvas.width, TALLEST))
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 1.35]})
-    for number, course in enumerate(courses):
-        alone = len(courses) == 1
-        for axes, key, single in (
-            (upper, "loss", colours.muted),
-            (lower, "validation_r", colours.tuned),
-        ):
-            colour = single if alone else colours.group(number)
-            points = [(entry["epoch"], entry[key]) for entry in course.history if entry.get(key) is not None]
-            if points:
-                epochs, values = zip(*points, strict=True)
-                axes.plot(
-                    epochs,
-                    values,
-                    color=colour,
-                    linewidth=style.line,
-                    linestyle=dashes(number, colours.groups),
-                    marker="o",
-                    markersize=0.6 * style.marker,
-                    label=course.label,
-                    gid=f"{key}:{number}",
-                )
-            if course.best is not None and alone:
-                axes.axvline(
-                    course.best, color=colours.ink, linewidth=style.thin, linestyle=(0, (4, 3)), zorder=0
-                )
-        kept = {entry["epoch"]: entry.get("validation_r") for entry in course.history}.get(course.best)
-        if kept is not None:
-            lower.plot(
-                [course.best],
-                [kept],
-                marker="o",
-                markersize=1.6 * style.marker,
-                color=colours.tuned if alone else colours.group(number),
-                markeredgecolor="white",
-                gid=f"kept:{number}",
-            )
-            if alone:
-                note = f"dashed: epoch {course.best}, kept (validation r {kept:.3f})"
-                upper.set_title(note, loc="left", fontsize=style.small, color=colours.muted)
+    runs = list(table.groupby(["run", "label"], sort=False))
+    ink = rcParams["text.color"]
+    single = {
+        "loss": {"color": rcParams["axes.labelcolor"]},
+        "validation_r": {"color": canvas.colours["tuned"]},
+    }
+    marker = rcParams["lines.markersize"]
+    for number, ((_, label), rows) in enumerate(runs):
+        for axes, key in ((upper, "loss"), (lower, "validation_r")):
+            known = rows.dropna(subset=key)
+            line = single[key] if len(runs) == 1 else line_of(number)
+            if len(known):
+                about = {"label": label, "gid": f"{key}:{number}", "marker": "o", "markersize": 0.6 * marker}
+                axes.plot(known["epoch"], known[key], **line, **about)
+        kept = rows[rows["kept"]]
+        for epoch, r in zip(kept["epoch"], kept["validation_r"], strict=True):
+            if len(runs) == 1:
+                for axes in (upper, lower):
+                    axes.axvline(epoch, color=ink, linewidth=thin(), linestyle=(0, (4, 3)), zorder=0)
+            if np.isfinite(r):
+                dot = {"markersize": 1.6 * marker, "markeredgecolor": "white", "gid": f"kept:{number}"}
+                colour = (single["validation_r"] if len(runs) == 1 else line_of(number))["color"]
+                lower.plot([epoch], [r], "o", color=colour, **dot)
+            if len(runs) == 1 and np.isfinite(r):
+                note = f"dashed: epoch {epoch}, kept (validation r {r:.3f})"
+                upper.set_title(note, loc="left", fontsize=small(), color=rcParams["axes.labelcolor"])
     for axes, name in ((upper, "training loss"), (lower, "validation r")):
         axes.set_ylabel(name)
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        quiet(axes, style)
     lower.set_xlabel("epoch")
-    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(courses) > 1:
+    lower.xaxis.set_major_locator(whole_numbers())
+    if len(runs) > 1:
         legend_below(figure, lower if lower.lines else upper, canvas)
     return figure
 
 
-def score_bars(
-    names: Sequence[str],
-    frozen: np.ndarray,
-    tuned: np.ndarray,
-    title: str,
-    simulated: bool,
-    canvas: Canvas | None = None,
-) -> Figure:
-    """Frozen and tuned r as paired bars, one pair a region or voxel.
-
-    Parameters
-    ----------
-    names : sequence of str
-    frozen, tuned : arrays (n_names,)
-        Test correlations; NaN leaves a gap.
-    title : str
-    simulated : bool
-    canvas : Canvas or None
-        None: that of the page.
-    """
-    canvas = canvas or page_canvas(SIDE)
-    style, colours = canvas.style, canvas.style.colours
-    figure = canvas.figure(0.95 + 0.34 * len(names), title, simulated)
-    axes = figure.subplots()
-    rows = np.arange(len(names))
-    axes.barh(rows - 0.18, frozen, height=0.34, color=colours.frozen, label="frozen")
-    axes.barh(rows + 0.18, tuned, height=0.34, color=colours.tuned, label="tuned")
-    axes.set_yticks(rows, [shortened(name, 18) for name in names], parse_math=False)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.axvline(0, color=colours.ink, linewidth=style.thin)
-    axes.set_xlabel("test correlation r")
-    axes.grid(axis="x", color=colours.faint, linewidth=style.thin)
-    axes.set_axisbelow(True)
-    quiet(axes, style)
-    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-    legend(axes, style, ncols=2, handlelength=1, **above)
+def states(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """Gain by hidden state with its interval as a band; above it, where they are known, tuned and (dotted) untuned."""
+    key, score = ("auc", "AUC") if "auc_tuned" in table else ("r", "test r")
+    scored = bool(table[[f"{key}_frozen", f"{key}_tuned"]].notna().all(axis=None))
+    lines = list(table.groupby("label", sort=False))
+    tall = (0.95 if scored else 0.7) * min(canvas.width, 5.2)
+    figure = canvas.figure(tall + (canvas.width < _WIDE) * 0.12 * len(lines))
+    axes: list[Axes] = list(figure.subplots(1 + scored, 1, sharex=True, squeeze=False)[:, 0])
+    marker: dict[str, Any] = {"marker": "o", "markersize": 0.8 * rcParams["lines.markersize"]}
+    for number, (label, rows) in enumerate(lines):
+        line, state = line_of(number), rows["layer"]
+        if scored:
+            dotted = {**line, "linestyle": ":"}
+            axes[0].plot(state, rows[f"{key}_frozen"], **dotted, gid=f"r_frozen:{number}")
+            axes[0].plot(state, rows[f"{key}_tuned"], **line, **marker, gid=f"r_tuned:{number}")
+        axes[-1].plot(state, rows["difference"], **line, **marker, label=label, gid=f"gain:{number}")
+        _band(axes[-1], state, rows, number, "interval")
+    axes[-1].axhline(0, color=rcParams["text.color"], linewidth=thin())
+    axes[-1].set(xlabel="hidden state (0: input of the first block)", ylabel=f"gain in {score}")
+    axes[-1].xaxis.set_major_locator(whole_numbers())
+    if scored:
+        axes[0].set_ylabel(score)
+        axes[-1].plot([], [], ":", color=rcParams["axes.labelcolor"], label="untuned")
+    if canvas.width < _WIDE:
+        legend_below(figure, axes[-1], canvas)
+    else:
+        handles, labels = axes[-1].get_legend_handles_labels()
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0}
+        axes[0].legend(handles, [shortened(label, 34) for label in labels], **beside)
     return figure
+
+
+def delays(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """Median over voxels by delay, a line a run, with quartiles as a band."""
+    lines = list(table.groupby(["run", "label"], sort=False))
+    figure = canvas.figure(min(0.6 * canvas.width, 3.0) + 0.15 * (len(lines) > 1) * len(lines))
+    axes = figure.subplots()
+    for number, ((_, label), rows) in enumerate(lines):
+        line = line_of(number)
+        axes.plot(rows["seconds"], rows["median"], **line, marker="o", label=label, gid=f"median:{number}")
+        _band(axes, rows["seconds"], rows, number, "quartiles")
+    axes.set_ylim(bottom=0)
+    axes.set_xticks(sorted(set(table["seconds"])))
+    axes.set(xlabel="seconds after the sound", ylabel="share of the weights' norm")
+    if len(lines) > 1:
+        legend_below(figure, axes, canvas)
+    return figure
+
+
+def line_of(number: int) -> dict[str, Any]:
+    """Colour and dashes of the so-manieth line."""
+    cycle = list(rcParams["axes.prop_cycle"])
+    return {"linestyle": "-", "color": "C0", **cycle[number % len(cycle)]}
+
+
+def _band(axes: Axes, x: pd.Series, rows: pd.DataFrame, number: int, name: str) -> None:
+    about = {"color": line_of(number)["color"], "alpha": 0.15, "linewidth": 0, "gid": f"{name}:{number}"}
+    axes.fill_between(x, rows["low"], rows["high"], **about)
+
+
+def legend_below(figure: Figure, axes: Axes, canvas: Canvas) -> None:
+    """A legend under all axes, in as many columns as its names leave room for; none where nothing has a name."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        labels = [shortened(label, canvas.letters(0.85)) for label in labels]
+        columns = max(int(canvas.letters() / (max(map(len, labels)) + 7)), 1)
+        figure.legend(handles, labels, loc="outside lower left", ncols=min(columns, len(labels), 4))
+
+
+def whole_numbers(most: int = 9) -> MaxNLocator:
+    """Ticks at whole numbers alone, even where the axis has one of them."""
+    return MaxNLocator(most, integer=True, min_n_ticks=1)
+
+
+def small() -> float:
+    """Size of small text."""
+    return float(rcParams["legend.fontsize"])
+
+
+def thin() -> float:
+    """Width of thin lines."""
+    return float(rcParams["axes.linewidth"])

@@ -6,13 +6,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.canvas import Canvas
-from brainwavlm.reporting.figures.folders import place_of
+from brainwavlm.reporting.figures.folders import Shown, place_of
 from brainwavlm.reporting.figures.kinds import KINDS, Choice, kind_named
-from brainwavlm.reporting.figures.style import MILLIMETRES, Style, read_style
+from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
 
 _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
 
@@ -23,7 +23,8 @@ class Drawing:
 
     Attributes
     ----------
-    figure : Figure
+    figure : Figure or None
+        None for a table.
     values : DataFrame
         In long form; its columns are those of the tables that the values come from.
     simulated : bool
@@ -32,7 +33,7 @@ class Drawing:
         The same as LaTeX, for a table; else empty.
     """
 
-    figure: Figure
+    figure: Figure | None
     values: pd.DataFrame
     simulated: bool
     tex: str = ""
@@ -67,39 +68,44 @@ def draw_figure(
         An option that does not fit, a folder of another command, or a damaged one.
     """
     choice = choice or Choice()
-    if not choice.title.isprintable():
-        raise ConfigError("--title", repr(choice.title), "one line of text.", "Leave out what is no letter.")
-    found = kind_named(kind, choice)
-    known = style if isinstance(style, Style) else read_style(style)
-    canvas = canvas_of(known, width, height)
-    named = [paths] if isinstance(paths, str | Path) else list(paths)
-    if not named:
+    home = kind_named(kind, choice).home
+    style = style if isinstance(style, Style) else read_style(style)
+    folders = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not folders:
         raise RunError("PATH", "no folder.", "one or more.", f"brainwavlm figure {kind} FOLDER -o FILE.pdf")
-    places = [place_of(path, kind, KINDS[kind]) for path in named]
-    places = list({place.path.resolve(): place for place in places}.values())
-    module, function = found.home.split(".")
-    with known.applied():
-        drawing: Drawing = getattr(import_module(f"{__package__}.{module}"), function)(places, choice, canvas)
-    for text in drawing.figure.texts:
-        if text.get_gid() == "title" and text.get_text() != choice.title:
-            raise ConfigError(
-                "--title",
-                f"{len(choice.title)} letters on {MILLIMETRES * canvas.width:.0f} mm.",
-                f"up to {len(text.get_text())}.",
-                "Shorten it, or choose a larger --width.",
-            )
-    return drawing
-
-
-def canvas_of(style: Style, width: float | None, height: float | None) -> Canvas:
-    """A canvas of so many millimetres. ConfigError for a size that no figure has."""
-    width = style.width if width is None else width
     for option, size in (("--width", width), ("--height", height)):
-        if size is not None and not _NARROWEST <= size <= _WIDEST:
-            raise ConfigError(
-                option,
-                f"{size:g} mm.",
-                f"{_NARROWEST:g} to {_WIDEST:g} mm.",
-                "A column of a journal has about 85 mm, a page 180.",
-            )
-    return Canvas(style, width / MILLIMETRES, height / MILLIMETRES if height else None)
+        _require_size(option, size)
+    places = [place_of(path, kind, KINDS[kind]) for path in folders]
+    places = list({place.path.resolve(): place for place in places}.values())
+    module, function = home.split(".")
+    with style.applied():
+        _require_size("--width", MILLIMETRES * rcParams["figure.figsize"][0])
+        shown: Shown = getattr(import_module(f"{__package__}.{module}"), function)(places, choice)
+        if shown.draw is None:
+            return Drawing(None, shown.values, shown.simulated, shown.tex)
+        inches = width / MILLIMETRES if width else rcParams["figure.figsize"][0]
+        high = height / MILLIMETRES if height else None
+        figure = shown.draw(Canvas(style, inches, high, choice.title, shown.simulated))
+    _require_title(figure, choice.title)
+    return Drawing(figure, shown.values, shown.simulated)
+
+
+def _require_size(option: str, size: float | None) -> None:
+    if size is not None and not _NARROWEST <= size <= _WIDEST:
+        raise ConfigError(
+            option,
+            f"{size:g} mm.",
+            f"{_NARROWEST:g} to {_WIDEST:g} mm.",
+            "A column of a journal has about 85 mm, a page 180.",
+        )
+
+
+def _require_title(figure: Figure, title: str) -> None:
+    (text,) = [text.get_text() for text in figure.texts if text.get_gid() == "title"] or [title]
+    if text != title:
+        raise ConfigError(
+            "--title",
+            f"{len(title)} letters on {MILLIMETRES * figure.get_size_inches()[0]:.0f} mm.",
+            f"up to {len(text)}.",
+            "Shorten it, or choose a larger --width.",
+        )

@@ -1,14 +1,21 @@
 """What lies at a path, and the runs of evaluations that a figure is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind, Made
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.evaluation import Results, RunVoxels, read_results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from brainwavlm.reporting.figures.style import Canvas
 
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
@@ -30,6 +37,28 @@ class Place:
 
     made: Made
     path: Path
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a figure shows.
+
+    Attributes
+    ----------
+    values : DataFrame
+        Exactly the values, in long form; its columns are those of the tables that they come from.
+    simulated : bool
+        Whether any of the responses behind them are.
+    draw : function from Canvas to Figure, or None
+        Called while the canvas's style is applied; None for a table.
+    tex : str
+        The same as LaTeX, for a table; else empty.
+    """
+
+    values: pd.DataFrame
+    simulated: bool
+    draw: "Callable[[Canvas], Figure] | None" = None
+    tex: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +125,8 @@ def place_of(path: str | Path, name: str, kind: Kind) -> Place:
             f"Make it:  {MAKERS[one].replace(' RUN...', f' {folder}').replace(' RUN', f' {folder}')}",
         )
     if made is None:
-        found = "nothing that this program wrote" if folder.is_dir() else "no such folder"
-        raise RunError(folder, f"{found}.", f"the folder of {wanted}, for {name}.", f"Make it:  {makers}")
+        nothing = "nothing that this program wrote" if folder.is_dir() else "no such folder"
+        raise RunError(folder, f"{nothing}.", f"the folder of {wanted}, for {name}.", f"Make it:  {makers}")
     others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
     raise RunError(
         folder,
@@ -117,13 +146,13 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     ConfigError
         No run has a name that was asked for.
     """
-    found = [(read, entry) for read in (read_results(place.path) for place in places) for entry in read.runs]
-    names = [str(entry["name"]) for _, entry in found]
+    runs = [(read, entry) for read in (read_results(place.path) for place in places) for entry in read.runs]
+    names = [str(entry["name"]) for _, entry in runs]
     require_different(names, places)
     chosen = chosen_names("--run", choice.run, names)
-    kept = [(read, entry) for read, entry in found if entry["name"] in chosen]
-    labels = run_labels([entry for _, entry in kept])
-    return [Scored(labels[entry["name"]], entry, read) for read, entry in kept]
+    runs = [(read, entry) for read, entry in runs if entry["name"] in chosen]
+    labels = run_labels([entry for _, entry in runs])
+    return [Scored(labels[entry["name"]], entry, read) for read, entry in runs]
 
 
 def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
@@ -144,11 +173,11 @@ def chosen_names(option: str, asked: Sequence[str], there: Sequence[str]) -> lis
     ConfigError
         One of them is not there.
     """
-    known = list(dict.fromkeys(there))
+    names = list(dict.fromkeys(there))
     for name in asked:
-        if name not in known:
-            raise ConfigError(option, f"{name!r}.", f"one of {', '.join(known)}.", "Choose one of them.")
-    return list(dict.fromkeys(asked)) if asked else known
+        if name not in names:
+            raise ConfigError(option, f"{name!r}.", f"one of {', '.join(names)}.", "Choose one of them.")
+    return list(dict.fromkeys(asked)) or names
 
 
 def _with_article(made: str) -> str:

@@ -1,7 +1,9 @@
 """Which kinds of figures there are, what each is made of and may be asked. Imports nothing heavy."""
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from brainwavlm.errors import ConfigError
 
@@ -19,33 +21,46 @@ MAKERS: dict[Made, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What of a result is shown; empty: what the kind shows by itself.
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value or ())
 
-    Attributes
-    ----------
-    quantity : tuple of str
-        For maps: names of `QUANTITIES`.
-    target : tuple of str
-    run : tuple of str
-        Names of runs.
-    view : str or None
-        For maps: one of `VIEWS`.
-    q : float or None
-        For maps: only voxels with a false discovery rate below it.
-    experiment : tuple of str
-        Of a study.
-    title : str
-    """
 
-    quantity: tuple[str, ...] = ()
-    target: tuple[str, ...] = ()
-    run: tuple[str, ...] = ()
-    view: str | None = None
-    q: float | None = None
-    experiment: tuple[str, ...] = ()
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Choice(BaseModel):
+    """What of a result is shown; empty: what the kind shows by itself. ConfigError for what cannot be chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantity: Annotated[tuple[Literal[QUANTITIES], ...], BeforeValidator(_listed)] = Field(  # type: ignore[valid-type]
+        (), description="Of maps."
+    )
+    target: Names = ()
+    run: Names = Field((), description="Names of runs.")
+    view: Literal[VIEWS] | None = Field(None, description="Of maps.")  # type: ignore[valid-type]
+    q: float | None = Field(
+        None, gt=0, le=1, description="Maps: voxels with a false discovery rate below it."
+    )
+    experiment: Names = Field((), description="Of a study.")
     title: str = ""
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            raise ConfigError(
+                f"--{first['loc'][0]}", f"{first['input']!r}.", f"{expected}.", "Choose another."
+            ) from None
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str) -> str:
+        if not title.isprintable():
+            raise ValueError("one line of letters")
+        return title
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Kind:
     options : tuple of str
         Fields of `Choice` that it knows, beside the title.
     home : str
-        Module and function that draw it.
+        Module and function that reads what it shows.
     suffixes : tuple of str
     """
 
@@ -71,50 +86,35 @@ class Kind:
     suffixes: tuple[str, ...] = PICTURES
 
 
+_EVALUATION: tuple[Made, ...] = ("evaluation",)
+_STATES: tuple[Made, ...] = ("evaluation", "study")
+_OF_STATES = ("run", "target", "experiment")
 KINDS = {
-    "maps": Kind(
-        "scores on the cortex", ("evaluation",), ("run", "quantity", "view", "q"), "data_voxels.draw_maps"
-    ),
+    "maps": Kind("scores on the cortex", _EVALUATION, ("run", "quantity", "view", "q"), "data_maps.maps"),
     "scatter": Kind(
-        "tuned against frozen, a dot a voxel", ("evaluation",), ("run", "target"), "data_voxels.draw_scatter"
+        "tuned against frozen, a dot a voxel", _EVALUATION, ("run", "target"), "data_voxels.scatter"
     ),
     "histogram": Kind(
-        "how many voxels gained and lost", ("evaluation",), ("run", "target"), "data_voxels.draw_histogram"
+        "how many voxels gained and lost", _EVALUATION, ("run", "target"), "data_voxels.histogram"
     ),
     "table": Kind(
-        "scores by target with intervals",
-        ("evaluation",),
-        ("run", "target"),
-        "table.draw_table",
-        (*PICTURES, ".tex", ".csv"),
+        "scores by target with intervals", _EVALUATION, ("run", "target"), "table.scores", (".tex", ".csv")
     ),
     "learning": Kind(
-        "loss and validation r by epoch", ("run", "evaluation"), ("run",), "data_curves.draw_learning"
+        "loss and validation r by epoch", ("run", "evaluation"), ("run",), "data_curves.learning"
     ),
-    "layers": Kind(
-        "scores and gains by hidden state",
-        ("evaluation", "study"),
-        ("run", "target", "experiment"),
-        "data_curves.draw_layers",
-    ),
-    "tasks": Kind(
-        "what is said in clips, by hidden state",
-        ("evaluation", "study"),
-        ("run", "target", "experiment"),
-        "data_curves.draw_tasks",
-    ),
-    "delays": Kind("weights of the readout by delay", ("evaluation",), ("run",), "data_curves.draw_delays"),
-    "seeds": Kind(
-        "spread over seeds by configuration", ("comparison",), ("target",), "data_findings.draw_seeds"
-    ),
+    "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "data_curves.layers"),
+    "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "data_curves.tasks"),
+    "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "data_curves.delays"),
+    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "data_findings.seeds"),
     "claims": Kind(
-        "findings of a study, a line each", ("study",), ("target", "experiment"), "data_findings.draw_claims"
+        "findings of a study, a line each", ("study",), ("target", "experiment"), "data_findings.claims"
     ),
     "transfer": Kind(
-        "gain by listener tuned on and listener scored, and by minutes of data",
+        "gain by subject tuned on and subject scored, and by minutes of data",
         ("transfer", "study"),
-        ("run", "target", "experiment"),
-        "data_transfer.draw_transfer",
+        _OF_STATES,
+        "data_transfer.transfer",
     ),
 }
 
@@ -132,17 +132,8 @@ def kind_named(name: str, choice: Choice) -> Kind:
             "KIND", f"{name!r}.", f"one of {', '.join(KINDS)}.", "See brainwavlm figure --help."
         )
     kind = KINDS[name]
-    for field in fields(choice):
-        given = getattr(choice, field.name)
-        if given not in ((), None, "") and field.name not in (*kind.options, "title"):
-            known = ", ".join(f"--{option}" for option in kind.options)
-            raise ConfigError(f"--{field.name}", f"given for {name}.", f"one of {known}.", "Leave it out.")
-    for quantity in choice.quantity:
-        if quantity not in QUANTITIES:
-            listed = ", ".join(QUANTITIES)
-            raise ConfigError("--quantity", f"{quantity!r}.", f"one of {listed}.", "Choose one of them.")
-    if choice.view is not None and choice.view not in VIEWS:
-        raise ConfigError("--view", f"{choice.view!r}.", f"one of {', '.join(VIEWS)}.", "Choose one of them.")
-    if choice.q is not None and not 0 < choice.q <= 1:
-        raise ConfigError("--q", f"{choice.q:g}.", "a rate above 0 and up to 1.", "For instance: --q 0.05")
+    for option in choice.model_dump(exclude_defaults=True):
+        if option not in (*kind.options, "title"):
+            options = ", ".join(f"--{one}" for one in kind.options)
+            raise ConfigError(f"--{option}", f"given for {name}.", f"one of {options}.", "Leave it out.")
     return kind

@@ -1,156 +1,222 @@
-"""How every figure looks: one style file, colours that colour-blind people tell apart, no global state left behind."""
+"""How every figure looks: paper.mplstyle, a few colours by what they stand for, and what a figure is drawn on."""
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import matplotlib
-from matplotlib import font_manager
+from matplotlib import RcParams, font_manager, rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import is_color_like, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.style import context
-from pydantic import AfterValidator, Field
 
-from brainwavlm.config import Step, read_yaml, validated
+from brainwavlm.config import read_yaml
 from brainwavlm.errors import ConfigError
 
-# Charts that move (plotly, the page's script) take these two as they are; a test keeps them those of the style file.
+# Charts that move (plotly, the page's script) take these two as they are; a test keeps them those of paper.mplstyle.
 GROUPS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 OTHER = "#9aa5b1"
 MILLIMETRES = 25.4  # in an inch
-_SHIPPED = "style.yaml"
+# By what they stand for; a style file names them `brainwavlm.tuned` and so on.
+COLOURS = {
+    "frozen": "#7a8794",
+    "tuned": "#0072b2",
+    "gained": "#b2182b",
+    "lost": "#2166ac",
+    "other": OTHER,  # voxels of no region
+    "simulated": "#ffd166",  # behind the word
+}
+COLOUR_MAPS = {"correlation": "viridis", "difference": "RdBu_r"}
+_OWN = "brainwavlm."
+_SHIPPED = "paper.mplstyle"
 # The page shows its figures on a screen, where they are read from further away than print.
-_PAGE = {"text": 8.0, "small": 7.5, "title": 9.0, "line": 1.5, "marker": 4.0, "dots_per_inch": 200}
+_PAGE = {
+    "font.size": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "figure.titlesize": 9,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "figure.dpi": 200,
+}
+_GENERIC_FONTS = ("serif", "sans-serif", "sans serif", "monospace", "cursive", "fantasy")
 
 Picture = tuple[Figure, str]  # with its text alternative
 
 
-def _colour(name: str) -> str:
-    if not is_color_like(name) or to_rgba(name)[3] == 0:
-        raise ValueError("A colour, for instance '#0072b2'")
-    return name
+@dataclass(frozen=True)
+class Style:
+    """matplotlib's settings, and what they have no entry for.
 
+    Attributes
+    ----------
+    settings : mapping
+        What differs from matplotlib's defaults.
+    colours : mapping of str to str
+        `COLOURS` and `COLOUR_MAPS`, with the entries of a style file.
+    """
 
-def _map(name: str) -> str:
-    if name not in matplotlib.colormaps:
-        raise ValueError("A colour map of matplotlib, for instance viridis")
-    return name
-
-
-def _font(name: str) -> str:
-    # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
-    if name not in font_manager.get_font_names():
-        raise ValueError("A font that is installed here, for instance DejaVu Sans")
-    return name
-
-
-Points = Annotated[float, Field(gt=0, le=100)]
-Colour = Annotated[str, AfterValidator(_colour)]
-ColourMap = Annotated[str, AfterValidator(_map)]
-
-
-class Colours(Step):
-    """Colours by what they stand for."""
-
-    ink: Colour
-    muted: Colour
-    faint: Colour
-    frozen: Colour
-    tuned: Colour
-    gained: Colour
-    lost: Colour
-    other: Colour
-    simulated: Colour
-    groups: Annotated[list[Colour], Field(min_length=6)]
-
-    def group(self, number: int) -> str:
-        """The colour of the so-manieth line or group; they repeat."""
-        return self.groups[number % len(self.groups)]
-
-
-class ColourMaps(Step):
-    """Colour maps by what they show."""
-
-    correlation: ColourMap
-    difference: ColourMap
-
-
-class Style(Step):
-    """Every entry of the style file; templates/style.yaml has their values and what they are for."""
-
-    font: Annotated[str, AfterValidator(_font)]
-    text: Points
-    small: Points
-    title: Points
-    line: Points
-    thin: Points
-    marker: Points
-    width: Annotated[float, Field(gt=0)]
-    dots_per_inch: Annotated[int, Field(ge=50, le=2400)]
-    colours: Colours
-    maps: ColourMaps
+    settings: Mapping[str, Any]
+    colours: Mapping[str, str]
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Within it matplotlib draws and writes in this style, whatever its own settings are; then as before."""
-        rules = {
-            "font.family": [self.font],
-            "pdf.fonttype": 42,  # TrueType, which journals ask for
-            "svg.fonttype": "none",
-            "svg.hashsalt": "brainwavlm",  # element ids that do not change from one writing to the next
-            "image.composite_image": False,
-        }
-        with context(["default", rules]):
+        with context(["default", dict(self.settings)]):
             yield
 
 
 @cache
 def shipped_style() -> Style:
-    """The style file of the package."""
-    return validated(Style, _shipped(), _SHIPPED)
+    """The style of the package."""
+    with resources.as_file(resources.files(__package__) / _SHIPPED) as path:
+        return _style_of(path, Style({}, {**COLOURS, **COLOUR_MAPS}))
 
 
 @cache
 def page_style() -> Style:
     """The same colours, in sizes for the page."""
-    return shipped_style().model_copy(update=_PAGE)
+    shipped = shipped_style()
+    return Style({**shipped.settings, **_PAGE}, shipped.colours)
 
 
 def read_style(path: str | Path | None) -> Style:
-    """The shipped style, with the entries of a YAML file in place of its own.
+    """The shipped style, with the entries of a style file in place of its own.
 
     Raises
     ------
     ConfigError
-        No such file, no YAML, an unknown entry, or a value that an entry cannot have.
+        No such file, an unknown entry, or a value that an entry cannot have.
     """
     if path is None:
         return shipped_style()
     if not Path(path).is_file():
         raise ConfigError(
-            path, "no such file.", "a style file.", "docs/how-to/figures.md shows one with all entries."
+            path, "no such file.", "a style file.", "docs/how-to/figures.md shows the package's own."
         )
-    entries = read_yaml(Path(path))
-    values = _shipped()
-    for key, value in entries.items():
-        both = isinstance(value, dict) and isinstance(values.get(key), dict)
-        values[key] = {**values[key], **value} if both else value
-    try:
-        return validated(Style, values, str(path))
-    except ConfigError as error:
-        hint = error.remedy if error.remedy.startswith("Did you mean") else "Mend that entry."
-        remedy = f"{hint} docs/how-to/figures.md lists all entries."
-        raise ConfigError(error.path, error.found, error.expected, remedy) from None
+    return _style_of(Path(path), shipped_style())
 
 
-def _shipped() -> dict[str, Any]:
-    with resources.as_file(resources.files("brainwavlm.reporting") / "templates" / _SHIPPED) as path:
-        return read_yaml(path)
+def _style_of(path: Path, base: Style) -> Style:
+    settings: Any = RcParams()
+    colours = dict(base.colours)
+    settings.update(base.settings)
+    for key, value in read_yaml(path).items():
+        name = str(key).removeprefix(_OWN)
+        if str(key).startswith(_OWN) and name in colours:
+            problem = _problem_of_colour(name, str(value))
+            colours[name] = str(value)
+        elif key in rcParams:
+            problem = ""
+            try:
+                settings[key] = value if isinstance(value, list) else str(value)
+            except ValueError as error:
+                problem = str(error)
+            problem = problem or _problem_of_setting(str(key), settings[key])
+        else:
+            near = get_close_matches(str(key), [*rcParams, *(_OWN + one for one in colours)], n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Write `key: value` lines."
+            raise ConfigError(
+                path, f"unknown key {key}.", "one of matplotlib's.", f"{hint} See docs/how-to/figures.md."
+            )
+        if problem:
+            raise ConfigError(
+                path, f"{key} = {value!r}.", f"{problem}.", "Mend that entry. See docs/how-to/figures.md."
+            )
+    return Style(dict(settings), colours)
+
+
+def _problem_of_colour(name: str, value: str) -> str:
+    if name in COLOUR_MAPS:
+        return "" if value in matplotlib.colormaps else "a colour map of matplotlib, for instance viridis"
+    shown = is_color_like(value) and to_rgba(value)[3] > 0
+    return "" if shown else "a colour, for instance '#0072b2'"
+
+
+def _problem_of_setting(key: str, value: Any) -> str:
+    if key == "font.family":
+        # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
+        there = {*font_manager.get_font_names(), *_GENERIC_FONTS}
+        return "" if set(value) <= there else "a font that is installed here, for instance DejaVu Sans"
+    if key == "text.color" and to_rgba(value)[3] == 0:
+        return "a colour that can be seen"
+    if key == "figure.dpi" and not 50 <= value <= 2400:
+        return "50 to 2400"
+    is_size = key.endswith(("size", "width")) and isinstance(value, int | float)
+    return "above 0, up to 100" if is_size and not 0 < value <= 100 else ""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What a figure is drawn on, while its style is applied.
+
+    Attributes
+    ----------
+    style : Style
+    width : float
+        Inches.
+    height : float or None
+        Inches; None: what the figure suggests.
+    title : str
+        Bold, at the upper left.
+    simulated : bool
+        Whether the word SIMULATED stands at the upper right.
+    """
+
+    style: Style
+    width: float
+    height: float | None = None
+    title: str = ""
+    simulated: bool = False
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """By what they stand for."""
+        return self.style.colours
+
+    @property
+    def head(self) -> float:
+        """Inches that title and word take."""
+        return 0.12 + 1.1 * rcParams["figure.titlesize"] / 72 if self.title or self.simulated else 0.0
+
+    def figure(self, height: float) -> Figure:
+        """A figure with its heading, of so many inches where no height is set, unknown to pyplot."""
+        size = (self.width, self.height or height)
+        figure = Figure(size, layout="constrained")
+        FigureCanvasAgg(figure)
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - self.head / size[1]), w_pad=0.04, h_pad=0.04)  # type: ignore
+        self._write_heading(figure)
+        return figure
+
+    def letters(self, share: float = 1.0) -> int:
+        """About how many letters fit into a share of the width."""
+        return max(int(share * self.width * 72 / (0.56 * rcParams["font.size"])), 6)
+
+    def _write_heading(self, figure: Figure) -> None:
+        width, height = figure.get_size_inches()
+        top, size = 1 - 0.07 / height, rcParams["figure.titlesize"]
+        bold: dict[str, Any] = {"va": "top", "fontweight": "bold"}
+        title = shortened(self.title, int((width - 0.9 * self.simulated) * 72 / (0.62 * size)))
+        figure.text(0.08 / width, top, title, fontsize=size, gid="title", **bold)
+        if self.simulated:
+            box = {"boxstyle": "round,pad=0.3,rounding_size=0.3", "edgecolor": "none"}
+            box["facecolor"] = self.colours["simulated"]
+            place = (1 - 0.1 / width, top, "SIMULATED")
+            figure.text(*place, ha="right", fontsize=0.75 * size, bbox=box, gid="simulated", **bold)
+
+
+def page_canvas(width: float, title: str = "", simulated: bool = False) -> Canvas:
+    """A canvas of the page, in inches."""
+    return Canvas(page_style(), width, None, title, simulated)
 
 
 def shortened(text: str, most: int) -> str:
@@ -161,7 +227,8 @@ def shortened(text: str, most: int) -> str:
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
+    with page_style().applied():
+        figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return buffer.getvalue()
 
 

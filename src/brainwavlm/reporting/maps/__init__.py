@@ -9,18 +9,15 @@ maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainwavlm.reporting.maps.columns import voxel_maps
+from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
 from brainwavlm.reporting.maps.surface import sheet_of
 from brainwavlm.reporting.maps.volume import Space, grid_of
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.evaluation import Results, read_results
 from brainwavlm.results.open import shown_folder
-
-if TYPE_CHECKING:
-    pass
-from brainwavlm.reporting.maps.run_maps import RunMaps
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,8 +88,6 @@ class Maps(Mapping[str, RunMaps]):
         return f"<{self.title}: {', '.join(map(repr, self.runs))}>"
 
     def _repr_html_(self) -> str:
-        from brainwavlm.reporting.maps.run_maps import maps_html
-
         return maps_html(list(self.runs.values()))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.formatting.html import block, or_its_error, sentence, shown, simulated_badge
 from brainwavlm.reporting.maps.columns import VoxelMap
 from brainwavlm.reporting.maps.surface import Sheet, at_vertices
 from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
@@ -15,13 +16,6 @@ from brainwavlm.reporting.surface_maps import Scale, shown_scales
 
 if TYPE_CHECKING:
     import nibabel
-from typing import TYPE_CHECKING
-
-from brainwavlm.formatting.html import block, sentence, shown, simulated_badge
-
-if TYPE_CHECKING:
-    pass
-from brainwavlm.formatting.html import or_its_error
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,7 +81,7 @@ class RunMaps:
     def surface(self, name: str) -> dict[str, np.ndarray]:
         """A map at the vertices of the left and the right hemisphere, float32: NaN where there is no value.
 
-        A mask is 0 there. `exports_surface.at_vertices` says what a vertex with several voxels takes.
+        A mask is 0 there. `maps.surface.at_vertices` says what a vertex with several voxels takes.
 
         Raises
         ------
@@ -128,7 +122,6 @@ class RunMaps:
         return f"<{len(self.maps)} maps of run {self.name!r}, {len(self.voxel):,} voxels{mark}>"
 
     def _repr_html_(self) -> str:
-
         return maps_html([self])
 
 
@@ -136,7 +129,7 @@ _MOST_RUNS = 4
 _MOST_VERTICES = 50_000  # of a hemisphere: more take matplotlib longer than somebody waits for a cell
 
 
-def maps_html(runs: "Sequence[RunMaps]") -> str:
+def maps_html(runs: Sequence[RunMaps]) -> str:
     """Frozen r, tuned r and their difference on the cortex, and the names of all maps, run by run."""
     parts = [or_its_error(run.name, lambda run=run: _maps(run)) for run in runs[:_MOST_RUNS]]  # type: ignore[misc]
     if len(runs) > _MOST_RUNS:
@@ -144,7 +137,7 @@ def maps_html(runs: "Sequence[RunMaps]") -> str:
     return "".join(parts)
 
 
-def _maps(run: "RunMaps") -> str:
+def _maps(run: RunMaps) -> str:
     entry = run.entry
     on = (
         f"on the surface {run.sheet.name}"
@@ -167,32 +160,21 @@ def _maps(run: "RunMaps") -> str:
     )
 
 
-def _picture(run: "RunMaps") -> str:
-    from brainwavlm.reporting.figures.brains import Panel, Shape, brain_panels
-    from brainwavlm.reporting.figures.canvas import page_canvas
-    from brainwavlm.reporting.figures.style import data_uri, png
+def _picture(run: RunMaps) -> str:
+    from brainwavlm.reporting.figures.brains import Panel, brain_panels, mean_of_finite
+    from brainwavlm.reporting.figures.style import data_uri, page_canvas, png
 
     mesh = run.sheet.mesh if run.sheet else None
     if mesh is None:
         return ""
-    n_vertices = max(len(half.sulcal) for half in (mesh.left, mesh.right))
-    kinds = [kind for kind in mesh.left.points if kind in mesh.right.points]
-    if n_vertices > _MOST_VERTICES or not kinds:
+    n_vertices = max(len(half.sulcal) for half in mesh.halves.values())
+    if n_vertices > _MOST_VERTICES or not mesh.kinds:
         return sentence(f"Surfaces of {n_vertices:,} vertices are drawn by `brainwavlm report`.")
-    kind = kinds[0]
-    shapes = {
-        side: Shape(half.points[kind], half.triangles[kind], half.sulcal)
-        for side, half in (("left", mesh.left), ("right", mesh.right))
-    }
-    scales = run.shown_scales()
-    views = ("flat",) if kind == "flat" else ("lateral",)
-    panels = [Panel(name, run.surface(name), scale, shapes, views) for name, scale in scales.items()]
-    figure = brain_panels(panels, len(panels), "", run.simulated, page_canvas(7.0))
-    means = ", ".join(f"{name} {shown(_mean(run.maps[name].values))}" for name in scales)
+    scales, kind = run.shown_scales(), mesh.kinds[0]
+    panels = [Panel(name, run.surface(name), scale, mesh, kind) for name, scale in scales.items()]
+    canvas = page_canvas(7.0, simulated=run.simulated)
+    with canvas.style.applied():
+        figure = brain_panels(panels, len(panels), canvas)
+    means = ", ".join(f"{name} {shown(mean_of_finite(run.maps[name].values))}" for name in scales)
     image = data_uri(png(figure))
     return f'<img alt="Maps on the {kind} surface. Means over voxels: {means}." src="{image}" style="width:100%">'
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -55,8 +55,8 @@ def sheet_of(source: Source) -> tuple[Sheet | None, str]:
     except (OSError, ValueError):
         unread = subject.unread.get("surfaces")
         return None, f"No surface: {f'{unread.path}: {unread.found}' if unread else source.no_map}"
-    halves = {"left": mesh.left, "right": mesh.right}
-    return Sheet(mesh.name, {side: (half.start, half.column) for side, half in halves.items()}, mesh), ""
+    columns = {side: (half.start, half.column) for side, half in mesh.halves.items()}
+    return Sheet(mesh.name, columns, mesh), ""
 
 
 def at_vertices(one: VoxelMap, voxel: np.ndarray, sheet: Sheet) -> dict[str, np.ndarray]:

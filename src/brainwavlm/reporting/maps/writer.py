@@ -174,7 +174,7 @@ def _write_surfaces(
                 entries[one.name].setdefault("surface", {})[side] = {"file": file, "map": number}
     mesh = run.sheet.mesh if run.sheet else None
     if surfaces and mesh is not None:
-        for side, half in zip(SIDES, (mesh.left, mesh.right), strict=True):
+        for side, half in mesh.halves.items():
             for kind, image in shape_files(half, side).items():
                 file = f"{kind}_{_HEMI[side]}.surf.gii"
                 nibabel.save(image, folder / file)

@@ -10,9 +10,9 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures.brains import run_maps, shared_scales
 from brainwavlm.reporting.figures.data_curves import delays_table, learning_table, states_table
-from brainwavlm.reporting.figures.data_voxels import bars_table
-from brainwavlm.reporting.figures.places import run_maps, shared_scales, single_voxel_names
+from brainwavlm.reporting.figures.data_voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, method, tables, wording
 from brainwavlm.reporting.page.comparison import comparison_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
