@@ -20,7 +20,7 @@ from scipy.signal import lfilter
 from brainwavlm.evaluation.statistics.block_permutation import block_permutation_p, paired_block_p
 from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
 
-N_VOXELS, N_TRS, N_PERMUTATIONS, TR = 95_556, 291, 1000, 2.0
+N_VOXELS, N_TRS, N_PERMUTATIONS = 95_556, 291, 1000
 
 
 def measure_time(n_voxels: int) -> dict:
@@ -30,7 +30,7 @@ def measure_time(n_voxels: int) -> dict:
     story = np.repeat("wheretheressmoke", N_TRS)
     seconds = {}
     for name, run in {
-        "circular shifts": lambda: circular_shift_p(true, first, story, TR, N_PERMUTATIONS, 0.0, 0),
+        "circular shifts": lambda: circular_shift_p(true, first, story, N_PERMUTATIONS, 0),
         "blocks": lambda: block_permutation_p(true, first, story, N_PERMUTATIONS, 0, 30),
         "paired blocks": lambda: paired_block_p(true, first, second, story, N_PERMUTATIONS, 0, 30),
     }.items():
@@ -60,7 +60,7 @@ def measure_noise(n_voxels: int) -> list[dict]:
         row = {"ar1": phi, "voxels": n_voxels, "standard_error": round((0.05 * 0.95 / n_voxels) ** 0.5, 4)}
         pearson = stats.pearsonr(true, first, axis=0, alternative="greater").pvalue
         row["iid pearson"] = _share(pearson)
-        row["circular shifts"] = _share(circular_shift_p(true, first, story, TR, 400, 0.0, 0).p)
+        row["circular shifts"] = _share(circular_shift_p(true, first, story, 400, 0).p)
         for block_rows in (1, 10, 20, 30):
             test = block_permutation_p(true, first, story, 400, 0, block_rows)
             row[f"blocks of {block_rows}"] = _share(test.p)

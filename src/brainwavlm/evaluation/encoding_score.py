@@ -192,7 +192,7 @@ def score_features(
     held = predict_held_out(designs, splits, config, kept, leave_one_out, device)
     masks, missing = kept_masks(config, subject, ceiling, held.columns)
     evaluation, tr = config.evaluation, held.stories[0].tr
-    test = correlation_test(held.true, held.predicted, held.story_of_row, tr, evaluation, config.seed, masks)
+    test = correlation_test(held.true, held.predicted, held.story_of_row, evaluation, config.seed, masks)
     normalised, source = _normalised(held, None if ceiling is None else ceiling[held.columns], config)
     summary: dict[str, Any] = {
         "subject": subject.name,

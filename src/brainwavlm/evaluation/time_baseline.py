@@ -70,7 +70,6 @@ def score_time(
         responses_of(held_out, columns),
         np.concatenate([predicted[name] for name in names]),
         np.repeat(names, [recording.shape[0] for recording in held_out]),
-        held_out[0].tr,
         config.evaluation,
         config.seed,
         masks,

@@ -108,7 +108,7 @@ def test_the_largest_over_voxels_keeps_the_chance_of_any_false_positive(kind):
         if kind == "blocks":
             test = block_permutation_p(true, predicted, stories(), 99, seed, block_rows=20)
         else:
-            test = circular_shift_p(true, predicted, stories(), 2.0, 99, 0.0, seed)
+            test = circular_shift_p(true, predicted, stories(), 99, seed)
         any_found += test.p_max.min() <= 0.05
         any_found_uncorrected += test.p.min() <= 0.05
     assert any_found <= 14  # of 120; 6 expected, 14 once in 600
@@ -118,7 +118,7 @@ def test_the_largest_over_voxels_keeps_the_chance_of_any_false_positive(kind):
 def test_the_largest_over_shifts_equals_that_by_rolling():
     rng = np.random.default_rng(8)
     true, predicted = rng.standard_normal((2, 60, 4))
-    test = circular_shift_p(true, predicted, np.repeat("a", 60), 2.0, 400, 0.0, 0)
+    test = circular_shift_p(true, predicted, np.repeat("a", 60), 400, 0)
     rolled = np.array([correlation(true, np.roll(predicted, k, axis=0)) for k in range(1, 61)])
     share = (rolled.max(1)[:, None] >= correlation(true, predicted) - 1e-12).mean(0)
     assert_allclose(test.p_max, share, atol=0.1)

@@ -3,8 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.statistics import bootstrap
-from brainwavlm.evaluation.statistics import circular_shift as statistics
+from brainwavlm.evaluation.statistics import bootstrap, permutation_test
 from brainwavlm.evaluation.statistics.bootstrap import resampled_means, story_bootstrap
 
 
@@ -84,7 +83,7 @@ def test_bootstrap_leaves_voxels_without_variance_out_and_batches_change_nothing
     assert whole["all"].n_voxels == 59
     assert whole["none"].n_voxels == 0
     assert np.isnan(whole["none"].difference)
-    monkeypatch.setattr(statistics, "_BYTES_AT_ONCE", 1e5)
+    monkeypatch.setattr(permutation_test, "_BYTES_AT_ONCE", 1e5)
     parts, _ = story_bootstrap(true, first, second, story, masks, 100, 0)
     assert_allclose(parts["all"].high, whole["all"].high)
 

@@ -15,8 +15,7 @@ import numpy as np
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import unit
-from brainwavlm.evaluation.statistics.circular_shift import stories_of
-from brainwavlm.evaluation.statistics.permutation_test import Alternative, Null, PermutationTest
+from brainwavlm.evaluation.statistics.permutation_test import Alternative, Null, PermutationTest, stories_of
 
 FEWEST_LISTENERS = 5
 _VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache

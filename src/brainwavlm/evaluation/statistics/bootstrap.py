@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from brainwavlm.evaluation.scores import unit
-from brainwavlm.evaluation.statistics.circular_shift import batches, stories_of
+from brainwavlm.evaluation.statistics.permutation_test import batches, stories_of
 
 BLOCK_ROWS = 10
 FEWEST_STORIES = 5

@@ -26,7 +26,6 @@ def correlation_test(
     true: np.ndarray,
     predicted: np.ndarray,
     story_of_row: np.ndarray,
-    tr: float,
     config: EvaluationConfig,
     seed: int,
     targets: Mapping[str, np.ndarray] | None = None,
@@ -38,8 +37,6 @@ def correlation_test(
     true, predicted : arrays (n_rows, n_voxels)
     story_of_row : array (n_rows,)
         Rows of a story are consecutive and in order.
-    tr : float
-        Seconds a row.
     config : EvaluationConfig
     seed : int
     targets : mapping of str to bool array (n_voxels,), or None
@@ -50,8 +47,7 @@ def correlation_test(
         return block_permutation_p(
             true, predicted, story_of_row, config.shifts, seed, config.block_rows, targets
         )
-    found = circular_shift_p(true, predicted, story_of_row, tr, config.shifts, 0.0, seed, targets)
-    return PermutationTest(found.r, found.p, found.p_max, found.n_shifts, found.mean)
+    return circular_shift_p(true, predicted, story_of_row, config.shifts, seed, targets)
 
 
 def require_null(story_of_row: np.ndarray, config: EvaluationConfig) -> None:
