@@ -64,17 +64,18 @@ def ridge(folder: Path) -> dict:
     from brainwavlm.config import load_config
     from brainwavlm.encoding.run_data import run_data
     from brainwavlm.evaluation.encoding_score import score_features
+    from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
     from brainwavlm.speech.features import StoryFeatures
 
     config = load_config(overrides={"dataset": str(folder), "subject": "uts", "evaluation.shifts": 100})
-    setting = run_data(config)
+    plan = ScoringPlan.of(run_data(config), config, ModelSize(n_dims=768, min_samples=400))
     random = np.random.default_rng(1)
     times = np.arange(1.0, SECONDS + 1)
     features = {
         name: StoryFeatures(times, {9: random.standard_normal((len(times), 768)).astype(np.float32)})
-        for name in setting.recordings
+        for name in plan.data.recordings
     }
-    score = score_features(features, setting.subject, setting.splits, config, setting.voxels)
+    score = score_features(plan, features)
     return {"rows": score.summary["rows"], "n_voxels": score.summary["n_voxels"]}
 
 

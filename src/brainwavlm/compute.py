@@ -64,6 +64,11 @@ def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) ->
     return accelerator
 
 
+def device_of(config: RunConfig) -> torch.device:
+    """Where the configuration computes, without a tracker."""
+    return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device
+
+
 def separate(accelerator: Accelerator, seed: int, step: int) -> None:
     """Another random state in each process but the first, so that dropouts differ between them."""
     if not accelerator.is_main_process:

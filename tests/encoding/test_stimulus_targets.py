@@ -9,18 +9,16 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.controls import spectrum_matched
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.stimulus_targets import (
-    PHONES,
     Said,
     as_responses,
     canonical_response,
     heard,
     mel_of_stretches,
-    phone_class,
     said,
 )
 from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.transcripts import Interval
+from brainwavlm.stimulus.transcripts import PHONES, Interval, phone_class
 from tests.trees import native_tree
 
 ENDS = np.arange(0.5, 60.5, 0.5)

@@ -1,15 +1,20 @@
 """The small data set and model of the tuning tests, and a subject whose responses follow known features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
+import soundfile
 
 from brainwavlm.config import load_config
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.prepared_stories import recording_clock
+from brainwavlm.encoding.run_data import RunData
+from brainwavlm.evaluation.encoding_score import score_features
+from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.speech.features import StoryFeatures
 
 N_VOXELS, N_DIMS, TR, LAYER = 40, 5, 2.0, 2
@@ -20,16 +25,21 @@ SPLITS = {"a": "train", "b": "train", "c": "train", "d": "train", "e": "validati
 
 @dataclass
 class Planted:
-    """Features, and a subject who follows them with known weights; `noise` by voxel."""
+    """Features, and the data of a subject who follows them with known weights; `noise` by voxel."""
 
     features: dict
-    subject: Subject
-    splits: dict
+    data: RunData
     config: object
     noise: np.ndarray
 
-    def args(self):
-        return self.features, self.subject, self.splits, self.config, np.ones(N_VOXELS, bool)
+    def plan(self, leave_one_out=False, ceiling=None, **changes):
+        data = replace(self.data, **changes)
+        vars(data)["ceiling"] = ceiling  # as if it had been measured
+        return ScoringPlan.of(data, self.config, ModelSize(N_DIMS, 400), leave_one_out)
+
+    def score(self, **changes):
+        score = score_features(self.plan(**changes), self.features)
+        return score.with_intervals(score.resampled({"": score.predicted}, 100), "")
 
 
 @pytest.fixture
@@ -40,6 +50,7 @@ def planted(tmp_path):
             "subject": "S1",
             "backbone.layer": LAYER,
             "ridge.folds": 3,
+            "windows.stride": 0.5,
             "evaluation.shifts": 200,
             "evaluation.targets": ["cortex", "AC", "cortex-AC", "language"],
         }
@@ -54,7 +65,7 @@ def planted(tmp_path):
         smooth = np.stack([np.convolve(d, np.hanning(9), "same") for d in noise_of_windows.T], axis=1)
         features[name] = StoryFeatures(times, {LAYER: (smooth + 3).astype(np.float32), 1: noise_of_windows})
         story = Story(name, tmp_path / f"{name}.wav", None, SPLITS[name])
-        story.audio.write_bytes(f"sound of {name}".encode())
+        soundfile.write(story.audio, np.zeros(4000 * (len(times) + 1), np.int16), 8000)
         recording = Recording("S1", story, tmp_path / f"{name}.h5", TR, start=4.0)
         with h5py.File(recording.path, "w") as file:
             file["data"] = np.zeros((n_trs, N_VOXELS))
@@ -72,4 +83,5 @@ def planted(tmp_path):
         split: [recordings[name] for name in SPLITS if SPLITS[name] == split]
         for split in ("train", "validation", "test")
     }
-    return Planted(features, subject, splits, config, noise)
+    dataset = SimpleNamespace(simulated=False, name="planted", licence="", facts=())
+    return Planted(features, RunData(dataset, subject, splits, np.ones(N_VOXELS, bool), {}), config, noise)

@@ -15,9 +15,11 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.downstream import Downstream, auc, decisions, resampled_auc, task_of
+from brainwavlm.evaluation.downstream import Downstream, decisions, task_of
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.evaluator import Evaluator
+from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
+from brainwavlm.evaluation.statistics.auc import LABELS, auc, resampled_auc
 from brainwavlm.results.resamples import read_resamples
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
@@ -42,12 +44,12 @@ def talkative(tmp_path, settings):
     return settings(dataset=str(folder), training__epochs=1)
 
 
-def phones_of(config):
-    return task_of("phones", run_data(config), config, 400)
+def labels_of(config, task="phones"):
+    return task_of(task, ScoringPlan.of(run_data(config), config, ModelSize(1, 400)), 400)
 
 
 def test_labels_are_what_has_its_middle_in_a_clip(talkative):
-    task = phones_of(talkative)
+    task = labels_of(talkative)
     seconds = np.arange(SECONDS)
     assert task.labels == ("AA", "IY")  # B is in two clips only
     assert task.fitted == ("a", "b", "c")
@@ -55,13 +57,13 @@ def test_labels_are_what_has_its_middle_in_a_clip(talkative):
     assert_array_equal(task.tested_labels, np.stack([seconds % 2 == 0, seconds % 3 == 0], axis=1))
     assert_array_equal(task.fitted_labels, np.tile(task.tested_labels, (3, 1)))
     assert list(task.story_of_fitted) == ["a"] * SECONDS + ["b"] * SECONDS + ["c"] * SECONDS
-    words = task_of("words", run_data(talkative), talkative, 400)
+    words = labels_of(talkative, "words")
     assert words.labels == ("yes",)
     assert_array_equal(words.tested_labels[:, 0], (seconds % 2 == 0) & (seconds > 0))
 
 
 def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
-    task, random = phones_of(talkative), np.random.default_rng(0)
+    task, random = labels_of(talkative), np.random.default_rng(0)
     labels = {"d": task.tested_labels} | dict.fromkeys("abc", task.tested_labels)
     # Columns on scales that differ by a million: AA in the second, nothing about IY in any.
     features = {
@@ -98,12 +100,15 @@ def test_auc_is_scikit_learns_also_in_resamples():
 
 
 def test_models_share_the_resamples_and_equal_models_do_not_differ(talkative):
-    task, random = phones_of(talkative), np.random.default_rng(2)
+    task, random = labels_of(talkative), np.random.default_rng(2)
     one = random.standard_normal(task.tested_labels.shape)
     found = resampled_auc(
-        {"frozen": one, "tuned": one + 0.5 * task.tested_labels, "same": one.copy()}, task, 200
+        {"frozen": one, "tuned": one + 0.5 * task.tested_labels, "same": one.copy()},
+        task.tested_labels,
+        task.story_of_tested,
+        200,
     )
-    means = found.means["phones"]
+    means = found.means[LABELS]
     assert_array_equal(means["frozen"], means["same"])
     assert found.drawn == "6 blocks of at least 10 clips within 1 test story"
     measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested_labels.T, one.T, strict=True)])
@@ -177,7 +182,7 @@ def test_labels_that_are_too_rare_are_an_error(talkative):
     with pytest.raises(
         ConfigError, match=r"(?s)words: none is in 10 clips of 1 s.*180 clips that are fitted"
     ):
-        task_of("words", run_data(talkative), talkative, 400)
+        labels_of(talkative, "words")
 
 
 def test_the_command_prints_and_writes_it(talkative, tmp_path):

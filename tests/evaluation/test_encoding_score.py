@@ -10,16 +10,15 @@ from rich.console import Console
 from brainwavlm.cli import console as terminal
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation import ridge_predictions as held_out
+from brainwavlm.evaluation import scoring_plan
 from brainwavlm.evaluation.ceiling import cc_norm
-from brainwavlm.evaluation.encoding_score import score_features
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT
 
 
 def test_planted_voxels_are_found_and_silent_ones_are_at_chance(planted):
-    score = score_features(*planted.args())
+    score = planted.score()
     assert score.r[:10].min() > 0.6
     assert (score.test.p[:10] < 0.01).all()
     assert np.abs(score.r[SILENT]).mean() < 0.2
@@ -29,7 +28,7 @@ def test_planted_voxels_are_found_and_silent_ones_are_at_chance(planted):
 
 
 def test_scores_are_those_of_predictions_of_the_test_stories(planted):
-    score = score_features(*planted.args())
+    score = planted.score()
     assert list(dict.fromkeys(score.story_of_row)) == ["f", "g"]
     assert len(score.true) == LENGTHS["f"] + LENGTHS["g"]
     assert_allclose(score.r, correlation(score.true, score.predicted))
@@ -40,25 +39,25 @@ def test_scores_are_those_of_predictions_of_the_test_stories(planted):
 
 def test_another_test_story_changes_no_prediction(planted):
     """Nothing of the test stories, not even their number, reaches the fit."""
-    both = score_features(*planted.args())
-    planted.splits["test"] = planted.splits["test"][1:]
-    one = score_features(*planted.args())
+    both = planted.score()
+    planted.data.splits["test"] = planted.data.splits["test"][1:]
+    one = planted.score()
     assert_allclose(one.predicted, both.predicted[both.story_of_row == "g"], atol=1e-5)
     assert_array_equal(one.alphas, both.alphas)
 
 
 def test_masked_voxels_are_left_out_and_keep_their_number(planted):
-    whole = score_features(*planted.args())
+    whole = planted.score()
     kept = np.ones(N_VOXELS, bool)
     kept[[0, 7, 39]] = False
-    score = score_features(planted.features, planted.subject, planted.splits, planted.config, kept)
+    score = planted.score(voxels=kept)
     assert_array_equal(score.voxel, np.flatnonzero(kept))
     assert_allclose(score.r, whole.r[kept], atol=1e-5)
     assert score.masks["AC"].sum() == 10
 
 
 def test_responses_are_read_for_scattered_voxels_and_z_scored_within_stories(planted):
-    recordings = planted.splits["train"]
+    recordings = planted.data.splits["train"]
     columns = np.array([3, 4, 20])
     found = responses_of(recordings, columns)
     assert found.dtype == np.float32
@@ -72,15 +71,15 @@ def test_responses_are_read_for_scattered_voxels_and_z_scored_within_stories(pla
 
 
 def test_voxel_batches_change_nothing(planted, monkeypatch):
-    whole = score_features(*planted.args())
+    whole = planted.score()
     monkeypatch.setattr("brainwavlm.encoding.ridge.voxels_at_once", lambda shape, config: 7)
-    assert_allclose(score_features(*planted.args()).r, whole.r, atol=1e-5)
+    assert_allclose(planted.score().r, whole.r, atol=1e-5)
 
 
 def test_repeats_normalise_by_what_the_repeats_allow(planted):
-    known, _ = ceiling(planted.subject.recordings.values(), N_VOXELS)
-    score = score_features(*planted.args(), ceiling=known)
-    repeats = planted.subject.recordings["f"].repeats()
+    known, _ = ceiling(planted.data.subject.recordings.values(), N_VOXELS)
+    score = planted.score(ceiling=known)
+    repeats = planted.data.subject.recordings["f"].repeats()
     expected = cc_norm(repeats, score.predicted[score.story_of_row == "f"])
     enough = known > planted.config.evaluation.ceiling_floor
     assert_allclose(score.r_normalised[enough], expected[enough], atol=1e-5)
@@ -91,30 +90,30 @@ def test_repeats_normalise_by_what_the_repeats_allow(planted):
 
 
 def test_without_repeats_the_given_ceiling_normalises(planted):
-    planted.splits["test"] = planted.splits["test"][1:]
+    planted.data.splits["test"] = planted.data.splits["test"][1:]
     known = np.linspace(0.1, 0.9, N_VOXELS)
-    score = score_features(*planted.args(), ceiling=known)
+    score = planted.score(ceiling=known)
     assert_allclose(score.r_normalised[known > 0.2], (score.r / known)[known > 0.2])
     assert "all held-out stories" in score.summary["normalised_by"]
 
 
 def test_without_a_ceiling_nothing_is_normalised(planted):
-    score = score_features(*planted.args())
+    score = planted.score()
     assert np.isnan(score.r_normalised).all()
     assert score.summary["normalised_by"] == "no noise ceiling"
 
 
 def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch):
     fitted = []
-    original = held_out.fit_and_predict
+    original = scoring_plan.fit_and_predict
 
     def spy(designs, fit, held, *rest):
         fitted.append(([r.story.name for r in fit], [r.story.name for r in held]))
         return original(designs, fit, held, *rest)
 
-    monkeypatch.setattr(held_out, "fit_and_predict", spy)
-    score = score_features(*planted.args(), leave_one_out=True)
-    assert sorted(held[0] for _, held in fitted) == sorted(LENGTHS)
+    monkeypatch.setattr(scoring_plan, "fit_and_predict", spy)
+    score = planted.score(leave_one_out=True)
+    assert {held[0] for _, held in fitted} == set(LENGTHS)
     for fit, (held,) in fitted:
         assert sorted([*fit, held]) == sorted(LENGTHS)
     assert len(score.true) == sum(LENGTHS.values())
@@ -127,7 +126,7 @@ def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch)
 
 
 def test_the_target_table_counts_means_and_misses(planted):
-    score = score_features(*planted.args()).with_intervals(100)
+    score = planted.score()
     rows = {row["target"]: row for row in score.rows()}
     assert list(rows) == ["cortex", "AC", "cortex-AC"]
     assert rows["AC"]["n_voxels"] == 12
@@ -143,8 +142,8 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
         found[:, columns == 5] = 0.0
         return found
 
-    monkeypatch.setattr(held_out, "responses_of", flat)
-    score = score_features(*planted.args()).with_intervals(100)
+    monkeypatch.setattr(scoring_plan, "responses_of", flat)
+    score = planted.score()
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
     assert {row["target"]: row["n_voxels"] for row in score.rows()}["AC"] == 11
@@ -154,11 +153,11 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
 
 
 def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
-    score = score_features(*planted.args()).with_intervals(100)
+    score = planted.score()
     score.save(tmp_path / "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     expected = ["subject", "voxel", "split", "cortex", "AC", "cortex-AC"]
-    assert list(frame.columns) == [*expected, "r", "r_normalised", "alpha", "p", "q", "p_max"]
+    assert list(frame.columns) == [*expected, "r", "r_normalised", "alpha", "p", "q", "p_max", "r_time_only"]
     assert len(frame) == N_VOXELS
     assert set(frame["AC"]) == {0, 1}
     assert_allclose(frame["r"], score.r, rtol=1e-5)
@@ -168,9 +167,9 @@ def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
 
 
 def test_no_story_to_score_or_to_fit_is_an_error(planted):
-    planted.splits["test"] = []
+    planted.data.splits["test"] = []
     with pytest.raises(ConfigError, match="0 stories to score, 5 to fit"):
-        score_features(*planted.args())
-    planted.splits.update(train=planted.splits["train"][:1], validation=[])
+        planted.score()
+    planted.data.splits.update(train=planted.data.splits["train"][:1], validation=[])
     with pytest.raises(ConfigError, match="1 stories to score, 0 to fit"):
-        score_features(*planted.args(), leave_one_out=True)
+        planted.score(leave_one_out=True)

@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import evaluator
+from brainwavlm.evaluation.contrasts import adapted
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
-from brainwavlm.evaluation.layers import adapted, chosen_layers
+from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.speech.backbones import load_backbone
 from tests.trees import native_tree

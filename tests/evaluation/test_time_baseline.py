@@ -5,19 +5,28 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import load_config
+from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.responses import Recording, Story
+from brainwavlm.encoding.run_data import RunData
+from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.evaluation.time_baseline import score_time, time_designs
 from brainwavlm.stimulus.audio import same_sounds
 from tests.evaluation.statistics.test_circular_shift import autoregressive
 
 N_VOXELS, TR = 150, 2.0
 CONFIG = load_config(
-    overrides={"subject": "S1", "ridge.folds": 3, "evaluation.shifts": 200, "evaluation.bootstraps": 100}
+    overrides={
+        "subject": "S1",
+        "ridge.folds": 3,
+        "evaluation.shifts": 200,
+        "evaluation.targets": ["cortex"],
+        "windows.stride": 1.0,
+    }
 )
-ALL = {"cortex": np.ones(N_VOXELS, bool)}
 
 
 def recording(folder, name, split, values, times=None, sound=None):
@@ -26,7 +35,8 @@ def recording(folder, name, split, values, times=None, sound=None):
         file["data"] = values
         if times is not None:
             file["tr_times"] = times
-    audio.write_bytes((sound or f"a sound of its own: {name}").encode())
+    level = sum((sound or name).encode())
+    soundfile.write(audio, np.full(8000 * 500, level, np.int16), 8000)
     return Recording("S1", Story(name, audio, None, split), path, TR)
 
 
@@ -57,7 +67,10 @@ def leaky(by_story, tmp_path):
 
 
 def scored(splits, leave_one_out=False):
-    return score_time(splits, CONFIG, np.arange(N_VOXELS), ALL, leave_one_out)
+    recordings = {one.story.name: one for some in splits.values() for one in some}
+    data = RunData(None, Subject("S1", recordings), splits, np.ones(N_VOXELS, bool), {})
+    plan = ScoringPlan.of(data, CONFIG, ModelSize(1, 400), leave_one_out)
+    return score_time(plan, plan.true())
 
 
 def test_on_a_leaky_split_time_alone_scores_well_above_chance(leaky):

@@ -4,8 +4,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError
+from brainwavlm.evaluation.contrasts import contrast
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.evaluation.statistics.bootstrap import SEED, story_bootstrap
+from brainwavlm.evaluation.statistics.bootstrap import SEED, resampled_means
 from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.results.resamples import FILE, OWN_LAYER, gathered, read_resamples, resample_rows
 from tests.trees import native_tree
@@ -16,12 +17,12 @@ STORIES = np.repeat(["flood", "museum"], [40, 30])
 def bootstrapped(seed, n_resamples=100):
     true, first, second = np.random.default_rng(seed).standard_normal((3, 70, 6))
     masks = {"cortex": np.ones(6, bool), "AC": np.arange(6) < 2}
-    return story_bootstrap(true, first, second, STORIES, masks, n_resamples, SEED)
+    return resampled_means(true, {"frozen": first, "tuned": second}, STORIES, masks, n_resamples, SEED)
 
 
 def test_intervals_follow_from_the_draws_that_are_kept(tmp_path):
-    found, unit = bootstrapped(0)
-    rows = resample_rows("run-a", "anna", {name: one.draws for name, one in found.items()}, unit, STORIES)
+    resampled = bootstrapped(0)
+    rows = resample_rows("run-a", "anna", resampled.draw_pairs("frozen", "tuned"), resampled.drawn, STORIES)
     gathered(rows).save(tmp_path / FILE)
     kept = read_resamples(tmp_path / FILE)
     assert [row["target"] for row in kept.about] == ["cortex", "AC"]
@@ -35,14 +36,16 @@ def test_intervals_follow_from_the_draws_that_are_kept(tmp_path):
         "layer": OWN_LAYER,
     }
     low, high = np.quantile(kept.tuned[1] - kept.frozen[1], [0.025, 0.975])
-    assert_allclose([low, high], [found["AC"].low, found["AC"].high], atol=1e-6)
+    row = contrast(resampled, "AC")
+    assert_allclose([low, high], [row["low"], row["high"]], atol=1e-6)
 
 
 def test_runs_that_asked_for_fewer_resamples_end_in_nan(tmp_path):
     rows = []
     for run, n_resamples in (("a", 100), ("b", 120)):
-        found, unit = bootstrapped(1, n_resamples)
-        rows += resample_rows(run, "anna", {name: one.draws for name, one in found.items()}, unit, STORIES)
+        resampled = bootstrapped(1, n_resamples)
+        draws = resampled.draw_pairs("frozen", "tuned")
+        rows += resample_rows(run, "anna", draws, resampled.drawn, STORIES)
     kept = gathered(rows)
     assert kept.frozen.shape == (4, 120)
     assert_array_equal(np.isnan(kept.tuned).sum(1), [20, 20, 0, 0])
@@ -50,8 +53,9 @@ def test_runs_that_asked_for_fewer_resamples_end_in_nan(tmp_path):
 
 def test_nothing_to_draw_leaves_no_draws():
     true, first, second = np.random.default_rng(0).standard_normal((3, 15, 4))
-    found, _ = story_bootstrap(true, first, second, np.repeat("a", 15), {"all": np.ones(4, bool)}, 100, 0)
-    assert np.isnan(found["all"].draws).all()
+    models, targets = {"frozen": first, "tuned": second}, {"all": np.ones(4, bool)}
+    resampled = resampled_means(true, models, np.repeat("a", 15), targets, 100, 0)
+    assert np.isnan(resampled.draw_pairs("frozen", "tuned")["all"]).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"text"])

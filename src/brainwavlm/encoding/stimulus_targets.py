@@ -5,7 +5,6 @@ same `StoryClock` as features, and h is the canonical haemodynamic response: wit
 look at sound from before the target.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import factorial
@@ -23,11 +22,6 @@ from brainwavlm.stimulus.transcripts import Interval
 
 N_MELS = 80  # as Whisper hears
 RESPONSE_SECONDS = 32.0  # of the canonical response; less than 1e-5 of its peak is left then
-PHONES = (
-    *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY"),
-    *("JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y"),
-    *("Z", "ZH"),
-)
 
 
 @dataclass(frozen=True)
@@ -68,11 +62,6 @@ def said(intervals: Sequence[Interval], names: Sequence[str], known: dict[str, i
         np.array([interval.end for interval in intervals]),
         np.array([known.get(name, -1) for name in names], dtype=np.int64),
     )
-
-
-def phone_class(label: str) -> str:
-    """AH of AH0: the ARPAbet phone without its stress."""
-    return re.sub(r"\d+$", "", label.strip().upper())
 
 
 def heard(what: Said, vectors: np.ndarray, ends: np.ndarray, stride: float) -> np.ndarray:

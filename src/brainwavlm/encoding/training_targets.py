@@ -27,16 +27,14 @@ from brainwavlm.encoding.prepared_stories import PreparedStory, story_responses
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.stimulus_targets import (
     N_MELS,
-    PHONES,
     Said,
     as_responses,
     heard,
     mel_of_stretches,
-    phone_class,
     said,
 )
 from brainwavlm.errors import ConfigError, DatasetError
-from brainwavlm.stimulus.transcripts import Transcript, read_transcript
+from brainwavlm.stimulus.transcripts import PHONES, Transcript, phone_class, read_transcript
 from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
 
 

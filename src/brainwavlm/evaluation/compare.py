@@ -12,24 +12,21 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.config import EvaluationConfig, RunConfig
-from brainwavlm.encoding.run_data import RunData
+from brainwavlm.config import EvaluationConfig
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.compare_tables import Scored, difference_table, epoch_table, group_table, run_table
-from brainwavlm.evaluation.encoding_score import kept_masks
 from brainwavlm.evaluation.evaluator import (
     Evaluator,
-    device_of,
-    require_distinct,
     run_names,
-    sides,
+    subject_runs,
     untuned_model_key,
     with_whole_cortex,
 )
 from brainwavlm.evaluation.paired_predictions import PairedPredictions, target_means
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions, predict_held_out, story_designs
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.scores import frame_rows, write_frame
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
 from brainwavlm.files import write_json
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
@@ -125,9 +122,7 @@ def compare(
     ConfigError
         No run, one named twice, or no test story.
     """
-    runs = [runs] if isinstance(runs, Run) else list(runs)
-    require_distinct(runs)
-    runs = sides(runs)
+    runs = subject_runs(runs)
     histories = [run.history for run in runs]
     if epochs:
         for run, history in zip(runs, histories, strict=True):
@@ -141,25 +136,20 @@ def compare(
         with_whole_cortex(run.config.model_copy(update={"evaluation": evaluation}), (), memory_gb)
         for run in runs
     ]
-    for run, config in zip(runs, configs, strict=True):
-        evaluator.require_scorable(run, config)
+    plans = [evaluator.plan_of(run, config, tested=False) for run, config in zip(runs, configs, strict=True)]
     rows: dict[str, PairedPredictions] = {}
     scored: list[Scored] = []
     of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
-    for position, (run, name, config) in enumerate(zip(runs, names, configs, strict=True)):
-        setting = evaluator.setting(config)
-        one = Scored(name, run, group_of[position], untuned_model_key(config), _rows_key(setting, config))
+    for position, (run, name, plan) in enumerate(zip(runs, names, plans, strict=True)):
+        one = Scored(name, run, group_of[position], untuned_model_key(plan.config), _rows_key(plan))
         title = f"Reading stories, {name}"
-        held = _held_out(evaluator, tuned_model(run)[0], config, setting, title)
+        held = _held_out(evaluator, tuned_model(run)[0], plan, title)
         if one.rows not in rows:
-            masks, _ = kept_masks(config, setting.subject, setting.ceiling, held.columns)
-            rows[one.rows] = PairedPredictions(held, masks)
+            rows[one.rows] = PairedPredictions(held, plan.masks)
         side = rows[one.rows]
         if one.frozen not in side.predictions:
             title_of_frozen = "Reading stories, model as it is"
-            side.add(
-                one.frozen, _held_out(evaluator, evaluator.untuned(config), config, setting, title_of_frozen)
-            )
+            side.add(one.frozen, _held_out(evaluator, evaluator.untuned(plan.config), plan, title_of_frozen))
         side.add(name, held)
         scored.append(one)
         for entry in histories[position]:
@@ -172,7 +162,7 @@ def compare(
             found = held
             if folder.name != best:
                 at = f"{title}, epoch {epoch}"
-                found = _held_out(evaluator, tuned_model(run, epoch)[0], config, setting, at)
+                found = _held_out(evaluator, tuned_model(run, epoch)[0], plan, at)
             for target, r in target_means(found, side.masks).items():
                 of_epochs[one.group, epoch, "ridge", target].append(r)
     resampled = {key: side.resampled(evaluation.bootstraps, SEED) for key, side in rows.items()}
@@ -189,17 +179,14 @@ def compare(
     )
 
 
-def _held_out(
-    evaluator: Evaluator, backbone: Backbone, config: RunConfig, setting: RunData, title: str
-) -> RidgePredictions:
-    features = evaluator.features(backbone, config, setting.recordings.values(), title)
-    designs = story_designs(features, setting.splits, config)
-    return predict_held_out(designs, setting.splits, config, setting.voxels, device=device_of(config).type)
+def _held_out(evaluator: Evaluator, backbone: Backbone, plan: ScoringPlan, title: str) -> RidgePredictions:
+    return plan.predict(evaluator.features(backbone, plan.config, plan.data.recordings.values(), title))
 
 
-def _rows_key(setting: RunData, config: RunConfig) -> str:
+def _rows_key(plan: ScoringPlan) -> str:
     """Runs with the same key are scored on the same responses and targets."""
-    return repr((setting.dataset.path, setting.subject.name, setting.story_names(), config.regions))
+    data = plan.data
+    return repr((data.dataset.path, data.subject.name, data.story_names(), plan.config.regions))
 
 
 def _require_epochs(run: Run, n_epochs: int) -> None:

@@ -1,6 +1,5 @@
-"""Two scores side by side: the table, the voxels and the words of an evaluation of runs."""
+"""The tuned model against the frozen one: the rows of every table that says what tuning changed."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,64 +7,77 @@ import pandas as pd
 
 from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Difference, story_bootstrap
+from brainwavlm.evaluation.statistics.bootstrap import Resampled
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
-from brainwavlm.evaluation.statistics.tests import LEVEL, difference_test
+from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.runs.run import Run
 
 
-def contrast_rows(
-    name: str, config: RunConfig, frozen: EncodingScore, tuned: EncodingScore, r_readout: np.ndarray
-) -> tuple[list[dict[str, Any]], PermutationTest, dict[str, Difference], str]:
-    """The table's rows of one run, one a target, the paired test of every voxel, the bootstrap and what it drew.
+def contrast(
+    resampled: Resampled, target: str, metric: str = "r", frozen: str = "frozen", tuned: str = "tuned"
+) -> dict[str, float]:
+    """Both means over a target, their difference, and its 95 % interval: the columns that all tables share.
 
     Parameters
     ----------
-    name : str
-        Of the run, in the table.
-    config : RunConfig
+    resampled : Resampled
+    target : str
+    metric : str
+        What the means are of: the columns are {metric}_frozen and {metric}_tuned.
+    frozen, tuned : str
+        What the models are called there.
+    """
+    first, second = resampled.means[target][frozen], resampled.means[target][tuned]
+    difference = second - first
+    low, high = resampled.interval(difference)
+    return {
+        f"{metric}_frozen": float(first[0]),
+        f"{metric}_tuned": float(second[0]),
+        "difference": float(difference[0]),
+        "low": low,
+        "high": high,
+    }
+
+
+def contrast_rows(
+    about: dict[str, Any],
+    frozen: EncodingScore,
+    tuned: EncodingScore,
+    resampled: Resampled,
+    paired: PermutationTest,
+    r_readout: np.ndarray,
+) -> list[dict[str, Any]]:
+    """The table's rows of one run, one a target.
+
+    Parameters
+    ----------
+    about : dict
+        Run, subject and seed.
     frozen, tuned : EncodingScore
         On the same rows and voxels.
+    resampled : Resampled
+        Of both.
+    paired : PermutationTest
+        Of their difference.
     r_readout : array (n_kept,)
         Test correlation of the run's own readout; NaN where it predicts nothing.
     """
-    differences, unit = story_bootstrap(
-        frozen.true,
-        frozen.predicted,
-        tuned.predicted,
-        frozen.story_of_row,
-        tuned.masks,
-        config.evaluation.bootstraps,
-        SEED,
-    )
-    paired = difference_test(
-        frozen.true,
-        frozen.predicted,
-        tuned.predicted,
-        frozen.story_of_row,
-        config.evaluation,
-        config.seed,
-        tuned.masks,
-    )
     changed = paired.q < LEVEL
+    frozen_q, tuned_q = frozen.test.q, tuned.test.q
     rows = []
-    for target, found in differences.items():
-        mask = tuned.masks[target]
+    for target, means in resampled.means.items():
+        mask, both = tuned.masks[target], contrast(resampled, target)
+        intervals = [resampled.interval(means[model]) for model in ("frozen", "tuned")]
         shares = [score.r_normalised[mask] for score in (frozen, tuned)]
         known = ~np.isnan(shares[0]) & ~np.isnan(shares[1])
+        time_only = tuned.time_only.mean[target]
         rows.append(
             {
-                "run": name,
-                "subject": config.subject,
-                "seed": config.seed,
+                **about,
                 "target": target,
-                "n_voxels": found.n_voxels,
-                "r_frozen": found.first,
-                "r_tuned": found.second,
-                "difference": found.difference,
-                "low": found.low,
-                "high": found.high,
-                "relative_gain": found.difference / found.first if found.first > 0 else np.nan,
+                "n_voxels": resampled.n_voxels[target],
+                **both,
+                "relative_gain": both["difference"] / both["r_frozen"] if both["r_frozen"] > 0 else np.nan,
                 # The readout's mean is comparable only where it predicts the whole target.
                 "r_readout": float(np.mean(r_readout[mask])),
                 "n_normalised": int(known.sum()),
@@ -74,19 +86,19 @@ def contrast_rows(
                 "p_frozen": frozen.test.mean[target][1],
                 "p_tuned": tuned.test.mean[target][1],
                 "p_difference": paired.mean[target][1],
-                "low_frozen": found.first_interval[0],
-                "high_frozen": found.first_interval[1],
-                "low_tuned": found.second_interval[0],
-                "high_tuned": found.second_interval[1],
-                "voxels_frozen": int((frozen.test.q[mask] < LEVEL).sum()),
-                "voxels_tuned": int((tuned.test.q[mask] < LEVEL).sum()),
+                "low_frozen": intervals[0][0],
+                "high_frozen": intervals[0][1],
+                "low_tuned": intervals[1][0],
+                "high_tuned": intervals[1][1],
+                "voxels_frozen": int((frozen_q < LEVEL)[mask].sum()),
+                "voxels_tuned": int((tuned_q < LEVEL)[mask].sum()),
                 "voxels_better": int((changed & (paired.statistic > 0))[mask].sum()),
                 "voxels_worse": int((changed & (paired.statistic < 0))[mask].sum()),
-                "r_time_only": _time_only(tuned, target)[0],
-                "p_time_only": _time_only(tuned, target)[1],
+                "r_time_only": time_only[0],
+                "p_time_only": time_only[1],
             }
         )
-    return rows, paired, differences, unit
+    return rows
 
 
 def voxel_rows(
@@ -119,23 +131,14 @@ def voxel_rows(
             "p_difference": paired.p,
             "q_difference": paired.q,
             "p_max_difference": paired.p_max,
-            "r_time_only": np.nan if tuned.time_only is None else tuned.time_only.statistic,
+            "r_time_only": tuned.time_only.statistic,
         }
     )
 
 
-def run_summary(
-    name: str,
-    run: Run,
-    frozen: EncodingScore,
-    tuned: EncodingScore,
-    differences: Mapping[str, Difference],
-    unit: str,
-) -> dict[str, Any]:
-    """What `summary.json` says of one run; `differences` and `unit` (what was drawn) are those of its rows."""
-    config, n_resamples = run.config, run.config.evaluation.bootstraps
-    of_frozen = {target: found.first_interval for target, found in differences.items()}
-    of_tuned = {target: found.second_interval for target, found in differences.items()}
+def run_summary(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore) -> dict[str, Any]:
+    """What `summary.json` says of one run; the scores have their intervals."""
+    config = run.config
     return {
         "name": name,
         "path": str(run.path),
@@ -150,18 +153,18 @@ def run_summary(
         "best": run.best,
         "history": run.history,
         "splits": run.manifest["splits"],
-        "bootstrap": f"{n_resamples} resamples of {unit}",
+        "bootstrap": tuned.summary["bootstrap"],
         "config": config.model_dump(mode="json"),
-        "frozen": _without_versions(frozen.summary) | frozen.target_summary(of_frozen, n_resamples, unit),
-        "tuned": _without_versions(tuned.summary) | tuned.target_summary(of_tuned, n_resamples, unit),
+        "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
+        "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},
         "tuned_with": run.manifest["versions"],
         "tuned_on": run.manifest["data"]["control"],
     }
 
 
-def _without_versions(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in summary.items() if key != "versions"}
-
-
-def _time_only(score: EncodingScore, target: str) -> tuple[float, float]:
-    return (np.nan, np.nan) if score.time_only is None else score.time_only.mean[target][:2]
+def adapted(config: RunConfig, layer: int) -> bool:
+    """Whether a block up to that state carries adapters or was trained: without one the state is as it was."""
+    if config.adapter.method == "frozen":
+        return False
+    first = 1 if config.adapter.layers is None else config.adapter.layers[0]
+    return layer >= first

@@ -14,26 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig, WindowConfig
-from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.stimulus_targets import PHONES, phone_class
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluator import Evaluator, device_of, untuned_model_key
-from brainwavlm.evaluation.layers import adapted
-from brainwavlm.evaluation.ridge_predictions import held_out_fits
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, drawn_pieces
+from brainwavlm.evaluation.contrasts import adapted, contrast
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.statistics.auc import LABELS, resampled_auc
 from brainwavlm.results.resamples import resample_rows
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
-from brainwavlm.stimulus.transcripts import Interval, read_transcript
-from brainwavlm.stimulus.word_vectors import spoken
+from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
 
-TASKS = ("phones", "words")
 STORIES = "clips"  # how resamples.npz names what was resampled
-CLIP_SECONDS = 1.0
 # With fewer clips, with or without it, the AUC of a label hangs on single clips.
 FEWEST_CLIPS = 10
 
@@ -90,33 +85,30 @@ class Downstream:
         self._tasks: dict[str, list[Task]] = {}
         self._frozen: dict[str, dict[tuple[str, int], np.ndarray]] = {}
 
-    def tasks(self, config: RunConfig) -> list[Task]:
-        """The tasks on the stories of a configuration, from transcripts and headers of sounds alone.
+    def tasks(self, plan: ScoringPlan) -> list[Task]:
+        """The tasks on the stories of a plan, from transcripts and headers of sounds alone.
 
         Raises
         ------
         ConfigError
             A story without a transcript, or no label in enough clips.
         """
-        key = untuned_model_key(config)
+        key = untuned_model_key(plan.config)
         if key not in self._tasks:
-            setting, min_samples = (
-                self._evaluator.setting(config),
-                self._evaluator.untuned(config).min_samples,
-            )
-            self._tasks[key] = [task_of(name, setting, config, min_samples) for name in self._names]
+            min_samples = self._evaluator.untuned(plan.config).min_samples
+            self._tasks[key] = [task_of(name, plan, min_samples) for name in self._names]
         return self._tasks[key]
 
     def rows(
-        self, name: str, config: RunConfig, tuned: Backbone, layers: Sequence[int]
+        self, about: Mapping[str, Any], plan: ScoringPlan, tuned: Backbone, layers: Sequence[int]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Rows of downstream.csv for one run, and of its resamples, for `resamples.gathered`.
 
         Parameters
         ----------
-        name : str
-            Of the run, in the table.
-        config : RunConfig
+        about : mapping
+            Run, subject and seed.
+        plan : ScoringPlan
         tuned : Backbone
             Which gives all of `layers`.
         layers : sequence of int
@@ -124,58 +116,73 @@ class Downstream:
         """
         if not self._names:
             return [], []
+        config = plan.config
         key = untuned_model_key(config) + str(list(layers))
         if key not in self._frozen:
             untuned = self._evaluator.untuned(config, layers)
-            self._frozen[key] = self._decided(untuned, config, layers, "model as it is")
-        frozen, decided = self._frozen[key], self._decided(tuned, config, layers, name)
+            self._frozen[key] = self._decided(untuned, plan, layers, "model as it is")
+        frozen, decided = self._frozen[key], self._decided(tuned, plan, layers, about["run"])
         table, resamples = [], []
-        for task in self.tasks(config):
+        for task in self.tasks(plan):
             for layer in layers:
                 place = (task.name, layer)
-                found = resampled_auc(
-                    {"frozen": frozen[place], "tuned": decided[place]}, task, config.evaluation.bootstraps
+                models = {"frozen": frozen[place], "tuned": decided[place]}
+                resampled = resampled_auc(
+                    models, task.tested_labels, task.story_of_tested, config.evaluation.bootstraps
                 )
-                means = found.means[task.name]
-                draws = {task.name: (found.draws(means["frozen"]), found.draws(means["tuned"]))}
                 resamples += resample_rows(
-                    name, config.subject, draws, found.drawn, task.story_of_tested, layer, STORIES
+                    about["run"],
+                    about["subject"],
+                    {task.name: resampled.draw_pairs("frozen", "tuned")[LABELS]},
+                    resampled.drawn,
+                    task.story_of_tested,
+                    layer,
+                    STORIES,
                 )
-                table.append(_row(name, config, task, layer, found))
+                table.append(
+                    {
+                        **about,
+                        "task": task.name,
+                        "layer": layer,
+                        "n_labels": len(task.labels),
+                        "n_clips": len(task.tested_labels),
+                        **contrast(resampled, LABELS, "auc"),
+                        "adapted": adapted(config, layer),
+                    }
+                )
         return table, resamples
 
     def _decided(
-        self, backbone: Backbone, config: RunConfig, layers: Sequence[int], who: str
+        self, backbone: Backbone, plan: ScoringPlan, layers: Sequence[int], who: str
     ) -> dict[tuple[str, int], np.ndarray]:
         """Decisions by task and layer, (n_test_clips, n_labels)."""
-        setting, clips = self._evaluator.setting(config), _of_clips(config)
-        title = f"Hearing clips, {who}"
-        features = self._evaluator.features(backbone, clips, setting.recordings.values(), title)
+        clips, recordings = _of_clips(plan.config), plan.data.recordings.values()
+        features = self._evaluator.features(backbone, clips, recordings, f"Hearing clips, {who}")
         return {
             (task.name, layer): decisions(features, task, layer, clips)
-            for task in self.tasks(config)
+            for task in self.tasks(plan)
             for layer in layers
         }
 
 
-def task_of(name: str, setting: RunData, config: RunConfig, min_samples: int) -> Task:
-    """The labels of all clips; `config` says how ridge and splits are, `min_samples` what the model can hear.
+def task_of(name: str, plan: ScoringPlan, min_samples: int) -> Task:
+    """The labels of all clips; `min_samples` is what the model can hear.
 
     Raises
     ------
     ConfigError
         A story without a transcript, or no label in enough clips.
     """
-    ((fit, held),) = held_out_fits(setting.splits, leave_one_out=False)
-    sides = []
-    for recordings in (fit, held):
-        said = [_said(name, recording) for recording in recordings]
-        ends = [planned_windows(recording, _of_clips(config), min_samples).times for recording in recordings]
-        sides.append((said, ends))
-    labels = sorted({label for said, _ in sides for story in said for label, _ in story})
+    (fit,) = plan.fits
+    clips, sides = _of_clips(plan.config), []
+    for recordings in fit:
+        middles = [labelled_middles(name, recording.story) for recording in recordings]
+        ends = [planned_windows(recording, clips, min_samples).times for recording in recordings]
+        sides.append((middles, ends))
+    labels = sorted({label for middles, _ in sides for story in middles for label, _ in story})
     fitted, tested = (
-        np.concatenate([_labelled(story, some, labels) for story, some in zip(said, ends, strict=True)])
-        for said, ends in sides
+        np.concatenate([clip_labels(story, some, labels) for story, some in zip(middles, ends, strict=True)])
+        for middles, ends in sides
     )
     often = np.all(
         [(side.sum(0) >= FEWEST_CLIPS) & ((~side).sum(0) >= FEWEST_CLIPS) for side in (fitted, tested)],
@@ -189,7 +196,7 @@ def task_of(name: str, setting: RunData, config: RunConfig, min_samples: int) ->
             "longer stories.",
             "Name more test stories, or leave this task out.",
         )
-    fitted_names, tested_names = (tuple(one.story.name for one in some) for some in (fit, held))
+    fitted_names, tested_names = (tuple(one.story.name for one in some) for some in fit)
     return Task(
         name,
         tuple(label for label, keep in zip(labels, often, strict=True) if keep),
@@ -236,106 +243,7 @@ def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, con
     return ((tested - mean) / scale) @ weights
 
 
-def resampled_auc(predictions: Mapping[str, np.ndarray], task: Task, n_resamples: int) -> Resampled:
-    """Mean AUC over labels of several models, as measured and in resamples of the test clips, which they share.
-
-    With c the number of times that a resample draws a clip, AUC[l] = sum_ij c_i c_j [d_i > d_j] / sum_ij c_i c_j over
-    clips i with l and j without it. Stories are drawn with replacement, below 5 stories blocks of at least 10 clips
-    within each. A label that a resample has not, or has everywhere, is left out of that resample, for all models.
-
-    Parameters
-    ----------
-    predictions : mapping of model to array (n_clips, n_labels)
-        Decisions.
-    task : Task
-    n_resamples : int
-    """
-    pieces, counts, drawn = drawn_pieces(task.story_of_tested, n_resamples, SEED, "clips")
-    counts = np.concatenate([np.ones((1, counts.shape[1])), counts])  # row 0: what was measured
-    of_clip = np.repeat(counts, [piece.stop - piece.start for piece in pieces], axis=1)
-    means = {}
-    for model, found in predictions.items():
-        of_label = np.stack(
-            [
-                auc(decided, having, of_clip)
-                for decided, having in zip(found.T, task.tested_labels.T, strict=True)
-            ]
-        )
-        known = ~np.isnan(of_label)
-        total, n_known = np.where(known, of_label, 0).sum(0), known.sum(0)
-        means[model] = np.divide(total, n_known, out=np.full(len(total), np.nan), where=n_known > 0)
-    varied = bool((counts[1:] != counts[1]).any())
-    return Resampled({task.name: means}, {task.name: len(task.labels)}, drawn, varied)
-
-
-def auc(decided: np.ndarray, having: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Area under the receiver operating characteristic in each resample, (n_resamples,); NaN without both kinds.
-
-    Parameters
-    ----------
-    decided : array (n_clips,)
-    having : bool array (n_clips,)
-    counts : array (n_resamples, n_clips)
-        How often each clip is drawn.
-    """
-    above = decided[having][:, None] - decided[~having]
-    order = (above > 0) + 0.5 * (above == 0)
-    with_label, without = counts[:, having], counts[:, ~having]
-    pairs = with_label.sum(1) * without.sum(1)
-    right = ((with_label @ order) * without).sum(1)
-    return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
-
-
 def _of_clips(config: RunConfig) -> RunConfig:
     """The configuration, hearing clips alone."""
     clips = WindowConfig(context=CLIP_SECONDS, stride=CLIP_SECONDS, frame="mean")
     return config.model_copy(update={"windows": clips})
-
-
-def _said(name: str, recording: Recording) -> list[tuple[str, float]]:
-    """Labels of a story with their middles in seconds."""
-    path = recording.story.transcript
-    if path is None:
-        raise ConfigError(
-            "--downstream",
-            f"{name}, but {recording.story.name} has no transcript.",
-            "a TextGrid for every story.",
-            "Add it to the data set, or evaluate without --downstream.",
-        )
-    transcript = read_transcript(path)
-    intervals: list[Interval] = transcript.phones if name == "phones" else transcript.words
-    label = phone_class if name == "phones" else spoken
-    heard = [(label(interval.text), (interval.start + interval.end) / 2) for interval in intervals]
-    return [(what, middle) for what, middle in heard if (what in PHONES if name == "phones" else what)]
-
-
-def _labelled(said: Sequence[tuple[str, float]], ends: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-    """Which labels each clip has, (n_clips, n_labels) bool."""
-    column = {label: place for place, label in enumerate(labels)}
-    found = np.zeros((len(ends), len(labels)), dtype=bool)
-    for label, middle in said:
-        row = int(np.searchsorted(ends, middle))
-        if row < len(ends) and middle > ends[row] - CLIP_SECONDS:
-            found[row, column[label]] = True
-    return found
-
-
-def _row(name: str, config: RunConfig, task: Task, layer: int, found: Resampled) -> dict[str, Any]:
-    means = found.means[task.name]
-    change = means["tuned"] - means["frozen"]
-    low, high = found.interval(change)
-    return {
-        "run": name,
-        "subject": config.subject,
-        "seed": config.seed,
-        "task": task.name,
-        "layer": layer,
-        "n_labels": len(task.labels),
-        "n_clips": len(task.tested_labels),
-        "auc_frozen": float(means["frozen"][0]),
-        "auc_tuned": float(means["tuned"][0]),
-        "difference": float(change[0]),
-        "low": low,
-        "high": high,
-        "adapted": adapted(config, layer),
-    }

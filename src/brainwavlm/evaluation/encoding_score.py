@@ -1,6 +1,6 @@
 """Held-out scores of one set of features in one subject, and the files that keep them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,23 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.config import RunConfig
-from brainwavlm.datasets.base import Subject
-from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
-from brainwavlm.encoding.targets import target_masks
-from brainwavlm.evaluation.ridge_predictions import (
-    RidgePredictions,
-    held_out_fits,
-    predict_held_out,
-    rows_by_story,
-    story_designs,
-)
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
 from brainwavlm.evaluation.scores import correlation, rounded, write_frame
-from brainwavlm.evaluation.statistics.bootstrap import SEED, resampled_means
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, resampled_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL, correlation_test, described_null
+from brainwavlm.evaluation.time_baseline import score_time
 from brainwavlm.files import write_json
+from brainwavlm.runs.environment import versions
 from brainwavlm.speech.features import StoryFeatures
 
 
@@ -47,10 +41,10 @@ class EncodingScore:
         r and p of each voxel, and of the mean of each target.
     masks : dict of str to bool array (n_kept,)
         By target.
-    time_only : PermutationTest or None
+    time_only : PermutationTest
         What time alone predicts of the same rows.
     summary : dict
-        What `summary.json` says, but for its targets.
+        What `summary.json` says.
     """
 
     voxel: np.ndarray
@@ -61,7 +55,7 @@ class EncodingScore:
     r_normalised: np.ndarray
     test: PermutationTest
     masks: dict[str, np.ndarray]
-    time_only: PermutationTest | None
+    time_only: PermutationTest
     summary: dict[str, Any]
 
     @property
@@ -82,31 +76,33 @@ class EncodingScore:
             "p": self.test.p,
             "q": self.test.q,
             "p_max": self.test.p_max,
+            "r_time_only": self.time_only.statistic,
         }
-        if self.time_only is not None:
-            columns["r_time_only"] = self.time_only.statistic
         return pd.DataFrame(columns)
+
+    def with_intervals(self, resampled: Resampled, model: str) -> "EncodingScore":
+        """The score with a summary that has the targets and their 95 % intervals over resamples of test stories.
+
+        Parameters
+        ----------
+        resampled : Resampled
+        model : str
+            What this score's model is called there.
+        """
+        targets = [
+            target_row(self, name, resampled.interval(means[model]))
+            for name, means in resampled.means.items()
+        ]
+        bootstrap = f"{resampled.n_resamples} resamples of {resampled.drawn}"
+        return replace(self, summary={**self.summary, "bootstrap": bootstrap, "targets": targets})
+
+    def resampled(self, predictions: Mapping[str, np.ndarray], n_resamples: int) -> Resampled:
+        """Means over the targets, in resamples of test stories, of models (n_rows, n_kept) that predict these rows."""
+        return resampled_means(self.true, predictions, self.story_of_row, self.masks, n_resamples, SEED)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a target, for a table in the terminal."""
         return self.summary["targets"]
-
-    def target_summary(
-        self, intervals: Mapping[str, tuple[float, float]], n_resamples: int, drawn: str
-    ) -> dict[str, Any]:
-        """What the summary says of the targets, with the 95 % interval of the mean of each, and what was drawn."""
-        targets = [target_row(self, name, intervals[name]) for name in self.masks]
-        return {"bootstrap": f"{n_resamples} resamples of {drawn}", "targets": targets}
-
-    def with_intervals(self, n_resamples: int) -> "EncodingScore":
-        """The same score, whose summary tells of its targets, with intervals over resamples of held-out stories."""
-        resampled = resampled_means(
-            self.true, {"": self.predicted}, self.story_of_row, self.masks, n_resamples, SEED
-        )
-        intervals = {name: resampled.interval(means[""]) for name, means in resampled.means.items()}
-        return replace(
-            self, summary=self.summary | self.target_summary(intervals, n_resamples, resampled.drawn)
-        )
 
     def save(self, folder: str | Path) -> None:
         """Write scores.csv and summary.json, each whole or not at all; the summary last."""
@@ -121,9 +117,7 @@ def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -
     normalised = score.r_normalised[mask]
     known = ~np.isnan(normalised)
     low, high = interval
-    time_r, time_p, _ = (
-        score.time_only.mean[name] if score.time_only is not None else (np.nan, np.nan, np.nan)
-    )
+    time_r, time_p, _ = score.time_only.mean[name]
     return rounded(
         {
             "target": name,
@@ -144,15 +138,7 @@ def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -
 
 
 def score_features(
-    features: Mapping[str, StoryFeatures],
-    subject: Subject,
-    splits: Mapping[Split, Sequence[Recording]],
-    config: RunConfig,
-    kept: np.ndarray,
-    leave_one_out: bool = False,
-    ceiling: np.ndarray | None = None,
-    device: str = "cpu",
-    time_only: PermutationTest | None = None,
+    plan: ScoringPlan, features: Mapping[str, StoryFeatures], like: EncodingScore | None = None
 ) -> EncodingScore:
     """Ridge from delayed features to voxels, scored on held-out stories.
 
@@ -160,50 +146,33 @@ def score_features(
 
     Parameters
     ----------
+    plan : ScoringPlan
     features : mapping of story to StoryFeatures
-        With the layer config.backbone.layer.
-    subject : Subject
-    splits : mapping of train, validation and test to recordings
-    config : RunConfig
-        Its alignment, ridge, evaluation, target and seed.
-    kept : bool array (n_voxels,)
-        Voxels to score: finite and varying in every story.
-    leave_one_out : bool
-        Predict every story from a fit on all others, and z-score predictions within each story: for data
-        sets too small for a test split.
-    ceiling : array (n_voxels,) or None
-        Noise ceiling, for targets and, where no held-out story has repeats, for r_normalised.
-    device : str
-        Where ridge computes.
-    time_only : PermutationTest or None
-        What time alone predicts of the same rows and voxels (`score_time`), to stand beside the score.
-
-    Returns
-    -------
-    EncodingScore
-
-    Raises
-    ------
-    ConfigError
-        No held-out story, or none to fit.
+        With the layer plan.config.backbone.layer.
+    like : EncodingScore or None
+        A score of the same rows and voxels, from which what time alone predicts is taken.
     """
-    held_out_fits(splits, leave_one_out)  # raises what cannot be scored before anything is read
-    designs = story_designs(features, splits, config)
-    held = predict_held_out(designs, splits, config, kept, leave_one_out, device)
-    masks, missing = kept_masks(config, subject, ceiling, held.columns)
-    evaluation, tr = config.evaluation, held.stories[0].tr
+    config, evaluation, data = plan.config, plan.config.evaluation, plan.data
+    held = plan.predict(features)
+    masks, missing = plan.targets
     test = correlation_test(held.true, held.predicted, held.story_of_row, evaluation, config.seed, masks)
-    normalised, source = _normalised(held, None if ceiling is None else ceiling[held.columns], config)
+    time_only, shared = (
+        score_time(plan, held.true)
+        if like is None
+        else (like.time_only, like.summary["sounds_on_both_sides"])
+    )
+    normalised, source = _normalised(plan, held)
+    fitted = plan.fits[0].fitted
     summary: dict[str, Any] = {
-        "subject": subject.name,
-        "split": "leave-one-out" if leave_one_out else "test",
-        "tr": tr,
+        "subject": data.subject.name,
+        "split": "leave-one-out" if plan.leave_one_out else "test",
+        "tr": plan.held_out[0].tr,
         "tr_reference": config.alignment.tr_reference,
         "delays": list(config.alignment.delays),
-        "held_out": [recording.story.name for recording in held.stories],
-        "fitted": "all other stories" if leave_one_out else [r.story.name for r in held.fitted],
-        "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in held.fitted)},
-        "folds": story_folds(np.repeat(*rows_by_story(held.fitted)), config.ridge.folds)[1],
+        "held_out": [recording.story.name for recording in plan.held_out],
+        "fitted": "all other stories" if plan.leave_one_out else [r.story.name for r in fitted],
+        "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in fitted)},
+        "folds": story_folds(stories_of_rows(fitted), config.ridge.folds)[1],
         "null": described_null(held.story_of_row, evaluation),
         "n_voxels": len(held.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
@@ -212,6 +181,16 @@ def score_features(
         ),
         "normalised_by": source,
         "missing_targets": missing,
+        "simulated": data.dataset.simulated,
+        "dataset": data.dataset.name,
+        "licence": data.dataset.licence,
+        "facts": list(data.dataset.facts),
+        "unusable_voxels": data.unusable,
+        "sounds_on_both_sides": shared,
+        "backbone": config.backbone.model_dump(mode="json"),
+        "windows": config.windows.model_dump(mode="json"),
+        "ridge": config.ridge.model_dump(mode="json"),
+        "versions": versions(),
     }
     return EncodingScore(
         held.columns,
@@ -227,33 +206,18 @@ def score_features(
     )
 
 
-def kept_masks(
-    config: RunConfig, subject: Subject, ceiling: np.ndarray | None, columns: np.ndarray
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Targets of the table among the scored voxels (n_kept,), and why others are missing."""
-    masks, missing = target_masks(target_names(config, ceiling), subject, ceiling)
-    return {name: mask[columns] for name, mask in masks.items() if mask[columns].any()}, missing
-
-
-def target_names(config: RunConfig, ceiling: np.ndarray | None) -> list[str]:
-    """Targets of the table: those configured, the run's own, and the signal voxels where a ceiling is known."""
-    signal = [f"ceiling>{config.evaluation.ceiling_floor:g}"] if ceiling is not None else []
-    return list(dict.fromkeys([*config.evaluation.targets, config.target, *signal]))
-
-
-def _normalised(
-    held: RidgePredictions, ceiling: np.ndarray | None, config: RunConfig
-) -> tuple[np.ndarray, str]:
+def _normalised(plan: ScoringPlan, held: RidgePredictions) -> tuple[np.ndarray, str]:
     """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found.
 
     The ceiling is that of the mean of repeats, so r is taken over the repeated stories where there are any.
     """
-    if ceiling is None:
+    if plan.data.ceiling is None:
         return np.full(len(held.columns), np.nan), "no noise ceiling"
-    repeated = [recording.story.name for recording in held.stories if _n_repeats(recording) > 1]
+    ceiling = plan.data.ceiling[held.columns]
+    repeated = [recording.story.name for recording in plan.held_out if _n_repeats(recording) > 1]
     rows = np.isin(held.story_of_row, repeated) if repeated else np.ones(len(held.true), dtype=bool)
     over = f"the repeated stories {', '.join(repeated)}" if repeated else "all held-out stories"
-    known = np.where(ceiling > config.evaluation.ceiling_floor, ceiling, np.nan)
+    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)
     return correlation(held.true[rows], held.predicted[rows]) / known, f"r over {over} / noise ceiling"
 
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from brainwavlm.compute import accelerator_for
+from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
 from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.evaluation.ridge_predictions import require_design
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import Backbone, load_backbone
@@ -37,10 +36,10 @@ class Evaluator:
 
     def __init__(self, cache: str | Path | None, progress: Progress | None) -> None:
         self.cache, self.progress = cache, progress or Progress()
-        self._settings: dict[str, RunData] = {}
+        self._data: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
-    def setting(self, config: RunConfig) -> RunData:
+    def data(self, config: RunConfig) -> RunData:
         """The configuration resolved on its data set; all responses are scanned once for each choice of data.
 
         With all training stories, also those that train_minutes left out: what a speech model is worth is asked on the
@@ -48,9 +47,9 @@ class Evaluator:
         """
         config = config.model_copy(update={"train_minutes": None})
         key = config.model_dump_json(include=_OF_THE_DATA) + str(config.quirks.nan_voxels)
-        if key not in self._settings:
-            self._settings[key] = run_data(config)
-        return self._settings[key]
+        if key not in self._data:
+            self._data[key] = run_data(config)
+        return self._data[key]
 
     def untuned(self, config: RunConfig, layers: Sequence[int] = ()) -> Backbone:
         """The speech model as it is, read at the configured layer and further ones; loaded once."""
@@ -76,26 +75,17 @@ class Evaluator:
             else:
                 yield name, cached(backbone, sound, config.windows, self.cache, size)
 
-    def require_scorable(self, run: Run, config: RunConfig) -> None:
-        """Raise what is known to go wrong before the first story is read: files of the run, its data, the design.
+    def plan(self, config: RunConfig, leave_one_out: bool = False, tested: bool = True) -> ScoringPlan:
+        """How a configuration is scored; see `ScoringPlan.of` for what is raised."""
+        return ScoringPlan.of(self.data(config), config, self.untuned(config), leave_one_out, tested)
 
-        Parameters
-        ----------
-        run : Run
-        config : RunConfig
-            With which it is to be scored.
-        """
+    def plan_of(self, run: Run, config: RunConfig, tested: bool = True) -> ScoringPlan:
+        """How a run is scored with a configuration; raised besides is what is wrong with its files, or has changed."""
         run.require_whole()
-        setting = self.setting(config)
-        self.require_unchanged(run, setting)
-        self.require_design(setting, config)
+        self.require_unchanged(run, self.data(config))
+        return self.plan(config, tested=tested)
 
-    def require_design(self, setting: RunData, config: RunConfig, leave_one_out: bool = False) -> None:
-        """Raise where ridge could not be done with a setting's stories; see `held_out.require_design`."""
-        backbone = self.untuned(config)
-        require_design(setting.splits, config, backbone.n_dims, backbone.min_samples, leave_one_out)
-
-    def require_unchanged(self, run: Run, setting: RunData) -> None:
+    def require_unchanged(self, run: Run, data: RunData) -> None:
         """A tuned model may only be scored on the data and the speech model that it was tuned with.
 
         Raises
@@ -103,13 +93,13 @@ class Evaluator:
         RunError
             The splits, the number of voxels, those of the run's target or the speech model are not those of run.json.
         """
-        heard = replace(setting, splits=tuned_splits(setting.splits, run.config))
+        heard = replace(data, splits=tuned_splits(data.splits, run.config))
         _require_equal(run, "splits", run.manifest["splits"], heard.story_names())
         n_voxels = run.manifest["data"].get("n_voxels")
-        _require_equal(run, "voxels of the subject", n_voxels, setting.subject.n_voxels)
+        _require_equal(run, "voxels of the subject", n_voxels, data.subject.n_voxels)
         target, quirks = run.config.target, run.config.quirks
-        if not (quirks.nan_voxels or uses_ceiling(target, setting.subject)):
-            now = target_mask(target, setting.subject, None) & setting.voxels
+        if not (quirks.nan_voxels or uses_ceiling(target, data.subject)):
+            now = target_mask(target, data.subject, None) & data.voxels
             then = np.flatnonzero(run.voxels)
             # A shared readout has only those that all listeners have.
             same = now[then].all() and (run.config.readout.shared or len(then) == now.sum())
@@ -139,8 +129,9 @@ def _require_equal(run: Run, what: str, then: Any, now: Any) -> None:
         )
 
 
-def require_distinct(runs: Sequence[Run]) -> None:
-    """ConfigError unless there is a run, and none is named twice."""
+def distinct_runs(runs: Run | Sequence[Run]) -> list[Run]:
+    """The runs; ConfigError where there is none, or one is named twice."""
+    runs = [runs] if isinstance(runs, Run) else list(runs)
     paths = [run.path.resolve() for run in runs]
     if not runs or len(set(paths)) < len(paths):
         raise ConfigError(
@@ -149,6 +140,7 @@ def require_distinct(runs: Sequence[Run]) -> None:
             "one run or more.",
             "Name each run once.",
         )
+    return runs
 
 
 def run_names(runs: Sequence[Run]) -> list[str]:
@@ -163,9 +155,15 @@ def run_names(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def sides(runs: Sequence[Run]) -> list[Run]:
-    """Runs as each of their listeners sees them, each to be scored like a run of that listener alone."""
-    return [side for run in runs for side in run.sides]
+def subject_runs(runs: Run | Sequence[Run]) -> list[Run]:
+    """Runs as each of their subjects sees them, each to be scored like a run of that subject alone.
+
+    Raises
+    ------
+    ConfigError
+        No run, or one named twice.
+    """
+    return [side for run in distinct_runs(runs) for side in run.sides]
 
 
 def with_whole_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:
@@ -180,11 +178,6 @@ def with_whole_cortex(config: RunConfig, targets: Iterable[str], memory_gb: floa
     return config.model_copy(
         update={"target": "cortex", "evaluation": evaluation, "ridge": ridge, "quirks": quirks}
     )
-
-
-def device_of(config: RunConfig) -> torch.device:
-    """Where the configuration computes."""
-    return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device
 
 
 def untuned_model_key(config: RunConfig) -> str:

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.config import RunConfig
-from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.training_subset import EDGE, length
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluator import device_of
 from brainwavlm.evaluation.paired_predictions import target_means
-from brainwavlm.evaluation.ridge_predictions import predict_held_out
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 
 
 def require_minutes(minutes: Sequence[float], draws: int) -> None:
@@ -26,14 +24,14 @@ def require_minutes(minutes: Sequence[float], draws: int) -> None:
         )
 
 
-def require_whole_story(setting: RunData, minutes: Sequence[float]) -> None:
+def require_whole_story(data: RunData, minutes: Sequence[float]) -> None:
     """ConfigError where an amount is shorter than the listener's shortest story."""
-    shortest = min(map(length, (*setting.splits["train"], *setting.splits["validation"])))
+    shortest = min(map(length, (*data.splits["train"], *data.splits["validation"])))
     short = [amount for amount in minutes if amount + EDGE < shortest]
     if short:
         raise ConfigError(
             "--minutes",
-            f"{short[0]:g}, but the shortest story of {setting.subject.name} has {shortest:.1f} minutes.",
+            f"{short[0]:g}, but the shortest story of {data.subject.name} has {shortest:.1f} minutes.",
             "amounts that hold a whole story.",
             f"Begin at {math.ceil(10 * shortest) / 10:g}.",
         )
@@ -41,9 +39,7 @@ def require_whole_story(setting: RunData, minutes: Sequence[float]) -> None:
 
 def learning_curve_rows(
     designs: Mapping[str, Mapping[str, np.ndarray]],
-    setting: RunData,
-    config: RunConfig,
-    masks: Mapping[str, np.ndarray],
+    plan: ScoringPlan,
     minutes: Sequence[float],
     draws: int,
     seed: int,
@@ -57,8 +53,8 @@ def learning_curve_rows(
     ----------
     designs : mapping of column name to mapping of story to array (n_trs, n_columns)
         One a model.
-    setting, config, masks
-        Of the listener; masks (n_kept,) by target.
+    plan : ScoringPlan
+        Of the listener.
     minutes : sequence of float
     draws : int
     seed : int
@@ -73,17 +69,17 @@ def learning_curve_rows(
     ConfigError
         An amount shorter than the shortest story.
     """
-    require_whole_story(setting, minutes)
-    stories = [*setting.splits["train"], *setting.splits["validation"]]
+    require_whole_story(plan.data, minutes)
+    stories = plan.fits[0].fitted
     rows = []
     for asked in sorted(set(minutes)):
         for draw in range(draws):
             order = np.random.default_rng([seed, draw]).permutation(len(stories))
             chosen = story_subset([stories[k] for k in order], asked)
-            rows += _fitted(designs, chosen, asked, draw, setting, config, masks)
+            rows += _fitted(designs, chosen, asked, draw, plan)
             if len(chosen) == len(stories):
                 break
-    return rows + _fitted(designs, stories, math.nan, 0, setting, config, masks)
+    return rows + _fitted(designs, stories, math.nan, 0, plan)
 
 
 def story_subset(recordings: Sequence[Recording], minutes: float) -> list[Recording]:
@@ -146,20 +142,14 @@ def _mean(rows: Sequence[Mapping[str, Any]], asked: float, name: str) -> float:
 
 def _fitted(
     designs: Mapping[str, Mapping[str, np.ndarray]],
-    chosen: list[Recording],
+    chosen: Sequence[Recording],
     asked: float,
     draw: int,
-    setting: RunData,
-    config: RunConfig,
-    masks: Mapping[str, np.ndarray],
+    plan: ScoringPlan,
 ) -> list[dict[str, Any]]:
-    splits: dict[Split, list[Recording]] = {"train": chosen, "validation": [], "test": setting.splits["test"]}
+    fitted = plan.fitted_on(chosen)
     means = {
-        model: target_means(
-            predict_held_out(of_model, splits, config, setting.voxels, device=device_of(config).type),
-            masks,
-        )
-        for model, of_model in designs.items()
+        model: target_means(fitted.predict_from(of_model), plan.masks) for model, of_model in designs.items()
     }
     return [
         {
@@ -170,5 +160,5 @@ def _fitted(
             "target": target,
             **{model: values[target] for model, values in means.items()},
         }
-        for target in masks
+        for target in plan.masks
     ]

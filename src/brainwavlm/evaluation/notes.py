@@ -1,6 +1,6 @@
 """What has to be said beside the scores of an evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brainwavlm.config import CONTROLS
@@ -33,7 +33,7 @@ def control_note(name: str, tuned_on: Mapping[str, Any]) -> str:
 
 def summary(
     entries: list[dict[str, Any]],
-    frozen_scores: Mapping[str, EncodingScore],
+    frozen_scores: Sequence[EncodingScore],
     listeners: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
@@ -42,7 +42,7 @@ def summary(
         notes.append(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
-    for score in frozen_scores.values():
+    for score in frozen_scores:
         known = score.summary
         notes += [
             f"{known['subject']}: no target {name} ({why})" for name, why in known["missing_targets"].items()

@@ -1,18 +1,58 @@
-"""A run's own readout in a listener of a transfer: one who tuned it, or anyone on the same surface, without a fit."""
+"""A run's own readout, without a fit: on its own voxels, and in a listener of a transfer on the same surface."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.subjects import surface_places
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
+from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.transfer_cells import TransferCell
 from brainwavlm.runs.run import Run
+from brainwavlm.speech.features import StoryFeatures
+
+
+def readout_r(
+    run: Run, readout: torch.nn.Module, plan: ScoringPlan, features: Mapping[str, StoryFeatures]
+) -> np.ndarray:
+    """Test correlation of a run's own readout, (n_voxels,); NaN outside the run's voxels, or where it has none.
+
+    Parameters
+    ----------
+    run : Run
+    readout : module
+    plan : ScoringPlan
+    features : mapping of story to StoryFeatures
+        Of the run's speech model.
+    """
+    config, r = run.config, np.full(plan.data.subject.n_voxels, np.nan)
+    if not config.control.has_voxels:
+        return r
+    designs = {}
+    for recording in plan.held_out:
+        story = features[recording.story.name]
+        clock = plan.clock(recording, story.times, config.quirks)
+        designs[recording.story.name] = clock.design(story.layers[config.backbone.layer])
+    columns = np.flatnonzero(run.voxels)
+    r[columns] = correlation(responses_of(plan.held_out, columns), _read_out(readout, designs, plan.held_out))
+    return r
+
+
+def _read_out(
+    readout: torch.nn.Module, designs: Mapping[str, np.ndarray], recordings: Sequence[Recording]
+) -> np.ndarray:
+    """What a readout predicts of some stories, (n_rows, n_outputs)."""
+    readout.eval().cpu()
+    with torch.no_grad():
+        predicted = [readout(torch.from_numpy(designs[one.story.name])).numpy() for one in recordings]
+    return np.concatenate(predicted)
 
 
 @dataclass(frozen=True)
@@ -56,7 +96,7 @@ def readout_prediction(
         The listener's scored rows and voxels.
     """
     run = cell.run
-    if cell.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:
+    if cell.plan.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:
         return None
     own = next((one for one in run.sides if _same_listener(one, cell)), None)
     if own is not None:
@@ -69,14 +109,11 @@ def readout_prediction(
         return None
     outputs, kept = (np.array(part) for part in zip(*pairs, strict=True))
     readout = tuned_model(own or run)[1]
-    stories = [recording.story.name for recording in cell.setting.splits["test"]]
-    with torch.no_grad():
-        predicted = [readout(torch.from_numpy(designs[story])).numpy()[:, outputs] for story in stories]
-    return ReadoutPrediction(kept, np.concatenate(predicted))
+    return ReadoutPrediction(kept, _read_out(readout, designs, cell.plan.held_out)[:, outputs])
 
 
 def _same_listener(side: Run, cell: TransferCell) -> bool:
-    return (side.config.dataset, side.config.subject) == (cell.config.dataset, cell.config.subject)
+    return (side.config.dataset, side.config.subject) == (cell.plan.config.dataset, cell.plan.config.subject)
 
 
 def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> list[tuple[int, int]]:
@@ -84,8 +121,8 @@ def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> list[tu
     if run.config.joint and not run.config.readout.shared:
         return []  # several readouts, none of which is this listener's
     first = run_data(run.config)
-    tuned, scored = first.subject, cell.setting.subject
-    if tuned.surface != scored.surface or first.dataset.tr != cell.setting.dataset.tr:
+    tuned, scored = first.subject, cell.plan.data.subject
+    if tuned.surface != scored.surface or first.dataset.tr != cell.plan.data.dataset.tr:
         return []
     theirs, ours = surface_places(tuned, run.voxels), surface_places(scored, columns)
     if theirs is None or ours is None:

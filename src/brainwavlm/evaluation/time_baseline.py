@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from brainwavlm.config import RunConfig
-from brainwavlm.datasets.responses import Recording, Split
-from brainwavlm.evaluation.ridge_predictions import fit_and_predict, held_out_fits, responses_of, zscored
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.evaluation.ridge_predictions import zscored
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import correlation_test
 from brainwavlm.stimulus.audio import same_sounds
@@ -21,28 +21,14 @@ ONSET_SECONDS = (10.0, 30.0)
 BUMP_TRS = 2.0
 
 
-def score_time(
-    splits: Mapping[Split, Sequence[Recording]],
-    config: RunConfig,
-    columns: np.ndarray,
-    masks: Mapping[str, np.ndarray],
-    leave_one_out: bool = False,
-    device: str = "cpu",
-) -> tuple[PermutationTest, dict[str, list[str]]]:
-    """Held-out correlations of ridge on `time_design`, with the null of every other score.
+def score_time(plan: ScoringPlan, true: np.ndarray) -> tuple[PermutationTest, dict[str, list[str]]]:
+    """Held-out correlations of ridge on `time_designs`, with the null of every other score.
 
     Parameters
     ----------
-    splits : mapping of train, validation and test to recordings
-    config : RunConfig
-        Its ridge, evaluation and seed.
-    columns : int array (n_kept,)
-        Voxels that are scored.
-    masks : mapping of str to bool array (n_kept,)
-        Targets.
-    leave_one_out : bool
-        As in `score_features`.
-    device : str
+    plan : ScoringPlan
+    true : array (n_rows, n_kept)
+        Responses to the held-out stories.
 
     Returns
     -------
@@ -51,29 +37,16 @@ def score_time(
     shared : dict of str to list of str
         Held-out stories to fitted ones that have the same sound: a leak, named in reports.
     """
-    fits = held_out_fits(splits, leave_one_out)
-    sounds = same_sounds([recording.story for fit, held in fits for recording in (*fit, *held)])
-    predicted: dict[str, np.ndarray] = {}
+    sounds = same_sounds([recording.story for recording in plan.data.recordings.values()])
     shared: dict[str, list[str]] = {}
-    for fit, held in fits:
-        for recording in held:
+    for fit in plan.fits:
+        for recording in fit.held_out:
             name = recording.story.name
-            twins = sorted(o.story.name for o in fit if sounds[o.story.name] == sounds[name])
+            twins = sorted(o.story.name for o in fit.fitted if sounds[o.story.name] == sounds[name])
             shared |= {name: twins} if twins else {}
-        designs = time_designs(fit, held, sounds)
-        predicted |= fit_and_predict(designs, fit, held, columns, config, device)[0]
-    held_out = [recording for _, held in fits for recording in held]
-    names = [recording.story.name for recording in held_out]
-    if leave_one_out:
-        predicted = {name: zscored(values) for name, values in predicted.items()}
-    test = correlation_test(
-        responses_of(held_out, columns),
-        np.concatenate([predicted[name] for name in names]),
-        np.repeat(names, [recording.shape[0] for recording in held_out]),
-        config.evaluation,
-        config.seed,
-        masks,
-    )
+    predicted, _ = plan.predicted(lambda fit: time_designs(fit.fitted, fit.held_out, sounds))
+    config = plan.config
+    test = correlation_test(true, predicted, plan.story_of_row, config.evaluation, config.seed, plan.masks)
     return test, shared
 
 

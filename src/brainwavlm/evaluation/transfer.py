@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.encoding_score import kept_masks
-from brainwavlm.evaluation.evaluator import Evaluator, device_of, require_distinct
+from brainwavlm.evaluation.contrasts import contrast
+from brainwavlm.evaluation.evaluator import Evaluator, distinct_runs
 from brainwavlm.evaluation.learning_curve import (
     learning_curve_rows,
     minutes_needed,
@@ -23,7 +23,6 @@ from brainwavlm.evaluation.learning_curve import (
 )
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions, predict_held_out, story_designs
 from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
@@ -135,32 +134,32 @@ def transfer(
     ConfigError
         No run, an unknown listener, amounts that are none, or no test story.
     """
-    runs = [runs] if isinstance(runs, Run) else list(runs)
-    require_distinct(runs)
+    runs = distinct_runs(runs)
     require_minutes(minutes, draws)
     matrix, curve, drawn, resamples = [], [], [], []
     with TemporaryDirectory() as temporary:
         evaluator = Evaluator(cache or temporary, progress)
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, evaluator)
         for cell in cells:
-            require_whole_story(cell.setting, minutes)
+            require_whole_story(cell.plan.data, minutes)
         for _, group in groupby(cells, key=lambda cell: cell.key):
             some = list(group)
+            plan = some[0].plan
             title = f"Reading stories of {some[0].subject}, model as it is"
-            frozen = _designs(evaluator, evaluator.untuned(some[0].config), some[0], title)
-            side = _side(frozen, some[0])
+            frozen = _designs(evaluator, evaluator.untuned(plan.config), some[0], title)
+            held = plan.predict_from(frozen)
+            side = PairedPredictions(held, plan.masks)
+            side.add(_FROZEN, held)
             readouts = {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
                 tuned = _designs(evaluator, tuned_backbone(cell.run, layer), cell, title)
-                side.add(cell.name, _predicted(tuned, cell))
+                side.add(cell.name, cell.plan.predict_from(tuned))
                 readouts[cell.name] = readout_prediction(cell, tuned, side)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
-                    found = learning_curve_rows(
-                        pair, cell.setting, cell.config, side.masks, minutes, draws, seed
-                    )
-                    curve += [{**cell.about(), **row} for row in found]
+                    rows = learning_curve_rows(pair, cell.plan, minutes, draws, seed)
+                    curve += [{**cell.about(), **row} for row in rows]
             rows, what, means = _matrix(some, side, readouts)
             matrix += rows
             resamples += means
@@ -177,22 +176,8 @@ def transfer(
 def _designs(
     evaluator: Evaluator, backbone: Backbone, cell: TransferCell, title: str
 ) -> dict[str, np.ndarray]:
-    features = evaluator.features(backbone, cell.config, cell.setting.recordings.values(), title)
-    return story_designs(features, cell.setting.splits, cell.config)
-
-
-def _predicted(designs: dict[str, np.ndarray], cell: TransferCell) -> RidgePredictions:
-    splits, device = cell.setting.splits, device_of(cell.config).type
-    return predict_held_out(designs, splits, cell.config, cell.setting.voxels, device=device)
-
-
-def _side(frozen: dict[str, np.ndarray], cell: TransferCell) -> PairedPredictions:
-    """The rows of a listener, with the untuned model's predictions."""
-    held = _predicted(frozen, cell)
-    masks, _ = kept_masks(cell.config, cell.setting.subject, cell.setting.ceiling, held.columns)
-    side = PairedPredictions(held, masks)
-    side.add(_FROZEN, held)
-    return side
+    plan = cell.plan
+    return plan.designs(evaluator.features(backbone, plan.config, plan.data.recordings.values(), title))
 
 
 def _matrix(
@@ -202,53 +187,51 @@ def _matrix(
     resampled: dict[tuple[str, ...], Resampled] = {}
     rows, resamples = [], []
     for cell in cells:
-        test = tuple(recording.story.name for recording in cell.setting.splits["test"])
+        config = cell.plan.config
+        test = tuple(recording.story.name for recording in cell.plan.held_out)
         choices = {"all": test}
         if unheard := tuple(story for story in test if story not in cell.shared):
             choices |= {"unheard": unheard} if cell.shared else {}
         for which, stories in choices.items():
             if stories not in resampled:
-                resampled[stories] = side.resampled(cell.config.evaluation.bootstraps, SEED, stories)
-            found = resampled[stories]
-            draws = {
-                target: (found.draws(means[_FROZEN]), found.draws(means[cell.name]))
-                for target, means in found.means.items()
-            }
+                resampled[stories] = side.resampled(config.evaluation.bootstraps, SEED, stories)
+            means = resampled[stories]
             heard = side.story_of_row[np.isin(side.story_of_row, stories)]
             resamples += resample_rows(
-                cell.name, cell.subject, draws, found.drawn, heard, cell.config.backbone.layer, which
+                cell.name,
+                cell.subject,
+                means.draw_pairs(_FROZEN, cell.name),
+                means.drawn,
+                heard,
+                config.backbone.layer,
+                which,
             )
             readout = readouts[cell.name]
             of_readout = {} if readout is None else readout.means(side, stories)
-            for target, means in found.means.items():
-                change = means[cell.name] - means[_FROZEN]
-                low, high = found.interval(change)
+            for target in means.means:
+                r_readout, n_readout = of_readout.get(target, (np.nan, 0))
                 rows.append(
                     {
                         **cell.about(),
                         "seed": cell.run.config.seed,
-                        "layer": cell.config.backbone.layer,
+                        "layer": config.backbone.layer,
                         "stories": which,
                         "target": target,
-                        "n_voxels": found.n_voxels[target],
-                        "r_frozen": float(means[_FROZEN][0]),
-                        "r_tuned": float(means[cell.name][0]),
-                        "difference": float(change[0]),
-                        "low": low,
-                        "high": high,
-                        "r_readout": of_readout.get(target, (np.nan, 0))[0],
-                        "n_readout": of_readout.get(target, (np.nan, 0))[1],
+                        "n_voxels": means.n_voxels[target],
+                        **contrast(means, target, frozen=_FROZEN, tuned=cell.name),
+                        "r_readout": r_readout,
+                        "n_readout": n_readout,
                         "shared": "+".join(cell.shared),
                     }
                 )
-    n_resamples = cells[0].config.evaluation.bootstraps
-    return rows, [f"{n_resamples} resamples of {found.drawn}" for found in resampled.values()], resamples
+    n_resamples = cells[0].plan.config.evaluation.bootstraps
+    return rows, [f"{n_resamples} resamples of {means.drawn}" for means in resampled.values()], resamples
 
 
 def _summary(
     cells: list[TransferCell], drawn: list[str], minutes: Sequence[float], draws: int
 ) -> dict[str, Any]:
-    simulated = any(cell.setting.dataset.simulated for cell in cells)
+    simulated = any(cell.plan.data.dataset.simulated for cell in cells)
     notes = []
     if simulated:
         notes.append(
@@ -261,10 +244,10 @@ def _summary(
         "cells": [
             {
                 **cell.about(),
-                "dataset": cell.config.dataset,
+                "dataset": cell.plan.config.dataset,
                 "target": cell.run.config.target,
-                "layer": cell.config.backbone.layer,
-                "test": [recording.story.name for recording in cell.setting.splits["test"]],
+                "layer": cell.plan.config.backbone.layer,
+                "test": [recording.story.name for recording in cell.plan.held_out],
                 "shared": cell.shared,
             }
             for cell in cells

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
-from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.run_model import load_backbone_state, tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator, run_names, untuned_model_key, with_whole_cortex
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import heard_by
 from brainwavlm.speech.backbones import Backbone, load_backbone
 from brainwavlm.stimulus.audio import same_content
 
 
-def seen_while_tuning(run: Run, setting: RunData) -> list[str]:
+def seen_while_tuning(run: Run, plan: ScoringPlan) -> list[str]:
     """Test stories of a listener that the run's speech model was tuned on, or its epoch chosen by, sorted.
 
     A sound that tuning heard under another name, or from another data set, counts too.
@@ -29,7 +28,7 @@ def seen_while_tuning(run: Run, setting: RunData) -> list[str]:
         for name in (*side.manifest["splits"]["train"], *side.manifest["splits"]["validation"])
         if name in stories
     }
-    tested = {f"test/{r.story.name}": r.story for r in setting.splits["test"]}
+    tested = {f"test/{r.story.name}": r.story for r in plan.held_out}
     sounds = same_content(used | {key: story.audio for key, story in tested.items()})
     heard = {sounds[name] for name in used}
     return sorted(story.name for key, story in tested.items() if sounds[key] in heard)
@@ -84,8 +83,7 @@ class TransferCell:
     run: Run
     name: str
     subject: str
-    config: RunConfig
-    setting: RunData
+    plan: ScoringPlan
     key: str
     shared: list[str]
 
@@ -117,14 +115,13 @@ def transfer_cells(
             if layer is not None:
                 backbone = config.backbone.model_copy(update={"layer": layer})
                 config = config.model_copy(update={"backbone": backbone})
-            setting = evaluator.setting(config)
-            evaluator.require_design(setting, config)
+            plan = evaluator.plan(config, tested=False)
             for side in run.sides if test is None else ():
                 if (side.config.dataset, side.config.subject) == (seen.config.dataset, subject):
-                    evaluator.require_unchanged(side, setting)
-            shared = seen_while_tuning(run, setting)
+                    evaluator.require_unchanged(side, plan.data)
+            shared = seen_while_tuning(run, plan)
             who = subject if names[subject] == 1 else f"{dataset.name}:{subject}"
-            cells.append(TransferCell(run, name, who, config, setting, untuned_model_key(config), shared))
+            cells.append(TransferCell(run, name, who, plan, untuned_model_key(config), shared))
     order = list(dict.fromkeys(cell.key for cell in cells))
     return sorted(cells, key=lambda cell: order.index(cell.key))
 

@@ -14,6 +14,11 @@ from brainwavlm.files import require_content
 
 # Marks of silence, breath, laughter and noise in the transcripts of ds003020, after braces and case are stripped.
 NOISE_MARKS = frozenset({"", "sentence_start", "sentence_end", "br", "lg", "ls", "ns", "sp"})
+PHONES = (
+    *("AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY"),
+    *("JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y"),
+    *("Z", "ZH"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Transcript:
 
     phones: list[Interval]
     words: list[Interval]
+
+
+def phone_class(label: str) -> str:
+    """AH of AH0: the ARPAbet phone without its stress."""
+    return re.sub(r"\d+$", "", label.strip().upper())
 
 
 def read_transcript(path: str | Path) -> Transcript:

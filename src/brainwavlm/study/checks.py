@@ -6,10 +6,9 @@ What one cell shares with others is looked at once: 74 cells of one data set tak
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
@@ -22,8 +21,7 @@ from brainwavlm.evaluation.downstream import task_of
 from brainwavlm.evaluation.evaluator import untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
-from brainwavlm.evaluation.ridge_predictions import held_out_fits, require_design, rows_by_story
-from brainwavlm.evaluation.statistics.tests import require_null
+from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.runs.subject_views import heard_by, subject_views
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
@@ -105,21 +103,13 @@ def naming_cell(where: str, keys: dict[str, str] | None = None) -> Iterator[None
         raise type(error)(f"{where}: {key}", error.found, error.expected, remedy) from None
 
 
-@dataclass(frozen=True)
-class _Model:
-    """What is asked of a speech model: dimensions, blocks, shortest window in samples."""
-
-    n_dims: int
-    n_blocks: int
-    min_samples: int
-
-
 class _Checks:
     """What has been looked at already."""
 
     def __init__(self) -> None:
-        self._settings: dict[str, RunData] = {}
-        self._models: dict[str, _Model] = {}
+        self._of_data: dict[str, RunData] = {}
+        self._plans: dict[str, ScoringPlan] = {}
+        self._models: dict[str, ModelSize] = {}
         self._right: set[str] = set()
 
     def tuning(self, config: RunConfig) -> None:
@@ -129,7 +119,7 @@ class _Checks:
         if self._once(
             f"listeners {drawn} {config.loss.ceiling_weighted}", config.model_dump_json(include=_OF_LISTENERS)
         ):
-            for listener in listeners_of(config, self._setting):
+            for listener in listeners_of(config, self._data):
                 listener.data.voxel_weights(config.loss, torch.device("cpu"))
 
     def evaluation(self, cell: Cell) -> None:
@@ -138,10 +128,10 @@ class _Checks:
         chosen_layers(cell.evaluate.layers, model.n_blocks)
         for view in subject_views(cell.config):
             scored = with_whole_cortex(view, (view.target,), cell.evaluate.memory_gb)
-            self._design(scored, model)
+            plan = self._plan(scored, model)
             for task in cell.evaluate.downstream:
                 if self._once(f"task {task}", untuned_model_key(scored)):
-                    task_of(task, self._setting(scored), scored, model.min_samples)
+                    task_of(task, plan, model.min_samples)
 
     def transfer(self, config: RunConfig, options: TransferOptions) -> None:
         """Listeners, hidden state, amounts of data, test stories."""
@@ -164,9 +154,8 @@ class _Checks:
                 asked = f"transfer to {who} {options.test} {options.minutes}", untuned_model_key(views[name])
                 if (options.subjects is None or who in options.subjects) and self._once(*asked):
                     view = heard_by(views[name], dataset.subject(who), options.test)
-                    scored = with_whole_cortex(view, (), None)
-                    self._design(scored, model)
-                    require_whole_story(self._setting(scored), options.minutes)
+                    plan = self._plan(with_whole_cortex(view, (), None), model, tested=False)
+                    require_whole_story(plan.data, options.minutes)
 
     def _once(self, what: str, content: str) -> bool:
         """Whether this has not been asked before."""
@@ -175,28 +164,26 @@ class _Checks:
         self._right.add(key)
         return new
 
-    def _setting(self, config: RunConfig) -> RunData:
+    def _data(self, config: RunConfig) -> RunData:
         key = config.model_dump_json(include=_OF_THE_DATA)
-        if key not in self._settings:
+        if key not in self._of_data:
             everything = config.model_copy(update={"train_minutes": None})
-            self._settings[key] = run_data(everything, scanned=False)
-        setting = self._settings[key]
-        return replace(setting, splits=tuned_splits(setting.splits, config))
+            self._of_data[key] = run_data(everything, scanned=False)
+        data = self._of_data[key]
+        return replace(data, splits=tuned_splits(data.splits, config))
 
-    def _design(self, config: RunConfig, model: _Model) -> None:
+    def _plan(self, config: RunConfig, model: ModelSize, tested: bool = True) -> ScoringPlan:
         config = config.model_copy(update={"train_minutes": None})
-        if not self._once("design", untuned_model_key(config)):
-            return
-        splits = self._setting(config).splits
-        require_design(splits, config, model.n_dims, model.min_samples)
-        scored = [recording for _, held in held_out_fits(splits, False) for recording in held]
-        require_null(np.repeat(*rows_by_story(scored)), config.evaluation)
+        key = f"{untuned_model_key(config)} {tested}"
+        if key not in self._plans:
+            self._plans[key] = ScoringPlan.of(self._data(config), config, model, tested=tested)
+        return self._plans[key]
 
-    def _model(self, config: RunConfig) -> _Model:
+    def _model(self, config: RunConfig) -> ModelSize:
         """The speech model of a run, which is loaded once with each adapter."""
         key = config.model_dump_json(include=_OF_THE_MODEL)
         if key not in self._models:
             with torch.random.fork_rng(devices=[]):  # new adapters draw from the caller's generator
                 backbone = configured_backbone(config)
-            self._models[key] = _Model(backbone.n_dims, backbone.n_blocks, backbone.min_samples)
+            self._models[key] = ModelSize(backbone.n_dims, backbone.min_samples, backbone.n_blocks)
         return self._models[key]

@@ -40,6 +40,11 @@ class Resampled:
     drawn: str
     varied: bool
 
+    @property
+    def n_resamples(self) -> int:
+        """Resamples that were drawn."""
+        return max((len(values) - 1 for means in self.means.values() for values in means.values()), default=0)
+
     def interval(self, values: np.ndarray) -> tuple[float, float]:
         """2.5 and 97.5 % of the resamples of something made of `means`, (n_resamples + 1,); NaN without any."""
         if not self.varied or np.isnan(values[0]):
@@ -51,53 +56,12 @@ class Resampled:
         """The resamples alone of something made of `means`, (n_resamples,); NaN where there was nothing to draw."""
         return values[1:] if self.varied else np.full(len(values) - 1, np.nan)
 
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean correlation of two models over a target, and the 95 % intervals of both and of their paired difference.
-
-    `draws` holds the means of both in every resample, (n_resamples,) each; NaN where there was nothing to draw.
-    """
-
-    first: float
-    second: float
-    difference: float
-    low: float
-    high: float
-    n_voxels: int
-    first_interval: tuple[float, float]
-    second_interval: tuple[float, float]
-    draws: tuple[np.ndarray, np.ndarray]
-
-
-def story_bootstrap(
-    true: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    story_of_row: np.ndarray,
-    targets: Mapping[str, np.ndarray],
-    n_resamples: int,
-    seed: int,
-) -> tuple[dict[str, Difference], str]:
-    """Mean over a target of r_second - r_first, and its interval over resamples of test stories.
-
-    Parameters
-    ----------
-    true, first, second : arrays (n_rows, n_voxels)
-        Responses, and the predictions of two models.
-    story_of_row, targets, n_resamples, seed
-        As in `resampled_means`.
-
-    Returns
-    -------
-    differences : dict of str to Difference
-        Percentile intervals, 2.5 to 97.5 %; NaN where each story is one block, so that there is nothing to draw.
-    unit : str
-        What was drawn, for reports.
-    """
-    models = {"first": first, "second": second}
-    found = resampled_means(true, models, story_of_row, targets, n_resamples, seed)
-    return {name: _difference(found, name) for name in targets}, found.drawn
+    def draw_pairs(self, first: str, second: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """By target, what two models reach in each resample, (n_resamples,) each."""
+        return {
+            target: (self.draws(means[first]), self.draws(means[second]))
+            for target, means in self.means.items()
+        }
 
 
 def resampled_means(
@@ -153,23 +117,6 @@ def resampled_means(
 
 def _mean(total: np.ndarray, known: np.ndarray) -> np.ndarray:
     return total / np.maximum(known, 1) if known[0] else np.full(len(total), np.nan)
-
-
-def _difference(found: Resampled, name: str) -> Difference:
-    first, second = found.means[name]["first"], found.means[name]["second"]
-    change = second - first
-    low, high = found.interval(change)
-    return Difference(
-        first=float(first[0]),
-        second=float(second[0]),
-        difference=float(change[0]),
-        low=low,
-        high=high,
-        n_voxels=found.n_voxels[name],
-        first_interval=found.interval(first),
-        second_interval=found.interval(second),
-        draws=(found.draws(first), found.draws(second)),
-    )
 
 
 def drawn_pieces(

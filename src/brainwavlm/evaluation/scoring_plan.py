@@ -1,0 +1,217 @@
+"""What a score needs: which stories are fitted and predicted, their clocks, the voxels and the targets.
+
+A plan is made from headers of files alone, before any story goes through a speech model, which may take hours: what is
+known to go wrong goes wrong there. The same object then turns features into predictions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from brainwavlm.compute import device_of
+from brainwavlm.config import QuirksConfig, RunConfig
+from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.encoding.alignment import StoryClock
+from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
+from brainwavlm.encoding.ridge import require_memory, story_folds
+from brainwavlm.encoding.run_data import RunData
+from brainwavlm.encoding.targets import target_masks
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.ridge_predictions import (
+    RidgePredictions,
+    fit_and_predict,
+    responses_of,
+    stories_of_rows,
+    zscored,
+)
+from brainwavlm.evaluation.statistics.tests import require_null
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.features import StoryFeatures
+
+Designs = Mapping[str, np.ndarray]
+
+
+class ModelSize(NamedTuple):
+    """What is asked of a speech model before it reads: dimensions of a state, shortest window in samples, blocks."""
+
+    n_dims: int
+    min_samples: int
+    n_blocks: int = 0
+
+
+class Fit(NamedTuple):
+    """Stories that ridge is fitted on, and stories that it then predicts."""
+
+    fitted: Sequence[Recording]
+    held_out: Sequence[Recording]
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """Everything of a score that is known before features are read; `of` raises what can go wrong.
+
+    Clocks are checked, and made again where features are: their matrices, some 8 MB a story, would stay in memory.
+
+    Attributes
+    ----------
+    data : RunData
+    config : RunConfig
+    fits : tuple of Fit
+        One for all test stories, or one for each story that is left out.
+    leave_one_out : bool
+        Each story is predicted from all others, and predictions are z-scored within it: for data sets too small for a
+        test split.
+    """
+
+    data: RunData
+    config: RunConfig
+    fits: tuple[Fit, ...]
+    leave_one_out: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        data: RunData,
+        config: RunConfig,
+        model: ModelSize | Backbone,
+        leave_one_out: bool = False,
+        tested: bool = True,
+    ) -> "ScoringPlan":
+        """The plan of a configuration on its data.
+
+        Parameters
+        ----------
+        data : RunData
+            Its voxels are those to score.
+        config : RunConfig
+            Its alignment, windows, ridge and evaluation.
+        model : Backbone or ModelSize
+        leave_one_out : bool
+        tested : bool
+            Whether correlations will be tested against chance, so that the null has to exist.
+
+        Raises
+        ------
+        AlignmentError
+            A TR without a window within reach.
+        ConfigError
+            No held-out story, or none to fit; too few rows for the folds or the null; too little memory.
+        """
+        plan = cls(data, config, _fits(data.splits, leave_one_out), leave_one_out)
+        for recording in data.recordings.values():
+            plan.clock(recording, planned_windows(recording, config, model.min_samples).times)
+        for fit in plan.fits:
+            story_of_row = stories_of_rows(fit.fitted)
+            story_folds(story_of_row, config.ridge.folds)
+            require_memory((len(story_of_row), model.n_dims * len(config.alignment.delays)), config.ridge)
+        if tested:
+            require_null(plan.story_of_row, config.evaluation)
+        return plan
+
+    def fitted_on(self, stories: Sequence[Recording]) -> "ScoringPlan":
+        """The plan with ridge fitted on some stories; the test stories stay."""
+        return replace(self, fits=(Fit(stories, self.held_out),))
+
+    @property
+    def held_out(self) -> list[Recording]:
+        """Stories that are predicted, in the order of the rows."""
+        return [recording for fit in self.fits for recording in fit.held_out]
+
+    @cached_property
+    def story_of_row(self) -> np.ndarray:
+        """Story of each predicted row, (n_rows,)."""
+        return stories_of_rows(self.held_out)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """Voxels that are scored, int (n_kept,)."""
+        return np.flatnonzero(self.data.voxels)
+
+    @cached_property
+    def targets(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Targets of the tables among the scored voxels, masks (n_kept,), and why others are missing.
+
+        Those configured, the run's own, and the signal voxels where a ceiling is known.
+        """
+        evaluation, ceiling = self.config.evaluation, self.data.ceiling
+        signal = [f"ceiling>{evaluation.ceiling_floor:g}"] if ceiling is not None else []
+        names = dict.fromkeys([*evaluation.targets, self.config.target, *signal])
+        masks, missing = target_masks(list(names), self.data.subject, ceiling)
+        kept = {name: mask[self.columns] for name, mask in masks.items()}
+        return {name: mask for name, mask in kept.items() if mask.any()}, missing
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """Targets of the tables, masks (n_kept,)."""
+        return self.targets[0]
+
+    def clock(
+        self, recording: Recording, window_times: np.ndarray, quirks: QuirksConfig | None = None
+    ) -> StoryClock:
+        """How windows of a story become rows of its design; with the quirks of tuning where they are given."""
+        return recording_clock(recording, window_times, self.config.alignment, quirks)
+
+    def designs(self, features: Mapping[str, StoryFeatures]) -> dict[str, np.ndarray]:
+        """Design matrix of every story, (n_trs, n_delays * n_dims), from the layer that is configured."""
+        return {
+            name: self.clock(recording, features[name].times).design(
+                features[name].layers[self.config.backbone.layer]
+            )
+            for name, recording in self.data.recordings.items()
+        }
+
+    def predict(self, features: Mapping[str, StoryFeatures]) -> RidgePredictions:
+        """Fit ridge on the features of some stories and predict the responses of others."""
+        return self.predict_from(self.designs(features))
+
+    def predict_from(self, designs: Designs) -> RidgePredictions:
+        """`predict`, from design matrices (n_trs, n_columns) by story."""
+        predicted, alphas = self.predicted(designs)
+        return RidgePredictions(self.columns, self.story_of_row, self.true(), predicted, alphas)
+
+    def true(self) -> np.ndarray:
+        """Responses to the held-out stories, z-scored within each, (n_rows, n_kept)."""
+        return responses_of(self.held_out, self.columns)
+
+    def predicted(self, designs: Designs | Callable[[Fit], Designs]) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions of the held-out stories, (n_rows, n_kept), and the penalties, (n_fits, n_kept).
+
+        Parameters
+        ----------
+        designs : mapping of story to array (n_trs, n_columns), or function from a Fit to such a mapping
+        """
+        device = device_of(self.config).type
+        parts, alphas = [], []
+        for fit in self.fits:
+            of_fit = designs(fit) if callable(designs) else designs
+            predicted, chosen = fit_and_predict(of_fit, *fit, self.columns, self.config, device)
+            parts += [predicted[recording.story.name] for recording in fit.held_out]
+            alphas.append(chosen)
+        if self.leave_one_out:
+            parts = [zscored(part) for part in parts]
+        return np.concatenate(parts), np.stack(alphas)
+
+
+def _fits(splits: Mapping[Split, Sequence[Recording]], leave_one_out: bool) -> tuple[Fit, ...]:
+    """What is fitted and what is then predicted: once for the test stories, or once for each story.
+
+    Training and validation stories are fitted together: tuning chose its epoch on the validation stories, so they are
+    no test for tuned features, and frozen features get the same rows. Test stories are touched once, to score.
+    """
+    everything = [recording for split in ("train", "validation", "test") for recording in splits[split]]
+    if leave_one_out:
+        fits = tuple(Fit([other for other in everything if other is not one], [one]) for one in everything)
+    else:
+        fits = (Fit([*splits["train"], *splits["validation"]], splits["test"]),)
+    n_held = sum(len(fit.held_out) for fit in fits)
+    if not n_held or not fits[0].fitted:
+        raise ConfigError(
+            "splits",
+            f"{n_held} stories to score, {len(fits[0].fitted) if fits else 0} to fit.",
+            "at least one of each.",
+            "Set test and train, or use --leave-one-out with two stories or more.",
+        )
+    return fits
