@@ -7,8 +7,8 @@ block cannot change.
 import brainwavlm
 from brainwavlm.reporting.figures import draw_figure
 
-few = {"train": ["bees", "dog", "ferry", "play"], "validation": ["chess"], "test": ["museum", "flood"]}
-config = brainwavlm.load_config(preset="demo", overrides={**few, "windows.stride": 2.0, "training.epochs": 2})
+few = {"windows.stride": 2.0, "training.epochs": 5}  # coarse windows and few epochs: a minute
+config = brainwavlm.load_config(preset="demo", overrides=few)
 run = brainwavlm.tune(config, "layers")
 scores = brainwavlm.evaluate(run, layers="all")
 print(scores.layers[["target", "layer", "r_frozen", "r_tuned", "low", "high"]])

@@ -10,8 +10,8 @@ from nilearn.plotting import plot_surf_stat_map
 
 import brainwavlm
 
-few = {"train": ["bees", "dog", "ferry", "play"], "validation": ["chess"], "test": ["museum", "flood"]}
-config = brainwavlm.load_config(preset="demo", overrides={**few, "windows.stride": 2.0, "training.epochs": 2})
+few = {"windows.stride": 2.0, "training.epochs": 5}  # coarse windows and few epochs: a minute
+config = brainwavlm.load_config(preset="demo", overrides=few)
 run = brainwavlm.tune(config, "maps")
 brainwavlm.evaluate(run).save("maps/evaluation")
 maps = brainwavlm.open_maps("maps")["maps"]
