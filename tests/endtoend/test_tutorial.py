@@ -13,6 +13,7 @@ TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
 # Few stories and one epoch: every cell does what it does in full, on less.
 FEW = {
     "training.epochs": 1,
+    "windows.context": 1.0,
     "windows.stride": 2.0,
     "evaluation.shifts": 20,
     "evaluation.bootstraps": 100,
