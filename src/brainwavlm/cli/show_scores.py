@@ -48,7 +48,7 @@ def show_comparison(found: Any, folder: Path) -> None:
         {
             "group": letters[row["group"]],
             "target": row["target"],
-            "runs": row["n_runs"],
+            "runs": int(row["n_runs"]),
             "frozen": row["r_frozen"],
             "tuned": row["mean"],
             "deviation": _known(row["deviation"]),
@@ -63,8 +63,8 @@ def show_comparison(found: Any, folder: Path) -> None:
             "group": letters[row["group"]],
             "score": row["score"],
             "target": row["target"],
-            "epoch": row["epoch"],
-            "runs": row["n_runs"],
+            "epoch": int(row["epoch"]),
+            "runs": int(row["n_runs"]),
             "mean": row["mean"],
             "deviation": _known(row["deviation"]),
         }
@@ -132,7 +132,7 @@ def show_layers(scores: Any) -> None:
         for target in _shown(table, [described["target"]]):
             rows = [
                 {
-                    "layer": row["layer"],
+                    "layer": int(row["layer"]),
                     "frozen": row["r_frozen"],
                     "tuned": row["r_tuned"],
                     "change": row["difference"],
@@ -156,8 +156,8 @@ def show_downstream(scores: Any) -> None:
         rows = [
             {
                 "said": row["task"],
-                "labels": row["n_labels"],
-                "layer": row["layer"],
+                "labels": int(row["n_labels"]),
+                "layer": int(row["layer"]),
                 "frozen": row["auc_frozen"],
                 "tuned": row["auc_tuned"],
                 "change": row["difference"],

@@ -38,7 +38,10 @@ def read_transfer(folder: Path) -> Transfer:
             _TRANSFER,
         )
         needed = read_frame(
-            folder / "needed.csv", (*about, "target"), ("full_minutes", "minutes_needed"), _TRANSFER
+            folder / "needed.csv",
+            (*about, "target"),
+            ("full_minutes", "r_frozen", "minutes_needed"),
+            _TRANSFER,
         )
     return Transfer(
         folder,
@@ -46,7 +49,7 @@ def read_transfer(folder: Path) -> Transfer:
         _filled(
             folder / "matrix.csv",
             (*about, "stories", "target"),
-            ("n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"),
+            ("n_voxels", "r_frozen", "r_tuned", "r_readout", "difference", "low", "high"),
             _TRANSFER,
         ),
         curve,
