@@ -31,7 +31,7 @@ from transformers import WavLMConfig, WavLMModel
 
 from brainwavlm.config import load_config
 from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.prepared_stories import matrix_rows, needed_windows
+from brainwavlm.encoding.prepared_stories import block_rows_alone, needed_windows
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
@@ -116,8 +116,8 @@ class Bench:
         story, clock, config = loop.loader["story00"], self.story.clock, loop.config
         device, batch = story.sound.device, config.backbone.batch_windows or BATCH
         model = reference.adapted(str(self.model), RANK, stock_attention).to(device)
-        start, stop = matrix_rows(clock, self.block, config.quirks)
-        matrix = torch.from_numpy(clock.matrix[max(start, 0) : stop][:, self.needed]).float().to(device)
+        rows = block_rows_alone(clock, self.block).heard  # delays see zeros before the block, on every path
+        matrix = torch.from_numpy(clock.matrix[rows][:, self.needed]).float().to(device)
         true = story.responses[self.block.start : self.block.stop]
         delays = config.alignment.delays
 

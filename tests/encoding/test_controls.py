@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import CONTROLS, ControlKind
-from brainwavlm.encoding import training_targets as targets
+from brainwavlm.encoding import control_targets
 from brainwavlm.encoding.controls import (
     block_permuted,
     derangement,
@@ -21,10 +21,11 @@ from brainwavlm.encoding.controls import (
     wrapped,
     zscored,
 )
-from brainwavlm.encoding.prepared_stories import prepared_story, story_responses
+from brainwavlm.encoding.prepared_stories import read_story, story_responses
 from brainwavlm.encoding.run_data import anchored, run_data
 from brainwavlm.encoding.story_loader import StoryLoader
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.subjects import tuned_subjects
+from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
@@ -42,9 +43,9 @@ def responses():
     return zscored(np.stack([np.convolve(column, np.hanning(7), "same") for column in noise.T], axis=1))
 
 
-def material_of(config, story):
+def targets_of(config, story):
     backbone = load_backbone(config.backbone.name, config.backbone.layer)
-    loader = StoryLoader(listeners_of(config), backbone, config, torch.device("cpu"))
+    loader = StoryLoader(tuned_subjects(config), backbone, config, torch.device("cpu"))
     return loader[story].responses.numpy()
 
 
@@ -150,13 +151,13 @@ def test_a_target_gets_the_power_of_the_response_and_keeps_its_own_timing(respon
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed(control, kind):
-    first, again = (material_of(control(kind, seed=1), "dog") for _ in range(2))
+    first, again = (targets_of(control(kind, seed=1), "dog") for _ in range(2))
     assert_array_equal(first, again)
     assert first.shape == (12, {"words": 4, "phones": 39}.get(kind, 30))
     varying = first[:, first.std(0) > 0]
     assert_allclose(varying.mean(0), 0, atol=1e-5)
     assert_allclose(varying.std(0), 1, atol=1e-4)
-    others = [material_of(control(kind, seed=seed), "dog") for seed in (2, 3, 4, 5)]
+    others = [targets_of(control(kind, seed=seed), "dog") for seed in (2, 3, 4, 5)]
     drawn = kind not in (
         "words",
         "phones",
@@ -170,20 +171,20 @@ def test_test_stories_keep_their_responses_and_the_others_do_not(control, settin
     data = run_data(settings())
     for story, recording in data.recordings.items():
         true = story_responses(recording, data.voxels)
-        found = material_of(control(kind), story)
+        found = targets_of(control(kind), story)
         changed = found.shape != true.shape or np.abs(found - true).max() > 0.1
         assert changed == (story != "market")
 
 
 def test_blocks_of_a_story_are_those_of_its_own_responses(control, settings):
-    true, found = material_of(settings(), "dog"), material_of(control("block-permuted"), "dog")
+    true, found = targets_of(settings(), "dog"), targets_of(control("block-permuted"), "dog")
     moved = [int(np.flatnonzero((true == row).all(1)).item()) for row in found]
     assert sorted(moved) == list(range(12))
     assert [b - a for a, b in zip(moved[::2], moved[1::2], strict=True)] == [1] * 6
 
 
 def test_another_storys_responses_are_those_of_the_other_training_story(control, settings):
-    assert_allclose(material_of(control("other-story"), "dog"), material_of(settings(), "ferry"), atol=1e-5)
+    assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["block-permuted", "words"])
@@ -231,7 +232,7 @@ def test_a_story_without_a_transcript_is_named(control, tmp_path, monkeypatch, k
         for split, some in data.splits.items()
     }
     with pytest.raises(ConfigError, match=f"{kind}, but dog has no transcript"):
-        targets.TrainingTargets(dataclasses.replace(data, splits=bare), control(kind))
+        TrainingTargets(dataclasses.replace(data, splits=bare), control(kind))
 
 
 def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):
@@ -252,23 +253,24 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
 def test_without_a_control_the_targets_are_the_responses(settings):
     data = run_data(settings())
     backbone = load_backbone(settings().backbone.name, settings().backbone.layer)
-    plain = prepared_story(
-        data.recordings["dog"], data.voxels, backbone, settings(), torch.device("cpu"), False
+    plain = read_story(
+        data.recordings["dog"], data.voxels, backbone.min_samples, settings(), torch.device("cpu")
     )
-    assert_array_equal(material_of(settings(), "dog"), plain.responses.numpy())
+    assert_array_equal(targets_of(settings(), "dog"), plain.responses.numpy())
     assert story_generator(0, "dog").integers(10**9) != story_generator(0, "ferry").integers(10**9)
 
 
-def test_there_is_a_phrase_for_every_control():
+def test_there_is_a_phrase_and_a_function_for_every_control():
     assert get_args(ControlKind) == ("none", *CONTROLS)
+    assert set(CONTROLS) == set(control_targets.CONTROLS)
 
 
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(control, monkeypatch):
 
     late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
-    monkeypatch.setattr(targets, "read_transcript", lambda path: Transcript(late, late))
+    monkeypatch.setattr(control_targets, "read_transcript", lambda path: Transcript(late, late))
     with pytest.raises(DatasetError, match=r"TextGrid: nothing known is said within the 30 s of sound"):
-        material_of(control("phones"), "dog")
+        targets_of(control("phones"), "dog")
 
 
 def test_the_file_of_vectors_is_found_from_anywhere(control, vectors, monkeypatch):

@@ -7,18 +7,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.alignment import lanczos_matrix, story_clock
-from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.blocks import epoch_order
 from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
-from brainwavlm.encoding.feature_moments import FeatureMoments
-from brainwavlm.encoding.prepared_stories import prepared_story, recording_clock
+from brainwavlm.encoding.prepared_stories import read_story, recording_clock
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.run_model import configured_backbone, predict, tuned_model
-from brainwavlm.encoding.story_loader import StoryLoader
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import AlignmentError, ConfigError
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.speech.backbones import load_backbone
+from tests.encoding.loops import block_design, untuned_loop
 
 TR = 2.0
 TIMES = 4.0 + TR * np.arange(200)
@@ -89,24 +87,18 @@ def test_one_response_function_holds_at_both_rates():
     assert np.mean([np.corrcoef(targets[inner, v], wrong[inner, v])[0, 1] for v in range(5)]) < 0.6
 
 
-def shelf_of(config):
-    backbone = configured_backbone(config)
-    return StoryLoader(listeners_of(config), backbone, config, torch.device("cpu")), backbone
-
-
-def test_a_slow_material_pairs_each_row_with_its_time(settings, tree):
-    config = settings(**SLOW)
-    loader, backbone = shelf_of(config)
-    prepared = loader["dog"]
+def test_a_downsampled_story_pairs_each_row_with_its_time(settings, tree):
+    loop = untuned_loop(settings(**SLOW))
+    story, backbone, config = loop.loader["dog"], loop.backbone, loop.config
     recording = load_dataset(tree).subject("anna").recordings["dog"]
-    full = prepared_story(recording, np.ones(30, bool), backbone, config, torch.device("cpu"), False)
-    assert prepared.responses.shape == (6, 30)
+    full = read_story(recording, np.ones(30, bool), backbone.min_samples, config, torch.device("cpu"))
+    assert story.responses.shape == (6, 30)
     assert_allclose(
-        prepared.responses.numpy(),
+        story.responses.numpy(),
         downsampled_responses(full.responses.numpy(), recording.tr_times, 2),
         atol=1e-6,
     )
-    assert prepared.story_design(backbone, config).shape == (6, full.story_design(backbone, config).shape[1])
+    assert story.story_design(backbone, config).shape == (6, full.story_design(backbone, config).shape[1])
     assert downsampled(full, recording, settings()) is full
 
 
@@ -114,31 +106,11 @@ def test_a_slow_material_pairs_each_row_with_its_time(settings, tree):
 @pytest.mark.parametrize("slow", [2, 3])
 def test_a_slow_block_with_its_halo_equals_the_same_rows_of_the_whole_story(settings, start, stop, slow):
     stop = min(stop, 12 // slow)
-    config = settings(training__slow=slow, training__block_rows=6)
-    loader, backbone = shelf_of(config)
-    prepared, moments = loader["dog"], FeatureMoments()
-    prepared.measure(backbone, moments, config)
-    moments.next_epoch()
-    whole = prepared.story_design(backbone, config)
+    loop = untuned_loop(settings(training__slow=slow, training__block_rows=6), "dog")
+    whole = loop.loader["dog"].story_design(loop.backbone, loop.config)
     assert len(whole) == 12 // slow
-    with torch.no_grad():
-        design = prepared.block_design(backbone, Block("dog", start, stop), moments, config)
+    design = block_design(loop, "dog", start, stop)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-4, rtol=1e-3)
-
-
-def test_moments_of_slow_blocks_are_those_of_the_whole_story(settings):
-    config = settings(**SLOW)
-    loader, backbone = shelf_of(config)
-    prepared, whole, summed = loader["dog"], FeatureMoments(), FeatureMoments()
-    for moments in (whole, summed):
-        prepared.measure(backbone, moments, config)
-        moments.next_epoch()
-    with torch.no_grad():
-        for start, stop in ((3, 6), (0, 3)):
-            prepared.block_design(backbone, Block("dog", start, stop), summed, config)
-    summed.next_epoch()
-    for one, other in zip(whole["dog"], summed["dog"], strict=True):
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +155,7 @@ def test_slow_runs_with_every_loss_readout_and_control(settings, tmp_path, more)
 def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(settings, tmp_path):
     run = tune(settings(training__epochs=1, **SLOW), tmp_path / "run")
     config = run.config
-    loader, _ = shelf_of(config)
+    loader = untuned_loop(config).loader
     backbone, readout = tuned_model(run)
     prepared = loader["garden"]
     predicted, true = predict(backbone, readout, prepared, config).numpy(), prepared.responses.numpy()
@@ -235,8 +207,8 @@ def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
     assert recording_clock(recording, times, settings(**SLOW).alignment).slow == 1
     backbone = load_backbone(settings().backbone.name, 3)
     data = run_data(settings(**SLOW))
-    prepared = prepared_story(
-        data.recordings["dog"], data.voxels, backbone, settings(**SLOW), torch.device("cpu"), False
+    prepared = read_story(
+        data.recordings["dog"], data.voxels, backbone.min_samples, settings(**SLOW), torch.device("cpu")
     )
     assert prepared.responses.shape == (12, 30)
 
@@ -244,5 +216,5 @@ def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
 def test_a_joint_run_is_slow_for_each_listener(settings, tmp_path):
     run = tune(settings(joint=[{"subject": "ben"}], training__epochs=1, **SLOW), tmp_path / "run")
     assert len([event for event in run.log() if event["event"] == "step"]) == 8
-    loader, _ = shelf_of(run.config)
+    loader = untuned_loop(run.config).loader
     assert loader["anna/dog"].responses.shape == loader["ben/dog"].responses.shape == (6, 30)

@@ -15,7 +15,7 @@ from brainwavlm.config import load_config
 from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
@@ -158,7 +158,7 @@ def test_a_shared_readout_without_a_common_surface_is_refused(settings, tree, tm
 
 def test_a_listener_of_another_data_set_keeps_their_own_clock_and_voxels(settings, other, tmp_path):
     config = settings(joint=[{"subject": "anna", "dataset": str(other)}])
-    found = listeners_of(config)
+    found = tuned_subjects(config)
     assert [one.name for one in found] == ["native:anna", "other:anna"]
     assert [one.data.dataset.tr for one in found] == [2.0, 1.5]
     run = tune(config, tmp_path / "run")
@@ -257,7 +257,7 @@ def test_the_run_seen_from_each_listener_asks_for_the_same_run(settings):
 
 def test_the_runs_stories_hold_for_whoever_heard_them(settings):
     config = settings(train=["dog"], joint=BEN)
-    assert [one.data.story_names()["train"] for one in listeners_of(config)] == [["dog"], ["dog"]]
+    assert [one.data.story_names()["train"] for one in tuned_subjects(config)] == [["dog"], ["dog"]]
 
 
 def test_a_closed_form_readout_is_solved_for_each_listener(settings, tmp_path):

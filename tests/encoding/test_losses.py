@@ -5,14 +5,15 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.config import LossConfig
 from brainwavlm.encoding.losses import (
+    LOSSES,
     combined,
     contrastive,
     correlation,
     mse,
     spatial,
     temporal,
-    voxel_weights,
 )
+from brainwavlm.encoding.run_data import ceiling_weights
 from brainwavlm.errors import ConfigError
 
 
@@ -124,9 +125,9 @@ def test_correlation_axis(pair):
 
 
 def test_voxels_without_a_ceiling_weigh_nothing():
-    assert voxel_weights(np.array([0.5, np.nan, -0.1, 0.0, 0.25])).tolist() == [0.5, 0.0, 0.0, 0.0, 0.25]
+    assert ceiling_weights(np.array([0.5, np.nan, -0.1, 0.0, 0.25])).tolist() == [0.5, 0.0, 0.0, 0.0, 0.25]
     with pytest.raises(ConfigError, match="none of 2 voxels has a noise ceiling"):
-        voxel_weights(np.array([np.nan, 0.0]))
+        ceiling_weights(np.array([np.nan, 0.0]))
 
 
 @pytest.mark.parametrize("loss", [spatial, temporal])
@@ -251,3 +252,8 @@ def test_contrastive_leads_predictions_to_their_own_rows():
         predicted = (predicted - 20 * gradient).detach().requires_grad_()
     nearest = torch.nn.functional.cosine_similarity(predicted[:, None], true[None], dim=-1).argmax(1)
     assert nearest.tolist() == list(range(12))
+
+
+def test_every_weight_of_the_configuration_is_that_of_a_loss():
+    others = {"temperature", "ceiling_weighted"}
+    assert set(LossConfig.model_fields) - others == set(LOSSES)

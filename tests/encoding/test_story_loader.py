@@ -10,7 +10,7 @@ from brainwavlm.encoding import story_loader
 from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.run_data import anchored, run_data
 from brainwavlm.encoding.story_loader import StoryLoader
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.speech.backbones import load_backbone
@@ -33,7 +33,7 @@ def stocked(settings, monkeypatch):
             return original(recording, *arguments)
 
         monkeypatch.setattr(story_loader, "read_story", noted)
-        return StoryLoader(listeners_of(config), backbone, config, torch.device("cpu")), readers
+        return StoryLoader(tuned_subjects(config), backbone, config, torch.device("cpu")), readers
 
     return make
 

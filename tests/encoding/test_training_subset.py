@@ -7,7 +7,7 @@ import pytest
 
 from brainwavlm.config import ListenerConfig
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.training_subset import first_stories, length
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
@@ -68,7 +68,7 @@ def test_two_listeners_of_a_joint_run_can_be_tuned_on_different_halves(settings)
     minutes = 12 * 2.0 / 60
     alone = settings(train_minutes=minutes)
     joint = alone.model_copy(update={"joint": (ListenerConfig(subject="ben", train_from="end"),)})
-    first, second = (one.data.story_names()["train"] for one in listeners_of(joint))
+    first, second = (one.data.story_names()["train"] for one in tuned_subjects(joint))
     assert first == run_data(alone).story_names()["train"]
     assert len(first) == len(second) == 1
     assert first != second

@@ -6,7 +6,7 @@ from accelerate.state import AcceleratorState
 
 from brainwavlm.compute import accelerator_for
 from brainwavlm.encoding.optimisation import rate_factor
-from brainwavlm.encoding.run_model import run_manifest
+from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.progress import Progress
@@ -199,8 +199,8 @@ def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(s
     loop = TuningLoop(settings(), tmp_path / "run", Progress())
     with writing(
         tmp_path / "run",
-        run_manifest(loop.config, loop.listeners, loop.backbone),
-        [listener.data.voxels for listener in loop.listeners],
+        run_manifest(loop.config, loop.subjects, loop.backbone),
+        [subject.data.voxels for subject in loop.subjects],
         False,
     ) as loop.writer:
         loop.begin()
@@ -300,7 +300,7 @@ def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path, cl
         return update()
 
     loop.optimisation.update = watched
-    with writing(tmp_path / "run", run_manifest(config, loop.listeners, loop.backbone), [], False) as writer:
+    with writing(tmp_path / "run", run_manifest(config, loop.subjects, loop.backbone), [], False) as writer:
         loop.run(writer, None)
     run = open_run(tmp_path / "run")
     logged = [event["gradient_norm"] for event in run.log() if event["event"] == "step"]

@@ -12,7 +12,7 @@ from scipy.stats import false_discovery_control
 
 import brainwavlm.evaluation.evaluate as module
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.prepared_stories import prepared_story
+from brainwavlm.encoding.prepared_stories import read_story
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
@@ -57,7 +57,7 @@ def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
     setting = run_data(config)
     backbone, readout = tuned_model(run)
     (recording,) = setting.splits["test"]
-    prepared = prepared_story(recording, setting.voxels, backbone, config, torch.device("cpu"), False)
+    prepared = read_story(recording, setting.voxels, backbone.min_samples, config, torch.device("cpu"))
     predicted = predict(backbone, readout, prepared, config).numpy()
     expected = correlation(prepared.responses.numpy(), predicted)
     assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)

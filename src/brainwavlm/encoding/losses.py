@@ -1,13 +1,13 @@
 """What tuning lowers: minus correlations, mean squared error, a contrastive term, and their weighted sum."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from brainwavlm.config import LossConfig
-from brainwavlm.errors import ConfigError, TuningError
+from brainwavlm.errors import TuningError
 
 
 def spatial(
@@ -103,8 +103,7 @@ def contrastive(
     side are candidates too.
     """
     scores = _unit_rows(predicted, weights) @ _unit_rows(true, weights).T / temperature
-    own = scores.diagonal()
-    return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - own).mean()
+    return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - scores.diagonal()).mean()
 
 
 def combined(
@@ -114,14 +113,14 @@ def combined(
     weights: Tensor | None = None,
     std_unbiased: bool = False,
 ) -> Tensor:
-    """Loss = sum over spatial, temporal, mse and contrastive of config.<term> * <term>; terms of weight 0 are skipped.
+    """Loss = sum over `LOSSES` of config.<term> * <term>; terms of weight 0 are skipped.
 
     Parameters
     ----------
     config : LossConfig
     predicted, true : tensors (n_trs, n_voxels)
     weights : tensor (n_voxels,) or None
-        From `voxel_weights` where config.ceiling_weighted.
+        From `ceiling_weights` where config.ceiling_weighted.
     std_unbiased : bool
         As for `spatial`.
 
@@ -129,16 +128,21 @@ def combined(
     -------
     tensor ()
     """
-    loss = predicted.new_zeros((), dtype=torch.float32)
-    if config.spatial:
-        loss = loss + config.spatial * spatial(predicted, true, weights, std_unbiased)
-    if config.temporal:
-        loss = loss + config.temporal * temporal(predicted, true, weights, std_unbiased)
-    if config.mse:
-        loss = loss + config.mse * mse(predicted, true, weights)
-    if config.contrastive:
-        loss = loss + config.contrastive * contrastive(predicted, true, weights, config.temperature)
-    return loss
+    options = {"std_unbiased": std_unbiased, "temperature": config.temperature}
+    total = predicted.new_zeros((), dtype=torch.float32)
+    for name, (term, takes) in LOSSES.items():
+        if weight := getattr(config, name):
+            total = total + weight * term(predicted, true, weights, **{key: options[key] for key in takes})
+    return total
+
+
+# Each is a weight of LossConfig: the function, and what it takes besides predictions, responses and voxel weights.
+LOSSES: dict[str, tuple[Callable[..., Tensor], tuple[str, ...]]] = {
+    "spatial": (spatial, ("std_unbiased",)),
+    "temporal": (temporal, ("std_unbiased",)),
+    "mse": (mse, ()),
+    "contrastive": (contrastive, ("temperature",)),
+}
 
 
 def correlation(
@@ -184,31 +188,19 @@ def without_gaps(true: Tensor) -> Tensor:
     return torch.where(torch.isfinite(true).all(0), true, 0.0)
 
 
-def voxel_weights(ceiling: np.ndarray) -> Tensor:
-    """w[v] = ceiling[v], zero where the ceiling is NaN or negative.
+def all_voxels(
+    predicted: Tensor, true: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What is compared in a block: every voxel."""
+    return predicted, true, weights
 
-    Parameters
-    ----------
-    ceiling : array (n_voxels,)
 
-    Returns
-    -------
-    tensor (n_voxels,), float32
-
-    Raises
-    ------
-    ConfigError
-        No voxel has a ceiling above zero.
-    """
-    weights = np.where(np.asarray(ceiling) > 0, ceiling, 0.0)
-    if not weights.any():
-        raise ConfigError(
-            "loss.ceiling_weighted",
-            f"none of {len(weights)} voxels has a noise ceiling above 0.",
-            "a subject with a ceiling, or with repeats of a story.",
-            "Set loss.ceiling_weighted=false, or choose another target.",
-        )
-    return torch.as_tensor(weights, dtype=torch.float32)
+def present_voxels(
+    predicted: Tensor, true: Tensor, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What is compared in a block with quirks.nan_voxels: voxels that have no NaN in it."""
+    present = torch.isfinite(true).all(0)
+    return predicted[:, present], true[:, present], None if weights is None else weights[present]
 
 
 def _standardised(values: Tensor, dim: int, weights: Tensor | None) -> Tensor:

@@ -72,15 +72,15 @@ class Optimisation:
             shared = self._accelerator.reduce(torch.tensor(has_one, device=self._accelerator.device), "sum")
             for parameter, anywhere in zip(self._parameters, shared.tolist(), strict=True):
                 if anywhere:  # a readout of no block of this step keeps still, as in a single process
-                    own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                    parameter.grad = self._accelerator.reduce(own, "sum")
+                    gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                    parameter.grad = self._accelerator.reduce(gradient, "sum")
         if self._config.clip is not None:
             norm = self._accelerator.clip_grad_norm_(self._parameters, self._config.clip)
         else:
             norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._optimiser.step()
-        found = float(norm)
-        return found if math.isfinite(found) else None
+        length = float(norm)
+        return length if math.isfinite(length) else None
 
     def state(self) -> dict[str, torch.Tensor]:
         """Optimiser moments and random state, for a checkpoint."""

@@ -76,25 +76,26 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     untracked = config.model_copy(update={"tracking": "none", "training": training})
     accelerator_for(untracked, Path())  # refuses several processes: each would measure the other
     loop = TuningLoop(untracked, Path(), Progress())
-    heard: dict[str, dict[str, Recording]] = {
-        split: {key: r for listener in loop.listeners for key, r in listener.keys(split).items()}
+    by_split: dict[str, dict[str, Recording]] = {
+        split: {key: r for subject in loop.subjects for key, r in subject.recordings(split).items()}
         for split in SPLITS
     }
-    recordings = {key: recording for some in heard.values() for key, recording in some.items()}
+    recordings = {key: recording for some in by_split.values() for key, recording in some.items()}
     windows = {key: planned_windows(r, config, loop.backbone.min_samples) for key, r in recordings.items()}
     blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
     clocks = {key: planned_clock(recordings[key], config, loop.backbone.min_samples) for key in loop.lengths}
     needed = [(block.story, needed_windows(clocks[block.story], block, config.quirks)) for block in blocks]
     samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
     step = _timed_step(loop, blocks, calibration_steps)
-    rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in heard.items()}
+    rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
     validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
-    each = {one.name or one.data.subject.name: one.facts()["data"] for one in loop.listeners}
+    each = {one.name or one.data.subject.name: one.facts()["data"] for one in loop.subjects}
     return Plan(
-        facts=loop.listeners[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
-        stories={split: len(some) for split, some in heard.items()},
+        facts=loop.subjects[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
+        stories={split: len(some) for split, some in by_split.items()},
         hours={
-            split: float(sum(windows[key].times[-1] for key in some) / 3600) for split, some in heard.items()
+            split: float(sum(windows[key].times[-1] for key in some) / 3600)
+            for split, some in by_split.items()
         },
         rows=rows,
         windows_per_epoch=sum(len(some) for _, some in needed),
@@ -140,8 +141,8 @@ def _peak_bytes() -> float:
 def _held_bytes(loop: TuningLoop) -> float:
     """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
     sizes = [
-        rows * (int(side.listener.data.voxels.sum()) + side.listener.data.dataset.tr * SAMPLE_RATE) * 4
-        for side in loop.sides
-        for rows in side.lengths.values()
+        rows * (int(subject.data.voxels.sum()) + subject.data.dataset.tr * SAMPLE_RATE) * 4
+        for subject in loop.subjects
+        for rows in subject.lengths.values()
     ]
     return sum(sorted(sizes, reverse=True)[1 : loop.config.training.stories_in_memory])

@@ -15,7 +15,7 @@ import torch
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import StoryClock, delayed, story_clock
-from brainwavlm.encoding.alignment import moments as plain_moments
+from brainwavlm.encoding.alignment import moments as feature_moments
 from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
@@ -24,6 +24,41 @@ from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_file, kept_frontend
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
+
+
+@dataclass(frozen=True)
+class MatrixRows:
+    """Rows [start, stop) of a clock's matrix: those of a block, or of a whole story, and the halo before them.
+
+    Attributes
+    ----------
+    start, stop : int
+        A negative start counts silent rows, before the sound's onset.
+    n_trs : int
+        From the first to the last row that is wanted; the rows before them are the halo.
+    slow : int
+        Of the clock: every so many of these are a row of the responses.
+    """
+
+    start: int
+    stop: int
+    n_trs: int
+    slow: int
+
+    @property
+    def heard(self) -> slice:
+        """Those that the matrix has."""
+        return slice(max(self.start, 0), self.stop)
+
+    @property
+    def wanted(self) -> slice:
+        """Those without the halo, counted from the end: the same with and without silent rows."""
+        return slice(-self.n_trs, None, self.slow)
+
+    def after_silence(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows that were heard (n_heard, n_dims) behind silent ones, (stop - start, n_dims)."""
+        silence = rows.new_zeros(max(-self.start, 0), rows.shape[1])
+        return torch.cat([silence, rows])
 
 
 @dataclass
@@ -55,8 +90,8 @@ class PreparedStory:
         """Kernel mass of each row of the clock's matrix, (n_heard + n_trs, 1)."""
         return torch.from_numpy(self.clock.mass).to(self.responses.device)
 
-    def features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
-        """What the model says at the given windows, (n_indices, n_dims), with its graph."""
+    def window_features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
+        """What the model says at the ends of the given windows, (n_indices, n_dims), with its graph."""
         layers = read_at_ends(
             backbone,
             self.sound,
@@ -68,85 +103,36 @@ class PreparedStory:
         )
         return layers[config.backbone.layer]
 
-    def rows(self, backbone: Backbone, config: RunConfig, start: int, stop: int) -> torch.Tensor:
-        """Features resampled to rows [start, stop) of the clock's matrix, (stop - start, n_dims)."""
-        weights = self.clock.matrix[start:stop]
+    def features(self, backbone: Backbone, rows: MatrixRows, config: RunConfig) -> torch.Tensor:
+        """Features at TRs, (n_heard, n_dims): the Lanczos weights of these rows @ what the model says at windows."""
+        weights = self.clock.matrix[rows.heard]
         needed = np.flatnonzero(weights.any(axis=0))
-        features = self.features(backbone, needed, config)
-        return features.new_tensor(weights[:, needed]) @ features
+        said = self.window_features(backbone, needed, config)
+        return said.new_tensor(weights[:, needed]) @ said
 
-    def block_design(
-        self, backbone: Backbone, block: Block, moments: FeatureMoments, config: RunConfig
-    ) -> torch.Tensor:
-        """Design matrix of one block, (n_rows, n_delays * n_dims), with its graph.
-
-        Parameters
-        ----------
-        backbone : Backbone
-        block : Block
-        moments : FeatureMoments
-            z-scores the features, and is shown the block's own rows for the next epoch.
-        config : RunConfig
-        """
-        start, stop = matrix_rows(self.clock, block, config.quirks)
-        slow = self.clock.slow
-        n_trs = (block.stop - block.start - 1) * slow + 1
-        halo = stop - start - n_trs
-        rows = self.rows(backbone, config, max(start, 0), stop)
-        mass = self.mass[max(start, 0) : stop]
-        moments.add(self.story, rows[-n_trs::slow].detach(), mass[-n_trs::slow])
-        mean, scale = plain_moments(rows, mass) if config.quirks.block_zscore else moments[self.story]
-        silence = rows.new_zeros(max(-start, 0), rows.shape[1])
-        return delayed(torch.cat([silence, (rows - mass * mean) / scale]), self.clock.delays)[halo::slow]
-
+    @torch.no_grad()
     def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
-        slow = self.clock.slow
-        with torch.no_grad():
-            first = len(self.clock.matrix) - self.clock.n_trs
-            rows = self.rows(backbone, config, first, len(self.clock.matrix))
-        moments.add(self.story, rows[::slow], self.mass[first::slow])
+        n_trs = self.clock.n_trs
+        rows = MatrixRows(len(self.clock.matrix) - n_trs, len(self.clock.matrix), n_trs, self.clock.slow)
+        features = self.features(backbone, rows, config)
+        moments.add(self.story, features[rows.wanted], self.mass[rows.heard][rows.wanted])
 
+    @torch.no_grad()
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
         """Design matrix of the whole story, z-scored over its own rows, (n_rows, n_delays * n_dims), no graph."""
-        n_trs, slow = self.clock.n_trs, self.clock.slow
-        with torch.no_grad():
-            rows = self.rows(backbone, config, 0, len(self.clock.matrix))
-            mean, scale = plain_moments(rows[-n_trs::slow], self.mass[-n_trs::slow])
-            silence = rows.new_zeros(self.clock.silent, rows.shape[1])
-            padded = torch.cat([silence, (rows - self.mass * mean) / scale])
-            return delayed(padded, self.clock.delays)[self.clock.halo :: slow]
-
-
-def prepared_story(
-    recording: Recording,
-    voxels: np.ndarray,
-    backbone: Backbone,
-    config: RunConfig,
-    device: torch.device,
-    keep_frontend: bool,
-) -> PreparedStory:
-    """Read one recording, put its sound and responses on one clock, and keep its frontend's output if asked.
-
-    Parameters
-    ----------
-    recording : Recording
-    voxels : bool array (n_voxels,)
-    backbone : Backbone
-        Read for its least number of samples, and its frontend where that is kept.
-    config : RunConfig
-    device : torch device
-    keep_frontend : bool
-    """
-    prepared = read_story(recording, voxels, backbone.min_samples, config, device)
-    add_frontend(prepared, recording.story.audio, backbone, config, keep_frontend)
-    return prepared
+        clock = self.clock
+        rows = MatrixRows(-clock.silent, len(clock.matrix), clock.n_trs, clock.slow)
+        features = self.features(backbone, rows, config)
+        mean, scale = feature_moments(features[rows.wanted], self.mass[rows.wanted])
+        normalised = rows.after_silence((features - self.mass * mean) / scale)
+        return delayed(normalised, clock.delays)[rows.wanted]
 
 
 def read_story(
     recording: Recording, voxels: np.ndarray, min_samples: int, config: RunConfig, device: torch.device
 ) -> PreparedStory:
-    """The part of `prepared_story` that reads files; it draws no random number and touches no model."""
+    """Read one recording and put its sound and responses on one clock; no random number, and no model is touched."""
     sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
     windows = cut_windows(len(sound), config.windows, min_samples)
     clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
@@ -155,32 +141,38 @@ def read_story(
 
 
 def add_frontend(
-    prepared: PreparedStory, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
+    story: PreparedStory, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
     training, batch = config.training, config.backbone.batch_windows
-    model = (backbone, prepared.sound, prepared.windows, config.windows)
+    model = (backbone, story.sound, story.windows, config.windows)
     if in_memory:
-        prepared.frontend = kept_frontend(*model, batch, training.frontend_type)
+        story.frontend = kept_frontend(*model, batch, training.frontend_type)
     elif training.frontend_folder is not None:
-        prepared.frontend = frontend_file(
+        story.frontend = frontend_file(
             backbone, audio, *model[1:], training.frontend_folder, training.frontend_type, batch
         )
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
-        prepared.frontend = SharedFrontend(*model[:3])
+        story.frontend = SharedFrontend(*model[:3])
 
 
-def matrix_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> tuple[int, int]:
-    """Rows [start, stop) of the clock's matrix that a block needs; a negative start counts silent rows."""
-    first_tr = clock.halo - clock.silent
-    halo = 0 if quirks.block_delays else clock.halo
-    return first_tr + block.start * clock.slow - halo, first_tr + (block.stop - 1) * clock.slow + 1
+def block_rows(clock: StoryClock, block: Block) -> MatrixRows:
+    """The rows of a block and those before it that its delays reach."""
+    first = clock.halo - clock.silent + block.start * clock.slow
+    n_trs = (block.stop - block.start - 1) * clock.slow + 1
+    return MatrixRows(first - clock.halo, first + n_trs, n_trs, clock.slow)
+
+
+def block_rows_alone(clock: StoryClock, block: Block) -> MatrixRows:
+    """The rows of a block only, as quirks.block_delays has it: delays see zeros before them."""
+    rows = block_rows(clock, block)
+    return replace(rows, start=rows.stop - rows.n_trs)
 
 
 def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.ndarray:
     """Indices of the windows that a block sends through the model."""
-    start, stop = matrix_rows(clock, block, quirks)
-    return np.flatnonzero(clock.matrix[max(start, 0) : stop].any(axis=0))
+    rows = (block_rows_alone if quirks.block_delays else block_rows)(clock, block)
+    return np.flatnonzero(clock.matrix[rows.heard].any(axis=0))
 
 
 def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -> Windows:

@@ -15,7 +15,6 @@ from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
-from brainwavlm.encoding.losses import voxel_weights as ceiling_weights
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
@@ -95,6 +94,33 @@ def known_ceiling(subject: Subject) -> np.ndarray | None:
     if subject.ceiling is not None:
         return subject.ceiling
     return ceiling(subject.recordings.values(), subject.n_voxels)[0]
+
+
+def ceiling_weights(ceiling: np.ndarray) -> torch.Tensor:
+    """w[v] = ceiling[v], zero where the ceiling is NaN or negative.
+
+    Parameters
+    ----------
+    ceiling : array (n_voxels,)
+
+    Returns
+    -------
+    tensor (n_voxels,), float32
+
+    Raises
+    ------
+    ConfigError
+        No voxel has a ceiling above zero.
+    """
+    weights = np.where(np.asarray(ceiling) > 0, ceiling, 0.0)
+    if not weights.any():
+        raise ConfigError(
+            "loss.ceiling_weighted",
+            f"none of {len(weights)} voxels has a noise ceiling above 0.",
+            "a subject with a ceiling, or with repeats of a story.",
+            "Set loss.ceiling_weighted=false, or choose another target.",
+        )
+    return torch.as_tensor(weights, dtype=torch.float32)
 
 
 def anchored(config: RunConfig) -> RunConfig:

@@ -25,14 +25,14 @@ RESPONSE_SECONDS = 32.0  # of the canonical response; less than 1e-5 of its peak
 
 
 @dataclass(frozen=True)
-class Said:
-    """What was said in a story, in order.
+class LabelIntervals:
+    """When each phone or word of a story was said, in order.
 
     Attributes
     ----------
-    starts, ends : arrays (n_said,) float64
+    starts, ends : arrays (n_labels,) float64
         Seconds from sound onset.
-    rows : int array (n_said,)
+    rows : int array (n_labels,)
         Which vector stands for it; -1: none.
     """
 
@@ -46,7 +46,9 @@ class Said:
         return int((self.rows < 0).sum())
 
 
-def said(intervals: Sequence[Interval], names: Sequence[str], known: dict[str, int]) -> Said:
+def label_intervals(
+    intervals: Sequence[Interval], names: Sequence[str], row_of: dict[str, int]
+) -> LabelIntervals:
     """Intervals by the rows of their vectors.
 
     Parameters
@@ -54,22 +56,22 @@ def said(intervals: Sequence[Interval], names: Sequence[str], known: dict[str, i
     intervals : sequence of Interval
     names : sequence of str
         What is looked up for each.
-    known : dict of str to int
+    row_of : dict of str to int
         Rows by name.
     """
-    return Said(
+    return LabelIntervals(
         np.array([interval.start for interval in intervals]),
         np.array([interval.end for interval in intervals]),
-        np.array([known.get(name, -1) for name in names], dtype=np.int64),
+        np.array([row_of.get(name, -1) for name in names], dtype=np.int64),
     )
 
 
-def heard(what: Said, vectors: np.ndarray, ends: np.ndarray, stride: float) -> np.ndarray:
+def occupancy(intervals: LabelIntervals, vectors: np.ndarray, ends: np.ndarray, stride: float) -> np.ndarray:
     """u[j] = sum over i of vectors[rows[i]] * (share of the stretch (ends[j] - stride, ends[j]] in which i is said).
 
     Parameters
     ----------
-    what : Said
+    intervals : LabelIntervals
     vectors : array (n_vectors, n_dims)
     ends : array (n_windows,)
         Seconds, increasing by the stride.
@@ -82,9 +84,11 @@ def heard(what: Said, vectors: np.ndarray, ends: np.ndarray, stride: float) -> n
     """
     result = np.zeros((len(ends), vectors.shape[1]), np.float32)
     starts = ends - stride
-    firsts = np.searchsorted(ends, what.starts, side="right")
-    lasts = np.searchsorted(starts, what.ends, side="left")
-    for start, end, row, first, last in zip(what.starts, what.ends, what.rows, firsts, lasts, strict=True):
+    firsts = np.searchsorted(ends, intervals.starts, side="right")
+    lasts = np.searchsorted(starts, intervals.ends, side="left")
+    for start, end, row, first, last in zip(
+        intervals.starts, intervals.ends, intervals.rows, firsts, lasts, strict=True
+    ):
         if row >= 0:
             shared = np.minimum(ends[first:last], end) - np.maximum(starts[first:last], start)
             result[first:last] += (shared / stride)[:, None] * vectors[row]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -11,10 +12,11 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Split
 from brainwavlm.encoding.downsampling import downsampled
 from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, planned_windows, read_story
-from brainwavlm.encoding.subjects import Listener
+from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.frontend_cache import kept_bytes
 
+Step = TypeVar("Step")
 TUNED_ON: tuple[Split, ...] = ("train", "validation")
 
 
@@ -22,26 +24,26 @@ class StoryLoader:
     """The recordings in memory: all of them where their frontend fits, else a few at a time.
 
     A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
-    story, so results do not depend on it. Listeners who heard one sound share its frontend.
+    story, so results do not depend on it. Subjects who heard one sound share its frontend.
 
     Parameters
     ----------
-    listeners : sequence of Listener
+    subjects : sequence of TunedSubject
     backbone : Backbone
     config : RunConfig
     device : torch device
     """
 
     def __init__(
-        self, listeners: Sequence[Listener], backbone: Backbone, config: RunConfig, device: torch.device
+        self, subjects: Sequence[TunedSubject], backbone: Backbone, config: RunConfig, device: torch.device
     ):
         self._backbone, self._config, self._device = backbone, config, device
-        self._listeners = listeners
+        self._subjects = subjects
         self._recordings = {
-            key: (listener, recording)
-            for listener in listeners
+            key: (subject, recording)
+            for subject in subjects
             for split in SPLITS
-            for key, recording in listener.keys(split).items()
+            for key, recording in subject.recordings(split).items()
         }
         self._held: dict[str, PreparedStory] = {}
         self._frontends: dict[Path, Sequence[torch.Tensor]] = {}
@@ -78,6 +80,29 @@ class StoryLoader:
                     self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
                 self._expected[story] = self._reader.submit(self._read, story)
 
+    def steps(
+        self, groups: Sequence[tuple[Sequence[str], Sequence[Step]]], skip: int, then: Iterable[str]
+    ) -> Iterator[Step]:
+        """The steps of an epoch with their stories in memory, while those of the next group are read.
+
+        Parameters
+        ----------
+        groups : sequence of (stories, steps)
+            As `blocks.epoch_steps` gives them.
+        skip : int
+            Steps that are behind us.
+        then : iterable of str
+            Stories that are asked for after the last group.
+        """
+        following = [*(stories for stories, _ in groups[1:]), then]
+        for (stories, steps), next_stories in zip(groups, following, strict=True):
+            ahead = steps[skip:]
+            skip = max(skip - len(steps), 0)
+            if ahead:
+                self.hold(stories)
+                self.expect(next_stories)
+                yield from ahead
+
     def each(self, stories: Sequence[str]) -> Iterator[PreparedStory]:
         """One story after the other, each read while the one before is used."""
         for number, story in enumerate(stories):
@@ -106,9 +131,9 @@ class StoryLoader:
             kind, windows = self._config.training.frontend_type, self._config.windows
             read = {
                 recording.story.audio: recording
-                for listener in self._listeners
+                for subject in self._subjects
                 for split in TUNED_ON
-                for recording in listener.data.splits[split]
+                for recording in subject.data.splits[split]
             }
             self._all_bytes = sum(
                 kept_bytes(
@@ -122,8 +147,8 @@ class StoryLoader:
         return self._all_bytes
 
     def _read(self, story: str) -> PreparedStory:
-        listener, recording = self._recordings[story]
-        voxels, least = listener.data.voxels, self._backbone.min_samples
-        prepared = read_story(recording, voxels, least, listener.config, self._device)
-        prepared = downsampled(listener.targets.apply(prepared), recording, listener.config)
+        subject, recording = self._recordings[story]
+        voxels, least = subject.data.voxels, self._backbone.min_samples
+        prepared = read_story(recording, voxels, least, subject.config, self._device)
+        prepared = downsampled(subject.targets.apply(prepared), recording, subject.config)
         return replace(prepared, story=story)

@@ -1,66 +1,94 @@
-"""The listeners of a run: one, or several who tune one speech model together.
+"""The subjects of a run: one, or several who tune one speech model together.
 
-A joint run is seen from each of its listeners in turn: the same configuration with that listener's subject, data and
-stories in front and the others in `joint`. What reads one listener (alignment, controls, scores) gets such a view.
+A joint run is seen from each of its subjects in turn: the same configuration with that subject, their data and
+stories in front and the others in `joint`. What reads one subject (alignment, controls, scores) gets such a view.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.encoding.joint import on_common_vertices, require_different, require_unheard
+from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
+from brainwavlm.encoding.prepared_stories import PreparedStory, planned_clock
 from brainwavlm.encoding.run_data import RunData, run_data
+from brainwavlm.encoding.run_model import configured_readouts, predict
 from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
+from brainwavlm.runs.environment import versions
 from brainwavlm.runs.subject_views import subject_views
-from brainwavlm.stimulus.audio import same_content
+from brainwavlm.speech.backbones import Backbone, load_backbone
 
 
 @dataclass(frozen=True)
-class Listener:
-    """One listener of a run.
+class TunedSubject:
+    """One subject of a run: what is on disk of them, what is predicted, and by which readout.
 
     Attributes
     ----------
     name : str
-        The subject; with the data set where two subjects of a run have one name; empty where nobody else listens.
+        The subject; with the data set where two subjects of a run have one name; empty where nobody else is tuned on.
     config : RunConfig
-        The run's, seen from this listener.
+        The run's, seen from this subject.
     data : RunData
     targets : TrainingTargets
+    readout : Module
+        That of this subject, or the one that all share; the identity until `with_readouts`.
+    weights : tensor (n_voxels,) or None
+        Of the voxels in the loss; None until `with_readouts` too.
     """
 
     name: str
     config: RunConfig
     data: RunData
     targets: TrainingTargets
+    readout: torch.nn.Module = field(default_factory=torch.nn.Identity)
+    weights: torch.Tensor | None = None
 
-    def keys(self, split: Split) -> dict[str, Recording]:
-        """Recordings of a split by their name in the run: the story, in a joint run `listener/story`."""
+    def recordings(self, split: Split) -> dict[str, Recording]:
+        """Recordings of a split by their name in the run: the story, in a joint run `subject/story`."""
         before = f"{self.name}/" if self.name else ""
         return {before + recording.story.name: recording for recording in self.data.splits[split]}
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """TRs of the training recordings, by their name in the run."""
+        return {key: recording.shape[0] for key, recording in self.recordings("train").items()}
+
     def facts(self) -> dict[str, Any]:
-        """What run.json says of the listener."""
-        return {
-            "splits": self.data.story_names(),
-            "data": self.data.facts() | self.targets.facts(),
-        }
+        """What run.json says of the subject."""
+        return {"splits": self.data.story_names(), "data": self.data.facts() | self.targets.facts()}
+
+    def validation_r(
+        self, stories: Iterable[PreparedStory], backbone: Backbone, where: tuple[str, Path]
+    ) -> float | None:
+        """Mean over voxels of the correlation over all rows of the validation stories; None without any."""
+        true, predicted = [], []
+        for story in stories:
+            rows = _scored_rows(len(story.responses), self.config.quirks.validation_rows)
+            true.append(story.responses[rows])
+            predicted.append(predict(backbone, self.readout, story, self.config)[rows])
+            require_finite(predicted[-1], *where)
+        return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None
 
 
-def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], RunData] = run_data) -> list[Listener]:
-    """The listeners of a run with their data, the configured subject first.
+def tuned_subjects(
+    config: RunConfig, resolve: Callable[[RunConfig], RunData] = run_data
+) -> list[TunedSubject]:
+    """The subjects of a run with their data and targets, the configured one first; readouts come later.
 
     Parameters
     ----------
     config : RunConfig
     resolve : function from RunConfig to RunData
-        How one listener's view is resolved.
+        How one subject's view is resolved.
 
     Raises
     ------
@@ -69,125 +97,79 @@ def listeners_of(config: RunConfig, resolve: Callable[[RunConfig], RunData] = ru
         readout without a common surface.
     """
     views = subject_views(config)
-    settings = [resolve(view) for view in views]
+    everyone = [resolve(view) for view in views]
     if len(views) > 1:
-        _require_different(settings)
-        _require_unheard(settings)
+        require_different(everyone)
+        require_unheard(everyone)
     if config.readout.shared:
-        _require_one_space(settings)
-        settings = _on_common_vertices(settings)
-    subjects = Counter(data.subject.name for data in settings)
+        everyone = on_common_vertices(everyone)
+    names = Counter(data.subject.name for data in everyone)
     return [
-        Listener(_name(data, subjects), view, data, TrainingTargets(data, view))
-        for view, data in zip(views, settings, strict=True)
+        TunedSubject(_name(data, names), view, data, TrainingTargets(data, view))
+        for view, data in zip(views, everyone, strict=True)
     ]
 
 
-def _name(data: RunData, subjects: Counter[str]) -> str:
-    if subjects.total() == 1:
-        return ""
-    subject = data.subject.name
-    return subject if subjects[subject] == 1 else f"{data.dataset.name}:{subject}"
+def with_readouts(
+    subjects: Sequence[TunedSubject], backbone: Backbone, config: RunConfig, device: torch.device
+) -> list[TunedSubject]:
+    """The subjects with their untrained readouts, drawn from torch's generator, and the weights of their voxels.
+
+    Raises
+    ------
+    ConfigError, DatasetError, AlignmentError
+        A recording does not fit its sound, or the delays.
+    """
+    readouts = configured_readouts(config, backbone, [subject.targets.n_targets for subject in subjects])
+    for subject in subjects:
+        _require_rows(config, subject.data.splits["train"])
+        for recording in subject.data.recordings.values():
+            planned_clock(recording, config, backbone.min_samples)  # raises what does not fit
+    return [
+        replace(subject, readout=readout.to(device), weights=subject.data.voxel_weights(config.loss, device))
+        for subject, readout in zip(subjects, readouts, strict=True)
+    ]
 
 
-def _require_different(settings: Sequence[RunData]) -> None:
-    who = Counter((data.dataset.path, data.subject.name) for data in settings)
-    again = [subject for (_, subject), times in who.items() if times > 1]
-    if again:
-        raise ConfigError(
-            "joint",
-            f"{again[0]} listens twice.",
-            "each listener once, the run's subject not among them.",
-            "Take the second one out of joint.",
-        )
+def run_manifest(config: RunConfig, subjects: Sequence[TunedSubject], backbone: Backbone) -> dict[str, Any]:
+    """What run.json says: the configuration, the data, the untuned speech model and the versions.
 
-
-def _require_unheard(settings: Sequence[RunData]) -> None:
-    """No listener's test story may tune the speech model through another listener."""
-    files = {
-        (number, split, recording.story.name): recording.story.audio
-        for number, data in enumerate(settings)
-        for split, recordings in data.splits.items()
-        for recording in recordings
+    A joint run also has `listeners`: the configuration and the data as each subject sees it.
+    """
+    untuned = load_backbone(config.backbone.name, config.backbone.layer)
+    seen = [{"config": one.config.model_dump(mode="json"), **one.facts()} for one in subjects]
+    together = [{"name": one.name, **facts} for one, facts in zip(subjects, seen, strict=True)]
+    return {
+        **seen[0],
+        **({"listeners": together} if len(seen) > 1 else {}),
+        "backbone": {
+            "family": backbone.family.name,
+            "checksum": untuned.weights_checksum(),
+            "train_noise": backbone.noise,
+        },
+        "versions": versions(),
     }
-    names = {"/".join(map(str, key)): key for key in files}
-    sounds = same_content({name: files[key] for name, key in names.items()})
-    used = {sounds[name]: key for name, key in names.items() if key[1] != "test"}
-    for name, (number, split, story) in names.items():
-        if split == "test" and sounds[name] in used:
-            other, other_split, other_story = used[sounds[name]]
-            who, whom = settings[number].subject.name, settings[other].subject.name
-            raise ConfigError(
-                "joint",
-                f"{story} is a test story of {who}, and {whom} has its sound in {other_split} (as {other_story}).",
-                "test stories that no listener is tuned on: the speech model is one for all.",
-                f"Take {other_story} out of {other_split} of {whom}, or {story} out of test of {who}.",
-            )
 
 
-def _require_one_space(settings: Sequence[RunData]) -> None:
-    trs = {data.dataset.tr: data.subject.name for data in settings}
-    if len(trs) > 1:
-        when = ", ".join(f"{subject} every {tr:g} s" for tr, subject in trs.items())
+def _name(data: RunData, names: Counter[str]) -> str:
+    if names.total() == 1:
+        return ""
+    name = data.subject.name
+    return name if names[name] == 1 else f"{data.dataset.name}:{name}"
+
+
+def _require_rows(config: RunConfig, recordings: Sequence[Recording]) -> None:
+    """ConfigError where a delay is longer than every story: its part of the design would be empty."""
+    longest = max(recording.shape[0] for recording in recordings)
+    if max(config.alignment.delays) >= longest:
         raise ConfigError(
-            "readout.shared",
-            f"true, with {when}.",
-            "one TR for all listeners: the readout's delays are counted in TRs.",
-            "Set readout.shared=false for one readout each.",
+            "alignment.delays",
+            f"{list(config.alignment.delays)}, where the longest training story has {longest} TRs.",
+            "delays in TRs, each shorter than a training story.",
+            "Set them to cover the haemodynamic response, e.g. alignment.delays=[1,2,3,4].",
         )
-    surfaces = {data.subject.surface: data.subject.name for data in settings}
-    if len(surfaces) > 1:
-        where = ", ".join(f"{subject} on {surface}" for surface, subject in surfaces.items())
-        raise _no_common_surface(f"true, with {where}.")
 
 
-def _no_common_surface(found: str) -> ConfigError:
-    return ConfigError(
-        "readout.shared",
-        found,
-        "responses of all listeners on one common surface, e.g. fsaverage5.",
-        "Bring the responses to a common surface, or set readout.shared=false for one readout each.",
-    )
-
-
-def _on_common_vertices(settings: Sequence[RunData]) -> list[RunData]:
-    """The settings with their voxels narrowed to the vertices of a common surface that all of them have."""
-    places = [_places(data) for data in settings]
-    common = set.intersection(*map(set, places))
-    kept = [[place for place in some if place in common] for some in places]
-    found = None
-    if not common:
-        found = f"no vertex of the target in all of {', '.join(s.subject.name for s in settings)}"
-    elif any(some != kept[0] for some in kept) or len(common) < len(kept[0]):
-        found = "voxels that list their vertices in different orders, or one vertex twice"
-    if found is not None:
-        raise ConfigError(
-            "readout.shared",
-            f"true, with {found}.",
-            "common vertices in one order, each once.",
-            "Sort the columns of the responses by hemisphere and vertex, or set readout.shared=false.",
-        )
-    narrowed = []
-    for data, some in zip(settings, places, strict=True):
-        voxels = data.voxels.copy()
-        voxels[voxels] = [place in common for place in some]
-        narrowed.append(replace(data, voxels=voxels))
-    return narrowed
-
-
-def surface_places(subject: Subject, voxels: np.ndarray) -> list[tuple[int, int]] | None:
-    """Hemisphere and vertex of chosen voxels (mask or indices) on a surface that others can have too, else None."""
-    if subject.surface in (None, "native") or subject.hemisphere is None or subject.vertex is None:
-        return None
-    return list(zip(subject.hemisphere[voxels].tolist(), subject.vertex[voxels].tolist(), strict=True))
-
-
-def _places(data: RunData) -> list[tuple[int, int]]:
-    subject = data.subject
-    places = surface_places(subject, data.voxels)
-    if places is None:
-        raise _no_common_surface(
-            f"true, but {subject.name} has {'no' if subject.surface is None else 'its own'} surface, or no "
-            "hemisphere and vertex for each voxel."
-        )
-    return places
+def _scored_rows(n_trs: int, first_of_500: int | None) -> np.ndarray:
+    rows = np.arange(n_trs)
+    return rows if first_of_500 is None else rows[rows % 500 < first_of_500]

@@ -60,11 +60,11 @@ class TrainingState:
         """Whether so many epochs passed without a better one."""
         return bool(patience and self.best and self.epoch - self.best["epoch"] >= patience)
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint; `from_state` is the inverse."""
+    def as_dict(self) -> dict[str, Any]:
+        """For a checkpoint; `from_dict` is the inverse."""
         return asdict(self)
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "TrainingState":
+    def from_dict(cls, state: Mapping[str, Any]) -> "TrainingState":
         """The history in a checkpoint's state; checkpoints of before gradient norms have none."""
         return cls(**{each.name: state[each.name] for each in fields(cls) if each.name in state})

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.joint import surface_places
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.encoding.subjects import surface_places
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation

@@ -15,7 +15,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
 from brainwavlm.encoding.run_model import configured_backbone
-from brainwavlm.encoding.subjects import listeners_of
+from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.evaluation.downstream import task_of
 from brainwavlm.evaluation.evaluator import untuned_model_key, with_whole_cortex
@@ -119,8 +119,8 @@ class _Checks:
         if self._once(
             f"listeners {drawn} {config.loss.ceiling_weighted}", config.model_dump_json(include=_OF_LISTENERS)
         ):
-            for listener in listeners_of(config, self._data):
-                listener.data.voxel_weights(config.loss, torch.device("cpu"))
+            for subject in tuned_subjects(config, self._data):
+                subject.data.voxel_weights(config.loss, torch.device("cpu"))
 
     def evaluation(self, cell: Cell) -> None:
         """The rows that are to be scored, further hidden states and tasks."""

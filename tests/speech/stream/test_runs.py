@@ -7,34 +7,22 @@ import pandas as pd
 import pytest
 import torch
 
-from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.encoding.plan import plan
-from brainwavlm.encoding.prepared_stories import prepared_story
-from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.reporting.page.method import model_entries
-from brainwavlm.speech.backbones import load_backbone
+from tests.encoding.loops import block_design, untuned_loop
 from tests.encoding.test_tuning import KillAt, Killed, assert_identical, tensors
 
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
 
 
-@pytest.mark.parametrize("keep_frontend", [False, True])
+@pytest.mark.parametrize("cache_gb", [0.0, 1.0])
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12)])
-def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings, keep_frontend, start, stop):
-    config = settings(**STREAM)
-    backbone, setting = load_backbone(config.backbone.name, config.backbone.layer), run_data(config)
-    prepared = prepared_story(
-        setting.recordings["dog"], setting.voxels, backbone, config, torch.device("cpu"), keep_frontend
-    )
-    moments = FeatureMoments()
-    with torch.no_grad():
-        prepared.measure(backbone, moments, config)
-        moments.next_epoch()
-        design = prepared.block_design(backbone, Block("dog", start, stop), moments, config)
-    whole = prepared.story_design(backbone, config)
+def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings, cache_gb, start, stop):
+    loop = untuned_loop(settings(**STREAM, training__frontend_cache_gb=cache_gb), "dog")
+    design = block_design(loop, "dog", start, stop)
+    whole = loop.loader["dog"].story_design(loop.backbone, loop.config)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
 
 

@@ -1,0 +1,54 @@
+"""Readouts that ridge solves in closed form, on the present features, in place of gradient steps."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.readout import FixedRidge
+from brainwavlm.encoding.ridge import require_memory, ridge_batches, story_folds
+from brainwavlm.encoding.story_loader import StoryLoader
+from brainwavlm.encoding.subjects import TunedSubject
+from brainwavlm.speech.backbones import Backbone
+
+
+def require_solvable(subjects: Sequence[TunedSubject], config: RunConfig) -> None:
+    """ConfigError where the rows of a closed-form readout make no folds, or do not fit into memory."""
+    for readout, lengths in _closed_form(subjects, config):
+        rows = np.repeat(list(lengths), list(lengths.values()))
+        story_folds(rows, config.ridge.folds)
+        require_memory((len(rows), len(readout.weights)), config.ridge)
+
+
+def solve_readouts(
+    subjects: Sequence[TunedSubject], backbone: Backbone, loader: StoryLoader, config: RunConfig
+) -> None:
+    """Put the ridge solution on the present features into closed-form readouts; others are left alone."""
+    for readout, lengths in _closed_form(subjects, config):
+        _solve(readout, backbone, loader, sorted(lengths), config)
+
+
+def _solve(
+    readout: FixedRidge, backbone: Backbone, loader: StoryLoader, stories: Sequence[str], config: RunConfig
+) -> None:
+    backbone.eval()
+    designs = [story.story_design(backbone, config).cpu().numpy() for story in loader.each(stories)]
+    story_of_row = np.repeat(np.arange(len(stories)), [len(design) for design in designs])
+
+    def read(columns: slice) -> np.ndarray:
+        return np.concatenate([loader[story].responses[:, columns].cpu().numpy() for story in stories])
+
+    n_voxels = readout.weights.shape[1]
+    batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, config.ridge)
+    readout.refresh(np.concatenate([batch.weights for batch in batches], axis=1))
+
+
+def _closed_form(
+    subjects: Sequence[TunedSubject], config: RunConfig
+) -> Iterator[tuple[FixedRidge, dict[str, int]]]:
+    """Readouts that ridge solves, each with the lengths of the recordings that it is fitted on."""
+    shared = config.readout.shared
+    for subject in subjects[:1] if shared else subjects:
+        if isinstance(subject.readout, FixedRidge):
+            fitted = subjects if shared else [subject]
+            yield subject.readout, {key: rows for one in fitted for key, rows in one.lengths.items()}

@@ -1,0 +1,208 @@
+"""The controls: what each of them needs of a run's data, and the targets that it makes of a story."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.blocks import cut_blocks
+from brainwavlm.encoding.controls import (
+    block_permuted,
+    exchanged,
+    phase_randomised,
+    shifted,
+    spectrum_matched,
+    story_generator,
+    wrapped,
+)
+from brainwavlm.encoding.prepared_stories import PreparedStory, story_responses
+from brainwavlm.encoding.run_data import RunData
+from brainwavlm.encoding.stimulus_targets import (
+    N_MELS,
+    LabelIntervals,
+    as_responses,
+    label_intervals,
+    mel_of_stretches,
+    occupancy,
+)
+from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.stimulus.transcripts import PHONES, Transcript, phone_class, read_transcript
+from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
+
+
+@dataclass(frozen=True)
+class Control:
+    """What takes the place of one subject's responses.
+
+    Attributes
+    ----------
+    targets : function from PreparedStory, Recording and Generator to array (n_trs, n_targets)
+    n_targets : int or None
+        None: one a voxel.
+    facts : dict
+        What run.json says of it.
+    """
+
+    targets: Callable[[PreparedStory, Recording, np.random.Generator], np.ndarray]
+    n_targets: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _shifted(data: RunData, config: RunConfig) -> Control:
+    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
+        least = int(np.ceil(config.control.seconds / recording.tr))
+        return shifted(_responses(story), least, generator)
+
+    return Control(targets)
+
+
+def _block_permuted(data: RunData, config: RunConfig) -> Control:
+    def block_rows(recording: Recording) -> int:
+        return max(round(config.control.seconds / recording.tr), 1)
+
+    for name, recording in tuned_on(data).items():
+        n_trs = recording.shape[0]
+        if len(cut_blocks(name, n_trs, block_rows(recording))) < 2:
+            raise ConfigError(
+                "control.seconds",
+                f"{config.control.seconds:g} s, but {name} has {n_trs * recording.tr:g} s of responses: "
+                "one block, which has no other place.",
+                "two blocks or more in every training and validation story.",
+                "Lower control.seconds, or leave the story out.",
+            )
+    return Control(
+        lambda story, recording, generator: block_permuted(
+            _responses(story), block_rows(recording), generator
+        )
+    )
+
+
+def _phase_randomised(data: RunData, config: RunConfig) -> Control:
+    return Control(lambda story, recording, generator: phase_randomised(_responses(story), generator))
+
+
+def _other_story(data: RunData, config: RunConfig) -> Control:
+    names, recordings = data.story_names(), tuned_on(data)
+    if len(names["train"]) < 2:
+        raise ConfigError(
+            "control.kind",
+            f"other-story, with {len(names['train'])} training story.",
+            "two training stories or more, which exchange their responses.",
+            "Name more with train: [...], or choose another control.",
+        )
+    pairs = exchanged(names["train"], names["validation"], config.seed)
+
+    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
+        return wrapped(story_responses(recordings[pairs[story.story]], data.voxels), len(story.responses))
+
+    return Control(targets, facts={"responses_of": pairs})
+
+
+def _stimulus(data: RunData, config: RunConfig) -> Control:
+    # One mixture for all stories: what a target is made of must not change from story to story.
+    generator = story_generator(config.seed, "stimulus")
+    mixture = generator.standard_normal((N_MELS, int(data.voxels.sum())), dtype=np.float32)
+
+    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
+        stretches = mel_of_stretches(story.sound, story.windows.times, config.windows.stride)
+        mel = as_responses(stretches, story.windows.times, recording, config.alignment)
+        return spectrum_matched(mel @ mixture, _responses(story))
+
+    return Control(targets)
+
+
+def _phones(data: RunData, config: RunConfig) -> Control:
+    row_of = {phone: row for row, phone in enumerate(PHONES)}
+    intervals = {}
+    for name, recording in tuned_on(data).items():
+        phones = _transcript(name, recording, config).phones
+        intervals[name] = label_intervals(phones, [phone_class(phone.text) for phone in phones], row_of)
+    unknown = _unknown("phones", intervals, "are none of the 39 ARPAbet classes")
+    return _labelled(intervals, np.eye(len(PHONES), dtype=np.float32), config, unknown)
+
+
+def _words(data: RunData, config: RunConfig) -> Control:
+    path = config.control.embeddings or ""  # the configuration has seen to it that there is one
+    words = {name: _transcript(name, one, config).words for name, one in tuned_on(data).items()}
+    texts = {name: [spoken(word.text) for word in some] for name, some in words.items()}
+    vector_of = read_embeddings(path, {text for some in texts.values() for text in some})
+    row_of = {word: row for row, word in enumerate(sorted(vector_of))}
+    intervals = {name: label_intervals(words[name], texts[name], row_of) for name in words}
+    vectors = np.stack([vector_of[word] for word in row_of]) if vector_of else np.zeros((0, 0), np.float32)
+    unknown = _unknown("words", intervals, f"are not in {path}")
+    digest = hashlib.sha256(vectors.tobytes()).hexdigest()
+    return _labelled(intervals, vectors, config, unknown | {"vectors": digest})
+
+
+# What each kind of control needs is checked, and its targets are made, by one function; what it is called in
+# sentences stands in config.CONTROLS.
+CONTROLS: dict[str, Callable[[RunData, RunConfig], Control]] = {
+    "shifted": _shifted,
+    "block-permuted": _block_permuted,
+    "phase-randomised": _phase_randomised,
+    "other-story": _other_story,
+    "stimulus": _stimulus,
+    "words": _words,
+    "phones": _phones,
+}
+
+
+def _labelled(
+    intervals: Mapping[str, LabelIntervals], vectors: np.ndarray, config: RunConfig, facts: Mapping[str, Any]
+) -> Control:
+    """Targets are the vectors of what is said, on the clock of the responses."""
+
+    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
+        times = story.windows.times
+        stretches = occupancy(intervals[story.story], vectors, times, config.windows.stride)
+        if not stretches.any():
+            raise DatasetError(
+                recording.story.transcript or recording.story.audio,
+                f"nothing known is said within the {times[-1]:g} s of sound.",
+                f"{config.control.kind} of that story, in seconds from its sound's onset.",
+                "Mend the transcript, or leave the story out of train and validation.",
+            )
+        return as_responses(stretches, times, recording, config.alignment)
+
+    return Control(targets, vectors.shape[1], facts)
+
+
+def _unknown(what: str, intervals: Mapping[str, LabelIntervals], why: str) -> dict[str, Any]:
+    """How many phones or words have no vector, which must not be all of them."""
+    total = sum(len(some.rows) for some in intervals.values())
+    unknown = sum(some.unknown for some in intervals.values())
+    if unknown == total:
+        raise ConfigError(
+            "control.kind",
+            f"{what}, but all {total} {what} of the training and validation stories {why}.",
+            f"{what} that are known.",
+            "Look at the transcripts, and give another file with control.embeddings."
+            if what == "words"
+            else "Look at the phone tier of the transcripts, or choose another control.",
+        )
+    return {"unknown": {"of": total, what: unknown}}
+
+
+def tuned_on(data: RunData) -> dict[str, Recording]:
+    """Recordings whose targets a control replaces, by story: test stories keep their responses."""
+    return {r.story.name: r for split in ("train", "validation") for r in data.splits[split]}
+
+
+def _responses(story: PreparedStory) -> np.ndarray:
+    return story.responses.cpu().numpy()
+
+
+def _transcript(name: str, recording: Recording, config: RunConfig) -> Transcript:
+    path = recording.story.transcript
+    if path is None:
+        raise ConfigError(
+            "control.kind",
+            f"{config.control.kind}, but {name} has no transcript.",
+            "a TextGrid for every training and validation story.",
+            "Add it to the data set, leave the story out of train and validation, or choose another control.",
+        )
+    return read_transcript(path)

@@ -1,0 +1,108 @@
+"""What a tuning run is made of, and what a checkpoint holds of it."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brainwavlm.compute import accelerator_for, seed_everything, separate
+from brainwavlm.config import RunConfig
+from brainwavlm.encoding.blocks import epoch_steps
+from brainwavlm.encoding.closed_form import require_solvable
+from brainwavlm.encoding.feature_moments import FeatureMoments, moments_of_block, moments_of_epoch
+from brainwavlm.encoding.losses import all_voxels, combined, present_voxels
+from brainwavlm.encoding.optimisation import Optimisation
+from brainwavlm.encoding.prepared_stories import block_rows, block_rows_alone
+from brainwavlm.encoding.run_model import (
+    configured_backbone,
+    load_backbone_state,
+    load_readout_state,
+    model_state,
+)
+from brainwavlm.encoding.story_loader import StoryLoader
+from brainwavlm.encoding.subjects import tuned_subjects, with_readouts
+from brainwavlm.encoding.training_state import TrainingState
+from brainwavlm.progress import Progress
+from brainwavlm.runs.checkpoint import Checkpoint, restoring
+from brainwavlm.speech.frontend_cache import require_folder
+
+
+class TuningParts:
+    """The speech model, the subjects with their readouts, their stories, and how far the run is.
+
+    Attributes
+    ----------
+    subjects : list of TunedSubject
+    backbone : Backbone
+    readouts : ModuleList
+    loader : StoryLoader
+    moments : FeatureMoments
+        Of the epoch before, and sums for the next.
+    lengths : dict of str to int
+        TRs of the training recordings of all subjects.
+    subject_of : dict of str to TunedSubject
+        By the name of a training recording.
+    rows_of, moments_of, compared, criterion : functions
+        Steps of the method that quirks of the configuration choose between.
+    optimisation : Optimisation
+    state : TrainingState
+    """
+
+    def __init__(self, config: RunConfig, folder: Path, progress: Progress):
+        self.config, self.folder = config, folder
+        subjects = tuned_subjects(config)
+        self.accelerator = accelerator_for(config, folder, processes=True)
+        self.progress = progress if self.accelerator.is_main_process else Progress()
+        seed_everything(config.seed)
+        device = self.accelerator.device
+        self.backbone = configured_backbone(config).to(device)
+        self.subjects = with_readouts(subjects, self.backbone, config, device)
+        require_solvable(self.subjects, config)
+        self.readouts = torch.nn.ModuleList(subject.readout for subject in self.subjects)
+        if config.training.frontend_folder is not None:
+            require_folder(config.training.frontend_folder)
+        self.loader = StoryLoader(self.subjects, self.backbone, config, device)
+        self.moments = FeatureMoments()
+
+        self.subject_of = {key: subject for subject in self.subjects for key in subject.lengths}
+        self.lengths = {key: rows for subject in self.subjects for key, rows in subject.lengths.items()}
+        self.steps_per_epoch = sum(len(steps) for _, steps in epoch_steps(self.lengths, config, 0))
+        self.optimisation = Optimisation(
+            self.backbone, self.readouts, config.training, self.steps_per_epoch, self.accelerator
+        )
+        quirks = config.quirks
+        self.rows_of = block_rows_alone if quirks.block_delays else block_rows
+        self.moments_of = moments_of_block if quirks.block_zscore else moments_of_epoch
+        self.compared = present_voxels if quirks.nan_voxels else all_voxels
+        self.criterion = partial(combined, config.loss, std_unbiased=quirks.std_unbiased)
+        separate(self.accelerator, config.seed, 0)
+        self.state = TrainingState()
+
+    def share(self, items: Sequence[Any]) -> Sequence[Any]:
+        """What of these falls to this process: all, where there is one."""
+        return items[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def next_moments(self) -> None:
+        """The rows that all processes have seen become the moments of the next epoch."""
+        self.moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
+        self.moments.next_epoch()
+
+    def checkpoint(self) -> Checkpoint:
+        """Everything that the rest of the run depends on."""
+        model = model_state(self.backbone, self.readouts, self.config)
+        moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
+        return Checkpoint(model, self.optimisation.state() | moments.state(), self.state.as_dict())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """The inverse of `checkpoint`."""
+        load_backbone_state(self.backbone, checkpoint)
+        for number, readout in enumerate(self.readouts):
+            load_readout_state(readout, checkpoint, self.config, number)
+        first = self.accelerator.is_main_process
+        with restoring(checkpoint):
+            self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
+            self.optimisation.restore(checkpoint.optimiser)
+        self.state = TrainingState.from_dict(checkpoint.state)
+        separate(self.accelerator, self.config.seed, self.state.step)
