@@ -84,7 +84,7 @@ def test_an_amount_that_holds_no_story(run, nothing_read):
 
 
 def test_a_closed_form_readout_that_cannot_be_solved(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("brainwavlm.encoding.story_loader.read_material", None)
+    monkeypatch.setattr("brainwavlm.encoding.story_loader.read_story", None)
     closed = {"readout__kind": "ridge-fixed", "train": ["dog"]}
     for overrides, words in (
         ({"ridge__memory_gb": 0.001}, "GB for a design of 12 x 128"),

@@ -103,7 +103,8 @@ def contrastive(
     side are candidates too.
     """
     scores = _unit_rows(predicted, weights) @ _unit_rows(true, weights).T / temperature
-    return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - scores.diagonal()).mean()
+    matching = scores.diagonal()
+    return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - matching).mean()
 
 
 def combined(
