@@ -255,7 +255,7 @@ def test_the_rate_rises_then_follows_half_a_cosine(settings, step, expected):
 
 
 def test_a_tracker_that_is_not_installed_is_an_error_and_not_silence(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("brainwavlm.encoding.optimisation.find_spec", lambda name: None)
+    monkeypatch.setattr("brainwavlm.compute.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="tensorboard is not installed"):
         tune(settings(tracking="tensorboard"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
