@@ -13,6 +13,7 @@ from brainwavlm.reporting.page.delays import delay_profile
 from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
 from brainwavlm.results.evaluation import read_results
 from brainwavlm.runs.provenance import read_provenance
+from tests.reporting.fakes import fake_evaluation
 
 MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerator": "none", "os": "Linux"}
 
@@ -64,7 +65,7 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
     text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert NOT_RECORDED in text
     assert "gradient norm" not in text
-    assert "Training loss and validation correlation by epoch" in text
+    assert "Training loss, validation r by epoch" in text
 
 
 def test_what_differs_between_sessions_is_said_of_each():
@@ -76,6 +77,19 @@ def test_what_differs_between_sessions_is_said_of_each():
     assert entries["Time"].startswith("2.00 hours in 2 sessions, begun 1970-01-01")
     assert "1 of them did not end by themselves" in entries["Time"]
     assert entries["Data read"].endswith("CHANGED between sessions: sound/dog")
+
+
+def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
+    folder = fake_evaluation(tmp_path, 40, runs=(("both, ann", "cortex"), ("both, ben", "cortex")))
+    summary = json.loads((folder / "summary.json").read_text())
+    for run in summary["runs"]:
+        run |= {"path": "runs/both", "together_with": ["the other"]}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.count("epoch 7 kept") == 1
+    assert text.count("<dt>Record</dt>") == 1
+    assert text.count("All settings of run both") == 1
+    assert "brainwavlm tune both.yaml --output both\nbrainwavlm evaluate both --layers" in text
 
 
 def test_a_sound_that_several_subjects_heard_is_counted_once():
