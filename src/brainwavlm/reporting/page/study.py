@@ -21,10 +21,12 @@ from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write
 from brainwavlm.reporting.page.study_tables import (
     PAGE,
     Row,
+    cells_frame,
     cells_table,
     claims_table,
     missing_table,
     numbers_table,
+    state_counts,
 )
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
@@ -35,7 +37,6 @@ from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
 
 TABLES = "report"
 MOST_RUNS = 24  # lines in a chart of learning
-STATES = ("done", "failed", "running", "waiting")
 
 
 def write_study_report(folder: str | Path, output_html: str | Path | None = None) -> Path:
@@ -75,7 +76,7 @@ def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
         "claims": claims.table,
         "seeds": claims.seeds,
         "missing": claims.missing,
-        "cells": _cells_frame(study),
+        "cells": cells_frame(study),
     }
     paths = {name: folder / f"{name}.csv" for name in frames}
     for name in study.study.experiments:
@@ -95,12 +96,11 @@ def page_content(
         name: Path(os.path.relpath(path.resolve(), output.resolve().parent)).as_posix()
         for name, path in tables.items()
     }
-    experiments = study.study.experiments
-    asked = {experiment.claim for experiment in experiments.values()}
+    asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
     described = [
         _experiment(study, claims, name, [row for row in rows if row["experiment"] == name], links)
-        for name in experiments
+        for name in study.study.experiments
     ]
     return {
         "name": study.study.name,
@@ -111,9 +111,9 @@ def page_content(
         "folder_name": study.path.resolve().name,
         "experiments": described,
         "claims": claims_table(rows, {one["name"]: one["heading"] for one in described}),
-        "states": _counted(study.cells),
+        "states": state_counts(study.cells),
         "n_cells": len(study.cells),
-        "cells": cells_table(_cells_frame(study), study.cells, output, links["cells"]),
+        "cells": cells_table(cells_frame(study), study.cells, output, links["cells"]),
         "n_missing": len(claims.missing),
         "missing": missing_table(claims.missing, links["missing"]),
         "stale": [path.name for path in study.stale],
@@ -145,7 +145,7 @@ def _experiment(
     headlines = [row for row in rows if row["headline"]]
     others = [row for row in rows if not row["headline"]]
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
-    counted = f"{len(records)} cells: {_counted(records)}"
+    counted = f"{len(records)} cells: {state_counts(records)}"
     return {
         "name": name,
         "heading": f"{name}: {claim}{experiment.question} ({counted}){' SIMULATED' * simulated}",
@@ -153,7 +153,7 @@ def _experiment(
         "claim_text": CLAIMS.get(experiment.claim or 0, ""),
         "question": experiment.question,
         "simulated": simulated,
-        "states": _counted(records),
+        "states": state_counts(records),
         "n_cells": len(records),
         "tables": [
             numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
@@ -231,31 +231,8 @@ def _energy(study: StudyFolder) -> str:
                 parts.update(found.keys())
     if not measured:
         return "not measured: no cell could read a counter, or cells were made before energy was recorded"
-    of = f"{measured} of {len(study.cells)} cells, by the counters of their {', '.join(parts)}"
-    return f"{total:.3g} kWh of tuning in {of}"
-
-
-def _counted(records: Sequence[CellRecord]) -> str:
-    """`9 done, 1 failed, 2 waiting`."""
-    counts = Counter(record.state for record in records)
-    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-
-
-def _cells_frame(study: StudyFolder) -> pd.DataFrame:
-    rows = [
-        {
-            "cell": record.cell.name,
-            "experiments": ", ".join(record.cell.experiments),
-            "state": record.state,
-            "attempts": record.attempts,
-            "seconds": "" if record.seconds is None else round(record.seconds),
-            "identity": record.identity,
-            "folder": record.path.name,
-            "error": record.error or "",
-        }
-        for record in study.cells
-    ]
-    return pd.DataFrame(rows)
+    cells = f"{measured} of {len(study.cells)} cells"
+    return f"{total:.3g} kWh of tuning in {cells}, by the counters of their {', '.join(parts)}"
 
 
 def _versions(study: StudyFolder) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Tables of the page of a study: claims, findings of an experiment, missing scores, cells."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.page.tables import Table, table
-from brainwavlm.study.folder import CellRecord
+from brainwavlm.study.folder import CellRecord, StudyFolder
 
 PAGE = "report.html"
+STATES = ("done", "failed", "running", "waiting")
 _INTERVALS = {"95 % over test stories": ("low", "high"), "95 % over seeds": ("seed_low", "seed_high")}
 KINDS = {
     "gain": "gain over the untuned model",
@@ -121,6 +123,24 @@ def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
     return table("Missing scores", caption, frame, classes=names)
 
 
+def cells_frame(study: StudyFolder) -> pd.DataFrame:
+    """cell, experiments, state, attempts, seconds, identity, folder, error: a row a cell."""
+    rows = [
+        {
+            "cell": record.cell.name,
+            "experiments": ", ".join(record.cell.experiments),
+            "state": record.state,
+            "attempts": record.attempts,
+            "seconds": "" if record.seconds is None else round(record.seconds),
+            "identity": record.identity,
+            "folder": record.path.name,
+            "error": record.error or "",
+        }
+        for record in study.cells
+    ]
+    return pd.DataFrame(rows)
+
+
 def cells_table(rows: pd.DataFrame, records: Sequence[CellRecord], output: Path, link: str) -> Table:
     """All cells, with links to their own pages; `rows` are those of cells.csv."""
     columns = {"state": "State", "attempts": "Tries", "seconds": "Seconds", "identity": "Identity"}
@@ -146,3 +166,9 @@ def _linked(record: CellRecord, output: Path) -> str:
         return record.cell.name
     where = Path(os.path.relpath(page.resolve(), output.resolve().parent)).as_posix()
     return Markup('<a href="{}">{}</a>').format(quote(where), record.cell.name)
+
+
+def state_counts(records: Sequence[CellRecord]) -> str:
+    """`9 done, 1 failed, 2 waiting`."""
+    counts = Counter(record.state for record in records)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])

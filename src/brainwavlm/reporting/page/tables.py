@@ -22,7 +22,6 @@ _PALER = 1.6  # the scale of colours ends before they are too dark for black tex
 
 
 class _Table(Styler):
-    # Texts are escaped as they are formatted: see `table`.
     env = Environment(
         loader=ChoiceLoader([PackageLoader("brainwavlm.reporting"), Styler.loader]), trim_blocks=True
     )
