@@ -29,6 +29,9 @@ ORDER = [
     *("checks", "speech", "encoding", "evaluation", "study", "reporting", "cli"),
 ]
 AT_THE_ROOT = {"__init__", "__main__", "errors", "files", "compute", "progress"}
+CONTENTS = re.compile(
+    r"^ *(\w+) {2,}\S", re.MULTILINE
+)  # a line of a docstring that lists what is in a folder
 LONGEST, LONGEST_SCHEMA = 400, 500
 HEAVY = {
     "torch",
@@ -124,10 +127,19 @@ def test_importing_the_package_imports_nothing_heavy():
     ) == set()
 
 
+def test_files_that_a_folder_without_public_names_lists_are_there():
+    for path in SOURCE.rglob("__init__.py"):
+        if not path.with_suffix(".pyi").exists():
+            listed = set(
+                CONTENTS.findall(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+            )
+            assert listed <= {module.stem for module in path.parent.iterdir()}, path
+
+
 @pytest.mark.parametrize("folder", sorted(name_of(stub) for stub in SOURCE.rglob("__init__.pyi")))
 def test_a_folder_says_what_its_public_names_are_and_each_can_be_imported(folder):
     module = importlib.import_module(f"brainwavlm.{folder}".rstrip("."))
-    assert sorted(re.findall(r"^ *(\w+) {2,}\S", module.__doc__, re.MULTILINE)) == sorted(module.__all__)
+    assert sorted(CONTENTS.findall(module.__doc__)) == sorted(module.__all__)
     assert len(module.__all__) <= 15
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 

@@ -1,1 +1,6 @@
-"""The same numbers with less work on a CPU."""
+"""The same numbers with less work on a CPU.
+
+linear           matrix products through oneDNN
+lora             LoRA with fewer passes over the frames
+gated_attention  WavLM's attention, a few frames at a time
+"""

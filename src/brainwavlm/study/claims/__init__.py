@@ -1,1 +1,11 @@
-"""What the experiments of a study came to: `table` makes the rows, `paper` lists the claims that they answer."""
+"""What the experiments of a study came to.
+
+table        the table of claims
+paper        the claims, by number
+scores       what cells scored, read back
+score_files  the files that it is read from
+groups       cells that differ by seed and subject alone
+estimates    means over seeds, intervals, ratios of spreads
+rows         gains, differences, spreads, transfer
+sentences    what a row says, in words
+"""
