@@ -18,7 +18,7 @@ from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.reporting.page.wording import answer, run_labels
 from brainwavlm.reporting.sources import sources_of
 from brainwavlm.reporting.surface_maps import HEMISPHERES, values_at_vertices
-from brainwavlm.results.evaluation import Results, read_results
+from brainwavlm.results.evaluation import Evaluation
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
 _MAPS = 0.75  # of the width; the rest is for words
@@ -34,7 +34,7 @@ def readme_figure(evaluation_folder: str | Path, path: str | Path) -> Path:
     DatasetError
         A run's voxels lie on no surface that can be drawn.
     """
-    results = read_results(evaluation_folder)
+    results = Evaluation.open(evaluation_folder)
     what = "simulated" if results.simulated else "measured"
     title = f"Correlation of predicted and {what} responses to stories that no model was fitted on"
     canvas = page_canvas(_WIDTH, title, results.simulated)
@@ -46,7 +46,7 @@ def readme_figure(evaluation_folder: str | Path, path: str | Path) -> Path:
     return output
 
 
-def _drawn(results: Results, canvas: Canvas) -> Figure:
+def _drawn(results: Evaluation, canvas: Canvas) -> Figure:
     sources, scales, labels = sources_of(results), shared_scales(results), run_labels(results.runs)
     n = len(results.runs)
     height = _HEAD + _ROW * n + _FOOT
@@ -82,7 +82,7 @@ def _drawn(results: Results, canvas: Canvas) -> Figure:
                 draw_hemisphere(figure, box, panel, hemisphere, "lateral")
             if row == n - 1:
                 colour_bar(figure, (left + 0.06, 0.4 / height, _MAPS / 3 - 0.12, 0.08 / height), scale)
-        finding = answer(run, results.rows(run["name"]), labels[run["name"]])
+        finding = answer(run, results.rows_of(run["name"]), labels[run["name"]])
         top, left = bottom + _ROW / height, _MAPS + 0.018
         for y, text, size, colour, weight in (
             (0.16, shortened(capitalised(labels[run["name"]]), 34), 10, ink, "normal"),

@@ -1,6 +1,5 @@
 """Evaluation folders made up for the reporting tests, in the layout that `evaluate` writes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,11 @@ from nilearn.datasets import load_fsaverage
 from brainwavlm.config import load_config
 from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import Responses, write_folder
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.transfer import Transfer
+from tests.results.made_up import STORIES, VERSIONS, run_entry
 
-STORIES = {"bees": "train", "chess": "train", "ferry": "validation", "museum": "test"}
 TEMPORAL = {0: (-55, -15, 8), 1: (55, -12, 8)}  # pial coordinates in mm: around Heschl's gyrus
 BROCA = {0: (-48, 20, 15), 1: (48, 20, 15)}
 
@@ -134,8 +136,6 @@ def fake_evaluation(
             preset="demo", overrides={"dataset": str(dataset.path), "subject": "sim01", "target": target}
         )
         entries.append(run_entry(name, target, config, n_voxels, simulated))
-    out = folder / "evaluation"
-    out.mkdir()
     layers = [
         {"run": name, "subject": "sim01", "seed": 0, "layer": layer, "target": key, "n_voxels": 1}
         | {"r_frozen": 0.1 * layer, "r_tuned": 0.12 * layer, "difference": 0.02 * layer}
@@ -144,7 +144,6 @@ def fake_evaluation(
         for layer in range(4)
         for key in masks
     ]
-    pd.DataFrame(layers).to_csv(out / "layers.csv", index=False)
     tasks = [
         {
             "run": name,
@@ -161,66 +160,25 @@ def fake_evaluation(
         for task in ("phones", "words")
         for layer in (0, 3)
     ]
-    pd.DataFrame(tasks).to_csv(out / "downstream.csv", index=False)
-    pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
-    pd.concat(voxels).to_csv(out / "voxels.csv", index=False, float_format="%.6g")
     notes = ["sim01: no target Broca (not a region)"]
     summary = {
         "simulated": simulated,
         "runs": entries,
         "notes": notes,
-        "versions": {"brainwavlm": "0.1.0", "torch": "2.13.0"},
+        "versions": VERSIONS,
     }
-    (out / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return out
-
-
-def run_entry(name, target, config, n_voxels, simulated):
-    history = [
-        {
-            "epoch": k,
-            "loss": None if k == 0 else -0.08 - 0.03 * k**0.5,
-            "validation_r": 0.2 + 0.0126 * k - 0.0009 * k * k,
-            "gradient_norm": None if k == 0 else 3.0 / k,
-        }
-        for k in range(11)
-    ]
-    frozen = {
-        "dataset": "made-up",
-        "licence": "CC0",
-        "facts": ["Made up for tests."],
-        "unusable_voxels": {},
-        "n_voxels": n_voxels,
-        "voxels_without_r": 0,
-        "tr": 2.0,
-        "tr_reference": "onset",
-        "rows": {"held_out": 70, "fitted": 460},
-        "folds": "5 folds of whole stories",
-        "normalised_by": "CC_norm on the repeats of museum",
-    }
-    return {
-        "name": name,
-        "path": f"runs/{name}",
-        "subject": "sim01",
-        "target": target,
-        "seed": 0,
-        "method": "lora",
-        "simulated": simulated,
-        "control": "none",
-        "finished": True,
-        "best": {"epoch": 7, "validation_r": 0.2441, "checkpoint": "7-70"},
-        "history": history,
-        "splits": {s: [n for n, at in STORIES.items() if at == s] for s in ("train", "validation", "test")},
-        "bootstrap": "2000 resamples of blocks of 10 rows",
-        "config": config.model_dump(mode="json"),
-        "frozen": frozen,
-    }
+    evaluation = Evaluation(
+        pd.DataFrame(table),
+        pd.concat(voxels, ignore_index=True),
+        summary,
+        pd.DataFrame(layers),
+        downstream=pd.DataFrame(tasks),
+    )
+    return evaluation.save(folder / "evaluation")
 
 
 def fake_comparison(folder, simulated=True, names=("adapter.method=lora", "adapter.method=full")):
     """Write the folder of a comparison: two groups of three seeds, two targets."""
-    folder = Path(folder)
-    folder.mkdir(parents=True)
     runs, groups, epochs = [], [], []
     for shift, group in enumerate(names):
         for target in ("cortex", "AC"):
@@ -258,23 +216,18 @@ def fake_comparison(folder, simulated=True, names=("adapter.method=lora", "adapt
         | {"n_first": 3, "n_second": 3, "deviation_over_seeds": 0.0}
         for target in ("cortex", "AC")
     ]
-    tables = {"runs": runs, "groups": groups, "epochs": epochs, "differences": differences}
-    for name, rows in tables.items():
-        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
     summary = {
         "simulated": simulated,
         "groups": [],
         "notes": ["Intervals from 100 resamples."],
         "versions": {"torch": "2"},
     }
-    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return folder
+    tables = map(pd.DataFrame, (runs, groups, epochs, differences))
+    return Comparison(*tables, summary).save(folder)
 
 
 def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
     """Write the folder of a transfer: a run a listener, each scored in all, with a curve over minutes."""
-    folder = Path(folder)
-    folder.mkdir(parents=True)
     matrix, curve, needed = [], [], []
     for k, first in enumerate(listeners):
         for m, second in enumerate(listeners):
@@ -302,18 +255,17 @@ def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
             needed.append(
                 about | {"target": "cortex", "full_minutes": 20.0, "r_frozen": 0.2, "minutes_needed": 16.7}
             )
-    for name, rows in {"matrix": matrix, "curve": curve, "needed": needed}.items():
-        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
-    cells = [{"run": f"run-{name}", "target": "cortex"} for name in listeners]
+    cells = [
+        {"run": f"run-{first}", "scored_on": second, "dataset": "made-up", "target": "cortex"}
+        for first in listeners
+        for second in listeners
+    ]
     summary = {"simulated": simulated, "cells": cells, "notes": ["None heard."], "versions": {"torch": "2"}}
-    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return folder
+    return Transfer(*map(pd.DataFrame, (matrix, curve, needed)), summary).save(folder)
 
 
 def native_evaluation(folder, root, masks, values, subject="UTS03", simulated=True):
     """Write an evaluation of one run on a copy of ds003020 in `root`: values (n_voxels,) are the frozen scores."""
-    out = Path(folder)
-    out.mkdir(parents=True)
     n_voxels = len(values)
     tuned = values + 0.05 * np.cos(9 * values)
     frame = pd.DataFrame({"run": "one", "subject": subject, "voxel": np.arange(n_voxels)})
@@ -324,7 +276,6 @@ def native_evaluation(folder, root, masks, values, subject="UTS03", simulated=Tr
     masks = {"cortex": np.ones(n_voxels, bool), **masks}
     for name, mask in masks.items():
         frame[name] = mask
-    frame.to_csv(out / "voxels.csv", index=False, float_format="%.6g")
     table = [
         {"run": "one", "subject": subject, "seed": 0, "target": name, "n_voxels": int(mask.sum())}
         | {"r_frozen": values[mask].mean(), "r_tuned": tuned[mask].mean()}
@@ -332,10 +283,8 @@ def native_evaluation(folder, root, masks, values, subject="UTS03", simulated=Tr
         | {"r_readout": 0.1, "n_normalised": 1, "normalised_frozen": 0.2, "normalised_tuned": 0.3}
         for name, mask in masks.items()
     ]
-    pd.DataFrame(table).to_csv(out / "table.csv", index=False, float_format="%.6g")
     config = load_config(preset="demo", overrides={"dataset": str(root), "subject": subject})
     entry = run_entry("one", "cortex", config, n_voxels, simulated)
     entry |= {"subject": subject, "frozen": entry["frozen"] | {"dataset": "ds003020"}}
     summary = {"simulated": simulated, "runs": [entry], "notes": [], "versions": {"torch": "2"}}
-    (out / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return out
+    return Evaluation(pd.DataFrame(table), frame, summary).save(folder)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from brainwavlm.config import load_config
-from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.test_browser import CANVASES, opened, pixels, shown_charts
 
 pytestmark = pytest.mark.browser
@@ -133,7 +133,7 @@ def test_the_second_model_can_be_put_away(page):
 
 
 def test_pointing_at_a_voxel_tells_its_values_as_in_the_file(page, simulated_evaluation):
-    voxels = read_results(simulated_evaluation).voxels
+    voxels = Evaluation.open(simulated_evaluation).voxels
     own = voxels[voxels["run"] == "on-cortex"].set_index("voxel")
     choose(page, "model-1", "")
     found = canvas(page)
@@ -160,7 +160,7 @@ def test_pointing_at_a_voxel_tells_its_values_as_in_the_file(page, simulated_eva
 def test_the_scatter_holds_every_voxel(page, simulated_evaluation):
     shown_charts(page)
     page.execute_script("document.querySelector('.chart').scrollIntoView()")
-    results = read_results(simulated_evaluation)
+    results = Evaluation.open(simulated_evaluation)
     script = (
         "const [n, done] = arguments; const c = document.querySelectorAll('.chart')[n]; c.scrollIntoView();"
         + (
@@ -204,7 +204,7 @@ def test_the_settings_that_are_saved_make_the_same_run(page, simulated_evaluatio
     folder = saving_to(page, tmp_path / "saved")
     page.execute_script("document.querySelector(\"a[download='on-AC.yaml']\").click()")
     config = load_config(saved(folder, "on-AC.yaml"))
-    assert config.model_dump(mode="json") == read_results(simulated_evaluation).runs[1]["config"]
+    assert config.model_dump(mode="json") == Evaluation.open(simulated_evaluation).runs[1]["config"]
 
 
 def test_the_brains_are_saved_as_svg_with_text_and_as_png(page, tmp_path):

@@ -13,7 +13,7 @@ from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
 from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
-from brainwavlm.results.evaluation import RunVoxels, read_results
+from brainwavlm.results.evaluation import Evaluation, RunVoxels
 from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
 from tests.reporting.fakes import native_evaluation
 
@@ -48,7 +48,7 @@ def test_columns_are_found_by_vertex():
 
 
 def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_evaluation):
-    results = read_results(simulated_evaluation)
+    results = Evaluation.open(simulated_evaluation)
     data, reasons = data_of(results)
     assert reasons == {}
     subject = sources_of(results)["on-AC"].subject
@@ -66,7 +66,7 @@ def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_
 
 
 def test_values_are_sent_as_they_are_in_the_file(simulated_evaluation):
-    results = read_results(simulated_evaluation)
+    results = Evaluation.open(simulated_evaluation)
     data, _ = data_of(results)
     scores, run = results.of_run("on-cortex"), data["runs"][0]
     assert_allclose(unpacked(run["values"]["q_difference"], "f4"), scores.more["q_difference"], rtol=1e-7)
@@ -80,7 +80,7 @@ def test_values_are_sent_as_they_are_in_the_file(simulated_evaluation):
 
 
 def test_one_geometry_serves_all_runs_and_maps(simulated_evaluation):
-    data, _ = data_of(read_results(simulated_evaluation))
+    data, _ = data_of(Evaluation.open(simulated_evaluation))
     assert list(data["meshes"]) == ["fsaverage5"]
     left = data["meshes"]["fsaverage5"]["left"]
     assert data["meshes"]["fsaverage5"]["kinds"] == ["inflated", "pial", "flat"]

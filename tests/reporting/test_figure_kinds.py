@@ -18,7 +18,7 @@ from brainwavlm.reporting.figures.draw_voxels import histogram, scatter
 from brainwavlm.reporting.figures.style import page_canvas, png
 from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.reporting.page.delays import delay_norms
-from brainwavlm.results.evaluation import RunVoxels, read_results
+from brainwavlm.results.evaluation import Evaluation, RunVoxels
 from tests.brains import write_brain, write_drawing
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation, patches
 from tests.study.fakes import fake_study
@@ -41,7 +41,7 @@ def words(figure):
 
 def test_every_dot_of_the_scatter_is_a_voxel_of_its_group(simulated_evaluation):
     mark, values = drawn("scatter", simulated_evaluation, run="on-AC")
-    scores = read_results(simulated_evaluation).of_run("on-AC")
+    scores = Evaluation.open(simulated_evaluation).of_run("on-AC")
     assert_array_equal(values["voxel"], scores.voxel)
     for name, members in scores.groups().items():
         expected = np.column_stack([scores.frozen, scores.tuned])[members]
@@ -52,7 +52,7 @@ def test_every_dot_of_the_scatter_is_a_voxel_of_its_group(simulated_evaluation):
 
 def test_targets_that_are_asked_for_colour_the_scatter(simulated_evaluation):
     mark, values = drawn("scatter", simulated_evaluation, run="on-AC", target=("LH", "AC"))
-    scores = read_results(simulated_evaluation).of_run("on-AC")
+    scores = Evaluation.open(simulated_evaluation).of_run("on-AC")
     smaller = min(("AC", "LH"), key=lambda name: scores.masks[name].sum())
     assert set(values.loc[scores.masks["LH"] & scores.masks["AC"], "group"]) == {smaller}
     others = ~scores.masks["LH"] & ~scores.masks["AC"]
@@ -81,7 +81,7 @@ def test_the_table_is_the_evaluation_and_no_sign_is_read_by_latex(simulated_eval
 
 def test_the_histogram_draws_its_bins(simulated_evaluation):
     mark, values = drawn("histogram", simulated_evaluation, run="on-AC", target="AC")
-    scores = read_results(simulated_evaluation).of_run("on-AC")
+    scores = Evaluation.open(simulated_evaluation).of_run("on-AC")
     difference = (scores.tuned - scores.frozen)[scores.masks["AC"]]
     (axes,) = mark.figure.axes
     assert_array_equal([bar.get_height() for bar in axes.patches], values["voxels"])
@@ -115,7 +115,7 @@ def test_scores_that_are_all_alike_are_drawn_without_a_warning(tuned):
 
 def test_learning_curves_are_the_history_of_each_run(simulated_evaluation):
     mark, values = drawn("learning", simulated_evaluation)
-    for number, entry in enumerate(read_results(simulated_evaluation).runs):
+    for number, entry in enumerate(Evaluation.open(simulated_evaluation).runs):
         rows = values[values["run"] == entry["name"]]
         assert_allclose(mark(f"validation_r:{number}").get_xydata(), rows[["epoch", "validation_r"]])
         assert_allclose(mark(f"loss:{number}").get_xydata(), rows[["epoch", "loss"]].dropna())
@@ -257,7 +257,7 @@ def mapped(tmp_path_factory):
 @pytest.mark.parametrize("view", ["inflated", "flat"])
 def test_maps_hold_each_vertex_with_its_value_and_colour(mapped, view):
     mark, values = drawn("maps", mapped, quantity=("tuned", "difference"), view=view, width=85.0)
-    scores = read_results(mapped).of_run("one")
+    scores = Evaluation.open(mapped).of_run("one")
     hemisphere, vertex, _ = patches(400)
     sides = np.where(hemisphere[scores.voxel] == 0, "left", "right")
     for quantity, expected in (("tuned", scores.tuned), ("difference", scores.tuned - scores.frozen)):

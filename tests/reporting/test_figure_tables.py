@@ -6,9 +6,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.reporting.figures import data_curves, data_findings, data_maps, data_transfer, data_voxels
-from brainwavlm.results.comparison import read_comparison
-from brainwavlm.results.evaluation import RunVoxels, read_results
-from brainwavlm.results.transfer import read_transfer
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.folder import open_study
 from tests.reporting.fakes import fake_comparison, fake_transfer
@@ -17,7 +17,7 @@ from tests.study.fakes import fake_study
 
 @pytest.fixture(scope="module")
 def evaluation(simulated_evaluation):
-    return read_results(simulated_evaluation)
+    return Evaluation.open(simulated_evaluation)
 
 
 def voxels(frozen, tuned, **masks):
@@ -72,7 +72,7 @@ def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluati
 
 
 def test_seeds_are_the_runs_of_each_group(tmp_path):
-    comparison = read_comparison(fake_comparison(tmp_path / "comparison"))
+    comparison = Comparison.open(fake_comparison(tmp_path / "comparison"))
     table = data_findings.seeds_table(comparison, ["AC"])
     for group, own in table.groupby("label"):
         groups, runs = (
@@ -90,7 +90,7 @@ def test_seeds_are_the_runs_of_each_group(tmp_path):
 
 
 def test_epochs_of_a_comparison_are_of_one_target_and_in_order(tmp_path):
-    comparison = read_comparison(fake_comparison(tmp_path / "comparison"))
+    comparison = Comparison.open(fake_comparison(tmp_path / "comparison"))
     table = data_curves.epochs_table(comparison.epochs, "AC")
     assert set(table["target"]) == {"AC"}
     assert list(table["epoch"]) == [1, 2, 3] * table["label"].nunique()
@@ -142,7 +142,7 @@ def test_states_of_a_study_are_its_rows(claims):
 
 
 def test_the_matrix_leaves_out_stories_that_tuning_used(tmp_path):
-    matrix = read_transfer(fake_transfer(tmp_path / "transfer")).matrix
+    matrix = Transfer.open(fake_transfer(tmp_path / "transfer")).matrix
     unheard = matrix[1:2].assign(stories="unheard", difference=0.001)
     table = data_transfer.matrix_table(pd.concat([matrix, unheard], ignore_index=True))
     assert sorted(table["stories"]) == ["all", "all", "all", "unheard"]
@@ -154,7 +154,7 @@ def test_the_matrix_leaves_out_stories_that_tuning_used(tmp_path):
 
 
 def test_minutes_have_draws_and_their_means(tmp_path):
-    curve = read_transfer(fake_transfer(tmp_path / "transfer")).curve
+    curve = Transfer.open(fake_transfer(tmp_path / "transfer")).curve
     again = curve.assign(draw=1, r_tuned=curve["r_tuned"] + 0.02)
     table = data_transfer.minutes_table(pd.concat([curve, again], ignore_index=True), "cortex")
     own = table[table["label"] == "run-ann in ben"]

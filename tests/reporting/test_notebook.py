@@ -10,12 +10,12 @@ import pytest
 
 import brainwavlm
 from brainwavlm.config import load_config
-from brainwavlm.evaluation.compare import Comparison
-from brainwavlm.evaluation.scores import Scores
-from brainwavlm.evaluation.transfer import Transfer
 from brainwavlm.files import write_json
 from brainwavlm.formatting.html import block, sentence, shown, table
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.resamples import Resamples
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.run import FORMAT, Run
 from tests.brains import write_brain
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
@@ -94,7 +94,7 @@ def renamed(folder, place, name):
 
 def opened_scores(folder):
     summary = json.loads((folder / "summary.json").read_text())
-    return Scores(pd.read_csv(folder / "table.csv"), pd.read_csv(folder / "voxels.csv"), summary)
+    return Evaluation(pd.read_csv(folder / "table.csv"), pd.read_csv(folder / "voxels.csv"), summary)
 
 
 def test_a_table_shows_each_value_and_counts_what_it_leaves_out():

@@ -10,7 +10,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page import evaluation
 from brainwavlm.reporting.sources import sources_of
-from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 
 
@@ -67,16 +67,16 @@ def test_another_data_set_gives_no_map_and_no_citation(folder, change, why):
     for run in summary["runs"]:
         run["frozen"] |= change
     (folder / "summary.json").write_text(json.dumps(summary))
-    for source in sources_of(read_results(folder)).values():
+    for source in sources_of(Evaluation.open(folder)).values():
         assert (source.dataset, source.subject, source.no_map) == (None, None, why)
 
 
 def test_the_data_set_that_was_evaluated_gives_maps(folder):
-    assert [source.no_map for source in sources_of(read_results(folder)).values()] == ["", ""]
+    assert [source.no_map for source in sources_of(Evaluation.open(folder)).values()] == ["", ""]
 
 
 def test_a_given_subject_with_too_few_voxels_gives_no_map(folder):
-    results = read_results(folder)
+    results = Evaluation.open(folder)
     known = sources_of(results)["on-AC"].subject
     short = Subject("sim01", {}, known.hemisphere[:30], {}, None, known.surface, known.vertex[:30])
     assert sources_of(results, {"sim01": short})["on-AC"].no_map.startswith("its anatomy has 30 voxels")
@@ -85,7 +85,7 @@ def test_a_given_subject_with_too_few_voxels_gives_no_map(folder):
 def test_a_scored_voxel_that_the_data_set_lacks_gives_no_map(folder):
     text = (folder / "voxels.csv").read_text().replace("on-AC,sim01,39,", "on-AC,sim01,40,")
     (folder / "voxels.csv").write_text(text)
-    sources = sources_of(read_results(folder))
+    sources = sources_of(Evaluation.open(folder))
     assert sources["on-cortex"].no_map == ""
     assert sources["on-AC"].no_map == "the data set found has 40 voxels, the evaluation scored voxel 40"
 

@@ -11,7 +11,7 @@ from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.delays import delay_profile
 from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
-from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.provenance import read_provenance
 from tests.reporting.fakes import fake_evaluation
 
@@ -61,7 +61,7 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
     (run.path / "provenance.json").unlink()
     for path in (folder / "summary.json", run.path / "result.json"):
         path.write_text(re.sub(r',\s*"gradient_norm": [^,}\s]+', "", path.read_text()))
-    assert "gradient_norm" not in json.dumps(read_results(folder).summary)
+    assert "gradient_norm" not in json.dumps(Evaluation.open(folder).summary)
     text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert NOT_RECORDED in text
     assert "gradient norm" not in text

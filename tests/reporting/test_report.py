@@ -12,7 +12,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import DatasetError, RunError
 from brainwavlm.formatting.numbers import number, percent, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 from tools.readme_figure import readme_figure
 
@@ -65,7 +65,7 @@ def test_only_the_scripts_of_this_program_may_run(simulated_page):
 
 def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, simulated_page):
     text = Page(simulated_page).text
-    table = read_results(simulated_evaluation).table
+    table = Evaluation.open(simulated_evaluation).table
     assert len(table) == 12
     for row in table.to_dict("records"):
         for shown in (
@@ -83,7 +83,7 @@ def test_the_page_holds_every_number_of_the_table_rounded(simulated_evaluation, 
 def test_the_rows_of_the_table_are_those_of_the_file(simulated_evaluation, simulated_page):
     scores = simulated_page.read_text(encoding="utf-8").split("<table", 2)[1]
     body = re.findall(r"<tr[^>]*>\s*<th scope=\"row\"[^>]*>(.*?)</th>(.*?)</tr>", scores, re.S)
-    frame = read_results(simulated_evaluation).table
+    frame = Evaluation.open(simulated_evaluation).table
     assert [target.removesuffix(" (tuned on)") for target, _ in body] == list(frame["target"])
     for (_, cells), (_, row) in zip(body, frame.iterrows(), strict=True):
         shown = [

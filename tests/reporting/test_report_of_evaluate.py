@@ -12,7 +12,7 @@ from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.delays import NOT_HERE, delay_profile
-from brainwavlm.results.evaluation import read_results
+from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 
 
@@ -24,7 +24,7 @@ def test_the_page_shows_a_real_evaluation(settings, tmp_path):
     folder = tmp_path / "evaluation"
     evaluate(runs, cache=tmp_path / "features").save(folder)
     text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    for row in read_results(folder).table.to_dict("records"):
+    for row in Evaluation.open(folder).table.to_dict("records"):
         assert number(row["r_tuned"]) in text
         assert signed(row["difference"]) in text
     assert "Readout only, AC" in text
@@ -58,7 +58,8 @@ def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path)
     run = tune(settings(training__epochs=1), tmp_path / "run")
     evaluate(run).save(tmp_path / "evaluation")
     real, fake = (
-        read_results(folder) for folder in (tmp_path / "evaluation", fake_evaluation(tmp_path / "fake", 40))
+        Evaluation.open(folder)
+        for folder in (tmp_path / "evaluation", fake_evaluation(tmp_path / "fake", 40))
     )
     assert set(fake.table) <= set(real.table)
     assert set(fake.voxels) - set(fake.target_names) <= set(real.voxels)
@@ -85,7 +86,7 @@ def test_a_damaged_table_of_tasks_is_named(tmp_path):
     path = fake_evaluation(tmp_path) / "downstream.csv"
     path.write_text(path.read_text().replace("0.9,", "much,", 1))
     with pytest.raises(RunError, match=r"downstream\.csv"):
-        read_results(path.parent)
+        Evaluation.open(path.parent)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +105,4 @@ def test_impossible_scores_of_tasks_are_named(tmp_path, column, value, words):
     frame.loc[1, column] = value
     frame.to_csv(path, index=False)
     with pytest.raises(RunError, match=rf"downstream\.csv.*{words}"):
-        read_results(path.parent)
+        Evaluation.open(path.parent)

@@ -1,191 +1,159 @@
+"""Whatever is damaged in a folder of results, the error names the file and how to make it again. From the schemas."""
+
 import json
 import shutil
+from typing import get_args
 
+import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 from brainwavlm.errors import RunError
-from brainwavlm.results.evaluation import read_results
-from tests.reporting.fakes import fake_evaluation
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.open import open_result
+from brainwavlm.results.resamples import FILE, gathered, resample_rows
+from brainwavlm.results.schemas import COLUMNS, TEXT, ComparisonSummary, EvaluationSummary, TransferSummary
+from brainwavlm.results.transfer import Transfer
+from tests.results.made_up import VERSIONS, filled, small_evaluation
+
+DRAWS = {"cortex": (np.zeros(9), np.ones(9))}
+RESAMPLES = gathered(resample_rows("one", "ann", DRAWS, "2 stories", np.array(["a", "b"])))
+ABOUT = {"simulated": True, "notes": [], "versions": VERSIONS}
+GROUP = {"group": "all runs", "runs": ["one"], "seeds": [0], "subject": "ann"}
+CELL = {"run": "one", "scored_on": "ann", "dataset": "d", "target": "cortex"}
+TABLES = {
+    "evaluation": ("table.csv", "voxels.csv", "layers.csv", "downstream.csv"),
+    "comparison": ("runs.csv", "groups.csv", "epochs.csv", "differences.csv"),
+    "transfer": ("matrix.csv", "curve.csv", "needed.csv"),
+}
+FRAMES = {name: filled(name, [{"run": "one"}]) for names in TABLES.values() for name in names}
+RESULTS = {
+    "evaluation": small_evaluation([{"run": "one"}], True, [{"run": "one"}], [{"run": "one"}], RESAMPLES),
+    "comparison": Comparison(*(FRAMES[name] for name in TABLES["comparison"]), {**ABOUT, "groups": [GROUP]}),
+    "transfer": Transfer(
+        *(FRAMES[name] for name in TABLES["transfer"]), {**ABOUT, "cells": [CELL]}, RESAMPLES
+    ),
+}
+SCHEMAS = {"evaluation": EvaluationSummary, "comparison": ComparisonSummary, "transfer": TransferSummary}
+AGAIN = {"evaluation": "Evaluate again", "comparison": "Compare again", "transfer": "Transfer again"}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return fake_evaluation(tmp_path_factory.mktemp("whole"), 40)
+def schema_within(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(schema_within, get_args(annotation))), None)
 
 
-@pytest.fixture
-def folder(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "e")
+def keys_of(schema, content, path=()):
+    """Every key that a summary has of its schema, and whether it must be there."""
+    for name, field in schema.model_fields.items():
+        if name not in content:
+            continue
+        yield (*path, name), field.is_required()
+        inner, value = schema_within(field.annotation), content[name]
+        if inner is not None and value:
+            step = (0,) if isinstance(value, list) else ()
+            yield from keys_of(inner, value[0] if step else value, (*path, name, *step))
 
 
-def set_cell(path, column, text, row=1):
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    frame.loc[row, column] = text
-    frame.to_csv(path, index=False)
+def lose(frame, column):
+    return frame.drop(columns=column)
 
 
-CELLS = [
-    ("table.csv", "n_voxels", "", "empty"),
-    ("table.csv", "n_voxels", "nan", "'nan'"),
-    ("table.csv", "n_voxels", "-1", "'-1'"),
-    ("table.csv", "difference", "much", "'much'"),
-    ("table.csv", "low", "inf", "'inf'"),
-    ("table.csv", "r_readout", "?", r"'\?'"),
-    ("table.csv", "r_tuned", "1.5", "1.5"),
-    ("table.csv", "target", "", "empty"),
-    ("voxels.csv", "voxel", "", "empty"),
-    ("voxels.csv", "voxel", "-1", "'-1'"),
-    ("voxels.csv", "voxel", "1.5", "'1.5'"),
-    ("voxels.csv", "voxel", "9" * 30, "'9+'"),
-    ("voxels.csv", "r_frozen", "-7", "-7"),
-    ("voxels.csv", "r_tuned", "text", "'text'"),
-    ("table.csv", "p_difference", "0", "0"),
-    ("voxels.csv", "q_tuned", "1.5", "1.5"),
-    ("voxels.csv", "p_max_difference", "-0.1", "-0.1"),
-    ("voxels.csv", "AC", "False ", "'False '"),
-    ("voxels.csv", "AC", "0", "'0'"),
-    ("voxels.csv", "AC", "", "empty"),
+def write_a_word(frame, column):
+    return frame.astype({column: object}).assign(**{column: "much"})
+
+
+CELLS_OF_TABLES = [
+    (kind, name, column, change)
+    for kind, names in TABLES.items()
+    for name in names
+    for column in COLUMNS[name]
+    for change in (lose, write_a_word)
+    if change is lose or column not in TEXT
+]
+KEYS = [
+    (kind, path, change)
+    for kind, result in RESULTS.items()
+    for path, needed in keys_of(SCHEMAS[kind], result.summary)
+    for change in ("missing", "wrong")
+    if needed or change == "wrong"
+]
+WHOLE_FILES = [
+    (kind, name, change)
+    for kind, names in TABLES.items()
+    for name in (*names, "summary.json", *([FILE] if kind != "comparison" else []))
+    for change in (lambda content: b"", lambda content: content[:-2], lambda content: b"\xff\x00" * 50)
 ]
 
 
-@pytest.mark.parametrize(("name", "column", "text", "found"), CELLS)
-def test_an_impossible_cell_is_named_by_line_and_column(folder, name, column, text, found):
-    set_cell(folder / name, column, text)
-    with pytest.raises(RunError, match=f"{name}: line 3, column {column}: {found}"):
-        read_results(folder)
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    return {kind: result.save(folder / kind) for kind, result in RESULTS.items()}
 
 
-@pytest.mark.parametrize("name", ["table.csv", "voxels.csv"])
-@pytest.mark.parametrize(
-    ("damage", "found"),
-    [
-        (lambda b: b"", "no column run, "),
-        (lambda b: b"\n", "no column run, "),
-        (lambda b: b"\x89PNG\xff\xfe" * 9, "not readable as CSV"),
-        (lambda b: b"\0" * 99, "no column run, "),
-        (lambda b: b[:-1], "line .* is cut off"),
-        (lambda b: b[: b.rindex(b",")], "line .* has "),
-        (lambda b: b.replace(b"\n", b",1\n").replace(b",1\n", b"\n", 1), "line 2 has "),
-        (lambda b: b.replace(b"r_tuned", b"r_frozen", 1), "no column r_tuned"),
-        (
-            lambda b: b.replace(b"r_readout", b"r_frozen", 1),
-            "no column r_readout|column r_frozen more than once",
-        ),
-        (lambda b: b + b.splitlines(keepends=True)[1], "line .* repeats run on-cortex, "),
-        (lambda b: b[: b.index(b"\n") + 1], "no row of run"),
-        (lambda b: b.replace(b"on-AC", b"other"), "no row of run on-AC"),
-        (lambda b: b + b.splitlines(keepends=True)[1].replace(b"on-cortex", b"third"), "rows of run third"),
-    ],
-)
-def test_a_damaged_csv_file_is_an_error_that_names_it(folder, name, damage, found):
-    (folder / name).write_bytes(damage((folder / name).read_bytes()))
-    with pytest.raises(RunError, match=f"{name}: ({found})"):
-        read_results(folder)
+@pytest.fixture
+def folder_of(saved, tmp_path):
+    return lambda kind: shutil.copytree(saved[kind], tmp_path / kind)
 
 
-def test_voxel_rows_are_as_many_as_the_summary_says(folder):
-    lines = (folder / "voxels.csv").read_text().splitlines(keepends=True)
-    (folder / "voxels.csv").write_text("".join(lines[:-1]))
-    with pytest.raises(RunError, match=r"voxels\.csv: 39 rows of run on-AC"):
-        read_results(folder)
+def test_what_is_whole_is_read(saved):
+    kinds = {"evaluation": Evaluation, "comparison": Comparison, "transfer": Transfer}
+    assert {kind: type(open_result(folder)) for kind, folder in saved.items()} == kinds
 
 
-def test_a_target_without_its_column_of_voxels_is_an_error(folder):
-    pd.read_csv(folder / "voxels.csv").drop(columns="language").to_csv(folder / "voxels.csv", index=False)
-    with pytest.raises(RunError, match=r"voxels\.csv: no column language"):
-        read_results(folder)
+@pytest.mark.parametrize(("kind", "name", "change"), WHOLE_FILES)
+def test_a_file_that_is_empty_cut_off_or_of_another_kind_is_named(folder_of, kind, name, change):
+    path = folder_of(kind) / name
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(RunError) as error:
+        open_result(path.parent)
+    assert error.value.path == str(path)
 
 
-def test_voxels_of_another_subject_are_an_error(folder):
-    set_cell(folder / "voxels.csv", "subject", "sim02")
-    with pytest.raises(RunError, match="rows of subject sim02 in run on-cortex"):
-        read_results(folder)
+@pytest.mark.parametrize("kind", RESULTS)
+def test_a_file_that_must_be_there_is_named(folder_of, kind):
+    folder = folder_of(kind)
+    for name in (TABLES[kind][1] if kind != "transfer" else "matrix.csv", "summary.json"):
+        (folder / name).unlink()
+        with pytest.raises(RunError, match=name):
+            {"evaluation": Evaluation, "comparison": Comparison, "transfer": Transfer}[kind].open(folder)
 
 
-@pytest.mark.parametrize("key", ["simulated", "runs", "notes", "versions"])
-def test_every_key_of_the_summary_is_needed(folder, key):
-    damaged(folder, lambda summary: summary.pop(key))
-    with pytest.raises(RunError, match=rf"summary.json: no {key}\."):
-        read_results(folder)
+@pytest.mark.parametrize(("kind", "name", "column", "change"), CELLS_OF_TABLES)
+def test_a_table_without_a_column_or_with_a_word_for_a_number_is_named(folder_of, kind, name, column, change):
+    path = folder_of(kind) / name
+    change(pd.read_csv(path), column).to_csv(path, index=False)
+    with pytest.raises(RunError, match=rf"{name}: not readable") as error:
+        open_result(path.parent)
+    assert AGAIN[kind] in error.value.remedy
+    assert change is write_a_word or column in error.value.found
 
 
-RUN_KEYS = (
-    *("name", "subject", "target", "seed", "method", "simulated", "control", "best", "history"),
-    *("splits", "bootstrap", "config", "frozen"),
-)
-FROZEN_KEYS = (
-    *("dataset", "licence", "facts", "unusable_voxels", "n_voxels", "voxels_without_r", "tr", "tr_reference"),
-    *("rows", "folds", "normalised_by"),
-)
-
-
-@pytest.mark.parametrize("key", RUN_KEYS)
-@pytest.mark.parametrize("change", ["missing", "wrong"])
-def test_every_key_of_a_run_is_needed_and_has_its_type(folder, key, change):
-    damaged(folder, lambda summary: lose(summary["runs"][1], key, change))
-    with pytest.raises(RunError, match=rf"summary.json: (no )?runs\.1\.{key}"):
-        read_results(folder)
-
-
-@pytest.mark.parametrize("key", FROZEN_KEYS)
-@pytest.mark.parametrize("change", ["missing", "wrong"])
-def test_every_key_of_frozen_is_needed_and_has_its_type(folder, key, change):
-    damaged(folder, lambda summary: lose(summary["runs"][0]["frozen"], key, change))
-    with pytest.raises(RunError, match=rf"summary.json: (no )?runs\.0\.frozen\.{key}"):
-        read_results(folder)
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        (lambda s: s.update(runs=[]), "runs is "),
-        (lambda s: s.update(runs=None), "runs is None"),
-        (lambda s: s.update(runs={"a": 1}), "runs is "),
-        (lambda s: s.update(runs=["a"]), "runs.0 is 'a'"),
-        (lambda s: s.update(notes="text"), "notes is 'text'"),
-        (lambda s: s.update(simulated=False), "simulated is False"),
-        (lambda s: s["runs"].append(s["runs"][0]), "several runs with the name on-cortex"),
-        (lambda s: s["runs"][0]["history"][2].pop("epoch"), "no runs.0.history.2.epoch"),
-        (lambda s: s["runs"][0]["history"][2].update(loss=float("nan")), "runs.0.history.2.loss is nan"),
-        (lambda s: s["runs"][0]["best"].pop("epoch"), "no runs.0.best.epoch"),
-        (lambda s: s["runs"][0]["frozen"]["rows"].pop("fitted"), "no runs.0.frozen.rows.fitted"),
-        (lambda s: s["runs"][0]["splits"].update(other=[]), "runs.0.splits"),
-    ],
-)
-def test_what_is_wrong_inside_the_summary_is_named(folder, change, found):
-    damaged(folder, change)
-    with pytest.raises(RunError, match=f"summary.json: {found}"):
-        read_results(folder)
-
-
-@pytest.mark.parametrize("text", ["null", "[]", "3", '"text"'])
-def test_a_summary_that_is_no_object_is_an_error(folder, text):
-    (folder / "summary.json").write_text(text)
-    with pytest.raises(RunError, match=r"summary\.json: .*object"):
-        read_results(folder)
-
-
-def test_a_summary_that_is_a_folder_is_an_error(folder):
-    (folder / "summary.json").unlink()
-    (folder / "summary.json").mkdir()
-    with pytest.raises(RunError, match=r"summary\.json: "):
-        read_results(folder)
-
-
-def test_a_file_is_no_evaluation(folder):
-    with pytest.raises(RunError, match=r"table\.csv: a file, not a folder"):
-        read_results(folder / "table.csv")
-
-
-def damaged(folder, change):
-    summary = json.loads((folder / "summary.json").read_text())
-    change(summary)
-    (folder / "summary.json").write_text(json.dumps(summary))
-
-
-def lose(values, key, change):
+@pytest.mark.parametrize(("kind", "keys", "change"), KEYS)
+def test_a_key_of_the_summary_that_is_missing_or_of_another_type_is_named(folder_of, kind, keys, change):
+    path = folder_of(kind) / "summary.json"
+    summary = json.loads(path.read_text())
+    place = summary
+    for key in keys[:-1]:
+        place = place[key]
     if change == "missing":
-        del values[key]
+        del place[keys[-1]]
     else:
-        values[key] = ["wrong", 1, {}]
+        place[keys[-1]] = {"wrong": [{}]} if keys[-1] != "config" else "wrong"
+    path.write_text(json.dumps(summary))
+    with pytest.raises(RunError, match=r"summary\.json") as error:
+        open_result(path.parent)
+    assert AGAIN[kind] in error.value.remedy
+    assert ".".join(map(str, keys)) in error.value.found
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_files_of_a_later_version_are_refused(folder_of, kind):
+    path = folder_of(kind) / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(RunError, match="format is 2"):
+        open_result(path.parent)

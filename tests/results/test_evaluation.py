@@ -1,33 +1,81 @@
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
-from brainwavlm.results.evaluation import REMAINDER, RunVoxels, read_results
+from brainwavlm.results.evaluation import REMAINDER, Evaluation, RunVoxels
+from tests.results.made_up import filled, small_evaluation
+
+RUNS = ("NA", "1", "run (a), b")  # names that a CSV reader may take for something else
 
 
-def test_results_read_back_what_was_written(simulated_evaluation):
-    results = read_results(simulated_evaluation)
-    written = pd.read_csv(simulated_evaluation / "voxels.csv")
-    scores = results.of_run("on-AC")
-    own = written[written["run"] == "on-AC"]
-    np.testing.assert_array_equal(scores.tuned, own["r_tuned"])
-    np.testing.assert_array_equal(scores.masks["AC"], own["AC"])
-    assert results.simulated
-    assert [row["target"] for row in results.rows("on-AC")] == list(scores.masks)
+def rows(runs=RUNS):
+    return [
+        {"run": run, "target": target, "r_frozen": 0.123456789, "low": np.nan}
+        for run in runs
+        for target in ("cortex", "AC")
+    ]
 
 
-def test_a_target_that_another_run_has_alone_is_no_mask_of_this_one(simulated_evaluation, tmp_path):
-    folder = shutil.copytree(simulated_evaluation, tmp_path / "e")
-    voxels = pd.read_csv(folder / "voxels.csv").astype({"AC": object})
-    voxels.loc[voxels["run"] == "on-cortex", "AC"] = np.nan
-    voxels.to_csv(folder / "voxels.csv", index=False)
-    results = read_results(folder)
-    assert "AC" not in results.of_run("on-cortex").masks
-    assert results.of_run("on-AC").masks["AC"].dtype == bool
-    assert results.of_run("on-AC").masks["AC"].sum() == 100
+@pytest.fixture
+def evaluation():
+    made = small_evaluation(rows(), tasks=[{"run": "NA", "task": "words"}])
+    voxels = pd.concat([filled("voxels.csv", [{"run": run, "voxel": v} for v in range(3)]) for run in RUNS])
+    voxels["AC"] = [True, False, True, False, False, True, np.nan, np.nan, np.nan]
+    voxels["cortex"], voxels["q_tuned"] = True, np.linspace(0.1, 0.9, 9)
+    return Evaluation(made.table, voxels.reset_index(drop=True), made.summary, downstream=made.downstream)
+
+
+def test_what_is_read_is_what_was_written(evaluation, tmp_path):
+    read = Evaluation.open(evaluation.save(tmp_path / "e"))
+    for name in ("table", "voxels", "downstream"):
+        pd.testing.assert_frame_equal(getattr(read, name), getattr(evaluation, name), rtol=1e-5)
+    assert read.summary == evaluation.summary
+    assert read.layers.empty
+    assert read.resamples is None
+    assert read.rows_of("1")[1]["target"] == "AC"
+    before = {path.name: path.read_bytes() for path in (tmp_path / "e").iterdir()}
+    read.save(tmp_path / "again")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == before
+
+
+def test_a_target_that_another_run_has_alone_is_no_mask_of_this_one(evaluation, tmp_path):
+    for one in (evaluation, Evaluation.open(evaluation.save(tmp_path / "e"))):
+        assert list(one.of_run("run (a), b").masks) == ["cortex"]
+        scores = one.of_run("1")
+        assert scores.masks["AC"].tolist() == [False, False, True]
+        np.testing.assert_allclose(scores.more["q_tuned"], [0.4, 0.5, 0.6])
+
+
+def test_only_what_is_asked_for_is_read(evaluation, tmp_path):
+    folder = evaluation.save(tmp_path / "e")
+    (folder / "voxels.csv").unlink()
+    (folder / "downstream.csv").write_text("no table")
+    assert Evaluation.open(folder, ()).table["target"].tolist() == ["cortex", "AC"] * 3
+    for part in ("voxels", "downstream"):
+        with pytest.raises(RunError, match=f"{part}.csv"):
+            Evaluation.open(folder, (part,))
+
+
+def test_a_table_of_an_earlier_evaluation_in_the_folder_does_not_stay(evaluation, tmp_path):
+    folder = evaluation.save(tmp_path / "e")
+    small_evaluation(rows(["other"])).save(folder)
+    assert not (folder / "downstream.csv").exists()
+    assert Evaluation.open(folder).downstream.empty
+
+
+@pytest.mark.parametrize("name", ["table.csv", "voxels.csv"])
+def test_rows_are_those_of_the_runs_that_the_summary_names(evaluation, tmp_path, name):
+    folder = evaluation.save(tmp_path / "e")
+    frame = pd.read_csv(folder / name, dtype={"run": str}, keep_default_na=False)
+    frame[frame["run"] != "1"].to_csv(folder / name, index=False)
+    with pytest.raises(RunError, match=rf"{name}: rows of other runs"):
+        Evaluation.open(folder)
+
+
+def test_a_writer_that_forgets_a_column_is_stopped(evaluation, tmp_path):
+    with pytest.raises(ValueError, match=r"table\.csv without r_tuned"):
+        Evaluation(evaluation.table.drop(columns="r_tuned"), evaluation.voxels, {}).save(tmp_path)
 
 
 def test_groups_hold_each_voxel_once_in_its_smallest_region():
@@ -45,25 +93,3 @@ def test_groups_hold_each_voxel_once_in_its_smallest_region():
         "language": [0, 1],
         REMAINDER: [4, 5],
     }
-
-
-@pytest.mark.parametrize(
-    ("damage", "found"),
-    [
-        (lambda f: (f / "table.csv").unlink(), "no such file"),
-        (lambda f: (f / "summary.json").write_text("{}"), "no simulated"),
-        (lambda f: (f / "summary.json").write_text("{"), "not JSON"),
-        (lambda f: (f / "voxels.csv").write_text("run,voxel\n"), "no column subject, r_frozen, r_tuned"),
-        (
-            lambda f: (f / "table.csv").write_text(
-                "".join((f / "table.csv").read_text().splitlines(True)[:2])
-            ),
-            "no row of run on-AC",
-        ),
-    ],
-)
-def test_a_damaged_folder_is_an_error_that_names_the_file(simulated_evaluation, tmp_path, damage, found):
-    folder = shutil.copytree(simulated_evaluation, tmp_path / "e")
-    damage(folder)
-    with pytest.raises(RunError, match=found):
-        read_results(folder)

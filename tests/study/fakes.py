@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 
-from brainwavlm.results.resamples import FILE, gathered, resample_rows
+from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.study import cells_of
 from brainwavlm.study.cells import tuners
 from brainwavlm.study.description import study_from
 from brainwavlm.study.records import CellState, write_state
+from tests.results.made_up import VERSIONS, filled, small_evaluation
 
 N_RESAMPLES = 200
 STORIES = np.repeat(["flood", "museum"], [40, 30])
@@ -77,8 +79,6 @@ def _draws(frozen, tuned):
 
 
 def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
-    folder = path / "evaluation"
-    folder.mkdir(parents=True)
     listeners = tuners(cell.config)
     table, by_layer, by_task, rows = [], [], [], []
     for dataset, listener in listeners:
@@ -101,13 +101,10 @@ def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
             by_task.append(about | {"auc_frozen": frozen, "auc_tuned": tuned})
             draws = {task: _draws(frozen, tuned)}
             rows += resample_rows(run, listener, draws, "2 stories", stories, layer, "clips")
-    tables = {"table": table, "layers": by_layer, "downstream": by_task, "voxels": [{"voxel": 0}]}
-    _written(folder, simulated, rows, tables)
+    small_evaluation(table, simulated, by_layer, by_task, gathered(rows)).save(path / "evaluation")
 
 
 def _transfer(path, cell, score, targets, simulated, stories, needed):
-    folder = path / "transfer"
-    folder.mkdir()
     table, rows, minutes = [], [], []
     datasets = dict.fromkeys(dataset for dataset, _ in tuners(cell.config))
     everyone = [(dataset, listener) for dataset in datasets for listener in ("sim01", "sim02")]
@@ -123,13 +120,10 @@ def _transfer(path, cell, score, targets, simulated, stories, needed):
             )
             if needed is not None:
                 minutes.append(about | {"full_minutes": 17.0, "minutes_needed": needed(cell.config)})
-    cells = [{"scored_on": listener, "dataset": dataset} for dataset, listener in everyone]
-    _written(folder, simulated, rows, {"matrix": table, "needed": minutes}, cells)
-
-
-def _written(folder, simulated, rows, tables, cells=()):
-    gathered(rows).save(folder / FILE)
-    for name, table in tables.items():
-        if table:
-            pd.DataFrame(table).to_csv(folder / f"{name}.csv", index=False)
-    (folder / "summary.json").write_text(json.dumps({"simulated": simulated, "cells": cells}))
+    cells = [
+        {"run": path.name, "scored_on": listener, "dataset": dataset, "target": "cortex"}
+        for dataset, listener in everyone
+    ]
+    summary = {"simulated": simulated, "cells": cells, "notes": [], "versions": VERSIONS}
+    matrix, curve, needed_of = filled("matrix.csv", table), pd.DataFrame(), filled("needed.csv", minutes)
+    Transfer(matrix, curve, needed_of, summary, gathered(rows)).save(path / "transfer")

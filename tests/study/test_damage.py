@@ -47,7 +47,7 @@ def a_word(path):
         (write("evaluation/table.csv", ""), "table.csv: not readable"),
         (write("evaluation/resamples.npz", "x"), "resamples.npz: not readable"),
         (remove("evaluation/resamples.npz"), "resamples.npz: no such file"),
-        (remove("evaluation/table.csv"), "table.csv: not readable"),
+        (remove("evaluation/table.csv"), "table.csv: no such file"),
         (remove("evaluation/summary.json"), "summary.json: no such file"),
         (remove("run.json"), "run.json: no such file"),
     ],

@@ -72,7 +72,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     show_scores(scores, output / "evaluation")
 
     _headline("7", "One page with the table, the learning curves and the maps")
-    page = write_report(output / "evaluation", output / "report.html")
+    page = write_report(scores, output / "report.html")
     minutes = (time.monotonic() - began) / 60
     console.print(
         f"Done in {minutes:.1f} minutes. Open this page in a browser:\n  [bold]{page.resolve()}[/bold]",

@@ -12,27 +12,25 @@ from brainwavlm.cli import console as terminal
 from brainwavlm.cli.console import labelled, show_scores, show_table
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
-from brainwavlm.results.comparison import read_comparison
-from brainwavlm.results.evaluation import read_results
-from brainwavlm.results.transfer import read_transfer
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.open import open_result
+from brainwavlm.results.transfer import Transfer
 
 
 def show_written(folder: Path, json: bool) -> None:
     """The result that a command wrote into a folder, as that command showed it."""
     if json:
         print_json(read_json(folder / "summary.json"))
-    elif (folder / "groups.csv").is_file():
-        show_comparison(read_comparison(folder), folder)
-    elif (folder / "matrix.csv").is_file():
-        show_transfer(read_transfer(folder), folder)
+        return
+    result = open_result(folder)
+    if isinstance(result, Comparison):
+        show_comparison(result, folder)
+    elif isinstance(result, Transfer):
+        show_transfer(result, folder)
     else:
-        from brainwavlm.evaluation.scores import Scores
-
-        read = read_results(folder)
-        scores = Scores(read.table, read.voxels, read.summary, read.layers, downstream=read.downstream)
-        show_scores(scores, folder)
-        show_layers(scores)
-        show_downstream(scores)
+        show_scores(result, folder)
+        show_layers(result)
+        show_downstream(result)
 
 
 def show_comparison(found: Any, folder: Path) -> None:

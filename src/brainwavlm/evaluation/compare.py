@@ -6,11 +6,8 @@ seeds, epoch by epoch; which method is better in the difference of group means o
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from brainwavlm.config import EvaluationConfig
 from brainwavlm.encoding.run_model import tuned_model
@@ -25,66 +22,15 @@ from brainwavlm.evaluation.evaluator import (
 )
 from brainwavlm.evaluation.paired_predictions import PairedPredictions, target_means
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions
-from brainwavlm.evaluation.scores import frame_rows, write_frame
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
-from brainwavlm.files import write_json
-from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
+from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.grouping import common_evaluation, grouped
+from brainwavlm.results.schemas import FORMAT
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import Backbone
-
-TABLES = ("runs", "groups", "epochs", "differences")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison of runs found.
-
-    Attributes
-    ----------
-    runs : DataFrame
-        One row a run and target: group, run, subject, seed, target, n_voxels, r_frozen, r_tuned, best_epoch.
-    groups : DataFrame
-        One row a group and target: n_runs, mean and deviation over seeds of r_tuned, their lowest and highest,
-        r_frozen, and the gain over it with its 95 % interval over test stories.
-    epochs : DataFrame
-        One row a group, epoch, score and target: n_runs, mean, deviation, lowest and highest over seeds. The score is
-        `validation` (the run's own readout on its validation stories) or `ridge` (fresh, on test stories).
-    differences : DataFrame
-        One row a pair of groups and target: difference of the means over seeds (second minus first), its 95 % interval
-        over test stories, and the deviation of the difference over seeds where both groups have the same ones.
-    summary : dict
-        What `summary.json` says.
-    """
-
-    runs: pd.DataFrame
-    groups: pd.DataFrame
-    epochs: pd.DataFrame
-    differences: pd.DataFrame
-    summary: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """All tables and the summary, for `--json`."""
-        return {**self.summary, "tables": {name: frame_rows(getattr(self, name)) for name in TABLES}}
-
-    def save(self, folder: str | Path) -> Path:
-        """Write runs.csv, groups.csv, epochs.csv, differences.csv and summary.json, each whole; the summary last."""
-        folder = Path(folder)
-        for name in TABLES:
-            write_frame(folder / f"{name}.csv", getattr(self, name))
-        write_json(folder / "summary.json", self.summary)
-        return folder
-
-    def _repr_html_(self) -> str:
-        columns = ("group", "target", "n_runs", "mean", "deviation", "r_frozen", "gain", "low", "high")
-        marks = simulated_badge(bool(self.summary.get("simulated")))
-        parts = [table(frame_rows(self.groups[[name for name in columns if name in self.groups]]))]
-        if len(self.differences):
-            parts += [sentence("Second minus first:"), table(frame_rows(self.differences))]
-        return block("Comparison over seeds", marks, *parts, *map(sentence, self.summary.get("notes", [])))
 
 
 def compare(
@@ -229,6 +175,7 @@ def _summary(
         )
     notes += [f"{one.name}: the run is not finished." for one in scored if one.run.result is None]
     return {
+        "format": FORMAT,
         "simulated": simulated,
         "groups": [
             {

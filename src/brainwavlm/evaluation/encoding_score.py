@@ -11,13 +11,14 @@ import pandas as pd
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
-from brainwavlm.evaluation.scores import correlation, rounded, write_frame
+from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, resampled_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL, correlation_test, described_null
 from brainwavlm.evaluation.time_baseline import score_time
 from brainwavlm.files import write_json
+from brainwavlm.results.tables import rounded, write_frame
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.features import StoryFeatures
 

@@ -20,10 +20,10 @@ from brainwavlm.evaluation.evaluator import (
 from brainwavlm.evaluation.layers import Layers, StateScores, chosen_layers, layer_rows, score_states
 from brainwavlm.evaluation.notes import summary
 from brainwavlm.evaluation.readout_scores import readout_r
-from brainwavlm.evaluation.scores import Scores
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import LISTENER, grouped
 from brainwavlm.results.resamples import gathered, resample_rows
 from brainwavlm.runs.run import Run
@@ -68,7 +68,7 @@ def evaluate(
     memory_gb: float | None = None,
     layers: Layers = None,
     downstream: Sequence[str] = (),
-) -> Scores:
+) -> Evaluation:
     """Score runs on held-out stories against the model they started from.
 
     For each run: ridge on the frozen and on the tuned features, both fitted on training and validation
@@ -86,16 +86,16 @@ def evaluate(
     memory_gb : float or None
         What ridge may use; None: as each run was configured.
     layers : sequence of int, "all" or None
-        Hidden states to score besides, of both models, each with a ridge of its own: `Scores.layers`. A story goes
+        Hidden states to score besides, of both models, each with a ridge of its own: `Evaluation.layers`. A story goes
         through each model once whatever their number. States above a run's own come from its tuned blocks and then
         from blocks that were never tuned.
     downstream : sequence of str
         Tasks that both models are also asked, `phones` or `words`: what is said in a clip, read off the run's state and
-        those of `layers`: `Scores.downstream`.
+        those of `layers`: `Evaluation.downstream`.
 
     Returns
     -------
-    Scores
+    Evaluation
 
     Raises
     ------
@@ -165,7 +165,7 @@ def evaluate(
         for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
     }
     listeners = listener_rows(kinds, table, runs[0].config.evaluation)
-    return Scores(
+    return Evaluation(
         pd.DataFrame(table),
         pd.concat(voxels, ignore_index=True),
         summary(entries, [scores.score for scores in untuned.values()], listeners),

@@ -5,8 +5,9 @@ from typing import Any
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.scores import rounded
 from brainwavlm.evaluation.statistics.tests import LEVEL
+from brainwavlm.results.schemas import FORMAT
+from brainwavlm.results.tables import rounded
 from brainwavlm.runs.environment import versions
 
 
@@ -69,6 +70,7 @@ def summary(
     notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
     notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
     return {
+        "format": FORMAT,
         "simulated": any(run["simulated"] for run in entries),
         "runs": entries,
         "listeners": [rounded(row) for row in listeners],

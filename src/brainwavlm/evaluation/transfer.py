@@ -4,7 +4,6 @@ Ridge is fitted anew in every listener, on that listener's own stories: what is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,70 +22,17 @@ from brainwavlm.evaluation.learning_curve import (
 )
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
-from brainwavlm.evaluation.scores import frame_rows, write_frame, write_if_any
 from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
-from brainwavlm.files import write_json
-from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.progress import Progress
-from brainwavlm.results.resamples import FILE, Resamples, gathered, resample_rows
+from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.results.schemas import FORMAT
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import Backbone
 
 _FROZEN = "the model as it was"
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What runs give in other listeners.
-
-    Attributes
-    ----------
-    matrix : DataFrame
-        One row a run, listener, choice of test stories and target: run, tuned_on, seed, scored_on, layer, stories
-        (`all`, or `unheard`: only those that tuning did not use), target, n_voxels, r_frozen, r_tuned, difference,
-        low, high (95 % interval over test stories), r_readout (of the run's own readout, over the n_readout voxels
-        that it predicts: in a listener who tuned it, or at the same vertices of a common surface), shared (test stories
-        that tuning used, joined by +).
-    curve : DataFrame
-        One row a run, listener, amount of the listener's data, draw and target: asked (minutes; empty: all), draw,
-        minutes, n_stories, target, r_frozen, r_tuned.
-    needed : DataFrame
-        One row a run, listener and target: full_minutes, r_frozen with all of them, and the minutes with which the
-        tuned model reaches it (empty: not with the amounts that were tried).
-    summary : dict
-        What `summary.json` says.
-    resamples : Resamples
-        Both means of each row of the matrix in every resample.
-    """
-
-    matrix: pd.DataFrame
-    curve: pd.DataFrame
-    needed: pd.DataFrame
-    summary: dict[str, Any]
-    resamples: Resamples
-
-    def as_dict(self) -> dict[str, Any]:
-        """All tables and the summary, for `--json`."""
-        tables = {name: frame_rows(getattr(self, name)) for name in ("matrix", "curve", "needed")}
-        return {**self.summary, "tables": tables}
-
-    def save(self, folder: str | Path) -> Path:
-        """Write matrix.csv, resamples.npz, summary.json; curve.csv and needed.csv where amounts were asked for."""
-        folder = Path(folder)
-        write_frame(folder / "matrix.csv", self.matrix)
-        self.resamples.save(folder / FILE)
-        write_if_any(folder / "curve.csv", self.curve)
-        write_if_any(folder / "needed.csv", self.needed)
-        write_json(folder / "summary.json", self.summary)
-        return folder
-
-    def _repr_html_(self) -> str:
-        columns = ("run", "tuned_on", "scored_on", "stories", "target", "r_frozen", "r_tuned", "difference")
-        marks = simulated_badge(bool(self.summary.get("simulated")))
-        rows = table(frame_rows(self.matrix[[*columns, "low", "high"]]))
-        return block("Scores in other listeners", marks, rows, *map(sentence, self.summary.get("notes", [])))
 
 
 def transfer(
@@ -240,6 +186,7 @@ def _summary(
     notes += [f"Intervals from {what}." for what in dict.fromkeys(drawn)]
     notes += [shared_note(cell) for cell in cells]
     return {
+        "format": FORMAT,
         "simulated": simulated,
         "cells": [
             {

@@ -9,7 +9,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.surface_maps import location, unmappable
-from brainwavlm.results.evaluation import Results
+from brainwavlm.results.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class Source:
     no_map: str
 
 
-def sources_of(results: Results, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
+def sources_of(results: Evaluation, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
     """The source of each run, by the run's name.
 
     Parameters
     ----------
-    results : Results
+    results : Evaluation
     subjects : mapping of str to Subject, or None
         None: read from the data sets.
     """
     return {run["name"]: _source(results, run, subjects) for run in results.runs}
 
 
-def _source(results: Results, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
+def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
     config = validated(RunConfig, run["config"], str(results.path / "summary.json"))
     dataset, subject, reason = None, None, ""
     try:
@@ -71,7 +71,7 @@ def _source(results: Results, run: Mapping[str, Any], subjects: Mapping[str, Sub
     return Source(config, dataset, subject, reason)
 
 
-def _another(results: Results, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
+def _another(results: Evaluation, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
     """Why the data set is not the one that was evaluated, as part of a sentence; empty where it is."""
     known = run["frozen"]
     if dataset.name != known["dataset"]:

@@ -1,4 +1,4 @@
-"""What a comparison found, kept and read back."""
+"""What a comparison of runs found: groups over their seeds, and differences between groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,69 +6,80 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.errors import RunError
-from brainwavlm.files import read_json
-from brainwavlm.results.tables import read_frame
+from brainwavlm.formatting.html import block, sentence, simulated_badge, table
+from brainwavlm.results.schemas import COMPARE_AGAIN, ComparisonSummary
+from brainwavlm.results.tables import frame_rows, read_summary, read_table, write_frame, write_summary
 
-COMPARISON_FILES = ("runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json")
-
-
-_COMPARE = "Compare again: brainwavlm compare RUN... --output FOLDER"
+_TABLES = ("runs", "groups", "epochs", "differences")
 
 
-_SPREAD = ("n_runs", "mean", "deviation", "lowest", "highest")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """What `compare` found: its summary and tables."""
+    """What a comparison of runs found.
 
-    path: Path
-    summary: dict[str, Any]
+    Attributes
+    ----------
+    runs : DataFrame
+        One row a run and target: group, run, subject, seed, target, n_voxels, r_frozen, r_tuned, best_epoch.
+    groups : DataFrame
+        One row a group and target: n_runs, mean and deviation over seeds of r_tuned, their lowest and highest,
+        r_frozen, and the gain over it with its 95 % interval over test stories.
+    epochs : DataFrame
+        One row a group, epoch, score and target: n_runs, mean, deviation, lowest and highest over seeds. The score is
+        `validation` (the run's own readout on its validation stories) or `ridge` (fresh, on test stories).
+    differences : DataFrame
+        One row a pair of groups and target: difference of the means over seeds (second minus first), its 95 % interval
+        over test stories, and the deviation of the difference over seeds where both groups have the same ones.
+    summary : dict
+        What `summary.json` says.
+    path : Path
+        The folder that it was read from; of one that was never saved, a name.
+    """
+
     runs: pd.DataFrame
     groups: pd.DataFrame
     epochs: pd.DataFrame
     differences: pd.DataFrame
+    summary: dict[str, Any]
+    path: Path = Path("comparison")
 
+    @classmethod
+    def open(cls, folder: str | Path) -> "Comparison":
+        """The comparison in a folder.
 
-def read_comparison(folder: Path) -> Comparison:
-    """The results in a folder that `compare` wrote. RunError where a file is missing or damaged."""
-    return Comparison(
-        folder,
-        _summary(folder / "summary.json", "groups", _COMPARE),
-        _filled(
-            folder / "runs.csv",
-            ("group", "run", "subject", "seed", "target"),
-            ("r_frozen", "r_tuned"),
-            _COMPARE,
-        ),
-        _filled(
-            folder / "groups.csv",
-            ("group", "target"),
-            ("n_voxels", *_SPREAD, "r_frozen", "gain", "low", "high"),
-            _COMPARE,
-        ),
-        read_frame(folder / "epochs.csv", ("group", "score", "target"), ("epoch", *_SPREAD), _COMPARE),
-        read_frame(
-            folder / "differences.csv",
-            ("first", "second", "target"),
-            ("difference", "low", "high", "deviation_over_seeds"),
-            _COMPARE,
-        ),
-    )
+        Raises
+        ------
+        RunError
+            A file is missing or damaged, or of a version that this one cannot read.
+        """
+        folder = Path(folder)
+        summary = read_summary(folder / "summary.json", ComparisonSummary, COMPARE_AGAIN)
+        runs, groups, epochs, differences = (
+            read_table(folder / f"{name}.csv", COMPARE_AGAIN) for name in _TABLES
+        )
+        return cls(runs, groups, epochs, differences, summary, folder)
 
+    def save(self, folder: str | Path) -> Path:
+        """Write runs.csv, groups.csv, epochs.csv, differences.csv and summary.json, each whole; the summary last."""
+        folder = Path(folder)
+        for name in _TABLES:
+            write_frame(folder / f"{name}.csv", getattr(self, name))
+        write_summary(folder / "summary.json", self.summary, ComparisonSummary)
+        return folder
 
-def _filled(path: Path, texts: tuple[str, ...], numbers: tuple[str, ...], again: str) -> pd.DataFrame:
-    frame = read_frame(path, texts, numbers, again)
-    if frame.empty:
-        raise RunError(path, "no rows.", "at least one.", again)
-    return frame
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the responses are simulated."""
+        return bool(self.summary["simulated"])
 
+    def as_dict(self) -> dict[str, Any]:
+        """All tables and the summary, for `--json`."""
+        return {**self.summary, "tables": {name: frame_rows(getattr(self, name)) for name in _TABLES}}
 
-def _summary(path: Path, listed: str, again: str) -> dict[str, Any]:
-    summary = read_json(path, "simulated", "notes", "versions", listed)
-    kinds = {"simulated": bool, "notes": list, "versions": dict, listed: list}
-    for key, kind in kinds.items():
-        if not isinstance(summary[key], kind):
-            raise RunError(path, f"{key} is {str(summary[key])[:40]!r}.", f"a {kind.__name__}.", again)
-    return summary
+    def _repr_html_(self) -> str:
+        columns = ("group", "target", "n_runs", "mean", "deviation", "r_frozen", "gain", "low", "high")
+        marks = simulated_badge(bool(self.summary.get("simulated")))
+        parts = [table(frame_rows(self.groups[[name for name in columns if name in self.groups]]))]
+        if len(self.differences):
+            parts += [sentence("Second minus first:"), table(frame_rows(self.differences))]
+        return block("Comparison over seeds", marks, *parts, *map(sentence, self.summary.get("notes", [])))

@@ -1,6 +1,7 @@
-"""An evaluation folder, read back for reporting: table.csv, voxels.csv and summary.json."""
+"""What an evaluation found: scores of runs on held-out stories, against the model that they started from."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +11,25 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.results.schemas import AGAIN, read_summary
-from brainwavlm.results.tables import read_frame, read_table, read_voxels
+from brainwavlm.formatting.html import block, sentence, simulated_badge, table
+from brainwavlm.formatting.numbers import format_p
+from brainwavlm.results.resamples import FILE, Resamples, read_if_there
+from brainwavlm.results.schemas import AGAIN, EvaluationSummary
+from brainwavlm.results.tables import (
+    frame_rows,
+    read_if_any,
+    read_summary,
+    read_table,
+    records,
+    write_if_any,
+    write_summary,
+)
 
-FILES = ("table.csv", "voxels.csv", "summary.json")
+_TABLES = ("table", "voxels", "layers", "downstream")
+PARTS = (*_TABLES[1:], "resamples")
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
-MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
+_MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
 
 
 @dataclass(frozen=True)
@@ -59,25 +72,90 @@ class RunVoxels:
         return groups
 
 
-@dataclass(frozen=True)
-class Results:
-    """What an evaluation found. Open one with `read_results`.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What an evaluation of runs found.
 
     Attributes
     ----------
-    path : Path
+    table : DataFrame
+        One row a run and target: run, subject, seed, target, n_voxels, r_frozen, r_tuned, difference, low,
+        high (95 % interval of the paired difference), relative_gain, r_readout, the shares of the ceiling, p of each
+        mean and of their difference, numbers of significant voxels, and what time alone predicts.
+    voxels : DataFrame
+        One row a run and voxel: run, subject, voxel, targets (False or True; NaN where another run alone has them),
+        r_frozen, r_tuned, r_readout, normalised, alpha, p, q (false discovery rate) and p_max (family-wise) of each and
+        of the difference.
     summary : dict
-    table, voxels : DataFrame
-    layers, downstream : DataFrame
-        Scores by hidden state, and of tasks; empty where none were asked for.
+        What `summary.json` says: how it was computed, and whether the responses are simulated.
+    layers : DataFrame
+        Where hidden states were asked for, one row a run, state and target: run, subject, seed, layer, target,
+        n_voxels, r_frozen, r_tuned, difference, low, high (95 % interval of the paired difference), adapted (whether a
+        block up to that state carries adapters or was trained). Else empty.
+    resamples : Resamples or None
+        Both means in every resample of the test stories, so that runs can be paired later.
+    downstream : DataFrame
+        Where tasks were asked for, one row a run, task and state: run, subject, seed, task, layer, n_labels, n_clips,
+        auc_frozen, auc_tuned, difference, low, high, adapted. Else empty.
+    path : Path
+        The folder that it was read from; of one that was never saved, a name.
     """
 
-    path: Path
-    summary: dict[str, Any]
     table: pd.DataFrame
     voxels: pd.DataFrame
+    summary: dict[str, Any]
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    resamples: Resamples | None = None
     downstream: pd.DataFrame = field(default_factory=pd.DataFrame)
+    path: Path = Path("evaluation")
+
+    @classmethod
+    def open(cls, folder: str | Path, parts: Collection[str] = PARTS) -> "Evaluation":
+        """The evaluation in a folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+        parts : collection of str
+            What to read beside the table and the summary, of `PARTS`.
+
+        Raises
+        ------
+        RunError
+            A file is missing or damaged, or of a version that this one cannot read.
+        """
+        folder = Path(folder)
+        summary = read_summary(folder / "summary.json", EvaluationSummary, AGAIN)
+        names = ["table.csv", *(["voxels.csv"] if "voxels" in parts else [])]
+        frames = {name: read_table(folder / name, AGAIN) for name in names}
+        runs = {run["name"] for run in summary["runs"]}
+        for name, frame in frames.items():
+            if set(frame["run"]) != runs:  # files of two evaluations, or one that lost its end
+                raise RunError(
+                    folder / name, "rows of other runs than summary.json.", "rows of each of its runs.", AGAIN
+                )
+        return cls(
+            frames["table.csv"],
+            frames.get("voxels.csv", pd.DataFrame()),
+            summary,
+            read_if_any(folder / "layers.csv", AGAIN) if "layers" in parts else pd.DataFrame(),
+            read_if_there(folder / FILE) if "resamples" in parts else None,
+            read_if_any(folder / "downstream.csv", AGAIN) if "downstream" in parts else pd.DataFrame(),
+            folder,
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write table.csv, voxels.csv, resamples.npz and summary.json; layers.csv and downstream.csv where asked for.
+
+        Each is written whole or not at all; the summary last.
+        """
+        folder = Path(folder)
+        for name in _TABLES:
+            write_if_any(folder / f"{name}.csv", getattr(self, name))
+        if self.resamples is not None:
+            self.resamples.save(folder / FILE)
+        write_summary(folder / "summary.json", self.summary, EvaluationSummary)
+        return folder
 
     @property
     def simulated(self) -> bool:
@@ -94,83 +172,71 @@ class Results:
         """Targets in the table's order."""
         return list(dict.fromkeys(self.table["target"]))
 
-    def rows(self, run: str) -> list[dict[str, Any]]:
+    def rows_of(self, run: str) -> list[dict[str, Any]]:
         """The table's rows of a run."""
-        rows = self.table[self.table["run"] == run].to_dict("records")
-        return [{str(column): value for column, value in row.items()} for row in rows]
+        return records(self.table[self.table["run"] == run])
 
     def of_run(self, run: str) -> RunVoxels:
         """The voxels of a run."""
         rows = self.voxels[self.voxels["run"] == run]
         # A target that only other runs have leaves empty fields in this run's rows.
-        known = [name for name in self.target_names if name in rows and rows[name].notna().all()]
-        masks = {name: rows[name].to_numpy(dtype=bool) for name in known}
+        targets = [name for name in self.target_names if name in rows and rows[name].notna().all()]
         return RunVoxels(
             rows["voxel"].to_numpy(dtype=np.int64),
             rows["r_frozen"].to_numpy(dtype=np.float64),
             rows["r_tuned"].to_numpy(dtype=np.float64),
-            masks,
-            {name: rows[name].to_numpy(dtype=np.float64) for name in MORE if name in rows},
+            {name: rows[name].to_numpy(dtype=bool) for name in targets},
+            {name: rows[name].to_numpy(dtype=np.float64) for name in _MORE if name in rows},
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """The summary, and the scores by hidden state and of tasks where there are some, for `--json`."""
+        asked = {"layers": self.layers, "downstream": self.downstream}
+        tables = {name: frame_rows(frame) for name, frame in asked.items() if len(frame)}
+        return self.summary | ({"tables": tables} if tables else {})
 
-def read_results(folder: str | Path) -> Results:
-    """The results in a folder that `evaluate` wrote.
+    def rows(self) -> list[dict[str, Any]]:
+        """The most telling columns, for a table in the terminal."""
+        return [
+            {
+                "run": row["run"],
+                "target": row["target"],
+                "voxels": int(row["n_voxels"]),
+                "frozen": row["r_frozen"],
+                "tuned": row["r_tuned"],
+                "change": row["difference"],
+                "95 % interval": "-"
+                if math.isnan(row["low"])
+                else f"{row['low']:+.3f} to {row['high']:+.3f}",
+                "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
+                "readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
+            }
+            for row in self.table.to_dict("records")
+        ]
 
-    Raises
-    ------
-    RunError
-        A file, column, row or key is missing, damaged or impossible, or the files disagree on the runs.
-    """
-    folder = Path(folder)
-    summary = read_summary(folder / "summary.json")
-    table = read_table(folder / "table.csv")
-    voxels = read_voxels(folder / "voxels.csv", list(dict.fromkeys(table["target"])))
-    names = [run["name"] for run in summary["runs"]]
-    for name, frame in (("table.csv", table), ("voxels.csv", voxels)):
-        found = list(dict.fromkeys(frame["run"]))
-        for run in names:
-            if run not in found:
-                raise RunError(folder / name, f"no row of run {run}.", "rows of every run.", AGAIN)
-        for run in found:
-            if run not in names:
-                raise RunError(folder / name, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
-    for run in summary["runs"]:
-        rows = voxels[voxels["run"] == run["name"]]
-        known = run["frozen"]["n_voxels"]
-        if len(rows) != known:
-            counted = f"{len(rows)} rows of run {run['name']}."
-            raise RunError(folder / "voxels.csv", counted, f"{known}, as summary.json says.", AGAIN)
-        others = sorted(set(rows["subject"]) - {run["subject"]})
-        if others:
-            wrong = f"rows of subject {others[0]} in run {run['name']}."
-            raise RunError(folder / "voxels.csv", wrong, f"subject {run['subject']}.", AGAIN)
-    change = ("layer", "difference", "low", "high")
-    layers = _by_state(folder / "layers.csv", "target", (*change, "r_frozen", "r_tuned"), names)
-    counts = ("n_labels", "n_clips")
-    tasks = _by_state(folder / "downstream.csv", "task", (*change, *counts, "auc_frozen", "auc_tuned"), names)
-    return Results(folder, summary, table, voxels, layers, tasks)
+    def test_rows(self) -> list[dict[str, Any]]:
+        """Tests of each mean and of the voxels, for a table in the terminal."""
+        nulls = {run["name"]: run["frozen"].get("null", {}) for run in self.runs}  # earlier versions lack it
+        return [
+            {
+                "run": row["run"],
+                "target": row["target"],
+                "p tuned": format_p(row["p_tuned"], nulls[row["run"]].get("least_p", 0.0)),
+                "p change": format_p(row["p_difference"], nulls[row["run"]].get("least_p_difference", 0.0)),
+                "frozen q": int(row["voxels_frozen"]),
+                "tuned q": int(row["voxels_tuned"]),
+                "better": int(row["voxels_better"]),
+                "worse": int(row["voxels_worse"]),
+                "time only": None if math.isnan(row["r_time_only"]) else row["r_time_only"],
+            }
+            for row in self.table.to_dict("records")
+        ]
 
-
-def _by_state(path: Path, what: str, numbers: Sequence[str], runs: list[str]) -> pd.DataFrame:
-    """A table by hidden state, where it was asked for."""
-    if not path.is_file():
-        return pd.DataFrame()
-    frame = read_frame(path, ("run", what), tuple(numbers), AGAIN)
-    for run in dict.fromkeys(frame["run"]):
-        if run not in runs:
-            raise RunError(path, f"rows of run {run}.", "runs that summary.json names.", AGAIN)
-    known = frame["layer"].notna() & (frame["layer"] >= 0) & (frame["layer"] % 1 == 0)
-    if not known.all() or frame.empty:
-        raise RunError(path, "a row without a hidden state, or no row.", "a hidden state in each row.", AGAIN)
-    if frame.duplicated(["run", what, "layer"]).any():
-        raise RunError(path, "a row twice.", f"one for each run, {what} and hidden state.", AGAIN)
-    scores = frame[[name for name in numbers if name.startswith(("r_", "auc_"))]]
-    least = 0 if "task" in frame else -1
-    if not (scores.isna() | ((scores >= least) & (scores <= 1))).all(axis=None):
-        raise RunError(
-            path, f"a score that is not from {least} to 1.", "scores as `evaluate` writes them.", AGAIN
-        )
-    if (frame["low"] > frame["high"]).any():
-        raise RunError(path, "an interval that ends before it begins.", "low up to high.", AGAIN)
-    return frame
+    def _repr_html_(self) -> str:
+        rows, marks = self.rows(), simulated_badge(bool(self.summary.get("simulated")))
+        runs = {row["run"] for row in rows}
+        title = "Scores on held-out stories"
+        if len(runs) == 1:
+            title = f"{title}: {runs.pop()}"
+            rows = [{key: value for key, value in row.items() if key != "run"} for row in rows]
+        return block(title, marks, table(rows), *map(sentence, self.summary.get("notes", [])))

@@ -1,8 +1,41 @@
-"""What lies at a path: which command wrote the folder."""
+"""What lies at a path: which command wrote the folder, and the result in it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from brainwavlm.errors import RunError
+
+if TYPE_CHECKING:
+    from brainwavlm.results.comparison import Comparison
+    from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.transfer import Transfer
+
+Made = Literal["study", "run", "comparison", "transfer", "evaluation"]
+# Files by which a folder is known, in the order in which they are looked for.
+_SIGNS: dict[Made, tuple[str, ...]] = {
+    "study": ("study.json",),
+    "run": ("run.json",),
+    "comparison": ("groups.csv",),
+    "transfer": ("matrix.csv",),
+    "evaluation": ("table.csv", "voxels.csv", "summary.json"),
+}
+RESULTS: tuple[Made, ...] = (
+    "evaluation",
+    "comparison",
+    "transfer",
+)  # a run's folder may hold them, by that name
+
+
+def made_at(folder: Path) -> Made | None:
+    """What a command made there; None where there is no folder, or none that this program wrote."""
+    return next(
+        (made for made, signs in _SIGNS.items() if any((folder / sign).is_file() for sign in signs)), None
+    )
+
+
+def within_run(run: Path, made: Made) -> Path | None:
+    """A result in the folder of a run, where it is there."""
+    return run / made if made in RESULTS and (run / made / "summary.json").is_file() else None
 
 
 def shown_folder(folder: str | Path) -> Path:
@@ -14,13 +47,27 @@ def shown_folder(folder: str | Path) -> Path:
         A run without an evaluation.
     """
     folder = Path(folder)
-    if not (folder / "run.json").is_file():
+    if made_at(folder) != "run":
         return folder
-    if not (folder / "evaluation" / "summary.json").is_file():
+    evaluation = within_run(folder, "evaluation")
+    if evaluation is None:
         raise RunError(
             folder,
             "a run without an evaluation.",
             "scores of the run on test stories.",
             f"Make them:  brainwavlm evaluate {folder}",
         )
-    return folder / "evaluation"
+    return evaluation
+
+
+def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer":
+    """The result in a folder, or the evaluation of a run. RunError where it is damaged, or nothing is there."""
+    from brainwavlm.results.comparison import Comparison
+    from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.transfer import Transfer
+
+    folder = shown_folder(folder)
+    made = made_at(folder)
+    if made == "comparison":
+        return Comparison.open(folder)
+    return Transfer.open(folder) if made == "transfer" else Evaluation.open(folder)

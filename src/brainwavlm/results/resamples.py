@@ -115,3 +115,8 @@ def read_resamples(path: str | Path) -> Resamples:
         for place in range(n)
     )
     return Resamples(about, arrays["frozen"], arrays["tuned"])
+
+
+def read_if_there(path: Path) -> Resamples | None:
+    """What `Resamples.save` wrote; None where it wrote nothing, as earlier versions did not."""
+    return read_resamples(path) if path.is_file() else None

@@ -1,57 +1,83 @@
-"""What summary.json of an evaluation must hold for a report to be made of it."""
+"""What the files of results hold: columns of every table, and summary.json. Writers and readers share it."""
 
-import os
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import Field
 
 from brainwavlm.config import ControlKind
-from brainwavlm.errors import RunError
-from brainwavlm.files import read_json
+from brainwavlm.files import Part
 
+FORMAT: Literal[1] = 1  # of summary.json and the tables beside it; files of earlier versions do not say it
 AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
+COMPARE_AGAIN = "Compare again: brainwavlm compare RUN... --output FOLDER"
+TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
+
+_CHANGE = ("difference", "low", "high")
+_SPREAD = ("n_runs", "mean", "deviation", "lowest", "highest")
+_CELL = ("run", "tuned_on", "scored_on")
+# Columns that a table has at least. Evaluations of earlier versions lack the others.
+COLUMNS = {
+    "table.csv": (
+        *("run", "subject", "seed", "target", "n_voxels", "r_frozen", "r_tuned", *_CHANGE),
+        *("r_readout", "normalised_frozen", "normalised_tuned"),
+    ),
+    "voxels.csv": ("run", "subject", "voxel", "r_frozen", "r_tuned"),
+    "layers.csv": ("run", "subject", "seed", "layer", "target", "r_frozen", "r_tuned", *_CHANGE),
+    "downstream.csv": (
+        *("run", "subject", "seed", "task", "layer", "n_labels", "n_clips", "auc_frozen", "auc_tuned"),
+        *_CHANGE,
+    ),
+    "runs.csv": ("group", "run", "subject", "seed", "target", "r_frozen", "r_tuned"),
+    "groups.csv": ("group", "target", "n_voxels", *_SPREAD, "r_frozen", "gain", "low", "high"),
+    "epochs.csv": ("group", "epoch", "score", "target", *_SPREAD),
+    "differences.csv": ("first", "second", "target", *_CHANGE, "deviation_over_seeds"),
+    "matrix.csv": (
+        *(*_CELL, "seed", "layer", "stories", "target", "n_voxels", "r_frozen", "r_tuned"),
+        *(*_CHANGE, "r_readout"),
+    ),
+    "curve.csv": (*_CELL, "asked", "minutes", "target", "r_frozen", "r_tuned"),
+    "needed.csv": (*_CELL, "target", "full_minutes", "r_frozen", "minutes_needed"),
+}
+# A column is of one kind in whichever table it stands: text, whole numbers, else numbers (empty: NaN).
+TEXT = frozenset({*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second"})
+WHOLE = frozenset({"seed", "layer", "epoch", "voxel", "n_voxels", "n_runs", "n_labels", "n_clips"})
+
 _Name = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=0)]
-_Correlation = Annotated[float, Field(ge=-1, le=1)]
 
 
-class _Read(BaseModel):
-    """Keys that a report reads; other keys are left alone."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class _Rows(_Read):
+class _Rows(Part):
     held_out: _Count
     fitted: _Count
 
 
-class _Frozen(_Read):
+class _Model(Part):
+    """What was computed with the frozen model."""
+
     dataset: str
     licence: str
     facts: list[str]
     unusable_voxels: dict[str, _Count]
     n_voxels: _Count
     voxels_without_r: _Count
-    tr: Annotated[FiniteFloat, Field(gt=0)]
+    tr: Annotated[float, Field(gt=0)]
     tr_reference: str
     rows: _Rows
     folds: str
     normalised_by: str
 
 
-class _Best(_Read):
+class _Best(Part):
     epoch: int
 
 
-class _Epoch(_Read):
+class _Epoch(Part):
     epoch: int
-    loss: FiniteFloat | None = None
-    validation_r: _Correlation | None = None
+    loss: float | None = None
+    validation_r: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
-class _Run(_Read):
+class _Run(Part):
     name: _Name
     subject: _Name
     target: _Name
@@ -64,58 +90,45 @@ class _Run(_Read):
     splits: dict[Literal["train", "validation", "test"], list[str]]
     bootstrap: str
     config: dict[str, Any]
-    frozen: _Frozen
+    frozen: _Model
 
 
-class _Summary(_Read):
+class _Summary(Part):
+    """What every summary.json says."""
+
+    format: Literal[1] = FORMAT
     simulated: bool
-    runs: Annotated[list[_Run], Field(min_length=1)]
     notes: list[str]
     versions: dict[str, str]
 
 
-def read_summary(path: Path) -> dict[str, Any]:
-    """The content of summary.json, with every key that a report reads.
+class EvaluationSummary(_Summary):
+    """summary.json of an evaluation."""
 
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    RunError
-        Missing, no file, no JSON object, or a key is missing or of another type; the error names the key.
-    """
-    if path.parent.exists() and not path.parent.is_dir():
-        raise RunError(path.parent, "a file, not a folder.", "the folder of an evaluation.", AGAIN)
-    try:
-        summary = read_json(path)
-    except OSError as error:
-        raise RunError(
-            path, f"not readable: {os.strerror(error.errno or 0)}.", "a JSON file.", AGAIN
-        ) from None
-    try:
-        runs = _Summary.model_validate(summary).runs
-    except ValidationError as error:
-        raise _wrong(path, error) from None
-    names = [run.name for run in runs]
-    for name in names:
-        if names.count(name) > 1:
-            raise RunError(path, f"several runs with the name {name}.", "a name for each run.", AGAIN)
-    if summary["simulated"] != any(run.simulated for run in runs):
-        found = f"simulated is {summary['simulated']}, its runs say otherwise."
-        raise RunError(path, found, "true where a run is simulated, else false.", AGAIN)
-    return summary
+    runs: Annotated[list[_Run], Field(min_length=1)]
 
 
-def _wrong(path: Path, error: ValidationError) -> RunError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if not key:
-        return RunError(path, "no JSON object.", "the summary of an evaluation.", AGAIN)
-    if first["type"] == "missing":
-        return RunError(path, f"no {key}.", "the summary of an evaluation.", AGAIN)
-    found = repr(first["input"])
-    found = found if len(found) <= 60 else f"{found[:60]}…"
-    message = first["msg"]
-    return RunError(path, f"{key} is {found}.", f"{message[0].lower()}{message[1:]}.", AGAIN)
+class _Group(Part):
+    group: str
+    runs: list[str]
+    seeds: list[int]
+    subject: str
+
+
+class ComparisonSummary(_Summary):
+    """summary.json of a comparison."""
+
+    groups: list[_Group]
+
+
+class _Cell(Part):
+    run: str
+    scored_on: str
+    dataset: str
+    target: str
+
+
+class TransferSummary(_Summary):
+    """summary.json of a transfer."""
+
+    cells: list[_Cell]

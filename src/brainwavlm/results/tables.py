@@ -1,189 +1,116 @@
-"""CSV files of an evaluation, read strictly: a cell that is not what it should be is named by line and column."""
+"""Tables of results as CSV (NaN is an empty field, numbers have 6 digits), and the summary beside them."""
 
-import csv
-from collections.abc import Callable, Sequence
-from io import StringIO
+import math
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.results.schemas import AGAIN
+from brainwavlm.files import Part, read_json, replacing, write_json
+from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
 
-TABLE_COLUMNS = (
-    *("run", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"),
-    *("r_readout", "normalised_frozen", "normalised_tuned"),
-)
-VOXEL_COLUMNS = ("run", "subject", "voxel", "r_frozen", "r_tuned")
-# Read where they are there: evaluations of earlier versions lack them.
-_TESTS = (
-    *("p_frozen", "p_tuned", "p_difference", "r_time_only", "p_time_only"),
-    *("low_frozen", "high_frozen", "low_tuned", "high_tuned"),
-    *("voxels_frozen", "voxels_tuned", "voxels_better", "voxels_worse"),
-)
-_VOXEL_TESTS = tuple(
-    f"{name}_{kind}" for kind in ("frozen", "tuned", "difference") for name in ("p", "q", "p_max")
-)
-_SHARES = ("normalised_frozen", "normalised_tuned")
-_TEXT = ("run", "subject", "target")
-_WHOLE = ("n_voxels", "voxel", *(name for name in _TESTS if name.startswith("voxels_")))
-_CHANCES = tuple(f"{name}_" for name in ("p", "q", "p_max"))
-_ROUNDING = 1e-5  # numbers are written with 6 digits
-_TRUTH = {"True": True, "False": False, "": np.nan}
+_TYPES: dict[str, Any] = {**dict.fromkeys(TEXT, str), **dict.fromkeys(WHOLE, np.int64)}
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """table.csv: one row a run and target.
-
-    Raises
-    ------
-    RunError
-        The file is damaged; the error names the line and the column.
-    """
-    lines, frame = _read(path, TABLE_COLUMNS)
-    known = (*TABLE_COLUMNS, "relative_gain", *_TESTS)
-    numbers = [name for name in frame if name not in _TEXT and name in known]
-    _convert(path, lines, frame, numbers)
-    _require_unique(path, lines, frame, ["run", "target"])
-    return frame
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as the text of a CSV file."""
+    return frame.to_csv(index=False, float_format="%.6g")
 
 
-def read_voxels(path: Path, targets: Sequence[str]) -> pd.DataFrame:
-    """voxels.csv: one row a run and voxel; targets become True, False, or NaN where another run alone has them.
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV file, whole or not at all. ValueError where a column is missing that the reader asks for."""
+    missing = [name for name in COLUMNS.get(path.name, ()) if name not in frame]
+    if missing:
+        raise ValueError(f"{path.name} without {', '.join(missing)}")
+    with replacing(path) as temporary:
+        temporary.write_text(csv_text(frame), encoding="utf-8", newline="")
+
+
+def write_if_any(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table that has rows; one without takes away the file of an earlier result, which is not of this one."""
+    if len(frame):
+        write_frame(path, frame)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_table(path: Path, again: str) -> pd.DataFrame:
+    """One of the tables named in `COLUMNS`.
 
     Parameters
     ----------
     path : Path
-    targets : sequence of str
-        Each has a column of its own.
-
-    Raises
-    ------
-    RunError
-        The file is damaged; the error names the line and the column.
-    """
-    lines, frame = _read(path, (*VOXEL_COLUMNS, *targets))
-    optional = ("r_readout", "r_time_only", *_SHARES, *_VOXEL_TESTS)
-    _convert(path, lines, frame, [*VOXEL_COLUMNS[2:], *(name for name in optional if name in frame)])
-    for name in targets:
-        _require(path, lines, frame[name], name, lambda text: text in _TRUTH, "True or False")
-        frame[name] = frame[name].map(_TRUTH).astype(object)
-        some = frame[name].notna().groupby(frame["run"]).transform("any")
-        partly = (some & frame[name].isna()).to_numpy()
-        if partly.any():
-            raise _error(path, lines[int(partly.argmax())], name, "empty", "True or False")
-    _require_unique(path, lines, frame, ["run", "voxel"])
-    return frame
-
-
-def read_frame(path: Path, texts: Sequence[str], numbers: Sequence[str], again: str) -> pd.DataFrame:
-    """Any other table of this program: columns of text, columns of numbers (empty: NaN); further ones stay text.
-
-    Parameters
-    ----------
-    path : Path
-    texts, numbers : sequence of str
-        Columns that must be there.
     again : str
         How to make the file again, for errors.
 
     Raises
     ------
     RunError
-        The file is damaged; the error names the line and the column.
+        Missing, without one of its columns, or with a word in place of a number.
     """
-    lines, frame = _read(path, (*texts, *numbers), again)
-    for name in numbers:
-        for line, text in zip(lines, frame[name], strict=True):
-            if not _is_number(text):
-                found = f"line {line}, column {name}: {text[:40]!r}."
-                raise RunError(path, found, "a number, or nothing where there is none.", again)
-        frame[name] = frame[name].replace("", "nan").astype(np.float64)
+    columns = COLUMNS[path.name]
+    if not path.is_file():
+        raise RunError(path, "no such file.", f"a table with {', '.join(columns)}.", again)
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype={name: _TYPES.get(name, np.float64) for name in columns},
+            keep_default_na=False,
+            na_values=[""],
+            low_memory=False,
+        )
+        missing = [name for name in columns if name not in frame]
+        if missing:
+            raise ValueError(f"no column {', '.join(missing)}")
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":
+                raise ValueError("its last line is cut off")
+    except (OSError, ValueError) as error:
+        raise RunError(
+            path, f"not readable: {error}.", f"a table with {', '.join(columns)}.", again
+        ) from None
     return frame
 
 
-def _read(path: Path, columns: Sequence[str], again: str = AGAIN) -> tuple[list[int], pd.DataFrame]:
-    """The line of each row, and the cells as text."""
-    if not path.is_file():
-        raise RunError(path, "no such file.", "a file of an evaluation.", again)
-    lines, rows = [], []
+def read_if_any(path: Path, again: str) -> pd.DataFrame:
+    """A table that may be missing: then without rows and columns."""
+    return read_table(path, again) if path.is_file() else pd.DataFrame()
+
+
+def write_summary(path: Path, summary: Mapping[str, Any], kind: type[Part]) -> None:
+    """Write summary.json, whole or not at all. ValidationError where the reader would refuse it."""
+    kind.model_validate(summary)
+    write_json(path, summary)
+
+
+def read_summary(path: Path, kind: type[Part], again: str) -> dict[str, Any]:
+    """The content of summary.json. RunError where it is missing, damaged, or of a version that this one cannot read."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-        reader = csv.reader(StringIO(text, newline=""), strict=True)
-        for row in reader:
-            lines.append(reader.line_num)
-            rows.append(row)
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise RunError(path, f"not readable as CSV: {error}.", "a CSV file in UTF-8.", again) from None
-    header = rows[0] if rows else []
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise RunError(path, f"no column {', '.join(missing)}.", f"the columns {', '.join(columns)}.", again)
-    twice = [name for name in header if header.count(name) > 1]
-    if twice:
-        raise RunError(path, f"column {twice[0]} more than once.", "each column once.", again)
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(header):
-            raise RunError(
-                path, f"line {line} has {len(row)} fields.", f"{len(header)}, as in the first line.", again
-            )
-    if not text.endswith("\n"):
-        raise RunError(path, f"line {lines[-1]} is cut off: no line end.", "a whole file.", again)
-    return lines[1:], pd.DataFrame(rows[1:], columns=header, dtype=object)
+        return read_json(path, kind=kind)
+    except RunError as error:
+        raise RunError(error.path, error.found, error.expected, again) from None
+    except OSError as error:
+        raise RunError(path, f"not readable: {error.strerror}.", "a JSON file.", again) from None
 
 
-def _convert(path: Path, lines: list[int], frame: pd.DataFrame, numbers: Sequence[str]) -> None:
-    for name in (name for name in _TEXT if name in frame):
-        _require(path, lines, frame[name], name, bool, "a name")
-    for name in numbers:
-        if name in _WHOLE:
-            _require(path, lines, frame[name], name, _is_whole, "a whole number from 0")
-            frame[name] = frame[name].astype(np.int64)
-            continue
-        _require(path, lines, frame[name], name, _is_number, "a number, or nothing where there is none")
-        frame[name] = frame[name].replace("", "nan").astype(np.float64)
-        if name.startswith("r_"):
-            beyond = (frame[name].abs() > 1 + _ROUNDING).to_numpy()
-            if beyond.any():
-                at = int(beyond.argmax())
-                raise _error(path, lines[at], name, f"{frame[name][at]:g}", "a correlation from -1 to 1")
-        if name.startswith(_CHANCES):
-            beyond = ((frame[name] <= 0) | (frame[name] > 1 + _ROUNDING)).to_numpy()
-            if beyond.any():
-                at = int(beyond.argmax())
-                raise _error(path, lines[at], name, f"{frame[name][at]:g}", "a p above 0 and up to 1")
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A mapping a row, from column to value."""
+    return [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _require(
-    path: Path, lines: list[int], texts: pd.Series, name: str, good: Callable[[str], bool], expected: str
-) -> None:
-    for line, text in zip(lines, texts, strict=True):
-        if not good(text):
-            raise _error(path, line, name, repr(text[:40]) if text else "empty", expected)
+def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """For JSON: a mapping a row, floats with 6 digits, None for NaN."""
+    return [rounded(row) for row in records(frame)]
 
 
-def _require_unique(path: Path, lines: list[int], frame: pd.DataFrame, key: list[str]) -> None:
-    again = frame.duplicated(key).to_numpy()
-    if again.any():
-        at = int(again.argmax())
-        named = ", ".join(f"{name} {frame[name][at]}" for name in key)
-        raise RunError(
-            path, f"line {lines[at]} repeats {named}.", f"one row for each {' and '.join(key)}.", AGAIN
-        )
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return not text or bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
-def _error(path: Path, line: int, column: str, found: str, expected: str) -> RunError:
-    return RunError(path, f"line {line}, column {column}: {found}.", f"{expected}.", AGAIN)
+def rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """For JSON: floats with 6 digits, None for NaN."""
+    return {
+        key: (None if math.isnan(value) else float(f"{value:.6g}")) if isinstance(value, float) else value
+        for key, value in row.items()
+    }

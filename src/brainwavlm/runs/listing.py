@@ -1,7 +1,5 @@
 """The runs below a folder: how far each is, and what it reached. Quick for a thousand of them."""
 
-import csv
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -73,32 +71,18 @@ def scores_of(run: Run) -> list[Row]:
     RunError
         Damaged.
     """
-    path = run.path / "evaluation" / "table.csv"
-    if not path.is_file():
+    folder = run.path / "evaluation"
+    if not (folder / "table.csv").is_file():
         return []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-        if not rows or any(None in row or None in row.values() for row in rows):
-            raise ValueError("no row, or one that is cut")
-        own = rows[0]["run"]  # the run that an evaluation lies in comes first in it
-        if len(run.sides) > 1:  # each listener has a row: `run (listener)`
-            name = own.rpartition(" (")[0]
-            rows = [row for row in rows if row["run"].rpartition(" (")[0] == name]
-        else:
-            rows = [row for row in rows if row["run"] == own]
-        return [
-            {"subject": row["subject"], "target": row["target"], "n_voxels": int(row["n_voxels"])}
-            | {key: _number(row[key]) for key in NUMBERS}
-            for row in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(
-            path,
-            f"not the table of an evaluation ({type(error).__name__}: {str(error)[:60]}).",
-            "what `evaluate` wrote.",
-            f"Evaluate again: brainwavlm evaluate {run.path}",
-        ) from None
+    from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.tables import frame_rows
+
+    table = Evaluation.open(folder, ()).table
+    runs = table["run"]
+    if len(run.sides) > 1:  # each listener has a row: `run (listener)`
+        runs = runs.str.rpartition(" (")[0]
+    own = table[runs == runs.iloc[0]]  # the run that an evaluation lies in comes first in it
+    return frame_rows(own[["subject", "target", "n_voxels", *NUMBERS]])
 
 
 def _row(path: Path, name: str, now: float) -> Row:
@@ -144,13 +128,6 @@ def _own_score(run: Run) -> Row:
 def _mean(rows: list[Row], key: str) -> float | None:
     known = [row[key] for row in rows if row[key] is not None]
     return sum(known) / len(known) if known and len(known) == len(rows) else None
-
-
-def _number(text: str) -> float | None:
-    value = float(text) if text else math.nan
-    if abs(value) > 2:  # the largest difference of two correlations
-        raise ValueError(f"{text} where a correlation should be")
-    return value if math.isfinite(value) else None
 
 
 def _last_change(path: Path) -> float:

@@ -15,12 +15,21 @@ from typing import Any
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.progress import Progress
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import code_version, same_code
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
-from brainwavlm.study.claims.score_files import require_whole
 from brainwavlm.study.description import EvaluateOptions, TransferOptions
-from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
+from brainwavlm.study.records import (
+    WRITTEN,
+    CellState,
+    locked,
+    lost_file,
+    read_state,
+    record_path,
+    write_state,
+)
 
 
 @dataclass(frozen=True)
@@ -176,8 +185,16 @@ def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) 
     """Whether a step is there, with these options and in files that can be read."""
     if name not in state.steps or state.steps[name]["options"] != options:
         return False
+    cell = study / "cells" / state.folder
+    if lost_file(cell, name) is not None:
+        return False
     try:
-        require_whole(study / "cells" / state.folder, name)
+        # Checkpoints are not asked for: when all is scored, they may be removed.
+        if name == "tune":
+            _ = open_run(cell).config, open_run(cell).result
+        else:
+            kind = Evaluation if name == "evaluate" else Transfer
+            kind.open(cell / WRITTEN[name][0].partition("/")[0])
     except BrainwavlmError:
         return False
     return True

@@ -19,7 +19,7 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
 from brainwavlm.reporting.meshes import Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import HEMISPHERES, Scale, shown_scales, values_at_vertices, views_of
-from brainwavlm.results.evaluation import Results, RunVoxels
+from brainwavlm.results.evaluation import Evaluation, RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
 _TALL, _FLAT_TALL = 0.72, 0.9  # of a hemisphere's width
@@ -88,7 +88,7 @@ def run_maps(
     return pictures
 
 
-def shared_scales(results: Results) -> dict[str, Scale]:
+def shared_scales(results: Evaluation) -> dict[str, Scale]:
     """One scale for frozen and tuned r, one for their difference, over every run of an evaluation."""
     voxels = [results.of_run(run["name"]) for run in results.runs]
     frozen, tuned = (np.concatenate([getattr(one, key) for one in voxels]) for key in ("frozen", "tuned"))

@@ -10,7 +10,7 @@ import pandas as pd
 from brainwavlm.errors import RunError
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.results.comparison import Comparison, read_comparison
+from brainwavlm.results.comparison import Comparison
 
 if TYPE_CHECKING:
     from brainwavlm.study.claims.table import Claims
@@ -110,7 +110,7 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
     """Tuned r of every run by configuration."""
     tables, simulated = [], False
     for place in places:
-        comparison = read_comparison(place.path)
+        comparison = Comparison.open(place.path)
         simulated |= bool(comparison.summary["simulated"])
         names = list(dict.fromkeys(comparison.groups["target"]))
         targets = chosen_names("--target", choice.target or [main_target(names)], names)

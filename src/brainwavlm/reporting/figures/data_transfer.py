@@ -11,7 +11,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, main_target, with_numbers
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.results.transfer import read_transfer
+from brainwavlm.results.transfer import Transfer
 
 _KEYS = (
     "run",
@@ -95,7 +95,7 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
             simulated |= any(row["simulated"] for row in rows)
             matrices.append(_study_matrix(rows))
         else:
-            read = read_transfer(place.path)
+            read = Transfer.open(place.path)
             simulated |= bool(read.summary["simulated"])
             matrices.append(read.matrix[[*_KEYS, *(["seed"] if "seed" in read.matrix else [])]])
             curves.append(read.curve)

@@ -8,27 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind, Made
+from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind
 from brainwavlm.reporting.page.wording import run_labels
-from brainwavlm.results.evaluation import Results, RunVoxels, read_results
+from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.open import RESULTS, Made, made_at, within_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brainwavlm.reporting.figures.style import Canvas
-
-_SIGNS: dict[Made, tuple[str, ...]] = {
-    "study": ("study.json",),
-    "run": ("run.json",),
-    "comparison": ("groups.csv",),
-    "transfer": ("matrix.csv",),
-    "evaluation": ("table.csv", "voxels.csv", "summary.json"),
-}
-_WITHIN: tuple[Made, ...] = (
-    "evaluation",
-    "comparison",
-    "transfer",
-)  # what a run's folder may hold, by that name
 
 
 @dataclass(frozen=True)
@@ -71,13 +59,13 @@ class Scored:
         In words; different for all runs of the figure.
     entry : mapping
         What summary.json says of it.
-    results : Results
+    results : Evaluation
         The evaluation.
     """
 
     label: str
     entry: Mapping[str, Any]
-    results: Results
+    results: Evaluation
 
     @property
     def name(self) -> str:
@@ -106,17 +94,15 @@ def place_of(path: str | Path, name: str, kind: Kind) -> Place:
         Nothing there, or the result of another command.
     """
     folder = Path(path)
-    made = next(
-        (one for one, signs in _SIGNS.items() if any((folder / sign).is_file() for sign in signs)), None
-    )
+    made = made_at(folder)
     wanted = " or ".join(_with_article(one) for one in kind.made_of)
     makers = "   or   ".join(MAKERS[one] for one in kind.made_of)
     if made in kind.made_of:
         return Place(made, folder)
     if made == "run":
-        for one in _WITHIN:
-            if one in kind.made_of and (folder / one / "summary.json").is_file():
-                return Place(one, folder / one)
+        for one in RESULTS:
+            if one in kind.made_of and (result := within_run(folder, one)):
+                return Place(one, result)
         one = next(some for some in kind.made_of if some != "run")
         raise RunError(
             folder,
@@ -146,7 +132,9 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     ConfigError
         No run has a name that was asked for.
     """
-    runs = [(read, entry) for read in (read_results(place.path) for place in places) for entry in read.runs]
+    runs = [
+        (read, entry) for read in (Evaluation.open(place.path) for place in places) for entry in read.runs
+    ]
     names = [str(entry["name"]) for _, entry in runs]
     require_different(names, places)
     chosen = chosen_names("--run", choice.run, names)

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from brainwavlm.errors import ConfigError
+from brainwavlm.results.open import Made
 
 PICTURES = (".pdf", ".svg", ".png")
 QUANTITIES = ("frozen", "tuned", "difference", "share", "share-frozen")
 VIEWS = ("inflated", "pial", "flat")
 
-Made = Literal["evaluation", "run", "comparison", "transfer", "study"]
 MAKERS: dict[Made, str] = {
     "evaluation": "brainwavlm evaluate RUN",
     "run": "brainwavlm tune --output RUN",

@@ -16,7 +16,7 @@ from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
 from brainwavlm.reporting.maps.surface import sheet_of
 from brainwavlm.reporting.maps.volume import Space, grid_of
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.results.evaluation import Results, read_results
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import shown_folder
 
 
@@ -26,11 +26,11 @@ class Maps(Mapping[str, RunMaps]):
 
     Attributes
     ----------
-    results : Results
+    results : Evaluation
     runs : dict of str to RunMaps
     """
 
-    results: Results
+    results: Evaluation
     runs: dict[str, RunMaps]
 
     @property
@@ -108,13 +108,13 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
     ConfigError
         A subject has no such target.
     """
-    results = read_results(shown_folder(path))
+    results = Evaluation.open(shown_folder(path))
     sources = sources_of(results)
     runs = {run["name"]: _run_maps(results, run, sources[run["name"]], targets) for run in results.runs}
     return Maps(results, runs)
 
 
-def _run_maps(results: Results, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
+def _run_maps(results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
     maps, notes = voxel_maps(results, run, source, targets)
     grid, no_grid = grid_of(source)
     sheet, no_sheet = sheet_of(source)

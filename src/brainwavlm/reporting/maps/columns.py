@@ -11,7 +11,7 @@ import pandas as pd
 from brainwavlm.encoding.targets import target_mask, with_regions
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.sources import Source
-from brainwavlm.results.evaluation import Results
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.schemas import AGAIN
 
 Kind = Literal["value", "chance", "mask"]
@@ -65,7 +65,7 @@ class VoxelMap:
 
 
 def voxel_maps(
-    results: Results, run: Mapping[str, Any], source: Source, targets: Sequence[str] = ()
+    results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str] = ()
 ) -> tuple[dict[str, VoxelMap], list[str]]:
     """Every column of a run that holds a number a voxel, its targets, and what follows from them.
 
@@ -73,7 +73,7 @@ def voxel_maps(
 
     Parameters
     ----------
-    results : Results
+    results : Evaluation
     run : mapping
         One of `results.runs`.
     source : Source

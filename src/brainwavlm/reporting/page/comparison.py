@@ -86,7 +86,7 @@ def _groups_table(comparison: Comparison, numbers: Mapping[str, str]) -> Table:
         "Mean test correlation of each group of runs that differ only in their seed; the interval is of the gain over "
         "the untuned model, over test stories, and holds for these seeds.",
         headed(rows, first, "n_runs", *scores, "n_voxels"),
-        file=comparison.path / "groups.csv",
+        file=("groups.csv", comparison.groups),
         simulated=bool(comparison.summary["simulated"]),
     )
 
@@ -101,6 +101,6 @@ def _differences_table(comparison: Comparison, numbers: Mapping[str, str]) -> Ta
         "Differences between configurations",
         "Means over seeds on the same test stories, paired; beside it the deviation of the difference over seeds.",
         headed(rows, first, "difference", "interval", "deviation_over_seeds"),
-        file=comparison.path / "differences.csv",
+        file=("differences.csv", comparison.differences),
         simulated=bool(comparison.summary["simulated"]),
     )

@@ -22,19 +22,19 @@ from brainwavlm.reporting.page.render import image, in_script, require_page_path
 from brainwavlm.reporting.page.tables import file_link
 from brainwavlm.reporting.page.transfer import transfer_part
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.results.comparison import Comparison, read_comparison
-from brainwavlm.results.evaluation import Results, read_results
-from brainwavlm.results.open import shown_folder
-from brainwavlm.results.transfer import Transfer, read_transfer
+from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.open import open_result
+from brainwavlm.results.transfer import Transfer
 
 _MOST_ANSWERS = 6
 _SCRIPTS = ("page.js", "export.js", "cortex.js")
 
-Found = Results | Comparison | Transfer
+Found = Evaluation | Comparison | Transfer
 
 
 def write_report(
-    folders: str | Path | Sequence[str | Path],
+    results: str | Path | Found | Sequence[str | Path | Found],
     output_html: str | Path,
     subjects: Mapping[str, Subject] | None = None,
 ) -> Path:
@@ -42,8 +42,8 @@ def write_report(
 
     Parameters
     ----------
-    folders : str, Path, or sequence of them
-        What `evaluate`, `compare` or `transfer` wrote, or runs, whose own evaluation is shown.
+    results : Evaluation, Comparison, Transfer, str, Path, or sequence of them
+        What `evaluate`, `compare` or `transfer` gave, folders that they wrote, or runs, whose own evaluation is shown.
     output_html : str or Path
     subjects : mapping of str to Subject, or None
         Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
@@ -58,28 +58,19 @@ def write_report(
     RunError
         A folder is none of these, or no page can be written to that path.
     """
-    named = [folders] if isinstance(folders, str | Path) else list(folders)
-    results = [read_folder(folder) for folder in dict.fromkeys(Path(folder).absolute() for folder in named)]
-    if not results:
+    named = list(results) if isinstance(results, Sequence) and not isinstance(results, str) else [results]
+    once = dict.fromkeys(one if isinstance(one, Found) else Path(one).absolute() for one in named)
+    opened = [one if isinstance(one, Found) else open_result(one) for one in once]
+    if not opened:
         raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
     output = Path(output_html)
-    require_page_path(output, *(one.path for one in results))
-    return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(results, subjects))
-
-
-def read_folder(folder: str | Path) -> Found:
-    """The results in a folder, whichever command wrote it. RunError where they are damaged, or nothing is there."""
-    folder = shown_folder(folder)
-    if (folder / "groups.csv").is_file():
-        return read_comparison(folder)
-    if (folder / "matrix.csv").is_file():
-        return read_transfer(folder)
-    return read_results(folder)
+    require_page_path(output, *(one.path for one in opened))
+    return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(opened, subjects))
 
 
 def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | None = None) -> dict[str, Any]:
     """Everything that the template shows."""
-    evaluations = [one for one in results if isinstance(one, Results)]
+    evaluations = [one for one in results if isinstance(one, Evaluation)]
     sources = [sources_of(one, subjects) for one in evaluations]
     labels = [_labels(one, len(evaluations) > 1) for one in evaluations]
     every_run = [
@@ -119,7 +110,7 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
     }
 
 
-def _labels(results: Results, several: bool) -> dict[str, str]:
+def _labels(results: Evaluation, several: bool) -> dict[str, str]:
     labels = wording.run_labels(results.runs)
     if not several:
         return labels
@@ -127,13 +118,17 @@ def _labels(results: Results, several: bool) -> dict[str, str]:
 
 
 def evaluation_part(
-    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str], first: int, interactive: bool
+    results: Evaluation,
+    sources: Mapping[str, Source],
+    labels: Mapping[str, str],
+    first: int,
+    interactive: bool,
 ) -> dict[str, Any]:
     """What the template shows of an evaluation.
 
     Parameters
     ----------
-    results : Results
+    results : Evaluation
     sources : mapping of str to Source
         By run.
     labels : mapping of str to str
@@ -146,7 +141,7 @@ def evaluation_part(
     runs = results.runs
     titles = {run["name"]: wording.run_title(run, labels) for run in runs}
     models = wording.models(runs, labels)
-    files = [results.path / name for name in ("table.csv", "layers.csv", "downstream.csv", "delays.csv")]
+    files = {name: getattr(results, name) for name in ("table", "layers", "downstream")}
     places, bars = _places(results, sources, labels)
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     blocks, texts = origins(models, settings)
@@ -158,13 +153,13 @@ def evaluation_part(
         "kind": "evaluation",
         "folder": results.path.resolve().name,
         "simulated": results.simulated,
-        "answers": [wording.answer(run, results.rows(run["name"]), labels[run["name"]]) for run in runs],
+        "answers": [wording.answer(run, results.rows_of(run["name"]), labels[run["name"]]) for run in runs],
         "tables": [
             tables.scores_table(results.table, runs, titles),
             tables.chance_table(results.table, runs, titles),
             tables.tasks_table(results.downstream, titles, results.simulated),
         ],
-        "files": [file_link(path) for path in files if path.is_file()],
+        "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
         "notes": results.summary["notes"],
         "voxel_charts": [*voxels, *bars],
         "charts": _charts(results, sources, labels, models),
@@ -183,7 +178,7 @@ def _column(frame: pd.DataFrame, name: str) -> list[Any]:
 
 
 def _charts(
-    results: Results,
+    results: Evaluation,
     sources: Mapping[str, Source],
     labels: Mapping[str, str],
     models: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -214,7 +209,7 @@ def _charts(
 
 
 def _places(
-    results: Results, sources: Mapping[str, Source], labels: Mapping[str, str]
+    results: Evaluation, sources: Mapping[str, Source], labels: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[charts.Chart]]:
     """Maps of each run as pictures; bars of those whose voxels lie on no surface."""
     scales = shared_scales(results)
@@ -233,7 +228,7 @@ def _places(
     return places, bars
 
 
-def _method(results: Results, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
+def _method(results: Evaluation, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
     run, config, different = results.runs[0], next(iter(configs.values())), method.differing(configs)
     return [
         {"title": "Data", "entries": method.data_entries(run, config)},

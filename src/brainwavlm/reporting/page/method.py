@@ -9,7 +9,7 @@ from brainwavlm import __version__
 from brainwavlm.config import CONTROLS, RunConfig, WindowConfig
 from brainwavlm.reporting.page.wording import next_steps, page_title
 from brainwavlm.reporting.sources import Source
-from brainwavlm.results.evaluation import Results
+from brainwavlm.results.evaluation import Evaluation
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -158,13 +158,13 @@ def _in_words(key: str, value: Any) -> str:
 
 
 def page_words(
-    evaluations: Sequence[tuple[Results, Mapping[str, Source]]], kinds: Sequence[str]
+    evaluations: Sequence[tuple[Evaluation, Mapping[str, Source]]], kinds: Sequence[str]
 ) -> dict[str, Any]:
     """Title, name of the data, how to cite and what to try next.
 
     Parameters
     ----------
-    evaluations : sequence of (Results, mapping of a run's name to Source)
+    evaluations : sequence of (Evaluation, mapping of a run's name to Source)
     kinds : sequence of str
         Verdicts of the page's answers.
     """

@@ -16,17 +16,11 @@ from brainwavlm import __version__
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.style import Picture, data_uri, png
-from brainwavlm.results.comparison import COMPARISON_FILES
-from brainwavlm.results.evaluation import FILES
-from brainwavlm.results.transfer import TRANSFER_FILES
+from brainwavlm.results.resamples import FILE as RESAMPLES
+from brainwavlm.results.schemas import COLUMNS
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another --output.")
-OWN_FILES = {
-    *FILES,
-    *COMPARISON_FILES,
-    *TRANSFER_FILES,
-    *("layers.csv", "downstream.csv", "delays.csv", "resamples.npz", "run.json", "result.json"),
-}
+OWN_FILES = {*COLUMNS, RESAMPLES, "summary.json", "run.json", "result.json"}
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
 _HEAD_BYTES = 4096
 _LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.evaluation.scores import write_frame
 from brainwavlm.files import read_json
 from brainwavlm.formatting.numbers import number
 from brainwavlm.reporting.figures.data_curves import claim_states_table, learning_table
@@ -28,10 +27,11 @@ from brainwavlm.reporting.page.study_tables import (
     numbers_table,
     state_counts,
 )
+from brainwavlm.results.schemas import EvaluationSummary
+from brainwavlm.results.tables import write_frame
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
-from brainwavlm.study.claims.score_files import Summary
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
 
@@ -243,7 +243,7 @@ def _versions(study: StudyFolder) -> list[tuple[str, str]]:
             summary = (
                 {}
                 if record.evaluation is None
-                else read_json(record.evaluation / "summary.json", kind=Summary)
+                else read_json(record.evaluation / "summary.json", kind=EvaluationSummary)
             )
             for library, version in summary.get("versions", {}).items():
                 found.setdefault(library, {})[version] = None

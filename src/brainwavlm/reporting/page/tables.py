@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +12,7 @@ from pandas.io.formats.style import Styler
 from brainwavlm.formatting.numbers import format_p, number, percent, signed
 from brainwavlm.reporting.page.render import download
 from brainwavlm.reporting.page.wording import verdict
+from brainwavlm.results.tables import csv_text
 
 Table = dict[str, Any]  # label, html, file
 Format = Callable[[Any], str]
@@ -35,7 +35,7 @@ def table(
     *,
     classes: Mapping[str, Any] | None = None,
     heat: pd.DataFrame | None = None,
-    file: Path | None = None,
+    file: tuple[str, pd.DataFrame] | None = None,
     element: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -53,8 +53,8 @@ def table(
         Classes of cells: `name` and `words` are for text, `range` for drawings.
     heat : DataFrame or None
         Numbers behind columns of the frame: red above 0, blue below.
-    file : Path or None
-        Of all the rows, to be downloaded.
+    file : tuple of str and DataFrame, or None
+        Name of the file and all of its rows, to be downloaded.
     element : str
         Name of the table within the page, for what filters it.
     simulated : bool
@@ -75,7 +75,7 @@ def table(
     styler.set_caption(str(badge + escape(caption)))
     attributes = 'class="sortable"' + (f' id="{element}"' if element else "")
     text = styler.to_html(table_attributes=attributes, exclude_styles=heat is None)
-    return {"label": label, "html": Markup(text), "file": file_link(file) if file else None}
+    return {"label": label, "html": Markup(text), "file": file_link(*file) if file else None}
 
 
 def _escaped(shown: Format) -> Format:
@@ -134,9 +134,9 @@ def intervals(low: pd.Series, high: pd.Series, shown: Format = signed) -> list[s
     return [f"{shown(a)} to {shown(b)}" if a < b else "–" for a, b in zip(low, high, strict=True)]
 
 
-def file_link(path: Path) -> dict[str, str]:
-    """A file's own bytes as the address of a download."""
-    return download(path.name, path.read_bytes(), "text/csv")
+def file_link(name: str, table: pd.DataFrame) -> dict[str, str]:
+    """A table, as its file holds it, as the address of a download."""
+    return download(name, csv_text(table).encode(), "text/csv")
 
 
 def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table:

@@ -111,7 +111,7 @@ def _cells_table(transfer: Transfer, simulated: bool) -> Table:
         "Ridge fitted anew in the subject, on untuned and on tuned features. Stories: all test stories, or only those "
         "that tuning did not use.",
         headed(rows, first, "r_frozen", "r_tuned", "difference", "interval", "n_voxels"),
-        file=transfer.path / "matrix.csv",
+        file=("matrix.csv", transfer.matrix),
         simulated=simulated,
     )
 
@@ -125,7 +125,7 @@ def _minutes_table(transfer: Transfer, simulated: bool) -> Table | None:
         "With how many minutes the tuned model reaches what the untuned one scores with all; a dash: not with the "
         "amounts that were tried.",
         headed(rows, {"": "", "Run, subject, target": _names(rows)}, "full_minutes", "minutes_needed"),
-        file=transfer.path / "needed.csv",
+        file=("needed.csv", transfer.needed),
         simulated=simulated,
     )
 

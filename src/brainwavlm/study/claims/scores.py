@@ -11,12 +11,15 @@ import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.downstream import STORIES
-from brainwavlm.files import read_json
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples, read_resamples
+from brainwavlm.results.tables import records
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.cells import Listener, naming, tuners
-from brainwavlm.study.claims.score_files import Summary, TransferSummary, read_table
 from brainwavlm.study.folder import CellRecord
+from brainwavlm.study.records import remedied
 
+_AGAIN = "Start the study again: it scores this cell anew."
 Step = Literal["evaluation", "transfer"]
 # Who is scored in a row of a table, from the row and the number of rows before it that say the same.
 Who = Callable[[Mapping[str, Any], int], Listener]
@@ -122,8 +125,8 @@ def read_cell(record: CellRecord, name: Callable[[Listener], str] | None = None)
     ):
         try:
             if folder is not None:
-                summary = read_json(folder / "summary.json", kind=Summary)
-                cell = replace(cell, **read(folder, cell, name), simulated=summary["simulated"])
+                with remedied(_AGAIN):
+                    cell = replace(cell, **read(folder, cell, name))
         except BrainwavlmError as error:
             cell = replace(cell, errors=(*cell.errors, (step, str(error))))
     return cell
@@ -139,28 +142,25 @@ def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
 
 def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
     own = tuners(cell.record.cell.config)
-    found: dict[str, Any] = {}
-    resamples = read_resamples(folder / FILE)
-    for attribute, file in (("scores", "table.csv"), ("layers", "layers.csv"), ("tasks", "downstream.csv")):
-        if attribute != "scores" and not (folder / file).is_file():
-            continue
-        table = read_table(folder / file)
-        if attribute == "tasks":
-            names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
-            table = table.rename(columns=names).assign(stories=STORIES)
-        # One name a side of the run, in the order of its listeners.
-        sides = list(dict.fromkeys(table["run"]))
-        if len(sides) != len(own):
-            raise RunError(
-                folder / file,
-                f"scores of {len(sides)} listeners.",
-                f"those of {len(own)}: {cell.tuned_on}.",
-                "Start the study again.",
-            )
-        found[attribute] = _scores(
-            folder, table, resamples, cell, _side(dict(zip(sides, own, strict=True))), name
+    evaluation, resamples = Evaluation.open(folder, ("layers", "downstream")), read_resamples(folder / FILE)
+    names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
+    tables = {
+        "scores": evaluation.table,
+        "layers": evaluation.layers,
+        "tasks": evaluation.downstream.rename(columns=names).assign(stories=STORIES),
+    }
+    # One name a side of the run, in the order of its listeners.
+    sides = list(dict.fromkeys(evaluation.table["run"]))
+    if len(sides) != len(own):
+        raise RunError(
+            folder / "table.csv",
+            f"scores of {len(sides)} listeners.",
+            f"those of {len(own)}: {cell.tuned_on}.",
+            _AGAIN,
         )
-    return found
+    who = _side(dict(zip(sides, own, strict=True)))
+    scores = {key: _scores(folder, table, resamples, cell, who, name) for key, table in tables.items()}
+    return {"simulated": evaluation.simulated, **scores}
 
 
 def _side(listeners: Mapping[str, Listener]) -> Who:
@@ -168,45 +168,42 @@ def _side(listeners: Mapping[str, Listener]) -> Who:
 
 
 def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
-    who = _scored_in(folder, cell)
-    matrix = read_table(folder / "matrix.csv").rename(columns={"scored_on": "subject"})
-    found: dict[str, Any] = {
-        "transfers": _scores(folder, matrix, read_resamples(folder / FILE), cell, who, name)
+    transfer, resamples = Transfer.open(folder), read_resamples(folder / FILE)
+    who = _scored_in(transfer, cell)
+    matrix = transfer.matrix.rename(columns={"scored_on": "subject"})
+    before: Counter[tuple[str, str]] = Counter()
+    minutes = []
+    for row in records(transfer.needed.rename(columns={"scored_on": "subject"})):
+        key = (row["subject"], row["target"])
+        listener = who(row, before[key])
+        before[key] += 1
+        if listener not in tuners(cell.record.cell.config):
+            known = {column: row[column] for column in ("target", "full_minutes", "minutes_needed")}
+            minutes.append({"listener": name(listener), **known})
+    return {
+        "simulated": transfer.simulated,
+        "transfers": _scores(folder, matrix, resamples, cell, who, name),
+        "minutes": tuple(minutes),
     }
-    if (folder / "needed.csv").is_file():
-        needed = read_table(folder / "needed.csv").rename(columns={"scored_on": "subject"})
-        before: Counter[tuple[str, str]] = Counter()
-        minutes = []
-        for said in needed.to_dict("records"):
-            row = {str(column): value for column, value in said.items()}
-            key = (row["subject"], row["target"])
-            listener = who(row, before[key])
-            before[key] += 1
-            if listener not in tuners(cell.record.cell.config):
-                known = {column: row[column] for column in ("target", "full_minutes", "minutes_needed")}
-                minutes.append({"listener": name(listener), **known})
-        found["minutes"] = tuple(minutes)
-    return found
 
 
-def _scored_in(folder: Path, cell: CellScores) -> Who:
+def _scored_in(transfer: Transfer, cell: CellScores) -> Who:
     """Whom rows of a transfer are about: a subject of the run's data set, or of that which its summary names."""
     datasets = list(dict.fromkeys(dataset for dataset, _ in tuners(cell.record.cell.config)))
     if len(datasets) == 1:
         return lambda row, _: (datasets[0], row["subject"])
-    summary = read_json(folder / "summary.json", kind=TransferSummary)
-    found: dict[str, list[str]] = {}
-    for one in summary["cells"]:
-        found.setdefault(one["scored_on"], []).append(one["dataset"])
+    datasets_of: dict[str, list[str]] = {}
+    for one in transfer.summary["cells"]:
+        datasets_of.setdefault(one["scored_on"], []).append(one["dataset"])
 
     def who(row: Mapping[str, Any], before: int) -> Listener:
-        of_that_name = found.get(row["subject"], [])
+        of_that_name = datasets_of.get(row["subject"], [])
         if before >= len(of_that_name):
             raise RunError(
-                folder / "summary.json",
+                transfer.path / "summary.json",
                 f"names {len(of_that_name)} listeners {row['subject']}.",
                 "every listener of the tables.",
-                "Start the study again.",
+                _AGAIN,
             )
         return of_that_name[before], row["subject"]
 
@@ -228,8 +225,8 @@ def _scores(
     before: Counter[tuple[Any, ...]] = Counter()
     own = tuners(cell.record.cell.config)
     scores = []
-    for said in table.to_dict("records"):
-        row: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER} | {str(k): v for k, v in said.items()}
+    defaults: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER}
+    for row in (defaults | said for said in records(table)):
         key = tuple(row[column] for column in about)
         # Two people of one name in two data sets: tables and resamples list them in one order.
         same = places.get(key, [])
@@ -238,7 +235,7 @@ def _scores(
                 folder / FILE,
                 f"no resamples of {' '.join(map(str, key))}.",
                 "those of every row.",
-                "Start the study again.",
+                _AGAIN,
             )
         place, listener = same[before[key]], who(row, before[key])
         before[key] += 1
