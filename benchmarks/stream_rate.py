@@ -23,7 +23,7 @@ import torch
 from transformers import WavLMConfig, WavLMModel
 
 from brainwavlm.config import AdapterConfig, WindowConfig
-from brainwavlm.encoding.alignment import story_clock
+from brainwavlm.encoding.clock import story_clock
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_at_ends, samples_heard
 from brainwavlm.speech.frontend_cache import kept_frontend

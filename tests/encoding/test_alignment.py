@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.encoding.alignment import delayed, lanczos_matrix, moments, story_clock
+from brainwavlm.encoding.alignment import delayed, lanczos_matrix, moments, zscored
+from brainwavlm.encoding.clock import story_clock
 from brainwavlm.errors import AlignmentError
 
 WINDOWS = np.arange(1, 241) * 0.25  # 60 s
@@ -167,15 +168,6 @@ def test_starting_the_recording_earlier_gives_the_same_rows(clock):
     assert_allclose(long.matrix[-len(short.matrix) :], short.matrix, atol=1e-9)
 
 
-def test_without_the_halo_the_first_rows_are_silent():
-    trs = np.arange(10, 50, 2.0)
-    made = story_clock(WINDOWS, trs, (1, 2, 3, 4), halo_from_sound=False)
-    assert made.silent == 4
-    design = made.design(sound_features(WINDOWS)).reshape(len(trs), 4, 3)
-    assert not design[0].any()
-    assert design[4].any(axis=1).all()
-
-
 @pytest.mark.parametrize("delays", [[], [-1, 2]])
 def test_delays_that_are_none_or_negative_are_refused(delays):
     with pytest.raises(AlignmentError, match="delays"):
@@ -239,3 +231,15 @@ def test_a_feature_that_never_changes_is_zero():
     assert np.abs(design[:, 1]).max() < 1e-2
     assert_allclose(design[1:, [0, 2]].std(0), 1, atol=0.01)
     assert design.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_constant_but_for_rounding_has_no_z_score_and_a_nan_stays(dtype):
+    rows = np.random.default_rng(0).standard_normal((1000, 4)).astype(dtype)
+    rows[:, 1], rows[3, 2] = 1234.567, np.nan
+    rows[:, 3] = 10.0 + 1e-3 * rows[:, 0]
+    z = zscored(rows)
+    assert_array_equal(z[:, 1], 0)
+    assert np.isnan(z[:, 2]).all()
+    assert_allclose(z[:, 3], z[:, 0], atol=0.01)  # small beside its mean, but not rounding
+    assert_allclose(z[:, 0].std(), 1, rtol=1e-5)

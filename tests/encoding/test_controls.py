@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import CONTROLS, ControlKind
 from brainwavlm.encoding import control_targets
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.controls import (
     block_permuted,
     derangement,
@@ -19,7 +20,6 @@ from brainwavlm.encoding.controls import (
     spectrum_matched,
     story_generator,
     wrapped,
-    zscored,
 )
 from brainwavlm.encoding.prepared_stories import read_story, story_responses
 from brainwavlm.encoding.run_data import anchored, run_data

@@ -6,8 +6,9 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.alignment import lanczos_matrix, story_clock
+from brainwavlm.encoding.alignment import lanczos_matrix
 from brainwavlm.encoding.blocks import epoch_order
+from brainwavlm.encoding.clock import story_clock
 from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
 from brainwavlm.encoding.prepared_stories import read_story, recording_clock
 from brainwavlm.encoding.run_data import run_data

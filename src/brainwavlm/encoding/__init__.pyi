@@ -1,15 +1,7 @@
-from .alignment import (
-    StoryClock as StoryClock,
-)
-from .alignment import (
-    delayed as delayed,
-)
-from .alignment import (
-    lanczos_matrix as lanczos_matrix,
-)
-from .alignment import (
-    story_clock as story_clock,
-)
+from .alignment import delayed as delayed
+from .alignment import lanczos_matrix as lanczos_matrix
+from .clock import StoryClock as StoryClock
+from .clock import story_clock as story_clock
 from .losses import contrastive as contrastive
 from .losses import mse as mse
 from .losses import spatial as spatial

@@ -4,11 +4,10 @@ Tuning, ridge and probes all use this file, so that a row of a design matrix mea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from brainwavlm.errors import AlignmentError
 
@@ -46,8 +45,8 @@ def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int 
     ----------
     LeBel et al. 2023, the field's interpolation; parity: tests/parity/test_reference_numbers.py.
     """
-    source_times = _increasing(source_times, "source_times", at_least=1)
-    target_times = _increasing(target_times, "target_times", at_least=2)
+    source_times = increasing(source_times, "source_times", at_least=1)
+    target_times = increasing(target_times, "target_times", at_least=2)
     spacing = np.mean(np.diff(target_times))
     distance = (target_times[:, None] - source_times[None, :]) / spacing
     weights = np.where(np.abs(distance) < lobes, np.sinc(distance) * np.sinc(distance / lobes), 0.0)
@@ -114,136 +113,44 @@ def moments(rows: Array, mass: Array) -> tuple[Array, Array]:
     return mean, scale_of((((rows - mass * mean) ** 2).mean(0)) ** 0.5, rows.mean(0))
 
 
-def scale_of(deviation: Array, level: Array) -> Array:
-    """The deviation, or 1 where it is only rounding of values near `level`."""
-    # float32 sums over some hundred rows leave up to 1e-5 of the level as spread in a constant column.
-    varies = deviation > 1e-5 * abs(level) + 1e-12
-    return deviation * varies + ~varies
+def is_constant(deviation: Array, level: Array, dtype: DTypeLike = np.float32, n_rows: int = 0) -> Array:
+    """Whether what spreads is only the rounding of values near `level`: the one rule for what has no z-score.
 
+    deviation <= max(84 eps(dtype), n_rows eps(float64)) * |level|, which a NaN is not.
 
-@dataclass(frozen=True)
-class StoryClock:
-    """How one story's windows become rows of a design matrix.
-
-    The matrix has `halo` rows before the first TR, so that the delays of the first TRs see the sound that
-    was heard before them. Rows that lie before the sound's onset are no part of it: they are silence, and
-    stay zero after normalisation.
-
-    Attributes
-    ----------
-    matrix : array (n_heard + n_trs, n_windows), float64
-        Lanczos weights for the halo rows that have sound, then for the TRs.
-    silent : int
-        Halo rows before the sound's onset.
-    delays : tuple of int
-        In TRs.
-    slow : int
-        Every so many TRs are a row of the responses, and the kernel is that of so slow a clock.
+    Float32 sums over some hundred rows leave up to 1e-5 of the level, 84 eps, as spread in a constant column; sums
+    over n rows in float64 up to n eps.
     """
-
-    matrix: np.ndarray
-    silent: int
-    delays: tuple[int, ...]
-    slow: int = 1
-
-    @property
-    def halo(self) -> int:
-        """Rows before the first TR: the longest delay."""
-        return max(self.delays)
-
-    @property
-    def n_trs(self) -> int:
-        """TRs of the recording."""
-        return self.matrix.shape[0] + self.silent - self.halo
-
-    @property
-    def mass(self) -> np.ndarray:
-        """Sum of each row's weights, (n_heard + n_trs, 1) float32: the same but near the ends of the sound."""
-        return self.matrix.sum(axis=1, keepdims=True).astype(np.float32)
-
-    def design(self, features: np.ndarray) -> np.ndarray:
-        """Design matrix of a whole story: resampled, z-scored over its TRs (see `moments`), delayed.
-
-        Parameters
-        ----------
-        features : array (n_windows, n_dims)
-
-        Returns
-        -------
-        array (n_trs, n_delays * n_dims), float32
-        """
-        return delayed(self.rows(features), self.delays)[self.halo :]
-
-    def rows(self, features: np.ndarray) -> np.ndarray:
-        """Resampled and z-scored rows, not yet delayed, (halo + n_trs, n_dims) float32; silent ones are 0."""
-        rows, mass = (self.matrix @ features).astype(np.float32), self.mass
-        mean, scale = moments(rows[-self.n_trs :], mass[-self.n_trs :])
-        silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)
-        return np.concatenate([silence, (rows - mass * mean) / scale])
+    rounding = max(84 * np.finfo(dtype).eps, n_rows * np.finfo(np.float64).eps)
+    return deviation <= rounding * abs(level)
 
 
-def story_clock(
-    window_times: ArrayLike,
-    tr_times: ArrayLike,
-    delays: Sequence[int],
-    lobes: int = 3,
-    halo_from_sound: bool = True,
-    slow: int = 1,
-) -> StoryClock:
-    """Put a story's windows and TRs on one clock.
+def scale_of(deviation: Array, level: Array) -> Array:
+    """The deviation, or 1 where a feature is constant."""
+    constant = is_constant(deviation, level)
+    return deviation * ~constant + constant
 
-    Rows at tr_times[0] - k * spacing, k = 1 .. max(delays), are added before the first TR, as far as they
-    lie after the sound's onset.
+
+def zscored(rows: np.ndarray) -> np.ndarray:
+    """z[t] = (rows[t] - mean_t) / deviation_t, 0 in a constant column; a column with a NaN is NaN.
 
     Parameters
     ----------
-    window_times : array (n_windows,)
-        Window ends, seconds from sound onset.
-    tr_times : array (n_trs,)
-        Seconds from sound onset at which the features are read, one a row of the responses.
-    delays : sequence of int
-        In TRs.
-    lobes : int
-        Half-width of the Lanczos kernel in TRs.
-    halo_from_sound : bool
-        False leaves the rows before the first TR at zero although sound was heard then (the public scripts
-        of the field do so).
-    slow : int
-        Above 1 each row has the kernel of a clock that ticks every so many TRs. There is still a row at each TR: delays
-        count in TRs, and reach rows between the ticks.
+    rows : array (n_rows, n_columns), floating
 
     Returns
     -------
-    StoryClock
+    array (n_rows, n_columns), float32
     """
-    delays = tuple(int(delay) for delay in delays)
-    if not delays or min(delays) < 0:
-        raise AlignmentError(
-            "delays",
-            f"{list(delays)}",
-            "one or more delays of 0 TRs or more.",
-            "Set delays, e.g. [1, 2, 3, 4].",
-        )
-    tr_times = _increasing(tr_times, "tr_times", at_least=2)
-    spacing = np.mean(np.diff(tr_times))
-    halo = max(delays)
-    before = tr_times[0] - spacing * np.arange(halo, 0, -1)
-    heard = before[before >= 0] if halo_from_sound else before[:0]
-    if len(tr_times) < 2 * slow:
-        raise AlignmentError(
-            "tr_times",
-            f"{len(tr_times)} TRs, with every {slow} of them a row.",
-            f"at least {2 * slow} TRs in each story.",
-            "Lower training.slow, or leave the story out.",
-        )
-    times = np.concatenate([heard, tr_times])
-    matrix = np.empty((len(times), np.size(window_times)))
-    for first in range(slow):
-        matrix[first::slow] = lanczos_matrix(window_times, times[first::slow], lobes)
-    return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays, slow=slow)
+    mean, deviation = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    constant = is_constant(deviation, mean, rows.dtype, len(rows))
+    z = (rows - mean) / np.where(constant, 1.0, deviation)
+    z[:, constant] = 0.0
+    return z.astype(np.float32)
 
 
-def _increasing(times: ArrayLike, name: str, at_least: int) -> np.ndarray:
+def increasing(times: ArrayLike, name: str, at_least: int) -> np.ndarray:
+    """Times as float64, (n,); AlignmentError where there are too few of them or they do not increase."""
     times = np.asarray(times, dtype=np.float64)
     if (
         times.ndim != 1

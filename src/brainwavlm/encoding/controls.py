@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.blocks import cut_blocks
 
 
@@ -137,11 +138,3 @@ def derangement(n: int, generator: np.random.Generator) -> np.ndarray:
         order = generator.permutation(n)
         if (order != np.arange(n)).all():
             return order
-
-
-def zscored(rows: np.ndarray) -> np.ndarray:
-    """Rows (n_trs, n_columns) without their mean, over their deviation, float32; a column that is constant is 0."""
-    centred = rows - rows.mean(0, dtype=np.float64)
-    scale = centred.std(0, dtype=np.float64)
-    varies = ~(scale <= 1e-6 * np.abs(rows).max(0) + 1e-12)  # so NaN stays NaN
-    return (np.where(varies, centred, 0.0) / np.where(varies, scale, 1.0)).astype(np.float32)

@@ -12,7 +12,7 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.alignment import lanczos_matrix
+from brainwavlm.encoding.alignment import lanczos_matrix, zscored
 from brainwavlm.encoding.prepared_stories import PreparedStory, recording_clock
 
 
@@ -57,6 +57,4 @@ def downsampled_responses(
     -------
     array (ceil(n_trs / slow), n_voxels), float32. A voxel with a NaN is NaN throughout.
     """
-    rows = lanczos_matrix(tr_times, tr_times[::slow], lobes) @ responses
-    scale = rows.std(0)
-    return ((rows - rows.mean(0)) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+    return zscored(lanczos_matrix(tr_times, tr_times[::slow], lobes) @ responses)

@@ -14,9 +14,10 @@ import torch
 
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.alignment import StoryClock, delayed, story_clock
+from brainwavlm.encoding.alignment import delayed, zscored
 from brainwavlm.encoding.alignment import moments as feature_moments
 from brainwavlm.encoding.blocks import Block
+from brainwavlm.encoding.clock import StoryClock, story_clock
 from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
 from brainwavlm.speech.backbones import Backbone
@@ -210,7 +211,4 @@ def recording_clock(
 
 def story_responses(recording: Recording, voxels: np.ndarray | slice) -> np.ndarray:
     """Responses z-scored over the story's rows, (n_trs, n_voxels) float32; NaN stays NaN."""
-    responses = recording.responses(columns=voxels)
-    mean = responses.mean(0, dtype=np.float64)
-    scale = responses.std(0, dtype=np.float64)
-    return ((responses - mean) / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+    return zscored(recording.responses(columns=voxels))

@@ -14,7 +14,7 @@ import torch
 
 from brainwavlm.config import AlignmentConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.controls import zscored
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.speech.log_mel import HOP, log_mel
 from brainwavlm.stimulus.audio import SAMPLE_RATE

@@ -16,6 +16,7 @@ import numpy as np
 
 from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig, WindowConfig
+from brainwavlm.encoding.alignment import scale_of
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.errors import ConfigError
@@ -227,8 +228,8 @@ def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, con
         np.concatenate([features[story].layers[layer] for story in stories])
         for stories in (task.fitted, task.tested)
     )
-    mean, scale = fitted.mean(0), fitted.std(0)
-    scale = np.where(scale > 0, scale, 1)
+    mean = fitted.mean(0)
+    scale = scale_of(fitted.std(0), mean)
     truth = task.fitted_labels.astype(np.float32)
     truth -= truth.mean(0)
     batches = ridge_batches(

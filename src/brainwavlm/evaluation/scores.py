@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from brainwavlm.encoding.alignment import is_constant
+
 _COLUMNS_AT_ONCE = 4096
 
 
@@ -38,11 +40,9 @@ def unit(values: np.ndarray) -> np.ndarray:
     -------
     array (n_rows, n_voxels), float64
     """
-    # Rounding leaves a few eps of the mean as spread in a constant column, and the sum some more.
-    eps = max(8 * np.finfo(values.dtype).eps, len(values) * np.finfo(np.float64).eps)
-    values = values.astype(np.float64)
+    dtype, values = values.dtype, values.astype(np.float64)
     mean = values.mean(0)
     centred = values - mean
     norm = np.sqrt((centred**2).sum(0))
-    constant = norm <= eps * np.sqrt(len(values)) * np.abs(mean)
-    return centred / np.where(constant | (norm == 0), np.nan, norm)
+    constant = is_constant(norm / np.sqrt(len(values)), mean, dtype, len(values))
+    return centred / np.where(constant, np.nan, norm)

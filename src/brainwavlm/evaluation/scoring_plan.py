@@ -14,7 +14,7 @@ import numpy as np
 from brainwavlm.compute import device_of
 from brainwavlm.config import QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Split
-from brainwavlm.encoding.alignment import StoryClock
+from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
 from brainwavlm.encoding.ridge import require_memory, story_folds
 from brainwavlm.encoding.run_data import RunData
