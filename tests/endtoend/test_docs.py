@@ -67,7 +67,7 @@ SMALL = {
     "windows.context": 1.0,
     "windows.stride": 1.0,
     "training.epochs": 1,
-    "training.block_rows": 5,
+    "training.block_rows": 6,
     "ridge.folds": 2,
     "device": "cpu",
     "evaluation.shifts": 20,
