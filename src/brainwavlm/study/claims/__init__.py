@@ -3,7 +3,6 @@
 table        the table of claims
 paper        the claims, by number
 scores       what cells scored, read back
-score_files  the files that it is read from
 groups       cells that differ by seed and subject alone
 estimates    means over seeds, intervals, ratios of spreads
 rows         gains, differences, spreads, transfer
