@@ -46,7 +46,7 @@ from brainwavlm.encoding.ridge import story_folds
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.bootstrap import resampled_means
-from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
+from brainwavlm.evaluation.statistics.permutation_test import circular_shift_p
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_windows
@@ -334,7 +334,7 @@ def tests(card: Card) -> Configurations:
     true, one, two = (random.standard_normal((TEST_ROWS, n_voxels), np.float32) for _ in range(3))
     story, masks = np.repeat("story", TEST_ROWS), {"AC": np.arange(n_voxels) < n_voxels // 20}
     runs = {
-        "circular shifts": lambda: circular_shift_p(true, one, story, 2.0, n_draws, 0.0, 0, masks),
+        "circular shifts": lambda: circular_shift_p(true, one, story, n_draws, 0, masks),
         "paired blocks": lambda: paired_block_p(true, one, two, story, n_draws, 0, 30, targets=masks),
         "bootstrap": lambda: resampled_means(true, {"": one}, story, masks, 2 * n_draws, 0),
     }

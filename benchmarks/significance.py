@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from brainwavlm.evaluation.statistics.block_permutation import block_permutation_p, paired_block_p
-from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
+from brainwavlm.evaluation.statistics.permutation_test import circular_shift_p
 
 N_VOXELS, N_TRS, N_PERMUTATIONS = 95_556, 291, 1000
 

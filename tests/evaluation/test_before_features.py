@@ -24,17 +24,10 @@ def nothing_read(monkeypatch):
     monkeypatch.setattr("brainwavlm.evaluation.evaluator.cached", read)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return tmp_path_factory.mktemp("made") / "run"
-
-
 @pytest.fixture
-def run(settings, tmp_path, made):
-    """A run of one epoch, tuned once for this file; each test damages a copy."""
-    if not made.exists():
-        tune(settings(training__epochs=1), made)
-    return open_run(shutil.copytree(made, tmp_path / "run"))
+def run(tuned):
+    """A run of one epoch, which each test may damage."""
+    return tuned()
 
 
 @pytest.mark.parametrize("score", [evaluate, compare, transfer])

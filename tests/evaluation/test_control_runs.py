@@ -14,8 +14,8 @@ from brainwavlm.runs.listing import summaries
 OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
 
 
-def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, settings, tmp_path, capsys):
-    real = tune(settings(training__epochs=1), tmp_path / "real")
+def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, tmp_path, capsys, tuned):
+    real = tuned("real")
     runs = {kind: tune(control(kind, training__epochs=1), tmp_path / kind) for kind in CONTROLS}
     scores = evaluate([real, *runs.values()])
     table = scores.table[scores.table["target"] == "cortex"].set_index("run")
@@ -44,8 +44,8 @@ def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, setti
     assert all(kind in shown for kind in CONTROLS)
 
 
-def test_the_real_run_and_its_controls_are_compared(control, settings, tmp_path):
-    runs = [tune(settings(training__epochs=1, control__seconds=4.0), tmp_path / "real")]
+def test_the_real_run_and_its_controls_are_compared(control, tmp_path, tuned):
+    runs = [tuned("real", control__seconds=4.0)]
     runs += [
         tune(control(kind, training__epochs=1, control__embeddings=None), tmp_path / kind)
         for kind in ("shifted", "phones")

@@ -25,8 +25,8 @@ from tests.trees import native_tree
 
 
 @pytest.fixture
-def run(settings, tmp_path):
-    return tune(settings(training__epochs=1), tmp_path / "tuned")
+def run(tuned):
+    return tuned("tuned")
 
 
 def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path):
@@ -44,8 +44,8 @@ def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path)
     assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
 
 
-def test_a_frozen_run_changes_nothing(settings, tmp_path):
-    run = tune(settings(training__epochs=1, adapter__method="frozen"), tmp_path / "run")
+def test_a_frozen_run_changes_nothing(tuned):
+    run = tuned("run", adapter__method="frozen")
     scores = evaluate(run)
     assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
     assert (scores.table["difference"] == 0).all()
@@ -63,8 +63,8 @@ def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
     assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
 
 
-def test_runs_with_one_frozen_model_share_its_scores(run, settings, tmp_path, monkeypatch):
-    other = tune(settings(training__epochs=1, target="AC", seed=3), tmp_path / "tuned-on-AC")
+def test_runs_with_one_frozen_model_share_its_scores(run, monkeypatch, tuned):
+    other = tuned("tuned-on-AC", target="AC", seed=3)
     computed = []
     original = module.score_states
     monkeypatch.setattr(
@@ -83,8 +83,8 @@ def test_runs_with_one_frozen_model_share_its_scores(run, settings, tmp_path, mo
     assert not np.isnan(table.loc[("tuned", "cortex"), "r_readout"])
 
 
-def test_the_target_of_a_run_is_in_the_table(settings, tmp_path):
-    run = tune(settings(training__epochs=1, target="AC&LH"), tmp_path / "run")
+def test_the_target_of_a_run_is_in_the_table(tuned):
+    run = tuned("run", target="AC&LH")
     scores = evaluate(run)
     row = scores.table.set_index("target").loc["AC&LH"]
     assert row["n_voxels"] == run.voxels.sum()
@@ -175,10 +175,8 @@ def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path
         evaluate(run)
 
 
-def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(
-    run, settings, tmp_path, monkeypatch
-):
-    other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
+def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(run, monkeypatch, tuned):
+    other = tuned("other", seed=3, target="AC")
     loaded, scanned = [], []
     load, scan = evaluator.load_backbone, evaluator.run_data
     monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))

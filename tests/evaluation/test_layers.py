@@ -22,8 +22,8 @@ KEYS = ["run", "layer", "target", "n_voxels", "r_frozen", "r_tuned", "difference
 
 
 @pytest.fixture
-def run(settings, tmp_path):
-    return tune(settings(training__epochs=1), tmp_path / "tuned")
+def run(tuned):
+    return tuned("tuned")
 
 
 def of_cortex(scores):
@@ -90,8 +90,8 @@ def test_each_story_goes_through_each_model_once(run, monkeypatch):
     assert {layers for _, _, layers in read} == {(0, 1, 2, 3, 4)}
 
 
-def test_two_runs_share_the_untuned_model(run, settings, tmp_path, monkeypatch):
-    other = tune(settings(training__epochs=1, seed=3, target="AC"), tmp_path / "other")
+def test_two_runs_share_the_untuned_model(run, monkeypatch, tuned):
+    other = tuned("other", seed=3, target="AC")
     read, extract = [], evaluator.extract
     monkeypatch.setattr(evaluator, "extract", lambda *args: read.append(1) or extract(*args))
     scores = evaluate([run, other], layers=[0, 4])
@@ -117,24 +117,24 @@ def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(r
     assert (states[4] - before[4]).abs().max() > 1e-5
 
 
-def test_blocks_that_were_not_adapted_leave_their_states_alone(settings, tmp_path):
-    run = tune(settings(training__epochs=1, adapter__layers=[2, 3]), tmp_path / "run")
+def test_blocks_that_were_not_adapted_leave_their_states_alone(tuned):
+    run = tuned("run", adapter__layers=[2, 3])
     table = of_cortex(evaluate(run, layers="all"))
     assert (table.loc[[0, 1], "difference"] == 0).all()
     assert (table.loc[[2, 3, 4], "difference"] != 0).all()
     assert list(table["adapted"]) == [False, False, True, True, True]
 
 
-def test_a_frozen_run_changes_no_state(settings, tmp_path):
-    run = tune(settings(training__epochs=1, adapter__method="frozen"), tmp_path / "run")
+def test_a_frozen_run_changes_no_state(tuned):
+    run = tuned("run", adapter__method="frozen")
     table = evaluate(run, layers="all").layers
     assert (table["difference"] == 0).all()
     assert not table["adapted"].any()
 
 
 @pytest.mark.parametrize("method", ["full", "reinit"])
-def test_other_methods_are_read_by_state_too(settings, tmp_path, method):
-    run = tune(settings(training__epochs=1, adapter__method=method, adapter__layers=[3, 3]), tmp_path / "run")
+def test_other_methods_are_read_by_state_too(method, tuned):
+    run = tuned("run", adapter__method=method, adapter__layers=[3, 3])
     table = of_cortex(evaluate(run, layers=[2, 3, 4]))
     assert table.loc[2, "difference"] == 0
     assert table.loc[3, "difference"] != 0
@@ -184,8 +184,8 @@ def test_the_states_that_are_asked_for():
     assert chosen_layers([9, 0, 3], 12) == (0, 3, 9)
 
 
-def test_states_of_a_stream_are_read_in_one_pass_too(settings, tmp_path):
-    run = tune(settings(training__epochs=1, windows__mode="stream"), tmp_path / "run")
+def test_states_of_a_stream_are_read_in_one_pass_too(tuned):
+    run = tuned("run", windows__mode="stream")
     table = of_cortex(evaluate(run, layers="all"))
     assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)
     assert table.loc[0, "difference"] == 0

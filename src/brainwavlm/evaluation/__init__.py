@@ -2,6 +2,7 @@
 
     score_backbone  ridge on a speech model as it is
     EncodingScore   what it gives
+    ScoringPlan     what a score needs, checked before features are read
     Evaluator       models and features that several runs share
     correlation     r of each voxel
 

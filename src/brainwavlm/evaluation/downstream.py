@@ -115,8 +115,6 @@ class Downstream:
         layers : sequence of int
             Hidden states that are read.
         """
-        if not self._names:
-            return [], []
         config = plan.config
         key = untuned_model_key(config) + str(list(layers))
         if key not in self._frozen:

@@ -1,15 +1,18 @@
 """What tuning changed: fresh ridge on frozen and on tuned features, on the same rows, folds and voxels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brainwavlm.config import RunConfig
+from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import contrast_rows, run_summary, voxel_rows
 from brainwavlm.evaluation.downstream import Downstream
-from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
 from brainwavlm.evaluation.evaluator import (
     Evaluator,
     run_names,
@@ -17,9 +20,10 @@ from brainwavlm.evaluation.evaluator import (
     untuned_model_key,
     with_whole_cortex,
 )
-from brainwavlm.evaluation.layers import Layers, StateScores, chosen_layers, layer_rows, score_states
+from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
 from brainwavlm.evaluation.notes import summary
 from brainwavlm.evaluation.readout_scores import readout_r
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
@@ -27,6 +31,8 @@ from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import LISTENER, grouped
 from brainwavlm.results.resamples import gathered, resample_rows
 from brainwavlm.runs.run import Run
+from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.features import StoryFeatures
 
 _UNTUNED = "Reading stories, model as it is"
 
@@ -106,12 +112,16 @@ def evaluate(
     """
     runs = subject_runs(runs)
     evaluator = Evaluator(cache, progress)
-    tasks = Downstream(evaluator, downstream)
+    tasks = Downstream(evaluator, downstream) if downstream else None
     tuned_on = tuple(run.config.target for run in runs)
     plans = [evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb)) for run in runs]
-    for plan in plans:
-        tasks.tasks(plan)
-    states = [chosen_layers(layers, evaluator.untuned(plan.config).n_blocks) for plan in plans]
+    if tasks is not None:
+        for plan in plans:
+            tasks.tasks(plan)
+    states = [
+        () if layers is None else chosen_layers(layers, evaluator.untuned(plan.config).n_blocks)
+        for plan in plans
+    ]
     names = run_names(runs)
     untuned: dict[str, StateScores] = {}
     table, voxels, entries, by_layer, by_task, resamples = [], [], [], [], [], []
@@ -130,16 +140,23 @@ def evaluate(
         frozen, tuned = before.score, after.score
         models = {"frozen": frozen.predicted, "tuned": tuned.predicted}
         resampled = tuned.resampled(models, config.evaluation.bootstraps)
-        draws = resampled.draw_pairs("frozen", "tuned")
-        layer_table, layer_resamples = layer_rows(about, plan, before, after, resampled)
-        task_table, task_resamples = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
-        by_layer += layer_table
-        by_task += task_table
-        resamples += [
-            *layer_resamples,
-            *task_resamples,
-            *resample_rows(name, config.subject, draws, resampled.drawn, plan.story_of_row),
-        ]
+        if chosen:
+            rows, draws_of_states = layer_rows(
+                about, plan, tuned, before.predictions, after.predictions, resampled
+            )
+            by_layer += rows
+            resamples += draws_of_states
+        if tasks is not None:
+            rows, draws_of_clips = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
+            by_task += rows
+            resamples += draws_of_clips
+        resamples += resample_rows(
+            name,
+            config.subject,
+            resampled.draw_pairs("frozen", "tuned"),
+            resampled.drawn,
+            plan.story_of_row,
+        )
         r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
         paired = difference_test(
             tuned.true,
@@ -173,3 +190,64 @@ def evaluate(
         gathered(resamples),
         pd.DataFrame(by_task),
     )
+
+
+@dataclass(frozen=True)
+class StateScores:
+    """A model's score at the configured state, and what it predicts from further ones.
+
+    Attributes
+    ----------
+    score : EncodingScore
+    predictions : dict of layer to array (n_rows, n_kept)
+    features : dict of story to StoryFeatures
+        Of the configured state.
+    """
+
+    score: EncodingScore
+    predictions: dict[int, np.ndarray]
+    features: dict[str, StoryFeatures]
+
+
+def score_states(
+    evaluator: Evaluator,
+    plan: ScoringPlan,
+    backbone: Backbone,
+    title: str,
+    layers: Sequence[int] = (),
+    like: EncodingScore | None = None,
+) -> StateScores:
+    """Score a speech model in one pass over the stories: ridge for the configured state and for each further one.
+
+    Of the further states only the rows on the clock of the TRs are kept, some eight times fewer than windows.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    plan : ScoringPlan
+    backbone : Backbone
+        Which gives the configured layer and all of `layers`.
+    title : str
+        For the progress.
+    layers : sequence of int
+    like : EncodingScore or None
+        As in `score_features`.
+    """
+    own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
+    features: dict[str, StoryFeatures] = {}
+    rows: dict[int, dict[str, np.ndarray]] = {layer: {} for layer in layers if layer != own}
+    for name, story in evaluator.each(backbone, plan.config, recordings.values(), title):
+        features[name] = StoryFeatures(story.times, {own: story.layers[own]})
+        if rows:
+            clock = plan.clock(recordings[name], story.times)
+        for layer, of_stories in rows.items():
+            of_stories[name] = clock.rows(story.layers[layer])
+    score = score_features(plan, features, like)
+    predictions = {}
+    for layer in layers:
+        if layer == own:
+            predictions[layer] = score.predicted
+            continue
+        designs = {name: delayed(some, delays)[max(delays) :] for name, some in rows.pop(layer).items()}
+        predictions[layer] = plan.predicted(designs)[0]
+    return StateScores(score, predictions, features)

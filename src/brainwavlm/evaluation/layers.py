@@ -1,21 +1,16 @@
 """Where in the speech model tuning changed what it says of a brain: scores by hidden state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from brainwavlm.encoding.alignment import delayed
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.contrasts import adapted, contrast
-from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
-from brainwavlm.evaluation.evaluator import Evaluator
+from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.bootstrap import Resampled
 from brainwavlm.results.resamples import resample_rows
-from brainwavlm.speech.backbones import Backbone
-from brainwavlm.speech.features import StoryFeatures
 
 Layers = Sequence[int] | Literal["all"] | None
 
@@ -42,72 +37,12 @@ def chosen_layers(layers: Layers, n_blocks: int) -> tuple[int, ...]:
     return tuple(sorted(int(layer) for layer in layers))
 
 
-@dataclass(frozen=True)
-class StateScores:
-    """A model's score at the configured state, and what it predicts from further ones.
-
-    Attributes
-    ----------
-    score : EncodingScore
-    predictions : dict of layer to array (n_rows, n_kept)
-    features : dict of story to StoryFeatures
-        Of the configured state.
-    """
-
-    score: EncodingScore
-    predictions: dict[int, np.ndarray]
-    features: dict[str, StoryFeatures]
-
-
-def score_states(
-    evaluator: Evaluator,
-    plan: ScoringPlan,
-    backbone: Backbone,
-    title: str,
-    layers: Sequence[int] = (),
-    like: EncodingScore | None = None,
-) -> StateScores:
-    """Score a speech model in one pass over the stories: ridge for the configured state and for each further one.
-
-    Of the further states only the rows on the clock of the TRs are kept, some eight times fewer than windows.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-    plan : ScoringPlan
-    backbone : Backbone
-        Which gives the configured layer and all of `layers`.
-    title : str
-        For the progress.
-    layers : sequence of int
-    like : EncodingScore or None
-        As in `score_features`.
-    """
-    own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
-    features: dict[str, StoryFeatures] = {}
-    rows: dict[int, dict[str, np.ndarray]] = {layer: {} for layer in layers if layer != own}
-    for name, story in evaluator.each(backbone, plan.config, recordings.values(), title):
-        features[name] = StoryFeatures(story.times, {own: story.layers[own]})
-        if rows:
-            clock = plan.clock(recordings[name], story.times)
-        for layer, of_stories in rows.items():
-            of_stories[name] = clock.rows(story.layers[layer])
-    score = score_features(plan, features, like)
-    predictions = {}
-    for layer in layers:
-        if layer == own:
-            predictions[layer] = score.predicted
-            continue
-        designs = {name: delayed(some, delays)[max(delays) :] for name, some in rows.pop(layer).items()}
-        predictions[layer] = plan.predicted(designs)[0]
-    return StateScores(score, predictions, features)
-
-
 def layer_rows(
     about: Mapping[str, Any],
     plan: ScoringPlan,
-    frozen: StateScores,
-    tuned: StateScores,
+    score: EncodingScore,
+    frozen: Mapping[int, np.ndarray],
+    tuned: Mapping[int, np.ndarray],
     of_own: Resampled,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of layers.csv for one run: both models by state and target, and the paired interval of their difference.
@@ -119,16 +54,19 @@ def layer_rows(
     about : mapping
         Run, subject and seed.
     plan : ScoringPlan
-    frozen, tuned : StateScores
+    score : EncodingScore
+        Of the run at its own state: the true responses, the stories and the targets.
+    frozen, tuned : mappings of layer to array (n_rows, n_kept)
+        Predictions from each state.
     of_own : Resampled
         Of both models at the configured state.
     """
     table, resamples = [], []
-    for layer, predicted in tuned.predictions.items():
+    for layer, predicted in tuned.items():
         resampled = of_own
         if layer != plan.config.backbone.layer:
-            models = {"frozen": frozen.predictions[layer], "tuned": predicted}
-            resampled = tuned.score.resampled(models, plan.config.evaluation.bootstraps)
+            models = {"frozen": frozen[layer], "tuned": predicted}
+            resampled = score.resampled(models, plan.config.evaluation.bootstraps)
         resamples += resample_rows(
             about["run"],
             about["subject"],

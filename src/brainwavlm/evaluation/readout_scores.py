@@ -32,16 +32,12 @@ def readout_r(
     features : mapping of story to StoryFeatures
         Of the run's speech model.
     """
-    config, r = run.config, np.full(plan.data.subject.n_voxels, np.nan)
-    if not config.control.has_voxels:
-        return r
-    designs = {}
-    for recording in plan.held_out:
-        story = features[recording.story.name]
-        clock = plan.clock(recording, story.times, config.quirks)
-        designs[recording.story.name] = clock.design(story.layers[config.backbone.layer])
-    columns = np.flatnonzero(run.voxels)
-    r[columns] = correlation(responses_of(plan.held_out, columns), _read_out(readout, designs, plan.held_out))
+    r = np.full(len(plan.data.voxels), np.nan)
+    if run.config.control.has_voxels:
+        columns = np.flatnonzero(run.voxels)
+        designs = plan.designs(features, plan.held_out, run.config.quirks)
+        predicted = _read_out(readout, designs, plan.held_out)
+        r[columns] = correlation(responses_of(plan.held_out, columns), predicted)
     return r
 
 

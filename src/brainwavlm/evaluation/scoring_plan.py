@@ -154,14 +154,20 @@ class ScoringPlan:
         """How windows of a story become rows of its design; with the quirks of tuning where they are given."""
         return recording_clock(recording, window_times, self.config.alignment, quirks)
 
-    def designs(self, features: Mapping[str, StoryFeatures]) -> dict[str, np.ndarray]:
-        """Design matrix of every story, (n_trs, n_delays * n_dims), from the layer that is configured."""
-        return {
-            name: self.clock(recording, features[name].times).design(
-                features[name].layers[self.config.backbone.layer]
+    def designs(
+        self,
+        features: Mapping[str, StoryFeatures],
+        recordings: Sequence[Recording] | None = None,
+        quirks: QuirksConfig | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Design matrix of every story, or of some, (n_trs, n_delays * n_dims), from the layer that is configured."""
+        designs, layer = {}, self.config.backbone.layer
+        for recording in self.data.recordings.values() if recordings is None else recordings:
+            story = features[recording.story.name]
+            designs[recording.story.name] = self.clock(recording, story.times, quirks).design(
+                story.layers[layer]
             )
-            for name, recording in self.data.recordings.items()
-        }
+        return designs
 
     def predict(self, features: Mapping[str, StoryFeatures]) -> RidgePredictions:
         """Fit ridge on the features of some stories and predict the responses of others."""

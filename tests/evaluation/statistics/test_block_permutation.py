@@ -12,7 +12,7 @@ from brainwavlm.evaluation.statistics.block_permutation import (
     listener_sign_flip_p,
     paired_block_p,
 )
-from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
+from brainwavlm.evaluation.statistics.permutation_test import circular_shift_p
 from tests.evaluation.statistics.test_circular_shift import autoregressive
 
 LENGTHS = {"a": 97, "b": 61, "c": 141}

@@ -5,8 +5,7 @@ from scipy import stats
 
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics import permutation_test
-from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
-from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
+from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p
 
 LENGTHS = {"a": 90, "b": 61, "c": 75}
 

@@ -4,7 +4,7 @@ All return one result: what was measured, its p a voxel, and its p against the l
 exchanged in blocks, because neighbouring rows resemble each other; blocks have to be several times as long as that
 resemblance. On AR(1) noise of .8, one story of 291 TRs, the share of p <= .05 is .22 for single rows, and .068, .056
 and .050 for blocks of 10, 20 and 30 TRs; for two models it is .35, and .081, .071 and .048
-(benchmarks/significance.py). Circular shifts (`statistics.circular_shift_p`) keep .05 whatever the noise.
+(benchmarks/significance.py). Circular shifts (`circular_shift_p`) keep .05 whatever the noise.
 """
 
 import math

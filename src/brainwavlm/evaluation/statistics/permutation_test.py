@@ -1,6 +1,8 @@
-"""What chance reaches: counts for each voxel, for the largest of all voxels and for means over targets.
+"""What chance reaches: the result of every permutation test, its counts, and the test by circular shifts.
 
-Every permutation test returns the same result, so that tables and files do not ask how the null was drawn.
+All tests return one result, so that tables and files do not ask how the null was drawn. Neighbouring rows of a
+recording resemble each other, so the textbook p of a correlation is far too small (tests/evaluation/statistics show it
+on AR(1) noise); voxels and rows are not independent samples: whole stories are what is shifted here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +11,8 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+
+from brainwavlm.evaluation.scores import unit
 
 Alternative = Literal["greater", "two-sided"]
 _BYTES_AT_ONCE = 256e6
@@ -113,6 +117,60 @@ class Null:
         size, sizes = (abs(mean), np.abs(null)) if self.two_sided else (mean, null)
         p = (int((sizes >= size - self.rounding).sum()) + 1) / (len(null) + 1)
         return mean, p, float(np.quantile(sizes, 0.95))
+
+
+def circular_shift_p(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    story_of_row: np.ndarray,
+    n_shifts: int,
+    seed: int,
+    targets: Mapping[str, np.ndarray] | None = None,
+) -> PermutationTest:
+    """p[v] = (b[v] + 1) / (n_shifts + 1), b[v] the shifts with a correlation at least as large as the true one.
+
+    Each shift turns the prediction of every story against its recording by one random offset a story, the
+    same for all voxels. A prediction keeps its autocorrelation, and voxels keep their correlation with each
+    other. All shifts of a story come exactly from one Fourier transform:
+    c[k] = sum_t true[t] predicted[t - k mod n], with both centred over all rows.
+
+    Why offsets near zero stay in: all offsets together, zero among them, are a group, and only then is p exact. The
+    sum of c over all offsets is fixed, so leaving out those near zero lowers the rest when c[0] is high by chance: on
+    AR(1) noise (.8) with 20 s left out on either side, 15 % of voxels reach p <= .05 for three stories of 50 TRs of
+    2 s, and 7 % for one story of 291 TRs, against 5 to 6 % with all.
+
+    Parameters
+    ----------
+    true, predicted : arrays (n_rows, n_voxels)
+    story_of_row : array (n_rows,)
+        Rows of a story are consecutive and in order.
+    n_shifts : int
+    seed : int
+    targets : mapping of str to bool array (n_voxels,), or None
+        Also test the mean correlation over these voxels.
+
+    Returns
+    -------
+    PermutationTest
+        Of r.
+    """
+    generator = np.random.default_rng(seed)
+    stories = [rows for _, rows in stories_of(story_of_row)]
+    offsets = [generator.integers(0, rows.stop - rows.start, size=n_shifts) for rows in stories]
+    # The transform rounds in float64.
+    null = Null(n_shifts, true.shape[1], "greater", targets, 1e-12)
+    for columns in batches(true.shape[1], 8 * (n_shifts + 6 * len(true))):
+        a, b = unit(true[:, columns]), unit(predicted[:, columns])
+        shifted = np.zeros((n_shifts, a.shape[1]))
+        for rows, shifts in zip(stories, offsets, strict=True):
+            shifted += _circular_correlation(a[rows], b[rows])[shifts]
+        null.add(columns, (a * b).sum(0), shifted)
+    return null.test()
+
+
+def _circular_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    spectrum = np.fft.rfft(a, axis=0) * np.fft.rfft(b, axis=0).conj()
+    return np.fft.irfft(spectrum, n=len(a), axis=0)
 
 
 def stories_of(story_of_row: np.ndarray) -> Iterator[tuple[str, slice]]:

@@ -16,8 +16,7 @@ from brainwavlm.evaluation.statistics.block_permutation import (
     listener_sign_flip_p,
     paired_block_p,
 )
-from brainwavlm.evaluation.statistics.circular_shift import circular_shift_p
-from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
+from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p
 
 LEVEL = 0.05
 
