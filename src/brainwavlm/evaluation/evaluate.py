@@ -1,7 +1,7 @@
 """What tuning changed: fresh ridge on frozen and on tuned features, on the same rows, folds and voxels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -133,23 +133,21 @@ def evaluate(
             backbone = tuned_backbone(run, chosen)
         if key not in untuned:
             model = evaluator.untuned(config, chosen)
-            untuned[key] = score_states(evaluator, plan, model, _UNTUNED, chosen)
-        before = untuned[key]
-        title = f"Reading stories, {name}"
+            scores = score_states(evaluator, plan, model, _UNTUNED, chosen)
+            untuned[key] = replace(scores, features={})  # gigabytes that nobody reads
+        before, title = untuned[key], f"Reading stories, {name}"
         after = score_states(evaluator, plan, backbone, title, chosen, like=before.score)
         frozen, tuned = before.score, after.score
         models = {"frozen": frozen.predicted, "tuned": tuned.predicted}
         resampled = tuned.resampled(models, config.evaluation.bootstraps)
         if chosen:
-            rows, draws_of_states = layer_rows(
-                about, plan, tuned, before.predictions, after.predictions, resampled
-            )
+            rows, draws = layer_rows(about, plan, tuned, before.predictions, after.predictions, resampled)
             by_layer += rows
-            resamples += draws_of_states
+            resamples += draws
         if tasks is not None:
-            rows, draws_of_clips = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
+            rows, draws = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
             by_task += rows
-            resamples += draws_of_clips
+            resamples += draws
         resamples += resample_rows(
             name,
             config.subject,
@@ -194,14 +192,13 @@ def evaluate(
 
 @dataclass(frozen=True)
 class StateScores:
-    """A model's score at the configured state, and what it predicts from further ones.
+    """A model's score and features at the configured state, and what it predicts from further ones.
 
     Attributes
     ----------
     score : EncodingScore
     predictions : dict of layer to array (n_rows, n_kept)
     features : dict of story to StoryFeatures
-        Of the configured state.
     """
 
     score: EncodingScore

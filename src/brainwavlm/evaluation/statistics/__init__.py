@@ -1,9 +1,8 @@
 """Tests and intervals.
 
 tests              the tests that a configuration asks for
-circular_shift     a correlation against predictions turned in time
 block_permutation  blocks in another order; blocks swapped between two models; signs over subjects
-permutation_test   what all of these count
+permutation_test   what all of these count; a correlation against predictions turned in time
 bootstrap          intervals of means over resampled test stories
 auc                areas under the curve, and their resamples
 """
