@@ -10,7 +10,7 @@ import pandas as pd
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, layer_label, with_numbers
+from brainwavlm.reporting.figures.data_findings import Row, Rows, claim_rows, claims_at, layer_label
 from brainwavlm.reporting.figures.folders import (
     Place,
     Scored,
@@ -25,7 +25,6 @@ from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.runs.run import open_run
 
 _MOST_TARGETS = 3
-Row = Mapping[str, Any]
 
 
 def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFrame:
@@ -38,10 +37,9 @@ def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFra
     labels : mapping of str to str
         By the run's name.
     """
-    numbers = ("loss", "validation_r", "gradient_norm")
+    numbers = ["loss", "validation_r", "gradient_norm"]
     rows = [
-        {"run": run["name"], "label": labels[run["name"]], "epoch": epoch["epoch"]}
-        | {key: epoch.get(key) for key in numbers}
+        {"run": run["name"], "label": labels[run["name"]], **epoch}
         | {"kept": run["best"] is not None and epoch["epoch"] == run["best"]["epoch"]}
         for run in runs
         for epoch in run["history"]
@@ -70,43 +68,46 @@ def states_table(
     """
     rows = states[states["run"] == run["name"]]
     rows = rows[rows[about].isin(targets or _usual(run, rows[about]))]
-    scores = [name for name in rows if name.endswith(("_frozen", "_tuned")) and name[:2] in ("r_", "au")]
-    labels = [f"{label}: {name}" if label else name for name in rows[about]]
-    table = rows.assign(label=labels)[["run", "label", about, "layer", *scores, "difference", "low", "high"]]
-    return table.sort_values("layer", kind="stable").reset_index(drop=True)
+    rows = rows.assign(label=f"{label}: " * bool(label) + rows[about])
+    return rows[["run", "label", about, *_numbers(about)]].sort_values(
+        "layer", kind="stable", ignore_index=True
+    )
 
 
-def claim_states_table(rows: Sequence[Row], about: str = "target") -> pd.DataFrame:
+def claim_states_table(rows: Rows, about: str = "target") -> pd.DataFrame:
     """run, label, group, listener, target, layer, r_frozen, r_tuned, difference, low, high: of a study's findings.
 
     Parameters
     ----------
-    rows : sequence of mapping
+    rows : sequence of mapping, or DataFrame
         Of kind `layer` or `task` in a study's table of claims; the experiment stands for a run.
     about : str
         target or task, whose scores are AUC.
     """
+    claims = [
+        "experiment",
+        "group",
+        "listener",
+        "target",
+        "layer",
+        "r_frozen",
+        "r_tuned",
+        "estimate",
+        "low",
+        "high",
+    ]
+    table = pd.DataFrame(rows, columns=claims).sort_values("layer", kind="stable", ignore_index=True)
+    several = table["experiment"].nunique() > 1
+    labels = [f"{row['experiment']}: " * several + layer_label(row) for row in table.to_dict("records")]
+    numbers = _numbers(about)
+    table.columns = pd.Index(["run", "group", "listener", about, *numbers])
+    table.insert(1, "label", labels)
+    return table.astype({**dict.fromkeys(numbers, float), "layer": int})
+
+
+def _numbers(about: str) -> list[str]:
     score = "r" if about == "target" else "auc"
-    several = len({row["experiment"] for row in rows}) > 1
-    table = pd.DataFrame(
-        [
-            {
-                "run": row["experiment"],
-                "label": f"{row['experiment']}: {layer_label(row)}" if several else layer_label(row),
-                "group": row["group"],
-                "listener": row["listener"],
-                about: row["target"],
-                "layer": int(row["layer"]),
-                f"{score}_frozen": row["r_frozen"],
-                f"{score}_tuned": row["r_tuned"],
-                "difference": row["estimate"],
-                "low": row["low"],
-                "high": row["high"],
-            }
-            for row in map(with_numbers, rows)
-        ]
-    )
-    return table.sort_values("layer", kind="stable", ignore_index=True) if len(table) else table
+    return ["layer", f"{score}_frozen", f"{score}_tuned", "difference", "low", "high"]
 
 
 def delays_table(profiles: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]) -> pd.DataFrame:
@@ -116,8 +117,8 @@ def delays_table(profiles: Mapping[str, tuple[str, Mapping[str, Sequence[float]]
     ----------
     profiles : mapping of a run's name to its label and its `delay_profile`
     """
-    frames = [pd.DataFrame({"run": name, "label": label, **of}) for name, (label, of) in profiles.items()]
     columns = ["run", "label", "seconds", "median", "low", "high"]
+    frames = [pd.DataFrame({"run": name, "label": label, **of}) for name, (label, of) in profiles.items()]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
@@ -126,12 +127,13 @@ def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
 
     A run's own readout is scored on its own target alone, which need not be `target`: then it is that one.
     """
-    frames = []
-    for _, rows in epochs.groupby(["score", "group"], sort=False):
-        shown = target if (rows["target"] == target).any() else rows["target"].iloc[0]
-        frames.append(rows[rows["target"] == shown].sort_values("epoch"))
-    table = pd.concat(frames, ignore_index=True) if frames else epochs
-    return table.assign(label=[f"{row.group}, {row.target}" for row in table.itertuples()])
+    lines = ["score", "group"]
+    place = epochs.groupby(lines, sort=False).ngroup()
+    has_target = (epochs["target"] == target).groupby(place).transform("any")
+    shown = epochs["target"].groupby(place).transform("first").where(~has_target, target)
+    table = epochs.assign(place=place)[epochs["target"] == shown]
+    table = table.sort_values(["place", "epoch"], kind="stable", ignore_index=True).drop(columns="place")
+    return table.assign(label=table["group"] + ", " + table["target"])
 
 
 def learning(places: Sequence[Place], choice: Choice) -> Shown:
@@ -178,7 +180,7 @@ def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) ->
         if place.made == "study":
             kind = "layer" if about == "target" else "task"
             rows = claim_rows(claims_at(place), place, choice, (kind,), needed)
-            simulated |= any(row["simulated"] for row in rows)
+            simulated |= bool(rows["simulated"].any())
             tables.append(claim_states_table(rows, about))
     table = pd.concat(tables, ignore_index=True)
     return Shown(table, simulated, partial(states, table))

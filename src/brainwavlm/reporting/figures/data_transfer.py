@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at, main_target, with_numbers
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
+from brainwavlm.reporting.figures.data_findings import claim_rows, claims_at
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.results.transfer import Transfer
 
@@ -91,14 +90,14 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
     matrices, curves, simulated = [], [], False
     for place in places:
         if place.made == "study":
-            rows = _study_rows(place, choice)
-            simulated |= any(row["simulated"] for row in rows)
-            matrices.append(_study_matrix(rows))
+            matrix, is_simulated = _study_matrix(place, choice)
         else:
-            read = Transfer.open(place.path)
-            simulated |= bool(read.summary["simulated"])
-            matrices.append(read.matrix[[*_KEYS, *(["seed"] if "seed" in read.matrix else [])]])
-            curves.append(read.curve)
+            result = Transfer.open(place.path)
+            is_simulated = bool(result.summary["simulated"])
+            matrix = result.matrix[[*_KEYS, *(["seed"] if "seed" in result.matrix else [])]]
+            curves.append(result.curve)
+        matrices.append(matrix)
+        simulated |= is_simulated
     matrix = pd.concat(matrices, ignore_index=True)
     _require_once(matrix, places)
     names = list(dict.fromkeys(matrix["target"]))
@@ -118,13 +117,19 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
     return Shown(values[["part", *values.columns.drop("part")]], simulated, partial(draw, values))
 
 
-def _study_rows(place: Place, choice: Choice) -> list[Row]:
-    """Gains in other subjects, and of the same experiments in those that tuned: the diagonal."""
+def _study_matrix(place: Place, choice: Choice) -> tuple[pd.DataFrame, bool]:
+    """Means over seeds as a matrix, and whether any is simulated: a group of cells takes the place of a run."""
     needed = "transfer: {} in an experiment"
     claims = claims_at(place)
     others = claim_rows(claims, place, choice, ("transfer",), needed)
-    same = choice.model_copy(update={"experiment": tuple({row["experiment"] for row in others})})
-    return [*claim_rows(claims, place, same, ("gain",), needed), *others]
+    # And of the same experiments the gains in those that tuned: the diagonal.
+    same = choice.model_copy(update={"experiment": tuple(others["experiment"].unique())})
+    rows = pd.concat([claim_rows(claims, place, same, ("gain",), needed), others], ignore_index=True)
+    several = rows["experiment"].nunique() > 1
+    runs = rows["experiment"] + ": " + rows["group"] if several else rows["group"]
+    cells = rows.assign(run=runs).rename(columns={"listener": "scored_on", "estimate": "difference"})
+    cells = cells[cells["difference"].notna()][list(_KEYS)]
+    return cells.astype(dict.fromkeys(_KEYS[5:], float)), bool(rows["simulated"].any())
 
 
 def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
@@ -134,22 +139,3 @@ def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
         cell = f"run {row['run']} in {row['scored_on']} more than once."
         listed = ", ".join(str(place.path) for place in places)
         raise RunError(listed, cell, "each once.", "Draw them one by one.")
-
-
-def _study_matrix(rows: Sequence[Row]) -> pd.DataFrame:
-    """Means over seeds as a matrix: a group of cells takes the place of a run."""
-    several = len({row["experiment"] for row in rows}) > 1
-    cells = [
-        {
-            "run": f"{row['experiment']}: {row['group']}" if several else row["group"],
-            "scored_on": row["listener"],
-            "difference": row["estimate"],
-            **{
-                key: row[key]
-                for key in ("tuned_on", "stories", "target", "r_frozen", "r_tuned", "low", "high")
-            },
-        }
-        for row in map(with_numbers, rows)
-        if np.isfinite(row["estimate"])
-    ]
-    return pd.DataFrame(cells, columns=list(_KEYS))

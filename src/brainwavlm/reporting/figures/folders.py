@@ -1,6 +1,6 @@
 """What lies at a path, and the runs of evaluations that a figure is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +153,7 @@ def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
             )
 
 
-def chosen_names(option: str, asked: Sequence[str], there: Sequence[str]) -> list[str]:
+def chosen_names(option: str, asked: Sequence[str], there: Iterable[str]) -> list[str]:
     """Names that were asked for, or all.
 
     Raises
@@ -166,6 +166,11 @@ def chosen_names(option: str, asked: Sequence[str], there: Sequence[str]) -> lis
         if name not in names:
             raise ConfigError(option, f"{name!r}.", f"one of {', '.join(names)}.", "Choose one of them.")
     return list(dict.fromkeys(asked)) or names
+
+
+def main_target(targets: Sequence[str]) -> str:
+    """Whole cortex where it is there, else the first."""
+    return "cortex" if "cortex" in targets else targets[0]
 
 
 def _with_article(made: str) -> str:

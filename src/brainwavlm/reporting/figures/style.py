@@ -108,51 +108,45 @@ def read_style(path: str | Path | None) -> Style:
 
 def _style_of(path: Path, base: Style) -> Style:
     settings: Any = RcParams()
-    colours = dict(base.colours)
     settings.update(base.settings)
+    colours = dict(base.colours)
     for key, value in read_yaml(path).items():
-        name = str(key).removeprefix(_OWN)
-        if str(key).startswith(_OWN) and name in colours:
-            problem = _problem_of_colour(name, str(value))
-            colours[name] = str(value)
-        elif key in rcParams:
-            problem = ""
-            try:
+        own = str(key).removeprefix(_OWN)
+        try:
+            if str(key).startswith(_OWN) and own in colours:
+                colours[own] = _require_colour(own, str(value))
+            elif key in rcParams:
                 settings[key] = value if isinstance(value, list) else str(value)
-            except ValueError as error:
-                problem = str(error)
-            problem = problem or _problem_of_setting(str(key), settings[key])
-        else:
-            near = get_close_matches(str(key), [*rcParams, *(_OWN + one for one in colours)], n=1)
-            hint = f"Did you mean {near[0]}?" if near else "Write `key: value` lines."
-            raise ConfigError(
-                path, f"unknown key {key}.", "one of matplotlib's.", f"{hint} See docs/how-to/figures.md."
-            )
-        if problem:
-            raise ConfigError(
-                path, f"{key} = {value!r}.", f"{problem}.", "Mend that entry. See docs/how-to/figures.md."
-            )
+                _require_setting(str(key), settings[key])
+            else:
+                near = get_close_matches(str(key), [*rcParams, *(_OWN + name for name in colours)], n=1)
+                hint = f"Did you mean {near[0]}?" if near else "Write `key: value` lines."
+                see = f"{hint} See docs/how-to/figures.md."
+                raise ConfigError(path, f"unknown key {key}.", "one of matplotlib's.", see)
+        except ValueError as error:
+            remedy = "Mend that entry. See docs/how-to/figures.md."
+            raise ConfigError(path, f"{key} = {value!r}.", f"{error}.", remedy) from None
     return Style(dict(settings), colours)
 
 
-def _problem_of_colour(name: str, value: str) -> str:
-    if name in COLOUR_MAPS:
-        return "" if value in matplotlib.colormaps else "a colour map of matplotlib, for instance viridis"
-    shown = is_color_like(value) and to_rgba(value)[3] > 0
-    return "" if shown else "a colour, for instance '#0072b2'"
+def _require_colour(name: str, value: str) -> str:
+    if name in COLOUR_MAPS and value not in matplotlib.colormaps:
+        raise ValueError("a colour map of matplotlib, for instance viridis")
+    if name in COLOURS and not (is_color_like(value) and to_rgba(value)[3]):
+        raise ValueError("a colour, for instance '#0072b2'")
+    return value
 
 
-def _problem_of_setting(key: str, value: Any) -> str:
-    if key == "font.family":
-        # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
-        there = {*font_manager.get_font_names(), *_GENERIC_FONTS}
-        return "" if set(value) <= there else "a font that is installed here, for instance DejaVu Sans"
+def _require_setting(key: str, value: Any) -> None:
+    # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
+    if key == "font.family" and not {*value} <= {*font_manager.get_font_names(), *_GENERIC_FONTS}:
+        raise ValueError("a font that is installed here, for instance DejaVu Sans")
     if key == "text.color" and to_rgba(value)[3] == 0:
-        return "a colour that can be seen"
-    if key == "figure.dpi" and not 50 <= value <= 2400:
-        return "50 to 2400"
-    is_size = key.endswith(("size", "width")) and isinstance(value, int | float)
-    return "above 0, up to 100" if is_size and not 0 < value <= 100 else ""
+        raise ValueError("a colour that can be seen")
+    low, high = (50, 2400) if key == "figure.dpi" else (0, 100)
+    is_size = key.endswith(("size", "width", "dpi")) and isinstance(value, int | float)
+    if is_size and not low < value <= high:
+        raise ValueError(f"above {low}, up to {high}")
 
 
 @dataclass(frozen=True)

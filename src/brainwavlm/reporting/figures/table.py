@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from brainwavlm.formatting.numbers import capitalised, number, signed
-from brainwavlm.reporting.figures.data_findings import records
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.page.wording import has_interval
@@ -46,7 +45,7 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
             "Change": table["difference"].map(signed),
             "95 % interval": [
                 f"{signed(row['low'])} to {signed(row['high'])}" if has_interval(row) else "–"
-                for row in records(table)
+                for row in table[["low", "high"]].to_dict("records")
             ],
         }
     )
