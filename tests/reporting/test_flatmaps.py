@@ -16,7 +16,6 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.meshes import mesh_of
-from brainwavlm.reporting.surface_maps import shown_scales
 from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
 from tests.reporting.fakes import fake_evaluation, native_evaluation
 
@@ -89,13 +88,13 @@ def test_the_flat_surface_is_exported_with_the_same_points(opened, brain, tmp_pa
 def test_without_pycortex_the_error_says_what_to_install(maps, monkeypatch):
     monkeypatch.setitem(sys.modules, "cortex", None)  # as if it were not there
     with pytest.raises(ConfigError, match=r"pip install 'brainwavlm\[flatmaps\]'"):
-        flatmap_figure(maps, "r_tuned", shown_scales(maps)["r_tuned"])
+        flatmap_figure(maps, "r_tuned", maps.shown_scales()["r_tuned"])
 
 
 def test_a_data_set_without_its_files_has_no_flatmap(tmp_path):
     found = brainwavlm.open_maps(fake_evaluation(tmp_path, n_voxels=20))["on-AC"]
     with pytest.raises(RunError, match="no volume with pycortex's files"):
-        flatmap_figure(found, "r_tuned", shown_scales(found)["r_tuned"])
+        flatmap_figure(found, "r_tuned", found.shown_scales()["r_tuned"])
 
 
 def drawn(figure):
@@ -114,7 +113,7 @@ def test_regions_are_drawn_around_their_vertices(tmp_path, monkeypatch):
     west, east, south, north = 60.0, 150.0, -20.0, 40.0
     write_drawing(root, "UTS03", {"AC": [(0, west, east, south, north)]})
     maps = scored(root, truth, tmp_path / "evaluation")["one"]
-    scale = shown_scales(maps)["r_frozen"]
+    scale = maps.shown_scales()["r_frozen"]
     with_region, box = drawn(flatmap_figure(maps, "r_frozen", scale))
     monkeypatch.setattr("brainwavlm.reporting.maps.flatmaps.shutil.which", lambda name: None)
     without, _ = drawn(flatmap_figure(maps, "r_frozen", scale))
@@ -131,7 +130,7 @@ def test_pycortex_draws_each_value_where_its_voxel_is(tmp_path):
     root = tmp_path / "data"
     maps = scored(root, write_subject(root), tmp_path / "evaluation")["one"]
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    scale = shown_scales(maps)["r_frozen"]
+    scale = maps.shown_scales()["r_frozen"]
     figure = flatmap_figure(maps, "r_frozen", scale)
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     assert any("SIMULATED" in text.get_text() for text in figure.texts)

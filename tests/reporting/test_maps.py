@@ -19,7 +19,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.surface import Sheet, at_vertices
+from brainwavlm.reporting.maps.surface import SurfaceColumns, at_vertices
 from brainwavlm.reporting.maps.writer import file_names
 from brainwavlm.reporting.meshes import by_vertex
 from tests.brains import (
@@ -283,10 +283,12 @@ def test_the_header_of_a_volume_says_simulated(brain, tmp_path):
 def test_a_vertex_with_several_voxels_takes_mean_largest_p_and_any_mask():
     voxel = np.array([3, 0, 1, 2])
     columns = by_vertex(np.array([5, 5, 5, 2]), np.arange(4), 7)
-    sheet = Sheet("x", {"left": columns, "right": by_vertex(np.array([], int), np.array([], int), 7)}, None)
+    surface = SurfaceColumns(
+        "x", {"left": columns, "right": by_vertex(np.array([], int), np.array([], int), 7)}, None
+    )
 
     def made(kind, values):
-        return at_vertices(VoxelMap("m", kind, "", "", np.array(values)), voxel, sheet)
+        return at_vertices(VoxelMap("m", kind, "", "", np.array(values)), voxel, surface)
 
     nothing = np.full(7, np.nan, np.float32)
     expected = nothing.copy()

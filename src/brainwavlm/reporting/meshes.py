@@ -135,10 +135,10 @@ def columns_at_vertices(
     column[tuple(voxels.T)] = np.arange(len(voxels))
     at = np.rint(np.column_stack([points, np.ones(len(points))]) @ np.asarray(surface_to_voxel)[:3].T)
     inside = ((at >= 0) & (at < volume.shape)).all(axis=1)
-    found = np.full(len(points), -1, dtype=np.int32)
-    found[inside] = column[tuple(at[inside].astype(np.int64).T)]
-    vertex = np.flatnonzero(found >= 0)
-    return vertex, found[vertex]
+    at_vertex = np.full(len(points), -1, dtype=np.int32)
+    at_vertex[inside] = column[tuple(at[inside].astype(np.int64).T)]
+    vertex = np.flatnonzero(at_vertex >= 0)
+    return vertex, at_vertex[vertex]
 
 
 def _fsaverage(surface: str, hemisphere: np.ndarray, vertex: np.ndarray) -> Mesh:
@@ -219,11 +219,11 @@ def _depth(files: SurfaceFiles, side: str, n_vertices: int) -> tuple[np.ndarray,
     file = files.folder.parent.parent / "freesurfer_subjdir" / files.folder.name / "surf" / f"{side}.sulc"
     try:
         depth = np.asarray(nibabel.freesurfer.read_morph_data(file))
-        found = "" if depth.shape == (n_vertices,) else f"{depth.size} values, not {n_vertices}"
+        problem = "" if depth.shape == (n_vertices,) else f"{depth.size} values, not {n_vertices}"
     except FileNotFoundError:
-        found = "no such file"
+        problem = "no such file"
     except (OSError, ValueError, EOFError, IndexError) as error:
-        found = str(error) or type(error).__name__
-    if found:
-        return np.zeros(n_vertices, dtype=bool), [f"Sulci are not drawn darker ({file.name}: {found})."]
+        problem = str(error) or type(error).__name__
+    if problem:
+        return np.zeros(n_vertices, dtype=bool), [f"Sulci are not drawn darker ({file.name}: {problem})."]
     return depth > 0, []

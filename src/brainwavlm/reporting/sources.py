@@ -73,12 +73,14 @@ def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, 
 
 def _another(results: Evaluation, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
     """Why the data set is not the one that was evaluated, as part of a sentence; empty where it is."""
-    known = run["frozen"]
-    if dataset.name != known["dataset"]:
-        return f"the data set found is {dataset.name}, the one evaluated was {known['dataset']}"
+    evaluated = run["frozen"]
+    if dataset.name != evaluated["dataset"]:
+        return f"the data set found is {dataset.name}, the one evaluated was {evaluated['dataset']}"
     # Whole cortex is scored: a column is scored or unusable, perhaps for several reasons at once.
-    unusable = [] if run["config"].get("quirks", {}).get("nan_voxels") else known["unusable_voxels"].values()
-    fewest, most = (known["n_voxels"] + some for some in (max(unusable, default=0), sum(unusable)))
+    unusable = (
+        [] if run["config"].get("quirks", {}).get("nan_voxels") else evaluated["unusable_voxels"].values()
+    )
+    fewest, most = (evaluated["n_voxels"] + some for some in (max(unusable, default=0), sum(unusable)))
     largest = results.of_run(run["name"]).voxel.max()
     if not fewest <= subject.n_voxels <= most:
         had = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"

@@ -136,10 +136,10 @@ def vertex_means(values: np.ndarray, vertex: np.ndarray, n_vertices: int) -> np.
     -------
     array (n_vertices,), float64
     """
-    known = np.isfinite(values)
-    at = vertex[known]
+    finite = np.isfinite(values)
+    at = vertex[finite]
     count = np.bincount(at, minlength=n_vertices)
-    total = np.bincount(at, weights=values[known].astype(np.float64), minlength=n_vertices)
+    total = np.bincount(at, weights=values[finite].astype(np.float64), minlength=n_vertices)
     means = np.full(n_vertices, np.nan)
     np.divide(total, count, out=means, where=count > 0)
     return means

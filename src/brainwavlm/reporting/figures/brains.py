@@ -31,18 +31,7 @@ _PAGE_WIDTH = 3.9  # inches
 
 @dataclass(frozen=True)
 class Panel:
-    """Both hemispheres with values, and a colour bar.
-
-    Attributes
-    ----------
-    name : str
-        Above it; may be empty.
-    maps : mapping of left and right to array (n_vertices,)
-    scale : Scale
-    mesh : Mesh
-    kind : str
-        inflated, pial or flat: a shape that the mesh has.
-    """
+    """Both hemispheres with values at their vertices, in a shape that the mesh has, and a colour bar."""
 
     name: str
     maps: Mapping[str, np.ndarray]
@@ -61,15 +50,7 @@ def run_maps(
 ) -> list[Picture]:
     """Frozen r, tuned r and their difference on the cortex, each with its text alternative, for the page.
 
-    Parameters
-    ----------
-    scores : RunVoxels
-    subject : Subject
-        One for which `unmappable` is None.
-    scales : mapping
-        From `shared_scales`.
-    label : str
-    simulated : bool
+    Of a subject for which `unmappable` is None; scales are `shared_scales`.
     """
     mesh = mesh_of(subject, None)
     pictures = []

@@ -82,7 +82,7 @@ def counted(labels: Sequence[str]) -> list[str]:
     return [f"{one} ({n})" if labels.count(one) > 1 else one for n, one in enumerate(labels, start=1)]
 
 
-def layer_label(row: Row) -> str:
+def layer_label(row: Mapping[Any, Any]) -> str:
     """Which line a gain by hidden state belongs to."""
     group = "" if row["group"] == "all cells" else f"{row['group']}, "
     return f"{group}{row['target']} of {row['listener']}"
@@ -155,7 +155,7 @@ def _finding(row: Mapping[Any, Any]) -> str:
     return f"{who}{row['listener']}, {row['target']}{group}"
 
 
-def _sorted(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """Means, each with its seeds below it."""
     order = {label: place for place, label in enumerate(dict.fromkeys(tables[0]["label"]))}
     table = pd.concat(tables, ignore_index=True).reindex(columns=columns)

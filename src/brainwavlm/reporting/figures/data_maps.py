@@ -42,13 +42,7 @@ _RATES = {
 
 
 def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> pd.DataFrame:
-    """run, quantity, hemisphere, vertex, value: a row a vertex with a value.
-
-    Parameters
-    ----------
-    maps : mapping of left and right to array (n_vertices,)
-    run, quantity : str
-    """
+    """run, quantity, hemisphere, vertex, value: a row a vertex with a value; maps are arrays (n_vertices,)."""
     frames = []
     for side, values in maps.items():
         vertex = np.flatnonzero(np.isfinite(values))

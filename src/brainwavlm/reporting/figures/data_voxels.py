@@ -22,12 +22,7 @@ def scatter_table(
 ) -> pd.DataFrame:
     """run, label, voxel, group, r_frozen, r_tuned: a row a voxel with both scores.
 
-    Parameters
-    ----------
-    scores : RunVoxels
-    run, label : str
-    groups : mapping of str to bool array (n_voxels,), or None
-        Disjoint; None: `RunVoxels.groups`.
+    `groups` are disjoint bool arrays (n_voxels,) by name; None: `RunVoxels.groups`.
     """
     group = np.full(len(scores.voxel), "", dtype=object)
     for name, members in (scores.groups() if groups is None else groups).items():
@@ -41,13 +36,6 @@ def histogram_table(scores: RunVoxels, run: str, target: str = "") -> pd.DataFra
 
     One edge is zero, so that no bin holds gains and losses alike: `gained` is true from there on; `unchanged` counts
     the voxels of a bin whose change is exactly zero.
-
-    Parameters
-    ----------
-    scores : RunVoxels
-    run : str
-    target : str
-        Empty: all voxels.
     """
     members = scores.masks[target] if target else slice(None)
     difference = (scores.tuned - scores.frozen)[members]
@@ -64,15 +52,7 @@ def histogram_table(scores: RunVoxels, run: str, target: str = "") -> pd.DataFra
 
 
 def bars_table(scores: RunVoxels, run: str, label: str, names: Mapping[int, str]) -> pd.DataFrame:
-    """run, label, name, r_frozen, r_tuned: a row a voxel where there are few, else a row a target.
-
-    Parameters
-    ----------
-    scores : RunVoxels
-    run, label : str
-    names : mapping of int to str
-        Of voxels that are a region each.
-    """
+    """run, label, name, r_frozen, r_tuned: a row a voxel where there are few, by its name or number, else a target."""
     if len(scores.voxel) <= _MOST_BARS:
         rows = [names.get(int(voxel), f"voxel {voxel}") for voxel in scores.voxel]
         frozen, tuned = scores.frozen, scores.tuned

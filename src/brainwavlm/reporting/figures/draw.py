@@ -32,11 +32,11 @@ def learning(table: pd.DataFrame, canvas: Canvas) -> Figure:
     marker = rcParams["lines.markersize"]
     for number, ((_, label), rows) in enumerate(runs):
         for axes, key in ((upper, "loss"), (lower, "validation_r")):
-            known = rows.dropna(subset=key)
+            scored_rows = rows.dropna(subset=key)
             line = single[key] if len(runs) == 1 else line_of(number)
-            if len(known):
+            if len(scored_rows):
                 about = {"label": label, "gid": f"{key}:{number}", "marker": "o", "markersize": 0.6 * marker}
-                axes.plot(known["epoch"], known[key], **line, **about)
+                axes.plot(scored_rows["epoch"], scored_rows[key], **line, **about)
         kept = rows[rows["kept"]]
         for epoch, r in zip(kept["epoch"], kept["validation_r"], strict=True):
             if len(runs) == 1:

@@ -19,18 +19,9 @@ _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and exactly the values that it shows.
+    """A figure (None for a table) and exactly the values that it shows, in long form; a table as LaTeX too.
 
-    Attributes
-    ----------
-    figure : Figure or None
-        None for a table.
-    values : DataFrame
-        In long form; its columns are those of the tables that the values come from.
-    simulated : bool
-        Whether any of the responses behind it are.
-    tex : str
-        The same as LaTeX, for a table; else empty.
+    `simulated` says whether any of the responses behind it are.
     """
 
     figure: Figure | None

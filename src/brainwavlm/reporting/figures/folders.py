@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -27,20 +27,10 @@ class Place:
     path: Path
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a figure shows.
+class Shown(NamedTuple):
+    """What a figure shows: exactly its values, in long form; whether any response behind them is simulated.
 
-    Attributes
-    ----------
-    values : DataFrame
-        Exactly the values, in long form; its columns are those of the tables that they come from.
-    simulated : bool
-        Whether any of the responses behind them are.
-    draw : function from Canvas to Figure, or None
-        Called while the canvas's style is applied; None for a table.
-    tex : str
-        The same as LaTeX, for a table; else empty.
+    `draw` makes the figure while the canvas's style is applied; a table has none, and is in `tex` as LaTeX.
     """
 
     values: pd.DataFrame
@@ -51,17 +41,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Scored:
-    """One run of an evaluation.
-
-    Attributes
-    ----------
-    label : str
-        In words; different for all runs of the figure.
-    entry : mapping
-        What summary.json says of it.
-    results : Evaluation
-        The evaluation.
-    """
+    """One run of an evaluation: in words, different for all runs of a figure; its entry in summary.json."""
 
     label: str
     entry: Mapping[str, Any]
@@ -79,14 +59,7 @@ class Scored:
 
 
 def place_of(path: str | Path, name: str, kind: Kind) -> Place:
-    """The folder that a figure of this kind is made of: the one named, or that within a run.
-
-    Parameters
-    ----------
-    path : str or Path
-    name : str
-        Of the kind.
-    kind : Kind
+    """The folder that a figure of this kind, and name, is made of: the one at a path, or that within a run there.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """Which kinds of figures there are, what each is made of and may be asked. Imports nothing heavy."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
@@ -33,16 +32,12 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    quantity: Annotated[tuple[Literal[QUANTITIES], ...], BeforeValidator(_listed)] = Field(  # type: ignore[valid-type]
-        (), description="Of maps."
-    )
+    quantity: Annotated[tuple[Literal[QUANTITIES], ...], BeforeValidator(_listed)] = ()  # type: ignore[valid-type]
     target: Names = ()
-    run: Names = Field((), description="Names of runs.")
-    view: Literal[VIEWS] | None = Field(None, description="Of maps.")  # type: ignore[valid-type]
-    q: float | None = Field(
-        None, gt=0, le=1, description="Maps: voxels with a false discovery rate below it."
-    )
-    experiment: Names = Field((), description="Of a study.")
+    run: Names = ()
+    view: Literal[VIEWS] | None = None  # type: ignore[valid-type]
+    q: float | None = Field(None, gt=0, le=1)  # maps show voxels with a false discovery rate below it
+    experiment: Names = ()
     title: str = ""
 
     def __init__(self, **given: Any) -> None:
@@ -63,20 +58,10 @@ class Choice(BaseModel):
         return title
 
 
-@dataclass(frozen=True)
-class Kind:
-    """One kind of figure.
+class Kind(NamedTuple):
+    """One kind of figure: the folders that it takes, the fields of `Choice` that it knows, what reads its values.
 
-    Attributes
-    ----------
-    shows : str
-    made_of : tuple of str
-        Folders that it takes; a run stands for what its own folder holds of these.
-    options : tuple of str
-        Fields of `Choice` that it knows, beside the title.
-    home : str
-        Module and function that reads what it shows.
-    suffixes : tuple of str
+    A run stands for what its own folder holds of these folders. Every kind has a title.
     """
 
     shows: str

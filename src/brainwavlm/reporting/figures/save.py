@@ -33,14 +33,9 @@ def write_figure(
     height: float | None = None,
     style: Style | str | Path | None = None,
 ) -> list[Path]:
-    """Draw one figure and write it, with a CSV file beside it of exactly the values it shows.
+    """Draw one figure as `draw_figure` does and write it, with a CSV file beside it of exactly the values it shows.
 
-    Parameters
-    ----------
-    kind, paths, choice, width, height, style
-        As in `draw_figure`.
-    output : str or Path
-        .pdf, .svg or .png; .tex or .csv for a table. What is there is replaced.
+    `output` is .pdf, .svg or .png; .tex or .csv for a table. What is there is replaced.
 
     Returns
     -------

@@ -55,15 +55,7 @@ Picture = tuple[Figure, str]  # with its text alternative
 
 @dataclass(frozen=True)
 class Style:
-    """matplotlib's settings, and what they have no entry for.
-
-    Attributes
-    ----------
-    settings : mapping
-        What differs from matplotlib's defaults.
-    colours : mapping of str to str
-        `COLOURS` and `COLOUR_MAPS`, with the entries of a style file.
-    """
+    """Settings of matplotlib that are not its defaults; `COLOURS` and `COLOUR_MAPS` with a style file's entries."""
 
     settings: Mapping[str, Any]
     colours: Mapping[str, str]
@@ -151,20 +143,7 @@ def _require_setting(key: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Canvas:
-    """What a figure is drawn on, while its style is applied.
-
-    Attributes
-    ----------
-    style : Style
-    width : float
-        Inches.
-    height : float or None
-        Inches; None: what the figure suggests.
-    title : str
-        Bold, at the upper left.
-    simulated : bool
-        Whether the word SIMULATED stands at the upper right.
-    """
+    """What a figure is drawn on, while its style is applied: inches (no height: what the figure suggests), heading."""
 
     style: Style
     width: float

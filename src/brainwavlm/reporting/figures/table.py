@@ -7,7 +7,6 @@ import pandas as pd
 from brainwavlm.formatting.numbers import capitalised, number, signed
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.page.wording import has_interval
 
 _NUMBERS = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
 _SPECIAL = str.maketrans(
@@ -44,8 +43,10 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
             "Tuned r": table["r_tuned"].map(number),
             "Change": table["difference"].map(signed),
             "95 % interval": [
-                f"{signed(row['low'])} to {signed(row['high'])}" if has_interval(row) else "–"
-                for row in table[["low", "high"]].to_dict("records")
+                f"{signed(low)} to {signed(high)}"
+                if high > low
+                else "–"  # none of a single block of test data
+                for low, high in zip(table["low"], table["high"], strict=True)
             ],
         }
     )

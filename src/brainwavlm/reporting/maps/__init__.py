@@ -13,7 +13,7 @@ from typing import Any
 
 from brainwavlm.reporting.maps.columns import voxel_maps
 from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
-from brainwavlm.reporting.maps.surface import sheet_of
+from brainwavlm.reporting.maps.surface import surface_columns
 from brainwavlm.reporting.maps.volume import Space, grid_of
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.evaluation import Evaluation
@@ -117,7 +117,7 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
 def _run_maps(results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
     maps, notes = voxel_maps(results, run, source, targets)
     grid, no_grid = grid_of(source)
-    sheet, no_sheet = sheet_of(source)
-    notes += [note for note in (no_grid, no_sheet) if note]
+    on_surface, no_surface = surface_columns(source)
+    notes += [note for note in (no_grid, no_surface) if note]
     voxel = results.of_run(run["name"]).voxel
-    return RunMaps(run, voxel, maps, source, grid, sheet, tuple(dict.fromkeys(notes)))
+    return RunMaps(run, voxel, maps, source, grid, on_surface, tuple(dict.fromkeys(notes)))

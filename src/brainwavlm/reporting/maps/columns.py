@@ -110,14 +110,14 @@ def voxel_maps(
             notes.append(f"Column {name} of voxels.csv holds text and is no map.")
         elif name in _ALWAYS or np.isfinite(values).any():
             maps[name] = VoxelMap(name, kind, unit, meaning, values)
-    found = [VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen)]
+    derived = [VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen)]
     subject = source.subject
     if subject is not None and subject.ceiling is not None:
         given = np.asarray(subject.ceiling, np.float64)[scores.voxel]
-        found.append(VoxelMap("ceiling", "value", _R, "noise ceiling that comes with the data set", given))
+        derived.append(VoxelMap("ceiling", "value", _R, "noise ceiling that comes with the data set", given))
     everywhere = np.ones(len(scores.voxel))
-    found.append(VoxelMap("scored", "mask", _TRUTH, "voxels with a row in voxels.csv", everywhere))
-    found += [
+    derived.append(VoxelMap("scored", "mask", _TRUTH, "voxels with a row in voxels.csv", everywhere))
+    derived += [
         VoxelMap(f"target:{name}", "mask", _TRUTH, f"voxels of the target {name}", mask.astype(np.float64))
         for name, mask in scores.masks.items()
     ]
@@ -128,8 +128,8 @@ def voxel_maps(
             )
         mask = target_mask(name, with_regions(subject, source.config.regions), subject.ceiling)
         values = mask[scores.voxel].astype(np.float64)
-        found.append(VoxelMap(f"target:{name}", "mask", _TRUTH, f"scored voxels of {name}", values))
-    return maps | {one.name: one for one in found}, notes
+        derived.append(VoxelMap(f"target:{name}", "mask", _TRUTH, f"scored voxels of {name}", values))
+    return maps | {one.name: one for one in derived}, notes
 
 
 def _numbers(column: pd.Series) -> np.ndarray | None:

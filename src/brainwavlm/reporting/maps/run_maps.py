@@ -9,7 +9,7 @@ import numpy as np
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.html import block, or_its_error, sentence, shown, simulated_badge
 from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.surface import Sheet, at_vertices
+from brainwavlm.reporting.maps.surface import SurfaceColumns, at_vertices
 from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import Scale, shown_scales
@@ -32,7 +32,7 @@ class RunMaps:
     source : Source
     grid : Grid or None
         The volume whose voxels are the columns.
-    sheet : Sheet or None
+    on_surface : SurfaceColumns or None
         The surface on which the columns lie.
     notes : tuple of str
         What could not be had, and why.
@@ -43,7 +43,7 @@ class RunMaps:
     maps: dict[str, VoxelMap]
     source: Source
     grid: Grid | None
-    sheet: Sheet | None
+    on_surface: SurfaceColumns | None
     notes: tuple[str, ...]
 
     @property
@@ -91,9 +91,9 @@ class RunMaps:
             The voxels lie on no surface, or it cannot be read.
         """
         one = self._map(name)
-        if self.sheet is None:
+        if self.on_surface is None:
             raise self._nowhere("surface")
-        return at_vertices(one, self.voxel, self.sheet)
+        return at_vertices(one, self.voxel, self.on_surface)
 
     def shown_scales(self) -> dict[str, Scale]:
         """The maps that pictures show, each with its colours."""
@@ -140,8 +140,8 @@ def maps_html(runs: Sequence[RunMaps]) -> str:
 def _maps(run: RunMaps) -> str:
     entry = run.entry
     on = (
-        f"on the surface {run.sheet.name}"
-        if run.sheet
+        f"on the surface {run.on_surface.name}"
+        if run.on_surface
         else "in a volume"
         if run.grid
         else "in no known place"
@@ -164,7 +164,7 @@ def _picture(run: RunMaps) -> str:
     from brainwavlm.reporting.figures.brains import Panel, brain_panels, mean_of_finite
     from brainwavlm.reporting.figures.style import data_uri, page_canvas, png
 
-    mesh = run.sheet.mesh if run.sheet else None
+    mesh = run.on_surface.mesh if run.on_surface else None
     if mesh is None:
         return ""
     n_vertices = max(len(half.sulcal) for half in mesh.halves.values())

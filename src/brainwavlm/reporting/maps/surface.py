@@ -23,7 +23,7 @@ _SHAPES = {"inflated": "Inflated", "pial": "Anatomical", "flat": "Flat"}
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SurfaceColumns:
     """A surface and the columns of the responses at its vertices.
 
     Attributes
@@ -41,7 +41,7 @@ class Sheet:
     mesh: Mesh | None
 
 
-def sheet_of(source: Source) -> tuple[Sheet | None, str]:
+def surface_columns(source: Source) -> tuple[SurfaceColumns | None, str]:
     """The surface of a run's subject by the rule of the report page, or why there is none."""
     subject = source.subject
     if subject is None:
@@ -56,10 +56,10 @@ def sheet_of(source: Source) -> tuple[Sheet | None, str]:
         unread = subject.unread.get("surfaces")
         return None, f"No surface: {f'{unread.path}: {unread.found}' if unread else source.no_map}"
     columns = {side: (half.start, half.column) for side, half in mesh.halves.items()}
-    return Sheet(mesh.name, columns, mesh), ""
+    return SurfaceColumns(mesh.name, columns, mesh), ""
 
 
-def at_vertices(one: VoxelMap, voxel: np.ndarray, sheet: Sheet) -> dict[str, np.ndarray]:
+def at_vertices(one: VoxelMap, voxel: np.ndarray, surface: SurfaceColumns) -> dict[str, np.ndarray]:
     """m[h][i] over the voxels at vertex i that have a value: the mean; of p and q the largest; of a mask whether any.
 
     The largest p: what is found at a vertex is then found in each of its voxels; a mean of p would be no p. On a
@@ -70,19 +70,19 @@ def at_vertices(one: VoxelMap, voxel: np.ndarray, sheet: Sheet) -> dict[str, np.
     one : VoxelMap
     voxel : array (n_voxels,) int
         Column of each value.
-    sheet : Sheet
+    surface : SurfaceColumns
 
     Returns
     -------
     dict from left and right to array (n_vertices,) float32. NaN where no voxel has a value; 0 of a mask.
     """
     size = 1 + max(
-        int(columns.max(initial=-1)) for columns in (voxel, *(c for _, c in sheet.columns.values()))
+        int(columns.max(initial=-1)) for columns in (voxel, *(c for _, c in surface.columns.values()))
     )
     of_column = np.full(size, np.nan)
     of_column[voxel] = one.values
     maps = {}
-    for side, (start, column) in sheet.columns.items():
+    for side, (start, column) in surface.columns.items():
         vertex = np.repeat(np.arange(len(start) - 1), np.diff(start))
         values = of_column[column]
         here = np.isfinite(values)
@@ -153,7 +153,7 @@ def _joined(kind: str, values: np.ndarray, vertex: np.ndarray, n_vertices: int) 
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
-def _without_shapes(subject: Subject) -> Sheet | None:
+def _without_shapes(subject: Subject) -> SurfaceColumns | None:
     """A standard surface whose shapes are not here; the numbers of its vertices are all that maps need."""
     if subject.hemisphere is None or subject.vertex is None or subject.surface is None:
         raise ValueError(f"{subject.name} has no vertices")
@@ -162,7 +162,7 @@ def _without_shapes(subject: Subject) -> Sheet | None:
     for code, side in enumerate(SIDES):
         here = np.flatnonzero(np.asarray(subject.hemisphere) == code)
         columns[side] = by_vertex(np.asarray(subject.vertex)[here], here, n_vertices)
-    return Sheet(subject.surface, columns, None)
+    return SurfaceColumns(subject.surface, columns, None)
 
 
 def _texts(meta: dict[str, str]) -> GiftiMetaData:

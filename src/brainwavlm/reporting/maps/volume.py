@@ -102,8 +102,8 @@ def volume_image(
     data = np.full(grid.image.shape, 0 if is_mask else np.nan, dtype=kind)
     data[tuple(grid.voxels[voxel].T)] = one.values.astype(kind)
     # The mask's own header says how its affine is coded; for another affine a new one is written.
-    known = nibabel.Nifti1Header.from_header(grid.image.header) if space == "scanner" else None
-    image = nibabel.Nifti1Image(data, affine_of(grid, space), known)
+    kept = nibabel.Nifti1Header.from_header(grid.image.header) if space == "scanner" else None
+    image = nibabel.Nifti1Image(data, affine_of(grid, space), kept)
     header = image.header
     header.set_data_dtype(kind)
     header.set_slope_inter(1, 0)

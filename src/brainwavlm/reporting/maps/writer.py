@@ -45,7 +45,7 @@ def write_maps(
 ) -> Path:
     """Write the folder of `Maps.save`, under another name until it is whole."""
     _require_new(folder)
-    shown = [run for run in runs if run.grid is not None or run.sheet is not None]
+    shown = [run for run in runs if run.grid is not None or run.on_surface is not None]
     if not shown:
         raise RunError(
             evaluation,
@@ -112,11 +112,11 @@ def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, sourc
             "mask": run.grid.path.name,
             "outside": "NaN; 0 in masks",
         }
-    if run.sheet is not None:
+    if run.on_surface is not None:
         _write_surfaces(run, folder, surfaces, entries)
-        n_vertices = {side: len(start) - 1 for side, (start, _) in run.sheet.columns.items()}
+        n_vertices = {side: len(start) - 1 for side, (start, _) in run.on_surface.columns.items()}
         content["surface"] = {
-            "space": run.sheet.name,
+            "space": run.on_surface.name,
             "n_vertices": n_vertices,
             "without_voxel": "NaN; 0 in masks",
         }
@@ -147,12 +147,12 @@ def _about(run: "RunMaps", source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entry(one: VoxelMap) -> dict[str, Any]:
-    known = np.isfinite(one.values)
+    finite = np.isfinite(one.values)
     return {
         "name": one.name,
         "unit": one.unit,
         "meaning": one.meaning,
-        "n_voxels": int((known & (one.values != 0)).sum() if one.kind == "mask" else known.sum()),
+        "n_voxels": int((finite & (one.values != 0)).sum() if one.kind == "mask" else finite.sum()),
         "at_vertices": _AT_VERTICES[one.kind],
     }
 
@@ -172,7 +172,7 @@ def _write_surfaces(
             listed.append((side, file))
             for number, one in enumerate(some):
                 entries[one.name].setdefault("surface", {})[side] = {"file": file, "map": number}
-    mesh = run.sheet.mesh if run.sheet else None
+    mesh = run.on_surface.mesh if run.on_surface else None
     if surfaces and mesh is not None:
         for side, half in mesh.halves.items():
             for kind, image in shape_files(half, side).items():
