@@ -1,6 +1,5 @@
 """Which columns of voxels.csv are maps, with their units."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -134,11 +133,6 @@ def voxel_maps(
 
 def _numbers(column: pd.Series) -> np.ndarray | None:
     """A column as float64, NaN where it is empty; None where it holds anything but finite numbers."""
-    if column.dtype != object:
-        return column.to_numpy(np.float64)
-    try:
-        values = np.array([float(text) if text else np.nan for text in column])
-    except (TypeError, ValueError):
-        return None
-    written = (value for value, text in zip(values, column, strict=True) if text)
-    return values if all(map(math.isfinite, written)) else None
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    written = (column.notna() & (column != "")).to_numpy(bool)
+    return values if np.isfinite(values[written]).all() else None
