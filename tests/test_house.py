@@ -182,3 +182,32 @@ def test_errors_say_what_to_do_next_with_one_message_and_exit_code_two(tmp_path)
     assert done.returncode == 2
     assert "nowhere" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+# Where locals are called by what they are; folders come here once they are clean.
+NAMED = (
+    "encoding",
+    "speech",
+    "stimulus",
+    "datasets",
+    "config",
+    "runs",
+    "checks",
+    "compute",
+    "files",
+    "formatting",
+)
+
+
+def test_no_local_is_called_found():
+    """A difference, a test, a list of charts: a name says which."""
+    places = {
+        f"{name_of(path)}:{node.lineno}"
+        for path in modules()
+        if name_of(path).split(".")[0] in NAMED
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == "found"
+    }
+    assert places == set()

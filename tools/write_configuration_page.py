@@ -27,7 +27,7 @@ target: cortex
 training: {epochs: 10}
 ```
 
-This page is written by `tools/write_configuration_page.py` from the models in `brainwavlm/config/schema.py`.
+This page is written by `tools/write_configuration_page.py` from the models in `brainwavlm/config`.
 """
 
 

@@ -1,4 +1,5 @@
-from brainwavlm.datasets import check_dataset, load_dataset
+from brainwavlm.checks import check_dataset
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.demo import demo_model_path
 
 

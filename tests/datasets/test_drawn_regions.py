@@ -10,7 +10,8 @@ from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.drawn_regions import drawn_names
-from brainwavlm.encoding.targets import available_targets, target_counts, target_mask, target_masks
+from brainwavlm.encoding.target_expressions import available_targets
+from brainwavlm.encoding.targets import target_counts, target_mask, target_masks
 from brainwavlm.errors import ConfigError, DatasetError
 from tests.brains import LATITUDES, STEP, write_brain, write_drawing
 
@@ -153,7 +154,7 @@ def test_drawn_regions_are_counted_and_nothing_is_written(tmp_path):
 def test_a_drawing_that_is_not_here_leaves_the_other_targets(built, tmp_path, monkeypatch):
     root = shutil.copytree(built[0], tmp_path / "copy")
     (root / "derivative/pycortex-db/UTS03/overlays.svg").write_text("/annex/objects/MD5E-s27597574--76ab.svg")
-    monkeypatch.setattr("brainwavlm.encoding.targets.importlib.util.find_spec", lambda name: True)
+    monkeypatch.setattr("brainwavlm.encoding.target_expressions.importlib.util.find_spec", lambda name: True)
     subject = load_dataset(root).subject("UTS03")
     counts, missing = target_counts(subject)
     assert "AC" in counts

@@ -11,13 +11,8 @@ from numpy.testing import assert_array_equal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.labels import AUDITORY_CORTEX
 from brainwavlm.datasets.surfaces import mask_voxels, nearest_vertices
-from brainwavlm.encoding.targets import (
-    available_targets,
-    target_counts,
-    target_mask,
-    target_masks,
-    with_regions,
-)
+from brainwavlm.encoding.target_expressions import available_targets
+from brainwavlm.encoding.targets import target_counts, target_mask, target_masks, with_regions
 from brainwavlm.errors import ConfigError, DatasetError
 from tests.brains import AC, UNUSED, write_brain
 

@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.datasets.responses import Recording, Story
-from brainwavlm.encoding.targets import available_targets, target_mask, target_masks, with_regions
+from brainwavlm.encoding.target_expressions import available_targets
+from brainwavlm.encoding.targets import target_mask, target_masks, with_regions
 from brainwavlm.errors import ConfigError
 
 

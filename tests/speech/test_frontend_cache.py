@@ -9,7 +9,8 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError, ConfigError, DatasetError
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_at_ends
-from brainwavlm.speech.frontend_cache import frontend_file, kept_bytes, kept_frontend, require_folder
+from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
+from brainwavlm.speech.frontend_file import frontend_file, require_folder
 from brainwavlm.stimulus.audio import load_sound
 from brainwavlm.stimulus.windows import cut_windows
 from tests.models import noise
@@ -99,7 +100,7 @@ def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound, damage)
 @pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
 def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, config):
     """A file that claims its whole size first is written through memory: a disk that fills up kills the process."""
-    from brainwavlm.speech import frontend_cache as frontends
+    from brainwavlm.speech import frontend_file as frontends
 
     backbone, windows = made(saved, "wavlm", sound, config)
     sizes = []
@@ -112,7 +113,7 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
         return outputs
 
-    for name in ("_window_outputs", "_segment_outputs"):
+    for name in ("window_outputs", "segment_outputs"):
         monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
     path = frontend_file(
         backbone, sound[0], sound[1], windows, config, tmp_path / "kept", batch_windows=1
@@ -122,7 +123,7 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing(saved, tmp_path, sound, monkeypatch):
-    from brainwavlm.speech import frontend_cache as frontends
+    from brainwavlm.speech import frontend_file as frontends
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -169,7 +170,7 @@ def test_a_shared_frontend_kept_or_not_gives_the_same(saved, sound):
 
 
 def test_a_long_sound_is_shared_in_stretches_without_a_seam(saved, monkeypatch):
-    from brainwavlm.speech import frontend_cache as frontends
+    from brainwavlm.speech import frontend_file as frontends
 
     backbone = load_backbone(saved("wavlm-large"), 2)
     sound = noise(1, seconds=3.0)[0]

@@ -95,12 +95,12 @@ def _expected_rows(dataset: Dataset, stories: Iterable[str]) -> tuple[dict[str, 
     unlisted = sorted(story for story, count in rows.items() if count is None)
     if not unlisted or len(unlisted) == len(rows):
         return rows, []
-    found = f"its table of rows (ds003020: respdict.json) does not list {', '.join(unlisted)}."
+    problem = f"its table of rows (ds003020: respdict.json) does not list {', '.join(unlisted)}."
     return rows, [
         Problem(
             "table",
             str(dataset.path),
-            found,
+            problem,
             "the number of rows of each story.",
             "The rows of these stories are not compared with anything; take the table that came with them.",
             "warning",
@@ -123,9 +123,9 @@ def _same_sound(
     splits = {subject: dataset.recordings(subject) for subject in subjects}
     for names in same.values():
         for subject, own in splits.items():
-            found = {name: own[name].story.split for name in names if name in own}
-            if len(set(found.values())) > 1:
-                under = " and ".join(f"{name} ({split})" for name, split in found.items())
+            split_of = {name: own[name].story.split for name in names if name in own}
+            if len(set(split_of.values())) > 1:
+                under = " and ".join(f"{name} ({split})" for name, split in split_of.items())
                 yield Problem(
                     "split",
                     str(dataset.stories[names[0]].audio),

@@ -1,21 +1,18 @@
 """What a run does, as frozen data: the schema is the only home of defaults; files, presets and overrides fill it."""
 
+from brainwavlm.config.controls import CONTROLS, ControlConfig, ControlKind
 from brainwavlm.config.loading import (
     PRESETS,
+    flattened,
     gigabytes,
     load_config,
     parse_overrides,
-    parsed_with_repeats,
-    read_yaml,
     validated,
 )
 from brainwavlm.config.schema import (
-    CONTROLS,
     AdapterConfig,
     AlignmentConfig,
     BackboneConfig,
-    ControlConfig,
-    ControlKind,
     EvaluationConfig,
     ListenerConfig,
     LossConfig,
@@ -24,10 +21,11 @@ from brainwavlm.config.schema import (
     ReadoutConfig,
     RidgeConfig,
     RunConfig,
-    Step,
     TrainingConfig,
     WindowConfig,
 )
+from brainwavlm.config.step import Step
+from brainwavlm.config.yaml_files import parsed_with_repeats, read_yaml
 
 __all__ = [
     "load_config",
@@ -36,6 +34,7 @@ __all__ = [
     "validated",
     "parsed_with_repeats",
     "gigabytes",
+    "flattened",
     "PRESETS",
     "RunConfig",
     "BackboneConfig",

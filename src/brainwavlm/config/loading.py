@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
@@ -14,65 +14,10 @@ from pydantic import (
     ValidationError,
 )
 
-from brainwavlm.config.schema import RunConfig, Step
+from brainwavlm.config.schema import RunConfig
+from brainwavlm.config.step import Step
+from brainwavlm.config.yaml_files import parsed, read_yaml
 from brainwavlm.errors import ConfigError
-
-
-class OnceLoader(yaml.SafeLoader):
-    """Notes a key that stands twice in a mapping: the second would silently win."""
-
-    def __init__(self, text: str):
-        super().__init__(text)
-        self.repeated: list[str] = []
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """The mapping of a node, its repeated keys noted."""
-        seen = set()
-        for key, _ in getattr(node, "value", ()):
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    self.repeated.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def parsed(text: str) -> Any:
-    """The value that a YAML text stands for.
-
-    Raises
-    ------
-    ValueError
-        With the reason, and the line where it is known; also where a key stands twice.
-    """
-    value, repeated = parsed_with_repeats(text)
-    if repeated:
-        raise ValueError(f"lists {repeated[0]}.")
-    return value
-
-
-def parsed_with_repeats(text: str) -> tuple[Any, list[str]]:
-    """The value that a YAML text stands for, and the keys that stand twice, for those who report every one.
-
-    Raises
-    ------
-    ValueError
-        With the reason, and the line where it is known.
-    """
-    loader = None
-    try:
-        loader = OnceLoader(text)
-        return loader.get_single_data(), loader.repeated
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ValueError(f"not YAML: {reason}{where}.") from None
-    except RecursionError:
-        raise ValueError("not YAML: too deeply nested.") from None
-    except (ValueError, TypeError, AttributeError) as error:  # a date of month 13, a tag on the wrong kind
-        where = f" before line {loader.line + 1}" if loader and loader.line else ""
-        raise ValueError(f"not YAML: {error}{where}.") from None
-
 
 PRESETS = ("paper", "authors-2026", "recommended", "demo")
 
@@ -153,37 +98,6 @@ def validated(
         ) from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
-
-    Raises
-    ------
-    ConfigError
-        Missing file, not UTF-8, not YAML, or not a mapping.
-    """
-    try:
-        if not path.is_file():
-            known = ", ".join(PRESETS)
-            remedy = f"Give its path, or use --preset ({known})."
-            raise ConfigError(path, "no such file.", "a YAML file.", remedy)
-        content = parsed(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            path, f"not UTF-8: {error}.", "a YAML mapping in UTF-8.", "Save as UTF-8."
-        ) from None
-    except OSError as error:
-        raise ConfigError(path, f"not readable: {error}.", "a YAML file.", "Check its permissions.") from None
-    except ValueError as error:
-        raise ConfigError(path, str(error), "a YAML mapping, each key once.", "Mend that line.") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(
-            path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines."
-        )
-    return content
-
-
 def parse_overrides(items: list[str]) -> dict[str, Any]:
     """{"a.b": value} from ["a.b=value"], values read as YAML."""
     overrides = {}
@@ -194,8 +108,9 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
         try:
             overrides[key.strip()] = parsed(value)
         except ValueError as error:
-            found = f"{item[:200]!r}, {error}"
-            raise ConfigError("--set", found, "a YAML value after '='.", "Quote it.") from None
+            raise ConfigError(
+                "--set", f"{item[:200]!r}, {error}", "a YAML value after '='.", "Quote it."
+            ) from None
     return overrides
 
 
@@ -220,6 +135,24 @@ def _preset(name: str) -> dict[str, Any]:
         raise ConfigError("preset", repr(name), f"one of {', '.join(PRESETS)}.", "Choose one of these.")
     text = (resources.files("brainwavlm") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
+
+
+def flattened(values: BaseModel | Mapping[str, Any], keep_empty: bool = False) -> dict[str, Any]:
+    """{"training.epochs": 3} from {"training": {"epochs": 3}}, or from a configuration.
+
+    Parameters
+    ----------
+    values : RunConfig or mapping
+    keep_empty : bool
+        A mapping without content keeps its key, else it is as if it were not there.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in (values.model_dump(mode="json") if isinstance(values, BaseModel) else values).items():
+        if isinstance(value, Mapping) and (value or not keep_empty):
+            flat |= {f"{key}.{below}": content for below, content in flattened(value, keep_empty).items()}
+        else:
+            flat[str(key)] = value
+    return flat
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:

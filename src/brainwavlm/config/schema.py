@@ -5,57 +5,15 @@ the nearest known one. The description of a field is its help text and its row i
 """
 
 import re
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
+
+from brainwavlm.config.controls import ControlConfig
+from brainwavlm.config.step import Step, without_repeats
 
 # Which end of the order of stories a part of them is taken from.
 OrderEnd = Literal["start", "end"]
-
-
-ControlKind = Literal[
-    "none", "shifted", "block-permuted", "phase-randomised", "other-story", "stimulus", "words", "phones"
-]
-# What a run of each kind of control was tuned on, as part of a sentence.
-CONTROLS = {
-    "shifted": "responses shifted against the sound",
-    "block-permuted": "responses in blocks of another order",
-    "phase-randomised": "phase-randomised responses",
-    "other-story": "responses to another story",
-    "stimulus": "targets made from the sound",
-    "words": "embeddings of the words that were said",
-    "phones": "labels of the phones that were said",
-}
-
-
-class Step(BaseModel):
-    """Frozen settings of one step; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = cls.model_fields[info.field_name or ""].annotation
-        if value is False and "no" in get_args(kind):
-            return "no"  # as YAML reads an unquoted no
-        values = value if isinstance(value, (list, tuple)) else [value]
-        if kind is not bool and any(isinstance(one, bool) for one in values):
-            raise ValueError("a value of another type than true or false")
-        return value
-
-
-def _without_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError("each value once")
-    return values
 
 
 class WindowConfig(Step):
@@ -140,7 +98,7 @@ class AdapterConfig(Step):
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank).")
     dora: bool = Field(False, description="Split weights into magnitude and direction (DoRA).")
 
-    _once = field_validator("projections")(_without_repeats)
+    _once = field_validator("projections")(without_repeats)
 
 
 class AlignmentConfig(Step):
@@ -152,7 +110,7 @@ class AlignmentConfig(Step):
     delays: tuple[int, ...] = Field((1, 2, 3, 4), min_length=1, description="Delays in TRs (FIR).")
     lobes: int = Field(3, ge=1, description="Half-width of the Lanczos kernel in TRs.")
 
-    _once = field_validator("delays")(_without_repeats)
+    _once = field_validator("delays")(without_repeats)
 
     @field_validator("delays")
     @classmethod
@@ -277,37 +235,6 @@ class TrainingConfig(Step):
                 "twice slow or more"
             )
         return self
-
-
-class ControlConfig(Step):
-    """What tuning predicts in place of the responses: is it the brain? (docs/how-to/controls.md)."""
-
-    kind: ControlKind = Field(
-        "none", description="none: the responses. Test stories and scores keep them whatever the kind."
-    )
-    seconds: float = Field(
-        20.0,
-        gt=0,
-        description="shifted: least distance from where a response belongs, a quarter of the story at most; "
-        "block-permuted: length of a block.",
-    )
-    embeddings: str | None = Field(
-        None,
-        validate_default=True,
-        description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe).",
-    )
-
-    @property
-    def has_voxels(self) -> bool:
-        """Whether each target stands for the response of a voxel, so that the readout can be scored."""
-        return self.kind not in ("stimulus", "words", "phones")
-
-    @field_validator("embeddings")
-    @classmethod
-    def _some_vectors(cls, embeddings: str | None, info: ValidationInfo) -> str | None:
-        if info.data.get("kind") == "words" and embeddings is None:
-            raise ValueError("a file of word vectors, with control.kind words")
-        return embeddings
 
 
 class QuirksConfig(Step):

@@ -235,17 +235,17 @@ def _require_described(
 
 def _require_shapes(path: Path, responses: Responses) -> None:
     shape = responses.data.shape
-    found = None
+    problem = None
     if responses.data.ndim != 2 or responses.data.dtype not in (np.float16, np.float32, np.float64):
-        found = f"data of shape {shape} and type {responses.data.dtype}."
+        problem = f"data of shape {shape} and type {responses.data.dtype}."
     elif responses.tr_times is not None and np.shape(responses.tr_times) != shape[:1]:
-        found = f"tr_times of shape {np.shape(responses.tr_times)} beside data of shape {shape}."
+        problem = f"tr_times of shape {np.shape(responses.tr_times)} beside data of shape {shape}."
     elif responses.repeats is not None and responses.repeats.shape[1:] != shape:
-        found = f"repeats of shape {responses.repeats.shape} beside data of shape {shape}."
-    if found:
+        problem = f"repeats of shape {responses.repeats.shape} beside data of shape {shape}."
+    if problem:
         raise DatasetError(
             path,
-            found,
+            problem,
             "floating-point data (n_trs, n_voxels), tr_times (n_trs,), repeats (n_repeats, n_trs, n_voxels).",
             "Change the arrays; nothing was written to this file.",
         )

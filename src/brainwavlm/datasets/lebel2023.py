@@ -109,16 +109,16 @@ class Lebel2023(Dataset):
         except DatasetError as error:
             return dataclasses.replace(known, unread={"surfaces": error})
         labels, unread = self._labels(name, places)
-        found = dataclasses.replace(
+        subject = dataclasses.replace(
             known,
             rois=ChainMap(dict(known.rois), labels),  # type: ignore[arg-type]  # only read
             drawn=DrawnRegions(files, places),
             unread=unread,
         )
         if known.hemisphere is not None or known.vertex is not None:
-            return found
+            return subject
         return dataclasses.replace(
-            found, hemisphere=places.hemisphere, vertex=places.vertex, surface="native"
+            subject, hemisphere=places.hemisphere, vertex=places.vertex, surface="native"
         )
 
     def anatomy(self, subject: str) -> Path | None:

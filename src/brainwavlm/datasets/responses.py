@@ -133,12 +133,17 @@ def _data(file: h5py.File, path: Path) -> h5py.Dataset:
 
 def require_repeats(repeats: h5py.Dataset | h5py.Group, shape: tuple[int, int], path: Path) -> None:
     """Raise a DatasetError unless the repeats are numbers with the rows and voxels of the data."""
-    found = getattr(repeats, "shape", None)
+    repeats_shape = getattr(repeats, "shape", None)
     kind = getattr(repeats, "dtype", np.dtype(object))
-    if found is None or len(found) != 3 or found[1:] != shape or kind.kind not in NUMBERS:
+    if (
+        repeats_shape is None
+        or len(repeats_shape) != 3
+        or repeats_shape[1:] != shape
+        or kind.kind not in NUMBERS
+    ):
         raise DatasetError(
             path,
-            f"individual_repeats of shape {found} beside data of shape {shape}, type {kind}.",
+            f"individual_repeats of shape {repeats_shape} beside data of shape {shape}, type {kind}.",
             f"numbers (n_repeats, {shape[0]}, {shape[1]}).",
             "Write the repeats again, or remove them: then no ceiling can be computed.",
         )
@@ -167,15 +172,15 @@ def _times(times: h5py.Dataset | h5py.Group, n_trs: int, path: Path) -> np.ndarr
 
 
 def _start(value: Any, path: Path) -> float:
-    found = np.asarray(value)  # an attribute without a value becomes an object
-    if found.dtype.kind not in NUMBERS or found.size != 1 or not np.isfinite(found).all():
+    number = np.asarray(value)  # an attribute without a value becomes an object
+    if number.dtype.kind not in NUMBERS or number.size != 1 or not np.isfinite(number).all():
         raise DatasetError(
             path,
             f"start = {value!r}.",
             "one number: the sound's time at the first row in seconds.",
             "Write the attribute start again, or tr_times.",
         )
-    return float(found.item())
+    return float(number.item())
 
 
 def _increasing(times: np.ndarray, path: Path) -> np.ndarray:

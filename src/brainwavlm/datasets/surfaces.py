@@ -188,8 +188,8 @@ def read_transform(path: Path) -> np.ndarray:
     try:
         matrix = np.array(json.loads(path.read_text(encoding="utf-8"))["coord"], dtype=np.float64)
     except (ValueError, KeyError, TypeError) as error:
-        found = f"no transform: {type(error).__name__}: {error}"
-        raise DatasetError(path, found, expected, "Download it again.") from None
+        problem = f"no transform: {type(error).__name__}: {error}"
+        raise DatasetError(path, problem, expected, "Download it again.") from None
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
         raise DatasetError(path, f"coord = {matrix.tolist()}.", expected, "Download it again.")
     return matrix
@@ -214,8 +214,10 @@ def read_triangles(path: Path) -> np.ndarray:
 def _gifti_array(path: Path, intent: str, name: str) -> np.ndarray:
     arrays = _loaded(path, "a GIFTI surface").get_arrays_from_intent(intent)
     if len(arrays) != 1 or arrays[0].data.ndim != 2 or arrays[0].data.shape[1] != 3:
-        found = f"{len(arrays)} arrays of {name}." if len(arrays) != 1 else f"{name} {arrays[0].data.shape}."
-        raise DatasetError(path, found, f"a GIFTI surface with {name} (n, 3).", "Download it again.")
+        problem = (
+            f"{len(arrays)} arrays of {name}." if len(arrays) != 1 else f"{name} {arrays[0].data.shape}."
+        )
+        raise DatasetError(path, problem, f"a GIFTI surface with {name} (n, 3).", "Download it again.")
     return arrays[0].data
 
 
@@ -249,8 +251,8 @@ def _loaded(path: Path, expected: str) -> Any:
         ExpatError,
         nibabel.filebasedimages.ImageFileError,
     ) as error:
-        found = f"cannot be read: {str(error) or type(error).__name__}"
-        raise DatasetError(path, found, f"{expected}.", "Download it again.") from None
+        problem = f"cannot be read: {str(error) or type(error).__name__}"
+        raise DatasetError(path, problem, f"{expected}.", "Download it again.") from None
     wanted = nibabel.GiftiImage if "GIFTI" in expected else nibabel.spatialimages.SpatialImage
     if not isinstance(loaded, wanted):
         raise DatasetError(path, f"a {type(loaded).__name__}.", f"{expected}.", "Download it again.")

@@ -72,7 +72,7 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
         Stories whose numbers of voxels differ, or no story.
     """
     chosen = slice(None) if columns is None else columns
-    found: Scan | None = None
+    whole: Scan | None = None
     first: Recording | None = None
     for recording in recordings:
         if first is None:
@@ -85,12 +85,12 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
                 "All responses of a subject must have the same columns: make them with one mask.",
             )
         story = scan(_blocks(recording, chosen))
-        found = story if found is None else found | story
-    if found is None:
+        whole = story if whole is None else whole | story
+    if whole is None:
         raise DatasetError(
             "responses", "no recording.", "at least one.", "Choose a subject that has responses."
         )
-    return Mask(~found.unusable, found.counts)
+    return Mask(~whole.unusable, whole.counts)
 
 
 def scan(blocks: Iterable[np.ndarray]) -> Scan:

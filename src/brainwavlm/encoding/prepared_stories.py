@@ -22,7 +22,8 @@ from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import read_at_ends
-from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_file, kept_frontend
+from brainwavlm.speech.frontend_cache import SharedFrontend, kept_frontend
+from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
@@ -201,8 +202,8 @@ def recording_clock(
     try:
         clock = story_clock(window_times, times, alignment.delays, alignment.lobes, slow=slow)
     except AlignmentError as error:
-        found = f"{error.path} do not fit {recording.story.audio.name}: {error.found}"
-        raise AlignmentError(recording.path, found, error.expected, error.remedy) from None
+        problem = f"{error.path} do not fit {recording.story.audio.name}: {error.found}"
+        raise AlignmentError(recording.path, problem, error.expected, error.remedy) from None
     if quirks is not None and quirks.clip_kernel:
         clipped = np.where(clock.matrix < 1e-10, 0.0, clock.matrix)
         return replace(clock, matrix=clipped)

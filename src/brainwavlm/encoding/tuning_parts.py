@@ -26,7 +26,7 @@ from brainwavlm.encoding.subjects import tuned_subjects, with_readouts
 from brainwavlm.encoding.training_state import TrainingState
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checkpoint import Checkpoint, restoring
-from brainwavlm.speech.frontend_cache import require_folder
+from brainwavlm.speech.frontend_file import require_folder
 
 
 class TuningParts:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from brainwavlm.config import EvaluationConfig, RunConfig
+from brainwavlm.config import EvaluationConfig, RunConfig, flattened
 
 # What no trained weight depends on: where and how a run computes, and how it is scored afterwards.
 WITHOUT_EFFECT = (
@@ -30,7 +30,10 @@ def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[s
     e.g. `adapter.method=lora`; with one group it is `all runs`.
     """
     hidden = (*WITHOUT_EFFECT, *apart_from)
-    settings = [_flat(config.model_dump(mode="json"), hidden) for config in configs]
+    settings = [
+        {key: value for key, value in flattened(config).items() if not _within(key, hidden)}
+        for config in configs
+    ]
     groups: list[tuple[dict[str, Any], list[int]]] = []
     for position, values in enumerate(settings):
         members = next((members for known, members in groups if known == values), None)
@@ -60,17 +63,8 @@ def common_evaluation(configs: Sequence[RunConfig]) -> EvaluationConfig:
     )
 
 
-def _flat(values: dict[str, Any], hidden: Collection[str], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = prefix + key
-        if name in hidden:
-            continue
-        if isinstance(value, dict):
-            flat |= _flat(value, hidden, f"{name}.")
-        else:
-            flat[name] = value
-    return flat
+def _within(key: str, steps: Collection[str]) -> bool:
+    return any(key == step or key.startswith(f"{step}.") for step in steps)
 
 
 def _shown(value: Any) -> str:

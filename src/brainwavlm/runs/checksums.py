@@ -46,8 +46,8 @@ class Checksums:
             Missing, or a git-annex pointer.
         """
         require_content(path)
-        found = path.stat()
-        name, stamp = str(path.resolve()), (found.st_size, found.st_mtime_ns)
+        stat = path.stat()
+        name, stamp = str(path.resolve()), (stat.st_size, stat.st_mtime_ns)
         if name not in self._known or self._known[name][:2] != stamp:
             with path.open("rb") as file:
                 self._known[name] = (*stamp, hashlib.file_digest(file, "sha256").hexdigest())

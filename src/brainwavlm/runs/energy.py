@@ -61,26 +61,26 @@ class Meter:
     def measured(self) -> dict[str, float] | None:
         """Kilowatt-hours by part, `processors` and `accelerators`, those that could be read; None where none could."""
         self.read(now=True)
-        found: dict[str, float] = {}
+        kilowatt_hours: dict[str, float] = {}
         for name, joules in self._joules.items():
             part = name.partition(" ")[0]
-            found[part] = found.get(part, 0.0) + joules / 3.6e6
+            kilowatt_hours[part] = kilowatt_hours.get(part, 0.0) + joules / 3.6e6
         for name in self._lost:
-            found.pop(name.partition(" ")[0], None)
-        return found or None
+            kilowatt_hours.pop(name.partition(" ")[0], None)
+        return kilowatt_hours or None
 
     def _counters(self) -> list[tuple[str, float, float | None]]:
         """Name, joules and the joules after which it begins anew, of each counter that can be read."""
-        found: list[tuple[str, float, float | None]] = []
+        counters: list[tuple[str, float, float | None]] = []
         for folder in self.packages:
             with suppress(OSError, ValueError):  # since 2020 for root alone on most machines
                 joules, turn = (
                     int((folder / name).read_text()) / 1e6 for name in ("energy_uj", "max_energy_range_uj")
                 )
-                found.append((f"processors {folder.name}", joules, turn))
+                counters.append((f"processors {folder.name}", joules, turn))
         if self._board is not None:
-            found += [(f"accelerators {name}", joules, None) for name, joules in self._board.joules()]
-        return found
+            counters += [(f"accelerators {name}", joules, None) for name, joules in self._board.joules()]
+        return counters
 
 
 def rapl_packages(root: Path = RAPL) -> list[Path]:
@@ -106,9 +106,9 @@ class _Boards:
 
     def joules(self) -> list[tuple[str, float]]:
         """Name and joules of each board that has a counter."""
-        found = []
+        readings = []
         for name, handle in self._handles.items():
             millijoules = ctypes.c_ulonglong()
             if self._library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules)) == 0:
-                found.append((name, millijoules.value / 1e3))
-        return found
+                readings.append((name, millijoules.value / 1e3))
+        return readings

@@ -62,13 +62,13 @@ PACKAGES = ("brainwavlm", "torch", "transformers", "peft", "accelerate", "numpy"
 
 def versions() -> dict[str, str]:
     """Versions of the packages that decide what a run computes."""
-    found = {}
+    version_of = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            version_of[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed as a package"
-    return found
+            version_of[package] = "not installed as a package"
+    return version_of
 
 
 def machine_facts(device: "torch.device", processes: int = 1) -> dict[str, Any]:

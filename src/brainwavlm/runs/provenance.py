@@ -223,8 +223,8 @@ def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dic
         if {**earlier, **stamp} == earlier:
             files[name] = dict(earlier)
         else:
-            found = checksums.of(path) if room >= 0 else head_checksum(path)
-            files[name] = {**stamp, "sha256": found, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
+            digest = checksums.of(path) if room >= 0 else head_checksum(path)
+            files[name] = {**stamp, "sha256": digest, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
     return dict(sorted(files.items()))
 
 
@@ -236,8 +236,8 @@ def _paths(config: RunConfig) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for number, view in enumerate(views):
         before = f"{number} {view.subject}/" if len(views) > 1 else ""
-        found = files_of_run(load_dataset(view.dataset), view)
-        paths |= {f"{before}{name}": path for name, path in found.items()}
+        files = files_of_run(load_dataset(view.dataset), view)
+        paths |= {f"{before}{name}": path for name, path in files.items()}
     paths |= {
         f"named/{number} {Path(name).name}": Path(name) for number, name in enumerate(named_files(config))
     }
@@ -254,10 +254,10 @@ def _is_here(path: Path) -> bool:
 
 def _changed(known: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Files of which an earlier session read another content."""
-    found = []
+    changed = []
     for name, file in files.items():
         before = known.get(name, file)
         same_kind = before["whole"] == file["whole"]
         if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
-            found.append(name)
-    return found
+            changed.append(name)
+    return changed

@@ -234,9 +234,12 @@ def open_run(path: str | Path) -> Run:
     run = Run(Path(path))
     if not (run.path / "run.json").is_file():
         raise RunError(path, "no run.json.", "the folder of a run.", "List runs with: brainwavlm runs FOLDER")
-    found = read_json(run.path / "run.json").get("format")
-    if found != FORMAT:
+    format_of_run = read_json(run.path / "run.json").get("format")
+    if format_of_run != FORMAT:
         raise RunError(
-            run.path / "run.json", f"format {found}.", f"format {FORMAT}.", "Use the version that wrote it."
+            run.path / "run.json",
+            f"format {format_of_run}.",
+            f"format {FORMAT}.",
+            "Use the version that wrote it.",
         )
     return run

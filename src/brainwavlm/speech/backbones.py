@@ -16,7 +16,7 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach, copy_trained, merge
 from brainwavlm.speech.cpu.linear import use_products
 from brainwavlm.speech.cpu.lora import use_low_rank_products
-from brainwavlm.speech.families import Family
+from brainwavlm.speech.family import Family
 from brainwavlm.speech.last_block import agrees, block_at
 from brainwavlm.speech.pretrained import load_stock, normalises_sound, weights_digest
 from brainwavlm.speech.wavlm import make_reachable
@@ -173,9 +173,9 @@ class Backbone(nn.Module):
         return self.enter(self.listen(windows))
 
     @torch.no_grad()
-    def enter(self, heard: Tensor) -> Tensor:
+    def enter(self, projected: Tensor) -> Tensor:
         """From the projection to hidden state 0: the second half of `frontend`. Without noise, else nothing."""
-        return heard if self.noise else self.family.enter(self.model, heard)
+        return projected if self.noise else self.family.enter(self.model, projected)
 
     @torch.no_grad()
     def listen(self, windows: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from brainwavlm.config import WindowConfig
 from brainwavlm.speech.backbones import Backbone, Frame
 from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
-from brainwavlm.speech.frontend_cache import SharedFrontend, heard, window_batches
+from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
@@ -85,7 +85,7 @@ def read_windows(
     read: list[np.ndarray] = []
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
     for places in window_batches(backbone, windows, indices, batch_windows):
-        hidden = heard(backbone, sound, windows, indices[places], frontend)
+        hidden = frontend_output(backbone, sound, windows, indices[places], frontend)
         for layer, state in backbone.read(hidden, frame).items():
             parts[layer].append(state)
         read.append(places)

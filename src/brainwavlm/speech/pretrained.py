@@ -16,7 +16,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging
 
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.families import FAMILIES, Family
+from brainwavlm.speech.families import FAMILIES
+from brainwavlm.speech.family import Family
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 # What transformers lets through when config.json or the weights are damaged.

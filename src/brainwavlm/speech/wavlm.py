@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.cpu.gated_attention import gated_attention
 from brainwavlm.speech.cpu.linear import plain_cpu
-from brainwavlm.speech.families import Family
+from brainwavlm.speech.family import Family
 
 
 class GatedAttention(nn.Module):

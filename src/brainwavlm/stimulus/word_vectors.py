@@ -49,15 +49,15 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     require_content(path)
     wanted = set(words)
     if path.suffix.lower() == ".npz":
-        found = _from_arrays(path, *_npz(path), wanted)
+        vector_of = _from_arrays(path, *_npz(path), wanted)
     elif path.suffix.lower() in HDF5:
-        found = _from_arrays(path, *_hdf5(path), wanted)
+        vector_of = _from_arrays(path, *_hdf5(path), wanted)
     else:
-        found = _text(path, wanted)
-    for word, vector in found.items():
+        vector_of = _text(path, wanted)
+    for word, vector in vector_of.items():
         if not np.isfinite(vector).all():
             raise _unusable(path, f"the vector of {word!r} is not finite.")
-    return found
+    return vector_of
 
 
 def _npz(path: Path) -> tuple[list[str], np.ndarray]:
@@ -89,15 +89,15 @@ def _from_arrays(
 ) -> dict[str, np.ndarray]:
     if vectors.ndim != 2 or len(vectors) != len(words) or vectors.dtype.kind not in NUMBERS:
         raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
-    found: dict[str, np.ndarray] = {}
+    vector_of: dict[str, np.ndarray] = {}
     for word, vector in zip(words, vectors, strict=True):
         if word in wanted:
-            found.setdefault(word, vector.astype(np.float32))
-    return found
+            vector_of.setdefault(word, vector.astype(np.float32))
+    return vector_of
 
 
 def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+    vector_of: dict[str, np.ndarray] = {}
     n_dims = None
     try:
         with path.open(encoding="utf-8") as file:
@@ -109,13 +109,13 @@ def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
                 word = " ".join(parts[:-n_dims]) if n_dims > 0 else ""  # some words of GloVe have spaces
                 if not word:
                     raise _unusable(path, f"line {number} has {len(parts)} fields: {line[:60]!r}.")
-                if word in wanted and word not in found:
-                    found[word] = np.array(parts[-n_dims:], dtype=np.float32)
+                if word in wanted and word not in vector_of:
+                    vector_of[word] = np.array(parts[-n_dims:], dtype=np.float32)
     except UnicodeDecodeError as error:
         raise _unusable(path, f"not UTF-8: {error}.") from None
     except ValueError as error:
         raise _unusable(path, f"line {number}: {error}.") from None
-    return found
+    return vector_of
 
 
 def _unusable(path: Path, found: str) -> DatasetError:

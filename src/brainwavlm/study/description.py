@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from brainwavlm.config import Step, read_yaml, validated
+from brainwavlm.config import Step, flattened, read_yaml, validated
 from brainwavlm.errors import ConfigError
 from brainwavlm.study.claims.paper import CLAIMS
 
@@ -199,17 +199,10 @@ def study_from(values: dict[str, Any], source: str) -> Study:
 
 def above(below: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     """Settings by dotted key, `more` after `below`: of the same key, the later value counts."""
-    later = _dotted(more)
-    return {key: value for key, value in _dotted(below).items() if key not in later} | later
-
-
-def _dotted(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"training.epochs": 3} from {"training": {"epochs": 3}}."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        flat |= _dotted(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return flat
+    later = flattened(more, keep_empty=True)
+    return {
+        key: value for key, value in flattened(below, keep_empty=True).items() if key not in later
+    } | later
 
 
 def _validated(model: type[Step], values: dict[str, Any], source: str) -> Any:

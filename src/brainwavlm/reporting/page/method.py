@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm import __version__
-from brainwavlm.config import CONTROLS, RunConfig, WindowConfig
+from brainwavlm.config import CONTROLS, RunConfig, WindowConfig, flattened
 from brainwavlm.reporting.page.wording import next_steps, page_title
 from brainwavlm.reporting.sources import Source
 from brainwavlm.results.evaluation import Evaluation
@@ -140,7 +140,7 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
 
 def differing(configs: Mapping[str, RunConfig]) -> Entries:
     """The settings in which runs differ: key, and each run's value."""
-    flat = {name: _flat(config.model_dump(mode="json")) for name, config in configs.items()}
+    flat = {name: flattened(config) for name, config in configs.items()}
     keys = dict.fromkeys(key for values in flat.values() for key in values)
     return [
         (key, "; ".join(f"{name}: {_in_words(key, values.get(key))}" for name, values in flat.items()))
@@ -233,13 +233,3 @@ def _training(config: RunConfig) -> str:
         f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
         f"schedule; the epoch with the best validation correlation is kept{control}"
     )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

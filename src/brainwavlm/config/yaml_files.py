@@ -1,0 +1,94 @@
+"""YAML as users write it: a key that stands twice is an error, and so is what is no mapping."""
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from brainwavlm.errors import ConfigError
+
+
+class OnceLoader(yaml.SafeLoader):
+    """Notes a key that stands twice in a mapping: the second would silently win."""
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.repeated: list[str] = []
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping of a node, its repeated keys noted."""
+        seen = set()
+        for key, _ in getattr(node, "value", ()):
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    self.repeated.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parsed(text: str) -> Any:
+    """The value that a YAML text stands for.
+
+    Raises
+    ------
+    ValueError
+        With the reason, and the line where it is known; also where a key stands twice.
+    """
+    value, repeated = parsed_with_repeats(text)
+    if repeated:
+        raise ValueError(f"lists {repeated[0]}.")
+    return value
+
+
+def parsed_with_repeats(text: str) -> tuple[Any, list[str]]:
+    """The value that a YAML text stands for, and the keys that stand twice, for those who report every one.
+
+    Raises
+    ------
+    ValueError
+        With the reason, and the line where it is known.
+    """
+    loader = None
+    try:
+        loader = OnceLoader(text)
+        return loader.get_single_data(), loader.repeated
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ValueError(f"not YAML: {reason}{where}.") from None
+    except RecursionError:
+        raise ValueError("not YAML: too deeply nested.") from None
+    except (ValueError, TypeError, AttributeError) as error:  # a date of month 13, a tag on the wrong kind
+        where = f" before line {loader.line + 1}" if loader and loader.line else ""
+        raise ValueError(f"not YAML: {error}{where}.") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Missing file, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        if not path.is_file():
+            raise ConfigError(path, "no such file.", "a YAML file.", "Give its path, or use --preset.")
+        content = parsed(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            path, f"not UTF-8: {error}.", "a YAML mapping in UTF-8.", "Save as UTF-8."
+        ) from None
+    except OSError as error:
+        raise ConfigError(path, f"not readable: {error}.", "a YAML file.", "Check its permissions.") from None
+    except ValueError as error:
+        raise ConfigError(path, str(error), "a YAML mapping, each key once.", "Mend that line.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(
+            path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines."
+        )
+    return content
