@@ -170,7 +170,7 @@ def test_a_shared_frontend_kept_or_not_gives_the_same(saved, sound):
 
 
 def test_a_long_sound_is_shared_in_stretches_without_a_seam(saved, monkeypatch):
-    from brainwavlm.speech import frontend_file as frontends
+    from brainwavlm.speech import frontend_cache as frontends
 
     backbone = load_backbone(saved("wavlm-large"), 2)
     sound = noise(1, seconds=3.0)[0]
