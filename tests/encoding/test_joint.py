@@ -221,7 +221,7 @@ def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(se
 def test_joint_and_single_runs_are_compared_as_different_kinds(settings, tmp_path):
     cache = tmp_path / "features"
     runs = [tune(settings(joint=joint), tmp_path / name) for joint, name in ((BEN, "both"), ([], "one"))]
-    found = compare(runs, cache=cache)
+    found = compare(runs, [evaluate(runs, cache=cache)])
     assert set(found.groups["group"]) >= {"subject=anna, joint=ben", "subject=anna, joint=none"}
     of_anna = found.runs[found.runs["subject"] == "anna"]
     assert of_anna["group"].nunique() == 2

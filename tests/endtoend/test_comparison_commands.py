@@ -12,30 +12,25 @@ def runs(tuned):
 
 
 def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
-    done = brainwavlm("compare", *runs, "--features", tmp_path / "features", "--epochs")
+    evaluation = tmp_path / "evaluation"
+    done = brainwavlm("compare", *runs)
+    assert done.code == 2
+    assert f"brainwavlm evaluate {runs[0]}" in done.err
+    done = brainwavlm("evaluate", *runs, "--epochs", "--output", evaluation)
+    assert done.code == 0, done.err
+    assert "better" in done.out
+    assert brainwavlm("show", evaluation).out == done.out
+    done = brainwavlm("compare", *runs, "--evaluation", evaluation)
     assert done.code == 0, done.err
     assert "A: all runs (subject anna, seeds 0, 1)" in done.out
     assert brainwavlm("show", runs[0] / "comparison").out == done.out
     assert f"brainwavlm report {runs[0] / 'comparison'}" in done.out
     written = pd.read_csv(runs[0] / "comparison" / "epochs.csv")
     assert set(written["score"]) == {"validation", "ridge"}
-    done = brainwavlm(
-        "compare", *runs, "--features", tmp_path / "features", "--json", "--output", tmp_path / "c"
-    )
+    done = brainwavlm("compare", *runs, "--evaluation", evaluation, "--json", "--output", tmp_path / "c")
     found = json.loads(done.out)
     assert found["groups"][0]["runs"] == ["seed-0", "seed-1"]
     assert found["tables"]["groups"][0]["n_runs"] == 2
-
-
-def test_evaluate_reads_the_features_that_compare_kept(brainwavlm, runs, tmp_path):
-    features = ("--features", tmp_path / "features")
-    assert brainwavlm("compare", *runs, *features).code == 0
-    kept = sorted((tmp_path / "features").iterdir())
-    done = brainwavlm("evaluate", *runs, *features)
-    assert done.code == 0, done.err
-    assert "better" in done.out
-    assert brainwavlm("show", runs[0] / "evaluation").out == done.out
-    assert sorted((tmp_path / "features").iterdir()) == kept
 
 
 def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):

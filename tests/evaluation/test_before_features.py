@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save_file
 
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import AlignmentError, ConfigError, RunError
-from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.runs.run import open_run
@@ -30,7 +29,7 @@ def run(tuned):
     return tuned()
 
 
-@pytest.mark.parametrize("score", [evaluate, compare, transfer])
+@pytest.mark.parametrize("score", [evaluate, transfer])
 @pytest.mark.parametrize("file", ["result.json", "voxels.safetensors", "checkpoints"])
 def test_a_file_of_the_run_that_is_cut_short(run, nothing_read, score, file):
     path = run.path / file
@@ -42,7 +41,7 @@ def test_a_file_of_the_run_that_is_cut_short(run, nothing_read, score, file):
     assert caught.value.path == str(path)
 
 
-@pytest.mark.parametrize("score", [evaluate, compare, transfer])
+@pytest.mark.parametrize("score", [evaluate, transfer])
 def test_a_second_run_that_is_damaged_stops_the_first(run, tmp_path, nothing_read, score):
     other = shutil.copytree(run.path, tmp_path / "other")
     (other / "result.json").write_text("{")
@@ -65,7 +64,7 @@ def test_settings_under_which_a_model_cannot_be_scored(settings, nothing_read, o
         score_backbone(settings(**overrides))
 
 
-@pytest.mark.parametrize("score", [evaluate, compare, transfer])
+@pytest.mark.parametrize("score", [evaluate, transfer])
 def test_memory_that_cannot_hold_the_design(run, nothing_read, score):
     with pytest.raises(ConfigError, match=r"0\.001 GB for a design of 36 x 128"):
         score(run, memory_gb=0.001)
@@ -106,11 +105,10 @@ def of_another_rank(path):
 
 
 @pytest.mark.parametrize("damage", [reshaped, without_one, of_another_rank])
-@pytest.mark.parametrize("score", [evaluate, compare])
-def test_a_checkpoint_of_another_model(run, nothing_read, score, damage):
+def test_a_checkpoint_of_another_model(run, nothing_read, damage):
     damage(run.checkpoints[-1] / "model.safetensors")
     with pytest.raises(RunError, match="of another model than the run's") as caught:
-        score(run)
+        evaluate(run)
     assert caught.value.path == str(run.checkpoints[-1])
 
 

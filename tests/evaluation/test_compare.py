@@ -5,7 +5,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from safetensors.torch import load_file, save_file
 
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
@@ -33,10 +32,15 @@ def tuned(settings, tmp_path, longer):
     return make
 
 
+def compared(runs, folder, **options):
+    """Runs compared by an evaluation that holds them all."""
+    return compare(runs, [evaluate(runs, cache=folder / "features", **options)])
+
+
 def test_seeds_of_a_configuration_are_its_spread(tuned, tmp_path):
     runs = [tuned("a"), tuned("b", seed=1), tuned("whole", adapter__method="full")]
-    found = compare(runs, cache=tmp_path / "features")
-    single = evaluate(runs, cache=tmp_path / "features").table.set_index(["run", "target"])
+    scores = evaluate(runs, cache=tmp_path / "features")
+    found, single = compare(runs, [scores]), scores.table.set_index(["run", "target"])
     r = single.loc[[("a", "AC"), ("b", "AC")], "r_tuned"]
     groups = found.groups.set_index(["group", "target"])
     row = groups.loc[("adapter.method=lora", "AC")]
@@ -61,7 +65,7 @@ def test_one_number_has_one_interval_wherever_it_is_shown(tuned, tmp_path):
     scores = evaluate(run, cache=cache)
     table = scores.table.set_index("target")
     assert (table["low"] < table["high"]).all()
-    groups = compare(run, cache=cache).groups.set_index("target")
+    groups = compare(run, [scores]).groups.set_index("target")
     assert_allclose(groups[["gain", "low", "high"]], table[["difference", "low", "high"]], atol=1e-6)
     for model in ("frozen", "tuned"):
         summary = pd.DataFrame(scores.summary["runs"][0][model]["targets"]).set_index("target")
@@ -80,7 +84,7 @@ def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):
     runs = [
         tuned(f"{target}-{seed}", target=target, seed=seed) for target in ("cortex", "AC") for seed in (0, 1)
     ]
-    found = compare(runs, cache=tmp_path / "features")
+    found = compared(runs, tmp_path)
     r = found.runs.set_index(["run", "target"])["r_tuned"]
     by_seed = [r[(f"AC-{seed}", "LH")] - r[(f"cortex-{seed}", "LH")] for seed in (0, 1)]
     (row,) = found.differences[found.differences["target"] == "LH"].to_dict("records")
@@ -88,9 +92,9 @@ def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):
     assert_allclose(row["difference"], np.mean(by_seed), atol=1e-12)
 
 
-def test_epochs_are_those_of_the_histories(tuned):
+def test_epochs_are_those_of_the_histories(tuned, tmp_path):
     runs = [tuned("a"), tuned("b", seed=1)]
-    found = compare(runs)
+    found = compared(runs, tmp_path)
     assert list(found.epochs["epoch"]) == [1, 2]
     assert set(found.epochs["score"]) == {"validation"}
     for epoch, row in zip((0, 1), found.epochs.to_dict("records"), strict=True):
@@ -101,7 +105,7 @@ def test_epochs_are_those_of_the_histories(tuned):
 
 def test_ridge_scores_of_every_epoch_and_of_the_untuned_model(tuned, tmp_path):
     runs = [tuned(name, seed=seed, training__keep_epochs=True) for seed, name in enumerate("ab")]
-    found = compare(runs, epochs=True, cache=tmp_path / "features")
+    found = compared(runs, tmp_path, epochs=True)
     ridge = found.epochs[found.epochs["score"] == "ridge"].set_index(["target", "epoch"])
     assert sorted(ridge.loc["cortex"].index) == [0, 1, 2]
     assert (ridge["n_runs"] == 2).all()
@@ -131,25 +135,25 @@ def test_epochs_that_were_not_kept_are_asked_for(tuned):
     run = tuned("plain", training__epochs=4)
     assert len(run.checkpoints) <= 2
     with pytest.raises(RunError, match="keep_epochs=true"):
-        compare(run, epochs=True)
+        evaluate(run, epochs=True)
 
 
 def test_other_test_stories_are_not_subtracted(tuned, tmp_path):
     runs = [tuned("both"), tuned("one", test=["market"], train=["dog", "ferry", "train"])]
-    found = compare(runs, cache=tmp_path / "features")
+    found = compared(runs, tmp_path)
     assert len(found.groups["group"].unique()) == 2
     assert found.differences.empty
     assert any("not subtracted" in note for note in found.summary["notes"])
 
 
-def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned):
-    found = compare([tuned("a"), tuned("again")])
+def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned, tmp_path):
+    found = compared([tuned("a"), tuned("again")], tmp_path)
     assert any("several runs with one seed" in note for note in found.summary["notes"])
     assert (found.groups["deviation"] < 1e-9).all()  # bit-identical runs, bit-identical scores
 
 
 def test_files_are_whole(tuned, tmp_path):
-    found = compare(tuned("a"))
+    found = compared(tuned("a"), tmp_path)
     found.save(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["differences.csv", "epochs.csv", "groups.csv", "runs.csv", "summary.json"]
@@ -161,32 +165,51 @@ def test_files_are_whole(tuned, tmp_path):
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-def test_targets_and_resamples_of_every_run_count_whichever_comes_first(tuned, tmp_path):
+def test_what_the_evaluations_do_not_share_is_left_out_and_said(tuned, tmp_path):
     few = tuned("few", evaluation__targets=["LH"], evaluation__bootstraps=100)
     more = tuned("more", seed=1, evaluation__targets=["RH"], evaluation__bootstraps=150)
-    found = [compare(runs, cache=tmp_path / "features") for runs in ([few, more], [more, few])]
-    for one in found:
-        assert list(one.groups["group"].unique()) == ["all runs"]
-        assert {"LH", "RH", "cortex"} <= set(one.groups["target"])
-        assert any(note.startswith("Intervals from 150 resamples") for note in one.summary["notes"])
-        assert "The runs ask for 100, 150 resamples: the most were drawn for all." in one.summary["notes"]
-    means = [one.groups.set_index("target")["mean"].sort_index() for one in found]
-    pd.testing.assert_series_equal(*means)
+    for run in (few, more):
+        evaluate(run, cache=tmp_path / "features").save(run.path / "evaluation")
+    for runs in ([few, more], [more, few]):
+        found = compare(runs)
+        assert set(found.groups["target"]) == {"cortex"}
+        assert {"LH", "RH", "cortex"} == set(found.runs["target"])
+        assert found.groups["low"].isna().all()  # other draws: nothing is paired
+        notes = found.summary["notes"]
+        assert "all runs: not every run was evaluated on RH: left out." in notes
+        assert "Between runs with other numbers of resamples there is no interval." in notes
 
 
-def test_runs_that_cannot_be_compared_are_refused(tuned, settings, tmp_path):
+def test_runs_that_cannot_be_compared_are_refused(tuned, tmp_path):
     run = tuned("a")
     for runs in ([], [run, run]):
         with pytest.raises(ConfigError, match="runs"):
             compare(runs)
     with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
-        compare([run, tuned("none", training__epochs=0)])
-    model = shutil.copytree(run.config.backbone.name, tmp_path / "model")
-    other = tuned("other", backbone__name=str(model))
-    weights = {name: 1.3 * value for name, value in load_file(model / "model.safetensors").items()}
-    save_file(weights, model / "model.safetensors", {"format": "pt"})
-    with pytest.raises(RunError, match="speech model"):
+        compared([run, tuned("none", training__epochs=0)], tmp_path)
+
+
+def test_a_run_without_its_evaluation_is_told_how_to_make_it(tuned, tmp_path):
+    run, other = tuned("a"), tuned("b", seed=1)
+    scores = evaluate(run, cache=tmp_path / "features")
+    folder = scores.save(run.path / "evaluation")
+    with pytest.raises(
+        RunError, match=rf"{other.path}: a run without an evaluation(.|\n)*evaluate {other.path}"
+    ):
         compare([run, other])
+    assert compare(run).groups["target"].tolist() == scores.target_names
+    moved = open_run(shutil.move(run.path, tmp_path / "moved"))
+    assert len(compare(moved).runs) == len(scores.table)
+    folder = moved.path / "evaluation"
+    (folder / "resamples.npz").unlink()
+    with pytest.raises(RunError, match=r"without resamples\.npz(.|\n)*brainwavlm evaluate"):
+        compare(moved)
+    scores.save(folder)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["runs"][0]["best"]["epoch"] += 1  # it went on after it was evaluated
+    (folder / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(RunError, match="without an evaluation of its best epoch"):
+        compare(moved)
 
 
 def test_a_run_that_began_anew_is_compared_with_the_others(tuned, tmp_path):
@@ -195,7 +218,7 @@ def test_a_run_that_began_anew_is_compared_with_the_others(tuned, tmp_path):
         tuned("anew", adapter__method="reinit"),
         tuned("nothing", adapter__method="frozen"),
     ]
-    found = compare(runs, cache=tmp_path / "features")
+    found = compared(runs, tmp_path)
     gain = found.groups.set_index(["group", "target"])["gain"]
     assert gain["adapter.method=frozen", "cortex"] == 0
     assert gain["adapter.method=reinit", "cortex"] != gain["adapter.method=lora", "cortex"]

@@ -50,7 +50,7 @@ def test_the_real_run_and_its_controls_are_compared(control, tmp_path, tuned):
         tune(control(kind, training__epochs=1, control__embeddings=None), tmp_path / kind)
         for kind in ("shifted", "phones")
     ]
-    found = compare(runs)
+    found = compare(runs, [evaluate(runs)])
     groups = ["control.kind=none", "control.kind=shifted", "control.kind=phones"]
     assert list(dict.fromkeys(found.groups["group"])) == groups
     cortex = found.differences[found.differences["target"] == "cortex"].set_index(["first", "second"])

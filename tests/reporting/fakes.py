@@ -160,6 +160,12 @@ def fake_evaluation(
         for task in ("phones", "words")
         for layer in (0, 3)
     ]
+    delays = [
+        {"run": name, "subject": "sim01", "seed": 0, "seconds": 2.0 * k}
+        | {"median": 0.3 - 0.04 * k, "low": 0.25 - 0.04 * k, "high": 0.37 - 0.04 * k}
+        for name, _ in runs
+        for k in range(1, 5)
+    ]
     notes = ["sim01: no target Broca (not a region)"]
     summary = {
         "simulated": simulated,
@@ -173,6 +179,7 @@ def fake_evaluation(
         summary,
         pd.DataFrame(layers),
         downstream=pd.DataFrame(tasks),
+        delays=pd.DataFrame(delays),
     )
     return evaluation.save(folder / "evaluation")
 

@@ -1,6 +1,7 @@
 """Figures for papers show what the results hold: values in the table, and marks where the values are."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
-from brainwavlm.errors import BrainwavlmError, ConfigError
+from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.figures import Choice, draw_figure, write_figure
 from brainwavlm.reporting.figures.data_voxels import histogram_table, scatter_table
 from brainwavlm.reporting.figures.draw import learning
 from brainwavlm.reporting.figures.draw_voxels import histogram, scatter
 from brainwavlm.reporting.figures.style import page_canvas, png
 from brainwavlm.reporting.meshes import mesh_of
-from brainwavlm.reporting.page.delays import delay_norms
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
 from tests.brains import write_brain, write_drawing
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation, patches
@@ -171,13 +171,17 @@ def test_scores_and_gains_by_hidden_state_are_drawn(simulated_evaluation, kind, 
     assert list(both.groupby("run")["label"].nunique()) == [1, 1]  # a line a run, unless more are asked for
 
 
-def test_delays_are_norms_of_the_readout_that_was_trained(tuned_run):
-    mark, values = drawn("delays", tuned_run)
-    norms = delay_norms([readout().T], 4)
-    share = norms / norms.sum(axis=1, keepdims=True)
-    assert list(values["seconds"]) == [2, 4, 6, 8]
-    assert_allclose(values["median"], np.median(share, axis=0), rtol=1e-5)
+def test_delays_are_those_of_the_evaluation(simulated_evaluation, tmp_path):
+    mark, values = drawn("delays", simulated_evaluation, run="on-AC")
+    delays = Evaluation.open(simulated_evaluation).delays
+    delays = delays[delays["run"] == "on-AC"]
+    for name in ("seconds", "median", "low", "high"):
+        assert list(values[name]) == list(delays[name])
     assert_allclose(mark("median:0").get_xydata(), values[["seconds", "median"]])
+    earlier = shutil.copytree(simulated_evaluation, tmp_path / "earlier")
+    (earlier / "delays.csv").unlink()
+    with pytest.raises(RunError, match="no delays of run on-cortex: it was evaluated by a version"):
+        draw_figure("delays", earlier)
 
 
 def test_the_transfer_matrix_and_the_curve_are_those_of_the_folder(tmp_path):
@@ -320,9 +324,7 @@ def test_a_native_subject_is_drawn_on_their_own_surface(tmp_path):
 
 @pytest.fixture
 def tuned_run(tmp_path):
-    """A run of measured responses with a linear readout, two epochs, and an evaluation of before it was moved here."""
-    from safetensors.numpy import save_file
-
+    """A run of measured responses with two epochs, and an evaluation of before it was moved here."""
     folder = tmp_path / "run"
     data = fake_evaluation(folder, 12, simulated=False, runs=(("run", "cortex"),))
     summary = json.loads((data / "summary.json").read_text())
@@ -346,13 +348,4 @@ def tuned_run(tmp_path):
     manifest |= {"backbone": {}, "versions": {}}
     (folder / "run.json").write_text(json.dumps(manifest))
     (folder / "result.json").write_text(json.dumps({"best": best, "history": history}))
-    checkpoint = folder / "checkpoints" / best["checkpoint"]
-    checkpoint.mkdir(parents=True)
-    save_file({"readout.weights": readout()}, checkpoint / "model.safetensors")
     return folder
-
-
-def readout():
-    weights = np.random.default_rng(5).standard_normal((4, 6, 12)).astype(np.float32)
-    weights[1] *= 3  # the second delay
-    return weights.reshape(24, 12)

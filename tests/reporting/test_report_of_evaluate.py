@@ -1,17 +1,13 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
-import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.delays import NOT_HERE, delay_profile
 from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 
@@ -33,25 +29,6 @@ def test_the_page_shows_a_real_evaluation(settings, tmp_path):
     assert "No interval could be computed for anna in whole cortex" in text
     assert "resamples of" in text
     assert "Delays of the readout" in text
-
-
-def test_delays_are_those_of_the_readout_that_was_kept(settings, tmp_path):
-    run = tune(settings(training__epochs=1, target="cortex"), tmp_path / "run")
-    best = run.checkpoint("best").state["best"]
-    entry = {"path": str(run.path), "best": best, "frozen": {"tr": 2.0}}
-    profile, reason = delay_profile(entry, run.config)
-    _, readout = tuned_model(run)
-    with torch.no_grad():
-        n_columns = next(readout.parameters()).shape[1]
-        weights = (readout(torch.eye(n_columns)) - readout(torch.zeros(1, n_columns))).T.numpy()
-    delays = run.config.alignment.delays
-    norms = np.linalg.norm(weights.reshape(len(weights), len(delays), -1), axis=2)
-    share = norms / norms.sum(1, keepdims=True)
-    assert reason == ""
-    assert profile["seconds"] == [2.0 * delay for delay in delays]
-    np.testing.assert_allclose(profile["median"], np.median(share, axis=0), rtol=1e-3)
-    moved = entry | {"path": str(tmp_path / "elsewhere")}
-    assert delay_profile(moved, run.config) == ({}, NOT_HERE)
 
 
 def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path):

@@ -3,8 +3,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from brainwavlm.config import load_config
+from brainwavlm.results.estimates import over_seeds, ratio_of_deviations
 from brainwavlm.study import open_study
-from brainwavlm.study.claims.estimates import over_seeds, ratio_of_deviations
 from brainwavlm.study.claims.table import claims_of
 from tests.study.fakes import WIDTH, fake_study
 
@@ -78,7 +78,7 @@ def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
     found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
     row = only(found.table, kind="gain", target="cortex")
     assert np.isfinite(row["low"])
-    from brainwavlm.study.claims.estimates import gain, mean_over_seeds
+    from brainwavlm.results.estimates import gain, mean_over_seeds
     from brainwavlm.study.claims.scores import read_cell
 
     cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]

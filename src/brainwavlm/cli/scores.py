@@ -87,6 +87,9 @@ def evaluate(
         str | None,
         typer.Option("--downstream", help="Also ask both models what is said in clips: phones,words."),
     ] = None,
+    epochs: Annotated[
+        bool, typer.Option("--epochs", help="Also score every epoch; needs training.keep_epochs=true.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -101,7 +104,7 @@ def evaluate(
     require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
     tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
-    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks)
+    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks, epochs)
     scores.save(folder)
     if json:
         print_json(scores.as_dict())
@@ -113,30 +116,29 @@ def evaluate(
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
-    epochs: Annotated[
-        bool,
-        typer.Option("--epochs", help="Also score every epoch by ridge; needs training.keep_epochs=true."),
-    ] = False,
-    cache: FeaturesOption = None,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--evaluation",
+            help="Folder that `evaluate` wrote, beside those in the runs' own folders; repeatable.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/comparison.")
     ] = None,
-    memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare configurations over their seeds: mean and spread by epoch and target, paired differences."""
-    from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import show_comparison
     from brainwavlm.evaluation.compare import compare as score
     from brainwavlm.runs.run import open_run
 
     folder = output if output is not None else runs[0] / "comparison"
-    memory_gb = memory_gb_of(memory)
     opened = [open_run(path) for path in runs]
     require_output(
         folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True
     )
-    found = score(opened, epochs, cache, TerminalProgress(), memory_gb)
+    found = score(opened, evaluation or ())
     found.save(folder)
     if json:
         print_json(found.as_dict())

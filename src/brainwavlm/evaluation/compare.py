@@ -1,61 +1,58 @@
 """Runs against each other: seeds of one configuration as spread, configurations by what differs between them.
 
 The unit is the group: runs that are equal but for their seed. How steady a method is shows in the spread over its
-seeds, epoch by epoch; which method is better in the difference of group means on the same test stories.
+seeds, epoch by epoch; which method is better in the difference of group means on the same test stories. The scores are
+those that `evaluate` left: no model is run and no ridge fitted.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from brainwavlm.config import EvaluationConfig
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
-from brainwavlm.evaluation.compare_tables import Scored, difference_table, epoch_table, group_table, run_table
-from brainwavlm.evaluation.evaluator import (
-    Evaluator,
-    run_names,
-    subject_runs,
-    untuned_model_key,
-    with_whole_cortex,
+from brainwavlm.evaluation.compare_tables import (
+    RunScore,
+    by_target,
+    difference_table,
+    epoch_table,
+    group_table,
+    run_table,
 )
-from brainwavlm.evaluation.paired_predictions import PairedPredictions, target_means
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions
-from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
-from brainwavlm.progress import Progress
 from brainwavlm.results.comparison import Comparison
-from brainwavlm.results.grouping import common_evaluation, grouped
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.grouping import grouped
+from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.runs.subject_views import run_names, subject_runs
+
+_PARTS = ("resamples", "ridge_epochs")
 
 
-def compare(
-    runs: Run | Sequence[Run],
-    epochs: bool = False,
-    cache: str | Path | None = None,
-    progress: Progress | None = None,
-    memory_gb: float | None = None,
-) -> Comparison:
+class _Source(NamedTuple):
+    """A run in an evaluation: by which name, and what the summary says of it."""
+
+    evaluation: Evaluation
+    resamples: Resamples
+    entry: Mapping[str, Any]
+
+
+def compare(runs: Run | Sequence[Run], evaluations: Sequence[Evaluation | str | Path] = ()) -> Comparison:
     """Group runs by configuration, and say how steady each group is and how groups differ.
 
-    Every run is scored as `evaluate` does: fresh ridge on its best epoch's features and on the untuned model's, test
-    correlation by target. A difference of groups is that of their means over seeds; all models get the same resamples
-    of test stories, so the interval is paired. It holds for these seeds: the spread over seeds stands beside it.
+    The scores are those of `evaluate`: fresh ridge on the features of each run's best epoch and on the untuned model's,
+    test correlation by target. A difference of groups is that of their means over seeds; all models got the same
+    resamples of test stories, so the interval is paired. It holds for these seeds: the spread over seeds stands beside
+    it. Targets are those that all runs of a group were evaluated on.
 
     Parameters
     ----------
     runs : Run, or sequence of Run
-    epochs : bool
-        Also score every epoch by ridge; the runs need training.keep_epochs.
-    cache : str, Path or None
-        Folder of features to read and add to.
-    progress : Progress or None
-    memory_gb : float or None
-        What ridge may use; None: as each run was configured.
+    evaluations : sequence of Evaluation, str or Path
+        Where scores of the runs are, beside the evaluations in their own folders.
 
     Returns
     -------
@@ -64,125 +61,141 @@ def compare(
     Raises
     ------
     RunError
-        A run without a finished epoch, or without all its epochs where `epochs` asks for them.
+        A run without an evaluation of its best epoch, or with one of an earlier version.
     ConfigError
-        No run, one named twice, or no test story.
+        No run, or one named twice.
     """
     runs = subject_runs(runs)
-    histories = [run.history for run in runs]
-    if epochs:
-        for run, history in zip(runs, histories, strict=True):
-            _require_epochs(run, len(history))
     names = run_names(runs)
     groups = grouped([run.config for run in runs], {"seed"})
     group_of = {position: group for group, members in groups.items() for position in members}
-    evaluator = Evaluator(cache, progress)
-    evaluation = common_evaluation([run.config for run in runs])
-    configs = [
-        with_whole_cortex(run.config.model_copy(update={"evaluation": evaluation}), (), memory_gb)
-        for run in runs
+    own = dict.fromkeys(run.path / "evaluation" for run in runs)
+    opened = [
+        one if isinstance(one, Evaluation) else Evaluation.open(one, _PARTS)
+        for one in (*evaluations, *(folder for folder in own if (folder / "summary.json").is_file()))
     ]
-    plans = [evaluator.plan_of(run, config, tested=False) for run, config in zip(runs, configs, strict=True)]
-    rows: dict[str, PairedPredictions] = {}
-    scored: list[Scored] = []
+    scores: list[RunScore] = []
     of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
-    for position, (run, name, plan) in enumerate(zip(runs, names, plans, strict=True)):
-        one = Scored(name, run, group_of[position], untuned_model_key(plan.config), _rows_key(plan))
-        title = f"Reading stories, {name}"
-        held = _held_out(evaluator, tuned_model(run)[0], plan, title)
-        if one.rows not in rows:
-            rows[one.rows] = PairedPredictions(held, plan.masks)
-        side = rows[one.rows]
-        if one.frozen not in side.predictions:
-            title_of_frozen = "Reading stories, model as it is"
-            side.add(one.frozen, _held_out(evaluator, evaluator.untuned(plan.config), plan, title_of_frozen))
-        side.add(name, held)
-        scored.append(one)
-        for entry in histories[position]:
-            if entry["validation_r"] is not None:
-                of_epochs[one.group, entry["epoch"], "validation", run.config.target].append(
-                    entry["validation_r"]
+    drawn: dict[str, None] = {}
+    simulated = False
+    for position, (run, name) in enumerate(zip(runs, names, strict=True)):
+        source, group = _source(run, opened), group_of[position]
+        simulated |= source.entry["simulated"]
+        drawn[source.entry["bootstrap"]] = None
+        scores += _scores(source, run, name, group)
+        for epoch in run.history:
+            if epoch["validation_r"] is not None:
+                of_epochs[group, epoch["epoch"], "validation", run.config.target].append(
+                    epoch["validation_r"]
                 )
-        for epoch, folder in sorted(run.epochs.items()) if epochs else ():
-            best = run.best_epoch["checkpoint"]
-            found = held
-            if folder.name != best:
-                at = f"{title}, epoch {epoch}"
-                found = _held_out(evaluator, tuned_model(run, epoch)[0], plan, at)
-            for target, r in target_means(found, side.masks).items():
-                of_epochs[one.group, epoch, "ridge", target].append(r)
-    resampled = {key: side.resampled(evaluation.bootstraps, SEED) for key, side in rows.items()}
-    if epochs:
-        for one in scored:
-            for target, means in resampled[one.rows].means.items():
-                of_epochs[one.group, 0, "ridge", target].append(float(means[one.frozen][0]))
+        by_epoch = source.evaluation.ridge_epochs
+        for row in by_epoch[by_epoch["run"] == source.entry["name"]].itertuples() if len(by_epoch) else ():
+            of_epochs[group, row.epoch, "ridge", row.target].append(row.r)
     return Comparison(
-        run_table(scored, resampled),
-        group_table(list(groups), scored, resampled),
+        run_table(scores),
+        group_table(scores),
         epoch_table(of_epochs),
-        difference_table(list(groups), scored, resampled),
-        _summary(groups, scored, resampled, evaluation),
+        difference_table(scores),
+        _summary(groups, runs, names, scores, list(drawn), simulated),
     )
 
 
-def _held_out(evaluator: Evaluator, backbone: Backbone, plan: ScoringPlan, title: str) -> RidgePredictions:
-    return plan.predict(evaluator.features(backbone, plan.config, plan.data.recordings.values(), title))
+def _source(run: Run, evaluations: Sequence[Evaluation]) -> _Source:
+    """The evaluation of a run: that of its configuration, its epochs, and the best of them."""
+    for evaluation in evaluations:
+        for entry in evaluation.runs:
+            same = (entry["best"], entry["history"]) == (run.best_epoch, run.history)
+            if same and validated(RunConfig, entry["config"], str(evaluation.path)) == run.config:
+                if evaluation.resamples is None:
+                    raise _not_evaluated(run, f"an evaluation without {FILE}")
+                return _Source(evaluation, evaluation.resamples, entry)
+    raise _not_evaluated(run, "a run without an evaluation of its best epoch")
 
 
-def _rows_key(plan: ScoringPlan) -> str:
-    """Runs with the same key are scored on the same responses and targets."""
-    data = plan.data
-    return repr((data.dataset.path, data.subject.name, data.story_names(), plan.config.regions))
+def _not_evaluated(run: Run, found: str) -> RunError:
+    wanted = "scores on test stories that can be paired with those of other runs."
+    return RunError(run.path, f"{found}.", wanted, f"Make them:  brainwavlm evaluate {run.path}")
 
 
-def _require_epochs(run: Run, n_epochs: int) -> None:
-    missing = sorted(set(range(1, n_epochs + 1)) - set(run.epochs))
-    if missing:
-        raise RunError(
-            run.path,
-            f"no checkpoint of epoch {', '.join(map(str, missing))}.",
-            f"the checkpoint of each of its {n_epochs} epochs.",
-            "Tune again with --set training.keep_epochs=true, or compare without --epochs.",
+def _scores(source: _Source, run: Run, name: str, group: str) -> list[RunScore]:
+    entry, resamples = source.entry, source.resamples
+    frozen = entry["frozen"]
+    places = {
+        row["target"]: place
+        for place, row in enumerate(resamples.about)
+        if (row["run"], row["stories"], row["layer"]) == (entry["name"], "all", OWN_LAYER)
+    }
+    scores = []
+    for row in source.evaluation.rows_of(entry["name"]):
+        place = places[row["target"]]
+        # The same responses, ridge fitted on the same stories: the untuned model's scores are then the same too.
+        rows = (frozen["dataset"], row["subject"], frozen.get("fitted"), resamples.about[place]["rows"])
+        draws = resamples.draws(place)
+        scores.append(
+            RunScore(
+                seed=run.config.seed,
+                r_frozen=row["r_frozen"],
+                r_tuned=row["r_tuned"],
+                frozen=draws[0],
+                tuned=draws[1],
+                rows=repr((*rows, entry["config"].get("regions"))),
+                run=name,
+                group=group,
+                subject=row["subject"],
+                target=row["target"],
+                n_voxels=row["n_voxels"],
+                best_epoch=run.best_epoch["epoch"],
+            )
         )
+    return scores
 
 
 def _summary(
-    groups: dict[str, list[int]],
-    scored: list[Scored],
-    resampled: dict[str, Resampled],
-    evaluation: EvaluationConfig,
+    groups: Mapping[str, Sequence[int]],
+    runs: Sequence[Run],
+    names: Sequence[str],
+    scores: Sequence[RunScore],
+    drawn: Sequence[str],
+    simulated: bool,
 ) -> dict[str, Any]:
-    simulated = any(one.run.manifest["data"]["simulated"] for one in scored)
     notes = []
     if simulated:
         notes.append(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
-    drawn = dict.fromkeys(found.drawn for found in resampled.values())
-    notes += [f"Intervals from {evaluation.bootstraps} resamples of {what}." for what in drawn]
-    asked = sorted({one.run.config.evaluation.bootstraps for one in scored})
-    if len(asked) > 1:
-        notes.append(f"The runs ask for {', '.join(map(str, asked))} resamples: the most were drawn for all.")
-    alone = [group for group, members in groups.items() if len(members) == 1]
-    notes += [f"{group}: one seed, so no spread." for group in alone]
-    for group, members in groups.items():
-        seeds = [scored[position].run.config.seed for position in members]
-        if len(set(seeds)) < len(seeds):
-            notes.append(f"{group}: several runs with one seed: their spread is not that over seeds.")
-    if len(resampled) > 1:
+    notes += [f"Intervals from {what}." for what in drawn]
+    if len({len(score.tuned) for score in scores}) > 1:
+        notes.append("Between runs with other numbers of resamples there is no interval.")
+    seeds = {group: [runs[position].config.seed for position in members] for group, members in groups.items()}
+    notes += [f"{group}: one seed, so no spread." for group, of_group in seeds.items() if len(of_group) == 1]
+    notes += [
+        f"{group}: several runs with one seed: their spread is not that over seeds."
+        for group, of_group in seeds.items()
+        if len(set(of_group)) < len(of_group)
+    ]
+    complete = by_target(scores)
+    partly = dict.fromkeys(
+        (score.group, score.target) for score in scores if (score.group, score.target) not in complete
+    )
+    notes += [f"{group}: not every run was evaluated on {target}: left out." for group, target in partly]
+    if len({score.rows for score in scores}) > 1:
         notes.append(
             "Groups that are scored on other stories, voxels or listeners are not subtracted from each other."
         )
-    notes += [f"{one.name}: the run is not finished." for one in scored if one.run.result is None]
+    notes += [
+        f"{name}: the run is not finished."
+        for name, run in zip(names, runs, strict=True)
+        if run.result is None
+    ]
     return {
         "format": FORMAT,
         "simulated": simulated,
         "groups": [
             {
                 "group": group,
-                "runs": [scored[position].name for position in members],
-                "seeds": [scored[position].run.config.seed for position in members],
-                "subject": scored[members[0]].run.config.subject,
+                "runs": [names[position] for position in members],
+                "seeds": seeds[group],
+                "subject": runs[members[0]].config.subject,
             }
             for group, members in groups.items()
         ],

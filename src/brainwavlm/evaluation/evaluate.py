@@ -13,15 +13,11 @@ from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import contrast_rows, run_summary, voxel_rows
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
-from brainwavlm.evaluation.evaluator import (
-    Evaluator,
-    run_names,
-    subject_runs,
-    untuned_model_key,
-    with_whole_cortex,
-)
+from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
 from brainwavlm.evaluation.notes import summary
+from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
@@ -31,6 +27,7 @@ from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import LISTENER, grouped
 from brainwavlm.results.resamples import gathered, resample_rows
 from brainwavlm.runs.run import Run
+from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
 
@@ -74,6 +71,7 @@ def evaluate(
     memory_gb: float | None = None,
     layers: Layers = None,
     downstream: Sequence[str] = (),
+    epochs: bool = False,
 ) -> Evaluation:
     """Score runs on held-out stories against the model they started from.
 
@@ -98,6 +96,8 @@ def evaluate(
     downstream : sequence of str
         Tasks that both models are also asked, `phones` or `words`: what is said in a clip, read off the run's state and
         those of `layers`: `Evaluation.downstream`.
+    epochs : bool
+        Also score every epoch: `Evaluation.ridge_epochs`. The runs need training.keep_epochs.
 
     Returns
     -------
@@ -106,11 +106,13 @@ def evaluate(
     Raises
     ------
     RunError
-        A run without a finished epoch.
+        A run without a finished epoch, or without all its epochs where `epochs` asks for them.
     ConfigError
         No test story, no such hidden state, or a task that the transcripts do not allow.
     """
     runs = subject_runs(runs)
+    for run in runs if epochs else ():
+        require_epochs(run)
     evaluator = Evaluator(cache, progress)
     tasks = Downstream(evaluator, downstream) if downstream else None
     tuned_on = tuple(run.config.target for run in runs)
@@ -125,6 +127,7 @@ def evaluate(
     names = run_names(runs)
     untuned: dict[str, StateScores] = {}
     table, voxels, entries, by_layer, by_task, resamples = [], [], [], [], [], []
+    by_delay, by_epoch = [], []
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
         config, key = plan.config, untuned_model_key(plan.config)
         about = {"run": name, "subject": config.subject, "seed": config.seed}
@@ -148,13 +151,8 @@ def evaluate(
             rows, draws = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
             by_task += rows
             resamples += draws
-        resamples += resample_rows(
-            name,
-            config.subject,
-            resampled.draw_pairs("frozen", "tuned"),
-            resampled.drawn,
-            plan.story_of_row,
-        )
+        draws_of_run = resampled.draw_pairs("frozen", "tuned")
+        resamples += resample_rows(name, config.subject, draws_of_run, resampled.drawn, plan.story_of_row)
         r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
         paired = difference_test(
             tuned.true,
@@ -167,14 +165,13 @@ def evaluate(
         )
         table += contrast_rows(about, frozen, tuned, resampled, paired, r_readout)
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, paired))
-        entries.append(
-            run_summary(
-                name,
-                run,
-                frozen.with_intervals(resampled, "frozen"),
-                tuned.with_intervals(resampled, "tuned"),
-            )
+        of_delays, no_delays = delay_rows(about, run, readout, frozen.summary["tr"])
+        by_delay += of_delays
+        by_epoch += epoch_rows(evaluator, about, run, plan, frozen, tuned) if epochs else []
+        described = run_summary(
+            name, run, frozen.with_intervals(resampled, "frozen"), tuned.with_intervals(resampled, "tuned")
         )
+        entries.append(described | {"no_delays": no_delays})
     kinds = {
         kind: [names[position] for position in members]
         for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
@@ -187,6 +184,8 @@ def evaluate(
         pd.DataFrame(by_layer),
         gathered(resamples),
         pd.DataFrame(by_task),
+        pd.DataFrame(by_delay),
+        pd.DataFrame(by_epoch),
     )
 
 

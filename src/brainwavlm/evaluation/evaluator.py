@@ -1,6 +1,5 @@
 """What several scores share: data sets resolved once, untuned speech models loaded once, features kept on disk."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
 from brainwavlm.encoding.targets import target_mask, uses_ceiling
-from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import Run
@@ -127,43 +126,6 @@ def _require_equal(run: Run, what: str, then: Any, now: Any) -> None:
             "the data set and speech model of the run, unchanged.",
             "Restore them, or tune again: a test story must not have been heard while tuning.",
         )
-
-
-def distinct_runs(runs: Run | Sequence[Run]) -> list[Run]:
-    """The runs; ConfigError where there is none, or one is named twice."""
-    runs = [runs] if isinstance(runs, Run) else list(runs)
-    paths = [run.path.resolve() for run in runs]
-    if not runs or len(set(paths)) < len(paths):
-        raise ConfigError(
-            "runs",
-            f"{len(runs)} runs, {len(set(paths))} different.",
-            "one run or more.",
-            "Name each run once.",
-        )
-    return runs
-
-
-def run_names(runs: Sequence[Run]) -> list[str]:
-    """Names of the folders, whole paths where two have one name; with the listener where one is there several times."""
-    folders = Counter(run.path.resolve() for run in runs)
-    short = Counter(folder.name for folder in folders)
-    names = []
-    for run in runs:
-        folder = run.path.resolve()
-        name = folder.name if short[folder.name] == 1 else str(run.path)
-        names.append(f"{name} ({run.listeners[run.listener]})" if folders[folder] > 1 else name)
-    return names
-
-
-def subject_runs(runs: Run | Sequence[Run]) -> list[Run]:
-    """Runs as each of their subjects sees them, each to be scored like a run of that subject alone.
-
-    Raises
-    ------
-    ConfigError
-        No run, or one named twice.
-    """
-    return [side for run in distinct_runs(runs) for side in run.sides]
 
 
 def with_whole_cortex(config: RunConfig, targets: Iterable[str], memory_gb: float | None) -> RunConfig:

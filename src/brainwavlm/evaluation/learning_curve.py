@@ -148,8 +148,10 @@ def _fitted(
     plan: ScoringPlan,
 ) -> list[dict[str, Any]]:
     fitted = plan.fitted_on(chosen)
+    true = fitted.true()
     means = {
-        model: target_means(fitted.predict_from(of_model), plan.masks) for model, of_model in designs.items()
+        model: target_means(true, fitted.predicted(of_model)[0], plan.masks)
+        for model, of_model in designs.items()
     }
     return [
         {

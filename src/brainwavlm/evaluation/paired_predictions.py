@@ -48,8 +48,10 @@ class PairedPredictions:
         )
 
 
-def target_means(held: RidgePredictions, masks: Mapping[str, np.ndarray]) -> dict[str, float]:
+def target_means(
+    true: np.ndarray, predicted: np.ndarray, masks: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """Mean correlation over each target, of the voxels that have one; NaN where none has."""
-    r = correlation(held.true, held.predicted)
+    r = correlation(true, predicted)
     known = {name: mask & ~np.isnan(r) for name, mask in masks.items()}
     return {name: float(r[mask].mean()) if mask.any() else np.nan for name, mask in known.items()}

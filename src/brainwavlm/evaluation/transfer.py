@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.evaluation.contrasts import contrast
-from brainwavlm.evaluation.evaluator import Evaluator, distinct_runs
+from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.learning_curve import (
     learning_curve_rows,
     minutes_needed,
@@ -30,6 +30,7 @@ from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
+from brainwavlm.runs.subject_views import distinct_runs
 from brainwavlm.speech.backbones import Backbone
 
 _FROZEN = "the model as it was"

@@ -8,10 +8,10 @@ from typing import Any
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.encoding.run_model import load_backbone_state, tuned_model
-from brainwavlm.evaluation.evaluator import Evaluator, run_names, untuned_model_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
-from brainwavlm.runs.subject_views import heard_by
+from brainwavlm.runs.subject_views import heard_by, run_names
 from brainwavlm.speech.backbones import Backbone, load_backbone
 from brainwavlm.stimulus.audio import same_content
 

@@ -25,7 +25,7 @@ from brainwavlm.results.tables import (
     write_summary,
 )
 
-_TABLES = ("table", "voxels", "layers", "downstream")
+_TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
 PARTS = (*_TABLES[1:], "resamples")
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
@@ -97,6 +97,12 @@ class Evaluation:
     downstream : DataFrame
         Where tasks were asked for, one row a run, task and state: run, subject, seed, task, layer, n_labels, n_clips,
         auc_frozen, auc_tuned, difference, low, high, adapted. Else empty.
+    delays : DataFrame
+        When after a sound the runs' own readouts listen, one row a run and delay: run, subject, seed, seconds, and the
+        share of the delay in the weights, median, low and high (quartiles) over voxels.
+    ridge_epochs : DataFrame
+        Where epochs were asked for, one row a run, epoch (0: untuned) and target: run, subject, seed, epoch, target, r.
+        Else empty.
     path : Path
         The folder that it was read from; of one that was never saved, a name.
     """
@@ -107,6 +113,8 @@ class Evaluation:
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
     resamples: Resamples | None = None
     downstream: pd.DataFrame = field(default_factory=pd.DataFrame)
+    delays: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ridge_epochs: pd.DataFrame = field(default_factory=pd.DataFrame)
     path: Path = Path("evaluation")
 
     @classmethod
@@ -134,18 +142,18 @@ class Evaluation:
                 raise RunError(
                     folder / name, "rows of other runs than summary.json.", "rows of each of its runs.", AGAIN
                 )
+        further = {name: read_if_any(folder / f"{name}.csv", AGAIN) for name in _TABLES[2:] if name in parts}
         return cls(
             frames["table.csv"],
             frames.get("voxels.csv", pd.DataFrame()),
             summary,
-            read_if_any(folder / "layers.csv", AGAIN) if "layers" in parts else pd.DataFrame(),
-            read_if_there(folder / FILE) if "resamples" in parts else None,
-            read_if_any(folder / "downstream.csv", AGAIN) if "downstream" in parts else pd.DataFrame(),
-            folder,
+            resamples=read_if_there(folder / FILE) if "resamples" in parts else None,
+            path=folder,
+            **further,
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv, resamples.npz and summary.json; layers.csv and downstream.csv where asked for.
+        """Write table.csv, voxels.csv, delays.csv, resamples.npz and summary.json; further tables where asked for.
 
         Each is written whole or not at all; the summary last.
         """

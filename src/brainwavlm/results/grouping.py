@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from brainwavlm.config import EvaluationConfig, RunConfig, flattened
+from brainwavlm.config import RunConfig, flattened
 
 # What no trained weight depends on: where and how a run computes, and how it is scored afterwards.
 WITHOUT_EFFECT = (
@@ -49,18 +49,6 @@ def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[s
         ", ".join(f"{key}={_shown(values.get(key))}" for key in differing) or _EVERYTHING: members
         for values, members in groups
     }
-
-
-def common_evaluation(configs: Sequence[RunConfig]) -> EvaluationConfig:
-    """One evaluation for runs that ask for several: all their targets, and the largest number of resamples."""
-    targets = [target for config in configs for target in (*config.evaluation.targets, config.target)]
-    floors = [f"ceiling>{config.evaluation.ceiling_floor:g}" for config in configs]
-    return configs[0].evaluation.model_copy(
-        update={
-            "targets": tuple(dict.fromkeys([*targets, *floors])),
-            "bootstraps": max(config.evaluation.bootstraps for config in configs),
-        }
-    )
 
 
 def _within(key: str, steps: Collection[str]) -> bool:

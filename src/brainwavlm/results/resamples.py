@@ -41,6 +41,12 @@ class Resamples:
     frozen: np.ndarray
     tuned: np.ndarray
 
+    def draws(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Means of the frozen and of the tuned model of a row in its own resamples; empty where nothing was drawn."""
+        drawn = np.flatnonzero(~np.isnan(self.tuned[place]))
+        n = int(drawn[-1]) + 1 if len(drawn) else 0  # behind it is what other runs drew more
+        return self.frozen[place, :n].astype(np.float64), self.tuned[place, :n].astype(np.float64)
+
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""
         arrays: dict[str, Any] = {key: np.array([row[key] for row in self.about], dtype=str) for key in _TEXT}

@@ -27,6 +27,8 @@ COLUMNS = {
         *("run", "subject", "seed", "task", "layer", "n_labels", "n_clips", "auc_frozen", "auc_tuned"),
         *_CHANGE,
     ),
+    "delays.csv": ("run", "subject", "seed", "seconds", "median", "low", "high"),
+    "ridge_epochs.csv": ("run", "subject", "seed", "epoch", "target", "r"),
     "runs.csv": ("group", "run", "subject", "seed", "target", "r_frozen", "r_tuned"),
     "groups.csv": ("group", "target", "n_voxels", *_SPREAD, "r_frozen", "gain", "low", "high"),
     "epochs.csv": ("group", "epoch", "score", "target", *_SPREAD),

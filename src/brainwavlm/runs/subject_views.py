@@ -1,11 +1,13 @@
 """A joint run as each of its subjects sees it: the same configuration, that subject in front."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from brainwavlm.config import ListenerConfig, RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
+from brainwavlm.runs.run import Run
 
 
 def subject_views(config: RunConfig) -> list[RunConfig]:
@@ -49,6 +51,43 @@ def heard_by(config: RunConfig, subject: Subject, test: Sequence[str] | None = N
     if test is not None:
         named["test"] = tuple(test)
     return config.model_copy(update={"subject": subject.name, **named})
+
+
+def distinct_runs(runs: Run | Sequence[Run]) -> list[Run]:
+    """The runs; ConfigError where there is none, or one is named twice."""
+    runs = [runs] if isinstance(runs, Run) else list(runs)
+    paths = [run.path.resolve() for run in runs]
+    if not runs or len(set(paths)) < len(paths):
+        raise ConfigError(
+            "runs",
+            f"{len(runs)} runs, {len(set(paths))} different.",
+            "one run or more.",
+            "Name each run once.",
+        )
+    return runs
+
+
+def run_names(runs: Sequence[Run]) -> list[str]:
+    """Names of the folders, whole paths where two have one name; with the listener where one is there several times."""
+    folders = Counter(run.path.resolve() for run in runs)
+    short = Counter(folder.name for folder in folders)
+    names = []
+    for run in runs:
+        folder = run.path.resolve()
+        name = folder.name if short[folder.name] == 1 else str(run.path)
+        names.append(f"{name} ({run.listeners[run.listener]})" if folders[folder] > 1 else name)
+    return names
+
+
+def subject_runs(runs: Run | Sequence[Run]) -> list[Run]:
+    """Runs as each of their subjects sees them, each to be scored like a run of that subject alone.
+
+    Raises
+    ------
+    ConfigError
+        No run, or one named twice.
+    """
+    return [side for run in distinct_runs(runs) for side in run.sides]
 
 
 def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.data_findings import Row, Rows, claim_rows, claims_at, layer_label
@@ -20,8 +19,9 @@ from brainwavlm.reporting.figures.folders import (
     scored_runs,
 )
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.page.delays import delay_profile
 from brainwavlm.reporting.page.wording import run_labels
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.schemas import AGAIN
 from brainwavlm.runs.run import open_run
 
 _MOST_TARGETS = 3
@@ -110,16 +110,25 @@ def _numbers(about: str) -> list[str]:
     return ["layer", f"{score}_frozen", f"{score}_tuned", "difference", "low", "high"]
 
 
-def delays_table(profiles: Mapping[str, tuple[str, Mapping[str, Sequence[float]]]]) -> pd.DataFrame:
+def delays_table(evaluation: Evaluation, labels: Mapping[str, str]) -> pd.DataFrame:
     """run, label, seconds, median, low, high: share of each delay in the weights, quartiles over voxels.
 
     Parameters
     ----------
-    profiles : mapping of a run's name to its label and its `delay_profile`
+    evaluation : Evaluation
+    labels : mapping of str to str
+        By run; others are left out.
     """
     columns = ["run", "label", "seconds", "median", "low", "high"]
-    frames = [pd.DataFrame({"run": name, "label": label, **of}) for name, (label, of) in profiles.items()]
-    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    if evaluation.delays.empty:
+        return pd.DataFrame(columns=columns)
+    table = evaluation.delays[evaluation.delays["run"].isin(labels)]
+    return table.assign(label=table["run"].map(labels))[columns].reset_index(drop=True)
+
+
+def no_delays(run: Mapping[str, Any]) -> str:
+    """Why an evaluation has no delays of a run, as part of a sentence; `run` is what its summary says."""
+    return str(run.get("no_delays", "it was evaluated by a version that left them out"))
 
 
 def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
@@ -215,19 +224,17 @@ def delays(places: Sequence[Place], choice: Choice) -> Shown:
     from brainwavlm.reporting.figures.draw import delays as draw
 
     runs = scored_runs(places, choice)
-    profiles = {}
+    tables = []
     for run in runs:
-        config = validated(RunConfig, run.entry["config"], str(run.results.path / "summary.json"))
-        profile, reason = delay_profile(_here(run), config)
-        if not profile:
+        tables.append(delays_table(run.results, {run.name: capitalised(run.label)}))
+        if tables[-1].empty:
             raise RunError(
                 run.results.path,
-                f"no delays of run {run.name}: {reason}.",
-                "a readout whose weights are kept by delay.",
-                "Choose other runs with --run.",
+                f"no delays of run {run.name}: {no_delays(run.entry)}.",
+                "a readout of its own with weights.",
+                f"Choose other runs with --run, or {AGAIN[0].lower()}{AGAIN[1:]}",
             )
-        profiles[run.name] = capitalised(run.label), profile
-    table = delays_table(profiles)
+    table = pd.concat(tables, ignore_index=True)
     return Shown(table, any(run.entry["simulated"] for run in runs), partial(draw, table))
 
 
@@ -245,11 +252,3 @@ def _entry(path: Path) -> dict[str, Any]:
         "best": run.best,
         "history": run.history,
     }
-
-
-def _here(run: Scored) -> Mapping[str, Any]:
-    """The run's entry, with the folder that holds this evaluation where its own path leads nowhere any more."""
-    folder = run.results.path.resolve().parent
-    if not (Path(str(run.entry["path"])) / "run.json").is_file() and (folder / "run.json").is_file():
-        return {**run.entry, "path": str(folder)}
-    return run.entry

@@ -11,12 +11,11 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps, shared_scales
-from brainwavlm.reporting.figures.data_curves import delays_table, learning_table, states_table
+from brainwavlm.reporting.figures.data_curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.data_voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, method, tables, wording
 from brainwavlm.reporting.page.comparison import comparison_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
-from brainwavlm.reporting.page.delays import delay_profile
 from brainwavlm.reporting.page.provenance import origins, rerun_commands
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
 from brainwavlm.reporting.page.tables import file_link
@@ -141,7 +140,7 @@ def evaluation_part(
     runs = results.runs
     titles = {run["name"]: wording.run_title(run, labels) for run in runs}
     models = wording.models(runs, labels)
-    files = {name: getattr(results, name) for name in ("table", "layers", "downstream")}
+    files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
     places, bars = _places(results, sources, labels)
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     blocks, texts = origins(models, settings)
@@ -162,7 +161,7 @@ def evaluation_part(
         "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
         "notes": results.summary["notes"],
         "voxel_charts": [*voxels, *bars],
-        "charts": _charts(results, sources, labels, models),
+        "charts": _charts(results, labels, models),
         "places": places,
         "open_figures": not interactive,
         "method": [*_method(results, settings), *blocks],
@@ -179,7 +178,6 @@ def _column(frame: pd.DataFrame, name: str) -> list[Any]:
 
 def _charts(
     results: Evaluation,
-    sources: Mapping[str, Source],
     labels: Mapping[str, str],
     models: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> list[charts.Chart]:
@@ -193,18 +191,17 @@ def _charts(
         states = states_table(results.layers, run, targets=targets)
         note = f"{capitalised(label)}. Dotted: frozen. Bars: 95 % intervals of the difference."
         every.append(charts.states_chart(states, "Hidden states", f", {label}", note))
-    profiles, reasons = {}, []
-    for run in results.runs:
-        profile, reason = delay_profile(run, sources[run["name"]].config)
-        if profile:
-            profiles[run["name"]] = labels[run["name"]], profile
-        else:
-            reasons.append(f"{labels[run['name']]}: none ({reason})")
+    delays = delays_table(results, labels)
+    reasons = [
+        f"{labels[run['name']]}: none ({no_delays(run)})"
+        for run in results.runs
+        if run["name"] not in set(delays["run"])
+    ]
     note = (
         "Norm of the weights by delay, of the readout that learned with the adapters; bars: quartiles over voxels. "
         "Weights began at random: what training left of that flattens the profile."
     )
-    every.append(charts.delays_chart(delays_table(profiles), " ".join([note, *reasons])))
+    every.append(charts.delays_chart(delays, " ".join([note, *reasons])))
     return [one for one in every if one]
 
 

@@ -4,7 +4,6 @@ table        the table of claims
 paper        the claims, by number
 scores       what cells scored, read back
 groups       cells that differ by seed and subject alone
-estimates    means over seeds, intervals, ratios of spreads
 rows         gains, differences, spreads, transfer
 sentences    what a row says, in words
 """

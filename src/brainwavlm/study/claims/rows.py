@@ -5,18 +5,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from brainwavlm.results.resamples import OWN_LAYER
-from brainwavlm.study.claims.estimates import (
+from brainwavlm.results.estimates import (
     deviation,
     gain,
-    interval,
+    mean_difference,
     mean_over_seeds,
     over_seeds,
     ratio_of_deviations,
-    same_draws,
 )
+from brainwavlm.results.resamples import OWN_LAYER
 from brainwavlm.study.claims.groups import Group
-from brainwavlm.study.claims.scores import Score, Step, missing
+from brainwavlm.study.claims.scores import CellScore, Step, missing
 from brainwavlm.study.claims.sentences import NOTHING
 
 FEWEST_SEEDS = 3  # for a ratio of deviations
@@ -24,16 +23,16 @@ EvaluatedKind = Literal["gain", "layer", "task"]
 _SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
 
 
-def _by_place(scores: Iterable[Score]) -> dict[tuple[str, str, str, str, int], list[Score]]:
+def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int], list[CellScore]]:
     """Scores by who tuned, who is scored, target, choice of stories and hidden state."""
-    found: dict[tuple[str, str, str, str, int], list[Score]] = {}
+    found: dict[tuple[str, str, str, str, int], list[CellScore]] = {}
     for score in scores:
         key = (score.tuned_on, score.listener, score.target, score.stories, score.layer)
         found.setdefault(key, []).append(score)
     return found
 
 
-def _summary(kind: str, group: Group, scores: Sequence[Score], n_missing: int) -> dict[str, Any]:
+def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: int) -> dict[str, Any]:
     """The row of a mean gain."""
     first = scores[0]
     estimate, low, high = mean_over_seeds(scores, gain)
@@ -132,11 +131,9 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
         common = [seed for seed in scores if seed in others]
         if not common:
             continue
-        pairs = [(others[seed], scores[seed]) for seed in common]
-        changes = [new.r_tuned - old.r_tuned for old, new in pairs]
-        low, high = np.nan, np.nan
-        if same_draws([score for pair in pairs for score in pair]):
-            low, high = interval(np.mean([new.tuned - old.tuned for old, new in pairs], axis=0))
+        before, after = ([scores_of[seed] for seed in common] for scores_of in (others, scores))
+        changes = [new.r_tuned - old.r_tuned for old, new in zip(before, after, strict=True)]
+        estimate, low, high = mean_difference(before, after)
         rows.append(
             {
                 "kind": "difference",
@@ -147,9 +144,9 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
                 "target": target,
                 "n_seeds": len(common),
                 "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
-                "r_frozen": float(np.mean([new.r_frozen for _, new in pairs])),
-                "r_tuned": float(np.mean([new.r_tuned for _, new in pairs])),
-                "estimate": float(np.mean(changes)),
+                "r_frozen": float(np.mean([score.r_frozen for score in after])),
+                "r_tuned": float(np.mean([score.r_tuned for score in after])),
+                "estimate": estimate,
                 "low": low,
                 "high": high,
                 **over_seeds(changes),
@@ -190,7 +187,7 @@ def _seeds(group: Group) -> set[int]:
     return {cell.record.cell.config.seed for cell in group.cells}
 
 
-BySeed = dict[int, Score]
+BySeed = dict[int, CellScore]
 
 
 def _opposed(first: Group, second: Group) -> Iterator[tuple[tuple[str, str], str, BySeed, BySeed]]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.downstream import STORIES
+from brainwavlm.results.estimates import Score
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples, read_resamples
 from brainwavlm.results.tables import records
@@ -26,13 +26,12 @@ Who = Callable[[Mapping[str, Any], int], Listener]
 
 
 @dataclass(frozen=True)
-class Score:
+class CellScore(Score):
     """Frozen and tuned model of one cell in one listener and target.
 
     Attributes
     ----------
     cell : str
-    seed : int
     listener : str
         Whose responses are predicted, by a name that nobody else has in the study.
     subject : str
@@ -47,16 +46,9 @@ class Score:
         `all`, or `unheard`: test stories that tuning did not use; `clips` of them for a task.
     layer : int
         `OWN_LAYER`, or the hidden state that is scored.
-    r_frozen, r_tuned : float
-        As measured; AUC for a task.
-    frozen, tuned : arrays (n_resamples,)
-        In every resample; NaN without draws.
-    rows : str
-        Scores with the same rows and as many resamples had the same draws.
     """
 
     cell: str
-    seed: int
     listener: str
     subject: str
     tuned_on: str
@@ -64,11 +56,6 @@ class Score:
     target: str
     stories: str
     layer: int
-    r_frozen: float
-    r_tuned: float
-    frozen: np.ndarray
-    tuned: np.ndarray
-    rows: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +67,7 @@ class CellScores:
     record : CellRecord
     tuned_on : str
         Whose responses tuned the model, joined by +.
-    scores, layers, tasks, transfers : tuple of Score
+    scores, layers, tasks, transfers : tuple of CellScore
         From the table, from layers.csv, from downstream.csv, and in other listeners; empty where that is not there.
     minutes : tuple of dict
         listener, target, full_minutes, minutes_needed, in listeners who did not tune the model.
@@ -92,10 +79,10 @@ class CellScores:
 
     record: CellRecord
     tuned_on: str
-    scores: tuple[Score, ...] = ()
-    layers: tuple[Score, ...] = ()
-    tasks: tuple[Score, ...] = ()
-    transfers: tuple[Score, ...] = ()
+    scores: tuple[CellScore, ...] = ()
+    layers: tuple[CellScore, ...] = ()
+    tasks: tuple[CellScore, ...] = ()
+    transfers: tuple[CellScore, ...] = ()
     minutes: tuple[dict[str, Any], ...] = ()
     simulated: bool | None = None
     errors: tuple[tuple[str, str], ...] = ()
@@ -217,7 +204,7 @@ def _scores(
     cell: CellScores,
     who: Who,
     name: Callable[[Listener], str],
-) -> tuple[Score, ...]:
+) -> tuple[CellScore, ...]:
     about = ("run", "subject", "target", "stories", "layer")
     places: dict[tuple[Any, ...], list[int]] = {}
     for place, known in enumerate(resamples.about):
@@ -239,22 +226,23 @@ def _scores(
             )
         place, listener = same[before[key]], who(row, before[key])
         before[key] += 1
+        frozen, tuned = resamples.draws(place)
         scores.append(
-            Score(
-                cell.name,
-                cell.record.cell.config.seed,
-                name(listener),
-                listener[1],
-                cell.tuned_on,
-                listener in own,
-                row["target"],
-                row["stories"],
-                int(row["layer"]),
-                float(row["r_frozen"]),
-                float(row["r_tuned"]),
-                resamples.frozen[place].astype(np.float64),
-                resamples.tuned[place].astype(np.float64),
-                resamples.about[place]["rows"],
+            CellScore(
+                seed=cell.record.cell.config.seed,
+                r_frozen=float(row["r_frozen"]),
+                r_tuned=float(row["r_tuned"]),
+                frozen=frozen,
+                tuned=tuned,
+                rows=resamples.about[place]["rows"],
+                cell=cell.name,
+                listener=name(listener),
+                subject=listener[1],
+                tuned_on=cell.tuned_on,
+                is_tuner=listener in own,
+                target=row["target"],
+                stories=row["stories"],
+                layer=int(row["layer"]),
             )
         )
     return tuple(scores)

@@ -1,14 +1,38 @@
-"""Means over the seeds of a group, with intervals over resampled test stories, and ratios of spreads."""
+"""Means over the seeds of a group, differences between groups, and spreads; intervals over resampled test stories.
+
+`compare` and the table of claims of a study both come to their numbers here.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
-
-from brainwavlm.study.claims.scores import Score
 
 N_SEED_RESAMPLES = 10_000
 Estimate = tuple[float, float, float]  # with the ends of its interval
+
+
+@dataclass(frozen=True)
+class Score:
+    """Frozen and tuned model of one run in one target.
+
+    Attributes
+    ----------
+    seed : int
+    r_frozen, r_tuned : float
+        As measured; AUC for a task.
+    frozen, tuned : arrays (n_resamples,)
+        In every resample; empty or NaN where there was nothing to draw.
+    rows : str
+        Scores with the same rows and as many resamples had the same draws.
+    """
+
+    seed: int
+    r_frozen: float
+    r_tuned: float
+    frozen: np.ndarray
+    tuned: np.ndarray
+    rows: str
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:
@@ -39,6 +63,16 @@ def mean_over_seeds(scores: Sequence[Score], value: Callable[[Score], tuple[floa
     if not same_draws(scores):
         return estimate, np.nan, np.nan
     return estimate, *interval(np.mean([draws for _, draws in measured], axis=0))
+
+
+def mean_difference(first: Sequence[Score], second: Sequence[Score]) -> Estimate:
+    """Mean tuned r of the second scores less that of the first; NaN for the interval where draws are not the same."""
+    means = [np.mean([score.r_tuned for score in scores]) for scores in (first, second)]
+    difference = float(means[1] - means[0])
+    if not same_draws([*first, *second]):
+        return difference, np.nan, np.nan
+    draws = [np.mean([score.tuned for score in scores], axis=0) for scores in (first, second)]
+    return difference, *interval(draws[1] - draws[0])
 
 
 def ratio_of_deviations(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Estimate:
@@ -75,7 +109,7 @@ def gain(score: Score) -> tuple[float, np.ndarray]:
 
 def same_draws(scores: Sequence[Score]) -> bool:
     """Whether all were scored on the same draws, so that they are paired."""
-    return len({(score.rows, int((~np.isnan(score.tuned)).sum()), len(score.tuned)) for score in scores}) == 1
+    return len({(score.rows, len(score.tuned)) for score in scores}) == 1
 
 
 def deviation(values: Sequence[float]) -> float:
@@ -88,6 +122,8 @@ def over_seeds(values: Sequence[float]) -> dict[str, float]:
 
     With two seeds t is 12.7: next to nothing is known of how seeds differ.
     """
+    from scipy.stats import t as student_t
+
     spread, n = deviation(values), len(values)
     half = float(student_t.ppf(0.975, n - 1)) * spread / n**0.5 if n > 1 else np.nan
     mean = float(np.mean(values))

@@ -1,0 +1,57 @@
+"""How the score of a speech model changes while it is tuned: fresh ridge at every epoch that was kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.errors import RunError
+from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.evaluator import Evaluator
+from brainwavlm.evaluation.paired_predictions import target_means
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.runs.run import Run
+
+
+def require_epochs(run: Run) -> None:
+    """RunError where a checkpoint of an epoch is missing."""
+    n_epochs = len(run.history)
+    missing = sorted(set(range(1, n_epochs + 1)) - set(run.epochs))
+    if missing:
+        raise RunError(
+            run.path,
+            f"no checkpoint of epoch {', '.join(map(str, missing))}.",
+            f"the checkpoint of each of its {n_epochs} epochs.",
+            "Tune again with --set training.keep_epochs=true, or evaluate without --epochs.",
+        )
+
+
+def epoch_rows(
+    evaluator: Evaluator,
+    about: Mapping[str, Any],
+    run: Run,
+    plan: ScoringPlan,
+    frozen: EncodingScore,
+    tuned: EncodingScore,
+) -> list[dict[str, Any]]:
+    """Mean test r of fresh ridge at every epoch that was kept; epoch 0 is the untuned model.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    about : mapping
+        Run, subject and seed.
+    run : Run
+    plan : ScoringPlan
+    frozen, tuned : EncodingScore
+        Of the untuned model and of the run's best epoch.
+    """
+    rows = []
+    for epoch, folder in [(0, None), *sorted(run.epochs.items())]:
+        predicted = frozen.predicted if folder is None else tuned.predicted
+        if folder is not None and folder.name != run.best_epoch["checkpoint"]:
+            backbone, title = tuned_model(run, epoch)[0], f"Reading stories, {about['run']}, epoch {epoch}"
+            stories = evaluator.features(backbone, plan.config, plan.data.recordings.values(), title)
+            predicted = plan.predicted(plan.designs(stories))[0]
+        means = target_means(frozen.true, predicted, plan.masks)
+        rows += [{**about, "epoch": epoch, "target": target, "r": r} for target, r in means.items()]
+    return rows

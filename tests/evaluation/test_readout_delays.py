@@ -1,0 +1,54 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from brainwavlm.encoding.readout import build_readout
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.readout_delays import delay_norms, delay_rows
+
+
+def test_the_norm_of_a_linear_readout_by_delay():
+    weights = np.array([[3.0, 4, 0, 0], [0, 0, 1, 0]])  # two voxels, two delays of two dimensions
+    assert_allclose(delay_norms([weights], 2), [[5, 0], [0, 1]])
+
+
+def test_a_bottleneck_has_the_norms_of_the_product_of_its_maps():
+    rng = np.random.default_rng(0)
+    first, last = rng.standard_normal((5, 4 * 7)), rng.standard_normal((11, 5))
+    product = (last @ first).reshape(11, 4, 7)
+    assert_allclose(delay_norms([first, last], 4), np.linalg.norm(product, axis=2), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["bottleneck", "linear", "ridge-fixed"])
+def test_delays_are_those_of_what_the_readout_does(settings, kind):
+    config = settings(readout__kind=kind)
+    readout = build_readout(config.readout, 4 * 6, 5)
+    if kind == "ridge-fixed":
+        readout.refresh(torch.randn(4 * 6, 5))
+    with torch.no_grad():
+        weights = (readout(torch.eye(24)) - readout(torch.zeros(1, 24))).T.numpy()
+    norms = np.linalg.norm(weights.reshape(5, 4, 6), axis=2)
+    share = norms / norms.sum(1, keepdims=True)
+    rows, reason = delay_rows({"run": "a"}, SimpleNamespace(config=config, listener=0), readout, 2.0)
+    assert reason == ""
+    assert [row["seconds"] for row in rows] == [2.0 * delay for delay in config.alignment.delays]
+    assert_allclose([row["median"] for row in rows], np.median(share, axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_listener_of_a_joint_run_has_their_own_delays(settings, tmp_path, shared):
+    config = settings(training__epochs=1, joint=[{"subject": "ben"}], readout__shared=shared)
+    evaluation = evaluate(tune(config, tmp_path / "run"), cache=tmp_path / "features")
+    (anna, ben), delays = evaluation.runs, evaluation.delays
+    medians = {run: list(rows["median"]) for run, rows in delays.groupby("run")}
+    assert anna["no_delays"] == ""
+    assert list(delays["seconds"].unique()) == [2.0 * delay for delay in config.alignment.delays]
+    if shared:
+        assert list(medians) == [anna["name"]]
+        assert ben["no_delays"] == "its readout is that of anna"
+    else:
+        assert medians[ben["name"]] != medians[anna["name"]]
