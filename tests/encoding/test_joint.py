@@ -236,7 +236,7 @@ def test_a_test_story_of_one_may_not_tune_the_model_through_another(settings, tm
 
 
 def test_a_listener_twice_or_unknown_is_refused(settings, tmp_path):
-    with pytest.raises(ConfigError, match="anna listens twice"):
+    with pytest.raises(ConfigError, match="anna is named twice"):
         tune(settings(joint=[{"subject": "anna"}]), tmp_path / "run")
     with pytest.raises(ConfigError, match=r"joint(.|\n)*'nobody'(.|\n)*anna, ben"):
         tune(settings(joint=[{"subject": "nobody"}]), tmp_path / "run")

@@ -1,4 +1,4 @@
-"""How much of a listener's data a speech model is tuned on: nested subsets of whole stories."""
+"""How much of a subject's data a speech model is tuned on: nested subsets of whole stories."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ def first_stories(
 
     chosen = order[:n] with the largest n for which sum_{k < n} length(order[k]) <= minutes. The first story that does
     not fit ends the subset, even where a later one would: so the subsets of one seed are nested. A story's place
-    follows from (seed, its name), so listeners who heard the same stories get them in the same order.
+    follows from (seed, its name), so subjects who heard the same stories get them in the same order.
 
     Parameters
     ----------
     recordings : sequence of Recording
-        Training stories of one listener.
+        Training stories of one subject.
     minutes : float
     seed : int
         Of the run.
