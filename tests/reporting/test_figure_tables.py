@@ -85,6 +85,7 @@ def test_seeds_are_the_runs_of_each_group(tmp_path):
             row[["r_frozen", "mean", "low", "high"]].tolist()
         )
         assert_array_equal(seeds[["run", "seed", "r_tuned"]], runs[["run", "seed", "r_tuned"]])
+    assert [str(seed) for seed in table.loc[table["part"] == "seed", "seed"]] == ["0", "1", "2"] * 2
     both = data_findings.seeds_table(comparison, ["AC", "cortex"])
     assert both["label"].nunique() == 2 * table["label"].nunique()
 

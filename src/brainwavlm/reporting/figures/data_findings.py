@@ -160,7 +160,7 @@ def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     order = {label: place for place, label in enumerate(dict.fromkeys(tables[0]["label"]))}
     table = pd.concat(tables, ignore_index=True).reindex(columns=columns)
     table = table.sort_values("label", key=lambda label: label.map(order), kind="stable", ignore_index=True)
-    return table.astype({key: float for key in columns if key in _NUMBERS})
+    return table.astype({**dict.fromkeys(_NUMBERS, float), "seed": "Int64"})
 
 
 def _forest(tables: Sequence[pd.DataFrame], simulated: bool) -> Shown:

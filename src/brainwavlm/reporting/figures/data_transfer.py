@@ -114,6 +114,7 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
         columns = [key for key in _CURVE if key in curve]
         tables.append(minutes_table(curve.loc[curve["run"].isin(runs), columns], targets[0], matrix))
     values = pd.concat(tables, ignore_index=True)
+    values = values.astype({key: "Int64" for key in ("seed", "draw") if key in values})
     return Shown(values[["part", *values.columns.drop("part")]], simulated, partial(draw, values))
 
 
