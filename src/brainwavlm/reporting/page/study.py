@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.files import read_json
+from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
 from brainwavlm.reporting.figures.data_curves import claim_states_table, learning_table
 from brainwavlm.reporting.figures.data_findings import differences_table, findings_table
@@ -28,7 +28,7 @@ from brainwavlm.reporting.page.study_tables import (
     state_counts,
 )
 from brainwavlm.results.schemas import EvaluationSummary
-from brainwavlm.results.tables import write_frame
+from brainwavlm.results.tables import csv_text
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
@@ -83,7 +83,8 @@ def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
         frames[f"experiment {name}"] = claims.table[claims.table["experiment"] == name]
         paths[f"experiment {name}"] = folder / "experiments" / f"{name}.csv"
     for name, frame in frames.items():
-        write_frame(paths[name], frame)
+        with replacing(paths[name]) as temporary:  # not write_frame: an experiment may be called layers
+            temporary.write_text(csv_text(frame), encoding="utf-8", newline="")
     return paths
 
 
