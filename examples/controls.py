@@ -19,7 +19,7 @@ random = np.random.default_rng(0)
 made = {
     "the responses": true,
     "shifted": shifted(true, 10, random),
-    "block-permuted": block_permuted(true, 10, random),
+    "block-permuted": block_permuted(true, 5, random),
     "phase-randomised": phase_randomised(true, random),
 }
 figure, panels = plt.subplots(2, 4, figsize=(10, 4), layout="constrained", sharey="row")
