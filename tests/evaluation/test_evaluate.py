@@ -100,7 +100,7 @@ def test_runs_of_one_name_are_told_apart_by_their_path(run, settings, tmp_path):
 def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
     evaluate(run).save(tmp_path / "evaluation")
     files = sorted(path.name for path in (tmp_path / "evaluation").iterdir())
-    assert files == ["resamples.npz", "summary.json", "table.csv", "voxels.csv"]
+    assert files == ["delays.csv", "resamples.npz", "summary.json", "table.csv", "voxels.csv"]
     summary = json.loads((tmp_path / "evaluation" / "summary.json").read_text())
     assert summary["simulated"] is False
     (described,) = summary["runs"]
