@@ -119,6 +119,15 @@ def test_help_imports_nothing_heavy(arguments):
     assert loaded & HEAVY == set()
 
 
+def test_results_are_read_and_compared_without_torch():
+    code = (
+        "import sys; from brainwavlm.results import Comparison, Evaluation, Transfer, open_result; "
+        "from brainwavlm.evaluation.compare import compare; print(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "transformers", "peft"} == set()
+
+
 def test_importing_the_package_imports_nothing_heavy():
     code = "import brainwavlm, sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,5 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
-
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.formatting.numbers import number, signed

@@ -14,11 +14,12 @@ from brainwavlm.files import Part, read_json, replacing, write_json
 from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
 
 _TYPES: dict[str, Any] = {**dict.fromkeys(TEXT, str), **dict.fromkeys(WHOLE, np.int64)}
+_FORMAT: dict[str, Any] = {"index": False, "float_format": "%.6g"}
 
 
 def csv_text(frame: pd.DataFrame) -> str:
     """A table as the text of a CSV file."""
-    return frame.to_csv(index=False, float_format="%.6g")
+    return frame.to_csv(**_FORMAT)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -27,7 +28,7 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     if missing:
         raise ValueError(f"{path.name} without {', '.join(missing)}")
     with replacing(path) as temporary:
-        temporary.write_text(csv_text(frame), encoding="utf-8", newline="")
+        frame.to_csv(temporary, encoding="utf-8", **_FORMAT)
 
 
 def write_if_any(path: Path, frame: pd.DataFrame) -> None:
