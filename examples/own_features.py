@@ -8,8 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import brainwavlm
-from brainwavlm.encoding.clock import story_clock
-from brainwavlm.encoding.ridge import solve_ridge
+from brainwavlm.encoding import solve_ridge, story_clock
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.stimulus.audio import load_sound
 

@@ -150,18 +150,18 @@ def transfer(
     runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
     subject: Annotated[
         list[str] | None,
-        typer.Option("--subject", help="Listener to score; repeatable. Default: all of the data set."),
+        typer.Option("--subject", help="Subject to score; repeatable. Default: all of the data set."),
     ] = None,
     layer: LayerOption = None,
     minutes: Annotated[
         str | None,
-        typer.Option("--minutes", help="Also fit on up to so many minutes of a listener's data: 5,10,20."),
+        typer.Option("--minutes", help="Also fit on up to so many minutes of a subject's data: 5,10,20."),
     ] = None,
     draws: Annotated[int, typer.Option("--draws", help="Random subsets of stories for each amount.")] = 5,
     test: Annotated[
         list[str] | None,
         typer.Option(
-            "--test", help="Test story of every listener; repeatable. Default: as the run was split."
+            "--test", help="Test story of every subject; repeatable. Default: as the run was split."
         ),
     ] = None,
     cache: FeaturesOption = None,
@@ -171,7 +171,7 @@ def transfer(
     memory: MemoryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Score models tuned on one listener in others: the matrix of listeners, and how much of their data it takes."""
+    """Score models tuned on one subject in others: the matrix of subjects, and how much of their data it takes."""
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import show_transfer
     from brainwavlm.evaluation.transfer import transfer as score

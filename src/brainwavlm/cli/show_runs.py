@@ -61,7 +61,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     console.print(_grid(rows, shown))
     _note(
         "valid r: of the best epoch, by the readout that tunes along. test r, change: on the run's target, ridge on "
-        "tuned features, and against the untuned model, of joint runs the mean over listeners; - before "
+        "tuned features, and against the untuned model, of joint runs the mean over subjects; - before "
         "`brainwavlm evaluate RUN`. More: brainwavlm show RUN"
     )
     if hidden:

@@ -134,7 +134,7 @@ class ReadoutConfig(Step):
     )
     shared: bool = Field(
         False,
-        description="joint: one readout for all listeners instead of one each, over the vertices of a common surface "
+        description="joint: one readout for all subjects instead of one each, over the vertices of a common surface "
         "that all of them have.",
     )
 
@@ -313,7 +313,7 @@ class EvaluationConfig(Step):
 
 
 class ListenerConfig(Step):
-    """A further listener whose responses tune the same speech model."""
+    """A further subject whose responses tune the same speech model."""
 
     subject: str = Field(description="Name of the subject.")
     dataset: str | None = Field(None, description="Folder of their data set; null: that of the run.")
@@ -324,7 +324,7 @@ class ListenerConfig(Step):
     test: tuple[str, ...] | None = Field(None, description="Test stories; null: likewise.")
     train_from: OrderEnd = Field(
         "start",
-        description="Which end of the order the stories of train_minutes come from for this listener.",
+        description="Which end of the order the stories of train_minutes come from for this subject.",
     )
 
 
@@ -335,7 +335,7 @@ class RunConfig(Step):
     subject: str = Field(description="Name of the subject.")
     joint: tuple[ListenerConfig, ...] = Field(
         (),
-        description="Further listeners who tune the same speech model, with a readout each, e.g. [{subject: UTS02}].",
+        description="Further subjects who tune the same speech model, with a readout each, e.g. [{subject: UTS02}].",
     )
     target: str = Field(
         "cortex",
@@ -410,7 +410,7 @@ class RunConfig(Step):
     def _several_share(self):
         if self.readout.shared and not self.joint:
             raise ValueError(
-                "readout.shared only with further listeners in joint: one has nobody to share with"
+                "readout.shared only with further subjects in joint: one has nobody to share with"
             )
         return self
 
