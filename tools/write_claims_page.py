@@ -7,7 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
-from brainwavlm.cli.study import counted
+from brainwavlm.cli.show_study import counted
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.paper import CLAIMS

@@ -13,8 +13,7 @@ import torch
 
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError, TuningError
-from brainwavlm.runs import checksums, provenance
-from brainwavlm.runs import environment as machine
+from brainwavlm.runs import checksums, energy, environment, provenance
 from brainwavlm.runs.energy import Meter, rapl_packages
 from brainwavlm.runs.environment import git_revision, machine_facts
 from brainwavlm.runs.provenance import data_files, energy_of, hours_of, read_provenance
@@ -91,7 +90,7 @@ def test_each_session_of_a_resumed_run_is_kept_and_nothing_of_the_result_changes
     killed = read_provenance(tmp_path / "run")
     assert killed["sessions"][0]["ended"] is None
     assert killed["sessions"][0]["hours"] > 0
-    monkeypatch.setattr(machine, "_cpu_name", lambda: "another processor")
+    monkeypatch.setattr(environment, "_cpu_name", lambda: "another processor")
     resumed = tune(config, tmp_path / "run", resume=True, command="second")
     first, second = read_provenance(tmp_path / "run")["sessions"]
     assert [session["command"] for session in (first, second)] == ["first", "second"]
@@ -182,8 +181,8 @@ def test_energy_is_what_the_counters_moved_also_over_their_turn(tmp_path):
 def test_a_counter_that_may_have_turned_twice_is_not_believed(tmp_path, monkeypatch):
     counter(tmp_path, 0, 0)
     meter = Meter(rapl_packages(tmp_path))
-    clock = machine.time.monotonic() + 3600
-    monkeypatch.setattr(machine.time, "monotonic", lambda: clock)
+    clock = energy.time.monotonic() + 3600
+    monkeypatch.setattr(energy.time, "monotonic", lambda: clock)
     assert meter.measured() is None
 
 
@@ -197,9 +196,7 @@ def test_no_counter_is_no_energy(tmp_path):
 
 
 def test_git_is_asked_only_where_the_package_is_a_checkout(monkeypatch, tmp_path):
-    from brainwavlm.runs import environment as revision
-
-    monkeypatch.setattr(revision, "PACKAGE", tmp_path)
+    monkeypatch.setattr(environment, "PACKAGE", tmp_path)
     assert git_revision() is None
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / "__init__.py").write_text("")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.speech import feature_cache as feature_files
+from brainwavlm.speech import feature_cache
 from brainwavlm.speech.feature_cache import StoryFeatures, read_features, write_features
 
 FEATURES = StoryFeatures(np.arange(1, 51) / 4.0, {k: np.full((50, 32), k, np.float32) for k in (0, 3, 12)})
@@ -32,7 +32,7 @@ WRITER = """
 import sys, time
 import numpy as np
 from pathlib import Path
-from brainwavlm.speech import feature_files as features
+from brainwavlm.speech import feature_cache as features
 
 def slow_save(tensors, path, metadata):
     whole = Path(path).with_suffix(".whole")
@@ -73,7 +73,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(feature_files, "save_file", full_disk)
+    monkeypatch.setattr(feature_cache, "save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         write_features(tmp_path / "a.safetensors", FEATURES, {})
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import h5py
 import pytest
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.runs import environment as revision
+from brainwavlm.runs import environment
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
 from brainwavlm.study.description import TransferOptions
@@ -20,6 +20,10 @@ CODE = {"version": "1", "source": "abc", "git": None}
 def own_tree(tree, tmp_path):
     """A copy of the data set that a test may change."""
     return shutil.copytree(tree, tmp_path / "data")
+
+
+def append_comment(file):
+    file.write_text(file.read_text() + "# more\n")
 
 
 def known(config, code=CODE):
@@ -117,26 +121,24 @@ def test_it_changes_with_the_code_and_not_with_the_commit(config):
 
 def test_the_code_is_what_computes_and_not_what_shows(tmp_path, monkeypatch):
     copy = shutil.copytree(
-        revision.PACKAGE, tmp_path / "brainwavlm", ignore=shutil.ignore_patterns("assets", "__pycache__")
+        environment.PACKAGE, tmp_path / "brainwavlm", ignore=shutil.ignore_patterns("assets", "__pycache__")
     )
     here = code_version()["source"]
-    monkeypatch.setattr(revision, "PACKAGE", copy)
+    monkeypatch.setattr(environment, "PACKAGE", copy)
     assert code_version() == {**code_version(), "source": here, "git": None}
     for name in (
-        "cli.py",
-        "terminal.py",
+        "cli/runs.py",
+        "formatting/numbers.py",
         "reporting/page/evaluation.py",
         "study/run.py",
         "progress.py",
-        "provenance.py",
+        "runs/provenance.py",
     ):
-        with open(copy / name, "a") as file:
-            file.write("# more\n")
+        append_comment(copy / name)
     assert code_version()["source"] == here
     sources = {here}
-    for name in ("encoding/losses.py", "config.py", "speech/wavlm.py"):
-        with open(copy / name, "a") as file:
-            file.write("# more\n")
+    for name in ("encoding/losses.py", "config/schema.py", "speech/wavlm.py"):
+        append_comment(copy / name)
         sources.add(code_version()["source"])
     (copy / "encoding" / "new.py").write_text("")
     sources.add(code_version()["source"])
