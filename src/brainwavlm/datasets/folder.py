@@ -78,7 +78,8 @@ class FolderDataset(Dataset):
 
     def anatomy(self, subject: str) -> Path | None:
         """The file named in dataset.yaml."""
-        return _in(self.path, self._description.subjects[subject].anatomy)
+        name = self._description.subjects[subject].anatomy
+        return self.path / name if name else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,10 +187,6 @@ def write_folder(
             yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100), encoding="utf-8"
         )
     return FolderDataset(folder)
-
-
-def _in(folder: Path, name: str | None) -> Path | None:
-    return folder / name if name else None
 
 
 def _require_described(

@@ -9,7 +9,7 @@ from brainwavlm.encoding.readout import FixedRidge
 from brainwavlm.encoding.ridge import require_memory, ridge_batches, story_folds
 from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import TunedSubject
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.hidden_states import Backbone
 
 
 def require_solvable(subjects: Sequence[TunedSubject], config: RunConfig) -> None:

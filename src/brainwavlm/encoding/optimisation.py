@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import get_total_norm
 
 from brainwavlm.config import TrainingConfig
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.hidden_states import Backbone
 
 
 class Optimisation:

@@ -20,10 +20,10 @@ from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.clock import StoryClock, story_clock
 from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.frontend_cache import SharedFrontend, kept_frontend
 from brainwavlm.speech.frontend_file import frontend_file
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 

@@ -10,7 +10,8 @@ from brainwavlm.encoding.readout import build_readout
 from brainwavlm.errors import ConfigError
 from brainwavlm.runs.checkpoint import Checkpoint, restoring
 from brainwavlm.runs.run import Run
-from brainwavlm.speech.backbones import Backbone, load_backbone
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.hidden_states import Backbone
 
 
 def configured_backbone(config: RunConfig) -> Backbone:

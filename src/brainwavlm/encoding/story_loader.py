@@ -13,8 +13,8 @@ from brainwavlm.datasets.responses import SPLITS, Split
 from brainwavlm.encoding.downsampling import downsampled
 from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, planned_windows, read_story
 from brainwavlm.encoding.subjects import TunedSubject
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.frontend_cache import kept_bytes
+from brainwavlm.speech.hidden_states import Backbone
 
 Step = TypeVar("Step")
 TUNED_ON: tuple[Split, ...] = ("train", "validation")

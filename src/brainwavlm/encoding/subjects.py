@@ -24,7 +24,8 @@ from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.subject_views import subject_views
-from brainwavlm.speech.backbones import Backbone, load_backbone
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.hidden_states import Backbone
 
 
 @dataclass(frozen=True)

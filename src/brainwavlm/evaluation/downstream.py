@@ -25,8 +25,8 @@ from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, resampled_auc
 from brainwavlm.results.resamples import resample_rows
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
 
 STORIES = "clips"  # how resamples.npz names what was resampled

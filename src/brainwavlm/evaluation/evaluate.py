@@ -28,8 +28,8 @@ from brainwavlm.results.grouping import LISTENER, grouped
 from brainwavlm.results.resamples import gathered, resample_rows
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
+from brainwavlm.speech.hidden_states import Backbone
 
 _UNTUNED = "Reading stories, model as it is"
 

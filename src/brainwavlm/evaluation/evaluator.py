@@ -16,8 +16,9 @@ from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import Run
-from brainwavlm.speech.backbones import Backbone, load_backbone
+from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract
+from brainwavlm.speech.hidden_states import Backbone
 
 _OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
 

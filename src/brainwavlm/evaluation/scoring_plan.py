@@ -28,8 +28,8 @@ from brainwavlm.evaluation.ridge_predictions import (
     zscored,
 )
 from brainwavlm.evaluation.statistics.tests import require_null
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.features import StoryFeatures
+from brainwavlm.speech.hidden_states import Backbone
 
 Designs = Mapping[str, np.ndarray]
 

@@ -31,7 +31,7 @@ from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import distinct_runs
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.hidden_states import Backbone
 
 _FROZEN = "the model as it was"
 

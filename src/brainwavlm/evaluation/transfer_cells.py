@@ -12,7 +12,8 @@ from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_w
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import heard_by, run_names
-from brainwavlm.speech.backbones import Backbone, load_backbone
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import same_content
 
 

@@ -1,27 +1,19 @@
-"""A speech model as a function from windows of sound to hidden states, computed no deeper than asked for."""
+"""Speech models by name: loaded once, adapted, and never computed deeper than asked for."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
-
 from brainwavlm.config import AdapterConfig
 from brainwavlm.datasets.demo import DEMO_MODEL, demo_model_path
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.adapters import attach, copy_trained, merge
+from brainwavlm.speech.adapters import attach
 from brainwavlm.speech.cpu.linear import use_products
 from brainwavlm.speech.cpu.lora import use_low_rank_products
-from brainwavlm.speech.family import Family
-from brainwavlm.speech.last_block import agrees, block_at
-from brainwavlm.speech.pretrained import load_stock, normalises_sound, weights_digest
+from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.pretrained import load_stock, normalises_sound
 from brainwavlm.speech.wavlm import make_reachable
-
-Frame = Literal["last", "first", "mean"]
 
 
 def load_backbone(
@@ -31,7 +23,7 @@ def load_backbone(
     *,
     train_noise: bool = False,
     run_unused_blocks: bool = False,
-) -> "Backbone":
+) -> Backbone:
     """A speech model read at one layer or several.
 
     Parameters
@@ -73,281 +65,6 @@ def load_backbone(
     use_products(part.get_submodule(family.blocks))
     use_low_rank_products(part)
     return backbone.eval()  # the adapters' dropout starts in training mode
-
-
-class Backbone(nn.Module):
-    """Windows of sound to hidden states; `backbone(windows) == backbone.trunk(backbone.frontend(windows))`.
-
-    Attributes
-    ----------
-    name : str
-        Hub id or folder.
-    family : Family
-        Its row in the table of families.
-    layers : tuple of int
-        Hidden states that are returned.
-    n_dims, n_blocks : int
-        Of the whole model.
-    n_run : int
-        Blocks that are run.
-    min_samples : int
-        Shortest window that gives a frame.
-    normalise_sound : bool
-        Each window is scaled to zero mean and unit variance first (the checkpoint's `do_normalize`).
-    noise : dict of str to float
-        What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
-    recompute : bool
-        Set it to keep no activations inside blocks, and compute them again in the backward pass.
-    memory_gb : float
-        Set it to what a batch of windows may take, besides what a graph keeps.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        family: Family,
-        name: str,
-        layers: tuple[int, ...],
-        normalise_sound: bool,
-        run_unused_blocks: bool,
-    ):
-        super().__init__()
-        config: Any = model.config
-        self.model = model
-        self.family = family
-        self.name = name
-        self.layers = layers
-        self.normalise_sound = normalise_sound
-        self.n_dims: int = getattr(config, family.n_dims)
-        self.n_blocks: int = getattr(config, family.n_blocks)
-        self.n_run: int = self.n_blocks if run_unused_blocks else max(layers)
-        self.min_samples: int = family.min_samples(config)
-        self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
-        if not getattr(config, "apply_spec_augment", True):
-            self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
-        self.recompute, self.memory_gb = False, 1.0
-        self._graphed: set[int] = set()  # blocks that have run with gradients on
-        deepest = max(layers)
-        self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
-        self._frozen_digest: bytes | None = None
-        self._frontend_digest: bytes | None = None
-
-    def forward(self, windows: Tensor) -> dict[int, Tensor]:
-        """Hidden states.
-
-        Parameters
-        ----------
-        windows : tensor (n_windows, n_samples), 16 kHz mono
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_frames, n_dims)
-        """
-        return self.trunk(self.frontend(windows))
-
-    @torch.no_grad()
-    def frontend(self, windows: Tensor) -> Tensor:
-        """All that comes before anything that may change: convolutions, projection and positions. No graph, no noise.
-
-        With `noise`, which acts on the projection's output, it ends there.
-
-        It is run on each window by itself, although windows overlap: WavLM base and its like normalise the
-        first convolution over the whole input (group norm), so frames cut from a frontend run over the whole
-        story would differ from the window's own, and would depend on sound that the window has not heard.
-
-        Parameters
-        ----------
-        windows : tensor (n_windows, n_samples)
-
-        Returns
-        -------
-        tensor (n_windows, n_frames, n_dims)
-        """
-        if windows.shape[-1] < self.min_samples:
-            raise BackboneError(
-                self.name,
-                f"windows of {windows.shape[-1]} samples.",
-                f"at least {self.min_samples} samples.",
-                "Cut windows with min_samples=backbone.min_samples.",
-            )
-        return self.enter(self.listen(windows))
-
-    @torch.no_grad()
-    def enter(self, projected: Tensor) -> Tensor:
-        """From the projection to hidden state 0: the second half of `frontend`. Without noise, else nothing."""
-        return projected if self.noise else self.family.enter(self.model, projected)
-
-    @torch.no_grad()
-    def listen(self, windows: Tensor) -> Tensor:
-        """From sound to the projection: the first half of `frontend`."""
-        if self.normalise_sound:
-            mean, variance = windows.mean(-1, keepdim=True), windows.var(-1, keepdim=True, unbiased=False)
-            windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
-        config, n_samples = self.model.config, windows.shape[-1]
-        parts = windows.split(self._at_once(self.family.listen_floats(config, n_samples)))
-        return torch.cat([self.family.listen(self.model, part) for part in parts])
-
-    def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
-        """The transformer, from the frontend's output up to the deepest layer asked for.
-
-        Parameters
-        ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_frames, n_dims)
-        """
-        return self.states(self._entered(hidden))[0]
-
-    def read(self, hidden: Tensor, frame: Frame) -> dict[int, Tensor]:
-        """The transformer read at one frame of each window, or at the mean over its frames.
-
-        The same as `trunk`, then that frame; the deepest block is run for that frame alone.
-
-        Parameters
-        ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
-            The frontend's output.
-        frame : last, first or mean
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_dims)
-        """
-        hidden = self._entered(hidden)
-        if frame == "mean":
-            return {layer: state.mean(1) for layer, state in self.states(hidden)[0].items()}
-        at = -1 if frame == "last" else 0
-        return {layer: state[:, at] for layer, state in self.states(hidden, at)[0].items()}
-
-    def states(
-        self, hidden: Tensor, frames: int | Tensor | None = None, mask: Tensor | None = None
-    ) -> tuple[dict[int, Tensor], bool]:
-        """Hidden states from state 0 on, and whether the deepest of them holds chosen frames only.
-
-        Parameters
-        ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
-        frames : int, or tensor (n_read,) of int, or None
-            Frames of the deepest state that will be read; None: all. The deepest block is run for these alone where
-            it can be.
-        mask : tensor, to be broadcast to (n_windows, n_heads, n_frames, n_frames), or None
-            Added to the attention's scores.
-        """
-        deepest = max(self.layers)
-        prunes = frames is not None and self._reads_one_frame and self.n_run == deepest > 1
-        prunes = prunes and not (self.training and self.noise)
-        states, position_bias = {0: hidden}, None
-        for index, block in enumerate(self._blocks()[: self.n_run]):
-            if not self._drops(index):
-                if prunes and index == deepest - 1:
-                    assert frames is not None
-                    hidden = block_at(self.family, self.model, block, hidden, position_bias, frames, mask)
-                else:
-                    hidden, position_bias = self._run(block, hidden, position_bias, index, mask)
-                if torch.is_grad_enabled():
-                    self._graphed.add(index)
-            if index + 1 in self.layers:
-                last = index + 1 == self.n_blocks
-                states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
-        return {layer: states[layer] for layer in self.layers}, prunes
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return next(self.parameters()).device
-
-    def n_frames(self, n_samples: int) -> int:
-        """Frames of a window."""
-        return self.family.n_frames(self.model.config, n_samples)
-
-    def windows_at_once(self, n_samples: int) -> int:
-        """Windows of one length whose blocks fit into `memory_gb`, at least one.
-
-        Counted for each frame: twelve vectors of the block's width, three of the feed-forward's, and three rows
-        of the attention's squares.
-        """
-        config, n_frames = self.model.config, self.n_frames(n_samples)
-        n_inner, n_heads = (getattr(config, name) for name in (self.family.n_inner, self.family.n_heads))
-        return self._at_once(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
-
-    def _at_once(self, floats: int) -> int:
-        return max(int(self.memory_gb * 1e9 / (4 * floats)), 1)
-
-    def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Names and parameters that are trained."""
-        return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
-
-    def reachable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Of these, the ones that must have a gradient after a backward pass.
-
-        Left out: blocks above the deepest layer read (run_unused_blocks), and blocks that layerdrop has
-        skipped in every forward pass so far.
-        """
-        read = tuple(f"{self.family.blocks}.{index}." for index in self._graphed if index < max(self.layers))
-        return ((name, p) for name, p in self.adapter_parameters() if name.startswith(read))
-
-    def trained_state(self) -> dict[str, Tensor]:
-        """Copies of the trained parameters, on the CPU, by name."""
-        return {name: p.detach().cpu().clone() for name, p in self.adapter_parameters()}
-
-    def load_trained_state(self, state: dict[str, Tensor]) -> None:
-        """Set the trained parameters; names and shapes must agree both ways, else BackboneError."""
-        copy_trained(dict(self.adapter_parameters()), state)
-
-    def merged(self) -> nn.Module:
-        """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
-        return merge(self.model, self.name)
-
-    def weights_checksum(self) -> str:
-        """SHA-256 over weights and buffers, by name; frozen ones are read once, trained ones each time."""
-        trained = {name for name, _ in self.adapter_parameters()}
-        state = self.model.state_dict()
-        if self._frozen_digest is None:
-            self._frozen_digest = weights_digest(
-                {name: t for name, t in state.items() if name not in trained}
-            )
-        changing = weights_digest({name: t for name, t in state.items() if name in trained})
-        return hashlib.sha256(self._frozen_digest + changing).hexdigest()
-
-    def frontend_checksum(self) -> str:
-        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on. Frozen, so
-        read once.
-        """
-        if self._frontend_digest is None:
-            outside = {
-                name: tensor
-                for name, tensor in self.model.state_dict().items()
-                if not name.startswith(f"{self.family.blocks}.")
-            }
-            self._frontend_digest = weights_digest(outside)
-        return self._frontend_digest.hex()
-
-    def train(self, mode: bool = True) -> "Backbone":
-        """Training mode, in which the frontend and running moments stay as they are."""
-        super().train(mode)
-        for name in self.family.still:
-            self.model.get_submodule(name).eval()
-        return self
-
-    def _entered(self, hidden: Tensor) -> Tensor:
-        """Hidden state 0 from the frontend's output, which ends before it where the model has noise."""
-        return self.family.enter(self.model, hidden) if self.noise else hidden
-
-    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
-        if self.recompute and torch.is_grad_enabled():
-            return checkpoint(self.family.run_block, block, *inputs, use_reentrant=False)
-        return self.family.run_block(block, *inputs)
-
-    def _blocks(self) -> Any:
-        return self.model.get_submodule(self.family.blocks)
-
-    def _drops(self, index: int) -> bool:
-        rate = self.noise.get(self.family.layerdrop, 0.0)
-        if not self.training or rate == 0 or index < self.family.first_dropped:
-            return False
-        return bool(torch.rand([]) < rate)
 
 
 def _layers(layer: int | Sequence[int] | str, n_blocks: int) -> tuple[int, ...]:

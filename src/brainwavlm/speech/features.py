@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from brainwavlm.config import WindowConfig
-from brainwavlm.speech.backbones import Backbone, Frame
 from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
+from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.backbones import Backbone
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.stream.reader import stream_frames, stream_outputs
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import Windows

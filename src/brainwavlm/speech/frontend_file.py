@@ -12,9 +12,9 @@ from torch import Tensor
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
-from brainwavlm.speech.backbones import Backbone
 from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.frontend_cache import Kept, kept_frames, segment_outputs, window_outputs
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import audio_checksum
 from brainwavlm.stimulus.windows import Windows
 
@@ -57,7 +57,7 @@ def frontend_file(
     """
     facts = {
         "format": _FORMAT,
-        "weights": backbone.frontend_checksum(),
+        "weights": backbone.frontend_checksum,
         "family": backbone.family.name,
         "normalise_sound": backbone.normalise_sound,
         "ends_early": bool(backbone.noise),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.backbones import Backbone, Frame
+from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.layout import Layout, Segment, cut_segments, equal_layouts, needed_segments
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import Windows

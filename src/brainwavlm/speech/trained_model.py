@@ -1,0 +1,51 @@
+"""The weights of a speech model: which of them are trained, what a checkpoint holds of them, and their checksums."""
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+
+from torch import Tensor, nn
+
+from brainwavlm.speech.adapters import copy_trained, merge
+from brainwavlm.speech.family import Family
+from brainwavlm.speech.pretrained import weights_digest
+
+
+class TrainedModel(nn.Module):
+    """A speech model of which some parameters may change; see `Backbone`, which runs it."""
+
+    def __init__(self, model: nn.Module, family: Family, name: str):
+        super().__init__()
+        self.model, self.family, self.name = model, family, name
+
+    def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names and parameters that are trained."""
+        return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Copies of the trained parameters, on the CPU, by name."""
+        return {name: p.detach().cpu().clone() for name, p in self.adapter_parameters()}
+
+    def load_trained_state(self, state: dict[str, Tensor]) -> None:
+        """Set the trained parameters; names and shapes must agree both ways, else BackboneError."""
+        copy_trained(dict(self.adapter_parameters()), state)
+
+    def merged(self) -> nn.Module:
+        """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
+        return merge(self.model, self.name)
+
+    def weights_checksum(self) -> str:
+        """SHA-256 over weights and buffers, by name; frozen ones are read once, trained ones each time."""
+        changing = weights_digest(dict(self.adapter_parameters()))
+        return hashlib.sha256(self._frozen_digest + changing).hexdigest()
+
+    @cached_property
+    def frontend_checksum(self) -> str:
+        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on."""
+        blocks, state = f"{self.family.blocks}.", self.model.state_dict()
+        return weights_digest({n: t for n, t in state.items() if not n.startswith(blocks)}).hex()
+
+    @cached_property
+    def _frozen_digest(self) -> bytes:
+        trained, state = dict(self.adapter_parameters()), self.model.state_dict()
+        return weights_digest({name: tensor for name, tensor in state.items() if name not in trained})
