@@ -339,7 +339,7 @@ def test_a_thousand_runs_are_listed_at_once(tmp_path):
         np.save(tmp_path / "many" / "features" / f"{number}.npy", np.zeros(3))
     began = time.process_time()
     rows = summaries(tmp_path / "many")
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 5
     assert len(rows) == 1000
     assert {row["test_r"] for row in rows} == {0.35}
 
