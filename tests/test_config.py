@@ -42,9 +42,9 @@ def test_a_file_stands_above_its_preset_and_overrides_above_both(tmp_path):
     [
         ("training.epoch=3", ["training.epoch", "Did you mean training.epochs?"]),
         ("epochs=3", ["unknown key epochs", "training.epochs"]),
-        ("windows.frame=middle", ["windows.frame = 'middle'", "'last', 'mean' or 'first'"]),
-        ("training.epochs=-1", ["training.epochs = -1", "greater than or equal to 0"]),
-        ("precision=fp16", ["precision = 'fp16'", "bf16: fp16", "no numbers", "Change precision"]),
+        ("windows.frame=middle", ["windows.frame: 'middle'", "'last', 'mean' or 'first'"]),
+        ("training.epochs=-1", ["training.epochs: -1", "greater than or equal to 0"]),
+        ("precision=fp16", ["precision: 'fp16'", "bf16: fp16", "no numbers", "Change it"]),
         ("loss.spatial=0", ["at least one of spatial, temporal, mse and contrastive"]),
     ],
 )
@@ -56,32 +56,27 @@ def test_a_wrong_key_or_value_names_itself_and_the_way_out(override, words):
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("override", "key"),
     [
-        ("ridge.alphas=[0]", ["ridge.alphas.0 = 0", "--set ridge.alphas=..."]),
-        ("regions={AC: [1]}", ["regions.AC", "--set regions.AC=..."]),
-        (
-            "control.kind=words",
-            ["control.embeddings = None", "a file of word vectors", "--set control.embeddings="],
-        ),
+        ("ridge.alphas=[0]", "ridge.alphas"),  # what is within a list is set with the whole list
+        ("regions={AC: [1]}", "regions.AC"),
+        ("control.kind=words", "control.embeddings"),
     ],
 )
-def test_the_way_out_can_be_typed(override, words):
+def test_the_key_of_an_error_can_be_set(override, key):
     with pytest.raises(ConfigError) as caught:
         load_config(preset="demo", overrides=parse_overrides([override]))
-    for word in words:
-        assert word in str(caught.value)
+    assert caught.value.key == key
 
 
-def test_an_option_is_named_as_it_was_given():
-    with pytest.raises(ConfigError) as caught:
-        load_config(
-            preset="demo",
-            overrides={"windows.stride": 0, "windows.context": 1},
-            options={"windows.stride": "--stride", "windows.context": "--context"},
-        )
-    assert caught.value.path == "--stride"
-    assert caught.value.remedy == "Change --stride."
+def test_a_value_from_a_file_is_told_from_one_that_stands_above_it(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("subject: anna\nwindows: {stride: 0}\n")
+    with pytest.raises(ConfigError, match=r"run.yaml: windows.stride = 0") as caught:
+        load_config(path, overrides={"windows.context": 1})
+    assert caught.value.key == ""
+    with pytest.raises(ConfigError, match=r"^windows.stride: -1") as caught:
+        load_config(path, overrides={"windows.stride": -1})
 
 
 def test_a_missing_subject_is_named():
@@ -132,7 +127,7 @@ def test_a_file_that_is_not_what_it_seems_is_refused_with_the_place(tmp_path, te
 
 def test_an_override_that_is_no_yaml_is_refused():
     for value in ("[" * 5000, "2024-13-45", "{a: 1, a: 2}", "[1"):
-        with pytest.raises(ConfigError, match="--set"):
+        with pytest.raises(ConfigError, match="set: "):
             parse_overrides([f"target={value}"])
 
 

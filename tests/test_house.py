@@ -193,6 +193,29 @@ def test_errors_say_what_to_do_next_with_one_message_and_exit_code_two(tmp_path)
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def statements(path):
+    """Every statement of a module that holds no other, without docstrings, as text."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+                yield ast.get_source_segment(text, node)
+
+
+def test_errors_of_the_library_name_keys_and_leave_options_to_the_command_line():
+    """Whole commands may be named, and pages say what to type."""
+    command = re.compile(r"\b(brainwavlm|git|ray) ?")
+    optional = re.compile(r"(?<![\w-])--[a-z]")
+    places = [
+        f"{name_of(path)}: {statement}"
+        for path in modules()
+        if name_of(path).split(".")[0] != "cli" and not name_of(path).startswith("reporting.page")
+        for statement in statements(path)
+        if optional.search(statement) and not command.search(statement)
+    ]
+    assert places == []
+
+
 # Where locals are called by what they are; folders come here once they are clean.
 NAMED = (
     "encoding",

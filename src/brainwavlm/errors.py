@@ -9,7 +9,8 @@ class BrainwavlmError(Exception):
     Parameters
     ----------
     path : str or Path
-        The file, folder, option or configuration key that is wrong.
+        What is wrong. A Path: a file or folder. A text: a key of a configuration (windows.stride), or an argument
+        of a function (width), by the function's name where a study's file has it too (evaluate.layers).
     found : str
         What is there.
     expected : str
@@ -22,11 +23,16 @@ class BrainwavlmError(Exception):
 
     def __init__(self, path: str | Path, found: str, expected: str, remedy: str):
         self.path = str(path)
+        self.key = path if isinstance(path, str) else ""
         self.found = found
         self.expected = expected
         self.remedy = remedy
-        parts = (indented(found), f"Expected {indented(expected)}", indented(remedy))
-        super().__init__(f"{printable(self.path)}: " + "\n    ".join(parts))
+        super().__init__(self.told(self.path))
+
+    def told(self, place: str) -> str:
+        """The message, with another name for what is wrong: the option of a command that sets a key."""
+        parts = (indented(self.found), f"Expected {indented(self.expected)}", indented(self.remedy))
+        return f"{printable(place)}: " + "\n    ".join(parts)
 
     def as_dict(self) -> dict[str, str]:
         """The four parts by name, for `--json`."""

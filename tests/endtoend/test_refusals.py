@@ -54,8 +54,7 @@ def test_scores_do_not_mix_with_the_files_of_a_run(brainwavlm, tuned, command):
 def test_an_option_is_named_as_it_was_typed(ridge, option, value):
     done = ridge("--stride", 1, option, value)
     assert done.code == 2
-    assert done.err.startswith(f"{option}: windows.{option.removeprefix('--')} = ")
-    assert f"Change {option}." in done.err
+    assert done.err.startswith(f"{option}: ")
 
 
 def test_no_line_of_the_help_is_cut_at_80_columns():

@@ -158,7 +158,7 @@ def test_the_untuned_model_is_asked_once_for_all_runs(talkative, tmp_path):
 
 @pytest.mark.parametrize("names", [["phonemes"], ["words", "words"], [""]])
 def test_tasks_that_are_none_are_named(names):
-    with pytest.raises(ConfigError, match=r"(?s)--downstream.*phones, words, each once"):
+    with pytest.raises(ConfigError, match=r"(?s)evaluate.downstream.*phones, words, each once"):
         Downstream(Evaluator(None, None), names)
 
 
@@ -169,7 +169,7 @@ def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, 
     path.write_text("\n".join(kept) + "\n")
     monkeypatch.setattr(bench_module, "extract", lambda *_: pytest.fail("read a story"))
     with pytest.raises(
-        ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without --downstream"
+        ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without it"
     ):
         evaluate(run, downstream=["words"])
 

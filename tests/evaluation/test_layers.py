@@ -174,7 +174,7 @@ def test_kept_features_of_all_states_are_read_again(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("layers", [[], [5], [-1, 2], [1, 1]])
 def test_states_that_the_model_lacks_are_refused_before_a_story_is_read(run, layers, monkeypatch):
     monkeypatch.setattr(evaluator, "extract", None)
-    with pytest.raises(ConfigError, match=r"--layers[\s\S]*hidden states from 0 to 4"):
+    with pytest.raises(ConfigError, match=r"evaluate.layers[\s\S]*hidden states from 0 to 4"):
         evaluate(run, layers=layers)
 
 

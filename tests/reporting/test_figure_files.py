@@ -167,16 +167,16 @@ REFUSED = [
     ("pie", {}, "KIND: 'pie'", "maps, scatter"),
     ("transfer", {}, "the folder of an evaluation", "brainwavlm transfer RUN..."),
     ("table", {"output": "f.pdf"}, "ends in '.pdf'", ".tex, .csv"),
-    ("scatter", {"choice": {"q": 0.05}}, "--q: given for scatter", "--run, --target"),
-    ("scatter", {"choice": {"run": ("two",)}}, "--run: 'two'", "one of one"),
-    ("scatter", {"choice": {"target": ("V1",)}}, "--target: 'V1'", "cortex, AC"),
-    ("maps", {"choice": {"quantity": ("better",)}}, "--quantity: 'better'", "'frozen', 'tuned'"),
-    ("maps", {"choice": {"view": "sphere"}}, "--view: 'sphere'", "'inflated', 'pial' or 'flat'"),
-    ("maps", {"choice": {"q": 0}}, "--q: 0", "greater than 0"),
-    ("learning", {"choice": {"title": "very long " * 9}}, "--title: 90 letters on 85 mm", "up to"),
-    ("learning", {"width": 3}, "--width: 3 mm", "20 to 2000"),
+    ("scatter", {"choice": {"q": 0.05}}, "q: given for scatter", "run, target"),
+    ("scatter", {"choice": {"run": ("two",)}}, "run: 'two'", "one of one"),
+    ("scatter", {"choice": {"target": ("V1",)}}, "target: 'V1'", "cortex, AC"),
+    ("maps", {"choice": {"quantity": ("better",)}}, "quantity: 'better'", "'frozen', 'tuned'"),
+    ("maps", {"choice": {"view": "sphere"}}, "view: 'sphere'", "'inflated', 'pial' or 'flat'"),
+    ("maps", {"choice": {"q": 0}}, "q: 0", "greater than 0"),
+    ("learning", {"choice": {"title": "very long " * 9}}, "title: 90 letters on 85 mm", "up to"),
+    ("learning", {"width": 3}, "width: 3 mm", "20 to 2000"),
     ("learning", {"height": 21, "width": 21}, "21 x 21 mm", "room for the axes"),
-    ("maps", {"height": 25}, "--height: 25 mm", "room for the brains"),
+    ("maps", {"height": 25}, "height: 25 mm", "room for the brains"),
 ]
 
 
@@ -327,12 +327,12 @@ def test_a_name_without_a_figure_in_it_is_refused_with_one_that_works(simulated_
 
 @pytest.mark.parametrize("title", ["x \udcff", "two\nlines"])
 def test_a_title_that_cannot_be_drawn_is_refused(simulated_evaluation, tmp_path, title):
-    with pytest.raises(ConfigError, match="--title"):
+    with pytest.raises(ConfigError, match="title"):
         write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", Choice(title=title))
 
 
 def test_a_style_wider_than_any_page_is_refused(simulated_evaluation, tmp_path):
     style = tmp_path / "mine.mplstyle"
     style.write_text("figure.figsize: 1.0e+9, 2\n")
-    with pytest.raises(ConfigError, match="--width"):
+    with pytest.raises(ConfigError, match="width"):
         write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", style=style)

@@ -241,7 +241,7 @@ def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
         (tuned_on, who) for tuned_on in ("sim01", "sim02") for who in ("sim01", "sim02")
     }
     assert_allclose(values["difference"], values["r_tuned"] - values["r_frozen"], atol=1e-6)
-    with pytest.raises(BrainwavlmError, match="--experiment: 'map'"):
+    with pytest.raises(BrainwavlmError, match="experiment: 'map'"):
         draw_figure("transfer", folder, Choice(experiment="map"))
     _, values = drawn("layers", folder, experiment="states")
     assert set(values["layer"]) == {0, 1}
@@ -318,7 +318,7 @@ def test_a_native_subject_is_drawn_on_their_own_surface(tmp_path):
         # Each vertex of a native surface has one column.
         assert_array_equal(own["vertex"], np.flatnonzero(np.diff(half.start)))
         assert_allclose(own["value"], expected[half.column], atol=1e-6)
-    with pytest.raises(BrainwavlmError, match="--view: inflated, of native, UTS03"):
+    with pytest.raises(BrainwavlmError, match="view: inflated, of native, UTS03"):
         draw_figure("maps", folder)
 
 

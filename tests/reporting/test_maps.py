@@ -372,7 +372,7 @@ def test_no_place_with_other_things_is_written_to(brain, tmp_path, where):
         place.write_text("mine")
     else:
         place = brain[0] / "maps"
-    with pytest.raises(ConfigError, match="--output"):
+    with pytest.raises(ConfigError, match="output"):
         brainwavlm.open_maps(brain[2]).save(place)
     assert not (brain[0] / "maps").exists()
 

@@ -74,15 +74,7 @@ def test_random_numbers_of_the_caller_stay(small_study):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_advice_for_other_commands_becomes_advice_for_the_file():
-    with (
-        pytest.raises(ConfigError, match="Change subject in the file of the study") as caught,
-        naming_cell("a.yaml"),
-    ):
-        raise ConfigError("subject", "x", "y", "Choose with --subject or --set subject=...")
-    assert caught.value.path == "a.yaml: subject"
-    with (
-        pytest.raises(ConfigError, match="Start the study again with --retry-failed"),
-        naming_cell("a"),
-    ):
-        raise ConfigError("/runs/a", "x", "y", "Continue it with --resume.")
+def test_the_key_of_the_file_stands_in_place_of_the_name_that_a_step_has_for_it():
+    with pytest.raises(ConfigError) as caught, naming_cell("a.yaml", {"splits": "transfer.test"}):
+        raise ConfigError("splits", "x", "y", "Change it.")
+    assert caught.value.path == "a.yaml: transfer.test"

@@ -66,9 +66,9 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwav
     [
         (["run", "nowhere.yaml", "--output", "out"], "Give its path, e.g. studies/demo.yaml"),
         (["run", ".", "--output", "out"], "a folder.\n    Expected the YAML file of a study"),
-        (["run", "FILE", "--output", "out", "--engine", "slurm"], "local or ray"),
-        (["run", "FILE", "--output", "out", "--engine", "slurm", "--dry-run"], "local or ray"),
-        (["run", "FILE", "--output", "out", "--set", "seed=3"], "which experiment methods varies"),
+        (["run", "FILE", "--output", "out", "--engine", "slurm"], "'local' or 'ray'"),
+        (["run", "FILE", "--output", "out", "--engine", "slurm", "--dry-run"], "'local' or 'ray'"),
+        (["run", "FILE", "--output", "out", "--set", "seed=3"], "seed: varied by experiment methods"),
         (["run", "FILE", "--output", "out", "--set", "sead=3"], "Did you mean seed?"),
         (["run", "FILE", "--output", "out", "--only", "method"], "one of methods, broken"),
         (["status", "nowhere"], "no study.json"),

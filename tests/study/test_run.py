@@ -15,7 +15,7 @@ import torch
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
 from brainwavlm.study import open_study, run_study
-from brainwavlm.study.engines import Engaged
+from brainwavlm.study.engines import engine_options
 from brainwavlm.study.engines.local import run_local
 from brainwavlm.study.records import CellState, locked, read_state, write_state
 from brainwavlm.study.work import Task, run_cell
@@ -252,17 +252,17 @@ def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"engine": "slurm"}, "local or ray"),
-        ({"workers": 0}, "1 or more"),
-        ({"cpus": 0}, "1 or more"),
-        ({"retries": -1}, "0 or more"),
-        ({"gpus": 1}, "Add --engine ray"),
-        ({"address": "auto"}, "Add --engine ray"),
+        ({"engine": "slurm"}, "'local' or 'ray'"),
+        ({"workers": 0}, "workers: 0"),
+        ({"cpus": 0}, "cpus: 0"),
+        ({"retries": -1}, "retries: -1"),
+        ({"gpus": 1}, "gpus: 1.\n.*engine ray"),
+        ({"address": "auto"}, "address: 'auto'.\n.*engine ray"),
     ],
 )
 def test_what_no_engine_can_do_is_refused(options, words):
     with pytest.raises(ConfigError, match=words):
-        Engaged(**options)
+        engine_options(**options)
 
 
 def test_other_places_are_refused_and_left_alone(small_study, tmp_path, tree):

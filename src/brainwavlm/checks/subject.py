@@ -104,7 +104,7 @@ def _split_problems(dataset: Dataset, name: str, recordings: Mapping[str, Record
                 str(dataset.path),
                 f"{name} has no {split} story.",
                 f"one {split} story or more.",
-                "Tuning will not know when to stop; name one with --set validation=[...]."
+                "Tuning will not know when to stop; name one under validation."
                 if split == "validation"
                 else f"Download one, or give a story the split {split}.",
                 "warning" if split == "validation" else "error",

@@ -3,12 +3,13 @@
 import errno
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from brainwavlm import __version__
 from brainwavlm.cli import data, outputs, runs, scores
+from brainwavlm.cli.options import in_words_of
 from brainwavlm.cli.study import study
 from brainwavlm.errors import BrainwavlmError, printable
 
@@ -51,7 +52,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except BrainwavlmError as error:
-        print(error, file=sys.stderr)
+        print(in_words_of(error, _running()), file=sys.stderr)
         sys.exit(1 if _is_full_disk(error.__context__) else error.exit_code)
     except OSError as error:
         place = error.filename or "--output"
@@ -64,6 +65,14 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Stopped. A tuning run goes on from its last checkpoint with --resume.", file=sys.stderr)
         sys.exit(130)
+
+
+def _running() -> Any:
+    """The command that the words of the command line name."""
+    command: Any = typer.main.get_command(app)
+    for word in sys.argv[1:]:
+        command = getattr(command, "commands", {}).get(word, command)
+    return command
 
 
 def _is_full_disk(error: BaseException | None) -> bool:

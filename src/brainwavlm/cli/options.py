@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from brainwavlm.config import RunConfig
+    from brainwavlm.errors import BrainwavlmError
 
 
 DatasetArgument = Annotated[
@@ -59,7 +60,7 @@ FeaturesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
 
 
-_OPTION_KEYS = {
+OPTION_KEYS = {
     "subject": "subject",
     "backbone": "backbone.name",
     "layer": "backbone.layer",
@@ -85,11 +86,27 @@ def config_of(
     from brainwavlm.config import load_config, parse_overrides
 
     overrides = {**(base or {}), **parse_overrides(set_ or [])}
-    overrides |= {key: options[name] for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
+    overrides |= {key: options[name] for name, key in OPTION_KEYS.items() if options.get(name) is not None}
     if not subject_needed:
         overrides.setdefault("subject", "none")
-    given = {key: f"--{name}" for name, key in _OPTION_KEYS.items() if options.get(name) is not None}
-    return load_config(path, preset, overrides, options=given)
+    return load_config(path, preset, overrides)
+
+
+def in_words_of(error: "BrainwavlmError", command: Any) -> str:
+    """The message of an error, with the option of the running command in place of the key that it sets."""
+    from brainwavlm.config import known_keys
+
+    names = {key: name for name, key in OPTION_KEYS.items()}
+    name = names.get(error.key, error.key.removeprefix(f"{command.name}."))
+    parameters = {str(parameter.name).rstrip("_"): parameter for parameter in command.params}
+    if name in parameters:
+        option = parameters[name]
+        return error.told(
+            option.opts[0] if option.param_type_name == "option" else option.human_readable_name
+        )
+    if "set" in parameters and error.key in known_keys():
+        return f"{error}\n    For this command:  --set {error.key}=VALUE"
+    return str(error)
 
 
 def joint_setting(joint: list[str] | None) -> dict[str, Any]:

@@ -77,11 +77,13 @@ def run(
     from brainwavlm.cli.show_study import show_study, status_rows
     from brainwavlm.config import parse_overrides
     from brainwavlm.study import load_study, open_study, run_study
-    from brainwavlm.study.engines import Engaged
+    from brainwavlm.study.engines import engine_options
 
     wanted = load_study(file).with_settings(parse_overrides(set_ or []))
+    options = {"engine": engine, "workers": workers, "address": address, "cpus": cpus, "gpus": gpus}
+    options["retries"] = retries
     if dry_run:
-        Engaged(engine, workers, address, cpus, gpus, retries)  # refuses what is wrong
+        engine_options(**options)  # refuses what is wrong
         _dry_run(wanted, output, workers or 1, cpus, only or [], json)
         return
 
@@ -93,16 +95,11 @@ def run(
         states = run_study(
             wanted,
             output,
-            engine,
-            workers,
-            address,
-            cpus,
-            gpus,
-            retries,
-            retry_failed,
-            only or (),
-            finished,
-            _ToldProgress(),
+            retry_failed=retry_failed,
+            only=only or (),
+            finished=finished,
+            progress=_ToldProgress(),
+            **options,
         )
     except KeyboardInterrupt:
         print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)

@@ -2,17 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError
 
 from brainwavlm.config.schema import RunConfig
 from brainwavlm.config.step import Step
@@ -27,7 +24,6 @@ def load_config(
     preset: str | None = None,
     overrides: dict[str, Any] | None = None,
     source: str | None = None,
-    options: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """One `RunConfig` from a preset, a file above it, and overrides above both.
 
@@ -40,9 +36,7 @@ def load_config(
     overrides : dict or None
         Dotted keys, e.g. {"training.epochs": 3}. Strings are read as YAML.
     source : str or None
-        What an error names; None: the file, or --set.
-    options : mapping of str to str or None
-        Options that an error names in place of the keys which they set, e.g. {"windows.stride": "--stride"}.
+        What an error names; None: the key that is wrong, or the file where it stands.
 
     Raises
     ------
@@ -50,51 +44,59 @@ def load_config(
         Unknown key (the nearest known one is named), wrong value, unreadable file.
     """
     layers = read_yaml(Path(path)) if path is not None else {}
-    source = source or (str(path) if path is not None else "--set")
     base = preset or layers.pop("preset", None)
     layers.pop("preset", None)
     values = _preset(base) if base else {}
     values = _merged(values, layers)
-    for key, value in (overrides or {}).items():
+    overrides = overrides or {}
+    for key, value in overrides.items():
         values = _merged(values, _nested(key, value))
-    return validated(RunConfig, values, source, options)
+    return validated(RunConfig, values, source or path, () if source else overrides)
 
 
 def validated(
-    model: type[Step], values: dict[str, Any], source: str, options: Mapping[str, str] | None = None
+    model: type[Step], values: dict[str, Any], source: str | Path | None = None, apart: Collection[str] = ()
 ) -> Any:
-    """`model(**values)`, with errors in this program's form; `options` as in `load_config`."""
+    """`model(**values)`, with errors in this program's form.
+
+    Parameters
+    ----------
+    model : subclass of Step
+    values : dict
+    source : str, Path or None
+        Where the values stand, which errors name; None: they name the key.
+    apart : collection of str
+        Keys whose values do not stand there.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "invalid_key":
-            raise ConfigError(
-                source, f"the key {key} is no text.", "keys that are text.", "Correct it, or quote it."
-            ) from None
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, _known_keys(model), n=1, cutoff=0.4)
-            near = near or [k for k in _known_keys(model) if k.split(".")[-1] == key.split(".")[-1]][:1]
-            hint = f"Did you mean {near[0]}?" if near else "See docs/reference/configuration.md for all keys."
-            raise ConfigError(source, f"unknown key {key}.", "a known key.", hint) from None
-        if first["type"] == "missing":
-            raise ConfigError(
-                source, f"{key} is not set.", f"a value for {key}.", f"Add `{key}: ...` or --set {key}=..."
-            ) from None
-        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        message = first["msg"].removeprefix("Value error, ")
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
         # What is within a list is set with the whole list.
-        settable = ".".join(str(part) for part in takewhile(lambda part: isinstance(part, str), first["loc"]))
-        option = (options or {}).get(settable)
+        settable = ".".join(takewhile(lambda part: isinstance(part, str), problem["loc"]))  # type: ignore[arg-type]
+        is_apart = any(f"{other}.".startswith(f"{settable}.") for other in apart)
+        place: str | Path = settable if source is None or is_apart else source
+        value = f"{problem['input']!r}." if key == place else f"{key} = {problem['input']!r}."
+        if problem["type"] == "invalid_key":
+            raise ConfigError(
+                place, f"the key {key} is no text.", "keys that are text.", "Correct it, or quote it."
+            ) from None
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, known_keys(model), n=1, cutoff=0.4)
+            near = near or [k for k in known_keys(model) if k.split(".")[-1] == key.split(".")[-1]][:1]
+            hint = f"Did you mean {near[0]}?" if near else "See docs/reference/configuration.md for all keys."
+            raise ConfigError(place, f"unknown key {key}.", "a known key.", hint) from None
+        if problem["type"] == "missing":
+            raise ConfigError(place, f"{key} is not set.", f"a value for {key}.", "Add it.") from None
+        if (
+            not key
+        ):  # What several keys together break is told by the message; all keys would fill the screen.
+            value = "settings that exclude one another."
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        message = problem["msg"].removeprefix("Value error, ")
         raise ConfigError(
-            option or source,
-            # What several keys together break is told by the message; all keys would fill the screen.
-            f"{key} = {first['input']!r}.{more}" if key else f"settings that exclude one another.{more}",
-            f"{message[0].lower()}{message[1:]}.",
-            f"Change {option}."
-            if option
-            else f"Change {settable or 'it'}, in the file or with --set {settable or 'KEY'}=...",
+            place or "configuration", f"{value}{more}", f"{message[0].lower()}{message[1:]}.", "Change it."
         ) from None
 
 
@@ -104,12 +106,12 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
     for item in items:
         key, equals, value = item.partition("=")
         if not equals or not key:
-            raise ConfigError("--set", repr(item), "key=value.", "For instance: --set training.epochs=3")
+            raise ConfigError("set", repr(item), "key=value.", "For instance: training.epochs=3")
         try:
             overrides[key.strip()] = parsed(value)
         except ValueError as error:
             raise ConfigError(
-                "--set", f"{item[:200]!r}, {error}", "a YAML value after '='.", "Quote it."
+                "set", f"{item[:200]!r}, {error}", "a YAML value after '='.", "Quote it."
             ) from None
     return overrides
 
@@ -171,10 +173,11 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    """All dotted keys of a configuration, and of the steps that hold them."""
     keys = []
     for name, field in model.model_fields.items():
         keys.append(prefix + name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+            keys += known_keys(field.annotation, f"{prefix}{name}.")
     return keys

@@ -209,7 +209,7 @@ class TrainingConfig(Step):
         description="Compute activations again in the backward pass: less memory, about a third more time.",
     )
     keep_epochs: bool = Field(
-        False, description="Keep the checkpoint of every epoch, so that `evaluate --epochs` can score each."
+        False, description="Keep the checkpoint of every epoch, so that `evaluate` can score each."
     )
     frontend_cache_gb: float = Field(
         1.0,

@@ -75,7 +75,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         if not path.is_file():
-            raise ConfigError(path, "no such file.", "a YAML file.", "Give its path, or use --preset.")
+            raise ConfigError(path, "no such file.", "a YAML file.", "Give its path, or a preset.")
         content = parsed(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(

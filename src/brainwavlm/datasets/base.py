@@ -131,7 +131,7 @@ class Dataset(ABC):
                 "subject",
                 f"{name!r} is not in {self.path}.",
                 f"one of {', '.join(self.subject_names)}.",
-                "Choose with --subject or --set subject=...",
+                "Choose one of them.",
             )
 
 

@@ -211,5 +211,5 @@ def require_memory(shape: tuple[int, int], config: RidgeConfig) -> None:
             "ridge.memory_gb",
             f"{config.memory_gb:g} GB for a design of {shape[0]:,} x {shape[1]:,}.",
             f"at least {np.ceil(10 * least) / 10:g} GB.",
-            "Raise it, e.g. with --memory, or use fewer delays.",
+            "Raise it, or use fewer delays.",
         )

@@ -51,12 +51,11 @@ def unknown_target(
     near = _nearest(name, known)
     listed = [one for one in known if ":" not in one] if len(known) > _MOST_NAMES else known
     labels = f", {len(known) - len(listed)} labels such as {known[-1]}" if len(listed) < len(known) else ""
-    choose = "Choose with --target or --set target=..." if place == "target" else f"Correct {place}"
     return ConfigError(
         place,
         f"{name!r}{where} is no target of {subject.name}.",
         f"one of {', '.join(listed)}{labels}, a .npy or .txt mask, or a combination with + - &.",
-        (f"Did you mean {' or '.join(near)}? List" if near else f"{choose}; list")
+        (f"Did you mean {' or '.join(near)}? List" if near else "Correct it; list")
         + " them with: brainwavlm targets DATASET",
     )
 

@@ -77,10 +77,10 @@ class Downstream:
     def __init__(self, evaluator: Evaluator, names: Sequence[str]):
         if not set(names) <= set(TASKS) or len(set(names)) < len(names):
             raise ConfigError(
-                "--downstream",
+                "evaluate.downstream",
                 f"{', '.join(map(repr, names)) or 'none'}.",
                 f"tasks of {', '.join(TASKS)}, each once.",
-                f"For instance: --downstream {','.join(TASKS)}",
+                f"For instance: {','.join(TASKS)}",
             )
         self._evaluator, self._names = evaluator, tuple(names)
         self._tasks: dict[str, list[Task]] = {}
@@ -189,7 +189,7 @@ def task_of(name: str, plan: ScoringPlan, min_samples: int) -> Task:
     )
     if not often.any():
         raise ConfigError(
-            "--downstream",
+            "evaluate.downstream",
             f"{name}: none is in {FEWEST_CLIPS} clips of {CLIP_SECONDS:g} s, and missing from as many, among both "
             f"the {len(fitted)} clips that are fitted and the {len(tested)} that are tested.",
             "longer stories.",

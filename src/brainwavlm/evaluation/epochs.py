@@ -21,7 +21,7 @@ def require_epochs(run: Run) -> None:
             run.path,
             f"no checkpoint of epoch {', '.join(map(str, missing))}.",
             f"the checkpoint of each of its {n_epochs} epochs.",
-            "Tune again with --set training.keep_epochs=true, or evaluate without --epochs.",
+            "Tune again with training.keep_epochs=true, or evaluate without epochs.",
         )
 
 

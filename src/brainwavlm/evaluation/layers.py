@@ -29,10 +29,10 @@ def chosen_layers(layers: Layers, n_blocks: int) -> tuple[int, ...]:
         return tuple(range(n_blocks + 1))
     if not layers or len(set(layers)) < len(layers) or not set(layers) <= set(range(n_blocks + 1)):
         raise ConfigError(
-            "--layers",
+            "evaluate.layers",
             f"{','.join(map(str, layers)) or 'none'}.",
             f"hidden states from 0 to {n_blocks}, each once.",
-            "For instance: --layers all, or --layers 0,3,9",
+            "For instance: all, or 0,3,9",
         )
     return tuple(sorted(int(layer) for layer in layers))
 

@@ -20,7 +20,7 @@ def require_minutes(minutes: Sequence[float], draws: int) -> None:
     if wrong or draws < 1:
         found = f"{wrong[0]:g} minutes." if wrong else f"{draws} draws."
         raise ConfigError(
-            "--minutes" if wrong else "--draws", found, "more than 0.", "For instance: --minutes 5,10,20"
+            f"transfer.{'minutes' if wrong else 'draws'}", found, "more than 0.", "For instance: 5"
         )
 
 
@@ -30,7 +30,7 @@ def require_whole_story(data: RunData, minutes: Sequence[float]) -> None:
     short = [amount for amount in minutes if amount + EDGE < shortest]
     if short:
         raise ConfigError(
-            "--minutes",
+            "transfer.minutes",
             f"{short[0]:g}, but the shortest story of {data.subject.name} has {shortest:.1f} minutes.",
             "amounts that hold a whole story.",
             f"Begin at {math.ceil(10 * shortest) / 10:g}.",

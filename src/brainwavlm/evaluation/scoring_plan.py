@@ -218,6 +218,6 @@ def _fits(splits: Mapping[Split, Sequence[Recording]], leave_one_out: bool) -> t
             "splits",
             f"{n_held} stories to score, {len(fits[0].fitted) if fits else 0} to fit.",
             "at least one of each.",
-            "Set test and train, or use --leave-one-out with two stories or more.",
+            "Set test and train, or leave one out of two stories or more.",
         )
     return fits

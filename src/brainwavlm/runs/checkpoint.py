@@ -57,7 +57,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             folder,
             f"not readable: {error}",
             "a checkpoint.",
-            "Restore this folder; or remove it, and --resume goes on from the one before, if there is one.",
+            "Restore this folder; or remove it, and resume from the one before, if there is one.",
         ) from None
     broken = [name for name, values in model.items() if not values.isfinite().all()]
     if broken:

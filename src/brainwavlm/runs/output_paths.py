@@ -25,7 +25,7 @@ def require_apart(path: Path, in_run: bool = False) -> None:
             what = "run"
         if what is not None:
             raise ConfigError(
-                "--output",
+                "output",
                 f"{path} is in the {what} {folder}.",
                 "a folder of its own.",
                 "Choose another place.",

@@ -185,7 +185,7 @@ class Run:
                 self.path,
                 "no epoch is finished.",
                 "a run with at least one epoch.",
-                "Continue it with --resume.",
+                "Resume it.",
             )
         return read_checkpoint(self.path / "checkpoints" / best["checkpoint"])
 
@@ -205,7 +205,7 @@ class Run:
 
     def _without_checkpoints(self) -> RunError:
         if self.result is None:
-            remedy = f"Go on with:  brainwavlm tune --resume --output {self.path}"
+            remedy = "Resume it."
             return RunError(self.path, "no checkpoint yet.", "a run with at least one epoch.", remedy)
         if self.result["best"] is None:
             remedy = "Tune again with training.epochs of 1 or more."
@@ -214,7 +214,7 @@ class Run:
             self.path / "checkpoints",
             "no checkpoint, although the run is finished.",
             f"that of the best epoch, {self.result['best']['checkpoint']}.",
-            "Restore the folder, or tune again with another --output.",
+            "Restore the folder, or tune again into another.",
         )
 
 

@@ -99,7 +99,7 @@ def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
             "joint",
             f"{listener.subject!r} is not in {dataset}.",
             f"one of {', '.join(loaded.subject_names)}.",
-            "Correct it in joint, or in --joint.",
+            "Correct it.",
         )
     own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
     if dataset == config.dataset and not any(stories is not None for stories in own.values()):

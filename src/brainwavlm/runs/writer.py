@@ -22,19 +22,17 @@ def require_place(path: Path, resume: bool) -> None:
     """Raise a RunError when a run cannot be written there; cheap, so that it is asked before anything is loaded."""
     existing = path / "run.json"
     if path.exists() and not existing.exists() and any(p.name != "lock" for p in path.iterdir()):
-        raise RunError(
-            path, "a folder with other files.", "a new or empty folder.", "Choose another --output."
-        )
+        raise RunError(path, "a folder with other files.", "a new or empty folder.", "Choose another folder.")
     if existing.exists() and not resume:
         done = "a finished" if (path / "result.json").exists() else "an unfinished"
         raise RunError(
             path,
             f"{done} run is here.",
             "a new folder.",
-            "Choose another --output, or go on with --resume.",
+            "Choose another folder, or resume the run.",
         )
     if resume and not existing.exists():
-        raise RunError(path, "no run to resume.", "the folder of a run.", "Start it without --resume.")
+        raise RunError(path, "no run to resume.", "the folder of a run.", "Start one.")
 
 
 @contextmanager
@@ -179,7 +177,7 @@ def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> N
                 path,
                 f"another {key} than asked for: {_first_difference(found.get(key), asked.get(key))}",
                 "the run that is to be resumed, on the same data.",
-                "Resume with the configuration of run.json, or start anew with another --output.",
+                "Resume with the configuration of run.json, or start anew in another folder.",
             )
 
 

@@ -133,7 +133,7 @@ def _family(name: str, config: Any) -> Family:
             name,
             f"a model of type {config.model_type}.",
             f"one of {', '.join(FAMILIES)}.",
-            "Choose another --backbone, or add a row to speech/families.py.",
+            "Choose another speech model, or add a row to speech/families.py.",
         )
     return FAMILIES[config.model_type]
 

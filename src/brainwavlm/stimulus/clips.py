@@ -23,10 +23,10 @@ def labelled_middles(task: str, story: Story) -> list[tuple[str, float]]:
     """
     if story.transcript is None:
         raise ConfigError(
-            "--downstream",
+            "evaluate.downstream",
             f"{task}, but {story.name} has no transcript.",
             "a TextGrid for every story.",
-            "Add it to the data set, or evaluate without --downstream.",
+            "Add it to the data set, or evaluate without it.",
         )
     transcript = read_transcript(story.transcript)
     intervals: list[Interval] = transcript.phones if task == "phones" else transcript.words

@@ -3,10 +3,10 @@
 What one cell shares with others is looked at once: 74 cells of one data set take seconds.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -34,14 +34,7 @@ _OF_THE_MODEL: dict[str, Any] = {
     "quirks": {"run_unused_blocks"},
     "windows": {"mode"},
 }
-_OPTION = re.compile(r"(?<!\w)--\w|brainwavlm (tune|plan)")
-# What evaluate and transfer call their options, or the keys that these stand in for.
-_KEYS = {
-    "--minutes": "transfer.minutes",
-    "--draws": "transfer.draws",
-    "--layers": "evaluate.layers",
-    "--downstream": "evaluate.downstream",
-}
+# What a study's file calls what these name.
 _KEYS_OF_TRANSFER = {"subject": "transfer.subjects", "splits": "transfer.test"}
 
 
@@ -89,18 +82,13 @@ def place_of(cell: Cell, source: str, number: int = 0) -> str:
 
 
 @contextmanager
-def naming_cell(where: str, keys: dict[str, str] | None = None) -> Iterator[None]:
-    """Errors within name the cell's place in the file; where they advise an option of another command, the file."""
+def naming_cell(where: str, keys: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Errors within name the cell's place in the file; `keys` are what it calls some of theirs."""
     try:
         yield
     except BrainwavlmError as error:
-        key = (_KEYS | (keys or {})).get(error.path, error.path)
-        remedy = error.remedy
-        if "--resume" in remedy:
-            remedy = "Start the study again with --retry-failed."
-        elif _OPTION.search(remedy) or key != error.path:
-            remedy = f"Change {'it' if '/' in key else key} in the file of the study."
-        raise type(error)(f"{where}: {key}", error.found, error.expected, remedy) from None
+        place = f"{where}: {keys.get(error.path, error.path)}"
+        raise type(error)(place, error.found, error.expected, error.remedy) from None
 
 
 class _Checks:
@@ -142,7 +130,7 @@ class _Checks:
                 "transfer.layer",
                 f"{options.layer}.",
                 f"hidden states from 0 to {model.n_blocks}.",
-                "Change transfer.layer in the file of the study.",
+                "Change it.",
             )
         views = {view.dataset: view for view in reversed(subject_views(config))}
         datasets = {name: load_dataset(name) for name in views}

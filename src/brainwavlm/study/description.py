@@ -144,10 +144,10 @@ class Study(Step):
             for name, experiment in self.experiments.items():
                 if any(key == varied or _within(key, varied) for varied in experiment.varied_keys):
                     raise ConfigError(
-                        "--set",
-                        f"{key}, which experiment {name} varies.",
+                        key,
+                        f"varied by experiment {name}.",
                         "keys that all cells of an experiment share.",
-                        "Change the file of the study, or choose experiments with --only.",
+                        "Change the file of the study, or choose experiments.",
                     )
         experiments = {
             name: experiment.model_copy(update={"set": above(experiment.set, settings)})
@@ -182,8 +182,8 @@ def study_from(values: dict[str, Any], source: str) -> Study:
         for name, content in experiments.items():
             # One by one: an unknown key of an experiment is told apart from those of the study.
             if isinstance(content, dict):
-                _validated(Experiment, content, f"{source}: experiments.{name}")
-    study = _validated(Study, values, source)
+                validated(Experiment, content, f"{source}: experiments.{name}")
+    study: Study = validated(Study, values, source)
     study._source = source
     for name, experiment in study.experiments.items():
         for key in experiment.contrasts:
@@ -203,14 +203,6 @@ def above(below: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value for key, value in flattened(below, keep_empty=True).items() if key not in later
     } | later
-
-
-def _validated(model: type[Step], values: dict[str, Any], source: str) -> Any:
-    try:
-        return validated(model, values, source)
-    except ConfigError as error:
-        remedy = re.sub(r", in the file or with --set.*| or --set .*", " in the file.", error.remedy)
-        raise ConfigError(error.path, error.found, error.expected, remedy) from None
 
 
 def _within(key: str, other: str) -> bool:

@@ -144,7 +144,7 @@ def open_study(folder: str | Path) -> StudyFolder:
     path = folder / "study.json"
     if not path.is_file():
         raise RunError(
-            folder, "no study.json.", "the folder that `brainwavlm study run` made.", "Give its --output."
+            folder, "no study.json.", "the folder that `brainwavlm study run` made.", "Give that folder."
         )
     with remedied(AGAIN):
         content = read_json(path, kind=Document)

@@ -74,7 +74,7 @@ def require_place(output: Path, study: Study) -> None:
     for own in OWN_FILES:
         if (output / own).is_dir():
             raise RunError(
-                output / own, "a folder.", "a file of the study.", "Move it, or choose another --output."
+                output / own, "a folder.", "a file of the study.", "Move it, or choose another folder."
             )
     path = output / "study.json"
     name = None
@@ -83,21 +83,21 @@ def require_place(output: Path, study: Study) -> None:
             described = read_json(path, "study")["study"]
         name = described.get("name") if isinstance(described, dict) else described
     elif output.exists() and not output.is_dir():
-        raise RunError(output, "a file.", "a new or empty folder.", "Choose another --output.")
+        raise RunError(output, "a file.", "a new or empty folder.", "Choose another folder.")
     elif output.is_dir() and any(not _is_own(file.name) for file in output.iterdir()):
         # Without study.json: it was lost, and study.yaml still says whose folder it is; or it is somebody else's.
         with suppress(BrainwavlmError):
             name = read_yaml(output / "study.yaml").get("name")
         if name is None:
             raise RunError(
-                output, "a folder with other files.", "a new or empty folder.", "Choose another --output."
+                output, "a folder with other files.", "a new or empty folder.", "Choose another folder."
             )
     if name not in (None, study.name):
         raise RunError(
             output,
             f"holds the study {name}, not {study.name}.",
             "its own folder.",
-            "Choose another --output.",
+            "Choose another folder.",
         )
 
 

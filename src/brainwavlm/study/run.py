@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.progress import Progress
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study
-from brainwavlm.study.engines import Engaged
+from brainwavlm.study.engines import EngineOptions, engine_options
 from brainwavlm.study.preparation import Prepared, require_place, write_study
 from brainwavlm.study.records import CellState, locked, read_state, write_state
 from brainwavlm.study.work import Task, steps_done
@@ -20,16 +21,12 @@ from brainwavlm.study.work import Task, steps_done
 def run_study(
     study: Study,
     output: str | Path,
-    engine: str = "local",
-    workers: int | None = None,
-    address: str | None = None,
-    cpus: int = 1,
-    gpus: float = 0,
-    retries: int = 3,
+    *,
     retry_failed: bool = False,
     only: Sequence[str] = (),
     finished: Callable[[CellState], None] | None = None,
     progress: Progress | None = None,
+    **engine: Any,
 ) -> list[CellState]:
     """Tune and score every cell of a study that is not done yet.
 
@@ -38,18 +35,6 @@ def run_study(
     study : Study
     output : str or Path
         Folder of the study: new, or that of this study. Engine ray: on storage that all machines see.
-    engine : str
-        local: processes of this machine. ray: tasks of Ray.
-    workers : int or None
-        Cells at once; None: one, or with an address what the cluster has room for.
-    address : str or None
-        Of a Ray cluster; None: Ray on this machine.
-    cpus : int
-        Threads of each cell.
-    gpus : float
-        GPUs that each cell asks of Ray.
-    retries : int
-        Times that a cell whose process died is started again, from its checkpoint.
     retry_failed : bool
         Start also those that failed before.
     only : sequence of str
@@ -58,6 +43,9 @@ def run_study(
         Called as each cell ends.
     progress : Progress, optional
         Shows how far the look at all cells is, before the first begins; None is silent.
+    **engine
+        Of `EngineOptions`: engine (local or ray), workers (cells at once), cpus (threads of each), retries (of a cell
+        whose process died), and of Ray address and gpus.
 
     Returns
     -------
@@ -69,7 +57,7 @@ def run_study(
     BrainwavlmError
         Before anything begins: a wrong description, data that are not there, a folder in use or of another study.
     """
-    how = Engaged(engine, workers, address, cpus, gpus, retries)
+    how = engine_options(**engine)
     cells = cells_of(study)
     chosen = [cell for cell in cells if chosen_by(cell, study, only)]
     places = {cell.name: place_of(cell, study.source) for cell in chosen}
@@ -104,7 +92,7 @@ def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
     for name in only:
         if name not in study.experiments:
             known = ", ".join(study.experiments)
-            raise ConfigError("--only", repr(name), f"one of {known}.", "Choose one of these.")
+            raise ConfigError("only", repr(name), f"one of {known}.", "Choose one of these.")
     return not only or any(name in cell.experiments for name in only)
 
 
@@ -113,7 +101,7 @@ def _left(
     prepared: Mapping[str, Prepared],
     places: Mapping[str, str],
     output: Path,
-    how: Engaged,
+    how: EngineOptions,
     retry_failed: bool,
 ) -> list[Task]:
     """Tasks of the cells that are to be worked on; their records say that they wait."""
@@ -143,7 +131,7 @@ def _left(
 
 
 def _work_on(
-    tasks: Sequence[Task], output: Path, how: Engaged, finished: Callable[[CellState], None]
+    tasks: Sequence[Task], output: Path, how: EngineOptions, finished: Callable[[CellState], None]
 ) -> None:
     def ended(state: CellState) -> None:
         if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing

@@ -131,7 +131,7 @@ def _require_study(study: Path) -> None:
             path,
             f"not there on the machine {socket.gethostname()}.",
             "a folder that every machine of the cluster sees under this name.",
-            "Choose an --output on shared storage.",
+            "Choose a folder on shared storage.",
         )
     planned, here = read_json(path, "code")["code"], code_version()
     if not same_code(planned, here):

@@ -99,10 +99,10 @@ def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figur
     shrunk = min(((height - head) / rows - words) / (views * tall), 1.0)
     if shrunk <= 0.2:
         raise ConfigError(
-            "--height",
+            "height",
             f"{MILLIMETRES * height:.0f} mm for {rows} rows of brains.",
             "room for the brains beside their names and scales.",
-            "Leave --height out: it is then as high as needed.",
+            "Leave it out: it is then as high as needed.",
         )
     tall *= shrunk
     block = words + views * tall

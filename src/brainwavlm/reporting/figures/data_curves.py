@@ -155,11 +155,11 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
         runs += [one.entry for one in scored_runs(evaluated, Choice())]
     names = [str(run["name"]) for run in runs]
     require_different(names, places)
-    chosen = chosen_names("--run", choice.run, names)
+    chosen = chosen_names("run", choice.run, names)
     runs = [run for run in runs if run["name"] in chosen]
     for run in runs:
         if not run["history"]:
-            remedy = "Leave it out, or go on with it: brainwavlm tune --resume --output RUN"
+            remedy = "Leave it out, or resume it."
             raise RunError(run["name"], "no epoch is finished.", "a run with epochs.", remedy)
     labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
     table = learning_table(runs, labels).drop(columns="gradient_norm")
@@ -196,11 +196,9 @@ def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) ->
 
 
 def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.DataFrame:
-    file, option = (
-        ("layers", "--layers all") if about == "target" else ("downstream", "--downstream phones,words")
-    )
+    file = "layers" if about == "target" else "downstream"
     states, path = getattr(run.results, file), run.results.path / f"{file}.csv"
-    remedy = f"Evaluate with them: brainwavlm evaluate RUN {option}"
+    remedy = f"Evaluate with {file}."
     if states.empty:
         raise RunError(path, "no such file.", "scores by hidden state.", remedy)
     names = list(dict.fromkeys(states.loc[states["run"] == run.name, about]))
@@ -208,7 +206,7 @@ def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.Dat
         raise RunError(path, f"no row of run {run.name}.", "some.", remedy)
     # Of several runs one line each, unless more are asked for.
     targets = choice.target or _usual(run.entry, names)[: 1 if several else None]
-    targets = chosen_names("--target", targets, names)
+    targets = chosen_names("target", targets, names)
     return states_table(states, run.entry, capitalised(run.label) if several else "", targets, about)
 
 
@@ -232,7 +230,7 @@ def delays(places: Sequence[Place], choice: Choice) -> Shown:
                 run.results.path,
                 f"no delays of run {run.name}: {no_delays(run.entry)}.",
                 "a readout of its own with weights.",
-                f"Choose other runs with --run, or {AGAIN[0].lower()}{AGAIN[1:]}",
+                f"Choose other runs, or {AGAIN[0].lower()}{AGAIN[1:]}",
             )
     table = pd.concat(tables, ignore_index=True)
     return Shown(table, any(run.entry["simulated"] for run in runs), partial(draw, table))

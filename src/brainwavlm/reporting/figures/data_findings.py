@@ -95,12 +95,12 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
         comparison = Comparison.open(place.path)
         simulated |= bool(comparison.summary["simulated"])
         names = list(dict.fromkeys(comparison.groups["target"]))
-        targets = chosen_names("--target", choice.target or [main_target(names)], names)
+        targets = chosen_names("target", choice.target or [main_target(names)], names)
         tables.append(seeds_table(comparison, targets))
         missing = tables[-1].query("part == 'mean' and r_tuned.isna()")
         if len(missing):
             path, group = place.path / "groups.csv", missing["group"].iloc[0]
-            raise RunError(path, f"no mean of group {group}.", "a number.", "Name another --target.")
+            raise RunError(path, f"no mean of group {group}.", "a number.", "Name another target.")
     return _forest(tables, simulated)
 
 
@@ -111,11 +111,9 @@ def claims(places: Sequence[Place], choice: Choice) -> Shown:
         of_study = claims_at(place)
         rows = claim_rows(of_study, place, choice, ("gain", "transfer"), "scored cells")
         rows = rows[rows["r_tuned"].notna() & (rows["headline"].astype(bool) | bool(choice.target))]
-        rows = rows[rows["target"].isin(chosen_names("--target", choice.target, rows["target"]))]
+        rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
         if rows.empty:
-            raise RunError(
-                place.path, "no headline among its gains.", "some.", "Name a target with --target."
-            )
+            raise RunError(place.path, "no headline among its gains.", "some.", "Name a target.")
         simulated |= bool(rows["simulated"].any())
         tables.append(findings_table(rows, of_study.seeds).drop(columns="sentence"))
     return _forest(tables, simulated)
@@ -145,7 +143,7 @@ def claim_rows(
     if rows.empty:
         nothing = f"a study without findings of kind {' or '.join(kinds)}."
         raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
-    return rows[rows["experiment"].isin(chosen_names("--experiment", choice.experiment, rows["experiment"]))]
+    return rows[rows["experiment"].isin(chosen_names("experiment", choice.experiment, rows["experiment"]))]
 
 
 def _finding(row: Mapping[Any, Any]) -> str:

@@ -103,11 +103,11 @@ def _column(run: Scored, scores: RunVoxels, name: str) -> np.ndarray:
     if name not in scores.more:
         raise RunError(path, f"no column {name}.", "an evaluation that computed it.", AGAIN)
     if not np.isfinite(scores.more[name]).any():
-        what = "No story has the repeats of a ceiling: draw another --quantity."
+        what = "No story has the repeats of a ceiling: draw another quantity."
         remedy = (
             what
             if name in _COLUMNS.values()
-            else "Draw without --q, or evaluate with evaluation.shifts above 0."
+            else "Draw without q, or evaluate with evaluation.shifts above 0."
         )
         raise RunError(path, f"no number in column {name} of run {run.name}.", "some.", remedy)
     return scores.more[name]
@@ -152,5 +152,5 @@ def _mesh(run: Scored, kind: str) -> Mesh:
         )
     if kind not in mesh.kinds:
         listed = ", ".join(mesh.kinds)
-        raise ConfigError("--view", f"{kind}, of {mesh.name}.", f"one of {listed}.", "Choose one of them.")
+        raise ConfigError("view", f"{kind}, of {mesh.name}.", f"one of {listed}.", "Choose one of them.")
     return mesh

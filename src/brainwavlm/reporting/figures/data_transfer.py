@@ -101,12 +101,10 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
     matrix = pd.concat(matrices, ignore_index=True)
     _require_once(matrix, places)
     names = list(dict.fromkeys(matrix["target"]))
-    targets = chosen_names("--target", choice.target or [main_target(names)], names)
+    targets = chosen_names("target", choice.target or [main_target(names)], names)
     if len(targets) > 1:
-        raise ConfigError(
-            "--target", f"{len(targets)} targets.", "one a matrix.", "Draw one figure for each."
-        )
-    runs = chosen_names("--run", choice.run, matrix["run"].tolist())
+        raise ConfigError("target", f"{len(targets)} targets.", "one a matrix.", "Draw one figure for each.")
+    runs = chosen_names("run", choice.run, matrix["run"].tolist())
     matrix = matrix_table(matrix[(matrix["target"] == targets[0]) & matrix["run"].isin(runs)])
     tables = [matrix.assign(part="matrix")]
     curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()

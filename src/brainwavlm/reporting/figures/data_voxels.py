@@ -95,9 +95,9 @@ def histogram(places: Sequence[Place], choice: Choice) -> Shown:
     runs = scored_runs(places, choice)
     if len(runs) > 1:
         listed = ", ".join(run.name for run in runs)
-        raise ConfigError("--run", f"{len(runs)} runs.", "one of them.", f"Choose --run of {listed}.")
+        raise ConfigError("run", f"{len(runs)} runs.", "one of them.", f"Choose one of {listed}.")
     (run,) = runs
-    names = chosen_names("--target", choice.target, list(run.voxels.masks)) if choice.target else [""]
+    names = chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
     table = histogram_table(run.voxels, run.name, names[0])
     if table.empty:
         raise RunError(run.results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
@@ -109,10 +109,10 @@ def _groups(scores: RunVoxels, targets: Sequence[str]) -> dict[str, np.ndarray]:
     """Disjoint groups of voxels: those of the targets asked for, each voxel in the smallest; else the run's regions."""
     if not targets:
         return scores.groups()
-    names = chosen_names("--target", targets, list(scores.masks))
+    names = chosen_names("target", targets, list(scores.masks))
     if len(names) > MOST_GROUPS:
         most = f"up to {MOST_GROUPS} colours."
-        raise ConfigError("--target", f"{len(names)} targets.", most, "Name fewer.")
+        raise ConfigError("target", f"{len(names)} targets.", most, "Name fewer.")
     left = np.ones(len(scores.voxel), dtype=bool)
     groups = {}
     for name in sorted(names, key=lambda one: int(scores.masks[one].sum())):

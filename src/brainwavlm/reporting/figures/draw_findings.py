@@ -42,10 +42,10 @@ def findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
         columns += 1
         if canvas.width / columns < _COLUMN or columns > len(names):
             raise ConfigError(
-                "--width",
+                "width",
                 f"{len(names)} findings, {MILLIMETRES * height:.0f} mm high at this width.",
                 f"up to {MILLIMETRES * _PAGE_TALL:.0f} mm, a page.",
-                "Name fewer with --experiment or --target, or choose a larger --width, or a --height.",
+                "Name fewer experiments or targets, or choose a larger width, or a height.",
             )
     figure = canvas.figure(height)
     grid = figure.subplots(1, columns, sharex=True, squeeze=False)[0]

@@ -63,14 +63,14 @@ def draw_figure(
     style = style if isinstance(style, Style) else read_style(style)
     folders = [paths] if isinstance(paths, str | Path) else list(paths)
     if not folders:
-        raise RunError("PATH", "no folder.", "one or more.", f"brainwavlm figure {kind} FOLDER -o FILE.pdf")
-    for option, size in (("--width", width), ("--height", height)):
+        raise RunError("paths", "no folder.", "one or more.", f"brainwavlm figure {kind} FOLDER -o FILE.pdf")
+    for option, size in (("width", width), ("height", height)):
         _require_size(option, size)
     places = [place_of(path, kind, KINDS[kind]) for path in folders]
     places = list({place.path.resolve(): place for place in places}.values())
     module, function = home.split(".")
     with style.applied():
-        _require_size("--width", MILLIMETRES * rcParams["figure.figsize"][0])
+        _require_size("width", MILLIMETRES * rcParams["figure.figsize"][0])
         shown: Shown = getattr(import_module(f"{__package__}.{module}"), function)(places, choice)
         if shown.draw is None:
             return Drawing(None, shown.values, shown.simulated, shown.tex)
@@ -95,8 +95,8 @@ def _require_title(figure: Figure, title: str) -> None:
     (text,) = [text.get_text() for text in figure.texts if text.get_gid() == "title"] or [title]
     if text != title:
         raise ConfigError(
-            "--title",
+            "title",
             f"{len(title)} letters on {MILLIMETRES * figure.get_size_inches()[0]:.0f} mm.",
             f"up to {len(text)}.",
-            "Shorten it, or choose a larger --width.",
+            "Shorten it, or choose a larger width.",
         )

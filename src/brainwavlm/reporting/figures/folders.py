@@ -110,7 +110,7 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     ]
     names = [str(entry["name"]) for _, entry in runs]
     require_different(names, places)
-    chosen = chosen_names("--run", choice.run, names)
+    chosen = chosen_names("run", choice.run, names)
     runs = [(read, entry) for read, entry in runs if entry["name"] in chosen]
     labels = run_labels([entry for _, entry in runs])
     return [Scored(labels[entry["name"]], entry, read) for read, entry in runs]

@@ -47,7 +47,7 @@ class Choice(BaseModel):
             first = error.errors()[0]
             expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             raise ConfigError(
-                f"--{first['loc'][0]}", f"{first['input']!r}.", f"{expected}.", "Choose another."
+                str(first["loc"][0]), f"{first['input']!r}.", f"{expected}.", "Choose another."
             ) from None
 
     @field_validator("title")
@@ -113,12 +113,11 @@ def kind_named(name: str, choice: Choice) -> Kind:
         There is no such kind, or it has no such option.
     """
     if name not in KINDS:
-        raise ConfigError(
-            "KIND", f"{name!r}.", f"one of {', '.join(KINDS)}.", "See brainwavlm figure --help."
-        )
+        raise ConfigError("kind", f"{name!r}.", f"one of {', '.join(KINDS)}.", "Choose one of them.")
     kind = KINDS[name]
     for option in choice.model_dump(exclude_defaults=True):
         if option not in (*kind.options, "title"):
-            options = ", ".join(f"--{one}" for one in kind.options)
-            raise ConfigError(f"--{option}", f"given for {name}.", f"one of {options}.", "Leave it out.")
+            raise ConfigError(
+                option, f"given for {name}.", f"one of {', '.join(kind.options)}.", "Leave it out."
+            )
     return kind

@@ -14,7 +14,7 @@ from brainwavlm.reporting.figures.kinds import Choice, kind_named
 from brainwavlm.reporting.figures.style import MILLIMETRES, Style, read_style
 from brainwavlm.reporting.page.render import OWN_FILES, writing_problem
 
-ELSEWHERE = ("a file that can be written.", "Choose another --output.")
+ELSEWHERE = ("a file that can be written.", "Choose another output.")
 _HEADER = b"figure,"
 # No date, so that the same input gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -88,10 +88,10 @@ def _save(figure: Figure, path: Path, suffix: str, style: Style) -> None:
         except UserWarning:
             wide, tall = (MILLIMETRES * inches for inches in figure.get_size_inches())
             raise ConfigError(
-                "--width, --height",
+                "width, height",
                 f"{wide:.0f} x {tall:.0f} mm.",
                 "room for the axes beside their text.",
-                "Choose a larger size, or a smaller text in --style.",
+                "Choose a larger size, or a smaller text in the style.",
             ) from None
 
 
@@ -100,7 +100,7 @@ def _require_suffix(output: Path, suffixes: Sequence[str]) -> None:
         ending = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without a suffix."
         stem = output.stem.strip(".") or "figure"
         raise ConfigError(
-            f"--output {str(output)!r}",
+            "output",
             ending,
             f"one that ends in {', '.join(suffixes)}.",
             f"Name it -o {stem}{suffixes[0]}",

@@ -24,7 +24,7 @@ def scores(places: Sequence[Place], choice: Choice) -> Shown:
         for place, run in enumerate(runs)
         for row in run.results.rows_of(run.name)
     ]
-    targets = chosen_names("--target", choice.target, [row["target"] for row in rows])
+    targets = chosen_names("target", choice.target, [row["target"] for row in rows])
     rows = [row for row in rows if row["target"] in targets]
     rows.sort(key=lambda row: (row["place"], targets.index(row["target"])))
     table = pd.DataFrame(rows)[["run", "label", "target", *_NUMBERS]]

@@ -123,7 +123,7 @@ def voxel_maps(
     for name in (name for name in targets if name not in scores.masks):
         if subject is None:
             raise ConfigError(
-                "--target", f"{name}: {source.no_map}.", "a data set that is here.", "Leave it out."
+                "target", f"{name}: {source.no_map}.", "a data set that is here.", "Leave it out."
             )
         mask = target_mask(name, with_regions(subject, source.config.regions), subject.ceiling)
         values = mask[scores.voxel].astype(np.float64)

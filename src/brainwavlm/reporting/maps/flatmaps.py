@@ -126,7 +126,7 @@ def _pycortex() -> Iterator[Any]:
             import cortex
         except ImportError as error:
             raise ConfigError(
-                "--flatmaps",
+                "flatmaps",
                 f"pycortex, which draws them, cannot be imported ({error}).",
                 "the extra flatmaps.",
                 "Install it:  pip install 'brainwavlm[flatmaps]'      or look at the flat surfaces on the report page.",

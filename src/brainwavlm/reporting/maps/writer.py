@@ -90,7 +90,7 @@ def _require_new(folder: Path) -> None:
         return
     if os.path.lexists(folder):
         raise ConfigError(
-            "--output",
+            "output",
             f"{folder} {'is a folder with files' if folder.is_dir() else 'is there already'}.",
             "a new or empty folder.",
             "Choose another place, or remove it.",

@@ -19,7 +19,7 @@ from brainwavlm.reporting.figures.style import Picture, data_uri, png
 from brainwavlm.results.resamples import FILE as RESAMPLES
 from brainwavlm.results.schemas import COLUMNS
 
-ELSEWHERE = ("an HTML file that can be written.", "Choose another --output.")
+ELSEWHERE = ("an HTML file that can be written.", "Choose another output.")
 OWN_FILES = {*COLUMNS, RESAMPLES, "summary.json", "run.json", "result.json"}
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
 _HEAD_BYTES = 4096

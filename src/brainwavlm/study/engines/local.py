@@ -59,7 +59,7 @@ def died(task: Task, how: str, times: int) -> CellState:
     error = (
         f"{log}: its process ended {times} times ({how}); last line: {' '.join(last) or 'none'}\n"
         "    Expected a process that lives until its cell is done.\n"
-        "    Often memory is short: fewer --workers, or a smaller backbone.memory_gb and ridge.memory_gb."
+        "    Often memory is short: fewer workers, or a smaller backbone.memory_gb and ridge.memory_gb."
     )
     state = replace(
         read_state(study, task.folder, task.identity), facts=task.facts, state="failed", error=error

@@ -26,7 +26,7 @@ def require_ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--engine ray",
+            "engine",
             "Ray is not installed.",
             "the extra `cluster`, or engine local.",
             "Install it:  pip install 'brainwavlm[cluster]'",
@@ -111,7 +111,7 @@ def _start_here(ray: Any, cpus: int, gpus: float) -> None:
     there = ray.cluster_resources().get("GPU", 0)
     if there < gpus:
         raise ConfigError(
-            "--gpus",
+            "gpus",
             f"{gpus:g} for each cell; this machine has {there:g}.",
             "GPUs that are here.",
             "Ask for less.",
@@ -141,7 +141,7 @@ def _connect(ray: Any, address: str) -> None:
 
 def _no_cluster(address: str, error: Exception) -> ConfigError:
     return ConfigError(
-        "--address",
+        "address",
         f"no Ray cluster at {address}: {str(error).splitlines()[0]}",
         "the address of one that runs, e.g. 10.0.0.1:6379 or auto.",
         "Start it:  ray start --head      (then see `ray status`)",
