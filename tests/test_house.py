@@ -197,9 +197,9 @@ def statements(path):
     """Every statement of a module that holds no other, without docstrings, as text."""
     text = path.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
-            if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
-                yield ast.get_source_segment(text, node)
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.stmt) and not hasattr(node, "body") and not docstring:
+            yield ast.get_source_segment(text, node)
 
 
 def test_errors_of_the_library_name_keys_and_leave_options_to_the_command_line():

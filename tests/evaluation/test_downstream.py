@@ -168,9 +168,7 @@ def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, 
     kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
     path.write_text("\n".join(kept) + "\n")
     monkeypatch.setattr(bench_module, "extract", lambda *_: pytest.fail("read a story"))
-    with pytest.raises(
-        ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without it"
-    ):
+    with pytest.raises(ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without it"):
         evaluate(run, downstream=["words"])
 
 

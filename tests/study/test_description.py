@@ -68,7 +68,7 @@ def test_a_mistake_is_named_with_file_experiment_and_key(tmp_path, change, place
 def test_a_key_that_an_experiment_varies_cannot_be_set_for_all(small_study):
     study = small_study(seeds={"grid": {"seed": [0, 1]}}, losses={"grid": {"loss": [{"mse": 1.0}]}})
     for key in ("seed", "loss.mse"):
-        with pytest.raises(ConfigError, match="varied by experiment (seeds|losses)"):
+        with pytest.raises(ConfigError, match=r"varied by experiment (seeds|losses)"):
             study.with_settings({key: 0})
 
 
