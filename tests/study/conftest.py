@@ -26,7 +26,7 @@ def in_this_process(monkeypatch):
 
     def work_on(tasks, workers, retries, finished):
         for task in tasks:
-            finished(CellState(**run_cell(task.as_dict())))
+            finished(CellState.model_validate(run_cell(task.as_dict())))
 
     @contextmanager
     def context():

@@ -55,11 +55,14 @@ def fake_study(
     entries = []
     for number, cell in enumerate(cells_of(study)):
         where, identity = f"{number:03}-{cell.name[:40]}", f"{number:064x}"
-        entries.append({**cell.as_dict(), "folder": where, "identity": identity})
+        entries.append({**cell.model_dump(mode="json"), "folder": where, "identity": identity})
         if cell.name in waiting:
             continue
         state, error = ("failed", f"{cell.name}: broke") if cell.name in failed else ("done", None)
-        write_state(folder, CellState(where, identity, {}, state, 1, error, 60.0))
+        write_state(
+            folder,
+            CellState(folder=where, identity=identity, state=state, attempts=1, error=error, seconds=60.0),
+        )
         if state == "done":
             (folder / "cells" / where).mkdir(parents=True)
             for name in ("run.json", "result.json"):

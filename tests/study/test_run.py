@@ -308,7 +308,7 @@ def test_a_folder_in_use_is_refused(small_study, tmp_path):
 
 
 def test_the_record_of_another_cell_is_not_taken_for_this_one(tmp_path):
-    write_state(tmp_path, CellState("x", "1", state="done"))
+    write_state(tmp_path, CellState(folder="x", identity="1", state="done"))
     assert read_state(tmp_path, "x", "1").state == "done"
     with pytest.raises(RunError, match="another cell"):
         read_state(tmp_path, "x", "2")

@@ -1,16 +1,17 @@
-"""Names of listeners in the tables of a study: no two people share one."""
+"""The cells of a study: one for each run that its experiments ask for, with a name that nothing else in it has."""
 
 import hashlib
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.config import RunConfig, load_config
+from pydantic import Field
+
+from brainwavlm.config import RunConfig, Step, load_config
 from brainwavlm.errors import ConfigError
 from brainwavlm.study.description import EvaluateOptions, Experiment, Study, TransferOptions, above
 
@@ -49,8 +50,7 @@ def naming(configs: Iterable[RunConfig]) -> Callable[[Listener], str]:
 ALWAYS_NAMED = ("subject", "target", "adapter.method")
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(Step):
     """One run of a study and what is done with it.
 
     Attributes
@@ -67,23 +67,12 @@ class Cell:
     transfer : TransferOptions or None
     """
 
-    name: str
-    config: RunConfig
-    experiments: tuple[str, ...]
-    varied: dict[str, dict[str, Any]] = field(default_factory=dict)
-    evaluate: EvaluateOptions = field(default_factory=EvaluateOptions)
+    name: str = ""
+    experiments: tuple[str, ...] = Field(min_length=1)
+    varied: dict[str, dict[str, Any]] = Field({})
+    evaluate: EvaluateOptions = EvaluateOptions()
     transfer: TransferOptions | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For study.json."""
-        return {
-            "name": self.name,
-            "experiments": list(self.experiments),
-            "varied": self.varied,
-            "evaluate": self.evaluate.model_dump(mode="json"),
-            "transfer": None if self.transfer is None else self.transfer.model_dump(mode="json"),
-            "config": self.config.model_dump(mode="json"),
-        }
+    config: RunConfig
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -120,8 +109,14 @@ def cells_of(study: Study) -> list[Cell]:
             )
             key = config.model_dump_json()
             varied = {k: point[k] if k in point else value_of(config, k) for k in experiment.varied_keys}
-            found = Cell("", config, (name,), {name: varied}, experiment.evaluate, experiment.transfer)
-            cells[key] = _shared(cells[key], found, source) if key in cells else found
+            cell = Cell(
+                config=config,
+                experiments=(name,),
+                varied={name: varied},
+                evaluate=experiment.evaluate,
+                transfer=experiment.transfer,
+            )
+            cells[key] = _shared(cells[key], cell, source) if key in cells else cell
     return _named(list(cells.values()), study)
 
 
@@ -168,13 +163,13 @@ def _shared(cell: Cell, other: Cell, source: str) -> Cell:
     if other.transfer not in (None, transfer):
         raise _otherwise("transfer", cell, source)
     new = tuple(name for name in other.experiments if name not in cell.experiments)
-    return replace(
-        cell,
-        experiments=cell.experiments + new,
-        varied=cell.varied | {name: other.varied[name] for name in new},
-        evaluate=_both(cell, other.evaluate, source),
-        transfer=transfer,
-    )
+    changes = {
+        "experiments": cell.experiments + new,
+        "varied": cell.varied | {name: other.varied[name] for name in new},
+        "evaluate": _both(cell, other.evaluate, source),
+        "transfer": transfer,
+    }
+    return cell.model_copy(update=changes)
 
 
 def _both(cell: Cell, more: EvaluateOptions, source: str) -> EvaluateOptions:
@@ -210,7 +205,7 @@ def _named(cells: Sequence[Cell], study: Study) -> list[Cell]:
         names.append("-".join(_label(key, json.loads(values[key])) for key in told)[:120])
     times = Counter(names)
     return [
-        replace(cell, name=name if times[name] == 1 else f"{name}-{digest(cell.config)[:4]}")
+        cell.model_copy(update={"name": name if times[name] == 1 else f"{name}-{digest(cell.config)[:4]}"})
         for cell, name in zip(cells, names, strict=True)
     ]
 

@@ -8,19 +8,17 @@ features/       features that cells share
 checksums.json  of the files of the data, so that each is read once
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
-from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, is_held, read_json
 from brainwavlm.runs.run import Run, open_run
 from brainwavlm.study.cells import Cell
-from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions, study_from
+from brainwavlm.study.description import Study, study_from
 from brainwavlm.study.records import lost_file, read_state, remedied
 
 FORMAT = 1
@@ -29,17 +27,11 @@ AGAIN = (
 )
 
 
-class Entry(Part):
+class Entry(Cell):
     """A cell in study.json."""
 
-    name: str
     folder: str = Field(pattern=r"^\w[\w.+-]*$")
     identity: str
-    config: dict[str, Any]
-    experiments: list[str] = Field(min_length=1)
-    varied: dict[str, dict[str, Any]]
-    evaluate: dict[str, Any]
-    transfer: dict[str, Any] | None
 
 
 class Code(Part):
@@ -52,7 +44,7 @@ class Code(Part):
 class Document(Part):
     """study.json."""
 
-    format: int
+    format: Literal[1]
     study: dict[str, Any]
     cells: list[Entry]
     code: Code
@@ -147,52 +139,24 @@ def open_study(folder: str | Path) -> StudyFolder:
             folder, "no study.json.", "the folder that `brainwavlm study run` made.", "Give that folder."
         )
     with remedied(AGAIN):
-        content = read_json(path, kind=Document)
-    if content["format"] != FORMAT:
-        raise RunError(
-            path, f"format {content['format']}.", f"format {FORMAT}.", "Use the version that wrote it."
-        )
+        document = Document.model_validate(read_json(path, kind=Document))
     at_work = is_held(folder / "lock")
-    study = study_from(content["study"], str(path))
-    records = [_record(folder, entry, at_work, path, study) for entry in content["cells"]]
-    return StudyFolder(
-        folder,
-        study,
-        records,
-        content["code"],
-        stale_folders(folder, [record.path for record in records]),
-    )
+    study = study_from(document.study, str(path))
+    records = [_record(folder, cell, at_work) for cell in document.cells]
+    wanted = {record.path for record in records}
+    stale = sorted(path for path in (folder / "cells").glob("*") if path.is_dir() and path not in wanted)
+    return StudyFolder(folder, study, records, document.code.model_dump(), stale)
 
 
-def stale_folders(folder: Path, wanted: Iterable[Path]) -> list[Path]:
-    """Folders of cells other than those wanted."""
-    kept = set(wanted)
-    return sorted(path for path in (folder / "cells").glob("*") if path.is_dir() and path not in kept)
-
-
-def _record(folder: Path, entry: dict[str, Any], at_work: bool, path: Path, study: Study) -> CellRecord:
-    for experiment in entry["experiments"]:
-        if experiment not in study.experiments or experiment not in entry["varied"]:
-            raise RunError(
-                path, f"{entry['name']} is of no experiment {experiment}.", "one that the study has.", AGAIN
-            )
-    transfer = entry["transfer"]
-    cell = Cell(
-        entry["name"],
-        validated(RunConfig, entry["config"], f"{path}: {entry['name']}"),
-        tuple(entry["experiments"]),
-        entry["varied"],
-        validated(EvaluateOptions, entry["evaluate"], str(path)),
-        None if transfer is None else validated(TransferOptions, transfer, str(path)),
-    )
-    state = read_state(folder, entry["folder"], entry["identity"])
-    place = folder / "cells" / entry["folder"]
+def _record(folder: Path, cell: Entry, at_work: bool) -> CellRecord:
+    state = read_state(folder, cell.folder, cell.identity)
+    place = folder / "cells" / cell.folder
     shown, error = state.state, state.error
     if shown == "running" and not at_work:
         shown = "waiting"
     if shown == "done":
-        steps = ("tune", "evaluate") if transfer is None else ("tune", "evaluate", "transfer")
+        steps = ("tune", "evaluate") if cell.transfer is None else ("tune", "evaluate", "transfer")
         lost = next(filter(None, (lost_file(place, step) for step in steps)), None)
         if lost is not None:
             shown, error = "waiting", f"{lost}: no such file; `study run` makes it again."
-    return CellRecord(cell, place, entry["identity"], shown, error, state.attempts, state.seconds)
+    return CellRecord(cell, place, cell.identity, shown, error, state.attempts, state.seconds)

@@ -1,6 +1,5 @@
 """Before the cells begin: their identities, folders and steps, and the study's own files."""
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +17,9 @@ from brainwavlm.runs.environment import code_version
 from brainwavlm.runs.output_paths import require_apart
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
-from brainwavlm.study.folder import AGAIN, FORMAT
+from brainwavlm.study.folder import AGAIN, FORMAT, Entry
 from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
 from brainwavlm.study.records import remedied
-
-OWN_FILES = ("lock", "checksums.json", "study.yaml", "study.json")
 
 
 @dataclass(frozen=True)
@@ -56,54 +53,45 @@ def prepare(
     prepared = {}
     for cell in cells:
         facts = facts_of(cell.config, checksums, code)
-        own = identity(facts)
-        folder = there.get(own[:10], f"{cell.name}-{own[:10]}")
+        name = identity(facts)
+        folder = there.get(name[:10], f"{cell.name}-{name[:10]}")
         steps: dict[str, dict[str, Any]] = {"evaluate": cell.evaluate.model_dump(mode="json")}
         if cell.evaluate.downstream:
             steps["evaluate"]["data"] = transcript_facts(cell.config, checksums)
         if cell.transfer is not None:
             data = transfer_facts(cell.config, cell.transfer, checksums)
             steps["transfer"] = {**cell.transfer.model_dump(mode="json"), "data": data}
-        prepared[cell.name] = Prepared(folder, own, facts, steps)
+        prepared[cell.name] = Prepared(folder, name, facts, steps)
     return prepared
 
 
 def require_place(output: Path, study: Study) -> None:
     """Raise unless the folder is new, empty, or that of the same study, and not part of data or of a run."""
     require_apart(output)
-    for own in OWN_FILES:
-        if (output / own).is_dir():
-            raise RunError(
-                output / own, "a folder.", "a file of the study.", "Move it, or choose another folder."
-            )
-    path = output / "study.json"
-    name = None
-    if path.is_file():
+    name: Any = study.name
+    # Without study.json it was lost, or nothing was prepared yet; study.yaml may still say whose folder it is.
+    if (output / "study.json").is_file():
         with remedied(AGAIN):
-            described = read_json(path, "study")["study"]
+            described = read_json(output / "study.json", "study")["study"]
         name = described.get("name") if isinstance(described, dict) else described
-    elif output.exists() and not output.is_dir():
-        raise RunError(output, "a file.", "a new or empty folder.", "Choose another folder.")
-    elif output.is_dir() and any(not _is_own(file.name) for file in output.iterdir()):
-        # Without study.json: it was lost, and study.yaml still says whose folder it is; or it is somebody else's.
+    elif (output / "study.yaml").is_file():
         with suppress(BrainwavlmError):
             name = read_yaml(output / "study.yaml").get("name")
-        if name is None:
-            raise RunError(
-                output, "a folder with other files.", "a new or empty folder.", "Choose another folder."
-            )
-    if name not in (None, study.name):
+    elif output.exists() and not _is_new(output):
         raise RunError(
-            output,
-            f"holds the study {name}, not {study.name}.",
-            "its own folder.",
-            "Choose another folder.",
+            output, "a folder with other files.", "a new or empty folder.", "Choose another folder."
+        )
+    if name != study.name:
+        raise RunError(
+            output, f"holds the study {name}, not {study.name}.", "its own folder.", "Choose another folder."
         )
 
 
-def _is_own(name: str) -> bool:
-    """Whether a file is of a study that began here, or a half-written one that a kill left behind."""
-    return name in OWN_FILES or any(re.fullmatch(rf"\.{re.escape(own)}\..+", name) for own in OWN_FILES)
+def _is_new(output: Path) -> bool:
+    """Whether nothing is there but what a kill left while the first study was prepared."""
+    return output.is_dir() and all(
+        file.name in ("lock", "checksums.json") or file.name.startswith(".") for file in output.iterdir()
+    )
 
 
 def write_study(study: Study, cells: Sequence[Cell], output: Path, progress: Progress) -> dict[str, Prepared]:
@@ -115,8 +103,8 @@ def write_study(study: Study, cells: Sequence[Cell], output: Path, progress: Pro
     finally:
         checksums.save()
     entries = [
-        {**cell.as_dict(), "folder": prepared[cell.name].folder, "identity": prepared[cell.name].identity}
-        for cell in cells
+        Entry(**dict(cell), folder=place.folder, identity=place.identity).model_dump(mode="json")
+        for cell, place in ((cell, prepared[cell.name]) for cell in cells)
     ]
     source = Path(study.source)
     if source.suffix != ".json":

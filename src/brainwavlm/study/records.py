@@ -11,7 +11,6 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,25 +37,8 @@ class StepDone(Part):
     seconds: float
 
 
-class Record(Part):
-    """records/<cell>.json."""
-
-    folder: str = ""
-    identity: str
-    facts: dict[str, Any] = Field({})
-    state: State
-    attempts: int = Field(0, ge=0)
-    error: str | None = None
-    seconds: float | None = None
-    engine: str | None = None
-    host: str | None = None
-    pid: int | None = None
-    steps: dict[str, StepDone] = Field({})
-
-
-@dataclass(frozen=True)
-class CellState:
-    """How far a cell is.
+class CellState(Part):
+    """How far a cell is: records/<cell>.json.
 
     Attributes
     ----------
@@ -76,26 +58,30 @@ class CellState:
         Of all steps that are done, each in the attempt that finished it.
     engine, host, pid : str or int or None
         Which engine started it last, on which machine, in which process.
-    steps : dict of str to dict
+    steps : dict of str to StepDone
         Steps that are done, each with the options and data that it had and its seconds.
     """
 
-    folder: str
+    folder: str = ""
     identity: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    state: State = "waiting"
-    attempts: int = 0
+    facts: dict[str, Any] = Field({})
+    state: State
+    attempts: int = Field(0, ge=0)
     error: str | None = None
     seconds: float | None = None
     engine: str | None = None
     host: str | None = None
     pid: int | None = None
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, StepDone] = Field({})
+
+    def but(self, **changes: Any) -> "CellState":
+        """The state with other values."""
+        return self.model_copy(update=changes)
 
     def with_step(self, name: str, options: Any, seconds: float) -> "CellState":
         """The state after a step."""
-        steps = {**self.steps, name: {"options": options, "seconds": round(seconds, 2)}}
-        return replace(self, steps=steps, seconds=round(sum(s["seconds"] for s in steps.values()), 2))
+        steps = {**self.steps, name: StepDone(options=options, seconds=round(seconds, 2))}
+        return self.but(steps=steps, seconds=round(sum(step.seconds for step in steps.values()), 2))
 
 
 @contextmanager
@@ -127,11 +113,10 @@ def read_state(study: Path, folder: str, identity: str) -> CellState:
     """
     path = record_path(study, folder)
     if not path.exists():
-        return CellState(folder, identity)
+        return CellState(folder=folder, identity=identity, state="waiting")
     with remedied("Remove it, and start the study again: the cell's steps are looked at anew."):
-        content = read_json(path, kind=Record)
-    known = {each.name for each in fields(CellState)}
-    if content["identity"] != identity or not content.keys() <= known:
+        content = read_json(path, kind=CellState)
+    if content["identity"] != identity:
         raise RunError(
             path, "the record of another cell.", f"the identity {identity}.", "Remove it, and start again."
         )
@@ -140,7 +125,7 @@ def read_state(study: Path, folder: str, identity: str) -> CellState:
 
 def write_state(study: Path, state: CellState) -> None:
     """Write a record, whole."""
-    write_json(record_path(study, state.folder), asdict(state))
+    write_json(record_path(study, state.folder), state.model_dump())
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def _left(
             continue
         if state.state == "done" and steps_done(output, state, place.steps):
             continue
-        write_state(output, replace(state, facts=place.facts, state="waiting", error=None))
+        write_state(output, state.but(facts=place.facts, state="waiting", error=None))
         config = cell.config.model_dump(mode="json")
         task = Task(
             str(output),
@@ -136,7 +135,7 @@ def _work_on(
     def ended(state: CellState) -> None:
         if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing
             before = read_state(output, state.folder, state.identity)
-            state = replace(before, state="failed", error=state.error)
+            state = before.but(state="failed", error=state.error)
             write_state(output, state)
         finished(state)
 
@@ -148,4 +147,4 @@ def _work_on(
             with suppress(BrainwavlmError):
                 state = read_state(output, task.folder, task.identity)
                 if state.state == "running":  # its process is gone, with this study
-                    write_state(output, replace(state, state="waiting"))
+                    write_state(output, state.but(state="waiting"))

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -91,16 +91,25 @@ def run_cell(content: dict[str, Any]) -> dict[str, Any]:
         with locked(
             record_path(study, task.folder, "lock"), "another process works on this cell.", patience=60
         ):
-            state = _begun(read_state(study, task.folder, task.identity), task)
+            state = read_state(study, task.folder, task.identity)
+            state = state.but(
+                facts=task.facts,
+                state="running",
+                attempts=state.attempts + 1,
+                error=None,
+                engine=task.engine,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+            )
             write_state(study, state)
             with _printing_to(record_path(study, task.folder, "log")):
                 state = _worked(task, state)
             write_state(study, state)
-            return asdict(state)
     except BrainwavlmError as error:
-        return asdict(
-            CellState(task.folder, task.identity, task.facts, "failed", error=str(error), engine=task.engine)
+        state = CellState(
+            folder=task.folder, identity=task.identity, facts=task.facts, state="failed", error=str(error)
         )
+    return state.model_dump()
 
 
 def steps_done(study: Path, state: CellState, asked: dict[str, dict[str, Any]]) -> bool:
@@ -144,19 +153,6 @@ def _require_study(study: Path) -> None:
         )
 
 
-def _begun(state: CellState, task: Task) -> CellState:
-    return replace(
-        state,
-        facts=task.facts,
-        state="running",
-        attempts=state.attempts + 1,
-        error=None,
-        engine=task.engine,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
-
-
 def _worked(task: Task, state: CellState) -> CellState:
     """The state after all steps, or after the one that failed."""
     study = Path(task.study)
@@ -172,18 +168,18 @@ def _worked(task: Task, state: CellState) -> CellState:
                     STEPS[name](path, task, some)
                 state = state.with_step(name, some, time.monotonic() - began)
                 write_state(study, state)
-        return replace(state, state="done")
+        return state.but(state="done")
     except BrainwavlmError as error:
-        return replace(state, state="failed", error=str(error))
+        return state.but(state="failed", error=str(error))
     except Exception as error:  # one cell must not stop the others, whatever is wrong with it
         traceback.print_exc()
         log = record_path(study, task.folder, "log")
-        return replace(state, state="failed", error=f"{type(error).__name__}: {error} (see {log})")
+        return state.but(state="failed", error=f"{type(error).__name__}: {error} (see {log})")
 
 
 def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) -> bool:
     """Whether a step is there, with these options and in files that can be read."""
-    if name not in state.steps or state.steps[name]["options"] != options:
+    if name not in state.steps or state.steps[name].options != options:
         return False
     cell = study / "cells" / state.folder
     if lost_file(cell, name) is not None:
@@ -205,19 +201,10 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.encoding.tuning import tune
 
     begun = (path / "run.json").is_file()
-    if begun:
-        try:
-            run = open_run(path)
-            if run.config and run.result is not None:
-                return
-        except BrainwavlmError as error:
-            if Path(error.path) == path / "result.json":
-                (path / "result.json").unlink()  # written anew from the last checkpoint
-            else:
-                begun = False
     if path.exists() and not begun:
-        shutil.rmtree(path)  # killed before its manifest, or without a readable one: of no use
-    tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
+        shutil.rmtree(path)  # killed before its manifest: of no use
+    if not begun or open_run(path).result is None:
+        tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
 
 
 def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
@@ -233,16 +220,8 @@ def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.evaluation.transfer import transfer
 
     asked = TransferOptions(**_without_data(options))
-    found = transfer(
-        open_run(path),
-        asked.subjects,
-        asked.layer,
-        asked.minutes,
-        asked.draws,
-        asked.test,
-        cache=Path(task.study) / "features",
-    )
-    _replaced(path / "transfer", found.save)
+    scores = transfer(open_run(path), cache=Path(task.study) / "features", **asked.model_dump())
+    _replaced(path / "transfer", scores.save)
 
 
 def _without_data(options: dict[str, Any]) -> dict[str, Any]:

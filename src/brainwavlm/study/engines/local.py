@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -61,9 +60,7 @@ def died(task: Task, how: str, times: int) -> CellState:
         "    Expected a process that lives until its cell is done.\n"
         "    Often memory is short: fewer workers, or a smaller backbone.memory_gb and ridge.memory_gb."
     )
-    state = replace(
-        read_state(study, task.folder, task.identity), facts=task.facts, state="failed", error=error
-    )
+    state = read_state(study, task.folder, task.identity).but(facts=task.facts, state="failed", error=error)
     write_state(study, state)
     return state
 
@@ -84,7 +81,7 @@ class _Processes:
             if self._stopping:
                 raise KeyboardInterrupt  # its record stays as it is: the cell goes on next time
             if code == 0 and answer:
-                return CellState(**json.loads(answer.splitlines()[-1]))
+                return CellState.model_validate(json.loads(answer.splitlines()[-1]))
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return died(task, how, retries + 1)
 

@@ -91,7 +91,7 @@ def _remote_cell(task: str) -> str:
 
 def _state(ray: Any, reference: Any, task: Task, retries: int) -> CellState:
     try:
-        return CellState(**json.loads(ray.get(reference)))
+        return CellState.model_validate(json.loads(ray.get(reference)))
     except ray.exceptions.RayError as error:
         return died(task, str(error).splitlines()[0], retries + 1)
 
