@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -54,40 +55,12 @@ def write_brain(root: Path, subject: str = "UTS03", old_names: bool = False) -> 
     columns (z slowest, x fastest): nothing is looked up among vertices.
     """
     derived = root / "derivative"
-    to_surface = _voxel_to_surface()
-    shape = (46, 33, 24)
-    mask = np.zeros(shape, np.uint8)
-    longitude, latitude, right = [], [], []
-    keep = np.random.default_rng(5)
-    for z in range(shape[2]):
-        for y in range(shape[1]):
-            for x in range(shape[0]):
-                point = (to_surface @ [x, y, z, 1])[:3]
-                is_right = point[0] > 0
-                offset = point * ([-1, 1, 1] if is_right else [1, 1, 1]) - CENTRE
-                distance = np.sqrt((offset**2).sum())
-                angles = (
-                    np.degrees(np.arctan2(offset[1], offset[0])) % 360,
-                    np.degrees(np.arcsin(offset[2] / distance)),
-                )
-                taken = abs(distance - RADIUS) < 6 and keep.random() < 0.8
-                if taken and _unambiguous(point, *angles):
-                    mask[x, y, z] = 1 + (x + y) % 2  # pycortex takes whatever is not 0
-                    longitude.append(angles[0])
-                    latitude.append(angles[1])
-                    right.append(is_right)
-    sides = np.array(right).astype(int)
-    sector = _sector(np.array(longitude), sides)
-    band = _band(np.array(latitude), sides)
+    mask, right, longitude, latitude = _columns()
+    sides = right.astype(int)
+    sector, band = _sector(longitude, sides), _band(latitude, sides)
     write_responses(derived, subject, len(right))
-    write_anatomy_files(
-        derived,
-        subject,
-        mask,
-        np.linalg.inv(to_surface),
-        [_sphere(side, RADIUS + HALF_THICKNESS[side]) for side in (0, 1)],
-        [_sphere(side, RADIUS - HALF_THICKNESS[side]) for side in (0, 1)],
-    )
+    pia, wm = ([_sphere(side, RADIUS + way * HALF_THICKNESS[side]) for side in (0, 1)] for way in (1, -1))
+    write_anatomy_files(derived, subject, mask, np.linalg.inv(_voxel_to_surface()), pia, wm)
     around, up = np.meshgrid(LONGITUDES, LATITUDES)
     sectors = [_sector(around.ravel(), side) for side in (0, 1)]
     bands = [_band(up.ravel(), side) for side in (0, 1)]
@@ -105,7 +78,29 @@ def write_brain(root: Path, subject: str = "UTS03", old_names: bool = False) -> 
     masks |= {f"a2009s:{name}": band == code for code, name in enumerate(BANDS)}
     masks |= {f"{atlas}:V1": (band >= 3) & (band < 6) for atlas in ("BA", "BA.thresh")}
     masks |= {f"{atlas}:BA44": band >= 6 for atlas in ("BA", "BA.thresh")}
-    return Brain(np.array(right), np.array(longitude), np.array(latitude), masks)
+    return Brain(right, longitude, latitude, masks)
+
+
+@cache
+def _columns() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The mask; right, longitude and latitude of its columns."""
+    to_surface, keep = _voxel_to_surface(), np.random.default_rng(5)
+    mask, columns = np.zeros((46, 33, 24), np.uint8), []
+    for z, y, x in np.ndindex(mask.shape[::-1]):
+        point = (to_surface @ [x, y, z, 1])[:3]
+        right = point[0] > 0
+        offset = point * ([-1, 1, 1] if right else [1, 1, 1]) - CENTRE
+        distance = np.sqrt((offset**2).sum())
+        around, up = (
+            np.degrees(np.arctan2(offset[1], offset[0])) % 360,
+            np.degrees(np.arcsin(offset[2] / distance)),
+        )
+        taken = abs(distance - RADIUS) < 6 and keep.random() < 0.8
+        if taken and _unambiguous(point, around, up):
+            mask[x, y, z] = 1 + (x + y) % 2  # pycortex takes whatever is not 0
+            columns.append((right, around, up))
+    right, longitude, latitude = map(np.array, zip(*columns, strict=True))
+    return mask, right, longitude, latitude
 
 
 def write_responses(derived: Path, subject: str, n_voxels: int) -> None:

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing
-from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.formatting.numbers import capitalised, number
 from brainwavlm.reporting.figures.brains import Panel, colour_bar, draw_hemisphere, shared_scales
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shortened
-from brainwavlm.reporting.meshes import mesh_of
-from brainwavlm.reporting.page.wording import answer, run_labels
+from brainwavlm.reporting.meshes import SIDES, mesh_of
+from brainwavlm.reporting.page.wording import answer, in_target, interval_words, own_row, run_labels
 from brainwavlm.reporting.sources import sources_of
-from brainwavlm.reporting.surface_maps import HEMISPHERES, values_at_vertices
+from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.results.evaluation import Evaluation
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
@@ -76,19 +76,21 @@ def _drawn(results: Evaluation, canvas: Canvas) -> Figure:
             if row == 0:
                 centre = (column + 0.5) * _MAPS / 3
                 figure.text(centre, 1 - 0.42 / height, short, ha="center", va="top", fontsize=10, color=ink)
-            for side, hemisphere in enumerate(HEMISPHERES):
+            for side, hemisphere in enumerate(SIDES):
                 tall = wide * _WIDTH / height
                 box = (left + side * wide, bottom + (_ROW / height - tall) / 2, wide, tall)
                 draw_hemisphere(figure, box, panel, hemisphere, "lateral")
             if row == n - 1:
                 colour_bar(figure, (left + 0.06, 0.4 / height, _MAPS / 3 - 0.12, 0.08 / height), scale)
         finding = answer(run, results.rows_of(run["name"]), labels[run["name"]])
+        scored = own_row(run, results.rows_of(run["name"]))
+        gist = f"mean r {in_target(scored['target'])}: {number(scored['r_frozen'])} to {number(scored['r_tuned'])}"
         top, left = bottom + _ROW / height, _MAPS + 0.018
         for y, text, size, colour, weight in (
             (0.16, shortened(capitalised(labels[run["name"]]), 34), 10, ink, "normal"),
             (0.36, finding["figure"], 20, ink, "bold"),
-            (0.78, shortened(finding["short"], 42), 8.5, muted, "normal"),
-            (0.95, finding["span"], 8.5, muted, "normal"),
+            (0.78, shortened(gist, 42), 8.5, muted, "normal"),
+            (0.95, interval_words(scored["low"], scored["high"]), 8.5, muted, "normal"),
         ):
             figure.text(
                 left,

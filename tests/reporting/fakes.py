@@ -1,5 +1,6 @@
 """Evaluation folders made up for the reporting tests, in the layout that `evaluate` writes."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,23 @@ TEMPORAL = {0: (-55, -15, 8), 1: (55, -12, 8)}  # pial coordinates in mm: around
 BROCA = {0: (-48, 20, 15), 1: (48, 20, 15)}
 
 
+@cache
+def distances():
+    """Of each vertex of fsaverage5 from AC, and from the nearer of AC and, six mm further, Broca's area; by side."""
+    both = []
+    for code, name in enumerate(("left", "right")):
+        pial = load_fsaverage("fsaverage5")["pial"].parts[name].coordinates
+        to_temporal, to_broca = (np.linalg.norm(pial - place[code], axis=1) for place in (TEMPORAL, BROCA))
+        both.append((to_temporal, np.minimum(to_temporal, to_broca + 6)))
+    return both
+
+
 def patches(n_voxels):
-    """Contiguous patches of fsaverage5 vertices: hemisphere, vertex, AC, language."""
+    """Contiguous patches of fsaverage5 vertices: hemisphere, vertex, distance from AC."""
     hemisphere = np.repeat([0, 1], [n_voxels - n_voxels // 2, n_voxels // 2]).astype(np.int8)
     vertex = np.empty(n_voxels, dtype=np.int32)
     distance = np.empty(n_voxels)
-    for code, name in enumerate(("left", "right")):
-        pial = load_fsaverage("fsaverage5")["pial"].parts[name].coordinates
-        to_temporal = np.linalg.norm(pial - TEMPORAL[code], axis=1)
-        nearest = np.minimum(to_temporal, np.linalg.norm(pial - BROCA[code], axis=1) + 6)
+    for code, (to_temporal, nearest) in enumerate(distances()):
         here = hemisphere == code
         vertex[here] = np.argsort(nearest, kind="stable")[: here.sum()]
         distance[here] = to_temporal[vertex[here]]
@@ -89,48 +98,34 @@ def fake_evaluation(
         frame = pd.DataFrame({"run": name, "subject": "sim01", "voxel": np.arange(n_voxels)})
         frame["r_frozen"], frame["r_tuned"], frame["r_readout"] = frozen, tuned, tuned - 0.01
         frame["normalised_frozen"], frame["normalised_tuned"] = frozen / ceiling, tuned / ceiling
-        for kind, strength in (
-            ("frozen", frozen),
-            ("tuned", tuned),
-            ("difference", np.abs(tuned - frozen) * 8),
-        ):
+        strengths = {"frozen": frozen, "tuned": tuned, "difference": np.abs(tuned - frozen) * 8}
+        for kind, strength in strengths.items():
             p = np.clip(np.exp(-12 * strength), 0.001, 1)
-            frame[f"p_{kind}"], frame[f"q_{kind}"], frame[f"p_max_{kind}"] = (
-                p,
-                np.minimum(1, 1.5 * p),
-                np.minimum(1, 9 * p),
-            )
+            frame[f"p_{kind}"], frame[f"q_{kind}"] = p, np.minimum(1, 1.5 * p)
+            frame[f"p_max_{kind}"] = np.minimum(1, 9 * p)
         for key, mask in masks.items():
             frame[key] = mask
             difference = (tuned - frozen)[mask].mean()
             low, high = (intervals or {}).get((name, key), (difference - 0.008, difference + 0.009))
-            table.append(
-                {
-                    "run": name,
-                    "subject": "sim01",
-                    "seed": 0,
-                    "target": key,
-                    "n_voxels": int(mask.sum()),
-                    "r_frozen": frozen[mask].mean(),
-                    "r_tuned": tuned[mask].mean(),
-                    "difference": difference,
-                    "low": low,
-                    "high": high,
-                    "relative_gain": difference / frozen[mask].mean(),
-                    "r_readout": tuned[mask].mean() - 0.01
-                    if not (mask & ~masks.get(target, mask)).any()
-                    else np.nan,
-                    "n_normalised": int(mask.sum()),
-                    "normalised_frozen": (frozen / ceiling)[mask].mean(),
-                    "normalised_tuned": (tuned / ceiling)[mask].mean(),
-                    **{f"p_{kind}": 0.001 + 0.001 * len(table) for kind in ("frozen", "tuned", "difference")},
-                    **{f"low_{kind}": frozen[mask].mean() - 0.02 for kind in ("frozen", "tuned")},
-                    **{f"high_{kind}": tuned[mask].mean() + 0.02 for kind in ("frozen", "tuned")},
-                    **{f"voxels_{kind}": len(table) for kind in ("frozen", "tuned", "better", "worse")},
-                    "r_time_only": 0.0123,
-                    "p_time_only": 0.4,
-                }
-            )
+            r_frozen, r_tuned = frozen[mask].mean(), tuned[mask].mean()
+            within = not (mask & ~masks.get(target, mask)).any()
+            row = {"run": name, "subject": "sim01", "seed": 0, "target": key, "n_voxels": int(mask.sum())}
+            row |= {
+                "r_frozen": r_frozen,
+                "r_tuned": r_tuned,
+                "difference": difference,
+                "low": low,
+                "high": high,
+            }
+            row |= {"relative_gain": difference / r_frozen, "r_readout": r_tuned - 0.01 if within else np.nan}
+            row |= {"n_normalised": int(mask.sum())}
+            row |= {"normalised_frozen": (frozen / ceiling)[mask].mean()}
+            row |= {"normalised_tuned": (tuned / ceiling)[mask].mean()}
+            row |= {f"p_{kind}": 0.001 + 0.001 * len(table) for kind in ("frozen", "tuned", "difference")}
+            row |= {f"low_{kind}": r_frozen - 0.02 for kind in ("frozen", "tuned")}
+            row |= {f"high_{kind}": r_tuned + 0.02 for kind in ("frozen", "tuned")}
+            row |= {f"voxels_{kind}": len(table) for kind in ("frozen", "tuned", "better", "worse")}
+            table.append(row | {"r_time_only": 0.0123, "p_time_only": 0.4})
         voxels.append(frame)
         config = load_config(
             preset="demo", overrides={"dataset": str(dataset.path), "subject": "sim01", "target": target}
@@ -167,20 +162,10 @@ def fake_evaluation(
         for k in range(1, 5)
     ]
     notes = ["sim01: no target Broca (not a region)"]
-    summary = {
-        "simulated": simulated,
-        "runs": entries,
-        "notes": notes,
-        "versions": VERSIONS,
-    }
-    evaluation = Evaluation(
-        pd.DataFrame(table),
-        pd.concat(voxels, ignore_index=True),
-        summary,
-        pd.DataFrame(layers),
-        downstream=pd.DataFrame(tasks),
-        delays=pd.DataFrame(delays),
-    )
+    summary = {"simulated": simulated, "runs": entries, "notes": notes, "versions": VERSIONS}
+    more = {"layers": layers, "downstream": tasks, "delays": delays}
+    frames = {name: pd.DataFrame(rows) for name, rows in more.items()}
+    evaluation = Evaluation(pd.DataFrame(table), pd.concat(voxels, ignore_index=True), summary, **frames)
     return evaluation.save(folder / "evaluation")
 
 
@@ -240,19 +225,21 @@ def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
         for m, second in enumerate(listeners):
             about = {"run": f"run-{first}", "tuned_on": first, "scored_on": second}
             change = 0.06 if k == m else 0.02 - 0.05 * (k > m)
-            matrix.append(
-                about
-                | {
-                    "seed": 0,
-                    "layer": 4,
-                    "stories": "all",
-                    "target": "cortex",
-                    "n_voxels": 50,
-                    "r_frozen": 0.3,
-                }
-                | {"r_tuned": 0.3 + change, "difference": change, "low": change - 0.01, "high": change + 0.01}
-                | {"r_readout": np.nan, "n_readout": 0, "shared": ""}
-            )
+            row = {
+                "seed": 0,
+                "layer": 4,
+                "stories": "all",
+                "target": "cortex",
+                "n_voxels": 50,
+                "r_frozen": 0.3,
+            }
+            row |= {
+                "r_tuned": 0.3 + change,
+                "difference": change,
+                "low": change - 0.01,
+                "high": change + 0.01,
+            }
+            matrix.append(about | row | {"r_readout": np.nan, "n_readout": 0, "shared": ""})
             curve += [
                 about
                 | {"asked": asked, "draw": 0, "minutes": minutes, "n_stories": 2, "target": "cortex"}

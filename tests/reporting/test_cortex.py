@@ -103,7 +103,7 @@ def test_a_native_vertex_takes_the_column_of_the_voxel_that_holds_it(brain):
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
     around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
     directions = [_direction(around, up), _direction(truth.longitude, truth.latitude)]
-    for side, half in ((0, mesh.left), (1, mesh.right)):
+    for side, half in enumerate(mesh.halves.values()):
         vertex = np.repeat(np.arange(len(around)), np.diff(half.start))
         assert len(vertex) > 0.6 * len(around)  # one voxel in five is no column, and others are ambiguous
         assert np.diff(half.start).max() == 1
@@ -151,9 +151,9 @@ def test_a_column_that_was_not_scored_is_at_no_vertex(brain):
     config = load_config(preset="demo", overrides={"dataset": str(root), "subject": "UTS03"})
     data, _ = cortex_data([("one", scores, Source(config, dataset, dataset.subject("UTS03"), "native"))])
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
-    place = data["runs"][0]["places"]["left"]
+    place, column = data["runs"][0]["places"]["left"], mesh.halves["left"].column
     rows = unpacked(place["row"], "u4")
-    assert_array_equal(voxel[rows], mesh.left.column[mesh.left.column % 2 == 0])
+    assert_array_equal(voxel[rows], column[column % 2 == 0])
     assert unpacked(place["start"], "u4")[-1] == len(rows)
 
 

@@ -164,7 +164,7 @@ REFUSED = [
     ("scatter", {"output": "f.jpg"}, "ends in '.jpg'", ".pdf, .svg, .png"),
     ("scatter", {"output": "f.tex"}, "ends in '.tex'", ".pdf, .svg, .png"),
     ("scatter", {"output": "f"}, "without a suffix", "-o f.pdf"),
-    ("pie", {}, "KIND: 'pie'", "maps, scatter"),
+    ("pie", {}, "kind: 'pie'", "maps, scatter"),
     ("transfer", {}, "the folder of an evaluation", "brainwavlm transfer RUN..."),
     ("table", {"output": "f.pdf"}, "ends in '.pdf'", ".tex, .csv"),
     ("scatter", {"choice": {"q": 0.05}}, "q: given for scatter", "run, target"),

@@ -13,10 +13,9 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.figures import Choice, draw_figure, write_figure
-from brainwavlm.reporting.figures.data_voxels import histogram_table, scatter_table
-from brainwavlm.reporting.figures.draw import learning
-from brainwavlm.reporting.figures.draw_voxels import histogram, scatter
+from brainwavlm.reporting.figures.draw_curves import learning
 from brainwavlm.reporting.figures.style import page_canvas, png
+from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
 from tests.brains import write_brain, write_drawing
@@ -96,7 +95,7 @@ def test_voxels_that_did_not_change_are_neither_up_nor_down():
     scores = RunVoxels(np.arange(4), np.zeros(4), np.array([0.0, 0.0, 0.1, -0.1]), {})
     canvas = page_canvas(4.0)
     with canvas.style.applied():
-        figure = histogram(histogram_table(scores, "one"), canvas)
+        figure = draw_histogram(histogram_table(scores, "one"), canvas)
     assert {"25% of voxels up", "25% down"} <= words(figure)
 
 
@@ -107,8 +106,8 @@ def test_scores_that_are_all_alike_are_drawn_without_a_warning(tuned):
     canvas = page_canvas(4.0, "t", True)
     with canvas.style.applied():
         figures = [
-            histogram(histogram_table(scores, "one"), canvas),
-            scatter(scatter_table(scores, "one", "One"), canvas),
+            draw_histogram(histogram_table(scores, "one"), canvas),
+            draw_scatter(scatter_table(scores, "one", "One"), canvas),
         ]
     assert all(png(figure) for figure in figures)
 

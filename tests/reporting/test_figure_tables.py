@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.reporting.figures import data_curves, data_findings, data_maps, data_transfer, data_voxels
+from brainwavlm.reporting.figures import curves, findings, maps, transfer, voxels
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
 from brainwavlm.results.transfer import Transfer
@@ -20,7 +20,7 @@ def evaluation(simulated_evaluation):
     return Evaluation.open(simulated_evaluation)
 
 
-def voxels(frozen, tuned, **masks):
+def scores_of(frozen, tuned, **masks):
     values = [np.array(one, float) for one in (frozen, tuned)]
     return RunVoxels(
         np.arange(len(frozen)), *values, {key: np.array(one, bool) for key, one in masks.items()}
@@ -28,7 +28,7 @@ def voxels(frozen, tuned, **masks):
 
 
 def test_learning_is_the_history_of_each_run(evaluation):
-    table = data_curves.learning_table(evaluation.runs, {"on-AC": "a", "on-cortex": "c"})
+    table = curves.learning_table(evaluation.runs, {"on-AC": "a", "on-cortex": "c"})
     for entry in evaluation.runs:
         own = table[table["run"] == entry["name"]]
         for key in ("epoch", "loss", "validation_r", "gradient_norm"):
@@ -42,7 +42,7 @@ def test_learning_is_the_history_of_each_run(evaluation):
 def test_a_run_without_validation_or_epochs_has_no_numbers_for_them():
     history = [{"epoch": 1, "loss": -0.1, "validation_r": None}]
     runs = [{"name": "one", "history": history, "best": None}, {"name": "two", "history": [], "best": None}]
-    table = data_curves.learning_table(runs, {"one": "one", "two": "two"})
+    table = curves.learning_table(runs, {"one": "one", "two": "two"})
     assert len(table) == 1
     assert not table["kept"].any()
     assert table["validation_r"].isna().all()
@@ -55,7 +55,7 @@ def test_hidden_states_are_those_of_the_file(evaluation, name, about, score):
     source = pd.read_csv(evaluation.path / f"{name}.csv")
     run = evaluation.runs[1]
     names = list(dict.fromkeys(source[about]))[:2]
-    table = data_curves.states_table(getattr(evaluation, name), run, "AC run", names, about)
+    table = curves.states_table(getattr(evaluation, name), run, "AC run", names, about)
     keys = ["layer", f"{score}_frozen", f"{score}_tuned", "difference", "low", "high"]
     for one in names:
         expected = source[(source["run"] == run["name"]) & (source[about] == one)]
@@ -64,16 +64,16 @@ def test_hidden_states_are_those_of_the_file(evaluation, name, about, score):
 
 
 def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluation):
-    table = data_curves.states_table(evaluation.layers, evaluation.runs[1])
+    table = curves.states_table(evaluation.layers, evaluation.runs[1])
     assert set(table["label"]) == {"AC", "cortex"}
-    assert set(data_curves.states_table(evaluation.downstream, evaluation.runs[1], about="task")["task"]) == {
+    assert set(curves.states_table(evaluation.downstream, evaluation.runs[1], about="task")["task"]) == {
         *("phones", "words")
     }
 
 
 def test_seeds_are_the_runs_of_each_group(tmp_path):
     comparison = Comparison.open(fake_comparison(tmp_path / "comparison"))
-    table = data_findings.seeds_table(comparison, ["AC"])
+    table = findings.seeds_table(comparison, ["AC"])
     for group, own in table.groupby("label"):
         groups, runs = (
             one[(one["group"] == group) & (one["target"] == "AC")]
@@ -86,13 +86,13 @@ def test_seeds_are_the_runs_of_each_group(tmp_path):
         )
         assert_array_equal(seeds[["run", "seed", "r_tuned"]], runs[["run", "seed", "r_tuned"]])
     assert [str(seed) for seed in table.loc[table["part"] == "seed", "seed"]] == ["0", "1", "2"] * 2
-    both = data_findings.seeds_table(comparison, ["AC", "cortex"])
+    both = findings.seeds_table(comparison, ["AC", "cortex"])
     assert both["label"].nunique() == 2 * table["label"].nunique()
 
 
 def test_epochs_of_a_comparison_are_of_one_target_and_in_order(tmp_path):
     comparison = Comparison.open(fake_comparison(tmp_path / "comparison"))
-    table = data_curves.epochs_table(comparison.epochs, "AC")
+    table = curves.epochs_table(comparison.epochs, "AC")
     assert set(table["target"]) == {"AC"}
     assert list(table["epoch"]) == [1, 2, 3] * table["label"].nunique()
 
@@ -118,26 +118,26 @@ def rows_of(claims, **where):
 
 def test_findings_have_a_mean_and_their_cells(claims):
     rows = rows_of(claims, experiment="map", kind="gain", target="cortex")
-    table = data_findings.findings_table(rows, claims.seeds)
+    table = findings.findings_table(rows, claims.seeds)
     assert list(table["part"]) == ["mean", "seed", "seed", "seed"]
     assert_allclose(table["r_tuned"], [0.321, 0.32, 0.321, 0.322])
     assert table["label"].nunique() == 1
     assert table["sentence"][0] == rows[0]["sentence"]
-    twice = data_findings.findings_table([*rows, *rows], claims.seeds)
+    twice = findings.findings_table([*rows, *rows], claims.seeds)
     assert twice["label"].nunique() == 2
 
 
 def test_differences_have_both_intervals(claims):
     rows = rows_of(claims, experiment="ranks", kind="difference", target="cortex")
-    table = data_findings.differences_table(rows)
+    table = findings.differences_table(rows)
     assert_array_equal(table["seed_low"], [row["seed_low"] for row in rows])
     assert table["label"].tolist() == ["cortex of sim01: adapter.rank=4 − adapter.rank=2"]
-    assert data_findings.differences_table([]).empty
+    assert findings.differences_table([]).empty
 
 
 def test_states_of_a_study_are_its_rows(claims):
     rows = rows_of(claims, kind="layer", target="AC")
-    table = data_curves.claim_states_table(rows)
+    table = curves.claim_states_table(rows)
     assert_array_equal(table["difference"], [row["estimate"] for row in rows])
     assert list(table["layer"]) == [0, 1]
 
@@ -145,19 +145,19 @@ def test_states_of_a_study_are_its_rows(claims):
 def test_the_matrix_leaves_out_stories_that_tuning_used(tmp_path):
     matrix = Transfer.open(fake_transfer(tmp_path / "transfer")).matrix
     unheard = matrix[1:2].assign(stories="unheard", difference=0.001)
-    table = data_transfer.matrix_table(pd.concat([matrix, unheard], ignore_index=True))
+    table = transfer.matrix_table(pd.concat([matrix, unheard], ignore_index=True))
     assert sorted(table["stories"]) == ["all", "all", "all", "unheard"]
     cell = table[(table["tuned_on"] == "ann") & (table["scored_on"] == "ben")]
     assert cell["difference"].tolist() == [0.001]
     assert set(table["label"]) == {"ann", "ben"}
-    alike = data_transfer.matrix_table(matrix.assign(tuned_on="ann"))
+    alike = transfer.matrix_table(matrix.assign(tuned_on="ann"))
     assert set(alike["label"]) == {"ann (run-ann)", "ann (run-ben)"}
 
 
 def test_minutes_have_draws_and_their_means(tmp_path):
     curve = Transfer.open(fake_transfer(tmp_path / "transfer")).curve
     again = curve.assign(draw=1, r_tuned=curve["r_tuned"] + 0.02)
-    table = data_transfer.minutes_table(pd.concat([curve, again], ignore_index=True), "cortex")
+    table = transfer.minutes_table(pd.concat([curve, again], ignore_index=True), "cortex")
     own = table[table["label"] == "run-ann in ben"]
     assert own["part"].value_counts().to_dict() == {"draw": 6, "mean": 3}
     means = own[own["part"] == "mean"]
@@ -166,8 +166,8 @@ def test_minutes_have_draws_and_their_means(tmp_path):
 
 
 def test_a_dot_of_the_scatter_is_a_voxel_with_two_scores():
-    scores = voxels([0.1, 0.2, np.nan, 0.4], [0.2, 0.1, 0.3, 0.5], AC=[1, 0, 0, 1])
-    table = data_voxels.scatter_table(scores, "one", "One")
+    scores = scores_of([0.1, 0.2, np.nan, 0.4], [0.2, 0.1, 0.3, 0.5], AC=[1, 0, 0, 1])
+    table = voxels.scatter_table(scores, "one", "One")
     assert_array_equal(table["voxel"], [0, 1, 3])
     assert list(table["group"]) == ["AC", "other voxels", "AC"]
     assert_allclose(table[["r_frozen", "r_tuned"]], [[0.1, 0.2], [0.2, 0.1], [0.4, 0.5]])
@@ -175,31 +175,31 @@ def test_a_dot_of_the_scatter_is_a_voxel_with_two_scores():
 
 def test_the_histogram_counts_every_voxel_and_no_bin_holds_gains_and_losses():
     rng = np.random.default_rng(0)
-    scores = voxels(rng.random(500), rng.random(500), AC=np.arange(500) < 100)
-    table = data_voxels.histogram_table(scores, "one")
+    scores = scores_of(rng.random(500), rng.random(500), AC=np.arange(500) < 100)
+    table = voxels.histogram_table(scores, "one")
     assert table["voxels"].sum() == 500
     assert table.loc[table["gained"], "voxels"].sum() == (scores.tuned > scores.frozen).sum()
     assert (table["gained"] == (table["from"] > -1e-9)).all()
-    assert data_voxels.histogram_table(scores, "one", "AC")["voxels"].sum() == 100
+    assert voxels.histogram_table(scores, "one", "AC")["voxels"].sum() == 100
 
 
 @pytest.mark.parametrize(("tuned", "counted"), [([np.nan] * 3, 0), ([0.0] * 3, 3), ([0.1] * 3, 3)])
 def test_the_histogram_of_scores_that_are_all_alike_or_missing(tuned, counted):
-    assert data_voxels.histogram_table(voxels([0.0] * 3, tuned), "one")["voxels"].sum() == counted
+    assert voxels.histogram_table(scores_of([0.0] * 3, tuned), "one")["voxels"].sum() == counted
 
 
 def test_bars_are_voxels_where_there_are_few_else_targets(evaluation):
-    few = data_voxels.bars_table(voxels([0.1, 0.2], [0.3, 0.1]), "one", "One", {1: "STG"})
+    few = voxels.bars_table(scores_of([0.1, 0.2], [0.3, 0.1]), "one", "One", {1: "STG"})
     assert list(few["name"]) == ["voxel 0", "STG"]
     assert list(few["r_tuned"]) == [0.3, 0.1]
     scores = evaluation.of_run("on-AC")
-    many = data_voxels.bars_table(scores, "on-AC", "", {}).set_index("name")
+    many = voxels.bars_table(scores, "on-AC", "", {}).set_index("name")
     assert_allclose(many.loc["AC", "r_tuned"], scores.tuned[scores.masks["AC"]].mean())
 
 
 def test_vertices_without_a_value_are_in_no_row():
-    maps = {"left": np.array([np.nan, 0.0, 2.0]), "right": np.array([np.nan, np.nan, 1.0])}
-    table = data_maps.vertices_table(maps, "one", "tuned")
+    sides = {"left": np.array([np.nan, 0.0, 2.0]), "right": np.array([np.nan, np.nan, 1.0])}
+    table = maps.vertices_table(sides, "one", "tuned")
     assert table[["hemisphere", "vertex", "value"]].values.tolist() == [
         *(["left", 1, 0.0], ["left", 2, 2.0], ["right", 2, 1.0])
     ]

@@ -67,8 +67,8 @@ def test_vertices_cut_away_are_in_the_middle_of_the_flatmap(brain):
     dataset = load_dataset(brain[0])
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
     around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
-    for half in (mesh.left, mesh.right):
-        points, drawn = half.points["flat"], np.unique(half.triangles["flat"])
+    for half in mesh.halves.values():
+        points, drawn = half.shapes["flat"].coordinates, np.unique(half.shapes["flat"].faces)
         assert_array_equal(points[drawn], np.column_stack([around, up, 0 * up])[drawn].astype(np.float32))
         assert len(drawn) < len(points)
         assert_array_equal(points.min(axis=0), points[drawn].min(axis=0))
@@ -79,10 +79,10 @@ def test_the_flat_surface_is_exported_with_the_same_points(opened, brain, tmp_pa
     out = opened.save(tmp_path / "out", surfaces=True)
     dataset = load_dataset(brain[0])
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
-    for side, half in (("L", mesh.left), ("R", mesh.right)):
+    for side, half in zip("LR", mesh.halves.values(), strict=True):
         points, triangles = (a.data for a in nibabel.load(out / "one" / f"flat_hemi-{side}.surf.gii").darrays)
-        assert_array_equal(points, half.points["flat"])
-        assert_array_equal(triangles, half.triangles["flat"])
+        assert_array_equal(points, half.shapes["flat"].coordinates)
+        assert_array_equal(triangles, half.shapes["flat"].faces)
 
 
 def test_without_pycortex_the_error_says_what_to_install(maps, monkeypatch):

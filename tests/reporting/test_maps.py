@@ -18,10 +18,7 @@ from brainwavlm import cli
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.surface import SurfaceColumns, at_vertices
 from brainwavlm.reporting.maps.writer import file_names
-from brainwavlm.reporting.meshes import by_vertex
 from tests.brains import (
     CENTRE,
     RADIUS,
@@ -278,26 +275,6 @@ def test_the_header_of_a_volume_says_simulated(brain, tmp_path):
     folder = native_evaluation(tmp_path / "evaluation", root, {}, truth.latitude / 200)
     image = brainwavlm.open_maps(folder)["one"].volume("r_tuned")
     assert image.header["descrip"].item().startswith(b"SIMULATED r_tuned")
-
-
-def test_a_vertex_with_several_voxels_takes_mean_largest_p_and_any_mask():
-    voxel = np.array([3, 0, 1, 2])
-    columns = by_vertex(np.array([5, 5, 5, 2]), np.arange(4), 7)
-    surface = SurfaceColumns(
-        "x", {"left": columns, "right": by_vertex(np.array([], int), np.array([], int), 7)}, None
-    )
-
-    def made(kind, values):
-        return at_vertices(VoxelMap("m", kind, "", "", np.array(values)), voxel, surface)
-
-    nothing = np.full(7, np.nan, np.float32)
-    expected = nothing.copy()
-    expected[[2, 5]] = [8, 1.5]
-    assert_array_equal(made("value", [8.0, 1.0, np.nan, 2.0])["left"], expected)
-    expected[[2, 5]] = [0.8, 0.2]
-    assert_array_equal(made("chance", [0.8, 0.1, np.nan, 0.2])["left"], expected)
-    assert_array_equal(made("mask", [0.0, 0, 0, 1])["left"], np.eye(7, dtype=np.float32)[5])
-    assert_array_equal(made("value", [1.0, 1, 1, 1])["right"], nothing)
 
 
 def test_a_surface_whose_shapes_are_not_here_still_has_its_maps(tmp_path):

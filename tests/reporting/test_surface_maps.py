@@ -1,19 +1,21 @@
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nilearn.datasets import load_fsaverage
-from numpy.testing import assert_allclose, assert_array_equal
+from nilearn.surface import InMemoryMesh
+from numpy.testing import assert_array_equal
+from scipy.spatial import ConvexHull
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
 from brainwavlm.reporting.figures.style import page_canvas, png
-from brainwavlm.reporting.meshes import mesh_of
+from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex, mesh_of
 from brainwavlm.reporting.surface_maps import (
     Scale,
     correlation_scale,
     difference_scale,
     unmappable,
     values_at_vertices,
-    vertex_means,
     views_of,
 )
 
@@ -38,55 +40,62 @@ def test_a_value_lands_at_its_vertex_and_hemisphere_and_nowhere_else():
     assert_array_equal(maps["right"], expected["right"])
 
 
-def test_voxels_at_one_vertex_are_averaged_and_those_without_a_score_left_out():
-    means = vertex_means(np.array([0.2, 0.4, np.nan, np.nan]), np.array([3, 3, 3, 5]), 6)
-    assert_allclose(means[3], 0.3)
-    assert np.isnan(np.delete(means, 3)).all()
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("value", [8.0, 1.0, np.nan, 2.0], {2: 8, 5: 1.5}),  # the mean of those with a score
+        ("value", [0.0, np.nan, np.nan, np.nan], {2: 0}),  # zero is not bare cortex
+        ("chance", [0.8, 0.1, np.nan, 0.2], {2: 0.8, 5: 0.2}),  # the largest p
+        ("mask", [0.0, 0, 0, 1], dict.fromkeys(range(10242), 0) | {5: 1}),
+    ],
+)
+def test_a_vertex_with_several_voxels_takes_mean_largest_p_and_any_mask(kind, values, expected):
+    where = mesh([0, 0, 0, 0, 1], [5, 5, 5, 2, 9])
+    maps = values_at_vertices(where, np.array([3, 0, 1, 2]), np.array(values), kind)
+    vertices = np.full(10242, np.nan)
+    vertices[list(expected)] = list(expected.values())
+    assert_array_equal(maps["left"], vertices)
+    assert_array_equal(maps["right"], np.full(10242, 0.0 if kind == "mask" else np.nan))
 
 
-def test_a_vertex_with_the_value_zero_is_not_bare_cortex():
-    means = vertex_means(np.array([0.0]), np.array([2]), 4)
-    assert means[2] == 0
-    assert np.isnan(means[[0, 1, 3]]).all()
+@pytest.fixture(scope="module")
+def ball():
+    """Two small balls, so that drawing takes no time; voxels lie nowhere on them."""
+    around, up = (grid.ravel() for grid in np.meshgrid(np.arange(0, 6, 0.5), np.linspace(-1.5, 1.5, 11)))
+    points = np.column_stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
+    faces = ConvexHull(points).simplices
+    nowhere = by_vertex(np.array([], int), np.array([], int), len(points))
+    half = Hemisphere({"inflated": InMemoryMesh(points, faces)}, np.zeros(len(points), bool), *nowhere)
+    return Mesh("ball", {"left": half, "right": half})
 
 
-def face_colours(figure, hemisphere):
-    (axes,) = figure.findobj(lambda one: one.get_gid() == f"brain:0:{hemisphere}:lateral")
-    return axes.collections[0]._facecolor3d
-
-
-def drawn(vertices, value=1.0):
-    maps = {side: np.full(10242, np.nan) for side in ("left", "right")}
-    maps["left"][vertices] = value
+def drawn(ball, vertex=50, value=1.0):
+    maps = {side: np.full(len(half.sulcal), np.nan) for side, half in ball.halves.items()}
+    maps["left"][vertex] = value
     canvas = page_canvas(3.9, "title")
     with canvas.style.applied():
-        return brain_panels([Panel("", maps, CORRELATION, mesh([0, 1], [0, 0]))], 1, canvas)
+        return brain_panels([Panel("", maps, CORRELATION, ball)], 1, canvas)
 
 
-def test_a_lone_vertex_is_drawn_and_the_rest_stays_grey():
-    colours = face_colours(drawn([5000]), "left")[:, :3]
-    coloured = np.ptp(colours, axis=1) > 0.05
-    at_vertex = (load_fsaverage("fsaverage5")["inflated"].parts["left"].faces == 5000).any(axis=1)
-    assert_array_equal(coloured, at_vertex)
-    assert not (np.ptp(face_colours(drawn([5000]), "right")[:, :3], axis=1) > 0.05).any()
+def coloured(figure, hemisphere):
+    """Which faces have a colour."""
+    (axes,) = figure.findobj(lambda one: one.get_gid() == f"brain:0:{hemisphere}:lateral")
+    return np.ptp(axes.collections[0]._facecolor3d[:, :3], axis=1) > 0.05
 
 
-def test_a_value_of_zero_is_coloured():
-    colours = face_colours(drawn([5000], value=0.0), "left")[:, :3]
-    assert (np.ptp(colours, axis=1) > 0.05).sum() == 6
+@pytest.mark.parametrize("value", [1.0, 0.0])
+def test_a_lone_vertex_is_drawn_and_the_rest_stays_grey(ball, value):
+    figure = drawn(ball, value=value)
+    at_vertex = (ball.halves["left"].shapes["inflated"].faces == 50).any(axis=1)
+    assert_array_equal(coloured(figure, "left"), at_vertex)
+    assert at_vertex.any()
+    assert not coloured(figure, "right").any()
 
 
-def test_drawing_leaves_pyplot_as_it_was():
-    import matplotlib
-    import matplotlib.pyplot as plt
-
+def test_drawing_leaves_pyplot_as_it_was_and_the_same_map_gives_the_same_bytes(ball):
     before = dict(matplotlib.rcParams), plt.get_fignums()
-    png(drawn([1]))
+    assert png(drawn(ball)) == png(drawn(ball))
     assert (dict(matplotlib.rcParams), plt.get_fignums()) == before
-
-
-def test_the_same_map_gives_the_same_bytes():
-    assert png(drawn([5000])) == png(drawn([5000]))
 
 
 def test_scales_are_shared_and_the_difference_is_symmetric():
@@ -119,7 +128,7 @@ def test_vertices_of_fsaverage5_can_be_mapped():
 
 
 def test_medial_views_come_when_voxels_face_the_midline():
-    x = load_fsaverage("fsaverage5")["inflated"].parts["left"].coordinates[:, 0]
+    x = mesh([0, 1], [0, 0]).halves["left"].shapes["inflated"].coordinates[:, 0]
     lateral, medial = np.argsort(x)[:50], np.argsort(x)[-50:]
     assert views_of(mesh(np.zeros(50), lateral), "inflated") == ("lateral",)
     assert views_of(mesh(np.zeros(50), medial), "pial") == ("lateral", "medial")

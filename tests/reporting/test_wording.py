@@ -3,14 +3,7 @@ import pytest
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.page import wording
 
-RUN = {
-    "name": "a",
-    "subject": "sim01",
-    "target": "cortex",
-    "seed": 0,
-    "method": "lora",
-    "control": "none",
-}
+RUN = {"name": "a", "subject": "sim01", "target": "cortex", "seed": 0, "method": "lora", "control": "none"}
 
 
 def row(target="cortex", frozen=0.2, tuned=0.23, low=0.01, high=0.05, **more):

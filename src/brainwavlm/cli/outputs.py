@@ -138,7 +138,7 @@ def maps(
             "subject": run.entry["subject"],
             "maps": len(run.maps),
             "volume": run.grid.path.name if run.grid else "-",
-            "surface": run.on_surface.name if run.on_surface else "-",
+            "surface": run.mesh.name if run.mesh else "-",
             "notes": " ".join(run.notes),
         }
         for name, run in opened.items()

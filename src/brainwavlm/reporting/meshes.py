@@ -1,11 +1,13 @@
-"""Surfaces that voxels are shown on: fsaverage5 from nilearn, or the subject's own files of ds003020."""
+"""Surfaces that voxels are shown on: those of nilearn, or the subject's own files of ds003020."""
 
 from dataclasses import dataclass
 
 import nibabel
 import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
+from nilearn.surface import InMemoryMesh
 
+from brainwavlm.datasets.anatomy import VERTICES
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.surfaces import (
@@ -20,7 +22,8 @@ from brainwavlm.datasets.surfaces import (
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed
 
-_SIDES = ("left", "right")
+SIDES = ("left", "right")
+CARRIED = "fsaverage5"  # nilearn has its shapes; every other mesh would need the network
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,16 @@ class Hemisphere:
 
     Attributes
     ----------
-    points : dict of str to array (n_vertices, 3) float32
-        inflated, pial, flat: as far as they are there.
-    triangles : dict of str to array (n_triangles, 3) uint32
-        By the same names; a flat surface is cut open and has fewer.
+    shapes : dict of str to InMemoryMesh
+        coordinates (n_vertices, 3) float32 and faces (n_triangles, 3) uint32 by inflated, pial and flat, as far as they
+        are there; a flat surface is cut open and has fewer faces.
     sulcal : array (n_vertices,) bool
         Deep: drawn darker. All False where it is not known.
     start, column : arrays (n_vertices + 1,), (n,) int32
         Vertex i carries column[start[i] : start[i + 1]].
     """
 
-    points: dict[str, np.ndarray]
-    triangles: dict[str, np.ndarray]
+    shapes: dict[str, InMemoryMesh]
     sulcal: np.ndarray
     start: np.ndarray
     column: np.ndarray
@@ -48,62 +49,51 @@ class Hemisphere:
     @property
     def vertex(self) -> np.ndarray:
         """Vertex of each of `column`, array (n,)."""
-        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        return np.repeat(np.arange(len(self.sulcal)), np.diff(self.start))
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Both hemispheres of a surface, its name, and what of it is missing, in sentences."""
+    """A surface: its name, its hemispheres by `left` and `right`, and what of it is missing, in sentences."""
 
     name: str
-    left: Hemisphere
-    right: Hemisphere
+    halves: dict[str, Hemisphere]
     notes: tuple[str, ...] = ()
-
-    @property
-    def halves(self) -> dict[str, Hemisphere]:
-        """The hemispheres by `left` and `right`."""
-        return {"left": self.left, "right": self.right}
 
     @property
     def kinds(self) -> list[str]:
         """Shapes that both hemispheres have."""
-        return [kind for kind in self.left.points if kind in self.right.points]
+        left, right = self.halves.values()
+        return [kind for kind in left.shapes if kind in right.shapes]
 
 
 def mesh_of(subject: Subject, dataset: Dataset | None) -> Mesh:
-    """The surfaces on which a subject's voxels lie.
+    """The surface on which a subject's voxels lie; without shapes where only its numbers of vertices are known.
 
-    Parameters
-    ----------
-    subject : Subject
-    dataset : Dataset or None
-        Where the subject's own surfaces are, for a subject whose voxels lie on them.
+    `dataset` has the subject's own surfaces, for a subject whose voxels lie on them.
 
     Raises
     ------
     DatasetError
         Surface files that cannot be read.
     ValueError
-        There is nothing to draw on; `maps.unmappable` says it in words.
+        There is no surface; `surface_maps.unmappable` says it in words.
     """
     if subject.surface == "native" and isinstance(dataset, Lebel2023):
         return _native(dataset.surface_files(subject.name), subject)
-    if subject.surface == "fsaverage5" and subject.vertex is not None and subject.hemisphere is not None:
-        return _fsaverage(subject.surface, subject.hemisphere, subject.vertex)
-    raise ValueError(f"{subject.name} lies on no surface that is here")
+    if subject.surface not in VERTICES or subject.vertex is None or subject.hemisphere is None:
+        raise ValueError(f"{subject.name} lies on no surface that is here")
+    halves, n_vertices = {}, VERTICES[subject.surface]
+    for code, side in enumerate(SIDES):
+        here = np.flatnonzero(np.asarray(subject.hemisphere) == code)
+        places = by_vertex(np.asarray(subject.vertex)[here], here, n_vertices)
+        shapes, sulcal = _carried(side) if subject.surface == CARRIED else ({}, np.zeros(n_vertices, bool))
+        halves[side] = Hemisphere(shapes, sulcal, *places)
+    return Mesh(subject.surface, halves)
 
 
 def by_vertex(vertex: np.ndarray, columns: np.ndarray, n_vertices: int) -> tuple[np.ndarray, np.ndarray]:
-    """start, column: columns sorted by vertex, such that vertex i carries column[start[i] : start[i + 1]].
-
-    Parameters
-    ----------
-    vertex : array (n,)
-        Of each column.
-    columns : array (n,)
-    n_vertices : int
-    """
+    """start, column: columns (n,) sorted by vertex (n,), such that vertex i carries column[start[i] : start[i + 1]]."""
     order = np.argsort(vertex, kind="stable")
     count = np.bincount(vertex, minlength=n_vertices)
     return np.concatenate([[0], np.cumsum(count)]).astype(np.int32), columns[order].astype(np.int32)
@@ -115,20 +105,9 @@ def columns_at_vertices(
     """c[i] = column of the voxel that holds A (x_i, y_i, z_i, 1); -1 where that voxel is no column.
 
     The other way round than `surfaces.nearest_vertices`, which gives each voxel one vertex: on a fine surface most
-    vertices would then stay empty.
-
-    Parameters
-    ----------
-    volume : array (n_x, n_y, n_z)
-        Columns are its voxels other than 0, in the order of `mask_voxels`.
-    surface_to_voxel : array (4, 4)
-    points : array (n_vertices, 3)
-        Of the middle surface.
-
-    Returns
-    -------
-    vertex, column : arrays (n,)
-        Of the vertices that lie in a column.
+    vertices would then stay empty. Columns are the voxels other than 0 of `volume` (n_x, n_y, n_z), in the order of
+    `mask_voxels`; `points` (n_vertices, 3) are of the middle surface, and A is (4, 4). Returns vertex and column (n,)
+    of the vertices that lie in a column.
     """
     column = np.full(volume.shape, -1, dtype=np.int32)
     voxels = mask_voxels(volume)
@@ -141,63 +120,51 @@ def columns_at_vertices(
     return vertex, at_vertex[vertex]
 
 
-def _fsaverage(surface: str, hemisphere: np.ndarray, vertex: np.ndarray) -> Mesh:
-    shapes = load_fsaverage(surface)
-    sulcal = load_fsaverage_data(mesh=surface, data_type="sulcal").data
-    sides = []
-    for code, side in enumerate(_SIDES):
-        parts = {kind: shapes[kind].parts[side] for kind in ("inflated", "pial", "flat")}
-        here = np.flatnonzero(np.asarray(hemisphere) == code)
-        points = {kind: np.array(part.coordinates, np.float32) for kind, part in parts.items()}
-        points["flat"][:, 2] = 0  # nilearn keeps a little relief
-        sides.append(
-            Hemisphere(
-                points,
-                {kind: np.asarray(part.faces, np.uint32) for kind, part in parts.items()},
-                np.asarray(sulcal.parts[side]) > 0,
-                *by_vertex(np.asarray(vertex)[here], here, len(points["pial"])),
-            )
-        )
-    return Mesh(surface, sides[0], sides[1])
+def _carried(side: str) -> tuple[dict[str, InMemoryMesh], np.ndarray]:
+    """Shapes of a hemisphere as nilearn has them, and which vertices are in sulci."""
+    surfaces, shapes = load_fsaverage(CARRIED), {}
+    for kind in ("inflated", "pial", "flat"):
+        part = surfaces[kind].parts[side]
+        points = np.array(part.coordinates, np.float32)
+        if kind == "flat":
+            points[:, 2] = 0  # nilearn keeps a little relief
+        shapes[kind] = InMemoryMesh(points, np.asarray(part.faces, np.uint32))
+    sulcal = load_fsaverage_data(mesh=CARRIED, data_type="sulcal").data
+    return shapes, np.asarray(sulcal.parts[side]) > 0
 
 
 def _native(files: SurfaceFiles, subject: Subject) -> Mesh:
     """The subject's inflated, pial and flat surfaces, as far as they are here; each vertex takes its voxel's column."""
     volume = np.asarray(read_volume(files.mask).dataobj)
     transform = read_transform(files.transform / "matrices.xfm")
-    sides, notes = [], []
-    for side in HEMISPHERES:
-        pial = files.surface("pia", side)
-        white = files.surface("wm", side)
-        middle = (read_points(pial) + read_points(white)) / 2
-        points, triangles = {}, {}
+    halves, notes = {}, []
+    for side, name in zip(SIDES, HEMISPHERES, strict=True):
+        pial = files.surface("pia", name)
+        middle = (read_points(pial) + read_points(files.surface("wm", name))) / 2
+        shapes = {}
         for kind, file in (
-            ("inflated", files.surface("inflated", side)),
+            ("inflated", files.surface("inflated", name)),
             ("pial", pial),
-            ("flat", files.surface("flat", side)),
+            ("flat", files.surface("flat", name)),
         ):
-            if is_listed(file):
-                points[kind] = read_points(file).astype(np.float32)
-                triangles[kind] = _whole(read_triangles(file), len(middle))
-                if len(points[kind]) != len(middle):
-                    raise DatasetError(
-                        file,
-                        f"{len(points[kind])} vertices.",
-                        f"{len(middle)}, as in {pial.name}.",
-                        "Take all surfaces from one version of the data set.",
-                    )
-                if kind == "flat":
-                    points[kind] = _gathered(points[kind], triangles[kind])
+            if not is_listed(file):
+                continue
+            points, triangles = read_points(file).astype(np.float32), read_triangles(file)
+            if len(points) != len(middle):
+                raise DatasetError(
+                    file,
+                    f"{len(points)} vertices.",
+                    f"{len(middle)}, as in {pial.name}.",
+                    "Take all surfaces from one version of the data set.",
+                )
+            exist = ((triangles >= 0) & (triangles < len(middle))).all(axis=1)  # all corners of a triangle
+            triangles = triangles[exist].astype(np.uint32)
+            shapes[kind] = InMemoryMesh(_gathered(points, triangles) if kind == "flat" else points, triangles)
         vertex, column = columns_at_vertices(volume, transform, middle)
-        depth, note = _depth(files, side, len(middle))
+        depth, note = _depth(files, name, len(middle))
         notes += note
-        sides.append(Hemisphere(points, triangles, depth, *by_vertex(vertex, column, len(middle))))
-    return Mesh(f"native, {subject.name}", sides[0], sides[1], tuple(notes))
-
-
-def _whole(triangles: np.ndarray, n_vertices: int) -> np.ndarray:
-    """Triangles whose corners exist."""
-    return triangles[((triangles >= 0) & (triangles < n_vertices)).all(axis=1)].astype(np.uint32)
+        halves[side] = Hemisphere(shapes, depth, *by_vertex(vertex, column, len(middle)))
+    return Mesh(f"native, {subject.name}", halves, tuple(notes))
 
 
 def _gathered(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.reporting.surface_maps import location, unmappable
+from brainwavlm.reporting.meshes import Mesh, mesh_of
+from brainwavlm.reporting.surface_maps import unmappable
 from brainwavlm.results.evaluation import Evaluation
 
 
@@ -32,16 +33,30 @@ class Source:
     subject: Subject | None
     no_map: str
 
+    def mesh(self) -> tuple[Mesh | None, str]:
+        """The surface on which the voxels lie, a subject's own too; or None, and why as part of a sentence."""
+        if self.subject is None:
+            return None, self.no_map or "its anatomy is not known"
+        try:
+            return mesh_of(self.subject, self.dataset), ""
+        except BrainwavlmError as error:
+            return None, f"{error.path}: {error.found}"
+        except (OSError, ValueError):
+            unread = self.subject.unread.get("surfaces")
+            return (
+                None,
+                f"{unread.path}: {unread.found}" if unread else self.no_map or "its surfaces cannot be read",
+            )
+
+    def drawable(self) -> tuple[Mesh | None, str]:
+        """The same, of a surface whose shapes are here."""
+        if self.no_map and (self.subject is None or self.subject.surface != "native"):
+            return None, self.no_map
+        return self.mesh()
+
 
 def sources_of(results: Evaluation, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
-    """The source of each run, by the run's name.
-
-    Parameters
-    ----------
-    results : Evaluation
-    subjects : mapping of str to Subject, or None
-        None: read from the data sets.
-    """
+    """The source of each run, by its name; where voxels lie is read from the data sets, unless `subjects` are given."""
     return {run["name"]: _source(results, run, subjects) for run in results.runs}
 
 
@@ -64,10 +79,9 @@ def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, 
     if subject is not None:
         reason = unmappable(subject) or ""
     voxel = results.of_run(run["name"]).voxel
-    if subject is not None and not reason and len(location(subject)[1]) <= voxel.max():
-        reason = (
-            f"its anatomy has {len(location(subject)[1])} voxels, the evaluation scored voxel {voxel.max()}"
-        )
+    n_voxels = 0 if subject is None or subject.vertex is None else len(subject.vertex)
+    if subject is not None and not reason and n_voxels <= voxel.max():
+        reason = f"its anatomy has {n_voxels} voxels, the evaluation scored voxel {voxel.max()}"
     return Source(config, dataset, subject, reason)
 
 
@@ -77,9 +91,8 @@ def _another(results: Evaluation, run: Mapping[str, Any], dataset: Dataset, subj
     if dataset.name != evaluated["dataset"]:
         return f"the data set found is {dataset.name}, the one evaluated was {evaluated['dataset']}"
     # Whole cortex is scored: a column is scored or unusable, perhaps for several reasons at once.
-    unusable = (
-        [] if run["config"].get("quirks", {}).get("nan_voxels") else evaluated["unusable_voxels"].values()
-    )
+    all_scored = run["config"].get("quirks", {}).get("nan_voxels")
+    unusable = [] if all_scored else evaluated["unusable_voxels"].values()
     fewest, most = (evaluated["n_voxels"] + some for some in (max(unusable, default=0), sum(unusable)))
     largest = results.of_run(run["name"]).voxel.max()
     if not fewest <= subject.n_voxels <= most:

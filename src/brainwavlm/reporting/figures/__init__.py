@@ -1,7 +1,7 @@
 """Figures for papers, from the files that other commands write: sizes in mm, one style file, values beside each.
 
-data_*.py: a tidy table of what each kind shows, for figures and for the charts of the page; draw*.py and brains.py:
-the same drawn by matplotlib; style.py and paper.mplstyle: how; save.py: on disk.
+A kind is in one file: the tidy table of what it shows, for the charts of the page too, and how matplotlib draws it
+(curves by epoch, state and delay in draw_curves.py, maps in brains.py). style.py and paper.mplstyle: how all look.
 
 draw_figure   a figure and its values
 write_figure  the same as files

@@ -17,8 +17,8 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
-from brainwavlm.reporting.meshes import Mesh, mesh_of
-from brainwavlm.reporting.surface_maps import HEMISPHERES, Scale, shown_scales, values_at_vertices, views_of
+from brainwavlm.reporting.meshes import SIDES, Mesh, mesh_of
+from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices, views_of
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
@@ -79,10 +79,7 @@ def shared_scales(results: Evaluation) -> dict[str, Scale]:
 def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figure:
     """Brains beside and below each other, each with its colour bar; `columns` in a row.
 
-    Raises
-    ------
-    ConfigError
-        A height that leaves no room for brains.
+    ConfigError where the height leaves no room for brains.
     """
     line = 1.35 * rcParams["legend.fontsize"] / 72  # inches of a line of small text
     wide = canvas.width / columns
@@ -98,12 +95,9 @@ def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figur
     height = figure.get_size_inches()[1]
     shrunk = min(((height - head) / rows - words) / (views * tall), 1.0)
     if shrunk <= 0.2:
-        raise ConfigError(
-            "height",
-            f"{MILLIMETRES * height:.0f} mm for {rows} rows of brains.",
-            "room for the brains beside their names and scales.",
-            "Leave it out: it is then as high as needed.",
-        )
+        found = f"{MILLIMETRES * height:.0f} mm for {rows} rows of brains."
+        remedy = "Leave it out: it is then as high as needed."
+        raise ConfigError("height", found, "room for the brains beside their names and scales.", remedy)
     tall *= shrunk
     block = words + views * tall
     ratios = [head, *[block] * rows, max(height - head - rows * block, 1e-9)]
@@ -114,7 +108,7 @@ def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figur
         part.text(0.5, 1 - 0.1 * line / block, name, gid=f"panel:{number}", **place)
         for row, view in enumerate(panel.views):
             bottom = block - named - (row + 1) * (tall + line) + line
-            for column, side in enumerate(HEMISPHERES):
+            for column, side in enumerate(SIDES):
                 centre = 0.25 + 0.5 * column
                 # Square and higher than its row, since a 3-D plot fills the shorter side and a brain is wide.
                 across = shrunk * wide / 2
@@ -133,12 +127,12 @@ def draw_hemisphere(
 ) -> Axes3D:
     """One hemisphere of a panel in a box (left, bottom, width, height) of a figure."""
     half, scale = panel.mesh.halves[hemisphere], panel.scale
-    triangles = half.triangles[panel.kind]
+    shape = half.shapes[panel.kind]
     axes: Any = figure.add_axes(box, projection="3d")
-    points = np.array(half.points[panel.kind], np.float64)
+    points = np.array(shape.coordinates, np.float64)
     points -= points.mean(axis=0)  # as plot_surf does with them, in place
     plot_surf(
-        surf_mesh=InMemoryMesh(points, np.asarray(triangles, np.int64)),
+        surf_mesh=InMemoryMesh(points, np.asarray(shape.faces, np.int64)),
         surf_map=panel.maps[hemisphere],
         bg_map=np.where(half.sulcal, _SULCUS, _GYRUS),
         hemi=hemisphere,
@@ -155,7 +149,7 @@ def draw_hemisphere(
     )
     if view == "flat":
         # Equal units on both axes, around the vertices that are part of a triangle.
-        drawn = points[np.unique(triangles), :2]
+        drawn = points[np.unique(shape.faces), :2]
         centre, reach = (drawn.max(axis=0) + drawn.min(axis=0)) / 2, np.ptp(drawn, axis=0).max() / 2
         axes.set(xlim=centre[0] + reach * _ENDS, ylim=centre[1] + reach * _ENDS, zlim=(-1, 1))
         axes.set_proj_type("ortho")

@@ -1,20 +1,31 @@
-"""From folders to a figure and its values."""
+"""From folders to a figure and its values, and both on disk: whole, or neither."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.folders import Shown, place_of
 from brainwavlm.reporting.figures.kinds import KINDS, Choice, kind_named
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
+from brainwavlm.reporting.page.render import OWN_FILES, writing_problem
 
 _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
+_HEADER = b"figure,"
+# No date, so that the same input gives the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".pdf": {"Creator": "brainwavlm", "CreationDate": None},
+    ".svg": {"Creator": "brainwavlm", "Date": None},
+    ".png": {"Software": "brainwavlm"},
+}
 
 
 @dataclass(frozen=True)
@@ -59,44 +70,104 @@ def draw_figure(
         An option that does not fit, a folder of another command, or a damaged one.
     """
     choice = choice or Choice()
-    home = kind_named(kind, choice).home
+    module, function = kind_named(kind, choice).home.split(".")
     style = style if isinstance(style, Style) else read_style(style)
     folders = [paths] if isinstance(paths, str | Path) else list(paths)
     if not folders:
         raise RunError("paths", "no folder.", "one or more.", f"brainwavlm figure {kind} FOLDER -o FILE.pdf")
-    for option, size in (("width", width), ("height", height)):
-        _require_size(option, size)
     places = [place_of(path, kind, KINDS[kind]) for path in folders]
     places = list({place.path.resolve(): place for place in places}.values())
-    module, function = home.split(".")
     with style.applied():
-        _require_size("width", MILLIMETRES * rcParams["figure.figsize"][0])
+        inches = rcParams["figure.figsize"][0] if width is None else width / MILLIMETRES
+        for option, size in (("width", width or MILLIMETRES * inches), ("height", height)):
+            if size is not None and not _NARROWEST <= size <= _WIDEST:
+                expected = f"{_NARROWEST:g} to {_WIDEST:g} mm."
+                remedy = "A column of a journal has about 85 mm, a page 180."
+                raise ConfigError(option, f"{size:g} mm.", expected, remedy)
         shown: Shown = getattr(import_module(f"{__package__}.{module}"), function)(places, choice)
         if shown.draw is None:
             return Drawing(None, shown.values, shown.simulated, shown.tex)
-        inches = width / MILLIMETRES if width else rcParams["figure.figsize"][0]
         high = height / MILLIMETRES if height else None
         figure = shown.draw(Canvas(style, inches, high, choice.title, shown.simulated))
-    _require_title(figure, choice.title)
+    (title,) = [text.get_text() for text in figure.texts if text.get_gid() == "title"] or [choice.title]
+    if title != choice.title:
+        found = f"{len(choice.title)} letters on {MILLIMETRES * figure.get_size_inches()[0]:.0f} mm."
+        raise ConfigError("title", found, f"up to {len(title)}.", "Shorten it, or choose a larger width.")
     return Drawing(figure, shown.values, shown.simulated)
 
 
-def _require_size(option: str, size: float | None) -> None:
-    if size is not None and not _NARROWEST <= size <= _WIDEST:
-        raise ConfigError(
-            option,
-            f"{size:g} mm.",
-            f"{_NARROWEST:g} to {_WIDEST:g} mm.",
-            "A column of a journal has about 85 mm, a page 180.",
-        )
+def write_figure(
+    kind: str,
+    paths: str | Path | Sequence[str | Path],
+    output: str | Path,
+    choice: Choice | None = None,
+    width: float | None = None,
+    height: float | None = None,
+    style: Style | str | Path | None = None,
+) -> list[Path]:
+    """Draw one figure as `draw_figure` does and write it, with a CSV file beside it of exactly the values it shows.
+
+    `output` is .pdf, .svg or .png; .tex or .csv for a table. What is there is replaced.
+
+    Returns
+    -------
+    Paths of the figure and its values; of a .csv only itself
+
+    Raises
+    ------
+    ConfigError, RunError
+        As `draw_figure`, or no figure can be written to that path.
+    """
+    target = Path(output)
+    _require_suffix(target, kind_named(kind, choice or Choice()).suffixes)
+    values = target.with_suffix(".csv")
+    for path in dict.fromkeys([target, values]):
+        _require_path(path, _HEADER if path == values else b"")
+    style = style if isinstance(style, Style) else read_style(style)
+    drawing = draw_figure(kind, paths, choice, width, height, style)
+    frame = drawing.values.assign(simulated=drawing.simulated)
+    frame.insert(0, "figure", kind)
+    try:
+        with replacing(values) as beside:
+            frame.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+            if target != values:
+                with replacing(target) as temporary:
+                    if drawing.figure is None:
+                        temporary.write_text(drawing.tex, encoding="utf-8")
+                    else:
+                        _save(drawing.figure, temporary, target.suffix.lower(), style)
+    except OSError as error:
+        found = f"not writable: {error.strerror}."
+        raise RunError(target, found, "a file that can be written.", "Choose another output.") from None
+    return list(dict.fromkeys([target, values]))
 
 
-def _require_title(figure: Figure, title: str) -> None:
-    (text,) = [text.get_text() for text in figure.texts if text.get_gid() == "title"] or [title]
-    if text != title:
-        raise ConfigError(
-            "title",
-            f"{len(title)} letters on {MILLIMETRES * figure.get_size_inches()[0]:.0f} mm.",
-            f"up to {len(text)}.",
-            "Shorten it, or choose a larger width.",
-        )
+def _save(figure: Figure, path: Path, suffix: str, style: Style) -> None:
+    with style.applied(), warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*collapsed to zero.*")
+        try:
+            figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix])
+        except UserWarning:
+            size = " x ".join(f"{MILLIMETRES * inches:.0f}" for inches in figure.get_size_inches())
+            remedy = "Choose a larger size, or a smaller text in the style."
+            room = "room for the axes beside their text."
+            raise ConfigError("width, height", f"{size} mm.", room, remedy) from None
+
+
+def _require_path(path: Path, ours: bytes) -> None:
+    """Raise before anything is drawn that could not be written, or would replace another kind of file."""
+    beside = any((path.parent / name).is_file() for name in ("summary.json", "run.json"))
+    if path.name in OWN_FILES and beside:
+        problem = "a file of the result itself."
+    else:
+        problem = writing_problem(path, ours, "another table is here, not the values of a figure.")
+    if problem:
+        raise RunError(path, problem, "a file that can be written.", "Choose another output.")
+
+
+def _require_suffix(output: Path, suffixes: Sequence[str]) -> None:
+    if output.suffix.lower() not in suffixes:
+        ending = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without a suffix."
+        expected = f"one that ends in {', '.join(suffixes)}."
+        remedy = f"Name it -o {output.stem.strip('.') or 'figure'}{suffixes[0]}"
+        raise ConfigError("output", ending, expected, remedy)

@@ -61,59 +61,52 @@ class Scored:
 def place_of(path: str | Path, name: str, kind: Kind) -> Place:
     """The folder that a figure of this kind, and name, is made of: the one at a path, or that within a run there.
 
-    Raises
-    ------
-    RunError
-        Nothing there, or the result of another command.
+    RunError where nothing is there, or the result of another command.
     """
     folder = Path(path)
     made = made_at(folder)
-    wanted = " or ".join(_with_article(one) for one in kind.made_of)
-    makers = "   or   ".join(MAKERS[one] for one in kind.made_of)
     if made in kind.made_of:
         return Place(made, folder)
-    if made == "run":
-        for one in RESULTS:
-            if one in kind.made_of and (result := within_run(folder, one)):
-                return Place(one, result)
-        one = next(some for some in kind.made_of if some != "run")
-        raise RunError(
-            folder,
-            f"a run without {_with_article(one)}.",
-            f"{wanted}, for {name}.",
-            f"Make it:  {MAKERS[one].replace(' RUN...', f' {folder}').replace(' RUN', f' {folder}')}",
-        )
+    wanted = " or ".join(_with_article(one) for one in kind.made_of)
+    makers = "   or   ".join(MAKERS[one] for one in kind.made_of)
+    expected = f"the folder of {wanted}, for {name}."
     if made is None:
         nothing = "nothing that this program wrote" if folder.is_dir() else "no such folder"
-        raise RunError(folder, f"{nothing}.", f"the folder of {wanted}, for {name}.", f"Make it:  {makers}")
-    others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
+        raise RunError(folder, f"{nothing}.", expected, f"Make it:  {makers}")
+    if made != "run":
+        others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
+        remedy = f"Make it:  {makers}   or draw another kind of this folder: {others}."
+        raise RunError(
+            folder, f"the folder of {_with_article(made)}.", f"that of {wanted}, for {name}.", remedy
+        )
+    for one in RESULTS:
+        if one in kind.made_of and (result := within_run(folder, one)):
+            return Place(one, result)
+    one = next(some for some in kind.made_of if some != "run")
+    maker = MAKERS[one].replace(" RUN...", f" {folder}").replace(" RUN", f" {folder}")
     raise RunError(
-        folder,
-        f"the folder of {_with_article(made)}.",
-        f"that of {wanted}, for {name}.",
-        f"Make it:  {makers}   or draw another kind of this folder: {others}.",
+        folder, f"a run without {_with_article(one)}.", f"{wanted}, for {name}.", f"Make it:  {maker}"
     )
 
 
 def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     """The runs of evaluations, or those of them that were named.
 
-    Raises
-    ------
-    RunError
-        An evaluation is damaged, or two runs have one name.
-    ConfigError
-        No run has a name that was asked for.
+    RunError where an evaluation is damaged, or two runs have one name; ConfigError where none has a name asked for.
     """
-    runs = [
-        (read, entry) for read in (Evaluation.open(place.path) for place in places) for entry in read.runs
-    ]
-    names = [str(entry["name"]) for _, entry in runs]
+    evaluations = [Evaluation.open(place.path) for place in places]
+    runs = [(entry, results) for results in evaluations for entry in results.runs]
+    names = [str(entry["name"]) for entry, _ in runs]
     require_different(names, places)
     chosen = chosen_names("run", choice.run, names)
-    runs = [(read, entry) for read, entry in runs if entry["name"] in chosen]
-    labels = run_labels([entry for _, entry in runs])
-    return [Scored(labels[entry["name"]], entry, read) for read, entry in runs]
+    runs = [(entry, results) for entry, results in runs if entry["name"] in chosen]
+    labels = run_labels([entry for entry, _ in runs])
+    return [Scored(labels[entry["name"]], entry, results) for entry, results in runs]
+
+
+def any_simulated(runs: Sequence[Scored]) -> bool:
+    """Whether any of the responses behind runs are simulated."""
+    return any(run.entry["simulated"] for run in runs)
 
 
 def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
@@ -121,19 +114,12 @@ def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
     for name in names:
         if names.count(name) > 1:
             listed = ", ".join(str(place.path) for place in places)
-            raise RunError(
-                listed, f"several runs with the name {name}.", "a name for each run.", "Draw them one by one."
-            )
+            found = f"several runs with the name {name}."
+            raise RunError(listed, found, "a name for each run.", "Draw them one by one.")
 
 
 def chosen_names(option: str, asked: Sequence[str], there: Iterable[str]) -> list[str]:
-    """Names that were asked for, or all.
-
-    Raises
-    ------
-    ConfigError
-        One of them is not there.
-    """
+    """Names that were asked for, or all. ConfigError where one of them is not there."""
     names = list(dict.fromkeys(there))
     for name in asked:
         if name not in names:

@@ -45,10 +45,9 @@ class Choice(BaseModel):
             super().__init__(**given)
         except ValidationError as error:
             first = error.errors()[0]
+            option, found = str(first["loc"][0]), f"{first['input']!r}."
             expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            raise ConfigError(
-                str(first["loc"][0]), f"{first['input']!r}.", f"{expected}.", "Choose another."
-            ) from None
+            raise ConfigError(option, found, f"{expected}.", "Choose another.") from None
 
     @field_validator("title")
     @classmethod
@@ -73,51 +72,37 @@ class Kind(NamedTuple):
 
 _EVALUATION: tuple[Made, ...] = ("evaluation",)
 _STATES: tuple[Made, ...] = ("evaluation", "study")
+_OF_RUNS = ("run", "target")
 _OF_STATES = ("run", "target", "experiment")
 KINDS = {
-    "maps": Kind("scores on the cortex", _EVALUATION, ("run", "quantity", "view", "q"), "data_maps.maps"),
-    "scatter": Kind(
-        "tuned against frozen, a dot a voxel", _EVALUATION, ("run", "target"), "data_voxels.scatter"
-    ),
-    "histogram": Kind(
-        "how many voxels gained and lost", _EVALUATION, ("run", "target"), "data_voxels.histogram"
-    ),
-    "table": Kind(
-        "scores by target with intervals", _EVALUATION, ("run", "target"), "table.scores", (".tex", ".csv")
-    ),
-    "learning": Kind(
-        "loss and validation r by epoch", ("run", "evaluation"), ("run",), "data_curves.learning"
-    ),
-    "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "data_curves.layers"),
-    "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "data_curves.tasks"),
-    "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "data_curves.delays"),
-    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "data_findings.seeds"),
+    "maps": Kind("scores on the cortex", _EVALUATION, ("run", "quantity", "view", "q"), "maps.maps"),
+    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_RUNS, "voxels.scatter"),
+    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_RUNS, "voxels.histogram"),
+    "table": Kind("scores by target with intervals", _EVALUATION, _OF_RUNS, "table.scores", (".tex", ".csv")),
+    "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves.learning"),
+    "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),
+    "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves.tasks"),
+    "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves.delays"),
+    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings.seeds"),
     "claims": Kind(
-        "findings of a study, a line each", ("study",), ("target", "experiment"), "data_findings.claims"
+        "findings of a study, a line each", ("study",), ("target", "experiment"), "findings.claims"
     ),
     "transfer": Kind(
         "gain by subject tuned on and subject scored, and by minutes of data",
         ("transfer", "study"),
         _OF_STATES,
-        "data_transfer.transfer",
+        "transfer.transfer",
     ),
 }
 
 
 def kind_named(name: str, choice: Choice) -> Kind:
-    """A kind of figure that knows every option given.
-
-    Raises
-    ------
-    ConfigError
-        There is no such kind, or it has no such option.
-    """
+    """A kind of figure that knows every option given. ConfigError where there is none, or it has no such option."""
     if name not in KINDS:
         raise ConfigError("kind", f"{name!r}.", f"one of {', '.join(KINDS)}.", "Choose one of them.")
     kind = KINDS[name]
     for option in choice.model_dump(exclude_defaults=True):
         if option not in (*kind.options, "title"):
-            raise ConfigError(
-                option, f"given for {name}.", f"one of {', '.join(kind.options)}.", "Leave it out."
-            )
+            expected = f"one of {', '.join(kind.options)}."
+            raise ConfigError(option, f"given for {name}.", expected, "Leave it out.")
     return kind

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -84,10 +84,7 @@ def page_style() -> Style:
 def read_style(path: str | Path | None) -> Style:
     """The shipped style, with the entries of a style file in place of its own.
 
-    Raises
-    ------
-    ConfigError
-        No such file, an unknown entry, or a value that an entry cannot have.
+    ConfigError where there is no such file, an unknown entry, or a value that an entry cannot have.
     """
     if path is None:
         return shipped_style()
@@ -103,42 +100,42 @@ def _style_of(path: Path, base: Style) -> Style:
     settings.update(base.settings)
     colours = dict(base.colours)
     for key, value in read_yaml(path).items():
-        own = str(key).removeprefix(_OWN)
+        name = str(key).removeprefix(_OWN)
         try:
-            if str(key).startswith(_OWN) and own in colours:
-                colours[own] = _require_colour(own, str(value))
+            if str(key).startswith(_OWN) and name in colours:
+                colours[name] = str(value)
+                problem = _colour_problem(name, colours[name])
             elif key in rcParams:
                 settings[key] = value if isinstance(value, list) else str(value)
-                _require_setting(str(key), settings[key])
+                problem = _setting_problem(str(key), settings[key])
             else:
-                near = get_close_matches(str(key), [*rcParams, *(_OWN + name for name in colours)], n=1)
+                near = get_close_matches(str(key), [*rcParams, *(_OWN + one for one in colours)], n=1)
                 hint = f"Did you mean {near[0]}?" if near else "Write `key: value` lines."
                 see = f"{hint} See docs/how-to/figures.md."
                 raise ConfigError(path, f"unknown key {key}.", "one of matplotlib's.", see)
         except ValueError as error:
+            problem = str(error)
+        if problem:
             remedy = "Mend that entry. See docs/how-to/figures.md."
-            raise ConfigError(path, f"{key} = {value!r}.", f"{error}.", remedy) from None
+            raise ConfigError(path, f"{key} = {value!r}.", f"{problem}.", remedy)
     return Style(dict(settings), colours)
 
 
-def _require_colour(name: str, value: str) -> str:
-    if name in COLOUR_MAPS and value not in matplotlib.colormaps:
-        raise ValueError("a colour map of matplotlib, for instance viridis")
-    if name in COLOURS and not (is_color_like(value) and to_rgba(value)[3]):
-        raise ValueError("a colour, for instance '#0072b2'")
-    return value
+def _colour_problem(name: str, value: str) -> str:
+    if name in COLOUR_MAPS:
+        return "" if value in matplotlib.colormaps else "a colour map of matplotlib, for instance viridis"
+    return "" if is_color_like(value) and to_rgba(value)[3] else "a colour, for instance '#0072b2'"
 
 
-def _require_setting(key: str, value: Any) -> None:
+def _setting_problem(key: str, value: Any) -> str:
     # Not findfont, which reads a name as a pattern: `DejaVu Sans:bold` would draw another font.
     if key == "font.family" and not {*value} <= {*font_manager.get_font_names(), *_GENERIC_FONTS}:
-        raise ValueError("a font that is installed here, for instance DejaVu Sans")
+        return "a font that is installed here, for instance DejaVu Sans"
     if key == "text.color" and to_rgba(value)[3] == 0:
-        raise ValueError("a colour that can be seen")
+        return "a colour that can be seen"
     low, high = (50, 2400) if key == "figure.dpi" else (0, 100)
     is_size = key.endswith(("size", "width", "dpi")) and isinstance(value, int | float)
-    if is_size and not low < value <= high:
-        raise ValueError(f"above {low}, up to {high}")
+    return f"above {low}, up to {high}" if is_size and not low < value <= high else ""
 
 
 @dataclass(frozen=True)
@@ -163,19 +160,10 @@ class Canvas:
 
     def figure(self, height: float) -> Figure:
         """A figure with its heading, of so many inches where no height is set, unknown to pyplot."""
-        size = (self.width, self.height or height)
-        figure = Figure(size, layout="constrained")
+        width, height = self.width, self.height or height
+        figure = Figure((width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - self.head / size[1]), w_pad=0.04, h_pad=0.04)  # type: ignore
-        self._write_heading(figure)
-        return figure
-
-    def letters(self, share: float = 1.0) -> int:
-        """About how many letters fit into a share of the width."""
-        return max(int(share * self.width * 72 / (0.56 * rcParams["font.size"])), 6)
-
-    def _write_heading(self, figure: Figure) -> None:
-        width, height = figure.get_size_inches()
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - self.head / height), w_pad=0.04, h_pad=0.04)  # type: ignore
         top, size = 1 - 0.07 / height, rcParams["figure.titlesize"]
         bold: dict[str, Any] = {"va": "top", "fontweight": "bold"}
         title = shortened(self.title, int((width - 0.9 * self.simulated) * 72 / (0.62 * size)))
@@ -185,6 +173,11 @@ class Canvas:
             box["facecolor"] = self.colours["simulated"]
             place = (1 - 0.1 / width, top, "SIMULATED")
             figure.text(*place, ha="right", fontsize=0.75 * size, bbox=box, gid="simulated", **bold)
+        return figure
+
+    def letters(self, share: float = 1.0) -> int:
+        """About how many letters fit into a share of the width."""
+        return max(int(share * self.width * 72 / (0.56 * rcParams["font.size"])), 6)
 
 
 def page_canvas(width: float, title: str = "", simulated: bool = False) -> Canvas:
@@ -197,6 +190,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def counted(labels: Sequence[str]) -> list[str]:
+    """The labels, each once: where several would be the same, with their place."""
+    return [f"{one} ({n})" if labels.count(one) > 1 else one for n, one in enumerate(labels, start=1)]
+
+
 def png(figure: Figure) -> bytes:
     """The figure as a PNG file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
@@ -205,6 +203,6 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(image: bytes) -> str:
-    """A PNG file as the address of an image inside a page."""
-    return "data:image/png;base64," + base64.b64encode(image).decode("ascii")
+def data_uri(figure: Figure) -> str:
+    """The figure as the address of a PNG image inside a page."""
+    return "data:image/png;base64," + base64.b64encode(png(figure)).decode("ascii")

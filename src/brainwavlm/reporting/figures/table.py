@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from brainwavlm.formatting.numbers import capitalised, number, signed
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, scored_runs
+from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.page.tables import intervals
 
 _NUMBERS = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
 _SPECIAL = str.maketrans(
@@ -19,17 +20,14 @@ _SPECIAL = str.maketrans(
 def scores(places: Sequence[Place], choice: Choice) -> Shown:
     """Mean test r of both models by target, with the paired difference and its interval."""
     runs = scored_runs(places, choice)
-    rows = [
-        row | {"label": capitalised(run.label), "place": place}
-        for place, run in enumerate(runs)
-        for row in run.results.rows_of(run.name)
+    tables = [
+        pd.DataFrame(run.results.rows_of(run.name)).assign(label=capitalised(run.label)) for run in runs
     ]
-    targets = chosen_names("target", choice.target, [row["target"] for row in rows])
-    rows = [row for row in rows if row["target"] in targets]
-    rows.sort(key=lambda row: (row["place"], targets.index(row["target"])))
-    table = pd.DataFrame(rows)[["run", "label", "target", *_NUMBERS]]
-    simulated = any(run.entry["simulated"] for run in runs)
-    return Shown(table, simulated, tex=latex(table, choice.title, simulated))
+    targets = chosen_names("target", choice.target, pd.concat(tables)["target"])
+    rows = [table[table["target"] == target] for table in tables for target in targets]
+    values = pd.concat(rows, ignore_index=True)[["run", "label", "target", *_NUMBERS]]
+    simulated = any_simulated(runs)
+    return Shown(values, simulated, tex=latex(values, choice.title, simulated))
 
 
 def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
@@ -42,12 +40,7 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
             "Frozen r": table["r_frozen"].map(number),
             "Tuned r": table["r_tuned"].map(number),
             "Change": table["difference"].map(signed),
-            "95 % interval": [
-                f"{signed(low)} to {signed(high)}"
-                if high > low
-                else "–"  # none of a single block of test data
-                for low, high in zip(table["low"], table["high"], strict=True)
-            ],
+            "95 % interval": intervals(table["low"], table["high"]),
         }
     )
     if table["run"].nunique() == 1:

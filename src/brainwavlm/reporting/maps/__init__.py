@@ -6,32 +6,24 @@ maps["my-run"].volume("r_tuned")            # a nibabel image, where the data se
 maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on a surface
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from brainwavlm.reporting.maps.columns import voxel_maps
 from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
-from brainwavlm.reporting.maps.surface import surface_columns
 from brainwavlm.reporting.maps.volume import Space, grid_of
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import shown_folder
 
 
-@dataclass(frozen=True, repr=False)
-class Maps(Mapping[str, RunMaps]):
-    """The maps of an evaluation, run by run. Open them with `open_maps`.
+class Maps(dict[str, RunMaps]):
+    """The maps of an evaluation, `results`, by the names of its runs. Open them with `open_maps`."""
 
-    Attributes
-    ----------
-    results : Evaluation
-    runs : dict of str to RunMaps
-    """
-
-    results: Evaluation
-    runs: dict[str, RunMaps]
+    def __init__(self, results: Evaluation, runs: Mapping[str, RunMaps]) -> None:
+        super().__init__(runs)
+        self.results = results
 
     @property
     def title(self) -> str:
@@ -40,11 +32,7 @@ class Maps(Mapping[str, RunMaps]):
         return f"{what} (SIMULATED responses)" if self.results.simulated else what
 
     def save(
-        self,
-        folder: str | Path,
-        space: Space = "scanner",
-        surfaces: bool = False,
-        flatmaps: bool = False,
+        self, folder: str | Path, space: Space = "scanner", surfaces: bool = False, flatmaps: bool = False
     ) -> Path:
         """Write every map of every run into a new folder, whole or not at all.
 
@@ -68,27 +56,13 @@ class Maps(Mapping[str, RunMaps]):
         """
         from brainwavlm.reporting.maps.writer import write_maps
 
-        return write_maps(
-            list(self.runs.values()), self.results.path, Path(folder), space, surfaces, flatmaps
-        )
-
-    def __getitem__(self, run: str) -> RunMaps:
-        """The maps of a run."""
-        return self.runs[run]
-
-    def __iter__(self) -> Iterator[str]:
-        """Names of the runs."""
-        return iter(self.runs)
-
-    def __len__(self) -> int:
-        """Number of runs."""
-        return len(self.runs)
+        return write_maps(list(self.values()), self.results.path, Path(folder), space, surfaces, flatmaps)
 
     def __repr__(self) -> str:
-        return f"<{self.title}: {', '.join(map(repr, self.runs))}>"
+        return f"<{self.title}: {', '.join(map(repr, self))}>"
 
     def _repr_html_(self) -> str:
-        return maps_html(list(self.runs.values()))
+        return maps_html(list(self.values()))
 
 
 def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
@@ -117,7 +91,7 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
 def _run_maps(results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
     maps, notes = voxel_maps(results, run, source, targets)
     grid, no_grid = grid_of(source)
-    on_surface, no_surface = surface_columns(source)
-    notes += [note for note in (no_grid, no_surface) if note]
+    mesh, no_mesh = source.mesh()
+    notes += [note for note in (no_grid, no_mesh and f"No surface: {no_mesh}") if note]
     voxel = results.of_run(run["name"]).voxel
-    return RunMaps(run, voxel, maps, source, grid, on_surface, tuple(dict.fromkeys(notes)))
+    return RunMaps(run, voxel, maps, source, grid, mesh, tuple(dict.fromkeys(notes)))

@@ -70,28 +70,10 @@ def voxel_maps(
 
     difference[v] = r_tuned[v] - r_frozen[v];  scored[v] = 1;  ceiling[v]: the data set's own, if it has one.
 
-    Parameters
-    ----------
-    results : Evaluation
-    run : mapping
-        One of `results.runs`.
-    source : Source
-    targets : sequence of str
-        Masks to add to those of voxels.csv: anything that `--target` takes.
-
-    Returns
-    -------
-    maps : dict of str to VoxelMap
-        Columns without any number in this run are left out, but for frozen and tuned r.
-    notes : list of str
-        Columns of text, which are left out.
-
-    Raises
-    ------
-    RunError
-        A column of this program holds text.
-    ConfigError
-        The subject has no such target.
+    `run` is one of `results.runs`; `targets` are masks to add to those of voxels.csv: anything that `--target` takes.
+    Columns without any number in this run are left out, but for frozen and tuned r. Returns the maps, and notes on
+    columns of text, which are left out. RunError where a column of this program holds text, ConfigError where the
+    subject has no such target.
     """
     rows = results.voxels[results.voxels["run"] == run["name"]]
     scores = results.of_run(run["name"])
@@ -102,9 +84,8 @@ def voxel_maps(
         values = _numbers(rows[name])
         if values is None and name in KNOWN:
             path = results.path / "voxels.csv"
-            raise RunError(
-                path, f"column {name} holds text.", "numbers, or nothing where there is none.", AGAIN
-            )
+            found = f"column {name} holds text."
+            raise RunError(path, found, "numbers, or nothing where there is none.", AGAIN)
         if values is None:
             notes.append(f"Column {name} of voxels.csv holds text and is no map.")
         elif name in _ALWAYS or np.isfinite(values).any():
@@ -122,9 +103,8 @@ def voxel_maps(
     ]
     for name in (name for name in targets if name not in scores.masks):
         if subject is None:
-            raise ConfigError(
-                "target", f"{name}: {source.no_map}.", "a data set that is here.", "Leave it out."
-            )
+            found = f"{name}: {source.no_map}."
+            raise ConfigError("target", found, "a data set that is here.", "Leave it out.")
         mask = target_mask(name, with_regions(subject, source.config.regions), subject.ceiling)
         values = mask[scores.voxel].astype(np.float64)
         derived.append(VoxelMap(f"target:{name}", "mask", _TRUTH, f"scored voxels of {name}", values))

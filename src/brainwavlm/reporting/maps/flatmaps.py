@@ -35,33 +35,15 @@ def flatmap_figure(run: "RunMaps", name: str, scale: Scale) -> Figure:
     Each pixel takes the mean of the voxels between white and pial surface there, those without a value left out.
     Drawn regions are on it where the subject has some and Inkscape, which pycortex draws them with, is installed.
 
-    Parameters
-    ----------
-    run : RunMaps
-        Of a data set with pycortex's files.
-    name : str
-        One of `run.maps`.
-    scale : Scale
-
-    Raises
-    ------
-    ConfigError
-        pycortex is not installed.
-    RunError
-        The data set has no flat surfaces for pycortex.
+    `name` is one of `run.maps`. ConfigError where pycortex is not installed, RunError where the data set has no flat
+    surfaces for it.
     """
     files = flat_files(run)
     image = run.volume(name)
     with _pycortex() as cortex, _database(cortex, files):
-        volume = cortex.Volume(
-            # pycortex's axes are z, y, x.
-            np.asarray(image.dataobj, dtype=np.float64).T,
-            files.folder.name,
-            files.transform.name,
-            cmap=scale.colours,
-            vmin=scale.low,
-            vmax=scale.high,
-        )
+        data = np.asarray(image.dataobj, dtype=np.float64).T  # pycortex's axes are z, y, x
+        colours = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
+        volume = cortex.Volume(data, files.folder.name, files.transform.name, **colours)
         drawn = _has_drawing(files) and shutil.which("inkscape") is not None
         figure = cortex.quickflat.make_figure(volume, with_rois=drawn, with_labels=drawn, with_colorbar=True)
     one = run.maps[name]
@@ -77,15 +59,8 @@ def _titled(figure: Figure, title: str) -> Figure:
         left, bottom, across, tall = axes.get_position().bounds
         axes.set_position((left, bottom * share, across, tall * share))
     figure.set_size_inches(width, height + _HEAD)
-    figure.text(
-        0.5,
-        1 - 0.5 * _HEAD / (height + _HEAD),
-        title,
-        ha="center",
-        va="center",
-        fontsize=24,
-        parse_math=False,
-    )
+    about: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 24, "parse_math": False}
+    figure.text(0.5, 1 - 0.5 * _HEAD / (height + _HEAD), title, **about)
     return figure
 
 
@@ -93,22 +68,14 @@ def flat_files(run: "RunMaps") -> SurfaceFiles:
     """The files that pycortex needs. RunError where they are not all here."""
     dataset = run.source.dataset
     if not isinstance(dataset, Lebel2023) or run.grid is None:
-        raise RunError(
-            run.name,
-            " ".join(["no volume with pycortex's files.", *run.notes]),
-            "a data set with a folder pycortex-db, as ds003020 has.",
-            "Leave flatmaps out; docs/how-to/maps.md says what else shows flat surfaces.",
-        )
+        found = " ".join(["no volume with pycortex's files.", *run.notes])
+        remedy = "Leave flatmaps out; docs/how-to/maps.md says what else shows flat surfaces."
+        raise RunError(run.name, found, "a data set with a folder pycortex-db, as ds003020 has.", remedy)
     files = dataset.surface_files(run.entry["subject"])
-    for kind in _NEEDED:
-        for side in HEMISPHERES:
-            if not is_listed(files.surface(kind, side)):
-                raise RunError(
-                    files.surface(kind, side),
-                    "no such file.",
-                    f"the surfaces {', '.join(_NEEDED)} of both hemispheres.",
-                    "Download it, or leave flatmaps out.",
-                )
+    for file in (files.surface(kind, side) for kind in _NEEDED for side in HEMISPHERES):
+        if not is_listed(file):
+            expected = f"the surfaces {', '.join(_NEEDED)} of both hemispheres."
+            raise RunError(file, "no such file.", expected, "Download it, or leave flatmaps out.")
     return files
 
 
@@ -125,12 +92,11 @@ def _pycortex() -> Iterator[Any]:
         try:
             import cortex
         except ImportError as error:
-            raise ConfigError(
-                "flatmaps",
-                f"pycortex, which draws them, cannot be imported ({error}).",
-                "the extra flatmaps.",
-                "Install it:  pip install 'brainwavlm[flatmaps]'      or look at the flat surfaces on the report page.",
-            ) from None
+            found = f"pycortex, which draws them, cannot be imported ({error})."
+            remedy = (
+                "pip install 'brainwavlm[flatmaps]'      or look at the flat surfaces on the report page."
+            )
+            raise ConfigError("flatmaps", found, "the extra flatmaps.", f"Install it:  {remedy}") from None
         yield cortex
 
 
@@ -143,11 +109,9 @@ def _database(cortex: Any, files: SurfaceFiles) -> Iterator[None]:
         transform = subject / "transforms" / files.transform.name
         for made in (subject / "surfaces", transform, subject / "cache", subject / "surface-info"):
             made.mkdir(parents=True)
-        for kind in (*_NEEDED, "inflated"):
-            for side in HEMISPHERES:
-                file = files.surface(kind, side)
-                if is_listed(file):
-                    (subject / "surfaces" / file.name).symlink_to(file.resolve())
+        for file in (files.surface(kind, side) for kind in (*_NEEDED, "inflated") for side in HEMISPHERES):
+            if is_listed(file):
+                (subject / "surfaces" / file.name).symlink_to(file.resolve())
         for file in files.transform.iterdir():
             (transform / file.name).symlink_to(file.resolve())
         if _has_drawing(files):

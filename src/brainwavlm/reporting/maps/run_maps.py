@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.html import block, or_its_error, sentence, shown, simulated_badge
 from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.surface import SurfaceColumns, at_vertices
 from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
+from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source
-from brainwavlm.reporting.surface_maps import Scale, shown_scales
+from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
 
 if TYPE_CHECKING:
     import nibabel
@@ -32,7 +33,7 @@ class RunMaps:
     source : Source
     grid : Grid or None
         The volume whose voxels are the columns.
-    on_surface : SurfaceColumns or None
+    mesh : Mesh or None
         The surface on which the columns lie.
     notes : tuple of str
         What could not be had, and why.
@@ -43,7 +44,7 @@ class RunMaps:
     maps: dict[str, VoxelMap]
     source: Source
     grid: Grid | None
-    on_surface: SurfaceColumns | None
+    mesh: Mesh | None
     notes: tuple[str, ...]
 
     @property
@@ -81,7 +82,7 @@ class RunMaps:
     def surface(self, name: str) -> dict[str, np.ndarray]:
         """A map at the vertices of the left and the right hemisphere, float32: NaN where there is no value.
 
-        A mask is 0 there. `maps.surface.at_vertices` says what a vertex with several voxels takes.
+        A mask is 0 there. `surface_maps.values_at_vertices` says what a vertex with several voxels takes.
 
         Raises
         ------
@@ -91,9 +92,10 @@ class RunMaps:
             The voxels lie on no surface, or it cannot be read.
         """
         one = self._map(name)
-        if self.on_surface is None:
+        if self.mesh is None:
             raise self._nowhere("surface")
-        return at_vertices(one, self.voxel, self.on_surface)
+        maps = values_at_vertices(self.mesh, self.voxel, one.values, one.kind)
+        return {side: values.astype(np.float32) for side, values in maps.items()}
 
     def shown_scales(self) -> dict[str, Scale]:
         """The maps that pictures show, each with its colours."""
@@ -101,21 +103,14 @@ class RunMaps:
 
     def _map(self, name: str) -> VoxelMap:
         if name not in self.maps:
-            raise ConfigError(
-                "map",
-                f"{name!r} is no map of run {self.name}.",
-                f"one of {', '.join(self.maps)}.",
-                "Name one.",
-            )
+            found = f"{name!r} is no map of run {self.name}."
+            raise ConfigError("map", found, f"one of {', '.join(self.maps)}.", "Name one.")
         return self.maps[name]
 
     def _nowhere(self, what: str) -> RunError:
-        return RunError(
-            self.name,
-            " ".join([f"no {what} of {self.entry['subject']}.", *self.notes]),
-            f"a data set that says in which {what} its columns lie.",
-            "docs/how-to/maps.md says which do.",
-        )
+        found = " ".join([f"no {what} of {self.entry['subject']}.", *self.notes])
+        expected = f"a data set that says in which {what} its columns lie."
+        return RunError(self.name, found, expected, "docs/how-to/maps.md says which do.")
 
     def __repr__(self) -> str:
         mark = ", SIMULATED responses" if self.simulated else ""
@@ -131,7 +126,7 @@ _MOST_VERTICES = 50_000  # of a hemisphere: more take matplotlib longer than som
 
 def maps_html(runs: Sequence[RunMaps]) -> str:
     """Frozen r, tuned r and their difference on the cortex, and the names of all maps, run by run."""
-    parts = [or_its_error(run.name, lambda run=run: _maps(run)) for run in runs[:_MOST_RUNS]]  # type: ignore[misc]
+    parts = [or_its_error(run.name, partial(_maps, run)) for run in runs[:_MOST_RUNS]]
     if len(runs) > _MOST_RUNS:
         parts.append(sentence(f"… and {len(runs) - _MOST_RUNS} more runs"))
     return "".join(parts)
@@ -139,33 +134,29 @@ def maps_html(runs: Sequence[RunMaps]) -> str:
 
 def _maps(run: RunMaps) -> str:
     entry = run.entry
-    on = (
-        f"on the surface {run.on_surface.name}"
-        if run.on_surface
-        else "in a volume"
-        if run.grid
-        else "in no known place"
+    on = f"on the surface {run.mesh.name}" if run.mesh else "in a volume" if run.grid else "in no known place"
+    masks, numbers = (
+        ", ".join(name for name, one in run.maps.items() if (one.kind == "mask") is wanted)
+        for wanted in (True, False)
     )
-    masks = [name for name, one in run.maps.items() if one.kind == "mask"]
-    numbers = [name for name, one in run.maps.items() if one.kind != "mask"]
     control = ["CONTROL"] if entry["control"] != "none" else []
     return block(
         f"Maps of run {run.name}",
         [*simulated_badge(run.simulated), *control],
         sentence(f"{entry['subject']}, tuned on {entry['target']}; {len(run.voxel):,} voxels {on}"),
         _picture(run),
-        sentence(f"Numbers: {', '.join(numbers)}"),
-        sentence(f"Masks: {', '.join(masks)}"),
+        sentence(f"Numbers: {numbers}"),
+        sentence(f"Masks: {masks}"),
         *(sentence(note) for note in run.notes),
     )
 
 
 def _picture(run: RunMaps) -> str:
     from brainwavlm.reporting.figures.brains import Panel, brain_panels, mean_of_finite
-    from brainwavlm.reporting.figures.style import data_uri, page_canvas, png
+    from brainwavlm.reporting.figures.style import data_uri, page_canvas
 
-    mesh = run.on_surface.mesh if run.on_surface else None
-    if mesh is None:
+    mesh = run.mesh
+    if mesh is None or not any(half.shapes for half in mesh.halves.values()):
         return ""
     n_vertices = max(len(half.sulcal) for half in mesh.halves.values())
     if n_vertices > _MOST_VERTICES or not mesh.kinds:
@@ -176,5 +167,5 @@ def _picture(run: RunMaps) -> str:
     with canvas.style.applied():
         figure = brain_panels(panels, len(panels), canvas)
     means = ", ".join(f"{name} {shown(mean_of_finite(run.maps[name].values))}" for name in scales)
-    image = data_uri(png(figure))
+    image = data_uri(figure)
     return f'<img alt="Maps on the {kind} surface. Means over voxels: {means}." src="{image}" style="width:100%">'

@@ -20,18 +20,10 @@ _LONGEST = 79  # bytes of a NIfTI description
 
 @dataclass(frozen=True)
 class Grid:
-    """The volume whose voxels are the columns of the responses.
+    """The volume whose voxels are the columns of the responses, by the mask at `path`, an `image` of nibabel.
 
-    Attributes
-    ----------
-    path : Path
-        The mask.
-    image : nibabel image
-        It, as nibabel loads it.
-    voxels : array (n_columns, 3) int
-        Index of each column in the image.
-    transform : Path or None
-        File that leads from surface coordinates to indices.
+    `voxels` (n_columns, 3) is the index of each column in it; `transform` a file that leads there from surface
+    coordinates, or None.
     """
 
     path: Path
@@ -55,27 +47,21 @@ def grid_of(source: Source) -> tuple[Grid | None, str]:
         return None, f"No volume: {error.path}: {error.found}"
     voxels = mask_voxels(image.dataobj)
     if len(voxels) != subject.n_voxels:
-        return (
-            None,
-            f"No volume: {path} has {len(voxels)} voxels, the responses have {subject.n_voxels} columns.",
-        )
+        found = f"{path} has {len(voxels)} voxels, the responses have {subject.n_voxels} columns."
+        return None, f"No volume: {found}"
     return Grid(path, image, voxels, files.transform / "matrices.xfm" if files else None), ""
 
 
 def affine_of(grid: Grid, space: Space) -> np.ndarray:
     """Indices to mm, (4, 4): that of the mask; or the inverse of `coord` in matrices.xfm, mm of the surfaces.
 
-    Raises
-    ------
-    DatasetError
-        The data set's surfaces are not tied to its volume, or by a file that cannot be read.
+    DatasetError where no file that can be read ties the data set's surfaces to its volume.
     """
     if space == "scanner":
         return np.asarray(grid.image.affine, dtype=np.float64)
     if grid.transform is None:
-        raise DatasetError(
-            grid.path, "no transform to surfaces beside it.", "matrices.xfm.", "Choose the space scanner."
-        )
+        found = "no transform to surfaces beside it."
+        raise DatasetError(grid.path, found, "matrices.xfm.", "Choose the space scanner.")
     return np.linalg.inv(read_transform(grid.transform))
 
 
@@ -86,16 +72,7 @@ def volume_image(
 
     Not 0: that is a correlation, and the most significant of all p.
 
-    Parameters
-    ----------
-    one : VoxelMap
-    voxel : array (n_voxels,) int
-        Column of each value.
-    grid : Grid
-    space : str
-        scanner or surfaces: see `affine_of`.
-    simulated : bool
-        Said in the header.
+    `voxel` (n_voxels,) is the column of each value, `space` that of `affine_of`; the header says `simulated`.
     """
     is_mask = one.kind == "mask"
     kind = np.dtype(np.uint8 if is_mask else np.float32)

@@ -12,19 +12,21 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import nibabel
 import numpy as np
+from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
 
 from brainwavlm import __version__
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import write_json
 from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.surface import SIDES, STRUCTURES, map_file, shape_files
 from brainwavlm.reporting.maps.volume import Space, affine_of
+from brainwavlm.reporting.meshes import SIDES, Hemisphere
 from brainwavlm.runs.output_paths import require_apart
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 SIDECAR = "maps.json"
 _HEMI = {"left": "hemi-L", "right": "hemi-R"}
 _LONGEST_NAME = 120
+_STRUCTURES = {"left": "CortexLeft", "right": "CortexRight"}
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SHAPES = {"inflated": "Inflated", "pial": "Anatomical", "flat": "Flat"}
 _AT_VERTICES = {
     "value": "mean over the voxels at a vertex",
     "chance": "largest of the voxels at a vertex",
@@ -45,14 +50,11 @@ def write_maps(
 ) -> Path:
     """Write the folder of `Maps.save`, under another name until it is whole."""
     _require_new(folder)
-    shown = [run for run in runs if run.grid is not None or run.on_surface is not None]
+    shown = [run for run in runs if run.grid is not None or run.mesh is not None]
     if not shown:
-        raise RunError(
-            evaluation,
-            " ".join(dict.fromkeys(note for run in runs for note in run.notes)),
-            "a data set that says in which volume or on which surface its columns lie.",
-            "docs/how-to/maps.md says which do.",
-        )
+        found = " ".join(dict.fromkeys(note for run in runs for note in run.notes))
+        expected = "a data set that says in which volume or on which surface its columns lie."
+        raise RunError(evaluation, found, expected, "docs/how-to/maps.md says which do.")
     checksum = hashlib.sha256((evaluation / "voxels.csv").read_bytes()).hexdigest()
     source = {"folder": evaluation.resolve().name, "file": "voxels.csv", "sha256": checksum}
     partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
@@ -71,30 +73,20 @@ def write_maps(
 
 def file_names(names: Iterable[str]) -> list[str]:
     """Names that every file system takes, each once: letters, digits and . _ + - stay, a colon becomes a hyphen."""
-    taken: set[str] = set()
-    safe = []
+    safe: dict[str, str] = {}  # by lower case
     for name in names:
         stem = re.sub(r"[^A-Za-z0-9._+-]", "_", name.replace(":", "-")).lstrip(".")[:_LONGEST_NAME] or "_"
-        free, n = stem, 1
-        while free.lower() in taken:
-            n += 1
-            free = f"{stem}-{n}"
-        taken.add(free.lower())
-        safe.append(free)
-    return safe
+        numbered = (stem if n == 1 else f"{stem}-{n}" for n in count(1))
+        free = next(one for one in numbered if one.lower() not in safe)
+        safe[free.lower()] = free
+    return list(safe.values())
 
 
 def _require_new(folder: Path) -> None:
     require_apart(folder, in_run=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if os.path.lexists(folder):
-        raise ConfigError(
-            "output",
-            f"{folder} {'is a folder with files' if folder.is_dir() else 'is there already'}.",
-            "a new or empty folder.",
-            "Choose another place, or remove it.",
-        )
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        found = f"{folder} {'is a folder with files' if folder.is_dir() else 'is there already'}."
+        raise ConfigError("output", found, "a new or empty folder.", "Choose another place, or remove it.")
 
 
 def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, source: Mapping[str, Any]) -> None:
@@ -112,32 +104,24 @@ def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, sourc
             "mask": run.grid.path.name,
             "outside": "NaN; 0 in masks",
         }
-    if run.on_surface is not None:
+    if run.mesh is not None:
         _write_surfaces(run, folder, surfaces, entries)
-        n_vertices = {side: len(start) - 1 for side, (start, _) in run.on_surface.columns.items()}
-        content["surface"] = {
-            "space": run.on_surface.name,
-            "n_vertices": n_vertices,
-            "without_voxel": "NaN; 0 in masks",
-        }
+        n_vertices = {side: len(half.sulcal) for side, half in run.mesh.halves.items()}
+        about = {"space": run.mesh.name, "n_vertices": n_vertices, "without_voxel": "NaN; 0 in masks"}
+        content["surface"] = about
     write_json(folder / SIDECAR, content | {"maps": list(entries.values()), "notes": list(run.notes)})
 
 
 def _about(run: "RunMaps", source: Mapping[str, Any]) -> dict[str, Any]:
-    entry, config = run.entry, run.source.config
-    frozen = entry["frozen"]
+    entry, backbone = run.entry, run.source.config.backbone
+    frozen, about = entry["frozen"], {"method": entry["method"], "seed": entry["seed"]}
     return {
         "simulated": run.simulated,
         "run": run.name,
         "subject": entry["subject"],
         "tuned_on": entry["target"],
         "control": entry["control"],
-        "model": {
-            "name": config.backbone.name,
-            "layer": config.backbone.layer,
-            "method": entry["method"],
-            "seed": entry["seed"],
-        },
+        "model": {"name": backbone.name, "layer": backbone.layer, **about},
         "dataset": {"name": frozen["dataset"], "licence": frozen["licence"]},
         "test_stories": entry["splits"].get("test", []),
         "noise_ceiling": frozen["normalised_by"],
@@ -167,15 +151,15 @@ def _write_surfaces(
         some = [one for one in run.maps.values() if (one.kind == "mask") == (group == "targets")]
         for side in SIDES:
             file = f"{group}_{_HEMI[side]}.func.gii"
-            image = map_file([(one, made[one.name][side]) for one in some], side, about, run.simulated)
+            image = _map_file([(one, made[one.name][side]) for one in some], side, about, run.simulated)
             nibabel.save(image, folder / file)
             listed.append((side, file))
             for number, one in enumerate(some):
                 entries[one.name].setdefault("surface", {})[side] = {"file": file, "map": number}
-    mesh = run.on_surface.mesh if run.on_surface else None
-    if surfaces and mesh is not None:
-        for side, half in mesh.halves.items():
-            for kind, image in shape_files(half, side).items():
+    shapes = {side: half for side, half in run.mesh.halves.items() if half.shapes} if run.mesh else {}
+    if surfaces and shapes:
+        for side, half in shapes.items():
+            for kind, image in _shape_files(half, side).items():
                 file = f"{kind}_{_HEMI[side]}.surf.gii"
                 nibabel.save(image, folder / file)
                 listed.append((side, file))
@@ -192,10 +176,52 @@ def _write_flatmaps(run: "RunMaps", folder: Path) -> None:
 def _specification(listed: Iterable[tuple[str, str]]) -> str:
     """Connectome Workbench's list of files to open together."""
     rows = "".join(
-        f'   <DataFile Structure="{STRUCTURES[side]}" '
+        f'   <DataFile Structure="{_STRUCTURES[side]}" '
         f'DataFileType="{"SURFACE" if file.endswith(".surf.gii") else "METRIC"}" Selected="true">\n'
         f"      {escape(file)}\n   </DataFile>\n"
         for side, file in listed
     )
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<CaretSpecFile Version="1.0">\n   <MetaData/>\n'
     return f"{head}{rows}</CaretSpecFile>\n"
+
+
+def _map_file(
+    maps: Sequence[tuple[VoxelMap, np.ndarray]], side: str, about: str, simulated: bool
+) -> GiftiImage:
+    """One hemisphere's maps under their names, float32 (n_vertices,); the file and each map say `simulated`."""
+    mark = "SIMULATED responses. " if simulated else ""
+    arrays = []
+    for one, values in maps:
+        texts = {"Name": one.name, "Unit": one.unit, "Description": mark + one.meaning}
+        arrays.append(_array(values, "NONE", "FLOAT32", texts))
+    meta = {"AnatomicalStructurePrimary": _STRUCTURES[side], "Description": mark + about, **_program()}
+    return GiftiImage(meta=_texts(meta), darrays=arrays)
+
+
+def _shape_files(half: Hemisphere, side: str) -> dict[str, GiftiImage]:
+    """The shapes of a hemisphere as surface files, by kind: inflated, pial, flat."""
+    files = {}
+    for kind, shape in half.shapes.items():
+        about = {"AnatomicalStructurePrimary": _STRUCTURES[side], "GeometricType": _SHAPES[kind]}
+        if kind == "pial":
+            about["AnatomicalStructureSecondary"] = "Pial"
+        topology = {"TopologicalType": "Cut" if kind == "flat" else "Closed"}
+        points = _array(shape.coordinates, "POINTSET", "FLOAT32", about)
+        triangles = _array(shape.faces.astype(np.int32), "TRIANGLE", "INT32", topology)
+        meta = {"AnatomicalStructurePrimary": _STRUCTURES[side], **_program()}
+        files[kind] = GiftiImage(meta=GiftiMetaData(meta), darrays=[points, triangles])
+    return files
+
+
+def _array(values: np.ndarray, intent: str, kind: str, meta: dict[str, str]) -> GiftiDataArray:
+    about = {"intent": f"NIFTI_INTENT_{intent}", "datatype": f"NIFTI_TYPE_{kind}", "meta": _texts(meta)}
+    return GiftiDataArray(np.ascontiguousarray(values), **about)
+
+
+def _texts(meta: dict[str, str]) -> GiftiMetaData:
+    """Metadata, with a question mark for signs that XML has no way to write."""
+    return GiftiMetaData({name: _UNWRITABLE.sub("?", text) for name, text in meta.items()})
+
+
+def _program() -> dict[str, str]:
+    return {"ProvenanceProgram": f"brainwavlm {__version__}"}

@@ -15,8 +15,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.data_findings import counted
-from brainwavlm.reporting.figures.style import GROUPS, OTHER, shortened
+from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 
 Chart = dict[str, Any]  # title, alt, note, spec, height
 _LEGEND_LETTERS = 34
@@ -34,14 +33,8 @@ _DASHES = [dash for dash in ("solid", "dash", "dot", "dashdot") for _ in GROUPS]
 def chart(title: str, alternative: str, figure: go.Figure, note: str = "", **layout: Any) -> Chart:
     """A chart for the templates; `alternative` says in words what it shows."""
     figure.update_layout({"margin": {"l": 56, "r": 14, "t": 12, "b": 44}, "legend_title_text": "", **layout})
-    height = figure.layout.height
-    return {
-        "title": title,
-        "alt": alternative,
-        "note": note,
-        "spec": Markup(figure.to_json()),
-        "height": height,
-    }
+    about = {"title": title, "alt": alternative, "note": note, "height": figure.layout.height}
+    return about | {"spec": Markup(figure.to_json())}
 
 
 def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart | None:
@@ -96,16 +89,14 @@ def states_chart(table: pd.DataFrame, title: str, about: str, note: str) -> Char
     _panels(figure, panels)
     figure.update_xaxes(_whole_numbers(table["layer"]))
     figure.update_xaxes(title_text="hidden state (0: input of the first block)", row=1)
-    words = []
-    for label, rows in table.dropna(subset="r_tuned").groupby("label", sort=False):
-        best = rows.nlargest(1, "r_tuned").iloc[0]
-        words.append(
-            f"{label}: tuned highest at state {best['layer']:.0f}, r {number(best['r_tuned'])}, difference "
-            f"{signed(best['difference'])}"
-        )
-    return chart(
-        title, f"Test correlation by hidden state{about}. {'; '.join(words)}.", figure, note, height=460
+    scored = table.dropna(subset="r_tuned")
+    best = scored.loc[scored.groupby("label", sort=False)["r_tuned"].idxmax()]
+    words = "; ".join(
+        f"{label}: tuned highest at state {state:.0f}, r {number(r)}, difference {signed(gain)}"
+        for label, state, r, gain in best[["label", "layer", "r_tuned", "difference"]].itertuples(index=False)
     )
+    alternative = f"Test correlation by hidden state{about}. {words}."
+    return chart(title, alternative, figure, note, height=460)
 
 
 def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
@@ -116,11 +107,9 @@ def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
     figure.update_xaxes(title_text="seconds after the sound")
     figure.update_yaxes(title_text="share of the weights' norm", rangemode="tozero")
     largest = table.loc[table.groupby("label", sort=False)["median"].idxmax()]
-    words = [
-        f"{label}: largest at {at:g} s"
-        for label, at in zip(largest["label"], largest["seconds"], strict=True)
-    ]
-    alternative = f"Share of each delay in the readout's weights, median over voxels. {'; '.join(words)}."
+    peaks = zip(largest["label"], largest["seconds"], strict=True)
+    words = "; ".join(f"{label}: largest at {at:g} s" for label, at in peaks)
+    alternative = f"Share of each delay in the readout's weights, median over voxels. {words}."
     return chart("Delays of the readout", alternative, figure, note)
 
 
@@ -171,25 +160,12 @@ def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.n
 def _lines(table: pd.DataFrame, x: str, y: str, **more: Any) -> go.Figure:
     """A line a label."""
     labels = list(dict.fromkeys(table["label"]))
-    names = dict(
-        zip(
-            labels,
-            counted([html.escape(shortened(str(one), 34), quote=False) for one in labels]),
-            strict=True,
-        )
-    )
-    dashes = {"line_dash_map": _MODELS} if more.setdefault("line_dash", "label") == "model" else {}
-    figure = px.line(
-        table.assign(label=table["label"].map(names)).reset_index(drop=True),
-        x=x,
-        y=y,
-        color="label",
-        markers=True,
-        line_dash_sequence=_DASHES,
-        template=TEMPLATE,
-        **dashes,
-        **more,
-    )
+    names = counted([html.escape(shortened(str(one), _LEGEND_LETTERS), quote=False) for one in labels])
+    rows = table.assign(label=table["label"].map(dict(zip(labels, names, strict=True))))
+    if more.setdefault("line_dash", "label") == "model":
+        more["line_dash_map"] = _MODELS
+    more |= {"line_dash_sequence": _DASHES, "template": TEMPLATE}
+    figure = px.line(rows.reset_index(drop=True), x=x, y=y, color="label", markers=True, **more)
     return figure.update_traces(hovertemplate="%{x}: %{y:.4f}")
 
 

@@ -4,15 +4,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from brainwavlm.formatting.numbers import number, percent, signed
-from brainwavlm.reporting.figures.data_curves import epochs_table
-from brainwavlm.reporting.figures.data_findings import seeds_table
+from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.curves import epochs_table
+from brainwavlm.reporting.figures.findings import seeds_table
+from brainwavlm.reporting.figures.folders import main_target
 from brainwavlm.reporting.page import charts, dot_charts
 from brainwavlm.reporting.page.tables import Table, headed, table
-from brainwavlm.reporting.page.wording import in_target, interval_words, verdict
+from brainwavlm.reporting.page.wording import MOVED, card, in_target, interval_words, verdict
 from brainwavlm.results.comparison import Comparison
 
-MOVED = {"up": "raised", "down": "lowered", "unsure": "did not demonstrably change"}
 _MOST_GROUPS = 12  # in a chart
 
 
@@ -20,8 +20,7 @@ def comparison_part(comparison: Comparison) -> dict[str, Any]:
     """What the template shows of a comparison."""
     groups = list(dict.fromkeys(comparison.groups["group"]))
     numbers = {group: str(place) for place, group in enumerate(groups, start=1)}
-    targets = list(dict.fromkeys(comparison.groups["target"]))
-    target = "cortex" if "cortex" in targets else targets[0]
+    target = main_target(list(comparison.groups["target"]))
     rows = comparison.groups[comparison.groups["target"] == target].to_dict("records")
     simulated = bool(comparison.summary["simulated"])
     return {
@@ -51,27 +50,17 @@ def _charts(comparison: Comparison, target: str, numbers: Mapping[str, str]) -> 
     return [one for one in every if one]
 
 
-def answer_card(low: float, high: float, change: float, frozen: float, **words: str) -> dict[str, str]:
-    """A finding at the top of the page: its figure, and the words `unit`, `sentence` and `elsewhere`."""
-    kind = verdict(low, high)
-    figure = percent(change / frozen) if frozen > 0 else signed(change)
-    return {"kind": kind, "figure": "No gain shown" if kind == "unsure" else figure, "elsewhere": "", **words}
-
-
 def _answer(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str]:
-    where = in_target(row["target"])
+    where, deviation = in_target(row["target"]), row["deviation"]
     runs = f"{int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
-    deviation = row["deviation"]
-    return answer_card(
-        row["low"],
-        row["high"],
+    return card(
+        row,
         row["gain"],
-        row["r_frozen"],
-        unit=f"{numbers[row['group']]}: {row['group']}, mean test r {where} from {number(row['r_frozen'])} to "
+        f"{numbers[row['group']]}: {row['group']}, mean test r {where} from {number(row['r_frozen'])} to "
         f"{number(row['mean'])}",
-        sentence=f"Tuning {MOVED[verdict(row['low'], row['high'])]} the mean test correlation {where} "
+        f"Tuning {MOVED[verdict(row['low'], row['high'])]} the mean test correlation {where} "
         f"({signed(row['gain'])}, {interval_words(row['low'], row['high'])}, {runs}).",
-        elsewhere=f"Deviation over runs {number(deviation)}."
+        f"Deviation over runs {number(deviation)}."
         if math.isfinite(deviation)
         else "One run: no spread over seeds.",
     )

@@ -5,18 +5,17 @@ by all maps of all runs, in whole numbers of 16 bits over the surface's own box:
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 
 from brainwavlm.datasets.base import Subject
-from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.figures.style import GROUPS, OTHER
-from brainwavlm.reporting.meshes import Hemisphere, Mesh, mesh_of
+from brainwavlm.reporting.meshes import Hemisphere, Mesh
 from brainwavlm.reporting.sources import Source
-from brainwavlm.reporting.surface_maps import Scale, correlation_scale, difference_scale
+from brainwavlm.reporting.surface_maps import correlation_scale, difference_scale
 from brainwavlm.results.evaluation import REMAINDER, RunVoxels
 
 _ATLASES = ("a2009s:", "aparc:")  # named in the hover, where a subject has them
@@ -24,57 +23,34 @@ _MOST_LABELS = 60_000
 _STEPS = 256
 
 
-def cortex_data(
-    runs: Sequence[tuple[str, RunVoxels, Source]],
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the page's script needs, and why runs are not on a surface.
+def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the page's script needs of runs with their labels, ready for JSON; and why runs are not on a surface.
 
-    Parameters
-    ----------
-    runs : sequence of (label, RunVoxels, Source)
-
-    Returns
-    -------
-    data : dict
-        meshes, places (which rows of a run lie at which vertex), runs, maps, colours. Ready for JSON.
-    reasons : dict of str to str
-        Part of a sentence, by the label of each run that has no surface.
+    It has meshes, runs (with places: which rows lie at which vertex), maps and colours. A reason is part of a sentence,
+    by the label of its run.
     """
     meshes: dict[str, dict[str, Any]] = {}
     shown: list[dict[str, Any]] = []
     reasons: dict[str, str] = {}
-    known: dict[tuple[str, str], Mesh] = {}
+    read: dict[tuple[str, str, str], tuple[Mesh | None, str]] = {}
     for label, scores, source in runs:
-        run: dict[str, Any] = {"label": label, "subject": "", "mesh": None, **_values(scores)}
-        subject, elsewhere = source.subject, source.no_map
-        if subject is None:
-            reasons[label] = elsewhere or "its anatomy is not known"
-        else:
-            run["subject"] = subject.name
-            # Static maps need fsaverage5; here a subject's own surfaces serve as well.
-            reason = "" if subject.surface == "native" else elsewhere
-            key = subject.name, "" if source.dataset is None else str(source.dataset.path)
-            try:
-                if not reason and key not in known:
-                    known[key] = mesh_of(subject, source.dataset)
-            except BrainwavlmError as error:
-                reason = f"{error.path}: {error.found}"
-            except (OSError, ValueError):
-                reason = elsewhere or "its surfaces cannot be read"
-            if reason:
-                reasons[label] = reason
-            else:
-                mesh = known[key]
-                meshes.setdefault(mesh.name, _mesh(mesh))
-                run |= {"mesh": mesh.name, "places": _places(mesh, scores), **_labels(subject, scores)}
+        name = source.subject.name if source.subject else ""
+        run: dict[str, Any] = {"label": label, "subject": name, "mesh": None, **_values(scores)}
+        key = name, source.no_map, str(source.dataset and source.dataset.path)
+        if key not in read:
+            read[key] = source.drawable()
+        mesh, reasons[label] = read[key]
+        if mesh is not None and source.subject is not None:
+            meshes.setdefault(mesh.name, _mesh(mesh))
+            run |= {"mesh": mesh.name, "places": _places(mesh, scores), **_labels(source.subject, scores)}
         shown.append(run)
     maps = _maps([scores for _, scores, _ in runs]) if runs else []
     return {
         "meshes": meshes,
         "runs": shown,
         "maps": maps,
-        "colours": {name: _colours(name) for name in {one["colours"] for one in maps}},
-    }, reasons
+        "colours": {name: _colours(name) for name in dict.fromkeys(one["colours"] for one in maps)},
+    }, {label: reason for label, reason in reasons.items() if reason}
 
 
 def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
@@ -102,16 +78,7 @@ def packed(values: np.ndarray, kind: str) -> str:
 
 
 def quantised(points: np.ndarray) -> dict[str, Any]:
-    """Coordinates as 16-bit whole numbers: x = low + step * number, axis by axis.
-
-    Parameters
-    ----------
-    points : array (n, 3)
-
-    Returns
-    -------
-    dict with low and step (three numbers each) and points (base64 of uint16, n x 3)
-    """
+    """Points (n, 3) as 16-bit whole numbers in base64 (n x 3): x = low + step * number, axis by axis."""
     low = points.min(axis=0).astype(np.float64)
     step = (points.max(axis=0) - low) / 65535
     numbers = np.rint((points - low) / np.where(step > 0, step, 1))
@@ -119,31 +86,23 @@ def quantised(points: np.ndarray) -> dict[str, Any]:
 
 
 def _mesh(mesh: Mesh) -> dict[str, Any]:
-    sides = {"left": mesh.left, "right": mesh.right}
-    kinds = [kind for kind in mesh.left.points if kind in mesh.right.points]
-    return {
-        "kinds": kinds,
-        "notes": list(mesh.notes),
-        **{side: _hemisphere(half, kinds) for side, half in sides.items()},
-    }
+    halves = {side: _hemisphere(half, mesh.kinds) for side, half in mesh.halves.items()}
+    return {"kinds": mesh.kinds, "notes": list(mesh.notes), **halves}
 
 
 def _hemisphere(half: Hemisphere, kinds: Sequence[str]) -> dict[str, Any]:
     """Triangles that several shapes share are sent once."""
+    shapes: dict[str, dict[str, Any]] = {}
     triangles: dict[str, str] = {}
-    of_kind: dict[str, str] = {}
     for kind in kinds:
-        same = next(
-            (name for name in triangles if np.array_equal(half.triangles[name], half.triangles[kind])), None
-        )
-        of_kind[kind] = same or kind
-        if same is None:
-            triangles[kind] = packed(half.triangles[kind], "u4")
+        faces = half.shapes[kind].faces
+        same = next((name for name in triangles if np.array_equal(half.shapes[name].faces, faces)), kind)
+        if same == kind:
+            triangles[kind] = packed(faces, "u4")
+        shapes[kind] = quantised(half.shapes[kind].coordinates) | {"triangles": same}
     return {
         "n": len(half.sulcal),
-        "shapes": {
-            kind: quantised(half.points[kind]) | {"triangles": name} for kind, name in of_kind.items()
-        },
+        "shapes": shapes,
         "triangles": triangles,
         "sulcal": packed(half.sulcal, "u1"),
     }
@@ -151,14 +110,13 @@ def _hemisphere(half: Hemisphere, kinds: Sequence[str]) -> dict[str, Any]:
 
 def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
     """Rows of a run at each vertex: row[start[i] : start[i + 1]]. A column that was not scored has no row."""
-    size = max(int(half.column.max(initial=-1)) for half in (mesh.left, mesh.right)) + 1
-    row_of = np.full(max(size, int(scores.voxel.max(initial=-1)) + 1), -1, dtype=np.int32)
+    columns = (scores.voxel, *(half.column for half in mesh.halves.values()))
+    row_of = np.full(1 + max(int(some.max(initial=-1)) for some in columns), -1, dtype=np.int32)
     row_of[scores.voxel] = np.arange(len(scores.voxel))
     places = {}
-    for side, half in (("left", mesh.left), ("right", mesh.right)):
+    for side, half in mesh.halves.items():
         row = row_of[half.column]
-        vertex = np.repeat(np.arange(len(half.start) - 1), np.diff(half.start))[row >= 0]
-        count = np.bincount(vertex, minlength=len(half.start) - 1)
+        count = np.bincount(half.vertex[row >= 0], minlength=len(half.sulcal))
         places[side] = {
             "start": packed(np.concatenate([[0], np.cumsum(count)]), "u4"),
             "row": packed(row[row >= 0], "u4"),
@@ -175,27 +133,21 @@ def _values(scores: RunVoxels) -> dict[str, Any]:
         "values": {name: packed(some, "f4") for name, some in values.items() if np.isfinite(some).any()},
         "targets": {name: packed(mask, "u1") for name, mask in scores.masks.items() if name != "cortex"},
         "groups": groups,
-        "colours": group_colours(groups),
+        # As in the static figures; voxels in no named region are grey.
+        "colours": dict(zip(groups, GROUPS, strict=False))
+        | {name: OTHER for name in groups if name == REMAINDER},
     }
 
 
-def group_colours(groups: Iterable[str]) -> dict[str, str]:
-    """A colour for each group of voxels, as in the static figures; those in no named region are grey."""
-    named = iter(GROUPS)
-    return {name: OTHER if name == REMAINDER else next(named) for name in groups}
-
-
 def _labels(subject: Subject, scores: RunVoxels) -> dict[str, Any]:
-    """Anatomical labels of each voxel, as a number into a list of texts."""
+    """Anatomical labels of each voxel, as a number into a list of texts; nothing where there are none, or too many."""
     named = [name for name in subject.rois if name.startswith(_ATLASES)]
-    if not named:
-        return {}
     texts = np.full(len(scores.voxel), "", dtype=object)
     for name in named:
         here = np.asarray(subject.rois[name], dtype=bool)[scores.voxel]
         texts[here] = [f"{before}, {name}" if before else name for before in texts[here]]
     listed, codes = np.unique(texts.astype(str), return_inverse=True)
-    if len(listed) > _MOST_LABELS:
+    if not named or len(listed) > _MOST_LABELS:
         return {}
     return {"labels": listed.tolist(), "label_of": packed(codes, "u2")}
 
@@ -204,35 +156,29 @@ def _maps(scores: Sequence[RunVoxels]) -> list[dict[str, Any]]:
     """Each kind of map with its scale: one for frozen and tuned of all runs, as in the static maps."""
     r = correlation_scale([values for one in scores for values in (one.frozen, one.tuned)])
     change = difference_scale([one.tuned - one.frozen for one in scores])
-    maps = [
-        _map("tuned", "Tuned r", r),
-        _map("frozen", "Frozen r", r),
-        _map("difference", "Difference, tuned − frozen", change),
-    ]
-    shares = [
-        one.more[key]
-        for one in scores
-        for key in ("normalised_frozen", "normalised_tuned")
-        if key in one.more
-    ]
-    if any(np.isfinite(values).any() for values in shares):
-        share = correlation_scale(shares, "share of the noise ceiling")
-        maps += [
-            _map("normalised_tuned", "Tuned, share of ceiling", share),
-            _map("normalised_frozen", "Frozen, share of ceiling", share),
-        ]
-    return maps
-
-
-def _map(key: str, title: str, scale: Scale) -> dict[str, Any]:
-    return {
-        "key": key,
-        "title": title,
-        "unit": scale.label,
-        "low": scale.low,
-        "high": scale.high,
-        "colours": scale.colours,
+    keys = ("normalised_frozen", "normalised_tuned")
+    shares = [one.more[key] for one in scores for key in keys if key in one.more]
+    share = correlation_scale(shares, "share of the noise ceiling") if shares else r
+    maps = {
+        "tuned": ("Tuned r", r),
+        "frozen": ("Frozen r", r),
+        "difference": ("Difference, tuned − frozen", change),
+        "normalised_tuned": ("Tuned, share of ceiling", share),
+        "normalised_frozen": ("Frozen, share of ceiling", share),
     }
+    if not any(np.isfinite(values).any() for values in shares):
+        maps = {key: shown for key, shown in maps.items() if key not in keys}
+    return [
+        {
+            "key": key,
+            "title": title,
+            "unit": scale.label,
+            "low": scale.low,
+            "high": scale.high,
+            "colours": scale.colours,
+        }
+        for key, (title, scale) in maps.items()
+    ]
 
 
 def _colours(name: str) -> str:

@@ -10,8 +10,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.data_findings import counted
-from brainwavlm.reporting.figures.style import GROUPS, OTHER, shortened
+from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
 
 _LONGEST, _LETTERS = 120, 28  # of a name at an axis, and of its lines
@@ -27,27 +26,15 @@ def bars_chart(table: pd.DataFrame, note: str) -> Chart:
     names = _lines_of(table["name"])
     long = both_models(table.assign(label=table["name"].map(names)), ["label"])
     colours = {"frozen": OTHER, "tuned": GROUPS[1]}
-    figure = px.bar(
-        long,
-        x="value",
-        y="label",
-        color="model",
-        barmode="group",
-        color_discrete_map=colours,
-        template=TEMPLATE,
-    )
+    about: dict[str, Any] = {"color_discrete_map": colours, "barmode": "group", "template": TEMPLATE}
+    figure = px.bar(long, x="value", y="label", color="model", **about)
     figure.update_traces(hovertemplate="%{y}: %{x:.4f}")
     words = "; ".join(
-        f"{row['name']} {number(row['r_frozen'])} to {number(row['r_tuned'])}"
-        for row in table.to_dict("records")
+        f"{name} {number(frozen)} to {number(tuned)}"
+        for name, frozen, tuned in table[["name", "r_frozen", "r_tuned"]].itertuples(index=False)
     )
-    return chart(
-        "Region by region",
-        f"Test correlation frozen to tuned, {table['label'].iloc[0]}: {words}.",
-        figure,
-        note,
-        **_categories(names.values(), "test r"),
-    )
+    alternative = f"Test correlation frozen to tuned, {table['label'].iloc[0]}: {words}."
+    return chart("Region by region", alternative, figure, note, **_categories(names.values(), "test r"))
 
 
 def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
@@ -55,15 +42,14 @@ def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
     if table.empty:
         return None
     means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
-    said = means["sentence"] if "sentence" in means else means["label"]
+    sentences = means["sentence"] if "sentence" in means else means["label"]
     # The interval is that of the gain: it stands where the untuned model plus the gain would be.
     gain = means.assign(low=means["r_frozen"] + means["low"], high=means["r_frozen"] + means["high"])
+    seed_names = [f"seed {seed}" for seed in seeds["seed"]]
     signs = [
         means.assign(sign="untuned", value=means["r_frozen"], text="untuned"),
-        seeds.assign(
-            sign="one seed", value=seeds["r_tuned"], text=[f"seed {seed}" for seed in seeds["seed"]]
-        ),
-        with_ends(gain.assign(sign="tuned", value=means["r_tuned"], text=said), "value"),
+        seeds.assign(sign="one seed", value=seeds["r_tuned"], text=seed_names),
+        with_ends(gain.assign(sign="tuned", value=means["r_tuned"], text=sentences), "value"),
     ]
     styles = [
         ("untuned", OTHER, "line-ns-open", 16),
@@ -71,8 +57,8 @@ def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
         ("tuned", GROUPS[0], "diamond", 9),
     ]
     words = "; ".join(
-        f"{row['label']}: untuned {number(row['r_frozen'])}, tuned {number(row['r_tuned'])}"
-        for row in means.to_dict("records")
+        f"{label}: untuned {number(frozen)}, tuned {number(tuned)}"
+        for label, frozen, tuned in means[["label", "r_frozen", "r_tuned"]].itertuples(index=False)
     )
     figure, labels = _forest(pd.concat(signs), styles)
     alternative = f"Dot plot of mean test correlation. {words}."
@@ -84,34 +70,29 @@ def differences_chart(table: pd.DataFrame, note: str) -> Chart | None:
     if table.empty:
         return None
     over_seeds = table.assign(low=table["seed_low"], high=table["seed_high"])
-    signs = [
-        with_ends(rows.assign(sign=sign, value=table["estimate"], text=table["sentence"]), "value")
-        for sign, rows in (("95 % over seeds", over_seeds), ("95 % over test stories", table))
-    ]
     styles = [
         ("95 % over seeds", GROUPS[1], "line-ns-open", 14),
         ("95 % over test stories", GROUPS[0], "diamond", 8),
     ]
+    signs = [
+        with_ends(rows.assign(sign=sign, value=table["estimate"], text=table["sentence"]), "value")
+        for (sign, *_), rows in zip(styles, (over_seeds, table), strict=True)
+    ]
     figure, labels = _forest(pd.concat(signs), styles)
     figure.update_xaxes(zeroline=True, zerolinewidth=2)
-    words = "; ".join(
-        f"{label}: {signed(estimate)}"
-        for label, estimate in zip(table["label"], table["estimate"], strict=True)
-    )
-    what = "difference of tuned r; 0: none"
-    return chart(
-        "Differences", f"Dot plot of differences. {words}.", figure, note, **_categories(labels, what)
-    )
+    estimates = zip(table["label"], table["estimate"], strict=True)
+    words = "; ".join(f"{label}: {signed(estimate)}" for label, estimate in estimates)
+    alternative = f"Dot plot of differences. {words}."
+    layout = _categories(labels, "difference of tuned r; 0: none")
+    return chart("Differences", alternative, figure, note, **layout)
 
 
 def _forest(table: pd.DataFrame, styles: Sequence[tuple[str, str, str, int]]) -> tuple[go.Figure, list[str]]:
     """Dots with their intervals at a line a label; the lines."""
     names = _lines_of(table["label"])
-    table = table.assign(
-        label=table["label"].map(names), text=[_in_lines(str(one), 64) for one in table["text"]]
-    )
+    texts = [_in_lines(str(one), 64) for one in table["text"]]
     figure = px.scatter(
-        table,
+        table.assign(label=table["label"].map(names), text=texts),
         x="value",
         y="label",
         color="sign",
@@ -145,13 +126,8 @@ def _categories(labels: Iterable[str], what: str) -> dict[str, Any]:
 def _lines_of(labels: Iterable[str]) -> dict[str, str]:
     """Names in short lines, each once, for an axis on which two of one name would be one."""
     unique = list(dict.fromkeys(labels))
-    return dict(
-        zip(
-            unique,
-            counted([_in_lines(shortened(str(one), _LONGEST), _LETTERS) for one in unique]),
-            strict=True,
-        )
-    )
+    lines = counted([_in_lines(shortened(str(one), _LONGEST), _LETTERS) for one in unique])
+    return dict(zip(unique, lines, strict=True))
 
 
 def _in_lines(text: str, width: int) -> str:

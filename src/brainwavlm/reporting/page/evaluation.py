@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from brainwavlm.config import RunConfig
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps, shared_scales
-from brainwavlm.reporting.figures.data_curves import delays_table, learning_table, no_delays, states_table
-from brainwavlm.reporting.figures.data_voxels import bars_table, single_voxel_names
+from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
+from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, method, tables, wording
 from brainwavlm.reporting.page.comparison import comparison_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
@@ -71,33 +68,36 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
     """Everything that the template shows."""
     evaluations = [one for one in results if isinstance(one, Evaluation)]
     sources = [sources_of(one, subjects) for one in evaluations]
-    labels = [_labels(one, len(evaluations) > 1) for one in evaluations]
-    every_run = [
-        (names[run["name"]], one.of_run(run["name"]), of[run["name"]])
-        for one, of, names in zip(evaluations, sources, labels, strict=True)
-        for run in one.runs
-    ]
-    data, reasons = cortex_data(every_run)
-    parts, first, each = [], 0, zip(sources, labels, strict=True)
+    labels = [wording.run_labels(one.runs) for one in evaluations]
+    if len(labels) > 1:
+        for evaluation, names in zip(evaluations, labels, strict=True):
+            names |= {name: f"{label}, {evaluation.path.resolve().name}" for name, label in names.items()}
+    each = list(zip(evaluations, sources, labels, strict=True))
+    runs = [(run, one, of[run["name"]], names[run["name"]]) for one, of, names in each for run in one.runs]
+    data, reasons = cortex_data([(label, one.of_run(run["name"]), of) for run, one, of, label in runs])
+    parts, first = [], 0
     for one in results:
         if isinstance(one, Comparison):
             parts.append(comparison_part(one))
         elif isinstance(one, Transfer):
             parts.append(transfer_part(one))
         else:
-            parts.append(evaluation_part(one, *next(each), first, bool(data["meshes"])))
+            parts.append(evaluation_part(*each.pop(0), first, bool(data["meshes"])))
             first += len(one.runs)
     for place, part in enumerate(parts, start=1):
         part |= {"id": f"part-{place}", "of_several": len(parts) > 1}
     answers = [answer for part in parts for answer in part["answers"]]
-    runs = [run for one in evaluations for run in one.runs]
-    everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run in runs)]
-    described = method.page_words(
-        list(zip(evaluations, sources, strict=True)), [answer["kind"] for answer in answers]
-    )
+    everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run, *_ in runs)]
+    models = {Path(method.model_name(source.config)).name for *_, source, _ in runs}
+    model = models.pop() if len(models) == 1 else "Speech models"
+    titles = [part["title"] for part in parts if "title" in part]
     return {
-        **described,
-        "title": described["title"] or "; ".join(part["title"] for part in parts),
+        "title": wording.page_title([run for run, *_ in runs], model) if runs else "; ".join(titles),
+        "data_name": ", ".join(dict.fromkeys(run["frozen"]["dataset"] for run, *_ in runs)),
+        "citations": method.citations([(run, source) for run, _, source, _ in runs]),
+        "evaluated_simulated": any(one.simulated for one in evaluations[:1]),
+        "verdicts": {answer["kind"] for answer in answers},
+        "next_seed": runs[0][2].config.seed + 1 if runs else None,
         "simulated": any(everything),
         "all_simulated": all(everything),
         "answers": answers[:_MOST_ANSWERS],
@@ -109,13 +109,6 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
     }
 
 
-def _labels(results: Evaluation, several: bool) -> dict[str, str]:
-    labels = wording.run_labels(results.runs)
-    if not several:
-        return labels
-    return {name: f"{label}, {results.path.resolve().name}" for name, label in labels.items()}
-
-
 def evaluation_part(
     results: Evaluation,
     sources: Mapping[str, Source],
@@ -125,29 +118,23 @@ def evaluation_part(
 ) -> dict[str, Any]:
     """What the template shows of an evaluation.
 
-    Parameters
-    ----------
-    results : Evaluation
-    sources : mapping of str to Source
-        By run.
-    labels : mapping of str to str
-        By run, different on the whole page.
-    first : int
-        Place of its first run in `cortex_data`.
-    interactive : bool
-        Whether the page has a cortex that turns.
+    `sources` and `labels`, different on the whole page, are by run; `first` is the place of the first run in
+    `cortex_data`, and `interactive` says whether the page has a cortex that turns.
     """
     runs = results.runs
     titles = {run["name"]: wording.run_title(run, labels) for run in runs}
     models = wording.models(runs, labels)
     files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
-    places, bars = _places(results, sources, labels)
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     blocks, texts = origins(models, settings)
-    voxels = []
+    voxels, places = [], []
+    scales = shared_scales(results)
     for place, run in enumerate(runs, start=first):
-        scores = results.of_run(run["name"])
-        voxels.append(charts.voxels_chart(place, labels[run["name"]], scores.frozen, scores.tuned))
+        scores, source, label = results.of_run(run["name"]), sources[run["name"]], labels[run["name"]]
+        voxels.append(charts.voxels_chart(place, label, scores.frozen, scores.tuned))
+        if source.subject is not None and not source.no_map:
+            pictures = run_maps(scores, source.subject, scales, label, run["simulated"])
+            places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
     return {
         "kind": "evaluation",
         "folder": results.path.resolve().name,
@@ -160,26 +147,18 @@ def evaluation_part(
         ],
         "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
         "notes": results.summary["notes"],
-        "voxel_charts": [*voxels, *bars],
+        "voxel_charts": [*voxels, *_bars(results, sources, labels)],
         "charts": _charts(results, labels, models),
         "places": places,
         "open_figures": not interactive,
-        "method": [*_method(results, settings), *blocks],
+        "method": [*method.blocks(results, settings), *blocks],
         "texts": texts,
-        "commands": rerun_commands(
-            models, _column(results.layers, "layer"), _column(results.downstream, "task")
-        ),
+        "commands": rerun_commands(models, results.layers, results.downstream),
     }
 
 
-def _column(frame: pd.DataFrame, name: str) -> list[Any]:
-    return list(dict.fromkeys(frame[name])) if len(frame) else []
-
-
 def _charts(
-    results: Evaluation,
-    labels: Mapping[str, str],
-    models: Mapping[str, Sequence[Mapping[str, Any]]],
+    results: Evaluation, labels: Mapping[str, str], models: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> list[charts.Chart]:
     """Those of the models; a joint run is one model."""
     learned = {runs[0]["name"]: label for label, runs in models.items()}
@@ -192,11 +171,8 @@ def _charts(
         note = f"{capitalised(label)}. Dotted: frozen. Bars: 95 % intervals of the difference."
         every.append(charts.states_chart(states, "Hidden states", f", {label}", note))
     delays = delays_table(results, labels)
-    reasons = [
-        f"{labels[run['name']]}: none ({no_delays(run)})"
-        for run in results.runs
-        if run["name"] not in set(delays["run"])
-    ]
+    without = [run for run in results.runs if run["name"] not in set(delays["run"])]
+    reasons = [f"{labels[run['name']]}: none ({no_delays(run)})" for run in without]
     note = (
         "Norm of the weights by delay, of the readout that learned with the adapters; bars: quartiles over voxels. "
         "Weights began at random: what training left of that flattens the profile."
@@ -205,31 +181,16 @@ def _charts(
     return [one for one in every if one]
 
 
-def _places(
+def _bars(
     results: Evaluation, sources: Mapping[str, Source], labels: Mapping[str, str]
-) -> tuple[list[dict[str, Any]], list[charts.Chart]]:
-    """Maps of each run as pictures; bars of those whose voxels lie on no surface."""
-    scales = shared_scales(results)
-    places, bars = [], []
+) -> list[charts.Chart]:
+    """Of the runs whose voxels lie on no surface."""
+    bars = []
     for run in results.runs:
-        scores, source, label = results.of_run(run["name"]), sources[run["name"]], labels[run["name"]]
-        if source.subject is not None and not source.no_map:
-            pictures = run_maps(scores, source.subject, scales, label, run["simulated"])
-            places.append(
-                {"title": wording.run_title(run, labels), "images": [image(one) for one in pictures]}
-            )
-            continue
-        names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
-        note = f"No cortical map of {run['subject']}: {source.no_map}. Bars instead."
-        bars.append(dot_charts.bars_chart(bars_table(scores, run["name"], label, names), note))
-    return places, bars
-
-
-def _method(results: Evaluation, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
-    run, config, different = results.runs[0], next(iter(configs.values())), method.differing(configs)
-    return [
-        {"title": "Data", "entries": method.data_entries(run, config)},
-        {"title": "Tuning", "entries": method.model_entries(config)},
-        *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
-        {"title": "Scores", "entries": method.score_entries(run, results.summary["versions"], config)},
-    ]
+        source = sources[run["name"]]
+        if source.subject is None or source.no_map:
+            names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
+            table = bars_table(results.of_run(run["name"]), run["name"], labels[run["name"]], names)
+            note = f"No cortical map of {run['subject']}: {source.no_map}. Bars instead."
+            bars.append(dot_charts.bars_chart(table, note))
+    return bars

@@ -7,7 +7,6 @@ from typing import Any
 
 from brainwavlm import __version__
 from brainwavlm.config import CONTROLS, RunConfig, WindowConfig, flattened
-from brainwavlm.reporting.page.wording import next_steps, page_title
 from brainwavlm.reporting.sources import Source
 from brainwavlm.results.evaluation import Evaluation
 
@@ -21,60 +20,57 @@ _SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 Entries = list[tuple[str, str]]
 
 
-def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
-    """What was recorded, on which clock, and which stories served for what.
-
-    Parameters
-    ----------
-    run : mapping
-        An entry of `runs` in summary.json.
-    config : RunConfig
-    """
-    known = run["frozen"]
-    what = "simulated responses" if run["simulated"] else "measured responses"
-    scored = f"{known['dataset']}: {what}, {known['n_voxels']:,} voxels scored"
-    if known["voxels_without_r"]:
-        scored += f", {known['voxels_without_r']:,} of them without a correlation (nothing varies)"
-    entries = [("Recordings", scored)]
-    left_out = ", ".join(f"{n:,} {reason}" for reason, n in known["unusable_voxels"].items() if n)
-    if left_out:
-        entries.append(("Voxels left out", left_out))
-    entries += [("As read", fact) for fact in known["facts"]]
-    when = "the start" if known["tr_reference"] == "onset" else "the middle"
-    entries.append(
-        ("Clock", f"one volume every {known['tr']:g} s; features are read at {when} of each volume's time")
-    )
-    entries += [
-        (f"{_SPLITS[split]} stories", ", ".join(stories) or "none")
-        for split, stories in run["splits"].items()
+def blocks(results: Evaluation, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
+    """How the numbers of an evaluation came about, as titles with their entries; `configs` are by model."""
+    run, config, different = results.runs[0], next(iter(configs.values())), differing(configs)
+    return [
+        {"title": "Data", "entries": data_entries(run, config)},
+        {"title": "Tuning", "entries": model_entries(config)},
+        *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
+        {"title": "Scores", "entries": score_entries(run, results.summary["versions"], config)},
     ]
+
+
+def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
+    """What was recorded, on which clock, and which stories served for what; `run` is an entry of summary.json."""
+    frozen = run["frozen"]
+    what = "simulated responses" if run["simulated"] else "measured responses"
+    recordings = f"{frozen['dataset']}: {what}, {frozen['n_voxels']:,} voxels scored"
+    if frozen["voxels_without_r"]:
+        recordings += f", {frozen['voxels_without_r']:,} of them without a correlation (nothing varies)"
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in frozen["unusable_voxels"].items() if n)
+    when = "the start" if frozen["tr_reference"] == "onset" else "the middle"
+    amount = ""
     if config.train_minutes is not None:
-        entries.append(
-            (
-                "Amount",
-                f"the speech model was tuned on up to {config.train_minutes:g} minutes of training stories; ridge is "
-                f"fitted on all of them: {', '.join(known['fitted'])}",
-            )
+        amount = (
+            f"the speech model was tuned on up to {config.train_minutes:g} minutes of training stories; ridge is "
+            f"fitted on all of them: {', '.join(frozen['fitted'])}"
         )
-    rows = f"{known['rows']['fitted']:,} to fit, {known['rows']['held_out']:,} to test"
-    return [*entries, ("Volumes", rows)]
+    entries = [
+        ("Recordings", recordings),
+        ("Voxels left out", left_out),
+        *(("As read", fact) for fact in frozen["facts"]),
+        ("Clock", f"one volume every {frozen['tr']:g} s; features are read at {when} of each volume's time"),
+        *(
+            (f"{_SPLITS[split]} stories", ", ".join(stories) or "none")
+            for split, stories in run["splits"].items()
+        ),
+        ("Amount", amount),
+        ("Volumes", f"{frozen['rows']['fitted']:,} to fit, {frozen['rows']['held_out']:,} to test"),
+    ]
+    return [(term, text) for term, text in entries if text]
 
 
 def model_entries(config: RunConfig) -> Entries:
     """The speech model, what of it could change, and what pushed it."""
-    windows, backbone, alignment = config.windows, config.backbone, config.alignment
-    delays = ", ".join(f"{delay}" for delay in alignment.delays)
+    alignment = config.alignment
+    state = f"hidden state {config.backbone.layer} (0 is the input of the first block)"
+    lobes = f"{alignment.lobes} lobes, negative lobes {'dropped' if config.quirks.clip_kernel else 'kept'}"
+    delays = ", ".join(map(str, alignment.delays))
     return [
-        (
-            "Speech model",
-            f"{model_name(config)}, hidden state {backbone.layer} (0 is the input of the first block)",
-        ),
-        _context(windows),
-        (
-            "Alignment",
-            f"Lanczos resampling to volumes ({alignment.lobes} lobes, negative lobes "
-            f"{'dropped' if config.quirks.clip_kernel else 'kept'}), z-score, delays of {delays} volumes",
-        ),
+        ("Speech model", f"{model_name(config)}, {state}"),
+        _context(config.windows),
+        ("Alignment", f"Lanczos resampling to volumes ({lobes}), z-score, delays of {delays} volumes"),
         ("Adapters", _adapters(config)),
         ("Loss", _loss(config)),
         ("Training", _training(config)),
@@ -87,11 +83,9 @@ def _context(windows: WindowConfig) -> tuple[str, str]:
     if windows.mode == "windows":
         return ("Windows", of)
     ahead = windows.stride if windows.lookahead is None else windows.lookahead
-    return (
-        "Stream",
-        f"{of}; heard in segments of {windows.chunk:g} s after their context, frames see {windows.context:g} s back "
-        f"and up to {ahead:g} s ahead",
-    )
+    segments = f"heard in segments of {windows.chunk:g} s after their context"
+    sight = f"frames see {windows.context:g} s back and up to {ahead:g} s ahead"
+    return ("Stream", f"{of}; {segments}, {sight}")
 
 
 def model_name(config: RunConfig) -> str:
@@ -101,39 +95,26 @@ def model_name(config: RunConfig) -> str:
 
 
 def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: RunConfig) -> Entries:
-    """How frozen and tuned features were scored and compared.
-
-    Parameters
-    ----------
-    run : mapping
-        An entry of `runs` in summary.json.
-    versions : mapping of package to version
-    config : RunConfig
-    """
-    known, alphas = run["frozen"], config.ridge.alphas
+    """How frozen and tuned features were scored and compared; `run` is an entry of summary.json."""
+    alphas, frozen = config.ridge.alphas, run["frozen"]
+    score = (
+        "a fresh closed-form ridge regression on frozen and on tuned features, never the readout that took part in "
+        "tuning, fitted on training and validation stories; Pearson correlation of predicted and true responses over "
+        "all volumes of the test stories, voxel by voxel, then the mean over a target"
+    )
+    ridge = (
+        f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), chosen by "
+        f"{frozen['folds']}, the same for every model"
+    )
+    floor = f"voxels with a ceiling of {config.evaluation.ceiling_floor:g} or less have none"
+    readout = "the test score of the readout that learned together with the adapters, for comparison"
     return [
-        (
-            "Score",
-            "a fresh closed-form ridge regression on frozen and on tuned features, never the readout that took "
-            "part in tuning, fitted on training and validation stories; Pearson correlation of predicted and "
-            "true responses over all volumes of the test stories, voxel by voxel, then the mean over a target",
-        ),
-        (
-            "Ridge",
-            f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), "
-            f"chosen by {known['folds']}, the same for every model",
-        ),
+        ("Score", score),
+        ("Ridge", ridge),
         ("Intervals", f"95 % of {run['bootstrap']}, paired: the same resamples for frozen and tuned"),
         ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
-        (
-            "Share of ceiling",
-            f"{known['normalised_by']}; voxels with a ceiling of {config.evaluation.ceiling_floor:g} "
-            "or less have none",
-        ),
-        (
-            "Readout r",
-            "the test score of the readout that learned together with the adapters, for comparison",
-        ),
+        ("Share of ceiling", f"{frozen['normalised_by']}; {floor}"),
+        ("Readout r", readout),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
 
@@ -157,33 +138,16 @@ def _in_words(key: str, value: Any) -> str:
     return str(value)
 
 
-def page_words(
-    evaluations: Sequence[tuple[Evaluation, Mapping[str, Source]]], kinds: Sequence[str]
-) -> dict[str, Any]:
-    """Title, name of the data, how to cite and what to try next.
-
-    Parameters
-    ----------
-    evaluations : sequence of (Evaluation, mapping of a run's name to Source)
-    kinds : sequence of str
-        Verdicts of the page's answers.
-    """
-    runs = [(run, sources[run["name"]], results) for results, sources in evaluations for run in results.runs]
-    names = {Path(model_name(source.config)).name for _, source, _ in runs}
+def citations(runs: Sequence[tuple[Mapping[str, Any], Source]]) -> list[str]:
+    """How to cite: the method, this software, and the data of the runs, entries of summary.json with their sources."""
     cited = [PAPER, f"This software: brainwavlm {__version__}, MIT licence; CITATION.cff in its repository."]
-    for run, source, _ in runs:
+    for run, source in runs:
         data, licence = run["frozen"]["dataset"], run["frozen"]["licence"]
         citation = source.dataset.citation.rstrip(".") if source.dataset else ""
         if citation or licence:
             terms = f" Licence: {licence}." if licence else ""
             cited.append(f"The data set {data}: {citation or 'no citation given'}.{terms}")
-    model = names.pop() if len(names) == 1 else "Speech models"
-    return {
-        "title": page_title([run for run, _, _ in runs], model) if runs else "",
-        "data_name": ", ".join(dict.fromkeys(run["frozen"]["dataset"] for run, _, _ in runs)),
-        "citations": list(dict.fromkeys(cited)),
-        "next_steps": next_steps(runs[0][2].simulated, kinds, runs[0][1].config) if runs else [],
-    }
+    return list(dict.fromkeys(cited))
 
 
 def _adapters(config: RunConfig) -> str:

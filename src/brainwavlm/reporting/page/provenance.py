@@ -1,11 +1,12 @@
 """Where the runs of a page come from: code, data, machine, time, energy and command, as their folders say."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from brainwavlm.config import RunConfig
@@ -23,39 +24,24 @@ _PARTS = {"processors": "processors (RAPL)", "accelerators": "graphics processor
 
 
 def run_behind(entry: Entry, config: RunConfig) -> Run | None:
-    """The run that an entry of summary.json is of, as its listener sees it; None where another is in its folder.
-
-    Raises
-    ------
-    BrainwavlmError, OSError
-        The folder cannot be read.
-    """
+    """The run that an entry of summary.json is of, as its subject sees it; None where another is in its folder."""
     if not isinstance(entry.get("path"), str):
         return None
     return next((side for side in open_run(entry["path"]).sides if side.config == config), None)
 
 
 def origin_entries(entry: Entry, config: RunConfig) -> tuple[Entries, str]:
-    """What is recorded of a run, and its files with their checksums as text (empty where there are none).
-
-    Parameters
-    ----------
-    entry : mapping
-        Of `runs` in summary.json.
-    config : RunConfig
-    """
+    """What is recorded of a run, an entry of summary.json, and its files with their checksums as text, if any."""
     try:
         run = run_behind(entry, config)
-        if run is None:
-            return [("Record", NOT_HERE)], ""
-        model = (
-            "Speech model, untuned",
-            f"checksum {run.manifest['backbone'].get('checksum', 'not recorded')}",
-        )
-        recorded = read_provenance(run.path)
+        recorded = read_provenance(run.path) if run else None
     except (BrainwavlmError, OSError) as error:
         found = f" ({error.found})" if isinstance(error, BrainwavlmError) else ""
         return [("Record", NOT_HERE + found)], ""
+    if run is None:
+        return [("Record", NOT_HERE)], ""
+    checksum = run.manifest["backbone"].get("checksum", "not recorded")
+    model = ("Speech model, untuned", f"checksum {checksum}")
     if recorded is None or not recorded["sessions"]:
         return [model, ("Record", NOT_RECORDED)], ""
     return [model, *record_entries(recorded)], file_lines(recorded["files"])
@@ -64,21 +50,10 @@ def origin_entries(entry: Entry, config: RunConfig) -> tuple[Entries, str]:
 def origins(
     models: Mapping[str, Sequence[Entry]], configs: Mapping[str, RunConfig]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Where each model comes from, in words; and as texts to be downloaded its settings and the files it read.
+    """Where each model comes from, and as texts to be downloaded its settings and the files it read.
 
-    Parameters
-    ----------
-    models : mapping of str to sequence of mapping
-        Entries of `runs` in summary.json by the label of their model: several are of a joint run.
-    configs : mapping of str to RunConfig
-        That of the first entry of each.
-
-    Returns
-    -------
-    blocks : list of dict
-        title and entries.
-    texts : list of dict
-        title, text and file.
+    `models` are entries of `runs` in summary.json by the label of their model (several are of a joint run), `configs`
+    those of the first of each. Returns blocks, with title and entries, and texts, with title, text and file.
     """
     entries = [("Seeds", "; ".join(f"{label}: {runs[0]['seed']}" for label, runs in models.items()))]
     tuned_with = [_pairs(some[0]["tuned_with"]) for some in models.values() if some[0].get("tuned_with")]
@@ -89,23 +64,26 @@ def origins(
         entries, files = origin_entries(runs[0], config)
         blocks.append({"title": run_title(runs[0], {runs[0]["name"]: label}), "entries": entries})
         yaml_text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        settings.append(_text(f"All settings of run {name}", yaml_text, f"{name}.yaml", "text/yaml"))
+        settings.append((f"All settings of run {name}", yaml_text, f"{name}.yaml", "text/yaml"))
         if files:
             title = f"Files that run {name} read, with their checksums"
-            lists.append(_text(title, files, f"{name}-files.txt", "text/plain"))
-    return blocks, settings + lists
+            lists.append((title, files, f"{name}-files.txt", "text/plain"))
+    texts = [
+        {"title": title, "text": text, "file": download(name, text, kind)}
+        for title, text, name, kind in settings + lists
+    ]
+    return blocks, texts
 
 
-def _text(title: str, text: str, name: str, kind: str) -> dict[str, Any]:
-    return {"title": title, "text": text, "file": download(name, text, kind)}
-
-
-def rerun_commands(models: Mapping[str, Sequence[Entry]], states: Sequence[int], tasks: Sequence[str]) -> str:
+def rerun_commands(
+    models: Mapping[str, Sequence[Entry]], layers: pd.DataFrame, downstream: pd.DataFrame
+) -> str:
     """What makes the numbers again, from the settings of each model in a file of its name."""
     names = [model_file(runs) for runs in models.values()]
     evaluate = f"brainwavlm evaluate {' '.join(names)}"
-    evaluate += f" --layers {','.join(map(str, states))}" if states else ""
-    evaluate += f" --downstream {','.join(tasks)}" if tasks else ""
+    for option, frame, column in (("layers", layers, "layer"), ("downstream", downstream, "task")):
+        if len(frame):
+            evaluate += f" --{option} {','.join(map(str, dict.fromkeys(frame[column])))}"
     tune = [f"brainwavlm tune {name}.yaml --output {name}" for name in names]
     return "\n".join([*tune, f"{evaluate} --output evaluation", "brainwavlm report evaluation"])
 
@@ -119,15 +97,21 @@ def model_file(runs: Sequence[Entry]) -> str:
 
 def record_entries(recorded: Mapping[str, Any]) -> Entries:
     """The content of provenance.json in words; what differs between sessions is said of each."""
-    sessions = recorded["sessions"]
+
+    def of_each(text: Callable[[Mapping[str, Any]], str]) -> str:
+        texts = [text(session) for session in recorded["sessions"]]
+        if len(set(texts)) == 1:
+            return texts[0]
+        return "; ".join(f"session {number}: {text}" for number, text in enumerate(texts, start=1))
+
     return [
-        ("Code", _over_sessions([_code(session["code"]) for session in sessions])),
-        ("Versions", _over_sessions([_pairs(session["versions"]) for session in sessions])),
+        ("Code", of_each(lambda session: _code(session["code"]))),
+        ("Versions", of_each(lambda session: _pairs(session["versions"]))),
         ("Data read", _data(recorded)),
-        ("Machine", _over_sessions([_machine(session["machine"]) for session in sessions])),
+        ("Machine", of_each(lambda session: _machine(session["machine"]))),
         ("Time", _time(recorded)),
         ("Energy", _energy(recorded)),
-        ("Command", _over_sessions([session["command"] or "called from Python" for session in sessions])),
+        ("Command", of_each(lambda session: session["command"] or "called from Python")),
     ]
 
 
@@ -138,13 +122,6 @@ def file_lines(files: Mapping[str, Mapping[str, Any]]) -> str:
         for name, file in files.items()
     ]
     return "\n".join(lines)
-
-
-def _over_sessions(texts: list[str]) -> str:
-    """Said once where it is the same for all."""
-    if len(set(texts)) == 1:
-        return texts[0]
-    return "; ".join(f"session {number}: {text}" for number, text in enumerate(texts, start=1))
 
 
 def _code(code: Mapping[str, Any]) -> str:
@@ -163,16 +140,12 @@ def _data(recorded: Mapping[str, Any]) -> str:
     size = sum(file["bytes"] for file in different)
     heads = sum(not file["whole"] for file in different)
     how = (
-        "each file whole"
-        if not heads
-        else f"{heads} of the largest by their first MiB, size and time of change"
+        f"{heads} of the largest by their first MiB, size and time of change" if heads else "each file whole"
     )
     digest = hashlib.sha256(file_lines(files).encode()).hexdigest()
-    text = (
-        f"{len(different)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}"
-    )
-    changed = {name for session in recorded["sessions"] for name in session["data_changed"]}
-    return f"{text}. CHANGED between sessions: {', '.join(sorted(changed))}" if changed else text
+    changed = sorted({name for session in recorded["sessions"] for name in session["data_changed"]})
+    note = f". CHANGED between sessions: {', '.join(changed)}" if changed else ""
+    return f"{len(different)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}{note}"
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
@@ -196,11 +169,8 @@ def _time(recorded: Mapping[str, Any]) -> str:
     text = f"{hours:.2f} hours" if hours >= 0.1 else f"{3600 * hours:.0f} seconds"
     text += f" in {len(sessions)} session{'s' if len(sessions) > 1 else ''}, begun {began}"
     killed = sum(session["ended"] is None for session in sessions)
-    return (
-        f"{text}; {killed} of them did not end by themselves and count up to their last step"
-        if killed
-        else text
-    )
+    note = f"; {killed} of them did not end by themselves and count up to their last step" if killed else ""
+    return text + note
 
 
 def _energy(recorded: Mapping[str, Any]) -> str:

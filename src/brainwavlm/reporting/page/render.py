@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from brainwavlm import __version__
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
-from brainwavlm.reporting.figures.style import Picture, data_uri, png
+from brainwavlm.reporting.figures.style import Picture, data_uri
 from brainwavlm.results.resamples import FILE as RESAMPLES
 from brainwavlm.results.schemas import COLUMNS
 
@@ -29,18 +29,9 @@ _IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "
 
 
 def require_page_path(output: Path, *folders: Path) -> None:
-    """Raise before a page is drawn that could not be written, or would replace something else.
+    """Raise RunError before a page is drawn that could not be written, or would replace something else.
 
-    Parameters
-    ----------
-    output : Path
-        Of the page.
-    folders : Path
-        Of evaluations, comparisons and transfers, whose own files stay.
-
-    Raises
-    ------
-    RunError
+    `folders` are those of evaluations, comparisons and transfers, whose own files stay.
     """
     problem = ""
     if output.resolve() in [(folder / name).resolve() for folder in folders for name in OWN_FILES]:
@@ -55,13 +46,7 @@ def require_page_path(output: Path, *folders: Path) -> None:
 def writing_problem(path: Path, ours: bytes = b"", others: str = "") -> str:
     """Why a file cannot be written, or must not be replaced; empty where it can.
 
-    Parameters
-    ----------
-    path : Path
-    ours : bytes
-        What the head of a file holds that may be replaced; empty: any may.
-    others : str
-        What a file without it is.
+    `ours` is what the head of a file holds that may be replaced (empty: any may), `others` what a file without it is.
     """
     try:
         if len(os.fsencode(path.name)) > _LONGEST_NAME:
@@ -81,23 +66,9 @@ def writing_problem(path: Path, ours: bytes = b"", others: str = "") -> str:
 
 
 def write_page(output: Path, template: str, scripts: Sequence[str], content: Mapping[str, Any]) -> Path:
-    """Fill in a template and write the page, whole or not at all.
+    """Fill in a template of templates/ and write the page, whole or not at all; RunError where it cannot be written.
 
-    Parameters
-    ----------
-    output : Path
-        One that `require_page_path` lets through.
-    template : str
-        Name of a file in templates/.
-    scripts : sequence of str
-        Names of those that the page needs beside plotly's; none but these may run, whatever data put in the page.
-    content : mapping
-        Everything that it shows.
-
-    Raises
-    ------
-    RunError
-        The file cannot be written.
+    None but `scripts` of that folder and plotly's may run on the page, whatever data put in it.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("brainwavlm.reporting"),
@@ -109,7 +80,7 @@ def write_page(output: Path, template: str, scripts: Sequence[str], content: Map
     )
     folder = resources.files("brainwavlm.reporting") / "templates"
     texts = [*((folder / name).read_text(encoding="utf-8") for name in scripts), get_plotlyjs()]
-    about = {"version": __version__, "scripts": texts, "allowed": _allowed(texts), "in_script": in_script}
+    about = {"version": __version__, "scripts": texts, "allowed": _allowed(texts)}
     page = environment.get_template(template).render(about | dict(content))
     try:
         with replacing(output) as temporary:
@@ -123,7 +94,7 @@ def image(picture: Picture) -> dict[str, Any]:
     """A figure and its text alternative, for the templates."""
     figure, alt = picture
     width, height = (round(inches * _CSS_DOTS_PER_INCH) for inches in figure.get_size_inches())
-    return {"uri": data_uri(png(figure)), "alt": alt, "width": width, "height": height}
+    return {"uri": data_uri(figure), "alt": alt, "width": width, "height": height}
 
 
 def download(name: str, content: str | bytes, kind: str) -> dict[str, str]:
@@ -144,7 +115,5 @@ def _allowed(scripts: Collection[str]) -> str:
 
     unsafe-eval is for plotly, which makes functions of its own text to draw many points; without it it draws none.
     """
-    digests = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts
-    ]
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in scripts]
     return " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])

@@ -1,7 +1,6 @@
 """One self-contained page of a study: what was asked, the state of the cells, the claims, a section an experiment."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,8 +12,8 @@ import pandas as pd
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
-from brainwavlm.reporting.figures.data_curves import claim_states_table, learning_table
-from brainwavlm.reporting.figures.data_findings import differences_table, findings_table
+from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
+from brainwavlm.reporting.figures.findings import differences_table, findings_table
 from brainwavlm.reporting.page import charts, dot_charts
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
 from brainwavlm.reporting.page.study_tables import (
@@ -25,10 +24,11 @@ from brainwavlm.reporting.page.study_tables import (
     claims_table,
     missing_table,
     numbers_table,
+    relative,
     state_counts,
 )
 from brainwavlm.results.schemas import EvaluationSummary
-from brainwavlm.results.tables import csv_text
+from brainwavlm.results.tables import csv_text, records
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
@@ -40,23 +40,10 @@ MOST_RUNS = 24  # lines in a chart of learning
 
 
 def write_study_report(folder: str | Path, output_html: str | Path | None = None) -> Path:
-    """Write the page of a study from the cells that exist, and its tables as CSV files beside.
+    """Write the page of a study from the cells that exist, and its tables as CSV files beside; the path of the page.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of the study.
-    output_html : str, Path or None
-        None: report.html in that folder. Tables go to report/ in the folder of the study.
-
-    Returns
-    -------
-    Path of the page
-
-    Raises
-    ------
-    RunError
-        No study there, or no page or table can be written.
+    Without a path it is report.html in the folder of the study; tables go to report/ there. RunError where there is no
+    study, or no page or table can be written.
     """
     study = open_study(folder)
     output = study.path / PAGE if output_html is None else Path(output_html)
@@ -72,12 +59,8 @@ def write_study_report(folder: str | Path, output_html: str | Path | None = None
 def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
     """Write claims.csv, seeds.csv, missing.csv, cells.csv and a table an experiment; their paths by name."""
     folder = study.path / TABLES
-    frames = {
-        "claims": claims.table,
-        "seeds": claims.seeds,
-        "missing": claims.missing,
-        "cells": cells_frame(study),
-    }
+    frames = {"claims": claims.table, "seeds": claims.seeds, "missing": claims.missing}
+    frames["cells"] = cells_frame(study)
     paths = {name: folder / f"{name}.csv" for name in frames}
     for name in study.study.experiments:
         frames[f"experiment {name}"] = claims.table[claims.table["experiment"] == name]
@@ -93,10 +76,7 @@ def page_content(
 ) -> dict[str, Any]:
     """Everything that the template shows."""
     rows = _records(claims.table)
-    links = {
-        name: Path(os.path.relpath(path.resolve(), output.resolve().parent)).as_posix()
-        for name, path in tables.items()
-    }
+    links = {name: relative(path, output) for name, path in tables.items()}
     asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
     described = [
@@ -115,7 +95,6 @@ def page_content(
         "states": state_counts(study.cells),
         "n_cells": len(study.cells),
         "cells": cells_table(cells_frame(study), study.cells, output, links["cells"]),
-        "n_missing": len(claims.missing),
         "missing": missing_table(claims.missing, links["missing"]),
         "stale": [path.name for path in study.stale],
         "not_asked": [f"{n}. {CLAIMS[n]}" for n in CLAIMS if n not in asked and n not in NOT_YET],
@@ -133,59 +112,48 @@ def page_content(
 
 def _records(frame: pd.DataFrame) -> list[Row]:
     """Rows with None where there is nothing."""
-    known = frame.astype(object).where(frame.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
+    return records(frame.astype(object).where(frame.notna(), None))
 
 
 def _experiment(
     study: StudyFolder, claims: Claims, name: str, rows: Sequence[Row], links: Mapping[str, str]
 ) -> dict[str, Any]:
-    experiment = study.study.experiments[name]
-    records = study.of(name)
-    simulated = any(row["simulated"] for row in rows)
-    headlines = [row for row in rows if row["headline"]]
-    others = [row for row in rows if not row["headline"]]
+    experiment, cells = study.study.experiments[name], study.of(name)
+    simulated, states = any(row["simulated"] for row in rows), state_counts(cells)
+    headlines, others = ([row for row in rows if bool(row["headline"]) is wanted] for wanted in (True, False))
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
-    counted = f"{len(records)} cells: {state_counts(records)}"
+    about = f"{claim}{experiment.question} ({len(cells)} cells: {states})"
     return {
         "name": name,
-        "heading": f"{name}: {claim}{experiment.question} ({counted}){' SIMULATED' * simulated}",
+        "heading": f"{name}: {about}{' SIMULATED' * simulated}",
         "claim": experiment.claim,
         "claim_text": CLAIMS.get(experiment.claim or 0, ""),
         "question": experiment.question,
         "simulated": simulated,
-        "states": state_counts(records),
-        "n_cells": len(records),
+        "states": states,
+        "n_cells": len(cells),
         "tables": [
             numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
             numbers_table(others, f"Further findings of {name}", "Other targets and comparisons"),
         ],
-        "charts": _charts(headlines, rows, claims.seeds, records),
-        "missing": [record.cell.name for record in records if record.state != "done"],
+        "charts": _charts(rows, claims.seeds, cells),
+        "missing": [record.cell.name for record in cells if record.state != "done"],
         "verdicts": _verdicts(rows),
         "csv": links[f"experiment {name}"],
     }
 
 
-def _charts(
-    headlines: Sequence[Row], rows: Sequence[Row], seeds: pd.DataFrame, records: Sequence[CellRecord]
-) -> list[charts.Chart]:
+def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord]) -> list[charts.Chart]:
     """Charts of one experiment, those that it has the numbers for."""
-    more = len(records) - MOST_RUNS
+    more = len(cells) - MOST_RUNS
     left_out = f" The first {MOST_RUNS} cells; {more} are not shown." if more > 0 else ""
-    gains, differences, states = (
-        [row for row in some if row["kind"] in kinds and row["estimate"] is not None]
-        for some, kinds in (
-            (headlines, ("gain", "transfer")),
-            (headlines, ("difference",)),
-            (rows, ("layer",)),
-        )
-    )
+    scored = [row for row in rows if row["estimate"] is not None]
+    gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
+    differences = [row for row in scored if row["headline"] and row["kind"] == "difference"]
+    states = claim_states_table([row for row in scored if row["kind"] == "layer"])
     every = [
         dot_charts.findings_chart(
-            findings_table(gains, seeds),
-            "Findings, seed by seed",
-            dot_charts.DOTS_NOTE,
+            findings_table(gains, seeds), "Findings, seed by seed", dot_charts.DOTS_NOTE
         ),
         dot_charts.differences_chart(
             differences_table(differences),
@@ -193,13 +161,10 @@ def _charts(
             "seeds. A finding leaves 0 out of both.",
         ),
         charts.states_chart(
-            claim_states_table(states),
-            "Gain by hidden state",
-            "",
-            "Dotted: untuned. Bars: 95 % intervals over test stories.",
+            states, "Gain by hidden state", "", "Dotted: untuned. Bars: 95 % intervals over test stories."
         ),
         charts.learning_chart(
-            _learned(records[:MOST_RUNS]),
+            _learned(cells[:MOST_RUNS]),
             f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}",
             legend=False,
         ),
@@ -207,10 +172,10 @@ def _charts(
     return [one for one in every if one is not None]
 
 
-def _learned(records: Sequence[CellRecord]) -> pd.DataFrame:
+def _learned(cells: Sequence[CellRecord]) -> pd.DataFrame:
     """How cells learned, of those that have begun; the table of cells names the damaged ones."""
     runs = []
-    for record in records:
+    for record in cells:
         with suppress(BrainwavlmError, OSError):
             runs.append({"name": record.cell.name, **open_run(record.path).course})
     return learning_table(runs, {run["name"]: run["name"] for run in runs})
@@ -223,29 +188,25 @@ def _verdicts(rows: Sequence[Row]) -> list[tuple[str, int]]:
 
 def _energy(study: StudyFolder) -> str:
     """What the cells measured while they were tuned."""
-    measured, total, parts = 0, 0.0, Counter[str]()
+    energies = []
     for record in study.cells:
         with suppress(BrainwavlmError, OSError):
-            recorded = read_provenance(record.path)
-            if recorded is not None and (found := energy_of(recorded)[0]):
-                measured, total = measured + 1, total + sum(found.values())
-                parts.update(found.keys())
+            energies.append(energy_of(read_provenance(record.path) or {"sessions": []})[0])
+    measured = [energy for energy in energies if energy]
     if not measured:
         return "not measured: no cell could read a counter, or cells were made before energy was recorded"
-    cells = f"{measured} of {len(study.cells)} cells"
-    return f"{total:.3g} kWh of tuning in {cells}, by the counters of their {', '.join(parts)}"
+    total = sum(sum(energy.values()) for energy in measured)
+    parts = ", ".join(dict.fromkeys(part for energy in measured for part in energy))
+    cells = f"{len(measured)} of {len(study.cells)} cells"
+    return f"{total:.3g} kWh of tuning in {cells}, by the counters of their {parts}"
 
 
 def _versions(study: StudyFolder) -> list[tuple[str, str]]:
     """Of the libraries that the cells were scored with; those of all cells, where they differ."""
-    found: dict[str, dict[str, None]] = {}
-    for record in study.cells:
+    versions: dict[str, dict[str, None]] = {}
+    for folder in (record.evaluation for record in study.cells if record.evaluation is not None):
         with suppress(BrainwavlmError):  # a damaged summary is named among the missing cells
-            summary = (
-                {}
-                if record.evaluation is None
-                else read_json(record.evaluation / "summary.json", kind=EvaluationSummary)
-            )
-            for library, version in summary.get("versions", {}).items():
-                found.setdefault(library, {})[version] = None
-    return [(library, ", ".join(versions)) for library, versions in found.items()]
+            summary = read_json(folder / "summary.json", kind=EvaluationSummary)
+            for library, version in summary["versions"].items():
+                versions.setdefault(library, {})[version] = None
+    return [(library, ", ".join(several)) for library, several in versions.items()]

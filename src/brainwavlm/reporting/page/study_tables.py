@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,49 +34,35 @@ Row = dict[str, Any]
 
 def _findings_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Findings as the page shows them: the columns of both its tables."""
-    frames = []
+    frame = []
     for row in rows:
         whole = row["kind"] in ("spread", "minutes")
-        shown, digits = (number, 1) if whole else (signed, 3)
+        shown = partial(number, digits=1) if whole else signed
         ends = {
-            name: "–" if row[low] is None else f"{shown(row[low], digits)} to {shown(row[high], digits)}"
+            name: "–" if row[low] is None else f"{shown(row[low])} to {shown(row[high])}"
             for name, (low, high) in _INTERVALS.items()
         }
         against = f" against {row['against']}" if row["against"] else ""
         tuned_on = f", tuned on {row['tuned_on']}" if row["tuned_on"] else ""
         state = "" if row["layer"] is None else f", state {row['layer']:.0f}"
-        frames.append(
-            {
-                "experiment": row["experiment"],
-                "What came out": row["sentence"],
-                "Cells": f"{row['group'] or ''}{against}{tuned_on}",
-                "Where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
-                "What": KINDS[row["kind"]] if row["estimate"] is not None else row["sentence"],
-                "Estimate": shown(row["estimate"], digits),
-                **ends,
-                "Seeds": row["n_seeds"],
-                "Missing": row["n_missing"],
-                "Against the report": row["verdict"] or "",
-            }
-        )
-    return pd.DataFrame(frames)
+        about = {
+            "experiment": row["experiment"],
+            "What came out": row["sentence"],
+            "Cells": f"{row['group'] or ''}{against}{tuned_on}",
+            "Where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
+            "What": KINDS[row["kind"]] if row["estimate"] is not None else row["sentence"],
+            "Estimate": shown(row["estimate"]),
+        }
+        counts = {"Seeds": row["n_seeds"], "Missing": row["n_missing"]}
+        frame.append(about | ends | counts | {"Against the report": row["verdict"] or ""})
+    return pd.DataFrame(frame)
 
 
 def numbers_table(rows: Sequence[Row], caption: str, summary: str) -> Table | None:
     """Findings of one experiment; None without rows."""
     if not rows:
         return None
-    columns = [
-        "",
-        "Cells",
-        "Where",
-        "What",
-        "Estimate",
-        "95 % over test stories",
-        "95 % over seeds",
-        "Seeds",
-        "Missing",
-    ]
+    columns = ["", "Cells", "Where", "What", "Estimate", *_INTERVALS, "Seeds", "Missing"]
     frame = _findings_frame(rows).assign(**{"": ""})[columns]
     names = dict.fromkeys(["Cells", "Where", "What"], "name")
     return table(caption, f"{caption}.", frame, classes=names) | {"summary": f"{summary} ({len(rows)} rows)"}
@@ -83,14 +70,7 @@ def numbers_table(rows: Sequence[Row], caption: str, summary: str) -> Table | No
 
 def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
     """What each experiment came to, by its heading."""
-    columns = [
-        "What came out",
-        "Estimate",
-        "95 % over test stories",
-        "95 % over seeds",
-        "Seeds",
-        "Against the report",
-    ]
+    columns = ["What came out", "Estimate", *_INTERVALS, "Seeds", "Against the report"]
     headlines = [row for row in rows if row["headline"]]
     frame = _findings_frame(headlines)
     frame = frame.assign(experiment=frame["experiment"].map(headings))[["experiment", *columns]]
@@ -107,25 +87,20 @@ def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
     """Scores that are missing, and why; None where all are there."""
     if missing.empty:
         return None
-    columns = {
-        "cell": "Cell",
-        "experiments": "Experiments",
-        "step": "Step",
-        "state": "State",
-        "error": "Error",
-    }
-    frame = missing.fillna({"error": "not begun"})[list(columns)].rename(columns=columns)
+    columns = ["cell", "experiments", "step", "state", "error"]
+    frame = missing.fillna({"error": "not begun"})[columns].rename(columns=str.capitalize)
     frame.insert(0, "", "")
     caption = Markup(
         "Scores that are missing, and why. Failed cells are tried again by <code>brainwavlm study run "
-    ) + Markup('--retry-failed</code>. <a href="{}">missing.csv</a>').format(link)
+        '--retry-failed</code>. <a href="{}">missing.csv</a>'
+    ).format(link)
     names = {"Cell": "name", "Experiments": "name", "State": _failed(frame["State"]), "Error": "words"}
     return table("Missing scores", caption, frame, classes=names)
 
 
 def cells_frame(study: StudyFolder) -> pd.DataFrame:
     """cell, experiments, state, attempts, seconds, identity, folder, error: a row a cell."""
-    rows = [
+    return pd.DataFrame(
         {
             "cell": record.cell.name,
             "experiments": ", ".join(record.cell.experiments),
@@ -137,8 +112,7 @@ def cells_frame(study: StudyFolder) -> pd.DataFrame:
             "error": record.error or "",
         }
         for record in study.cells
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 def cells_table(rows: pd.DataFrame, records: Sequence[CellRecord], output: Path, link: str) -> Table:
@@ -164,8 +138,12 @@ def _linked(record: CellRecord, output: Path) -> str:
     page = record.path / "evaluation" / PAGE
     if not page.is_file():
         return record.cell.name
-    where = Path(os.path.relpath(page.resolve(), output.resolve().parent)).as_posix()
-    return Markup('<a href="{}">{}</a>').format(quote(where), record.cell.name)
+    return Markup('<a href="{}">{}</a>').format(quote(relative(page, output)), record.cell.name)
+
+
+def relative(path: Path, page: Path) -> str:
+    """The address of a file as seen from a page."""
+    return Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix()
 
 
 def state_counts(records: Sequence[CellRecord]) -> str:

@@ -43,9 +43,8 @@ def table(
 
     Parameters
     ----------
-    label : str
-        Tells it from the other tables of the page.
-    caption : str
+    label, caption : str
+        The first tells it from the other tables of the page; the second says `simulated`.
     frame : DataFrame
         Columns by their headings, those of results from `headed`. The first holds titles of groups of rows (empty:
         none), the second headers of rows.
@@ -57,8 +56,6 @@ def table(
         Name of the file and all of its rows, to be downloaded.
     element : str
         Name of the table within the page, for what filters it.
-    simulated : bool
-        Whether the caption says so.
     """
     frame = frame.reset_index(drop=True)
     styler = _Table(frame, uuid=f"{zlib.crc32((label + frame.to_csv()).encode()):x}", cell_ids=False)
@@ -142,13 +139,7 @@ def file_link(name: str, table: pd.DataFrame) -> dict[str, str]:
 def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table:
     """Scores of an evaluation by target, and their differences, drawn too.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        table.csv.
-    runs : sequence of mapping
-        Of summary.json.
-    titles : mapping of a run's name to str
+    `rows` are those of table.csv, `runs` of summary.json, and `titles` by run.
     """
     span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
     axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
@@ -185,25 +176,18 @@ def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
         rows["run"].map({run: null.get(key, 0.0) for run, null in nulls.items()})
         for key in ("least_p", "least_p_difference")
     )
-    columns: dict[str, Any] = {
-        "run": rows["run"].map(titles),
-        "Target": rows["target"],
-        "p frozen": list(map(format_p, rows["p_frozen"], least)),
-        "p tuned": list(map(format_p, rows["p_tuned"], least)),
-        "p change": list(map(format_p, rows["p_difference"], least_difference)),
-    }
+    columns: dict[str, Any] = {"run": rows["run"].map(titles), "Target": rows["target"]}
+    for heading, key, floor in (
+        ("frozen", "frozen", least),
+        ("tuned", "tuned", least),
+        ("change", "difference", least_difference),
+    ):
+        columns[f"p {heading}"] = list(map(format_p, rows[f"p_{key}"], floor))
     for key in ("frozen", "tuned") if "low_frozen" in rows else ():
         columns[f"{key.capitalize()} 95 %"] = intervals(rows[f"low_{key}"], rows[f"high_{key}"], number)
-    timed = "r_time_only" in rows and rows["r_time_only"].notna().any()
-    counts = (
-        "voxels_frozen",
-        "voxels_tuned",
-        "voxels_better",
-        "voxels_worse",
-        *(["r_time_only"] if timed else []),
-    )
-    frame = headed(rows, columns, *counts)
-    if timed:
+    frame = headed(rows, columns, *(f"voxels_{key}" for key in ("frozen", "tuned", "better", "worse")))
+    if "r_time_only" in rows and rows["r_time_only"].notna().any():
+        frame[_SHOWN["r_time_only"][0]] = rows["r_time_only"]
         frame["p"] = list(map(format_p, rows["p_time_only"], least))
     return table(
         "Tests against chance",
@@ -239,12 +223,11 @@ def _drawing(row: Mapping[Any, Any], span: tuple[float, float]) -> Markup:
         low, high = span if span[1] > span[0] else (-0.01, 0.01)
         return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / (high - low), 1)
 
-    zero = f'<line class="zero" x1="{place(0)}" x2="{place(0)}" y1="0" y2="26"/>'
-    if not row["high"] > row["low"]:
-        return Markup(f'<svg viewBox="0 0 {_WIDTH} 26" focusable="false">{zero}</svg>')
-    kind = verdict(row["low"], row["high"])
-    return Markup(
-        f'<svg viewBox="0 0 {_WIDTH} 26" focusable="false" class="{kind}">{zero}'
-        f'<line x1="{place(row["low"])}" x2="{place(row["high"])}" y1="13" y2="13" stroke-width="2"/>'
-        f'<circle cx="{place(row["difference"])}" cy="13" r="4" stroke-width="2"/></svg>'
-    )
+    kind, signs = "", f'<line class="zero" x1="{place(0)}" x2="{place(0)}" y1="0" y2="26"/>'
+    if row["high"] > row["low"]:
+        kind = f' class="{verdict(row["low"], row["high"])}"'
+        signs += (
+            f'<line x1="{place(row["low"])}" x2="{place(row["high"])}" y1="13" y2="13" stroke-width="2"/>'
+            f'<circle cx="{place(row["difference"])}" cy="13" r="4" stroke-width="2"/>'
+        )
+    return Markup(f'<svg viewBox="0 0 {_WIDTH} 26" focusable="false"{kind}>{signs}</svg>')

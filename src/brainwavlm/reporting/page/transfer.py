@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.data_transfer import matrix_table, minutes_table
+from brainwavlm.reporting.figures.folders import main_target
+from brainwavlm.reporting.figures.transfer import matrix_table, minutes_table
 from brainwavlm.reporting.page import charts
-from brainwavlm.reporting.page.comparison import MOVED, answer_card
 from brainwavlm.reporting.page.tables import Table, headed, intervals, table
-from brainwavlm.reporting.page.wording import in_target, interval_words, verdict
+from brainwavlm.reporting.page.wording import MOVED, card, in_target, interval_words, verdict
 from brainwavlm.results.transfer import Transfer
 
 
@@ -23,15 +23,14 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
         charts.minutes_chart(minutes_table(transfer.curve, target), target, "Dotted: untuned.")
         for target in (targets if len(transfer.curve) else ())
     ]
+    others = [
+        row for row in fair.to_dict("records") if row["scored_on"] not in str(row["tuned_on"]).split("+")
+    ]
     return {
         "kind": "transfer",
         "folder": transfer.path.resolve().name,
         "simulated": simulated,
-        "answers": [
-            _answer(row)
-            for row in fair.to_dict("records")
-            if row["scored_on"] not in str(row["tuned_on"]).split("+")
-        ],
+        "answers": [_answer(row) for row in others],
         "charts": [one for one in minutes if one],
         "tables": [
             *(
@@ -52,42 +51,33 @@ def _shown_targets(transfer: Transfer) -> list[str]:
     """Whole cortex, or the first; and those that models were tuned on."""
     targets = list(dict.fromkeys(transfer.matrix["target"]))
     tuned = [str(cell["target"]) for cell in transfer.summary["cells"] if "target" in cell]
-    first = "cortex" if "cortex" in targets else targets[0]
-    return [name for name in dict.fromkeys([first, *tuned]) if name in targets]
+    return [name for name in dict.fromkeys([main_target(targets), *tuned]) if name in targets]
 
 
 def _answer(row: Mapping[Any, Any]) -> dict[str, str]:
     where, low, high = in_target(row["target"]), row["low"], row["high"]
     stories = "" if row["stories"] == "all" else ", on stories that tuning never used"
-    return answer_card(
-        low,
-        high,
+    return card(
+        row,
         row["difference"],
-        row["r_frozen"],
-        unit=f"{row['run']}: tuned on {row['tuned_on']}, scored on {row['scored_on']}, mean test r {where} from "
+        f"{row['run']}: tuned on {row['tuned_on']}, scored on {row['scored_on']}, mean test r {where} from "
         f"{number(row['r_frozen'])} to {number(row['r_tuned'])}",
-        sentence=f"Tuning on {row['tuned_on']} {MOVED[verdict(low, high)]} the mean test correlation of "
-        f"{row['scored_on']} {where} ({signed(row['difference'])}, {interval_words(low, high)}{stories}).",
+        f"Tuning on {row['tuned_on']} {MOVED[verdict(low, high)]} the mean test correlation of {row['scored_on']} "
+        f"{where} ({signed(row['difference'])}, {interval_words(low, high)}{stories}).",
     )
 
 
 def _matrix_table(rows: pd.DataFrame, target: str, stories: str, simulated: bool) -> Table:
     """Tuned on by scored on: the change with its interval, on a colour of its size."""
+    ends = zip(rows["difference"], intervals(rows["low"], rows["high"]), rows["r_tuned"], strict=True)
     rows = rows.assign(
         tuned=rows["tuned_on"] + " (" + rows["run"] + ")",
         subject="Scored on " + rows["scored_on"],
-        text=[
-            f"{signed(row['difference'])} ({interval}), r {number(row['r_tuned'])}"
-            for row, interval in zip(
-                rows.to_dict("records"), intervals(rows["low"], rows["high"]), strict=True
-            )
-        ],
+        text=[f"{signed(change)} ({interval}), r {number(r)}" for change, interval, r in ends],
     )
-    subjects = list(dict.fromkeys(rows["subject"]))
+    tuned, subjects = (list(dict.fromkeys(rows[key])) for key in ("tuned", "subject"))
     texts, changes = (
-        rows.pivot(index="tuned", columns="subject", values=key).reindex(list(dict.fromkeys(rows["tuned"])))[
-            subjects
-        ]
+        rows.pivot(index="tuned", columns="subject", values=key).reindex(index=tuned, columns=subjects)
         for key in ("text", "difference")
     )
     frame = texts.rename_axis(index="Tuned on", columns=None).reset_index()

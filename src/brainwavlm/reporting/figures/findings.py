@@ -1,14 +1,22 @@
-"""A line a finding: configurations over their seeds, and the findings of a study."""
+"""A line a finding: configurations over their seeds, and findings of a study; as tables, and drawn by matplotlib."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from brainwavlm.errors import RunError
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.figures.draw_curves import small, thin
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, counted, shortened
 from brainwavlm.results.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -16,6 +24,9 @@ if TYPE_CHECKING:
 
 _NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
 _ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories"]
+_PAGE_TALL = 9.4  # inches of a page that a figure can take
+_COLUMN = 3.3  # inches that findings need
+_KEY = ("untuned", "tuned: mean, 95 % interval of the gain", "one seed")
 Row = Mapping[str, Any]
 Rows = Sequence[Row] | pd.DataFrame
 
@@ -40,21 +51,15 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
     """part, label, experiment, group, tuned_on, listener, target, stories, run, seed, numbers, sentence.
 
     A row of part `mean` a finding, with r_frozen, r_tuned and the interval of the gain; of part `seed` a cell. A label
-    stands for one finding: where two would share one they are counted.
-
-    Parameters
-    ----------
-    rows : sequence of mapping, or DataFrame
-        Gains, of a study's table of claims.
-    seeds : DataFrame
-        Its table of seeds.
+    stands for one finding: where two would share one they are counted. `rows` are gains of a study's table of claims,
+    `seeds` its table of seeds.
     """
     means = pd.DataFrame(rows)
     means = means[means["r_tuned"].notna()] if len(means) else means
     if means.empty:
         return pd.DataFrame()
     several = means["experiment"].nunique() > 1
-    names = [f"{row['experiment']}: " * several + _finding(row) for row in means.to_dict("records")]
+    names = [f"{row['experiment']}: " * several + _label(row) for row in means.to_dict("records")]
     means = means.assign(part="mean", label=counted(names))
     cells = means[["label", "kind", *_ABOUT]].merge(seeds, on=["kind", *_ABOUT])
     cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
@@ -75,11 +80,6 @@ def differences_table(rows: Rows) -> pd.DataFrame:
     ]
     table.insert(0, "label", counted(labels))
     return table.astype(dict.fromkeys(numbers, float))
-
-
-def counted(labels: Sequence[str]) -> list[str]:
-    """The labels, each once: where several would be the same, with their place."""
-    return [f"{one} ({n})" if labels.count(one) > 1 else one for n, one in enumerate(labels, start=1)]
 
 
 def layer_label(row: Mapping[Any, Any]) -> str:
@@ -132,12 +132,7 @@ def claim_rows(
 ) -> pd.DataFrame:
     """Rows of a study's table of claims, of some kinds and of the experiments that were asked for.
 
-    Raises
-    ------
-    RunError
-        The study has no such rows.
-    ConfigError
-        It has no such experiment.
+    RunError where the study has no such rows, ConfigError where it has no such experiment.
     """
     rows = claims.table[claims.table["kind"].isin(kinds)]
     if rows.empty:
@@ -146,7 +141,7 @@ def claim_rows(
     return rows[rows["experiment"].isin(chosen_names("experiment", choice.experiment, rows["experiment"]))]
 
 
-def _finding(row: Mapping[Any, Any]) -> str:
+def _label(row: Mapping[Any, Any]) -> str:
     """In whom and where, and in which group of cells."""
     group = "" if row["group"] == "all cells" else f": {row['group']}"
     who = f"{row['tuned_on']} → " if row["kind"] == "transfer" else ""
@@ -162,8 +157,75 @@ def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def _forest(tables: Sequence[pd.DataFrame], simulated: bool) -> Shown:
-    from brainwavlm.reporting.figures.draw_findings import findings
-
     table = pd.concat(tables, ignore_index=True)
     values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
-    return Shown(values, simulated, partial(findings, table))
+    return Shown(values, simulated, partial(draw_findings, table))
+
+
+def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """A line a finding: tuned r of each seed, their mean with the interval of the gain, and the untuned model.
+
+    ConfigError where there are more findings than a page has room for.
+    """
+    names = list(dict.fromkeys(table["label"]))
+    columns = 1
+    while True:
+        letters = canvas.letters(0.45 / columns)
+        texts = ["\n".join(textwrap.wrap(shortened(name, 110), letters) or [""]) for name in names]
+        # In lines of text: what each finding takes.
+        lines = np.array([max(text.count("\n") + 1, 1.6) + 0.4 for text in texts])
+        parts = np.array_split(np.arange(len(names)), columns)
+        most = max(lines[part].sum() for part in parts)
+        keys = 1 if canvas.letters() > len("".join(_KEY)) + 20 else len(_KEY)
+        height = 0.85 + (1.3 * most + 1.7 * keys) * small() / 72
+        if height <= _PAGE_TALL or canvas.height is not None:
+            break
+        columns += 1
+        if canvas.width / columns < _COLUMN or columns > len(names):
+            found = f"{len(names)} findings, {MILLIMETRES * height:.0f} mm high at this width."
+            remedy = "Name fewer experiments or targets, or choose a larger width, or a height."
+            raise ConfigError("width", found, f"up to {MILLIMETRES * _PAGE_TALL:.0f} mm, a page.", remedy)
+    figure = canvas.figure(height)
+    grid = figure.subplots(1, columns, sharex=True, squeeze=False)[0]
+    for axes, part in zip(grid, parts, strict=True):
+        places = np.cumsum(lines[part]) - lines[part] / 2
+        for number, place in zip(part, places, strict=True):
+            _finding(axes, table[table["label"] == names[number]], place, int(number), canvas)
+        axes.set_yticks(places, [texts[number] for number in part])
+        axes.set_ylim(most if columns > 1 else lines.sum(), 0)
+        axes.set_xlabel("mean test correlation r")
+        axes.grid(axis="x")
+        axes.margins(x=0.04)
+    figure.legend(_signs(canvas), _KEY, loc="outside lower left", ncols=len(_KEY) if keys == 1 else 1)
+    return figure
+
+
+def _finding(axes: Axes, rows: pd.DataFrame, place: float, number: int, canvas: Canvas) -> None:
+    mean, seeds = rows[rows["part"] == "mean"].iloc[0], rows[rows["part"] == "seed"]
+    frozen, thick = mean["r_frozen"], 1.4 * rcParams["lines.linewidth"]
+    grey, colour = canvas.colours["frozen"], canvas.colours["tuned"]
+    ends = [place - 0.7, place + 0.7]
+    axes.plot([frozen, frozen], ends, "-", color=grey, linewidth=thick, zorder=2, gid=f"untuned:{number}")
+    # The interval is that of the gain: it stands where the untuned model plus the gain would be.
+    ends = [frozen + mean["low"], frozen + mean["high"]]
+    if np.isfinite(ends).all():
+        about = {"linewidth": thick, "zorder": 3, "gid": f"interval:{number}"}
+        axes.plot(ends, [place, place], "-", color=colour, **about)
+    marker = rcParams["lines.markersize"]
+    about = {"markersize": 1.1 * marker, "zorder": 4, "gid": f"mean:{number}"}
+    axes.plot([mean["r_tuned"]], [place], "D", color=colour, **about)
+    about = {"facecolor": "white", "edgecolor": rcParams["text.color"], "linewidth": thin()}
+    dots = seeds["r_tuned"].to_numpy(float)
+    axes.scatter(dots, np.full(len(dots), place), s=marker**2, zorder=5, gid=f"seeds:{number}", **about)
+
+
+def _signs(canvas: Canvas) -> list[Line2D]:
+    """What the signs of findings look like, in the order of `_KEY`."""
+    width, marker = rcParams["lines.linewidth"], rcParams["lines.markersize"]
+    frozen = Line2D([], [], color=canvas.colours["frozen"], marker="|", linestyle="", markersize=8)
+    tuned = Line2D([], [], color=canvas.colours["tuned"], marker="D", linewidth=1.4 * width)
+    seed = Line2D([], [], color=rcParams["text.color"], marker="o", linestyle="", markerfacecolor="white")
+    frozen.set_markeredgewidth(width)
+    tuned.set_markersize(1.1 * marker)
+    seed.set_markeredgewidth(thin())
+    return [frozen, tuned, seed]

@@ -9,11 +9,13 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures.data_findings import Row, Rows, claim_rows, claims_at, layer_label
+from brainwavlm.reporting.figures import draw_curves
+from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_at, layer_label
 from brainwavlm.reporting.figures.folders import (
     Place,
     Scored,
     Shown,
+    any_simulated,
     chosen_names,
     require_different,
     scored_runs,
@@ -30,12 +32,7 @@ _MOST_TARGETS = 3
 def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFrame:
     """run, label, epoch, loss, validation_r, gradient_norm, kept: a row a run and epoch.
 
-    Parameters
-    ----------
-    runs : sequence of mapping
-        As in `runs` of summary.json: name, history, best.
-    labels : mapping of str to str
-        By the run's name.
+    `runs` have name, history and best, as `runs` of summary.json; `labels` are by name.
     """
     numbers = ["loss", "validation_r", "gradient_norm"]
     rows = [
@@ -56,47 +53,30 @@ def states_table(
     Parameters
     ----------
     states : DataFrame
-        layers.csv; or downstream.csv, with `task` for `target` and auc_ for r_.
+        layers.csv; or downstream.csv, with `task` for `target` (so does `about`) and auc_ for r_.
     run : mapping
         An entry of `runs` in summary.json.
     label : str
         Of the run, before the target's name, where lines of several runs are to be told apart.
     targets : sequence of str
         None named: the one the run was tuned on, cortex and AC, as far as they are there; else the first three.
-    about : str
-        target or task.
     """
     rows = states[states["run"] == run["name"]]
     rows = rows[rows[about].isin(targets or _usual(run, rows[about]))]
     rows = rows.assign(label=f"{label}: " * bool(label) + rows[about])
-    return rows[["run", "label", about, *_numbers(about)]].sort_values(
-        "layer", kind="stable", ignore_index=True
-    )
+    rows = rows[["run", "label", about, *_numbers(about)]]
+    return rows.sort_values("layer", kind="stable", ignore_index=True)
 
 
 def claim_states_table(rows: Rows, about: str = "target") -> pd.DataFrame:
     """run, label, group, listener, target, layer, r_frozen, r_tuned, difference, low, high: of a study's findings.
 
-    Parameters
-    ----------
-    rows : sequence of mapping, or DataFrame
-        Of kind `layer` or `task` in a study's table of claims; the experiment stands for a run.
-    about : str
-        target or task, whose scores are AUC.
+    `rows` are of kind `layer`, or `task` where `about` says so, in its table of claims; an experiment stands for a run.
     """
-    claims = [
-        "experiment",
-        "group",
-        "listener",
-        "target",
-        "layer",
-        "r_frozen",
-        "r_tuned",
-        "estimate",
-        "low",
-        "high",
-    ]
-    table = pd.DataFrame(rows, columns=claims).sort_values("layer", kind="stable", ignore_index=True)
+    where = ["experiment", "group", "listener", "target", "layer"]
+    scores = ["r_frozen", "r_tuned", "estimate", "low", "high"]
+    table = pd.DataFrame(rows, columns=[*where, *scores])
+    table = table.sort_values("layer", kind="stable", ignore_index=True)
     several = table["experiment"].nunique() > 1
     labels = [f"{row['experiment']}: " * several + layer_label(row) for row in table.to_dict("records")]
     numbers = _numbers(about)
@@ -113,11 +93,7 @@ def _numbers(about: str) -> list[str]:
 def delays_table(evaluation: Evaluation, labels: Mapping[str, str]) -> pd.DataFrame:
     """run, label, seconds, median, low, high: share of each delay in the weights, quartiles over voxels.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-    labels : mapping of str to str
-        By run; others are left out.
+    `labels` are by run; others are left out.
     """
     columns = ["run", "label", "seconds", "median", "low", "high"]
     if evaluation.delays.empty:
@@ -147,8 +123,6 @@ def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
 
 def learning(places: Sequence[Place], choice: Choice) -> Shown:
     """Loss and validation r of runs by epoch."""
-    from brainwavlm.reporting.figures.draw import learning as draw
-
     runs: list[Row] = [_entry(place.path) for place in places if place.made == "run"]
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
@@ -163,7 +137,7 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
             raise RunError(run["name"], "no epoch is finished.", "a run with epochs.", remedy)
     labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
     table = learning_table(runs, labels).drop(columns="gradient_norm")
-    return Shown(table, any(run["simulated"] for run in runs), partial(draw, table))
+    return Shown(table, any(run["simulated"] for run in runs), partial(draw_curves.learning, table))
 
 
 def layers(places: Sequence[Place], choice: Choice) -> Shown:
@@ -177,13 +151,11 @@ def tasks(places: Sequence[Place], choice: Choice) -> Shown:
 
 
 def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) -> Shown:
-    from brainwavlm.reporting.figures.draw import states
-
     tables, simulated = [], False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
         runs = scored_runs(evaluated, choice)
-        simulated = any(run.entry["simulated"] for run in runs)
+        simulated = any_simulated(runs)
         tables += [_states_of(run, choice, len(runs) > 1, about) for run in runs]
     for place in places:
         if place.made == "study":
@@ -192,7 +164,7 @@ def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) ->
             simulated |= bool(rows["simulated"].any())
             tables.append(claim_states_table(rows, about))
     table = pd.concat(tables, ignore_index=True)
-    return Shown(table, simulated, partial(states, table))
+    return Shown(table, simulated, partial(draw_curves.states, table))
 
 
 def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.DataFrame:
@@ -219,21 +191,16 @@ def _usual(run: Row, names: Iterable[str]) -> list[str]:
 
 def delays(places: Sequence[Place], choice: Choice) -> Shown:
     """Share of each delay in the readout's weights."""
-    from brainwavlm.reporting.figures.draw import delays as draw
-
     runs = scored_runs(places, choice)
     tables = []
     for run in runs:
         tables.append(delays_table(run.results, {run.name: capitalised(run.label)}))
         if tables[-1].empty:
-            raise RunError(
-                run.results.path,
-                f"no delays of run {run.name}: {no_delays(run.entry)}.",
-                "a readout of its own with weights.",
-                f"Choose other runs, or {AGAIN[0].lower()}{AGAIN[1:]}",
-            )
+            found = f"no delays of run {run.name}: {no_delays(run.entry)}."
+            remedy = f"Choose other runs, or {AGAIN[0].lower()}{AGAIN[1:]}"
+            raise RunError(run.results.path, found, "a readout of its own with weights.", remedy)
     table = pd.concat(tables, ignore_index=True)
-    return Shown(table, any(run.entry["simulated"] for run in runs), partial(draw, table))
+    return Shown(table, any_simulated(runs), partial(draw_curves.delays, table))
 
 
 def _entry(path: Path) -> dict[str, Any]:

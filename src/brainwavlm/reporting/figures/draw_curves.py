@@ -25,30 +25,25 @@ def learning(table: pd.DataFrame, canvas: Canvas) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 1.35]})
     runs = list(table.groupby(["run", "label"], sort=False))
     ink = rcParams["text.color"]
-    single = {
-        "loss": {"color": rcParams["axes.labelcolor"]},
-        "validation_r": {"color": canvas.colours["tuned"]},
-    }
+    colours = {"loss": rcParams["axes.labelcolor"], "validation_r": canvas.colours["tuned"]}
     marker = rcParams["lines.markersize"]
     for number, ((_, label), rows) in enumerate(runs):
         for axes, key in ((upper, "loss"), (lower, "validation_r")):
             scored_rows = rows.dropna(subset=key)
-            line = single[key] if len(runs) == 1 else line_of(number)
+            line = {"color": colours[key]} if len(runs) == 1 else line_of(number)
             if len(scored_rows):
                 about = {"label": label, "gid": f"{key}:{number}", "marker": "o", "markersize": 0.6 * marker}
                 axes.plot(scored_rows["epoch"], scored_rows[key], **line, **about)
         kept = rows[rows["kept"]]
         for epoch, r in zip(kept["epoch"], kept["validation_r"], strict=True):
-            if len(runs) == 1:
-                for axes in (upper, lower):
-                    axes.axvline(epoch, color=ink, linewidth=thin(), linestyle=(0, (4, 3)), zorder=0)
+            for axes in (upper, lower) if len(runs) == 1 else ():
+                axes.axvline(epoch, color=ink, linewidth=thin(), linestyle=(0, (4, 3)), zorder=0)
             if np.isfinite(r):
                 dot = {"markersize": 1.6 * marker, "markeredgecolor": "white", "gid": f"kept:{number}"}
-                colour = (single["validation_r"] if len(runs) == 1 else line_of(number))["color"]
-                lower.plot([epoch], [r], "o", color=colour, **dot)
-            if len(runs) == 1 and np.isfinite(r):
-                note = f"dashed: epoch {epoch}, kept (validation r {r:.3f})"
-                upper.set_title(note, loc="left", fontsize=small(), color=rcParams["axes.labelcolor"])
+                lower.plot([epoch], [r], "o", color=line["color"], **dot)
+                if len(runs) == 1:
+                    note = f"dashed: epoch {epoch}, kept (validation r {r:.3f})"
+                    upper.set_title(note, loc="left", fontsize=small(), color=rcParams["axes.labelcolor"])
     for axes, name in ((upper, "training loss"), (lower, "validation r")):
         axes.set_ylabel(name)
         axes.yaxis.set_major_locator(MaxNLocator(4))

@@ -1,0 +1,208 @@
+"""Transfer: who tuned by who is scored, how much of a subject's data it takes; as tables, and drawn by matplotlib."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.formatting.numbers import signed
+from brainwavlm.reporting.figures.draw_curves import legend_below, line_of, small, thin
+from brainwavlm.reporting.figures.findings import claim_rows, claims_at
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
+from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.style import Canvas, shortened
+from brainwavlm.reporting.surface_maps import difference_scale
+from brainwavlm.results.transfer import Transfer
+
+_CELL = ("run", "tuned_on", "scored_on", "stories", "target")
+_SCORES = ("r_frozen", "r_tuned", "difference", "low", "high")
+_CURVE = ("run", "tuned_on", "scored_on", "target", "asked", "draw", "minutes", "r_frozen", "r_tuned")
+_WIDE = 5.0  # inches; from here on the curve stands beside the matrix
+
+
+def matrix_table(matrix: pd.DataFrame) -> pd.DataFrame:
+    """run, label, tuned_on, scored_on, stories, target, r_frozen, r_tuned, difference, low, high of a `Transfer`.
+
+    The rows of stories that tuning did not use, where there are some of a run and subject, else those of all. `label`
+    says who a run was tuned on; with its seed, or its name, where that tells no rows apart.
+    """
+    unheard = matrix["stories"] == "unheard"
+    cell = [matrix[key] for key in ("run", "tuned_on", "scored_on", "target")]
+    fair = matrix[unheard | ~unheard.groupby(cell).transform("any")].reset_index(drop=True)
+    labels = _labels(fair)
+    return fair.assign(label=[labels[row] for row in zip(fair["run"], fair["tuned_on"], strict=True)])
+
+
+def minutes_table(curve: pd.DataFrame, target: str, matrix: pd.DataFrame | None = None) -> pd.DataFrame:
+    """part, label, run, tuned_on, scored_on, target, asked, draw, minutes, r_frozen, r_tuned: a `Transfer`'s curve.
+
+    Rows of part `draw` are draws of stories; of part `mean` their means, a row an amount that was asked for. The labels
+    of a `matrix_table` name the runs.
+    """
+    line = ["run", "tuned_on", "scored_on"]
+    labels = {} if matrix is None else _labels(matrix)
+    draws = curve[curve["target"] == target].reset_index(drop=True)
+    names = [
+        f"{labels.get((run, tuned_on), run)} in {who}"
+        for run, tuned_on, who in draws[line].itertuples(index=False)
+    ]
+    draws = draws.assign(part="draw", label=names)
+    amounts = draws.groupby(["label", *line, "target", "asked"], dropna=False, sort=False)
+    means = amounts[["minutes", "r_frozen", "r_tuned"]].mean().reset_index().assign(part="mean")
+    return pd.concat([draws, means.sort_values("minutes", kind="stable")], ignore_index=True)
+
+
+def _labels(matrix: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """By run and who it was tuned on."""
+    rows = matrix.drop_duplicates(["run", "tuned_on"]).to_dict("records")
+    options = [[row["tuned_on"] for row in rows]]
+    if "seed" in matrix:
+        options.append([f"{row['tuned_on']}, seed {row['seed']}" for row in rows])
+    options.append([f"{row['tuned_on']} ({row['run']})" for row in rows])
+    labels = next((some for some in options if len(set(some)) == len(rows)), options[-1])
+    return {(row["run"], row["tuned_on"]): label for row, label in zip(rows, labels, strict=True)}
+
+
+def transfer(places: Sequence[Place], choice: Choice) -> Shown:
+    """Rows of part `matrix`; and of parts `draw` and `mean`, the learning curve over minutes where there is one."""
+    matrices, curves, simulated = [], [], False
+    for place in places:
+        if place.made == "study":
+            matrix, is_simulated = _study_matrix(place, choice)
+        else:
+            result = Transfer.open(place.path)
+            is_simulated = bool(result.summary["simulated"])
+            matrix = result.matrix[[*_CELL, *_SCORES, *(["seed"] if "seed" in result.matrix else [])]]
+            curves.append(result.curve)
+        matrices.append(matrix)
+        simulated |= is_simulated
+    matrix = pd.concat(matrices, ignore_index=True)
+    _require_once(matrix, places)
+    names = list(dict.fromkeys(matrix["target"]))
+    targets = chosen_names("target", choice.target or [main_target(names)], names)
+    if len(targets) > 1:
+        raise ConfigError("target", f"{len(targets)} targets.", "one a matrix.", "Draw one figure for each.")
+    runs = chosen_names("run", choice.run, matrix["run"].tolist())
+    matrix = matrix_table(matrix[(matrix["target"] == targets[0]) & matrix["run"].isin(runs)])
+    tables = [matrix.assign(part="matrix")]
+    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
+    if len(curve):
+        columns = [key for key in _CURVE if key in curve]
+        tables.append(minutes_table(curve.loc[curve["run"].isin(runs), columns], targets[0], matrix))
+    values = pd.concat(tables, ignore_index=True)
+    values = values.astype({key: "Int64" for key in ("seed", "draw") if key in values})
+    return Shown(values[["part", *values.columns.drop("part")]], simulated, partial(draw_transfer, values))
+
+
+def _study_matrix(place: Place, choice: Choice) -> tuple[pd.DataFrame, bool]:
+    """Means over seeds as a matrix, and whether any is simulated: a group of cells takes the place of a run."""
+    needed = "transfer: {} in an experiment"
+    claims = claims_at(place)
+    others = claim_rows(claims, place, choice, ("transfer",), needed)
+    # And of the same experiments the gains in those that tuned: the diagonal.
+    same = choice.model_copy(update={"experiment": tuple(others["experiment"].unique())})
+    rows = pd.concat([claim_rows(claims, place, same, ("gain",), needed), others], ignore_index=True)
+    several = rows["experiment"].nunique() > 1
+    runs = rows["experiment"] + ": " + rows["group"] if several else rows["group"]
+    cells = rows.assign(run=runs).rename(columns={"listener": "scored_on", "estimate": "difference"})
+    cells = cells[cells["difference"].notna()][[*_CELL, *_SCORES]]
+    return cells.astype(dict.fromkeys(_SCORES, float)), bool(rows["simulated"].any())
+
+
+def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
+    twice = matrix.duplicated(list(_CELL)).to_numpy()
+    if twice.any():
+        row = matrix.iloc[int(twice.argmax())]
+        cell = f"run {row['run']} in {row['scored_on']} more than once."
+        listed = ", ".join(str(place.path) for place in places)
+        raise RunError(listed, cell, "each once.", "Draw them one by one.")
+
+
+def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """The matrix of gains, and test r by minutes of the subject's data where the table has rows of `minutes_table`."""
+    matrix, minutes = table[table["part"] == "matrix"], table[table["part"] != "matrix"]
+    lines = minutes["label"].nunique()
+    tall = 0.75 + 0.42 * matrix["label"].nunique()
+    beside = canvas.width >= _WIDE and lines > 0
+    figure = canvas.figure(
+        max(tall, 2.4 + 0.13 * lines) if beside else tall + (lines > 0) * (2.0 + 0.26 * lines)
+    )
+    if beside:
+        first, second = figure.subplots(1, 2)
+    elif lines:
+        first, second = figure.subplots(2, 1, gridspec_kw={"height_ratios": [tall, 2.4]})
+    else:
+        first, second = figure.subplots(), None
+    cells = _draw_matrix(figure, first, matrix, canvas)
+    if second is not None:
+        _draw_minutes(second, minutes)
+        legend_below(figure, second, canvas)
+    _write_gains(figure, first, matrix, cells)
+    return figure
+
+
+def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canvas) -> QuadMesh:
+    labels, subjects = matrix["label"].unique(), matrix["scored_on"].unique()
+    wide = matrix.pivot(index="label", columns="scored_on", values="difference")
+    gains = wide.loc[labels, subjects].to_numpy(float)
+    scale = difference_scale([gains], "", canvas.colours["difference"])
+    cells = axes.pcolormesh(
+        gains, cmap=scale.colours, vmin=scale.low, vmax=scale.high, edgecolors="white", gid="cells"
+    )
+    axes.set_facecolor(rcParams["grid.color"])
+    room = canvas.letters(0.3 if canvas.width >= _WIDE else 0.55) // len(subjects)
+    axes.set_xticks([n + 0.5 for n in range(len(subjects))], [shortened(name, room) for name in subjects])
+    names = [shortened(label, canvas.letters(0.28)) for label in labels]
+    axes.set_yticks([n + 0.5 for n in range(len(labels))], names)
+    axes.set(xlabel="scored on", ylabel="tuned on")
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    bar = figure.colorbar(cells, ax=axes, fraction=0.06, pad=0.03)
+    bar.outline.set_visible(False)
+    bar.set_ticks([scale.low, 0, scale.high], labels=[signed(scale.low, 2), "0", signed(scale.high, 2)])
+    bar.set_label("gain in test r", fontsize=small())
+    return cells
+
+
+def _write_gains(figure: Figure, axes: Axes, matrix: pd.DataFrame, cells: QuadMesh) -> None:
+    """The gain with its interval in each cell, or the gain alone, or nothing: as the laid out cells have room."""
+    figure.draw_without_rendering()
+    labels, subjects = list(matrix["label"].unique()), list(matrix["scored_on"].unique())
+    box = axes.get_window_extent()
+    wide, tall = 0.94 * box.width / len(subjects), 0.94 * box.height / len(labels)
+    for row in matrix.to_dict("records"):
+        x, y = subjects.index(row["scored_on"]), labels.index(row["label"])
+        shade = row["difference"] if np.isfinite(row["difference"]) else 0.0
+        light = np.array(cells.to_rgba(np.array(shade)))[:3] ** 2.2 @ [0.2126, 0.7152, 0.0722]
+        ink = "black" if light > 0.18 else "white"  # equal contrast of both
+        gain = signed(row["difference"])
+        both = f"{gain}\n{signed(row['low'])} to {signed(row['high'])}" if row["high"] > row["low"] else gain
+        text = axes.text(x + 0.5, y + 0.5, "", ha="center", va="center", color=ink, gid=f"gain:{y}:{x}")
+        text.set(fontsize=small(), in_layout=False)
+        for words in (both, gain, ""):
+            text.set_text(words)
+            extent = text.get_window_extent()
+            if extent.width <= wide and extent.height <= tall:
+                break
+
+
+def _draw_minutes(axes: Axes, minutes: pd.DataFrame) -> None:
+    for number, (label, rows) in enumerate(minutes.groupby("label", sort=False)):
+        means, draws = rows[rows["part"] == "mean"], rows[rows["part"] == "draw"]
+        line = line_of(number)
+        for key, dashes, name in (("r_frozen", ":", None), ("r_tuned", "-", label)):
+            style = {**line, "linestyle": dashes}
+            axes.plot(means["minutes"], means[key], **style, label=name, gid=f"{key}:{number}")
+        for key, face in (("r_frozen", "white"), ("r_tuned", line["color"])):
+            dots = {"facecolor": face, "edgecolor": line["color"], "linewidth": thin()}
+            size = (0.7 * rcParams["lines.markersize"]) ** 2
+            axes.scatter(draws["minutes"], draws[key], s=size, gid=f"draws:{key}:{number}", **dots)
+    axes.plot([], [], ":", color=rcParams["axes.labelcolor"], label="untuned")
+    axes.set(xlabel="minutes of the subject's responses", ylabel="test r")
