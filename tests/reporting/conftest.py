@@ -1,9 +1,13 @@
 import shutil
 
+import numpy as np
 import pytest
 
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
+from tests.brains import write_brain, write_drawing
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 
@@ -40,6 +44,47 @@ def simulated_evaluation(tmp_path_factory):
 @pytest.fixture(scope="package")
 def simulated_page(simulated_evaluation):
     return write_report(simulated_evaluation, simulated_evaluation / "report.html")
+
+
+@pytest.fixture(scope="package")
+def real_evaluation(settings, tmp_path_factory):
+    """What `evaluate` writes of a run with settings of its own, and of one of which only the readout learned."""
+    folder = tmp_path_factory.mktemp("real")
+    own = {"train_minutes": 0.5, "training__slow": 2, "training__block_rows": 6}
+    own |= {"loss__spatial": 0, "loss__contrastive": 0.5, "loss__temperature": 0.3}
+    readout = settings(training__epochs=1, target="AC", adapter__method="frozen")
+    runs = [
+        tune(settings(training__epochs=1, **own), folder / "run", command="brainwavlm tune '<b>'"),
+        tune(readout, folder / "readout-only"),
+    ]
+    return evaluate(runs, layers=[0, 4]).save(folder / "evaluation")
+
+
+@pytest.fixture(scope="package")
+def real_page(real_evaluation):
+    """Its text."""
+    page = write_report(real_evaluation, real_evaluation.parent / "page.html")
+    return " ".join(page.read_text(encoding="utf-8").split())
+
+
+@pytest.fixture(scope="package")
+def ds003020(tmp_path_factory):
+    """The folder of a subject on their own surfaces, pial and flat, and what is true of it: read only."""
+    root = tmp_path_factory.mktemp("ds003020")
+    truth = write_brain(root)
+    (root / "stimuli").mkdir()
+    write_drawing(root, "UTS03", {})
+    return root, truth
+
+
+@pytest.fixture(scope="package")
+def native_scores(ds003020, tmp_path_factory):
+    """An evaluation of it in which r_frozen is half the sine of the latitude."""
+    root, truth = ds003020
+    values = np.sin(np.radians(truth.latitude)) / 2
+    return native_evaluation(
+        tmp_path_factory.mktemp("scored") / "evaluation", root, {"RH": truth.right}, values
+    )
 
 
 @pytest.fixture(scope="package")

@@ -10,9 +10,11 @@ from nilearn.datasets import load_fsaverage
 from brainwavlm.config import load_config
 from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import Responses, write_folder
+from brainwavlm.files import write_json
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.transfer import Transfer
+from brainwavlm.runs.run import FORMAT
 from tests.results.made_up import STORIES, VERSIONS, run_entry
 
 TEMPORAL = {0: (-55, -15, 8), 1: (55, -12, 8)}  # pial coordinates in mm: around Heschl's gyrus
@@ -256,6 +258,18 @@ def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
     ]
     summary = {"simulated": simulated, "cells": cells, "notes": ["None heard."], "versions": {"torch": "2"}}
     return Transfer(*map(pd.DataFrame, (matrix, curve, needed)), summary).save(folder)
+
+
+def fake_run(folder, config, history, kept, simulated=True):
+    """Write the files of a finished run of which epoch `kept` was kept."""
+    about = {"dataset": "made-up", "subject": "sim01", "simulated": simulated, "n_voxels": 12, "n_target": 12}
+    data = about | {"control": {"kind": "none", "n_targets": 12, "voxels": True}}
+    splits = {"train": ["bees"], "validation": ["chess"], "test": ["museum"]}
+    manifest = {"format": FORMAT, "config": config.model_dump(mode="json"), "splits": splits, "data": data}
+    write_json(folder / "run.json", manifest | {"backbone": {}, "versions": {}})
+    (best,) = ({**row, "checkpoint": f"{kept:05}-00000050"} for row in history if row["epoch"] == kept)
+    write_json(folder / "result.json", {"best": best, "history": history})
+    return folder
 
 
 def native_evaluation(folder, root, masks, values, subject="UTS03", simulated=True):

@@ -2,7 +2,6 @@ import base64
 import json
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import load_config
@@ -14,8 +13,7 @@ from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
-from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
-from tests.reporting.fakes import native_evaluation
+from tests.brains import LATITUDES, LONGITUDES
 
 
 def unpacked(text, kind):
@@ -88,17 +86,8 @@ def test_one_geometry_serves_all_runs_and_maps(simulated_evaluation):
     assert left["shapes"]["pial"]["triangles"] == "inflated"
 
 
-@pytest.fixture(scope="module")
-def brain(tmp_path_factory):
-    root = tmp_path_factory.mktemp("ds003020")
-    truth = write_brain(root)
-    (root / "stimuli").mkdir()
-    write_drawing(root, "UTS03", {})
-    return root, truth
-
-
-def test_a_native_vertex_takes_the_column_of_the_voxel_that_holds_it(brain):
-    root, truth = brain
+def test_a_native_vertex_takes_the_column_of_the_voxel_that_holds_it(ds003020):
+    root, truth = ds003020
     dataset = load_dataset(root)
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
     around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
@@ -127,11 +116,9 @@ def test_a_point_outside_the_volume_or_in_no_column_has_none():
     assert_array_equal(column, [0, 1])
 
 
-def test_the_page_of_a_native_subject_has_its_own_surfaces(brain, tmp_path):
-    root, truth = brain
-    values = np.sin(np.radians(truth.latitude)) / 2
-    folder = native_evaluation(tmp_path / "evaluation", root, {"RH": truth.right}, values)
-    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+def test_the_page_of_a_native_subject_has_its_own_surfaces(ds003020, native_scores, tmp_path):
+    truth = ds003020[1]
+    text = write_report(native_scores, tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(text.split('id="run-data">')[1].split("</script>")[0])
     assert data["meshes"]["native, UTS03"]["kinds"] == ["pial", "flat"]
     (run,) = data["runs"]
@@ -143,8 +130,8 @@ def test_the_page_of_a_native_subject_has_its_own_surfaces(brain, tmp_path):
         assert_array_equal([name in run["labels"][code].split(", ") for code in labels], truth.masks[name])
 
 
-def test_a_column_that_was_not_scored_is_at_no_vertex(brain):
-    root, truth = brain
+def test_a_column_that_was_not_scored_is_at_no_vertex(ds003020):
+    root, truth = ds003020
     dataset = load_dataset(root)
     voxel = np.arange(0, len(truth.right), 2)
     scores = RunVoxels(voxel, np.zeros(len(voxel)), np.arange(len(voxel)) / len(voxel), {})

@@ -14,12 +14,14 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.figures import Choice, draw_figure, write_figure
 from brainwavlm.reporting.figures.draw_curves import learning
-from brainwavlm.reporting.figures.style import page_canvas, png
+from brainwavlm.reporting.figures.findings import draw_findings
+from brainwavlm.reporting.figures.folders import Place
+from brainwavlm.reporting.figures.maps import maps
+from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shipped_style
 from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.evaluation import Evaluation, RunVoxels
-from tests.brains import write_brain, write_drawing
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation, patches
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
 from tests.study.fakes import fake_study
 
 
@@ -226,15 +228,14 @@ def test_seeds_are_the_runs_of_each_group(tmp_path):
 
 def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
     experiments = {
-        "map": {"claim": 1, "grid": {"seed": [0, 1, 2]}},
-        "others": {"claim": 6, "grid": {"subject": ["sim01", "sim02"], "seed": [0, 1, 2]}, "transfer": {}},
-        "states": {"claim": 17, "grid": {"seed": [0, 1, 2]}, "evaluate": {"layers": "all"}},
-        "ranks": {"claim": 1, "grid": {"adapter.rank": list(range(1, 60)), "seed": [0]}},
+        "map": {"claim": 1, "grid": {"seed": [0, 1]}},
+        "others": {"claim": 6, "grid": {"subject": ["sim01", "sim02"], "seed": [0, 1]}, "transfer": {}},
+        "states": {"claim": 17, "grid": {"seed": [0, 1]}, "evaluate": {"layers": "all"}},
     }
     folder = fake_study(tmp_path / "study", experiments, layers=(0, 1))
     mark, values = drawn("claims", folder, experiment="map", target="cortex")
-    assert list(values["part"]) == ["mean", "seed", "seed", "seed"]
-    assert_allclose(mark("seeds:0").get_offsets()[:, 0], [0.32, 0.321, 0.322])
+    assert list(values["part"]) == ["mean", "seed", "seed"]
+    assert_allclose(mark("seeds:0").get_offsets()[:, 0], [0.32, 0.321])
     _, values = drawn("transfer", folder, target="cortex")
     assert set(zip(values["tuned_on"], values["scored_on"], strict=True)) == {
         (tuned_on, who) for tuned_on in ("sim01", "sim02") for who in ("sim01", "sim02")
@@ -244,12 +245,19 @@ def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
         draw_figure("transfer", folder, Choice(experiment="map"))
     _, values = drawn("layers", folder, experiment="states")
     assert set(values["layer"]) == {0, 1}
-    # Many findings stay on a page: side by side where there is room, else it is said what to do.
-    mark, values = drawn("claims", folder, width=180.0, experiment="ranks", target="cortex")
-    assert mark.figure.get_size_inches()[1] * 25.4 < 240
-    assert len(mark.figure.axes) == 2
-    with pytest.raises(ConfigError, match=r"59 findings, \d+ mm high at this width"):
-        draw_figure("claims", folder, Choice(experiment="ranks", target="cortex"))
+
+
+def test_many_findings_stay_on_a_page_side_by_side_where_there_is_room():
+    rows = [
+        {"label": f"sim01, cortex: rank {n}", "part": part} for n in range(59) for part in ("mean", "seed")
+    ]
+    table = pd.DataFrame(rows).assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
+    with shipped_style().applied():
+        figure = draw_findings(table, Canvas(shipped_style(), 180 / 25.4))
+        assert figure.get_size_inches()[1] * 25.4 < 240
+        assert len(figure.axes) == 2
+        with pytest.raises(ConfigError, match=r"59 findings, \d+ mm high at this width"):
+            draw_findings(table, Canvas(shipped_style(), 120 / 25.4))
 
 
 @pytest.fixture(scope="module")
@@ -257,94 +265,74 @@ def mapped(tmp_path_factory):
     return fake_evaluation(tmp_path_factory.mktemp("mapped"), n_voxels=400, runs=(("one", "cortex"),))
 
 
-@pytest.mark.parametrize("view", ["inflated", "flat"])
-def test_maps_hold_each_vertex_with_its_value_and_colour(mapped, view):
-    mark, values = drawn("maps", mapped, quantity=("tuned", "difference"), view=view, width=85.0)
+def shown(folder, **choice):
+    """The values of maps: nothing is drawn."""
+    return maps([Place("evaluation", folder)], Choice(**choice)).values
+
+
+def test_maps_hold_each_vertex_with_its_value(mapped):
+    values = shown(mapped, quantity=("tuned", "difference"))
     scores = Evaluation.open(mapped).of_run("one")
     hemisphere, vertex, _ = patches(400)
     sides = np.where(hemisphere[scores.voxel] == 0, "left", "right")
     for quantity, expected in (("tuned", scores.tuned), ("difference", scores.tuned - scores.frozen)):
         own = values[values["quantity"] == quantity].set_index(["hemisphere", "vertex"])["value"]
         assert len(own) == 400
-        assert_allclose(
-            [own[key] for key in zip(sides, vertex[scores.voxel], strict=True)], expected, rtol=1e-12
-        )
-    assert {"left", "right", "test correlation r"} <= words(mark.figure)
-    way = "flat" if view == "flat" else "lateral"
-    for number in (0, 1):
-        for side in ("left", "right"):
-            assert mark(f"brain:{number}:{side}:{way}").collections[0].get_rasterized()
+        found = [own[key] for key in zip(sides, vertex[scores.voxel], strict=True)]
+        assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_faces_of_a_map_have_the_colours_of_their_side(mapped, tmp_path):
-    folder = tmp_path / "evaluation"
-    folder.mkdir()
-    for path in mapped.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+    folder = shutil.copytree(mapped, tmp_path / "evaluation")
     voxels = pd.read_csv(folder / "voxels.csv")
     left = patches(400)[0][voxels["voxel"]] == 0
     voxels["r_frozen"], voxels["r_tuned"] = 0.2, np.where(left, 0.8, 0.4)
     voxels.to_csv(folder / "voxels.csv", index=False)
-    mark, _ = drawn("maps", folder, quantity="tuned", width=85.0)
-    for side, value in (("left", 0.8), ("right", 0.4)):
-        faces = mark(f"brain:0:{side}:lateral").collections[0]._facecolor3d[:, :3]
-        coloured = faces[np.ptp(faces, axis=1) > 0.2]
-        assert len(coloured) > 300
-        # Drawn over a grey brain, whose shade shines through a little.
-        assert np.abs(np.median(coloured, axis=0) - colormaps["viridis"](value / 0.8)[:3]).max() < 0.1
+    for view, way in (("inflated", "lateral"), ("flat", "flat")):
+        mark, _ = drawn("maps", folder, quantity="tuned", width=85.0, view=view)
+        for side, value in (("left", 0.8), ("right", 0.4)):
+            surface = mark(f"brain:0:{side}:{way}").collections[0]
+            assert surface.get_rasterized()
+            faces = surface._facecolor3d[:, :3]
+            coloured = faces[np.ptp(faces, axis=1) > 0.2]
+            assert len(coloured) > 300
+            # Drawn over a grey brain, whose shade shines through a little.
+            assert np.abs(np.median(coloured, axis=0) - colormaps["viridis"](value / 0.8)[:3]).max() < 0.1
+        assert {"left", "right", "test correlation r"} <= words(mark.figure)
 
 
 def test_maps_leave_out_voxels_above_the_threshold_and_show_shares_of_the_ceiling(mapped):
-    _, values = drawn("maps", mapped, quantity="share", q=0.05, width=85.0)
+    values = shown(mapped, quantity="share", q=0.05)
     voxels = pd.read_csv(mapped / "voxels.csv")
     below = voxels[voxels["q_tuned"] < 0.05]
     assert 0 < len(below) < len(voxels)
     assert_allclose(sorted(values["value"]), sorted(below["normalised_tuned"]), rtol=1e-12)
 
 
-def test_a_native_subject_is_drawn_on_their_own_surface(tmp_path):
-    root = tmp_path / "ds003020"
-    truth = write_brain(root)
-    (root / "stimuli").mkdir()
-    write_drawing(root, "UTS03", {})
-    expected = np.sin(np.radians(truth.latitude)) / 2
-    folder = native_evaluation(tmp_path / "evaluation", root, {"RH": truth.right}, expected)
-    dataset = load_dataset(root)
+def test_a_native_subject_is_drawn_on_their_own_surface(ds003020, native_scores):
+    dataset = load_dataset(ds003020[0])
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
-    _, values = drawn("maps", folder, quantity="frozen", view="pial", width=85.0)
+    expected = np.sin(np.radians(ds003020[1].latitude)) / 2
+    _, values = drawn("maps", native_scores, quantity="frozen", view="pial", width=85.0)
     for side, half in mesh.halves.items():
         own = values[values["hemisphere"] == side]
         # Each vertex of a native surface has one column.
         assert_array_equal(own["vertex"], np.flatnonzero(np.diff(half.start)))
         assert_allclose(own["value"], expected[half.column], atol=1e-6)
     with pytest.raises(BrainwavlmError, match="view: inflated, of native, UTS03"):
-        draw_figure("maps", folder)
+        shown(native_scores)
 
 
 @pytest.fixture
 def tuned_run(tmp_path):
     """A run of measured responses with two epochs, and an evaluation of before it was moved here."""
     folder = tmp_path / "run"
-    data = fake_evaluation(folder, 12, simulated=False, runs=(("run", "cortex"),))
-    summary = json.loads((data / "summary.json").read_text())
-    overrides = {
-        "dataset": str(folder / "data"),
-        "subject": "sim01",
-        "target": "cortex",
-        "readout.kind": "linear",
-    }
-    config = load_config(preset="demo", overrides=overrides).model_dump(mode="json")
-    history = [
-        {"epoch": 1, "loss": -0.1, "validation_r": 0.1},
-        {"epoch": 2, "loss": -0.2, "validation_r": 0.3},
-    ]
-    best = {"epoch": 2, "checkpoint": "00002-00000020", "validation_r": 0.3}
-    summary["runs"][0] |= {"config": config, "best": best, "path": "somewhere/else", "history": history}
-    (data / "summary.json").write_text(json.dumps(summary))
-    about = {"dataset": "made-up", "subject": "sim01", "simulated": False, "n_voxels": 12, "n_target": 12}
-    control = {"kind": "none", "n_targets": 12, "voxels": True}
-    manifest = {"format": 1, "config": config, "splits": {}, "data": {**about, "control": control}}
-    manifest |= {"backbone": {}, "versions": {}}
-    (folder / "run.json").write_text(json.dumps(manifest))
-    (folder / "result.json").write_text(json.dumps({"best": best, "history": history}))
+    evaluation = fake_evaluation(folder, 12, simulated=False, runs=(("run", "cortex"),))
+    history = [{"epoch": n, "loss": -0.1 * n, "validation_r": 0.2 * n - 0.1} for n in (1, 2)]
+    overrides = {"dataset": str(folder / "data"), "subject": "sim01", "target": "cortex"}
+    fake_run(folder, load_config(preset="demo", overrides=overrides), history, kept=2, simulated=False)
+    summary = json.loads((evaluation / "summary.json").read_text())
+    about = json.loads((folder / "result.json").read_text()) | {"path": "somewhere/else"}
+    summary["runs"][0] |= about
+    (evaluation / "summary.json").write_text(json.dumps(summary))
     return folder

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.testing import assert_array_equal
 
-import brainwavlm
+from brainwavlm import open_maps
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
@@ -36,7 +36,7 @@ def write_subject(root):
 def scored(root, truth, folder):
     """r .1 in the left and .4 in the right hemisphere, .7 in the upper part of both."""
     values = np.where(truth.latitude > 30, 0.7, np.where(truth.right, 0.4, 0.1))
-    return brainwavlm.open_maps(native_evaluation(folder, root, {}, values))
+    return open_maps(native_evaluation(folder, root, {}, values))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_without_pycortex_the_error_says_what_to_install(maps, monkeypatch):
 
 
 def test_a_data_set_without_its_files_has_no_flatmap(tmp_path):
-    found = brainwavlm.open_maps(fake_evaluation(tmp_path, n_voxels=20))["on-AC"]
+    found = open_maps(fake_evaluation(tmp_path, n_voxels=20))["on-AC"]
     with pytest.raises(RunError, match="no volume with pycortex's files"):
         flatmap_figure(found, "r_tuned", found.shown_scales()["r_tuned"])
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 
 import nibabel
 import numpy as np
@@ -13,8 +12,7 @@ from nilearn.masking import apply_mask
 from nilearn.surface import vol_to_surf
 from numpy.testing import assert_allclose, assert_array_equal
 
-import brainwavlm
-from brainwavlm import cli
+from brainwavlm import open_maps
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
@@ -25,8 +23,6 @@ from tests.brains import (
     _sphere,
     _voxel_to_surface,
     sphere_triangles,
-    write_brain,
-    write_drawing,
 )
 from tests.reporting.fakes import fake_evaluation, native_evaluation
 
@@ -35,12 +31,9 @@ UNSCORED = 7  # every seventh column
 
 
 @pytest.fixture(scope="module")
-def brain(tmp_path_factory):
+def brain(ds003020, tmp_path_factory):
     """A subject of ds003020, and an evaluation in which r_frozen is half the sine of the latitude."""
-    root = tmp_path_factory.mktemp("ds003020")
-    truth = write_brain(root)
-    (root / "stimuli").mkdir()
-    write_drawing(root, "UTS03", {})
+    root, truth = ds003020
     values = np.sin(np.radians(truth.latitude)) / 2
     folder = native_evaluation(
         tmp_path_factory.mktemp("scored") / "evaluation", root, {"RH": truth.right}, values, simulated=False
@@ -63,7 +56,7 @@ def _drop_voxels(folder):
 
 @pytest.fixture(scope="module")
 def exported(brain, tmp_path_factory):
-    return brainwavlm.open_maps(brain[2]).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True) / "one"
+    return open_maps(brain[2]).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True) / "one"
 
 
 def latitude_at(index):
@@ -114,9 +107,14 @@ def test_the_affine_is_that_of_the_mask_and_of_the_reference(exported, brain):
     assert image.header.get_slope_inter() in ((1.0, 0.0), (None, None))
 
 
-def test_in_the_space_of_the_surfaces_voxels_lie_on_the_spheres(brain, tmp_path):
-    folder = brainwavlm.open_maps(brain[2]).save(tmp_path / "out", space="surfaces") / "one"
-    image = nibabel.load(folder / "scored.nii.gz")
+@pytest.fixture(scope="module")
+def among_surfaces(brain):
+    run = open_maps(brain[2])["one"]
+    return {name: run.volume(name, "surfaces") for name in ("scored", "r_tuned")}
+
+
+def test_in_the_space_of_the_surfaces_voxels_lie_on_the_spheres(among_surfaces):
+    image = among_surfaces["scored"]
     index = np.argwhere(np.asarray(image.dataobj))
     point = nibabel.affines.apply_affine(image.affine, index)
     away = np.linalg.norm(
@@ -124,23 +122,18 @@ def test_in_the_space_of_the_surfaces_voxels_lie_on_the_spheres(brain, tmp_path)
         axis=1,
     )
     assert (np.abs(away - RADIUS) < 6).all()
-    assert "surfaces" in json.loads((folder / "maps.json").read_text())["volume"]["space"]
 
 
-def test_what_nilearn_samples_from_the_volume_is_what_the_surface_file_holds(exported, brain, tmp_path):
-    folder = brainwavlm.open_maps(brain[2]).save(tmp_path / "out", space="surfaces") / "one"
-    image = nibabel.load(folder / "r_tuned.nii.gz")
+def test_what_nilearn_samples_from_the_volume_is_what_the_surface_file_holds(exported, among_surfaces):
     for number, side in enumerate("LR"):
         middle = [_sphere(number, RADIUS), sphere_triangles(len(_sphere(number, RADIUS)))]
-        sampled = vol_to_surf(
-            image, middle, interpolation="nearest_most_frequent", kind="ball", radius=1e-6, n_samples=10
-        )
+        about = {"interpolation": "nearest_most_frequent", "kind": "ball", "radius": 1e-6, "n_samples": 10}
+        sampled = vol_to_surf(among_surfaces["r_tuned"], middle, **about)
         ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["r_tuned"]
         both = np.isfinite(sampled) & np.isfinite(ours)
         assert both.sum() > 0.9 * np.isfinite(ours).sum() > 1000
-        assert (
-            np.mean(sampled[both] == ours[both]) > 0.999
-        )  # vertices on a voxel's border may be rounded otherwise
+        # Vertices on a voxel's border may be rounded otherwise.
+        assert np.mean(sampled[both] == ours[both]) > 0.999
 
 
 def test_nilearn_takes_the_target_as_a_mask(exported, brain):
@@ -233,7 +226,7 @@ def test_workbench_reads_the_files(exported):
 @pytest.fixture(scope="module")
 def on_fsaverage5(tmp_path_factory):
     folder = fake_evaluation(tmp_path_factory.mktemp("fs5"), n_voxels=300)
-    return folder, brainwavlm.open_maps(folder).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True)
+    return folder, open_maps(folder).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True)
 
 
 def test_on_fsaverage5_each_value_is_at_the_vertex_that_the_data_set_names(on_fsaverage5):
@@ -270,10 +263,8 @@ def test_simulated_is_said_in_every_file(on_fsaverage5):
         assert all("SIMULATED" in one.meta["Description"] for one in image.darrays)
 
 
-def test_the_header_of_a_volume_says_simulated(brain, tmp_path):
-    root, truth, _ = brain
-    folder = native_evaluation(tmp_path / "evaluation", root, {}, truth.latitude / 200)
-    image = brainwavlm.open_maps(folder)["one"].volume("r_tuned")
+def test_the_header_of_a_volume_says_simulated(native_scores):
+    image = open_maps(native_scores)["one"].volume("r_tuned")
     assert image.header["descrip"].item().startswith(b"SIMULATED r_tuned")
 
 
@@ -283,7 +274,7 @@ def test_a_surface_whose_shapes_are_not_here_still_has_its_maps(tmp_path):
     vertex = np.arange(40) * 1000
     hemisphere = np.arange(40) % 2
     write_anatomy(file, hemisphere=hemisphere, surface="fsaverage6", vertex=vertex)
-    out = brainwavlm.open_maps(folder).save(tmp_path / "out", surfaces=True)
+    out = open_maps(folder).save(tmp_path / "out", surfaces=True)
     rows = pd.read_csv(folder / "voxels.csv").groupby("run").get_group("on-AC").set_index("voxel")
     values = _arrays(out / "on-AC" / "scores_hemi-R.func.gii")["r_tuned"]
     assert len(values) == 40962
@@ -299,7 +290,7 @@ def test_a_mask_of_another_size_makes_no_volume(brain, tmp_path):
     mask[tuple(np.argwhere(mask)[5])] = 0
     nibabel.save(nibabel.Nifti1Image(mask, volume.affine), root / XFM / "mask_thick.nii.gz")
     folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
-    maps = brainwavlm.open_maps(folder)
+    maps = open_maps(folder)
     with pytest.raises(RunError, match=r"no volume of UTS03\. .*voxels, the responses have"):
         maps["one"].volume("r_tuned")
     with pytest.raises(RunError, match=r"No volume: .*No surface: "):
@@ -311,7 +302,7 @@ def test_without_surfaces_the_volume_remains_and_the_sidecar_says_why(brain, tmp
     root = shutil.copytree(brain[0], tmp_path / "copy")
     (root / "derivative/pycortex-db/UTS03/surfaces/wm_rh.gii").unlink()
     folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
-    out = brainwavlm.open_maps(folder).save(tmp_path / "out") / "one"
+    out = open_maps(folder).save(tmp_path / "out") / "one"
     assert (out / "r_tuned.nii.gz").is_file()
     assert list(out.glob("*.gii")) == []
     assert "wm_rh.gii: no such file" in " ".join(json.loads((out / "maps.json").read_text())["notes"])
@@ -322,12 +313,12 @@ def test_a_data_set_that_is_gone_is_named(brain, tmp_path):
     folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
     shutil.rmtree(root)
     with pytest.raises(RunError, match="the data set cannot be read any more"):
-        brainwavlm.open_maps(folder).save(tmp_path / "out")
+        open_maps(folder).save(tmp_path / "out")
 
 
 def test_a_map_that_is_not_there_is_named(brain):
     with pytest.raises(ConfigError, match=r"'r_best' is no map of run one(.|\n)*r_tuned"):
-        brainwavlm.open_maps(brain[2])["one"].volume("r_best")
+        open_maps(brain[2])["one"].volume("r_best")
 
 
 def test_text_in_a_known_column_is_an_error(brain, tmp_path):
@@ -336,7 +327,7 @@ def test_text_in_a_known_column_is_an_error(brain, tmp_path):
     frame.loc[3, "alpha_tuned"] = "much"
     frame.to_csv(folder / "voxels.csv", index=False)
     with pytest.raises(RunError, match="column alpha_tuned holds text"):
-        brainwavlm.open_maps(folder)
+        open_maps(folder)
 
 
 @pytest.mark.parametrize("where", ["files", "file", "dataset"])
@@ -350,7 +341,7 @@ def test_no_place_with_other_things_is_written_to(brain, tmp_path, where):
     else:
         place = brain[0] / "maps"
     with pytest.raises(ConfigError, match="output"):
-        brainwavlm.open_maps(brain[2]).save(place)
+        open_maps(brain[2]).save(place)
     assert not (brain[0] / "maps").exists()
 
 
@@ -360,7 +351,7 @@ def test_what_breaks_half_way_leaves_nothing(brain, tmp_path, monkeypatch):
 
     monkeypatch.setattr("brainwavlm.reporting.maps.writer.write_json", full)
     with pytest.raises(OSError, match="No space"):
-        brainwavlm.open_maps(brain[2]).save(tmp_path / "out")
+        open_maps(brain[2]).save(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -375,30 +366,19 @@ def test_names_of_files_are_safe_and_each_once():
     )
 
 
-def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        sys, "argv", ["brainwavlm", "maps", str(on_fsaverage5[0]), "-o", str(tmp_path / "out"), "--json"]
-    )
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert not stopped.value.code
-    printed = json.loads(capsys.readouterr().out)
+def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, brainwavlm):
+    printed = json.loads(brainwavlm("maps", on_fsaverage5[0], "-o", tmp_path / "out", "--json").out)
     assert printed["simulated"] is True
     assert [row["surface"] for row in printed["runs"]] == ["fsaverage5", "fsaverage5"]
     assert (tmp_path / "out" / "on-AC" / "maps.json").is_file()
-
-
-def test_a_folder_that_is_no_evaluation_ends_with_two_and_a_message(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["brainwavlm", "maps", str(tmp_path), "-o", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 2
-    assert "summary.json" in capsys.readouterr().err
+    done = brainwavlm("maps", tmp_path, "-o", tmp_path / "other")
+    assert done.code == 2
+    assert "summary.json" in done.err
 
 
 def test_a_target_that_was_not_scored_can_be_added_as_a_mask(brain, tmp_path):
     truth = brain[1]
-    maps = brainwavlm.open_maps(brain[2], targets=["aparc:insula&LH", "RH"])
+    maps = open_maps(brain[2], targets=["aparc:insula&LH", "RH"])
     out = maps.save(tmp_path / "out") / "one"
     mask = np.asarray(nibabel.load(brain[0] / XFM / "mask_thick.nii.gz").dataobj)
     data = np.asarray(nibabel.load(out / "target-aparc-insula_LH.nii.gz").dataobj).ravel(order="F")
@@ -407,22 +387,24 @@ def test_a_target_that_was_not_scored_can_be_added_as_a_mask(brain, tmp_path):
     assert expected.sum() > 100
     assert_array_equal(data[np.flatnonzero(mask.ravel(order="F"))], expected)
     with pytest.raises(ConfigError, match="'aparc:insular' is no target of UTS03"):
-        brainwavlm.open_maps(brain[2], targets=["aparc:insular"])
+        open_maps(brain[2], targets=["aparc:insular"])
 
 
-@pytest.mark.parametrize("name", ["<b>&amp;]]></b>", "ceiling\x1b[31m>0.2", "../../up"])
-def test_names_that_mean_something_elsewhere_are_only_names(brain, tmp_path, name):
+def test_names_that_mean_something_elsewhere_are_only_names(brain, tmp_path):
+    names = ("<b>&amp;]]></b>", "ceiling\x1b[31m>0.2", "../../up")
     folder = shutil.copytree(brain[2], tmp_path / "evaluation")
-    for file, column in (("voxels.csv", None), ("table.csv", "target")):
-        frame = pd.read_csv(folder / file, dtype=str, keep_default_na=False)
-        frame = (
-            frame.rename(columns={"RH": name}) if column is None else frame.replace({column: {"RH": name}})
-        )
-        frame.to_csv(folder / file, index=False)
-    out = brainwavlm.open_maps(folder).save(tmp_path / "maps" / "out")
+    voxels, table = (
+        pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("voxels", "table")
+    )
+    rows = [table.replace({"target": {"RH": name}})[table["target"] == "RH"] for name in names]
+    pd.concat([table, *rows]).to_csv(folder / "table.csv", index=False)
+    voxels.assign(**dict.fromkeys(names, voxels["RH"])).to_csv(folder / "voxels.csv", index=False)
+    out = open_maps(folder).save(tmp_path / "maps" / "out", space="surfaces")
     assert list((tmp_path / "maps").iterdir()) == [out]
-    written = name.replace("\x1b", "?")
-    assert f"target:{written}" in _arrays(out / "one" / "targets_hemi-R.func.gii")
-    entry = json.loads((out / "one" / "maps.json").read_text())["maps"][-1]
-    assert entry["name"] == f"target:{name}"
-    assert nibabel.load(out / "one" / entry["volume"]).shape == (46, 33, 24)
+    sidecar = json.loads((out / "one" / "maps.json").read_text())
+    assert sidecar["volume"]["space"] == "surfaces, UTS03"
+    written = _arrays(out / "one" / "targets_hemi-R.func.gii")
+    for name, entry in zip(names, sidecar["maps"][-3:], strict=True):
+        assert f"target:{name.replace(chr(27), '?')}" in written
+        assert entry["name"] == f"target:{name}"
+        assert nibabel.load(out / "one" / entry["volume"]).shape == (46, 33, 24)

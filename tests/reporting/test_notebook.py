@@ -2,52 +2,28 @@
 
 import json
 import shutil
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import brainwavlm
+from brainwavlm import open_maps
 from brainwavlm.config import load_config
-from brainwavlm.files import write_json
 from brainwavlm.formatting.html import block, sentence, shown, table
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.resamples import Resamples
 from brainwavlm.results.transfer import Transfer
-from brainwavlm.runs.run import FORMAT, Run
-from tests.brains import write_brain
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
+from brainwavlm.runs.run import Run
+from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer
+from tests.reporting.pages import Page
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 
 
-class Read(HTMLParser):
-    """Elements, attributes and text as a browser would find them."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.attributes, self.text, self.open = [], [], "", []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append(tag)
-        self.attributes += attrs
-        if tag != "img":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def harmless(html):
     """The text, when there is nothing in it but quiet elements, all of them closed."""
-    found = Read(html)
+    page = Page(html)
     allowed = {
         "div",
         "b",
@@ -63,15 +39,13 @@ def harmless(html):
         "polyline",
         "img",
     }
-    assert set(found.elements) <= allowed
-    assert found.open == []
-    assert not [name for name, _ in found.attributes if name.startswith("on")]
-    assert all(
-        value.startswith("data:image/png;base64,")
-        for name, value in found.attributes
-        if name in ("src", "href")
-    )
-    return found.text
+    assert {tag for tag, _ in page.tags} <= allowed
+    assert page.open == []
+    attributes = [item for _, some in page.tags for item in some.items()]
+    assert not [name for name, _ in attributes if name.startswith("on")]
+    addresses = [value for name, value in attributes if name in ("src", "href")]
+    assert all(value.startswith("data:image/png;base64,") for value in addresses)
+    return page.text
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +79,8 @@ def test_a_table_shows_each_value_and_counts_what_it_leaves_out():
     assert "n3" not in text
     assert "… and 27 more rows" in text
     assert table([]) == ""
-    assert [shown(value) for value in (float("nan"), None, -0.5, 12345, True)] == [
-        "–",
-        "–",
-        "−0.500",
-        "12,345",
-        "yes",
-    ]
+    values = (float("nan"), None, -0.5, 12345, True)
+    assert [shown(value) for value in values] == ["–", "–", "−0.500", "12,345", "yes"]
 
 
 def test_every_text_is_escaped_and_comes_back_as_text():
@@ -120,13 +89,14 @@ def test_every_text_is_escaped_and_comes_back_as_text():
 
 
 def test_a_long_text_is_cut_and_whole_in_its_title():
-    found = Read(table([{"a": "<" * 500}]))
-    assert ("title", "<" * 500) in found.attributes
-    assert len(found.text) < 100
+    page = Page(table([{"a": "<" * 500}]))
+    assert [cell["title"] for cell in page.all("td")] == ["<" * 500]
+    assert len(page.text) < 100
 
 
-def test_maps_with_hostile_names_are_text(scored, tmp_path):
-    maps = brainwavlm.open_maps(renamed(scored, tmp_path / "evaluation", HOSTILE))
+def test_maps_with_hostile_names_are_text(tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=60, surface="fsaverage6")  # whose shapes are not here
+    maps = open_maps(renamed(folder, tmp_path / "renamed", HOSTILE))
     text = harmless(maps._repr_html_())
     assert f"Maps of run {HOSTILE}" in text
     assert text.count("SIMULATED RESPONSES") == 2
@@ -135,18 +105,20 @@ def test_maps_with_hostile_names_are_text(scored, tmp_path):
     assert json.loads((sorted(out.iterdir())[0] / "maps.json").read_text())["run"] in (HOSTILE, "on-cortex")
 
 
-def test_maps_show_a_picture_with_words_and_all_names(scored):
-    run = brainwavlm.open_maps(scored)["on-cortex"]
+def test_maps_show_a_picture_with_words_and_all_names(native_scores):
+    run = open_maps(native_scores)["one"]
     html = run._repr_html_()
-    found = Read(html)
-    words = dict(found.attributes)["alt"]
+    page = Page(html)
+    words = page.all("img")[0]["alt"]
+    assert words.startswith("Maps on the pial surface")
     assert f"r_tuned {np.nanmean(run.maps['r_tuned'].values):.3f}" in words
-    assert all(name in found.text for name in run.maps)
+    assert "on the surface native, UTS03" in harmless(html)
+    assert all(name in page.text for name in run.maps)
     assert len(html) < 300_000  # a notebook keeps its outputs
 
 
 def test_as_plain_text_maps_are_one_line(scored):
-    maps = brainwavlm.open_maps(scored)
+    maps = open_maps(scored)
     assert repr(maps) == "<Maps of evaluation (SIMULATED responses): 'on-cortex', 'on-AC'>"
     assert repr(maps["on-AC"]).endswith("maps of run 'on-AC', 60 voxels, SIMULATED responses>")
 
@@ -154,19 +126,10 @@ def test_as_plain_text_maps_are_one_line(scored):
 def test_maps_without_a_surface_say_why_and_show_no_picture(tmp_path):
     names = ["Heschl left", "Heschl right", "STG left", "STG right"]
     folder = fake_evaluation(tmp_path, 4, simulated=False, runs=(("only", "cortex"),), region_names=names)
-    text = harmless(brainwavlm.open_maps(folder)._repr_html_())
+    text = harmless(open_maps(folder)._repr_html_())
     assert "in no known place" in text
     assert "No surface: its data say no vertices" in text
     assert "SIMULATED" not in text
-
-
-def test_maps_of_a_native_subject_show_its_own_surface(tmp_path):
-    truth = write_brain(tmp_path / "data")
-    (tmp_path / "data/stimuli").mkdir()
-    folder = native_evaluation(tmp_path / "evaluation", tmp_path / "data", {}, truth.latitude / 200)
-    html = brainwavlm.open_maps(folder)._repr_html_()
-    assert "Maps on the pial surface" in html
-    assert "on the surface native, UTS03" in harmless(html)
 
 
 def test_scores_show_their_table_and_notes(scored, tmp_path):
@@ -200,24 +163,11 @@ def test_comparisons_and_transfers_show_their_tables(tmp_path):
 @pytest.fixture
 def run(tmp_path):
     """A finished run of seven epochs, as its files say."""
-    config = load_config(preset="demo", overrides={"training.epochs": 7})
-    control = {"kind": "none", "n_targets": 5, "voxels": True}
-    data = {"dataset": "demo", "subject": "sim01", "simulated": True, "n_voxels": 60, "n_target": 5}
-    manifest = {
-        "format": FORMAT,
-        "config": config.model_dump(mode="json"),
-        "splits": {"train": ["bees"], "validation": ["chess"], "test": ["museum"]},
-        "data": {**data, "control": control},
-        "backbone": {},
-        "versions": {},
-    }
     history = [
         {"epoch": n, "loss": -0.1 * n, "validation_r": 0.25 - 0.01 * (n - 5) ** 2} for n in range(1, 8)
     ]
-    best = {"epoch": 5, "checkpoint": "00005-00000050", "validation_r": 0.25}
-    write_json(tmp_path / "run" / "run.json", manifest)
-    write_json(tmp_path / "run" / "result.json", {"best": best, "history": history})
-    return tmp_path / "run"
+    config = load_config(preset="demo", overrides={"training.epochs": 7})
+    return fake_run(tmp_path / "run", config, history, kept=5)
 
 
 def test_a_run_shows_what_it_was_asked_and_how_it_went(run):
@@ -227,29 +177,21 @@ def test_a_run_shows_what_it_was_asked_and_how_it_went(run):
     assert "Epoch 7 of at most 7; best: epoch 5, validation r 0.250." in text
     assert "The last 6 epochs:" in text
     assert "<svg" in html
-    assert "alert" not in text
 
 
-def test_a_run_with_hostile_names_is_text(run):
+def test_a_control_with_hostile_names_is_text_and_says_so(run):
     manifest = json.loads((run / "run.json").read_text())
     manifest["config"]["target"] = manifest["data"]["subject"] = HOSTILE
-    (run / "run.json").write_text(json.dumps(manifest))
-    assert harmless(Run(run)._repr_html_()).count(HOSTILE) >= 2
-
-
-def test_a_control_says_so(run):
-    manifest = json.loads((run / "run.json").read_text())
     manifest["config"]["control"] = {"kind": "block-permuted"}
     (run / "run.json").write_text(json.dumps(manifest))
-    assert "CONTROL" in harmless(Run(run)._repr_html_())
+    text = harmless(Run(run)._repr_html_())
+    assert text.count(HOSTILE) >= 2
+    assert "CONTROL" in text
 
 
-def test_an_unfinished_run_says_so(run):
+def test_an_unfinished_run_says_so_and_a_damaged_one_what_is_wrong_without_a_traceback(run):
     (run / "result.json").unlink()
     assert "Not finished." in harmless(Run(run)._repr_html_())
-
-
-def test_a_damaged_run_shows_what_is_wrong_instead_of_a_traceback(run):
     (run / "result.json").write_text("<b>")
     text = harmless(Run(run)._repr_html_())
     assert "CANNOT BE SHOWN" in text

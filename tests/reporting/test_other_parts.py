@@ -11,8 +11,8 @@ from brainwavlm.reporting.page.transfer import transfer_part
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result, shown_folder
 from brainwavlm.results.transfer import Transfer
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
-from tests.reporting.test_report import Page
+from tests.reporting.fakes import fake_comparison, fake_transfer
+from tests.reporting.pages import Page
 
 
 def test_the_page_of_a_comparison_holds_every_group_and_difference(tmp_path):
@@ -88,14 +88,14 @@ def test_a_run_is_shown_by_its_evaluation(simulated_evaluation, tmp_path):
     assert len(open_result(run).runs) == 2
 
 
-def test_several_folders_make_one_page_each_once(tmp_path):
-    first = fake_evaluation(tmp_path / "a", 40, runs=(("one", "cortex"),))
-    other = fake_evaluation(tmp_path / "b", 40, runs=(("one", "AC"),)).rename(tmp_path / "another")
+def test_several_folders_make_one_page_each_once(native_scores, tmp_path):
+    other = shutil.copytree(native_scores, tmp_path / "another")
     comparison, transfer = fake_comparison(tmp_path / "c"), fake_transfer(tmp_path / "t")
-    page = Page(write_report([first, other, comparison, transfer, comparison], tmp_path / "page.html"))
+    results = [native_scores, other, comparison, transfer, comparison]
+    page = Page(write_report(results, tmp_path / "page.html"))
     assert page.text.count("Scores by target of ") == 2
     assert page.text.count("Configurations over seeds") == 1
-    assert "tuned on AC, another" in page.text
+    assert "tuned on cortex, another" in page.text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     options = [attributes.get("value") for tag, attributes in page.tags if tag == "option"]

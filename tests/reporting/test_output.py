@@ -14,9 +14,15 @@ from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return fake_evaluation(tmp_path_factory.mktemp("made"), 40)
+
+
 @pytest.fixture
-def folder(tmp_path):
-    return fake_evaluation(tmp_path / "made", 40)
+def folder(made, tmp_path):
+    """A copy that a test may change; its data set stays where it is."""
+    return shutil.copytree(made, tmp_path / "made" / "evaluation")
 
 
 @pytest.mark.parametrize(
@@ -71,18 +77,13 @@ def test_another_data_set_gives_no_map_and_no_citation(folder, change, why):
         assert (source.dataset, source.subject, source.no_map) == (None, None, why)
 
 
-def test_the_data_set_that_was_evaluated_gives_maps(folder):
-    assert [source.no_map for source in sources_of(Evaluation.open(folder)).values()] == ["", ""]
-
-
-def test_a_given_subject_with_too_few_voxels_gives_no_map(folder):
+def test_the_data_set_that_was_evaluated_gives_maps_but_no_voxel_that_it_lacks(folder):
     results = Evaluation.open(folder)
-    known = sources_of(results)["on-AC"].subject
+    sources = sources_of(results)
+    assert [source.no_map for source in sources.values()] == ["", ""]
+    known = sources["on-AC"].subject
     short = Subject("sim01", {}, known.hemisphere[:30], {}, None, known.surface, known.vertex[:30])
     assert sources_of(results, {"sim01": short})["on-AC"].no_map.startswith("its anatomy has 30 voxels")
-
-
-def test_a_scored_voxel_that_the_data_set_lacks_gives_no_map(folder):
     text = (folder / "voxels.csv").read_text().replace("on-AC,sim01,39,", "on-AC,sim01,40,")
     (folder / "voxels.csv").write_text(text)
     sources = sources_of(Evaluation.open(folder))

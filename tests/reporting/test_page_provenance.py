@@ -3,34 +3,24 @@
 import base64
 import json
 import re
+import shutil
 
 import pytest
 
-from brainwavlm.encoding.tuning import tune
-from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.provenance import read_provenance
+from brainwavlm.runs.run import open_run
 from tests.reporting.fakes import fake_evaluation
 
 MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerator": "none", "os": "Linux"}
 
 
 def session(**changed):
-    one = {
-        "began": 0.0,
-        "hours": 1.5,
-        "ended": "done",
-        "error": None,
-        "command": "brainwavlm tune",
-        "code": {"version": "1", "source": "abc", "git": None},
-        "versions": {"torch": "2"},
-        "machine": MACHINE,
-        "energy_kwh": None,
-        "data_changed": [],
-    }
-    return {**one, **changed}
+    one = {"began": 0.0, "hours": 1.5, "ended": "done", "error": None, "command": "brainwavlm tune"}
+    one |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {"torch": "2"}}
+    return {**one, "machine": MACHINE, "energy_kwh": None, "data_changed": [], **changed}
 
 
 def recorded(*sessions):
@@ -38,31 +28,32 @@ def recorded(*sessions):
     return {"files": files, "sessions": list(sessions)}
 
 
-def test_the_page_of_a_run_says_where_it_comes_from(settings, tmp_path):
-    run = tune(settings(training__epochs=1), tmp_path / "run", command="brainwavlm tune '<b>'")
-    folder = evaluate(run).save(tmp_path / "evaluation")
-    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    found = read_provenance(run.path)
-    machine = found["sessions"][0]["machine"]
-    for fact in (machine["os"], found["sessions"][0]["code"]["source"], run.manifest["backbone"]["checksum"]):
-        assert fact in text
-    assert "brainwavlm tune &#39;&lt;b&gt;&#39;" in text
-    assert "seconds in 1 session, begun 20" in text
-    listed = re.search(r'download="run-files.txt" href="data:text/plain;charset=utf-8;base64,([^"]+)"', text)
+def test_the_page_of_a_run_says_where_it_comes_from(real_evaluation, real_page):
+    run = open_run(real_evaluation.parent / "run")
+    provenance = read_provenance(run.path)
+    first = provenance["sessions"][0]
+    for fact in (
+        *(first["machine"]["os"], first["code"]["source"], run.manifest["backbone"]["checksum"]),
+        *("brainwavlm tune &#39;&lt;b&gt;&#39;", "seconds in 1 session, begun 20", "norm of the gradient"),
+    ):
+        assert fact in real_page
+    listed = re.search(
+        r'download="run-files.txt" href="data:text/plain;charset=utf-8;base64,([^"]+)"', real_page
+    )
     lines = base64.b64decode(listed[1]).decode().splitlines()
-    assert {line.split()[0] for line in lines} == {file["sha256"] for file in found["files"].values()}
-    assert "norm of the gradient" in text
+    assert {line.split()[0] for line in lines} == {file["sha256"] for file in provenance["files"].values()}
 
 
-def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded(settings, tmp_path):
-    run = tune(settings(training__epochs=1), tmp_path / "run")
-    folder = evaluate(run).save(tmp_path / "evaluation")
-    (run.path / "provenance.json").unlink()
-    for path in (folder / "summary.json", run.path / "result.json"):
-        path.write_text(re.sub(r',\s*"gradient_norm": [^,}\s]+', "", path.read_text()))
-    assert "gradient_norm" not in json.dumps(Evaluation.open(folder).summary)
-    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert NOT_RECORDED in text
+def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded(real_evaluation, tmp_path):
+    folder = shutil.copytree(real_evaluation.parent, tmp_path / "real")
+    for path in (folder / "evaluation" / "summary.json", *folder.glob("*/result.json")):
+        text = re.sub(r',\s*"gradient_norm": [^,}\s]+', "", path.read_text())
+        path.write_text(text.replace(str(real_evaluation.parent), str(folder)))
+    for path in folder.glob("*/provenance.json"):
+        path.unlink()
+    assert "gradient_norm" not in json.dumps(Evaluation.open(folder / "evaluation").summary)
+    text = write_report(folder / "evaluation", tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.count(NOT_RECORDED) == 2
     assert "gradient norm" not in text
     assert "Training loss, validation r by epoch" in text
 
@@ -79,7 +70,9 @@ def test_what_differs_between_sessions_is_said_of_each():
 
 
 def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
-    folder = fake_evaluation(tmp_path, 40, runs=(("both, ann", "cortex"), ("both, ben", "cortex")))
+    folder = fake_evaluation(
+        tmp_path, 40, surface=None, runs=(("both, ann", "cortex"), ("both, ben", "cortex"))
+    )
     summary = json.loads((folder / "summary.json").read_text())
     for run in summary["runs"]:
         run |= {"path": "runs/both", "together_with": ["the other"]}
@@ -118,11 +111,9 @@ def test_energy_is_what_was_measured_or_said_not_to_be(energies, said):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_each_listener_of_a_joint_run_has_its_record(settings, tmp_path, shared):
-    config = settings(training__epochs=1, joint=[{"subject": "ben"}], readout__shared=shared)
-    run = tune(config, tmp_path / "run")
-    best = run.checkpoint("best").state["best"]
-    entry = {"path": str(run.path), "best": best, "frozen": {"tr": 2.0}}
+def test_each_subject_of_a_joint_run_has_its_record(finished, shared):
+    run = finished(joint=[{"subject": "ben"}], readout__shared=shared)
+    entry = {"path": str(run.path), "frozen": {"tr": 2.0}}
     assert [run_behind(entry, side.config).listener for side in run.sides] == [0, 1]
     for side in run.sides:
         assert dict(origin_entries(entry, side.config)[0])["Time"]

@@ -1,39 +1,35 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
-from brainwavlm.encoding.tuning import tune
-from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.config import load_config
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
+from brainwavlm.reporting.page.method import differing
 from brainwavlm.results.evaluation import Evaluation
 from tests.reporting.fakes import fake_evaluation
 
 
-def test_the_page_shows_a_real_evaluation(settings, tmp_path):
-    runs = [
-        tune(settings(training__epochs=1, target="cortex"), tmp_path / "on-cortex"),
-        tune(settings(training__epochs=1, target="AC", adapter__method="frozen"), tmp_path / "readout-only"),
-    ]
-    folder = tmp_path / "evaluation"
-    evaluate(runs, cache=tmp_path / "features").save(folder)
-    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    for row in Evaluation.open(folder).table.to_dict("records"):
-        assert number(row["r_tuned"]) in text
-        assert signed(row["difference"]) in text
-    assert "Readout only, AC" in text
-    assert "The speech model of anna was left as it was" in text
-    # 12 rows of one test story are a single block: nothing to resample.
-    assert "No interval could be computed for anna in whole cortex" in text
-    assert "resamples of" in text
-    assert "Delays of the readout" in text
+def test_the_page_shows_a_real_evaluation(real_evaluation, real_page):
+    for row in Evaluation.open(real_evaluation).table.to_dict("records"):
+        assert number(row["r_tuned"]) in real_page
+        assert signed(row["difference"]) in real_page
+    for fact in (
+        "Readout only, AC",
+        "The speech model of anna was left as it was",
+        # 12 rows of one test story are a single block: nothing to resample.
+        "No interval could be computed for anna in whole cortex",
+        "resamples of",
+        "Delays of the readout",
+        # What was tuned on, at which rate and with which loss.
+        "tuned on up to 0.5 minutes of training stories; ridge is fitted on all of them: dog, ferry, garden",
+        "in blocks of 6 volumes, low-passed to every 2 volumes",
+        "0.5 × cross entropy of finding a volume among those of its block",
+        "NT-Xent, temperature 0.3",
+    ):
+        assert fact in real_page
 
 
-def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path):
-    run = tune(settings(training__epochs=1), tmp_path / "run")
-    evaluate(run).save(tmp_path / "evaluation")
-    real, fake = (
-        Evaluation.open(folder)
-        for folder in (tmp_path / "evaluation", fake_evaluation(tmp_path / "fake", 40))
-    )
+def test_made_up_folders_have_the_keys_that_the_report_reads(real_evaluation, simulated_evaluation):
+    real, fake = map(Evaluation.open, (real_evaluation, simulated_evaluation))
     assert set(fake.table) <= set(real.table)
     assert set(fake.voxels) - set(fake.target_names) <= set(real.voxels)
     assert set(fake.summary) <= set(real.summary)
@@ -41,15 +37,24 @@ def test_made_up_folders_have_the_keys_that_the_report_reads(settings, tmp_path)
     assert set(fake.runs[0]["frozen"]) <= set(real.runs[0]["frozen"])
 
 
-def test_what_is_said_is_a_table_of_the_page_where_it_was_asked_for(tmp_path):
-    folder = fake_evaluation(tmp_path)
-    text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h3>What is said</h3>" in text
-    for shown in ("0.863", "−0.037", "−0.060 to −0.030"):
+def test_what_is_said_is_a_table_of_the_page_where_it_was_asked_for(simulated_page, tmp_path):
+    text = simulated_page.read_text(encoding="utf-8")
+    for shown in (
+        *("<h3>What is said</h3>", "0.863", "−0.037", "−0.060 to −0.030"),
+        *("--downstream phones,words", 'download="downstream.csv"'),
+    ):
         assert shown in text
-    assert "--downstream phones,words" in text
-    assert 'download="downstream.csv"' in text
+    folder = fake_evaluation(tmp_path, surface=None)
     (folder / "downstream.csv").unlink()
     without = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "What is said" not in without
     assert "--downstream" not in without
+
+
+def test_subjects_who_tune_too_are_named_where_runs_differ():
+    def config(**more):
+        return load_config(preset="demo", overrides={"subject": "sim01", **more})
+
+    joint = [{"subject": "sim02", "train_from": "end"}]
+    configs = {"alone": config(train_minutes=5), "both": config(train_minutes=5, joint=joint)}
+    assert differing(configs) == [("joint", "alone: nobody else; both: sim02 (stories from the end)")]

@@ -9,17 +9,9 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures import draw_curves
+from brainwavlm.reporting.figures import draw_curves, folders
 from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_at, layer_label
-from brainwavlm.reporting.figures.folders import (
-    Place,
-    Scored,
-    Shown,
-    any_simulated,
-    chosen_names,
-    require_different,
-    scored_runs,
-)
+from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.evaluation import Evaluation
@@ -126,10 +118,10 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
     runs: list[Row] = [_entry(place.path) for place in places if place.made == "run"]
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
-        runs += [one.entry for one in scored_runs(evaluated, Choice())]
+        runs += [one.entry for one in folders.scored_runs(evaluated, Choice())]
     names = [str(run["name"]) for run in runs]
-    require_different(names, places)
-    chosen = chosen_names("run", choice.run, names)
+    folders.require_different(names, places)
+    chosen = folders.chosen_names("run", choice.run, names)
     runs = [run for run in runs if run["name"] in chosen]
     for run in runs:
         if not run["history"]:
@@ -154,8 +146,8 @@ def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) ->
     tables, simulated = [], False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
-        runs = scored_runs(evaluated, choice)
-        simulated = any_simulated(runs)
+        runs = folders.scored_runs(evaluated, choice)
+        simulated = folders.any_simulated(runs)
         tables += [_states_of(run, choice, len(runs) > 1, about) for run in runs]
     for place in places:
         if place.made == "study":
@@ -178,7 +170,7 @@ def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.Dat
         raise RunError(path, f"no row of run {run.name}.", "some.", remedy)
     # Of several runs one line each, unless more are asked for.
     targets = choice.target or _usual(run.entry, names)[: 1 if several else None]
-    targets = chosen_names("target", targets, names)
+    targets = folders.chosen_names("target", targets, names)
     return states_table(states, run.entry, capitalised(run.label) if several else "", targets, about)
 
 
@@ -191,7 +183,7 @@ def _usual(run: Row, names: Iterable[str]) -> list[str]:
 
 def delays(places: Sequence[Place], choice: Choice) -> Shown:
     """Share of each delay in the readout's weights."""
-    runs = scored_runs(places, choice)
+    runs = folders.scored_runs(places, choice)
     tables = []
     for run in runs:
         tables.append(delays_table(run.results, {run.name: capitalised(run.label)}))
@@ -200,7 +192,7 @@ def delays(places: Sequence[Place], choice: Choice) -> Shown:
             remedy = f"Choose other runs, or {AGAIN[0].lower()}{AGAIN[1:]}"
             raise RunError(run.results.path, found, "a readout of its own with weights.", remedy)
     table = pd.concat(tables, ignore_index=True)
-    return Shown(table, any_simulated(runs), partial(draw_curves.delays, table))
+    return Shown(table, folders.any_simulated(runs), partial(draw_curves.delays, table))
 
 
 def _entry(path: Path) -> dict[str, Any]:

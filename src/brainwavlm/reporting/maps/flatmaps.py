@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,16 +20,14 @@ from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.surfaces import HEMISPHERES, SurfaceFiles
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import is_listed
+from brainwavlm.reporting.maps.run_maps import RunMaps
 from brainwavlm.reporting.surface_maps import Scale
-
-if TYPE_CHECKING:
-    from brainwavlm.reporting.maps.run_maps import RunMaps
 
 _NEEDED = ("pia", "wm", "flat")
 _HEAD = 0.8  # inches
 
 
-def flatmap_figure(run: "RunMaps", name: str, scale: Scale) -> Figure:
+def flatmap_figure(run: RunMaps, name: str, scale: Scale) -> Figure:
     """A map of a run on the subject's flatmap, by pycortex.
 
     Each pixel takes the mean of the voxels between white and pial surface there, those without a value left out.
@@ -64,7 +62,7 @@ def _titled(figure: Figure, title: str) -> Figure:
     return figure
 
 
-def flat_files(run: "RunMaps") -> SurfaceFiles:
+def flat_files(run: RunMaps) -> SurfaceFiles:
     """The files that pycortex needs. RunError where they are not all here."""
     dataset = run.source.dataset
     if not isinstance(dataset, Lebel2023) or run.grid is None:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import nibabel
 import numpy as np
 
 from brainwavlm.errors import ConfigError, RunError
@@ -14,9 +15,6 @@ from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
-
-if TYPE_CHECKING:
-    import nibabel
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +55,7 @@ class RunMaps:
         """Whether the responses are simulated."""
         return bool(self.entry["simulated"])
 
-    def volume(self, name: str, space: Space = "scanner") -> "nibabel.Nifti1Image":
+    def volume(self, name: str, space: Space = "scanner") -> nibabel.Nifti1Image:
         """A map as a volume, float32: NaN where there is no value; a mask is 0 there.
 
         Parameters

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 import nibabel
@@ -25,12 +25,11 @@ from brainwavlm import __version__
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import write_json
 from brainwavlm.reporting.maps.columns import VoxelMap
+from brainwavlm.reporting.maps.flatmaps import flatmap_figure
+from brainwavlm.reporting.maps.run_maps import RunMaps
 from brainwavlm.reporting.maps.volume import Space, affine_of
 from brainwavlm.reporting.meshes import SIDES, Hemisphere
 from brainwavlm.runs.output_paths import require_apart
-
-if TYPE_CHECKING:
-    from brainwavlm.reporting.maps.run_maps import RunMaps
 
 SIDECAR = "maps.json"
 _HEMI = {"left": "hemi-L", "right": "hemi-R"}
@@ -46,7 +45,7 @@ _AT_VERTICES = {
 
 
 def write_maps(
-    runs: Sequence["RunMaps"], evaluation: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
+    runs: Sequence[RunMaps], evaluation: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
 ) -> Path:
     """Write the folder of `Maps.save`, under another name until it is whole."""
     _require_new(folder)
@@ -62,8 +61,8 @@ def write_maps(
     try:
         for run, name in zip(shown, file_names(run.name for run in shown), strict=True):
             _write_run(run, partial / name, space, surfaces, source)
-            if flatmaps:
-                _write_flatmaps(run, partial / name)
+            for shown_map, scale in run.shown_scales().items() if flatmaps else ():
+                flatmap_figure(run, shown_map, scale).savefig(partial / name / f"flat_{shown_map}.png")
         os.replace(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -89,7 +88,7 @@ def _require_new(folder: Path) -> None:
         raise ConfigError("output", found, "a new or empty folder.", "Choose another place, or remove it.")
 
 
-def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, source: Mapping[str, Any]) -> None:
+def _write_run(run: RunMaps, folder: Path, space: Space, surfaces: bool, source: Mapping[str, Any]) -> None:
     folder.mkdir()
     entries = {name: _entry(one) for name, one in run.maps.items()}
     content: dict[str, Any] = _about(run, source)
@@ -112,7 +111,7 @@ def _write_run(run: "RunMaps", folder: Path, space: Space, surfaces: bool, sourc
     write_json(folder / SIDECAR, content | {"maps": list(entries.values()), "notes": list(run.notes)})
 
 
-def _about(run: "RunMaps", source: Mapping[str, Any]) -> dict[str, Any]:
+def _about(run: RunMaps, source: Mapping[str, Any]) -> dict[str, Any]:
     entry, backbone = run.entry, run.source.config.backbone
     frozen, about = entry["frozen"], {"method": entry["method"], "seed": entry["seed"]}
     return {
@@ -142,7 +141,7 @@ def _entry(one: VoxelMap) -> dict[str, Any]:
 
 
 def _write_surfaces(
-    run: "RunMaps", folder: Path, surfaces: bool, entries: Mapping[str, dict[str, Any]]
+    run: RunMaps, folder: Path, surfaces: bool, entries: Mapping[str, dict[str, Any]]
 ) -> None:
     about = f"Run {run.name}, subject {run.entry['subject']}."
     made = {name: run.surface(name) for name in run.maps}
@@ -164,13 +163,6 @@ def _write_surfaces(
                 nibabel.save(image, folder / file)
                 listed.append((side, file))
         (folder / "maps.spec").write_text(_specification(listed), encoding="utf-8")
-
-
-def _write_flatmaps(run: "RunMaps", folder: Path) -> None:
-    from brainwavlm.reporting.maps.flatmaps import flatmap_figure
-
-    for name, scale in run.shown_scales().items():
-        flatmap_figure(run, name, scale).savefig(folder / f"flat_{name}.png")
 
 
 def _specification(listed: Iterable[tuple[str, str]]) -> str:

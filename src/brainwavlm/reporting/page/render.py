@@ -79,8 +79,9 @@ def write_page(output: Path, template: str, scripts: Sequence[str], content: Map
         keep_trailing_newline=True,
     )
     folder = resources.files("brainwavlm.reporting") / "templates"
-    texts = [*((folder / name).read_text(encoding="utf-8") for name in scripts), get_plotlyjs()]
-    about = {"version": __version__, "scripts": texts, "allowed": _allowed(texts)}
+    css, *own = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", *scripts))
+    texts = [*own, get_plotlyjs()]
+    about = {"version": __version__, "css": css, "scripts": texts, "allowed": _allowed(texts)}
     page = environment.get_template(template).render(about | dict(content))
     try:
         with replacing(output) as temporary:

@@ -14,19 +14,9 @@ from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
 from brainwavlm.reporting.figures.findings import differences_table, findings_table
-from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page import charts, dot_charts, study_tables
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
-from brainwavlm.reporting.page.study_tables import (
-    PAGE,
-    Row,
-    cells_frame,
-    cells_table,
-    claims_table,
-    missing_table,
-    numbers_table,
-    relative,
-    state_counts,
-)
+from brainwavlm.reporting.page.study_tables import PAGE, Row
 from brainwavlm.results.schemas import EvaluationSummary
 from brainwavlm.results.tables import csv_text, records
 from brainwavlm.runs.provenance import energy_of, read_provenance
@@ -60,7 +50,7 @@ def write_tables(study: StudyFolder, claims: Claims) -> dict[str, Path]:
     """Write claims.csv, seeds.csv, missing.csv, cells.csv and a table an experiment; their paths by name."""
     folder = study.path / TABLES
     frames = {"claims": claims.table, "seeds": claims.seeds, "missing": claims.missing}
-    frames["cells"] = cells_frame(study)
+    frames["cells"] = study_tables.cells_frame(study)
     paths = {name: folder / f"{name}.csv" for name in frames}
     for name in study.study.experiments:
         frames[f"experiment {name}"] = claims.table[claims.table["experiment"] == name]
@@ -76,7 +66,7 @@ def page_content(
 ) -> dict[str, Any]:
     """Everything that the template shows."""
     rows = _records(claims.table)
-    links = {name: relative(path, output) for name, path in tables.items()}
+    links = {name: study_tables.relative(path, output) for name, path in tables.items()}
     asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
     described = [
@@ -91,11 +81,13 @@ def page_content(
         "run_data": "",
         "folder_name": study.path.resolve().name,
         "experiments": described,
-        "claims": claims_table(rows, {one["name"]: one["heading"] for one in described}),
-        "states": state_counts(study.cells),
+        "claims": study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described}),
+        "states": study_tables.state_counts(study.cells),
         "n_cells": len(study.cells),
-        "cells": cells_table(cells_frame(study), study.cells, output, links["cells"]),
-        "missing": missing_table(claims.missing, links["missing"]),
+        "cells": study_tables.cells_table(
+            study_tables.cells_frame(study), study.cells, output, links["cells"]
+        ),
+        "missing": study_tables.missing_table(claims.missing, links["missing"]),
         "stale": [path.name for path in study.stale],
         "not_asked": [f"{n}. {CLAIMS[n]}" for n in CLAIMS if n not in asked and n not in NOT_YET],
         "not_yet": [f"{n}. {CLAIMS[n]}" for n in NOT_YET if n not in asked],
@@ -119,7 +111,7 @@ def _experiment(
     study: StudyFolder, claims: Claims, name: str, rows: Sequence[Row], links: Mapping[str, str]
 ) -> dict[str, Any]:
     experiment, cells = study.study.experiments[name], study.of(name)
-    simulated, states = any(row["simulated"] for row in rows), state_counts(cells)
+    simulated, states = any(row["simulated"] for row in rows), study_tables.state_counts(cells)
     headlines, others = ([row for row in rows if bool(row["headline"]) is wanted] for wanted in (True, False))
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
     about = f"{claim}{experiment.question} ({len(cells)} cells: {states})"
@@ -133,8 +125,10 @@ def _experiment(
         "states": states,
         "n_cells": len(cells),
         "tables": [
-            numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
-            numbers_table(others, f"Further findings of {name}", "Other targets and comparisons"),
+            study_tables.numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
+            study_tables.numbers_table(
+                others, f"Further findings of {name}", "Other targets and comparisons"
+            ),
         ],
         "charts": _charts(rows, claims.seeds, cells),
         "missing": [record.cell.name for record in cells if record.state != "done"],
