@@ -363,3 +363,9 @@ def test_json_has_every_name_whole(hostile):
     rows = json.loads(command("runs", hostile, "--json").stdout)
     assert {row["run"] for row in rows} == set(HOSTILE)
     assert all(Path(hostile / row["run"]).is_dir() for row in rows)
+
+
+def test_a_joint_run_shows_every_listener(brainwavlm, finished):
+    shown = brainwavlm("show", finished(joint=[{"subject": "ben"}]).path).out
+    assert "native, anna" in shown
+    assert "native, ben" in shown

@@ -47,26 +47,3 @@ def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
     found = json.loads(done.out)
     assert {row["scored_on"] for row in found["tables"]["matrix"]} == {"ben"}
     assert {row["layer"] for row in found["tables"]["matrix"]} == {2}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["compare", "nowhere"], "no run.json"),
-        (["transfer", "nowhere"], "no run.json"),
-        (["transfer", "RUN", "--minutes", "few"], "numbers with commas"),
-        (["transfer", "RUN", "--minutes", "0"], "more than 0"),
-        (["transfer", "RUN", "--subject", "carla"], "'carla' is not in"),
-        (["transfer", "RUN", "--layer", "77"], "hidden states from 0 to 4"),
-        (["transfer", "RUN", "--memory", "much"], "amount of memory"),
-        (["compare", "RUN", "RUN"], "1 different"),
-        (["compare"], "runs"),
-        (["transfer"], "runs"),
-    ],
-)
-def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, runs, tmp_path, arguments, words):
-    before = sorted(path for path in tmp_path.rglob("*"))
-    done = brainwavlm(*[runs[0] if word == "RUN" else word for word in arguments])
-    assert done.code == 2
-    assert words in done.out + done.err
-    assert sorted(path for path in tmp_path.rglob("*")) == before

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.trees import native_tree
-
 ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
@@ -28,22 +26,10 @@ def blocks(language):
                 yield pytest.param(code, id=f"{page.stem}-{code.split(chr(10))[0][:40]}")
 
 
-@pytest.fixture(scope="session")
-def small_demo(tmp_path_factory):
-    """Seven stories of 30 s for the subjects of the embedded data set."""
-    splits = dict.fromkeys(("bees", "dog", "ferry", "play"), "train") | {
-        "chess": "validation",
-        "museum": "test",
-        "flood": "test",
-    }
-    return native_tree(tmp_path_factory.mktemp("demo"), ("sim01", "sim02"), splits).path
-
-
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, tree, small_demo):
-    """A folder with the reader's own data set `my-data`; the word `demo` names a small data set."""
+def workplace(tmp_path, monkeypatch, tree, demo_is_small):
+    """A folder with the reader's own data set `my-data`."""
     (tmp_path / "my-data").symlink_to(tree)
-    monkeypatch.setattr("brainwavlm.datasets.demo.demo_folder", lambda: small_demo)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

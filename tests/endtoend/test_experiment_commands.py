@@ -42,23 +42,3 @@ def test_evaluate_by_state_prints_writes_and_gives_json(brainwavlm, run, tmp_pat
     assert {row["layer"] for row in json.loads(done.out)["tables"]["layers"]} == {0, 4}
     # A page can still be made of it.
     assert brainwavlm("report", run / "evaluation").code == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["evaluate", "RUN", "--layers", "some"], "all, or whole numbers"),
-        (["evaluate", "RUN", "--layers", "0.5"], "all, or whole numbers"),
-        (["evaluate", "RUN", "--layers", "77"], "hidden states from 0 to 4"),
-        (["plan", "CONFIG", "--set", "train_minutes=0.1"], "the first story in the order of seed 0"),
-        (["plan", "CONFIG", "--set", "train_minutes=0"], "greater than 0"),
-        (["plan", "CONFIG", "--set", "training.slow=2"], "multiple of slow"),
-        (["plan", "CONFIG", "--set", "loss.temperature=0"], "loss.temperature"),
-    ],
-)
-def test_wrong_words_end_with_two(brainwavlm, run, settings, tmp_path, arguments, words):
-    (tmp_path / "run.yaml").write_text(json.dumps(settings().model_dump(mode="json")))
-    places = {"RUN": run, "CONFIG": tmp_path / "run.yaml"}
-    done = brainwavlm(*[places.get(word, word) for word in arguments])
-    assert done.code == 2
-    assert words in done.out + done.err

@@ -61,27 +61,6 @@ def test_what_is_missing_is_said_and_the_rest_is_listed(brainwavlm, built, tmp_p
     assert "lh.aparc.a2009s.annot: no such file" in done.err
 
 
-def test_two_subjects_are_refused(brainwavlm, built):
-    done = brainwavlm("targets", built[0], "UTS03", "--subject", "UTS04")
-    assert done.code == 2
-    assert "one subject" in done.err
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("regions.cortex=[LH]", "other than cortex, LH, RH and ceiling"),
-        ("regions={a-b: [LH]}", "letters, digits and _"),
-        ("regions.mine=[]", "one target or more"),
-        ("regions.mine=LH", "tuple"),
-    ],
-)
-def test_regions_that_cannot_be_named_are_refused(brainwavlm, built, setting, message):
-    done = brainwavlm("targets", built[0], "UTS03", "--set", setting)
-    assert done.code == 2
-    assert message in done.err
-
-
 def test_a_run_is_tuned_on_a_region_of_its_configuration(settings):
     chosen = run_data(settings(target="mine", regions={"mine": ["AC&LH", "RH"]}))
     expected = (np.arange(30) % 3 == 0) | (np.arange(30) >= 15)

@@ -59,25 +59,3 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwav
     assert all(cell["hours"] > 0 and cell["memory_gb"] > 0.1 for cell in found["cells"])
     assert found["hours"] == pytest.approx(sum(cell["hours"] for cell in found["cells"]))
     assert found["hours_on_workers"] == pytest.approx(max(cell["hours"] for cell in found["cells"]))
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["run", "nowhere.yaml", "--output", "out"], "Give its path, e.g. studies/demo.yaml"),
-        (["run", ".", "--output", "out"], "a folder.\n    Expected the YAML file of a study"),
-        (["run", "FILE", "--output", "out", "--engine", "slurm"], "'local' or 'ray'"),
-        (["run", "FILE", "--output", "out", "--engine", "slurm", "--dry-run"], "'local' or 'ray'"),
-        (["run", "FILE", "--output", "out", "--set", "seed=3"], "seed: varied by experiment methods"),
-        (["run", "FILE", "--output", "out", "--set", "sead=3"], "Did you mean seed?"),
-        (["run", "FILE", "--output", "out", "--only", "method"], "one of methods, broken"),
-        (["status", "nowhere"], "no study.json"),
-    ],
-)
-def test_wrong_words_end_with_two_and_leave_nothing(brainwavlm, file, tmp_path, monkeypatch, words, said):
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.rglob("*"))
-    done = brainwavlm("study", *[file if word == "FILE" else word for word in words])
-    assert done.code == 2
-    assert said in done.out + done.err
-    assert sorted(tmp_path.rglob("*")) == before

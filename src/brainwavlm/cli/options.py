@@ -100,10 +100,9 @@ def in_words_of(error: "BrainwavlmError", command: Any) -> str:
     name = names.get(error.key, error.key.removeprefix(f"{command.name}."))
     parameters = {str(parameter.name).rstrip("_"): parameter for parameter in command.params}
     if name in parameters:
-        option = parameters[name]
-        return error.told(
-            option.opts[0] if option.param_type_name == "option" else option.human_readable_name
-        )
+        parameter = parameters[name]
+        is_option = parameter.param_type_name == "option"
+        return error.told(parameter.opts[0] if is_option else (parameter.metavar or name.upper()))
     if "set" in parameters and error.key in known_keys():
         return f"{error}\n    For this command:  --set {error.key}=VALUE"
     return str(error)
