@@ -7,16 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+import torch
 
 from brainwavlm import cli
 from brainwavlm.checks import check_dataset
 from brainwavlm.checks.report import Report
 from brainwavlm.config import load_config
 from brainwavlm.encoding.tuning import tune
+from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.run import Run, open_run
+from tests.encoding.loops import KillAt, Killed, assert_identical, history, tensors
 from tests.models import stock_model
 from tests.trees import ds003020_tree, native_tree
+
+hypothesis.settings.register_profile("tests", deadline=None)  # a machine may be busy
+hypothesis.settings.load_profile("tests")
 
 TESTS = Path(__file__).parent
 LONG = (
@@ -121,7 +129,7 @@ def settings(tree, tiny_wavlm):
             "dataset": str(tree),
             "subject": "anna",
             "device": "cpu",
-            "windows": {"context": 1.0, "stride": 0.5, "frame": "mean"},
+            "windows": {"context": 1.0, "stride": 1.0, "frame": "mean"},
             "backbone": {"name": str(tiny_wavlm), "layer": 3},
             "adapter": {"rank": 2, "dropout": 0.1},
             "readout": {"width": 4},
@@ -157,12 +165,51 @@ def finished(settings, tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="session")
+def features(tmp_path_factory):
+    """A folder for features, where each model reads each story once for all tests."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="session")
+def evaluated(finished, features):
+    """`evaluated(seed=1)`: the evaluation of a run of `finished`, made once for all tests: read only."""
+    evaluations = {}
+
+    def scores(**overrides) -> Evaluation:
+        run = finished(**overrides)
+        if run.path not in evaluations:
+            evaluations[run.path] = evaluate(run, cache=features)
+        return evaluations[run.path]
+
+    return scores
+
+
 @pytest.fixture
 def tuned(finished, tmp_path):
     """`tuned("a", seed=1)`: a copy of such a run at tmp_path / "a", which a test may change."""
 
     def run(name="run", **overrides) -> Run:
         return open_run(shutil.copytree(finished(**overrides).path, tmp_path / name))
+
+    return run
+
+
+@pytest.fixture
+def resumed(finished, tmp_path):
+    """`resumed(3, seed=1)`: a run that was killed after three steps and resumed, which has to equal the unbroken one."""
+
+    def run(killed_after, **overrides):
+        unbroken, broken = finished(**overrides), tmp_path / "broken"
+        with pytest.raises(Killed):
+            tune(unbroken.config, broken, progress=KillAt(killed_after))
+        torch.rand(7)  # the state of the generator is the checkpoint's
+        made = tune(unbroken.config, broken, resume=True)
+        assert_identical(tensors(made), tensors(unbroken))
+        assert_identical(tensors(made, "best"), tensors(unbroken, "best"))
+        assert made.result == unbroken.result
+        assert history(made) == history(unbroken)
+        return made
 
     return run
 

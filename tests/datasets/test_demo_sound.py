@@ -1,6 +1,7 @@
 """The embedded data set's sound and its labels, as shipped."""
 
 import re
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,12 @@ VOWEL = re.compile(r"(AA|AE|AH|AO|AW|AY|EH|ER|EY|IH|IY|OW|OY|UH|UW)[012]")
 CONSONANT = re.compile(r"B|CH|DH?|F|G|HH|JH|K|L|M|NG?|P|R|SH?|TH?|V|W|Y|ZH?")
 
 
+@cache
 def sound(story):
     return soundfile.read(DEMO / "stimuli" / f"{story}.ogg", dtype="float32")
 
 
+@cache
 def tiers(story):
     """{tier name: [(start, end, label)]} in the file's order, blanks included."""
     grid = textgrid.openTextgrid(str(DEMO / "stimuli" / f"{story}.TextGrid"), includeEmptyIntervals=True)

@@ -3,7 +3,7 @@ import tracemalloc
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
@@ -19,7 +19,6 @@ from tests.trees import N_VOXELS, responses
 VALUES = st.sampled_from([0.0, 1.0, -2.5, np.nan, np.inf, -np.inf])
 
 
-@settings(deadline=None)
 @given(
     arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 6)), elements=VALUES), st.integers(1, 9)
 )

@@ -1,4 +1,4 @@
-"""What tests of the loop share: a loop that writes nothing, and the design matrix that it makes of a block."""
+"""What tests of the loop share: a loop that writes nothing, a run that is killed, and what two runs have in common."""
 
 from pathlib import Path
 
@@ -27,3 +27,34 @@ def block_design(loop, story, start, stop):
         loop.loss(Block(story, start, stop))
     hook.remove()
     return designs[0]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the program may catch it."""
+
+
+class KillAt(Progress):
+    """Ends the run after so many steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def step(self, loss):
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def tensors(run, which="last"):
+    checkpoint = run.checkpoint(which)
+    return {**checkpoint.model, **checkpoint.optimiser}
+
+
+def assert_identical(left, right):
+    assert left.keys() == right.keys()
+    different = [key for key in left if not torch.equal(left[key], right[key])]
+    assert not different, different
+
+
+def history(run):
+    return [{key: value for key, value in event.items() if key != "time"} for event in run.log()]

@@ -30,7 +30,6 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.stimulus.transcripts import Interval, Transcript
-from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
 
 KINDS = tuple(CONTROLS)
 
@@ -43,10 +42,18 @@ def responses():
     return zscored(np.stack([np.convolve(column, np.hanning(7), "same") for column in noise.T], axis=1))
 
 
-def targets_of(config, story):
-    backbone = load_backbone(config.backbone.name, config.backbone.layer)
-    loader = StoryLoader(tuned_subjects(config), backbone, config, torch.device("cpu"))
-    return loader[story].responses.numpy()
+@pytest.fixture(scope="module")
+def backbone(settings):
+    return load_backbone(settings().backbone.name, settings().backbone.layer)
+
+
+@pytest.fixture
+def targets_of(backbone):
+    def targets(config, story):
+        loader = StoryLoader(tuned_subjects(config), backbone, config, torch.device("cpu"))
+        return loader[story].responses.numpy()
+
+    return targets
 
 
 def power(rows):
@@ -150,7 +157,7 @@ def test_a_target_gets_the_power_of_the_response_and_keeps_its_own_timing(respon
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed(control, kind):
+def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed(targets_of, control, kind):
     first, again = (targets_of(control(kind, seed=1), "dog") for _ in range(2))
     assert_array_equal(first, again)
     assert first.shape == (12, {"words": 4, "phones": 39}.get(kind, 30))
@@ -167,7 +174,7 @@ def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_test_stories_keep_their_responses_and_the_others_do_not(control, settings, kind):
+def test_test_stories_keep_their_responses_and_the_others_do_not(targets_of, control, settings, kind):
     data = run_data(settings())
     for story, recording in data.recordings.items():
         true = story_responses(recording, data.voxels)
@@ -176,26 +183,21 @@ def test_test_stories_keep_their_responses_and_the_others_do_not(control, settin
         assert changed == (story != "market")
 
 
-def test_blocks_of_a_story_are_those_of_its_own_responses(control, settings):
+def test_blocks_of_a_story_are_those_of_its_own_responses(targets_of, control, settings):
     true, found = targets_of(settings(), "dog"), targets_of(control("block-permuted"), "dog")
     moved = [int(np.flatnonzero((true == row).all(1)).item()) for row in found]
     assert sorted(moved) == list(range(12))
     assert [b - a for a, b in zip(moved[::2], moved[1::2], strict=True)] == [1] * 6
 
 
-def test_another_storys_responses_are_those_of_the_other_training_story(control, settings):
+def test_another_storys_responses_are_those_of_the_other_training_story(targets_of, control, settings):
     assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["block-permuted", "words"])
-def test_a_killed_control_resumes_bit_identical(control, tmp_path, kind):
-    config = control(kind, training__checkpoint_steps=1)
-    unbroken = tune(config, tmp_path / "unbroken")
-    with pytest.raises(Killed):
-        tune(config, tmp_path / "broken", progress=KillAt(4))
-    resumed = tune(config, tmp_path / "broken", resume=True)
-    assert_identical(tensors(resumed), tensors(unbroken))
-    assert history(resumed) == history(unbroken)
+def test_a_killed_control_resumes_bit_identical(resumed, vectors, kind):
+    of_kind = {"control__kind": kind, "control__seconds": 4.0, "control__embeddings": str(vectors)}
+    resumed(3, **of_kind, training__checkpoint_steps=1)
 
 
 @pytest.mark.parametrize("kind", ["phones", "phase-randomised"])
@@ -250,9 +252,8 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
         tune(control("words", training__epochs=1), tmp_path / "run", resume=True)
 
 
-def test_without_a_control_the_targets_are_the_responses(settings):
+def test_without_a_control_the_targets_are_the_responses(targets_of, backbone, settings):
     data = run_data(settings())
-    backbone = load_backbone(settings().backbone.name, settings().backbone.layer)
     plain = read_story(
         data.recordings["dog"], data.voxels, backbone.min_samples, settings(), torch.device("cpu")
     )
@@ -265,7 +266,7 @@ def test_there_is_a_phrase_and_a_function_for_every_control():
     assert set(CONTROLS) == set(control_targets.CONTROLS)
 
 
-def test_a_transcript_that_ends_before_the_sound_begins_is_named(control, monkeypatch):
+def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, control, monkeypatch):
 
     late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
     monkeypatch.setattr(control_targets, "read_transcript", lambda path: Transcript(late, late))

@@ -15,7 +15,6 @@ from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import predict, tuned_model
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import AlignmentError, ConfigError
-from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.speech.backbones import load_backbone
 from tests.encoding.loops import block_design, untuned_loop
 
@@ -145,16 +144,16 @@ def test_every_slow_row_is_in_one_block(settings, n_trs):
         {"quirks__block_delays": True, "quirks__clip_kernel": True, "quirks__block_zscore": True},
     ],
 )
-def test_slow_runs_with_every_loss_readout_and_control(settings, tmp_path, more):
-    run = tune(settings(training__epochs=1, **SLOW, **more), tmp_path / "run")
+def test_slow_runs_with_every_loss_readout_and_control(finished, more):
+    run = finished(**SLOW, **more)
     assert np.isfinite(run.result["best"]["validation_r"])
     assert (
         len([event for event in run.log() if event["event"] == "step"]) == 4
     )  # two blocks of six TRs a story
 
 
-def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(settings, tmp_path):
-    run = tune(settings(training__epochs=1, **SLOW), tmp_path / "run")
+def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(finished, evaluated):
+    run = finished(**SLOW)
     config = run.config
     loader = untuned_loop(config).loader
     backbone, readout = tuned_model(run)
@@ -163,17 +162,14 @@ def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(settings, t
     assert predicted.shape == true.shape == (6, 30)
     r = np.mean([np.corrcoef(t, p)[0, 1] for t, p in zip(true.T, predicted.T, strict=True)])
     assert_allclose(run.result["best"]["validation_r"], r, atol=1e-4)
-    scores = evaluate(run)
+    scores = evaluated(**SLOW)
     assert scores.summary["runs"][0]["tuned"]["rows"] == {"held_out": 12, "fitted": 36}
     # The readout has the delays of the full rate, so it predicts every TR.
     assert np.isfinite(scores.voxels["r_readout"]).all()
 
 
-def test_slow_changes_what_is_learned(settings, tmp_path):
-    slow, full = (
-        tune(settings(training__epochs=1, training__block_rows=6, training__slow=n), tmp_path / str(n))
-        for n in (2, 1)
-    )
+def test_slow_changes_what_is_learned(finished):
+    slow, full = finished(**SLOW), finished(training__block_rows=6)
     one, other = (run.checkpoint("best").model["readout.expand.weight"] for run in (slow, full))
     assert one.shape == other.shape
     assert not torch.allclose(one, other)
@@ -214,8 +210,8 @@ def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):
     assert prepared.responses.shape == (12, 30)
 
 
-def test_a_joint_run_is_slow_for_each_listener(settings, tmp_path):
-    run = tune(settings(joint=[{"subject": "ben"}], training__epochs=1, **SLOW), tmp_path / "run")
+def test_a_joint_run_is_slow_for_each_listener(finished):
+    run = finished(joint=[{"subject": "ben"}], **SLOW)
     assert len([event for event in run.log() if event["event"] == "step"]) == 8
     loader = untuned_loop(run.config).loader
     assert loader["anna/dog"].responses.shape == loader["ben/dog"].responses.shape == (6, 30)

@@ -25,7 +25,7 @@ from brainwavlm.progress import Progress
 from brainwavlm.runs.listing import summaries
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.subject_views import subject_views
-from tests.encoding.test_tuning import KillAt, Killed, assert_identical, history, tensors
+from tests.encoding.loops import assert_identical, tensors
 from tests.trees import native_tree
 
 BEN = [{"subject": "ben"}]
@@ -48,8 +48,8 @@ def loop(config, folder):
     return TuningLoop(config, folder, Progress())
 
 
-def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(settings, tmp_path):
-    run = tune(settings(joint=BEN), tmp_path / "run")
+def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(finished):
+    run, alone = finished(joint=BEN), finished()
     anna, ben = run.sides
     assert (anna.config.subject, ben.config.subject) == ("anna", "ben")
     assert run.listeners == ["anna", "ben"]
@@ -57,7 +57,6 @@ def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(setting
     assert_identical(one.trained_state(), two.trained_state())
     assert not torch.equal(first.expand.weight, second.expand.weight)
     steps = [event for event in run.log() if event["event"] == "step"]
-    alone = tune(settings(), tmp_path / "alone")
     assert len(steps) == 2 * len([event for event in alone.log() if event["event"] == "step"])
     epochs = [event for event in run.log() if event["event"] == "epoch"]
     for epoch in epochs:
@@ -65,12 +64,12 @@ def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(setting
         assert epoch["validation_r"] == pytest.approx(np.mean(list(epoch["by_listener"].values())))
 
 
-def test_a_second_listener_changes_the_speech_model_and_nothing_else_of_a_run(settings, tmp_path):
+def test_a_second_listener_changes_the_speech_model_and_nothing_else_of_a_run(settings, finished, tmp_path):
     """The readout of the first begins with the same weights, and the first block of the first listener is the same."""
     alone, joint = loop(settings(), tmp_path / "a"), loop(settings(joint=BEN), tmp_path / "b")
     assert_identical(alone.readouts[0].state_dict(), joint.readouts[0].state_dict())
     assert_identical(alone.backbone.state_dict(), joint.backbone.state_dict())
-    one, both = (tune(settings(joint=joint), tmp_path / f"{len(joint)}") for joint in ([], BEN))
+    one, both = finished(), finished(joint=BEN)
     assert not torch.equal(tensors(one)["readout.expand.weight"], tensors(both)["readout.0.expand.weight"])
 
 
@@ -95,7 +94,8 @@ def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, tree, 
     with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
         file["vertex"][...] = np.arange(30) + 5  # vertices 5 to 34: 25 in common
         file["hemisphere"][...] = np.arange(30) + 5 >= 15
-    run = tune(settings(dataset=str(copied), joint=BEN, readout__shared=True), tmp_path / "run")
+    config = settings(dataset=str(copied), joint=BEN, readout__shared=True, training__epochs=1)
+    run = tune(config, tmp_path / "run")
     anna, ben = run.sides
     assert_array_equal(np.flatnonzero(anna.voxels), np.arange(5, 30))
     assert_array_equal(np.flatnonzero(ben.voxels), np.arange(25))
@@ -117,16 +117,17 @@ def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(se
         with h5py.File(path, "r+") as file, h5py.File(copied / "responses" / "anna" / path.name) as anna:
             file["data"][:, :29] = anna["data"][:, 1:]
     run = tune(settings(dataset=str(copied), training__epochs=1), tmp_path / "run")
-    matrix = transfer(run).matrix.set_index(["scored_on", "target"])
+    cache = tmp_path / "features"
+    matrix = transfer(run, cache=cache).matrix.set_index(["scored_on", "target"])
     assert matrix.loc[("ben", "cortex"), "n_readout"] == 29
     assert matrix.loc[("anna", "cortex"), "n_readout"] == 30
-    table = evaluate(run).voxels.set_index("voxel")["r_readout"]
+    table = evaluate(run, cache=cache).voxels.set_index("voxel")["r_readout"]
     assert matrix.loc[("ben", "cortex"), "r_readout"] == pytest.approx(table.loc[1:].mean(), abs=1e-5)
     joint = tune(settings(dataset=str(copied), joint=BEN, training__epochs=1), tmp_path / "joint")
-    assert transfer(joint).matrix["n_readout"].gt(0).all()
+    assert transfer(joint, cache=cache).matrix["n_readout"].gt(0).all()
     with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
         file.attrs["surface"] = "fsaverage6"
-    elsewhere = transfer(run, subjects=["ben"]).matrix
+    elsewhere = transfer(run, subjects=["ben"], cache=cache).matrix
     assert elsewhere["n_readout"].eq(0).all()
     assert elsewhere["r_readout"].isna().all()
 
@@ -157,7 +158,7 @@ def test_a_shared_readout_without_a_common_surface_is_refused(settings, tree, tm
 
 
 def test_a_listener_of_another_data_set_keeps_their_own_clock_and_voxels(settings, other, tmp_path):
-    config = settings(joint=[{"subject": "anna", "dataset": str(other)}])
+    config = settings(joint=[{"subject": "anna", "dataset": str(other)}], training__epochs=1)
     found = tuned_subjects(config)
     assert [one.name for one in found] == ["native:anna", "other:anna"]
     assert [one.data.dataset.tr for one in found] == [2.0, 1.5]
@@ -177,9 +178,9 @@ def test_a_shared_readout_counts_delays_in_one_tr(settings, other, tmp_path):
         tune(settings(joint=joint, readout__shared=True), tmp_path / "run")
 
 
-def test_a_run_json_without_all_listeners_is_refused(settings, tmp_path):
+def test_a_run_json_without_all_listeners_is_refused(tuned, tmp_path):
     """Scored so, a story that only the missing one heard would pass for unheard."""
-    run = tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
+    run = tuned(joint=BEN)
     whole = json.loads((run.path / "run.json").read_text())
     damages = [
         {key: value for key, value in whole.items() if key != "listeners"},
@@ -193,22 +194,13 @@ def test_a_run_json_without_all_listeners_is_refused(settings, tmp_path):
         assert "damaged" in summaries(tmp_path)[0]["state"]
 
 
-def test_a_killed_joint_run_resumes_and_ends_bit_identical(settings, tmp_path):
-    config = settings(joint=BEN, training__checkpoint_steps=1)
-    unbroken = tune(config, tmp_path / "unbroken")
-    with pytest.raises(Killed):
-        tune(config, tmp_path / "broken", progress=KillAt(7))
-    resumed = tune(config, tmp_path / "broken", resume=True)
-    assert_identical(tensors(resumed), tensors(unbroken))
-    assert resumed.result == unbroken.result
-    assert history(resumed) == history(unbroken)
+def test_a_killed_joint_run_resumes_and_ends_bit_identical(resumed):
+    resumed(7, joint=BEN, training__checkpoint_steps=1)
 
 
-def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(settings, tmp_path):
-    cache = tmp_path / "features"
-    run = tune(settings(joint=BEN), tmp_path / "run")
-    table = evaluate(run, cache=cache).table.set_index(["subject", "target"])
-    matrix = transfer(run, cache=cache).matrix
+def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(finished, evaluated, features):
+    table = evaluated(joint=BEN).table.set_index(["subject", "target"])
+    matrix = transfer(finished(joint=BEN), cache=features).matrix
     matrix = matrix[matrix["stories"] == "all"].set_index(["scored_on", "target"])
     for subject in ("anna", "ben"):
         for column in ("r_tuned", "r_frozen", "r_readout"):
@@ -218,10 +210,9 @@ def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(se
     assert np.isfinite(table["r_readout"]).all()
 
 
-def test_joint_and_single_runs_are_compared_as_different_kinds(settings, tmp_path):
-    cache = tmp_path / "features"
-    runs = [tune(settings(joint=joint), tmp_path / name) for joint, name in ((BEN, "both"), ([], "one"))]
-    found = compare(runs, [evaluate(runs, cache=cache)])
+def test_joint_and_single_runs_are_compared_as_different_kinds(finished, features):
+    runs = [finished(joint=BEN), finished()]
+    found = compare(runs, [evaluate(runs, cache=features)])
     assert set(found.groups["group"]) >= {"subject=anna, joint=ben", "subject=anna, joint=none"}
     of_anna = found.runs[found.runs["subject"] == "anna"]
     assert of_anna["group"].nunique() == 2
@@ -292,15 +283,13 @@ def test_a_plan_counts_every_listener(settings):
     assert both.trained["readout"] == 2 * one.trained["readout"]
 
 
-def test_a_joint_run_is_named_once(settings, tmp_path):
-    run = tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
+def test_a_joint_run_is_named_once(finished):
+    run = finished(joint=BEN)
     with pytest.raises(ConfigError, match="2 runs, 1 different"):
         evaluate([run, open_run(run.path)])
 
 
-def test_a_list_of_runs_names_all_listeners(settings, tmp_path):
-    tune(settings(joint=BEN, training__epochs=1), tmp_path / "run")
-    assert [row["subject"] for row in summaries(tmp_path)] == ["anna+ben"]
-    assert open_run(tmp_path / "run").config == load_config(
-        overrides=open_run(tmp_path / "run").config.model_dump(mode="json")
-    )
+def test_a_list_of_runs_names_all_listeners(finished):
+    run = finished(joint=BEN)
+    assert [row["subject"] for row in summaries(run.path.parent)] == ["anna+ben"]
+    assert run.config == load_config(overrides=run.config.model_dump(mode="json"))

@@ -9,9 +9,8 @@ from brainwavlm.config import ListenerConfig
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.training_subset import first_stories, length
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.evaluation.evaluate import score_backbone
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.runs.subject_views import subject_views
 
@@ -119,8 +118,8 @@ def test_an_amount_shorter_than_the_first_story_is_refused_with_the_least_that_w
         assert len(first_stories(STORIES, least, seed)) == 1
 
 
-def test_a_run_is_tuned_on_the_subset_and_says_so(settings, tmp_path):
-    run = tune(settings(train_minutes=0.5, training__epochs=1), tmp_path / "run")
+def test_a_run_is_tuned_on_the_subset_and_says_so(settings, finished):
+    run = finished(train_minutes=0.5)
     (taken,) = run.manifest["splits"]["train"]
     assert taken in ("dog", "ferry")
     assert run.manifest["splits"]["validation"] == ["garden"]
@@ -131,10 +130,9 @@ def test_a_run_is_tuned_on_the_subset_and_says_so(settings, tmp_path):
     assert other == {("dog",), ("ferry",)}
 
 
-def test_scores_are_those_of_ridge_on_all_stories(settings, tmp_path):
-    run = tune(settings(train_minutes=0.5, training__epochs=1), tmp_path / "run")
-    scores = evaluate(run, cache=tmp_path / "features")
-    alone = score_backbone(settings(), cache=tmp_path / "features")
+def test_scores_are_those_of_ridge_on_all_stories(settings, evaluated, features):
+    scores = evaluated(train_minutes=0.5)
+    alone = score_backbone(settings(), cache=features)
     np.testing.assert_allclose(scores.voxels["r_frozen"], alone.r, atol=1e-6)
     (described,) = scores.summary["runs"]
     assert described["tuned"]["fitted"] == ["dog", "ferry", "garden"]
@@ -142,9 +140,7 @@ def test_scores_are_those_of_ridge_on_all_stories(settings, tmp_path):
         "tuned on 1 of 2 training stories (train_minutes 0.5)" in note for note in scores.summary["notes"]
     )
     # The readout has seen one story only; ridge two.
-    np.testing.assert_array_equal(
-        score_backbone(settings(train_minutes=0.5), cache=tmp_path / "features").r, alone.r
-    )
+    np.testing.assert_array_equal(score_backbone(settings(train_minutes=0.5), cache=features).r, alone.r)
 
 
 def test_frozen_scores_are_shared_between_amounts(settings):
@@ -171,11 +167,12 @@ def test_no_test_or_validation_story_is_ever_taken(settings):
         assert splits == {"train": ["dog", "ferry"], "validation": ["garden"], "test": ["market"]}
 
 
-def test_listeners_of_a_joint_run_get_the_same_stories(settings, tmp_path):
-    run = tune(settings(joint=[{"subject": "ben"}], train_minutes=0.5, training__epochs=1), tmp_path / "run")
+def test_listeners_of_a_joint_run_get_the_same_stories(finished, evaluated):
+    subset = {"joint": [{"subject": "ben"}], "train_minutes": 0.5}
+    run = finished(**subset)
     anna, ben = (side.manifest["splits"]["train"] for side in run.sides)
     assert anna == ben
     assert len(anna) == 1
     steps = [event for event in run.log() if event["event"] == "step"]
     assert len(steps) == 2 * 2  # two blocks of each listener
-    assert len(evaluate(run).table["run"].unique()) == 2
+    assert len(evaluated(**subset).table["run"].unique()) == 2

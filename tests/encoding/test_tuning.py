@@ -12,41 +12,11 @@ from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
+from tests.encoding.loops import KillAt, Killed, assert_identical, tensors
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing in the program may catch it."""
-
-
-class KillAt(Progress):
-    """Ends the run after so many steps."""
-
-    def __init__(self, steps):
-        self.left = steps
-
-    def step(self, loss):
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-
-def tensors(run, which="last"):
-    checkpoint = run.checkpoint(which)
-    return {**checkpoint.model, **checkpoint.optimiser}
-
-
-def assert_identical(left, right):
-    assert left.keys() == right.keys()
-    different = [key for key in left if not torch.equal(left[key], right[key])]
-    assert different == []
-
-
-def history(run):
-    return [{key: value for key, value in event.items() if key != "time"} for event in run.log()]
-
-
-def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(settings, tmp_path):
-    run = tune(settings(), tmp_path / "run")
+def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(finished):
+    run = finished(training__epochs=2)
     assert run.result is not None
     assert [epoch["epoch"] for epoch in run.result["history"]] == [1, 2]
     best = max(run.result["history"], key=lambda epoch: epoch["validation_r"])
@@ -63,62 +33,52 @@ def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
     assert losses[-1] < losses[0] - 0.2
 
 
-@pytest.mark.parametrize("checkpoint_steps", [None, 1])
-@pytest.mark.parametrize("killed_after", [1, 3, 4, 6])
-def test_a_killed_run_resumes_and_ends_bit_identical(settings, tmp_path, killed_after, checkpoint_steps):
-    config = settings(training__checkpoint_steps=checkpoint_steps)
-    unbroken = tune(config, tmp_path / "unbroken")
-    with pytest.raises(Killed):
-        tune(config, tmp_path / "broken", progress=KillAt(killed_after))
-    resumed = tune(config, tmp_path / "broken", resume=True)
-    assert_identical(tensors(resumed), tensors(unbroken))
-    assert_identical(tensors(resumed, "best"), tensors(unbroken, "best"))
-    assert resumed.result == unbroken.result
-    assert history(resumed) == history(unbroken)
+@pytest.mark.parametrize(
+    ("killed_after", "checkpoint_steps"),
+    [
+        *((1, None), (6, None), (3, 1), (4, 1)),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((3, None), (4, None), (1, 1), (6, 1))),
+    ],
+)
+def test_a_killed_run_resumes_and_ends_bit_identical(resumed, killed_after, checkpoint_steps):
+    resumed(killed_after, training__epochs=2, training__checkpoint_steps=checkpoint_steps)
 
 
-def test_noise_of_the_models_own_configuration_also_resumes_bit_identical(settings, tmp_path):
+def test_noise_of_the_models_own_configuration_also_resumes_bit_identical(resumed):
     """Trap 3: SpecAugment draws from numpy, dropout from torch; both states are part of a checkpoint."""
-    config = settings(backbone__train_noise=True, training__checkpoint_steps=1)
-    unbroken = tune(config, tmp_path / "unbroken")
-    with pytest.raises(Killed):
-        tune(config, tmp_path / "broken", progress=KillAt(3))
-    torch.rand(7)
-    assert_identical(tensors(tune(config, tmp_path / "broken", resume=True)), tensors(unbroken))
-    assert unbroken.manifest["backbone"]["train_noise"]
+    run = resumed(3, backbone__train_noise=True, training__checkpoint_steps=1)
+    assert run.manifest["backbone"]["train_noise"]
 
 
-def test_two_runs_of_a_seed_are_identical_and_another_seed_is_not(settings, tmp_path):
-    first, second = tune(settings(), tmp_path / "a"), tune(settings(), tmp_path / "b")
-    other = tune(settings(seed=1), tmp_path / "c")
-    assert_identical(tensors(first), tensors(second))
+def test_two_runs_of_a_seed_are_identical_and_another_seed_is_not(finished, tmp_path):
+    first, other = finished(), finished(seed=1)
+    assert_identical(tensors(first), tensors(tune(first.config, tmp_path / "again")))
     assert not torch.equal(
         tensors(first)["readout.compress.weight"], tensors(other)["readout.compress.weight"]
     )
 
 
-def test_keeping_the_frontend_and_holding_few_stories_change_nothing_but_rounding(settings, tmp_path):
-    order = {"training__stories_in_memory": 1}
-    kept = tune(settings(**order), tmp_path / "kept")
-    computed = tune(settings(training__frontend_cache_gb=0, **order), tmp_path / "computed")
+def test_keeping_the_frontend_and_holding_few_stories_change_nothing_but_rounding(finished):
+    kept, computed = (
+        finished(training__stories_in_memory=1, training__frontend_cache_gb=room) for room in (1, 0)
+    )
     for key, value in kept.checkpoint("last").model.items():
         torch.testing.assert_close(value, computed.checkpoint("last").model[key], atol=1e-5, rtol=1e-4)
 
 
-def test_activations_computed_again_give_the_same_weights(settings, tmp_path):
-    plain = tune(settings(), tmp_path / "plain")
-    again = tune(settings(training__recompute=True), tmp_path / "again")
+def test_activations_computed_again_give_the_same_weights(finished):
+    plain, again = finished(), finished(training__recompute=True)
     for key, value in plain.checkpoint("last").model.items():
         torch.testing.assert_close(value, again.checkpoint("last").model[key], atol=1e-6, rtol=1e-5)
 
 
-def test_a_finished_run_is_not_run_again(settings, tmp_path):
-    run = tune(settings(), tmp_path)
-    before = (tmp_path / "log.jsonl").read_bytes()
+def test_a_finished_run_is_not_run_again(tuned):
+    run = tuned()
+    before = (run.path / "log.jsonl").read_bytes()
     with pytest.raises(RunError, match="finished run is here"):
-        tune(settings(), tmp_path)
-    assert tune(settings(), tmp_path, resume=True).result == run.result
-    assert (tmp_path / "log.jsonl").read_bytes() == before
+        tune(run.config, run.path)
+    assert tune(run.config, run.path, resume=True).result == run.result
+    assert (run.path / "log.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -131,8 +91,8 @@ def test_a_finished_run_is_not_run_again(settings, tmp_path):
         ({"adapter__layers": [2, 3], "adapter__projections": ["q", "out"]}, None),
     ],
 )
-def test_every_method_runs_and_trains_what_it_says(settings, tmp_path, overrides, trained):
-    run = tune(settings(training__epochs=1, **overrides), tmp_path)
+def test_every_method_runs_and_trains_what_it_says(finished, overrides, trained):
+    run = finished(**overrides)
     names = [key for key in run.checkpoint("last").model if key.startswith("backbone.")]
     assert len(names) == trained if trained is not None else names
     if "adapter__layers" in overrides:
@@ -160,11 +120,11 @@ def test_a_frozen_model_under_a_closed_form_readout_has_nothing_to_train(setting
 @pytest.mark.parametrize(
     "loss", [{"loss__spatial": 0, "loss__temporal": 1}, {"loss__mse": 0.5}, {"loss__ceiling_weighted": True}]
 )
-def test_every_loss_runs(settings, tmp_path, loss):
-    assert tune(settings(training__epochs=1, **loss), tmp_path).result is not None
+def test_every_loss_runs(finished, loss):
+    assert finished(**loss).result is not None
 
 
-def test_the_authors_quirks_run_together(settings, tmp_path):
+def test_the_authors_quirks_run_together(finished):
     quirks = {
         "quirks__clip_kernel": True,
         "quirks__block_delays": True,
@@ -176,7 +136,7 @@ def test_the_authors_quirks_run_together(settings, tmp_path):
         "quirks__fixed_story_order": True,
         "quirks__short_tail": True,
     }
-    run = tune(settings(**quirks, adapter__alpha=4), tmp_path)
+    run = finished(**quirks, adapter__alpha=4)
     unread = [key for key in run.checkpoint("last").model if "layers.3." in key and "lora_B" in key]
     assert unread  # adapters above the layer read exist and stay at zero
     assert all(not run.checkpoint("last").model[key].any() for key in unread)
@@ -239,13 +199,13 @@ def test_nothing_is_written_when_the_configuration_is_wrong(settings, tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def test_the_run_tells_what_it_saw(settings, tmp_path):
-    run = tune(settings(target="AC", training__epochs=1), tmp_path)
+def test_the_run_tells_what_it_saw(finished):
+    run = finished(target="AC")
     assert run.manifest["data"]["n_target"] == 10
     assert run.manifest["splits"]["train"] == ["dog", "ferry"]
     assert run.manifest["data"]["simulated"] is False
     assert torch.__version__.startswith(run.manifest["versions"]["torch"].split("+")[0])
-    assert [event["event"] for event in open_run(tmp_path).log()][-1] == "epoch"
+    assert [event["event"] for event in run.log()][-1] == "epoch"
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (9, 1.0), (10, 1.0), (55, 0.5), (99, 0.000304)])

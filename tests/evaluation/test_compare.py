@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
@@ -18,28 +17,25 @@ SPLITS = {"dog": "train", "ferry": "train", "garden": "validation", "market": "t
 
 @pytest.fixture(scope="module")
 def longer(tmp_path_factory):
-    """Two test stories of 25 rows: two blocks each, so that there is something to draw."""
+    """Two test stories of 21 rows: two blocks each, so that there is something to draw."""
     folder = tmp_path_factory.mktemp("longer")
-    return native_tree(folder, splits=SPLITS, n_trs=25, seconds=60.0).path
+    return native_tree(folder, splits=SPLITS, n_trs=21, seconds=50.0).path
 
 
 @pytest.fixture
-def tuned(settings, tmp_path, longer):
-    def make(name, **overrides):
-        base = {"dataset": str(longer), "training__epochs": 2}
-        return tune(settings(**{**base, **overrides}), tmp_path / name)
-
-    return make
+def tuned(tuned, longer):
+    return lambda name, **overrides: tuned(name, dataset=str(longer), **overrides)
 
 
-def compared(runs, folder, **options):
+@pytest.fixture
+def compared(features):
     """Runs compared by an evaluation that holds them all."""
-    return compare(runs, [evaluate(runs, cache=folder / "features", **options)])
+    return lambda runs, **options: compare(runs, [evaluate(runs, cache=features, **options)])
 
 
-def test_seeds_of_a_configuration_are_its_spread(tuned, tmp_path):
+def test_seeds_of_a_configuration_are_its_spread(tuned, features):
     runs = [tuned("a"), tuned("b", seed=1), tuned("whole", adapter__method="full")]
-    scores = evaluate(runs, cache=tmp_path / "features")
+    scores = evaluate(runs, cache=features)
     found, single = compare(runs, [scores]), scores.table.set_index(["run", "target"])
     r = single.loc[[("a", "AC"), ("b", "AC")], "r_tuned"]
     groups = found.groups.set_index(["group", "target"])
@@ -60,9 +56,9 @@ def test_seeds_of_a_configuration_are_its_spread(tuned, tmp_path):
     assert np.isnan(difference["deviation_over_seeds"])  # their seeds are not the same
 
 
-def test_one_number_has_one_interval_wherever_it_is_shown(tuned, tmp_path):
-    run, cache = tuned("a", seed=7), tmp_path / "features"
-    scores = evaluate(run, cache=cache)
+def test_one_number_has_one_interval_wherever_it_is_shown(tuned, features):
+    run = tuned("a", seed=7)
+    scores = evaluate(run, cache=features)
     table = scores.table.set_index("target")
     assert (table["low"] < table["high"]).all()
     groups = compare(run, [scores]).groups.set_index("target")
@@ -71,7 +67,7 @@ def test_one_number_has_one_interval_wherever_it_is_shown(tuned, tmp_path):
         summary = pd.DataFrame(scores.summary["runs"][0][model]["targets"]).set_index("target")
         expected = table[[f"r_{model}", f"low_{model}", f"high_{model}"]]
         assert_allclose(summary[["mean_r", "low", "high"]], expected, rtol=1e-5)
-    alone = score_backbone(run.config, cache=cache)
+    alone = score_backbone(run.config, cache=features)
     cortex = pd.DataFrame(alone.summary["targets"]).set_index("target").loc["cortex"]
     assert_allclose(
         cortex[["low", "high"]].astype(float),
@@ -80,11 +76,11 @@ def test_one_number_has_one_interval_wherever_it_is_shown(tuned, tmp_path):
     )
 
 
-def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):
+def test_differences_of_the_same_seeds_have_their_own_spread(tuned, compared):
     runs = [
         tuned(f"{target}-{seed}", target=target, seed=seed) for target in ("cortex", "AC") for seed in (0, 1)
     ]
-    found = compared(runs, tmp_path)
+    found = compared(runs)
     r = found.runs.set_index(["run", "target"])["r_tuned"]
     by_seed = [r[(f"AC-{seed}", "LH")] - r[(f"cortex-{seed}", "LH")] for seed in (0, 1)]
     (row,) = found.differences[found.differences["target"] == "LH"].to_dict("records")
@@ -92,9 +88,9 @@ def test_differences_of_the_same_seeds_have_their_own_spread(tuned, tmp_path):
     assert_allclose(row["difference"], np.mean(by_seed), atol=1e-12)
 
 
-def test_epochs_are_those_of_the_histories(tuned, tmp_path):
-    runs = [tuned("a"), tuned("b", seed=1)]
-    found = compared(runs, tmp_path)
+def test_epochs_are_those_of_the_histories(tuned, compared):
+    runs = [tuned(name, seed=seed, training__epochs=2) for seed, name in enumerate("ab")]
+    found = compared(runs)
     assert list(found.epochs["epoch"]) == [1, 2]
     assert set(found.epochs["score"]) == {"validation"}
     for epoch, row in zip((0, 1), found.epochs.to_dict("records"), strict=True):
@@ -103,9 +99,12 @@ def test_epochs_are_those_of_the_histories(tuned, tmp_path):
         assert (row["group"], row["target"], row["n_runs"]) == ("all runs", "cortex", 2)
 
 
-def test_ridge_scores_of_every_epoch_and_of_the_untuned_model(tuned, tmp_path):
-    runs = [tuned(name, seed=seed, training__keep_epochs=True) for seed, name in enumerate("ab")]
-    found = compared(runs, tmp_path, epochs=True)
+def test_ridge_scores_of_every_epoch_and_of_the_untuned_model(tuned, compared):
+    runs = [
+        tuned(name, seed=seed, training__epochs=2, training__keep_epochs=True)
+        for seed, name in enumerate("ab")
+    ]
+    found = compared(runs, epochs=True)
     ridge = found.epochs[found.epochs["score"] == "ridge"].set_index(["target", "epoch"])
     assert sorted(ridge.loc["cortex"].index) == [0, 1, 2]
     assert (ridge["n_runs"] == 2).all()
@@ -132,28 +131,28 @@ def test_kept_epochs_are_all_there_and_no_other_checkpoint(tuned):
 
 
 def test_epochs_that_were_not_kept_are_asked_for(tuned):
-    run = tuned("plain", training__epochs=4)
+    run = tuned("plain", training__epochs=3)
     assert len(run.checkpoints) <= 2
     with pytest.raises(RunError, match="keep_epochs=true"):
         evaluate(run, epochs=True)
 
 
-def test_other_test_stories_are_not_subtracted(tuned, tmp_path):
+def test_other_test_stories_are_not_subtracted(tuned, compared):
     runs = [tuned("both"), tuned("one", test=["market"], train=["dog", "ferry", "train"])]
-    found = compared(runs, tmp_path)
+    found = compared(runs)
     assert len(found.groups["group"].unique()) == 2
     assert found.differences.empty
     assert any("not subtracted" in note for note in found.summary["notes"])
 
 
-def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned, tmp_path):
-    found = compared([tuned("a"), tuned("again")], tmp_path)
+def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned, compared):
+    found = compared([tuned("a"), tuned("again")])
     assert any("several runs with one seed" in note for note in found.summary["notes"])
     assert (found.groups["deviation"] < 1e-9).all()  # bit-identical runs, bit-identical scores
 
 
-def test_files_are_whole(tuned, tmp_path):
-    found = compared(tuned("a"), tmp_path)
+def test_files_are_whole(tuned, compared, tmp_path):
+    found = compared(tuned("a"))
     found.save(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["differences.csv", "epochs.csv", "groups.csv", "runs.csv", "summary.json"]
@@ -165,11 +164,11 @@ def test_files_are_whole(tuned, tmp_path):
     json.dumps(found.as_dict(), allow_nan=False)
 
 
-def test_what_the_evaluations_do_not_share_is_left_out_and_said(tuned, tmp_path):
+def test_what_the_evaluations_do_not_share_is_left_out_and_said(tuned, features):
     few = tuned("few", evaluation__targets=["LH"], evaluation__bootstraps=100)
     more = tuned("more", seed=1, evaluation__targets=["RH"], evaluation__bootstraps=150)
     for run in (few, more):
-        evaluate(run, cache=tmp_path / "features").save(run.path / "evaluation")
+        evaluate(run, cache=features).save(run.path / "evaluation")
     for runs in ([few, more], [more, few]):
         found = compare(runs)
         assert set(found.groups["target"]) == {"cortex", "ceiling>0.2"}
@@ -180,18 +179,18 @@ def test_what_the_evaluations_do_not_share_is_left_out_and_said(tuned, tmp_path)
         assert "Between runs with other numbers of resamples there is no interval." in notes
 
 
-def test_runs_that_cannot_be_compared_are_refused(tuned, tmp_path):
+def test_runs_that_cannot_be_compared_are_refused(tuned, compared):
     run = tuned("a")
     for runs in ([], [run, run]):
         with pytest.raises(ConfigError, match="runs"):
             compare(runs)
     with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
-        compared([run, tuned("none", training__epochs=0)], tmp_path)
+        compared([run, tuned("none", training__epochs=0)])
 
 
-def test_a_run_without_its_evaluation_is_told_how_to_make_it(tuned, tmp_path):
+def test_a_run_without_its_evaluation_is_told_how_to_make_it(tuned, features, tmp_path):
     run, other = tuned("a"), tuned("b", seed=1)
-    scores = evaluate(run, cache=tmp_path / "features")
+    scores = evaluate(run, cache=features)
     folder = scores.save(run.path / "evaluation")
     with pytest.raises(
         RunError, match=rf"{other.path}: a run without an evaluation(.|\n)*evaluate {other.path}"
@@ -212,13 +211,13 @@ def test_a_run_without_its_evaluation_is_told_how_to_make_it(tuned, tmp_path):
         compare(moved)
 
 
-def test_a_run_that_began_anew_is_compared_with_the_others(tuned, tmp_path):
+def test_a_run_that_began_anew_is_compared_with_the_others(tuned, compared):
     runs = [
         tuned("lora"),
         tuned("anew", adapter__method="reinit"),
         tuned("nothing", adapter__method="frozen"),
     ]
-    found = compared(runs, tmp_path)
+    found = compared(runs)
     gain = found.groups.set_index(["group", "target"])["gain"]
     assert gain["adapter.method=frozen", "cortex"] == 0
     assert gain["adapter.method=reinit", "cortex"] != gain["adapter.method=lora", "cortex"]

@@ -14,10 +14,10 @@ from brainwavlm.runs.listing import summaries
 OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
 
 
-def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, tmp_path, capsys, tuned):
+def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, features, tmp_path, capsys, tuned):
     real = tuned("real")
     runs = {kind: tune(control(kind, training__epochs=1), tmp_path / kind) for kind in CONTROLS}
-    scores = evaluate([real, *runs.values()])
+    scores = evaluate([real, *runs.values()], cache=features)
     table = scores.table[scores.table["target"] == "cortex"].set_index("run")
     assert table["r_frozen"].nunique() == 1  # all are scored on the true responses
     assert table["r_tuned"].nunique() == 1 + len(CONTROLS)
@@ -44,13 +44,13 @@ def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, tmp_p
     assert all(kind in shown for kind in CONTROLS)
 
 
-def test_the_real_run_and_its_controls_are_compared(control, tmp_path, tuned):
+def test_the_real_run_and_its_controls_are_compared(control, features, tmp_path, tuned):
     runs = [tuned("real", control__seconds=4.0)]
     runs += [
         tune(control(kind, training__epochs=1, control__embeddings=None), tmp_path / kind)
         for kind in ("shifted", "phones")
     ]
-    found = compare(runs, [evaluate(runs)])
+    found = compare(runs, [evaluate(runs, cache=features)])
     groups = ["control.kind=none", "control.kind=shifted", "control.kind=phones"]
     assert list(dict.fromkeys(found.groups["group"])) == groups
     cortex = found.differences[found.differences["target"] == "cortex"].set_index(["first", "second"])

@@ -1,6 +1,8 @@
 """Downstream tasks: what is said in a clip, read off both models by one classifier."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,10 +31,11 @@ SECONDS = 60
 SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test"}
 
 
-@pytest.fixture
-def talkative(tmp_path, settings):
-    """A run's configuration on stories in which AA and `yes` are in even seconds, IY in every third, B in two."""
-    folder = native_tree(tmp_path / "data", subjects=("anna",), splits=SPLITS, seconds=float(SECONDS)).path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Stories in which AA and `yes` are in even seconds, IY in every third, B in two."""
+    place = tmp_path_factory.mktemp("talkative") / "data"
+    folder = native_tree(place, subjects=("anna",), splits=SPLITS, seconds=float(SECONDS)).path
     phones = [Interval(k + 0.3, k + 0.5, "AA1") for k in range(0, SECONDS, 2)]
     phones += [Interval(k + 0.6, k + 0.8, "IY0") for k in range(0, SECONDS, 3)]
     phones += [Interval(k + 0.85, k + 0.95, "B") for k in (3, 5)]
@@ -41,7 +44,25 @@ def talkative(tmp_path, settings):
     for name in SPLITS:
         transcript = Transcript(sorted(phones, key=lambda phone: phone.start), words)
         write_transcript(folder / f"stimuli/{name}.TextGrid", transcript, float(SECONDS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def talkative(folder, settings):
+    """A run's configuration on them."""
     return settings(dataset=str(folder), training__epochs=1)
+
+
+@pytest.fixture
+def own(folder, settings, tmp_path):
+    """The same on a copy that a test may change."""
+    copied = shutil.copytree(folder, tmp_path / "data")
+    return settings(dataset=str(copied), training__epochs=1)
+
+
+@pytest.fixture(scope="module")
+def run(folder, finished):
+    return finished(dataset=str(folder))
 
 
 def labels_of(config, task="phones"):
@@ -117,8 +138,7 @@ def test_models_share_the_resamples_and_equal_models_do_not_differ(talkative):
     assert 0 < low < means["tuned"][0] - means["frozen"][0] < high
 
 
-def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(talkative, tmp_path, monkeypatch):
-    run = tune(talkative, tmp_path / "run")
+def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, features, tmp_path, monkeypatch):
     heard, extract = [], bench_module.extract
 
     def counted(backbone, sound, config, *rest):
@@ -135,7 +155,7 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(talkative,
     # The input of the first block lies before everything that was tuned.
     assert (table.loc[[("phones", 0), ("words", 0)], ["difference", "low", "high"]] == 0).all(axis=None)
     assert table.loc[("phones", 3), "difference"] != 0
-    plain = evaluate(run).table
+    plain = evaluate(run, cache=features).table
     pd.testing.assert_frame_equal(scores.table, plain, rtol=1e-4)
     scores.save(tmp_path / "scores")
     written = pd.read_csv(tmp_path / "scores/downstream.csv")
@@ -144,13 +164,13 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(talkative,
         row for row in read_resamples(tmp_path / "scores/resamples.npz").about if row["stories"] == "clips"
     ]
     assert {(row["target"], row["layer"]) for row in rows} == set(table.index)
-    own = evaluate(run, downstream=["words"]).downstream
+    own = evaluate(run, cache=features, downstream=["words"]).downstream
     assert list(own["layer"]) == [3]
     assert_allclose(own["auc_tuned"].item(), table.loc[("words", 3), "auc_tuned"], atol=1e-5)
 
 
-def test_the_untuned_model_is_asked_once_for_all_runs(talkative, tmp_path):
-    runs = [tune(talkative.model_copy(update={"seed": seed}), tmp_path / f"seed{seed}") for seed in (0, 1)]
+def test_the_untuned_model_is_asked_once_for_all_runs(folder, tuned):
+    runs = [tuned(f"seed{seed}", dataset=str(folder), seed=seed) for seed in (0, 1)]
     table = evaluate(runs, downstream=["phones"]).downstream.set_index("run")
     assert table.loc["seed0", "auc_frozen"] == table.loc["seed1", "auc_frozen"]
     assert table.loc["seed0", "auc_tuned"] != table.loc["seed1", "auc_tuned"]
@@ -162,8 +182,8 @@ def test_tasks_that_are_none_are_named(names):
         Downstream(Evaluator(None, None), names)
 
 
-def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, tmp_path, monkeypatch):
-    run = tune(talkative, tmp_path / "run")
+def test_a_story_without_transcript_is_named_before_anything_is_read(own, tmp_path, monkeypatch):
+    run = tune(own, tmp_path / "run")
     path = tmp_path / "data/dataset.yaml"
     kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
     path.write_text("\n".join(kept) + "\n")
@@ -172,21 +192,19 @@ def test_a_story_without_transcript_is_named_before_anything_is_read(talkative, 
         evaluate(run, downstream=["words"])
 
 
-def test_labels_that_are_too_rare_are_an_error(talkative):
-    folder = run_data(talkative).dataset.path
+def test_labels_that_are_too_rare_are_an_error(own):
     rare = Transcript([], [Interval(k + 0.1, k + 0.2, "no") for k in range(5)])
     for name in SPLITS:
-        write_transcript(folder / f"stimuli/{name}.TextGrid", rare, float(SECONDS))
+        write_transcript(Path(own.dataset) / f"stimuli/{name}.TextGrid", rare, float(SECONDS))
     with pytest.raises(
         ConfigError, match=r"(?s)words: none is in 10 clips of 1 s.*180 clips that are fitted"
     ):
-        labels_of(talkative, "words")
+        labels_of(own, "words")
 
 
-def test_the_command_prints_and_writes_it(talkative, tmp_path):
-    tune(talkative, tmp_path / "run")
-    output = tmp_path / "scores"
-    arguments = ["evaluate", str(tmp_path / "run"), "--downstream", "phones", "--output", str(output)]
+def test_the_command_prints_and_writes_it(run, features, tmp_path):
+    places = ["--output", str(tmp_path / "scores"), "--features", str(features)]
+    arguments = ["evaluate", str(run.path), "--downstream", "phones", *places]
     shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 0, shown.output
     assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.output.split())

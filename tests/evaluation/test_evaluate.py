@@ -24,16 +24,20 @@ from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
 
-@pytest.fixture
-def run(tuned):
-    return tuned("tuned")
+@pytest.fixture(scope="module")
+def run(finished):
+    return finished()
 
 
-def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path):
-    scores = evaluate(run, cache=tmp_path / "features")
+@pytest.fixture(scope="module")
+def scores(evaluated):
+    return evaluated()
+
+
+def test_frozen_and_tuned_are_compared_on_the_same_rows(scores, settings, features):
     assert list(scores.table["target"]) == ["cortex", "AC", "cortex-AC", "LH", "RH", "ceiling>0.2"]
-    assert set(scores.table["run"]) == {"tuned"}
-    alone = score_backbone(settings(), cache=tmp_path / "features")
+    assert set(scores.table["run"]) == {"run"}
+    alone = score_backbone(settings(), cache=features)
     assert_allclose(scores.voxels["r_frozen"], alone.r, atol=1e-6)
     assert (scores.voxels["r_tuned"] != scores.voxels["r_frozen"]).any()
     cortex = scores.table.iloc[0]
@@ -44,15 +48,13 @@ def test_frozen_and_tuned_are_compared_on_the_same_rows(run, settings, tmp_path)
     assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
 
 
-def test_a_frozen_run_changes_nothing(tuned):
-    run = tuned("run", adapter__method="frozen")
-    scores = evaluate(run)
+def test_a_frozen_run_changes_nothing(evaluated):
+    scores = evaluated(adapter__method="frozen")
     assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
     assert (scores.table["difference"] == 0).all()
 
 
-def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
-    scores = evaluate(run)
+def test_the_readouts_own_score_is_that_of_its_predictions(run, scores):
     config = run.config
     setting = run_data(config)
     backbone, readout = tuned_model(run)
@@ -63,48 +65,47 @@ def test_the_readouts_own_score_is_that_of_its_predictions(run, settings):
     assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
 
 
-def test_runs_with_one_frozen_model_share_its_scores(run, monkeypatch, tuned):
+def test_runs_with_one_frozen_model_share_its_scores(run, monkeypatch, tuned, features):
     other = tuned("tuned-on-AC", target="AC", seed=3)
     computed = []
     original = module.score_states
     monkeypatch.setattr(
         module, "score_states", lambda *args, **more: computed.append(args[3]) or original(*args, **more)
     )
-    scores = evaluate([run, other])
+    scores = evaluate([run, other], cache=features)
     assert computed.count("Reading stories, model as it is") == 1
-    assert list(dict.fromkeys(scores.table["run"])) == ["tuned", "tuned-on-AC"]
+    assert list(dict.fromkeys(scores.table["run"])) == ["run", "tuned-on-AC"]
     table = scores.table.set_index(["run", "target"])
     assert_allclose(
-        table.loc[("tuned", "LH"), "r_frozen"], table.loc[("tuned-on-AC", "LH"), "r_frozen"], rtol=1e-12
+        table.loc[("run", "LH"), "r_frozen"], table.loc[("tuned-on-AC", "LH"), "r_frozen"], rtol=1e-12
     )
     # A readout tuned on AC predicts no other voxel: its mean over cortex would be of another set.
     assert np.isnan(table.loc[("tuned-on-AC", "cortex"), "r_readout"])
     assert not np.isnan(table.loc[("tuned-on-AC", "AC"), "r_readout"])
-    assert not np.isnan(table.loc[("tuned", "cortex"), "r_readout"])
+    assert not np.isnan(table.loc[("run", "cortex"), "r_readout"])
 
 
-def test_the_target_of_a_run_is_in_the_table(tuned):
-    run = tuned("run", target="AC&LH")
-    scores = evaluate(run)
+def test_the_target_of_a_run_is_in_the_table(finished, evaluated):
+    run, scores = finished(target="AC&LH"), evaluated(target="AC&LH")
     row = scores.table.set_index("target").loc["AC&LH"]
     assert row["n_voxels"] == run.voxels.sum()
     assert not np.isnan(row["r_readout"])
 
 
-def test_runs_of_one_name_are_told_apart_by_their_path(run, settings, tmp_path):
-    other = tune(settings(training__epochs=1, seed=5), tmp_path / "second" / "tuned")
-    names = set(evaluate([run, other]).table["run"])
+def test_runs_of_one_name_are_told_apart_by_their_path(run, finished, features):
+    other = finished(target="AC", seed=3)
+    names = set(evaluate([run, other], cache=features).table["run"])
     assert names == {str(run.path), str(other.path)}
 
 
-def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
-    evaluate(run).save(tmp_path / "evaluation")
+def test_files_are_whole_and_say_how_they_came_about(scores, tmp_path):
+    scores.save(tmp_path / "evaluation")
     files = sorted(path.name for path in (tmp_path / "evaluation").iterdir())
     assert files == ["delays.csv", "resamples.npz", "summary.json", "table.csv", "voxels.csv"]
     summary = json.loads((tmp_path / "evaluation" / "summary.json").read_text())
     assert summary["simulated"] is False
     (described,) = summary["runs"]
-    assert described["name"] == "tuned"
+    assert described["name"] == "run"
     assert described["splits"]["test"] == ["market"]
     assert described["frozen"]["tr_reference"] == "onset"
     assert described["frozen"]["fitted"] == ["dog", "ferry", "garden"]
@@ -116,17 +117,15 @@ def test_files_are_whole_and_say_how_they_came_about(run, tmp_path):
     assert voxels["AC"].dtype == bool
 
 
-def test_rows_for_the_terminal_are_short_and_without_nan(run):
-    for row in evaluate(run).rows():
+def test_rows_for_the_terminal_are_short_and_without_nan(scores):
+    for row in scores.rows():
         assert not any(isinstance(value, float) and np.isnan(value) for value in row.values())
         assert {"run", "target", "frozen", "tuned", "95 % interval", "gain"} <= row.keys()
 
 
-def test_evaluating_again_reads_the_cache_and_gives_the_same(run, tmp_path, monkeypatch):
-    first = evaluate(open_run(run.path), cache=tmp_path / "features")
+def test_evaluating_again_reads_the_cache_and_gives_the_same(run, scores, features, monkeypatch):
     monkeypatch.setattr("brainwavlm.speech.features.extract", None)
-    second = evaluate(open_run(run.path), cache=tmp_path / "features")
-    pd.testing.assert_frame_equal(first.table, second.table)
+    pd.testing.assert_frame_equal(scores.table, evaluate(open_run(run.path), cache=features).table)
 
 
 def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
@@ -135,14 +134,14 @@ def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
         evaluate(run)
 
 
-def test_ridge_on_a_target_scores_only_its_voxels(settings):
-    score = score_backbone(settings(target="AC"))
+def test_ridge_on_a_target_scores_only_its_voxels(settings, features):
+    score = score_backbone(settings(target="AC"), cache=features)
     assert_array_equal(score.voxel, np.arange(0, 30, 3))
     assert score.summary["simulated"] is False
 
 
-def test_leave_one_out_scores_all_stories(settings):
-    score = score_backbone(settings(), leave_one_out=True)
+def test_leave_one_out_scores_all_stories(settings, features):
+    score = score_backbone(settings(), leave_one_out=True, cache=features)
     assert sorted(dict.fromkeys(score.story_of_row)) == ["dog", "ferry", "garden", "market"]
 
 
@@ -175,19 +174,20 @@ def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path
         evaluate(run)
 
 
-def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(run, monkeypatch, tuned):
+def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(
+    run, monkeypatch, tuned, features
+):
     other = tuned("other", seed=3, target="AC")
     loaded, scanned = [], []
     load, scan = evaluator.load_backbone, evaluator.run_data
     monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
     monkeypatch.setattr(evaluator, "run_data", lambda config: scanned.append(config) or scan(config))
-    evaluate([run, other])
+    evaluate([run, other], cache=features)
     assert len(loaded) == 1
     assert len(scanned) == 1
 
 
-def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(run):
-    scores = evaluate(run)
+def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(scores):
     for kind in ("frozen", "tuned", "difference"):
         p, q, p_max = (scores.voxels[f"{name}_{kind}"] for name in ("p", "q", "p_max"))
         assert (p > 0).all()
@@ -201,12 +201,12 @@ def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(run):
     assert_allclose(row["r_time_only"], scores.voxels["r_time_only"][scores.voxels["LH"]].mean())
 
 
-def test_orders_of_blocks_are_the_null_where_they_are_asked_for(run, settings, tmp_path):
+def test_orders_of_blocks_are_the_null_where_they_are_asked_for(settings, features):
     config = {"evaluation__null": "blocks", "evaluation__block_rows": 3}
-    score = score_backbone(settings(**config))
+    score = score_backbone(settings(**config), cache=features)
     assert score.summary["null"]["kind"] == "blocks"
     assert score.summary["null"]["least_p"] == pytest.approx(1 / 21)  # 20 draws; 4 blocks have 24 orders
-    shifts = score_backbone(settings())
+    shifts = score_backbone(settings(), cache=features)
     assert_allclose(score.r, shifts.r, atol=1e-6)
     assert (score.test.p != shifts.test.p).any()
 
@@ -214,7 +214,7 @@ def test_orders_of_blocks_are_the_null_where_they_are_asked_for(run, settings, t
 def test_five_listeners_are_tested_together(settings, tmp_path):
     folder = native_tree(tmp_path / "data", subjects=("a", "b", "c", "d", "e")).path
     runs = [
-        tune(settings(dataset=str(folder), subject=name, training__epochs=1), tmp_path / name)
+        tune(settings(dataset=str(folder), subject=name, train=["dog"], training__epochs=1), tmp_path / name)
         for name in "abcde"
     ]
     scores = evaluate(runs, cache=tmp_path / "features")

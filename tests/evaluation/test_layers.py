@@ -21,18 +21,23 @@ from tests.trees import native_tree
 KEYS = ["run", "layer", "target", "n_voxels", "r_frozen", "r_tuned", "difference", "low", "high", "adapted"]
 
 
-@pytest.fixture
-def run(tuned):
-    return tuned("tuned")
+@pytest.fixture(scope="module")
+def run(finished):
+    return finished()
+
+
+@pytest.fixture(scope="module")
+def every_state(run, features):
+    """Scores of the run at all hidden states."""
+    return evaluate(run, cache=features, layers="all")
 
 
 def of_cortex(scores):
     return scores.layers[scores.layers["target"] == "cortex"].set_index("layer")
 
 
-def test_all_states_of_both_models_are_scored(run, tmp_path):
-    scores = evaluate(run, cache=tmp_path / "features", layers="all")
-    table = of_cortex(scores)
+def test_all_states_of_both_models_are_scored(every_state):
+    scores, table = every_state, of_cortex(every_state)
     assert list(table.index) == [0, 1, 2, 3, 4]
     assert set(KEYS) <= set(scores.layers.columns)
     assert set(scores.layers["target"]) == set(scores.table["target"])
@@ -44,22 +49,22 @@ def test_all_states_of_both_models_are_scored(run, tmp_path):
     assert table.loc[1:, "adapted"].all()
 
 
-def test_a_state_is_scored_as_a_run_of_its_own_would_be(run, settings, tmp_path):
-    table = of_cortex(evaluate(run, layers=[1, 2, 4]))
-    for layer in (1, 2, 4):
+def test_a_state_is_scored_as_a_run_of_its_own_would_be(every_state, settings):
+    table = of_cortex(every_state)
+    for layer in (1, 4):
         alone = score_backbone(settings(backbone__layer=layer))
         assert_allclose(table.loc[layer, "r_frozen"], alone.r.mean(), atol=1e-5)
 
 
-def test_the_runs_own_state_has_the_numbers_of_the_table(run):
-    scores = evaluate(run, layers=[3])
+def test_the_runs_own_state_has_the_numbers_of_the_table(run, every_state, evaluated, features):
+    scores = evaluate(run, cache=features, layers=[3])
     own = scores.layers.set_index("target")
     table = scores.table.set_index("target")
     for key in ("n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"):
         assert_allclose(own[key], table[key], rtol=1e-12, equal_nan=True)
-    plain = evaluate(run).table.set_index("target")
+    plain = evaluated().table.set_index("target")
     assert_allclose(table[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], rtol=1e-12)
-    with_others = evaluate(run, layers="all").table.set_index("target")
+    with_others = every_state.table.set_index("target")
     assert_allclose(with_others[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], atol=1e-5)
 
 
@@ -97,8 +102,8 @@ def test_two_runs_share_the_untuned_model(run, monkeypatch, tuned):
     scores = evaluate([run, other], layers=[0, 4])
     assert len(read) == 3 * 4
     table = scores.layers.set_index(["run", "layer", "target"]).sort_index()
-    assert_allclose(table.loc[("tuned", 4), "r_frozen"], table.loc[("other", 4), "r_frozen"], rtol=1e-12)
-    assert (table.loc[("tuned", 4), "r_tuned"] != table.loc[("other", 4), "r_tuned"]).any()
+    assert_allclose(table.loc[("run", 4), "r_frozen"], table.loc[("other", 4), "r_frozen"], rtol=1e-12)
+    assert (table.loc[("run", 4), "r_tuned"] != table.loc[("other", 4), "r_tuned"]).any()
 
 
 def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(run, tiny_wavlm):
@@ -117,33 +122,31 @@ def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(r
     assert (states[4] - before[4]).abs().max() > 1e-5
 
 
-def test_blocks_that_were_not_adapted_leave_their_states_alone(tuned):
-    run = tuned("run", adapter__layers=[2, 3])
-    table = of_cortex(evaluate(run, layers="all"))
+def test_blocks_that_were_not_adapted_leave_their_states_alone(finished, features):
+    table = of_cortex(evaluate(finished(adapter__layers=[2, 3]), layers="all", cache=features))
     assert (table.loc[[0, 1], "difference"] == 0).all()
     assert (table.loc[[2, 3, 4], "difference"] != 0).all()
     assert list(table["adapted"]) == [False, False, True, True, True]
 
 
-def test_a_frozen_run_changes_no_state(tuned):
-    run = tuned("run", adapter__method="frozen")
-    table = evaluate(run, layers="all").layers
+def test_a_frozen_run_changes_no_state(finished, features):
+    table = evaluate(finished(adapter__method="frozen"), layers="all", cache=features).layers
     assert (table["difference"] == 0).all()
     assert not table["adapted"].any()
 
 
 @pytest.mark.parametrize("method", ["full", "reinit"])
-def test_other_methods_are_read_by_state_too(method, tuned):
-    run = tuned("run", adapter__method=method, adapter__layers=[3, 3])
-    table = of_cortex(evaluate(run, layers=[2, 3, 4]))
+def test_other_methods_are_read_by_state_too(method, finished, features):
+    run = finished(adapter__method=method, adapter__layers=[3, 3])
+    table = of_cortex(evaluate(run, layers="all", cache=features))
     assert table.loc[2, "difference"] == 0
     assert table.loc[3, "difference"] != 0
     assert not adapted(run.config, 2)
     assert adapted(run.config, 3)
 
 
-def test_the_files_hold_the_states_and_say_which(run, tmp_path):
-    scores = evaluate(run, cache=tmp_path / "features", layers=[2, 0])
+def test_the_files_hold_the_states_and_say_which(run, features, evaluated, tmp_path):
+    scores = evaluate(run, cache=features, layers=[2, 0])
     scores.save(tmp_path / "out")
     written = pd.read_csv(tmp_path / "out" / "layers.csv")
     assert list(dict.fromkeys(written["layer"])) == [0, 2]
@@ -151,24 +154,16 @@ def test_the_files_hold_the_states_and_say_which(run, tmp_path):
     assert written["adapted"].dtype == bool
     found = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
     assert len(found["tables"]["layers"]) == len(written)
-    plain = evaluate(run, cache=tmp_path / "features")
+    plain = evaluated()
     assert len(plain.layers) == 0
     assert "tables" not in plain.as_dict()
-    assert not (plain.save(tmp_path / "plain") / "layers.csv").exists()
+    assert not (plain.save(tmp_path / "out") / "layers.csv").exists()  # nor do earlier ones stay
 
 
-def test_an_earlier_scores_states_do_not_stay_beside_new_ones(run, tmp_path):
-    evaluate(run, cache=tmp_path / "features", layers=[1]).save(tmp_path / "scores")
-    assert (tmp_path / "scores" / "layers.csv").exists()
-    evaluate(run, cache=tmp_path / "features").save(tmp_path / "scores")
-    assert not (tmp_path / "scores" / "layers.csv").exists()
-
-
-def test_kept_features_of_all_states_are_read_again(run, tmp_path, monkeypatch):
-    first = evaluate(run, cache=tmp_path / "features", layers="all")
+def test_kept_features_of_all_states_are_read_again(run, every_state, features, monkeypatch):
     monkeypatch.setattr("brainwavlm.speech.features.extract", None)
-    second = evaluate(run, cache=tmp_path / "features", layers="all")
-    pd.testing.assert_frame_equal(first.layers, second.layers)
+    second = evaluate(run, cache=features, layers="all")
+    pd.testing.assert_frame_equal(every_state.layers, second.layers)
 
 
 @pytest.mark.parametrize("layers", [[], [5], [-1, 2], [1, 1]])
@@ -184,8 +179,7 @@ def test_the_states_that_are_asked_for():
     assert chosen_layers([9, 0, 3], 12) == (0, 3, 9)
 
 
-def test_states_of_a_stream_are_read_in_one_pass_too(tuned):
-    run = tuned("run", windows__mode="stream")
-    table = of_cortex(evaluate(run, layers="all"))
+def test_states_of_a_stream_are_read_in_one_pass_too(finished):
+    table = of_cortex(evaluate(finished(windows__mode="stream"), layers="all"))
     assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)
     assert table.loc[0, "difference"] == 0

@@ -6,8 +6,6 @@ import torch
 from numpy.testing import assert_allclose
 
 from brainwavlm.encoding.readout import build_readout
-from brainwavlm.encoding.tuning import tune
-from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.readout_delays import delay_norms, delay_rows
 
 
@@ -40,13 +38,12 @@ def test_delays_are_those_of_what_the_readout_does(settings, kind):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_each_listener_of_a_joint_run_has_their_own_delays(settings, tmp_path, shared):
-    config = settings(training__epochs=1, joint=[{"subject": "ben"}], readout__shared=shared)
-    evaluation = evaluate(tune(config, tmp_path / "run"), cache=tmp_path / "features")
+def test_each_listener_of_a_joint_run_has_their_own_delays(settings, evaluated, shared):
+    evaluation = evaluated(joint=[{"subject": "ben"}], readout__shared=shared)
     (anna, ben), delays = evaluation.runs, evaluation.delays
     medians = {run: list(rows["median"]) for run, rows in delays.groupby("run")}
     assert anna["no_delays"] == ""
-    assert list(delays["seconds"].unique()) == [2.0 * delay for delay in config.alignment.delays]
+    assert list(delays["seconds"].unique()) == [2.0 * delay for delay in settings().alignment.delays]
     if shared:
         assert list(medians) == [anna["name"]]
         assert ben["no_delays"] == "its readout is that of anna"

@@ -17,12 +17,9 @@ from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from tests.models import noise
 
 
-@pytest.fixture
-def tuned(settings, tmp_path):
-    def make(subject, **overrides):
-        return tune(settings(subject=subject, training__epochs=1, **overrides), tmp_path / f"on-{subject}")
-
-    return make
+@pytest.fixture(scope="module")
+def tuned(finished):
+    return lambda subject, **overrides: finished(subject=subject, **overrides)
 
 
 def cells(matrix, target="cortex"):
@@ -30,17 +27,17 @@ def cells(matrix, target="cortex"):
     return rows.set_index(["tuned_on", "scored_on"])
 
 
-def test_the_matrix_has_every_listener_on_both_sides(tuned, settings, tmp_path):
-    runs, cache = [tuned("anna"), tuned("ben", seed=4)], tmp_path / "features"
-    found = transfer(runs, cache=cache)
+def test_the_matrix_has_every_listener_on_both_sides(tuned, settings, features):
+    runs = [tuned("anna"), tuned("ben", seed=4)]
+    found = transfer(runs, cache=features)
     matrix = cells(found.matrix)
     assert sorted(matrix.index) == [(a, b) for a in ("anna", "ben") for b in ("anna", "ben")]
-    own = evaluate(runs, cache=cache).table.set_index(["subject", "target"])
+    own = evaluate(runs, cache=features).table.set_index(["subject", "target"])
     for subject in ("anna", "ben"):
         row = matrix.loc[(subject, subject)]
         assert_allclose(row["r_tuned"], own.loc[(subject, "cortex"), "r_tuned"], atol=1e-6)
         assert_allclose(row["r_frozen"], own.loc[(subject, "cortex"), "r_frozen"], atol=1e-6)
-    frozen = score_backbone(settings(subject="ben"), cache=cache)
+    frozen = score_backbone(settings(subject="ben"), cache=features)
     assert_allclose(matrix.loc[("anna", "ben"), "r_frozen"], frozen.test.mean["cortex"][0], atol=1e-6)
     assert matrix.loc[("anna", "ben"), "r_tuned"] != matrix.loc[("ben", "ben"), "r_tuned"]
     assert_allclose(matrix["difference"], matrix["r_tuned"] - matrix["r_frozen"])
@@ -48,8 +45,8 @@ def test_the_matrix_has_every_listener_on_both_sides(tuned, settings, tmp_path):
     assert found.needed.empty
 
 
-def test_one_listener_alone_gives_one_column(tuned):
-    matrix = transfer(tuned("anna"), subjects=["ben"]).matrix
+def test_one_listener_alone_gives_one_column(tuned, features):
+    matrix = transfer(tuned("anna"), subjects=["ben"], cache=features).matrix
     assert set(matrix["scored_on"]) == {"ben"}
     assert {"cortex", "AC", "LH"} <= set(matrix["target"])
 
@@ -65,15 +62,17 @@ def test_any_layer_is_read_through_what_was_tuned(tuned, layer):
     assert found(windows)[layer].shape == expected(windows)[3].shape
 
 
-def test_the_matrix_at_another_layer_is_that_of_its_features(tuned, settings, tmp_path):
+def test_the_matrix_at_another_layer_is_that_of_its_features(tuned, settings, features):
     run = tuned("anna")
-    found = cells(transfer(run, subjects=["ben"], layer=4, cache=tmp_path / "features").matrix)
-    frozen = score_backbone(settings(subject="ben", backbone__layer=4), cache=tmp_path / "features")
+    found = cells(transfer(run, subjects=["ben"], layer=4, cache=features).matrix)
+    frozen = score_backbone(settings(subject="ben", backbone__layer=4), cache=features)
     row = found.loc[("anna", "ben")]
     assert row["layer"] == 4
     assert_allclose(row["r_frozen"], frozen.test.mean["cortex"][0], atol=1e-6)
     assert row["difference"] != 0
-    nothing = transfer(tuned("ben", adapter__method="frozen"), subjects=["anna"], layer=1).matrix
+    nothing = transfer(
+        tuned("ben", adapter__method="frozen"), subjects=["anna"], layer=1, cache=features
+    ).matrix
     assert (nothing["difference"] == 0).all()
 
 
@@ -82,18 +81,18 @@ def test_a_layer_that_the_model_lacks_is_an_error(tuned):
         transfer(tuned("anna"), layer=9)
 
 
-def test_stories_that_tuning_has_heard_are_named_and_left_out_beside(tuned):
+def test_stories_that_tuning_has_heard_are_named_and_left_out_beside(tuned, features):
     run = tuned("anna")
-    found = transfer(run, subjects=["ben"], test=["dog", "market"])
+    found = transfer(run, subjects=["ben"], test=["dog", "market"], cache=features)
     assert set(found.matrix["shared"]) == {"dog"}
     assert set(found.matrix["stories"]) == {"all", "unheard"}
     by_stories = found.matrix[found.matrix["target"] == "cortex"].set_index("stories")["r_tuned"]
-    only = transfer(run, subjects=["ben"], test=["market"])
+    only = transfer(run, subjects=["ben"], test=["market"], cache=features)
     assert set(only.matrix["stories"]) == {"all"}
     assert by_stories["all"] != by_stories["unheard"]
     assert any("dog heard while tuning" in note for note in found.summary["notes"])
     assert any("none of its test stories was heard" in note for note in only.summary["notes"])
-    everything = transfer(run, subjects=["ben"], test=["dog"])
+    everything = transfer(run, subjects=["ben"], test=["dog"], cache=features)
     assert set(everything.matrix["stories"]) == {"all"}  # nothing unheard is left
     assert set(everything.matrix["shared"]) == {"dog"}
 
@@ -105,9 +104,9 @@ def test_a_sound_that_tuning_heard_under_another_name_is_shared(settings, tree, 
     assert set(transfer(run, subjects=["ben"]).matrix["shared"]) == {"market"}
 
 
-def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, tmp_path):
+def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, features):
     # Stories of 12 TRs of 2 s are .4 minutes; ben has three to fit.
-    found = transfer(tuned("anna"), ["ben"], minutes=[0.5, 0.8, 5], draws=6, cache=tmp_path / "features")
+    found = transfer(tuned("anna"), ["ben"], minutes=[0.5, 0.8, 5], draws=6, cache=features)
     curve = found.curve[found.curve["target"] == "cortex"]
     asked = curve.groupby("asked", dropna=False)
     assert {key: set(rows["n_stories"]) for key, rows in asked if key == key} == {
@@ -128,8 +127,8 @@ def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, tmp_path):
     assert math.isnan(needed["minutes_needed"]) or 0.4 <= needed["minutes_needed"] <= 1.2001
 
 
-def test_the_same_draws_give_the_same_curve(tuned, tmp_path):
-    run, keywords = tuned("anna"), {"minutes": [0.5], "cache": tmp_path / "features"}
+def test_the_same_draws_give_the_same_curve(tuned, features):
+    run, keywords = tuned("anna"), {"minutes": [0.5], "cache": features}
     first, second = (transfer(run, ["ben"], **keywords).curve for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
 
@@ -156,8 +155,8 @@ def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
         transfer(tune(settings(training__epochs=0), tmp_path / "run"))
 
 
-def test_files_are_whole(tuned, tmp_path):
-    found = transfer(tuned("anna"), minutes=[0.5], draws=1)
+def test_files_are_whole(tuned, features, tmp_path):
+    found = transfer(tuned("anna"), minutes=[0.5], draws=1, cache=features)
     found.save(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["curve.csv", "matrix.csv", "needed.csv", "resamples.npz", "summary.json"]

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.contrasts import contrast
-from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.statistics.bootstrap import SEED, resampled_means
 from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.results.resamples import FILE, OWN_LAYER, gathered, read_resamples, resample_rows
@@ -73,11 +71,10 @@ def long_stories(tmp_path_factory):
     return str(native_tree(tmp_path_factory.mktemp("long"), n_trs=25, seconds=60.0).path)
 
 
-def test_runs_that_are_scored_apart_have_the_same_draws(settings, long_stories, tmp_path):
+def test_runs_that_are_scored_apart_have_the_same_draws(finished, evaluated, long_stories, tmp_path):
     kept, tables = [], []
     for seed in (0, 1):
-        run = tune(settings(training__epochs=1, seed=seed, dataset=long_stories), tmp_path / f"seed{seed}")
-        scores = evaluate(run, cache=tmp_path / "features")
+        scores = evaluated(seed=seed, dataset=long_stories)
         kept.append(read_resamples(scores.save(tmp_path / f"scores{seed}") / FILE))
         tables.append(scores.table)
     assert {row["rows"] for row in kept[0].about} == {row["rows"] for row in kept[1].about}
@@ -91,10 +88,11 @@ def test_runs_that_are_scored_apart_have_the_same_draws(settings, long_stories, 
         assert_allclose([low, high], [table["low"], table["high"]], atol=1e-6)
 
 
-def test_transfer_and_evaluate_draw_alike_in_the_listener_of_the_run(settings, long_stories, tmp_path):
-    run = tune(settings(training__epochs=1, dataset=long_stories), tmp_path / "run")
-    own = evaluate(run, cache=tmp_path / "features").resamples
-    other = transfer(run, cache=tmp_path / "features").resamples
+def test_transfer_and_evaluate_draw_alike_in_the_listener_of_the_run(
+    finished, evaluated, features, long_stories
+):
+    run, own = finished(dataset=long_stories), evaluated(dataset=long_stories).resamples
+    other = transfer(run, cache=features).resamples
     of_transfer = {
         row["target"]: other.tuned[place]
         for place, row in enumerate(other.about)

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 
 import pytest
 import torch
@@ -17,17 +19,22 @@ from brainwavlm.speech.backbones import load_backbone
 from tests.models import MODELS, noise, stock_model
 
 
-def rename(folder, change):
+@pytest.fixture
+def own(saved, tmp_path):
+    """`own("wavlm")`: the folder of a saved model that a test may change."""
+    return lambda kind="wavlm": shutil.copytree(saved(kind), tmp_path / "model")
+
+
+def change_weights(folder, change):
+    """`change` is given all weights; what it returns, or changed where it returns nothing, takes their place."""
     path = folder / "model.safetensors"
-    state = {}
-    for name, tensor in load_file(path).items():
-        changed = change(name)
-        if changed:
-            state[changed] = tensor
+    state = load_file(path)
+    state = change(state) or state
     save_file(state, path, metadata={"format": "pt"})
     return state
 
 
+BAD = (torch.nan, torch.inf)
 OLD, NEW = (
     (".weight_g", ".weight_v"),
     (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
@@ -36,66 +43,69 @@ OLD, NEW = (
 
 @pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2"])
 @pytest.mark.parametrize("names", [OLD, NEW], ids=["weight_g", "parametrizations"])
-def test_the_positional_convolution_loads_under_old_and_new_names(tmp_path, kind, names):
-    model = stock_model(kind)
-    model.save_pretrained(tmp_path)
+def test_the_positional_convolution_loads_under_old_and_new_names(own, kind, names):
+    folder = own(kind)
 
-    def change(name):
+    def renamed(name):
         for old, new, wanted in zip(OLD, NEW, names, strict=True):
             name = name.replace(old, wanted).replace(new, wanted)
         return name
 
-    state = rename(tmp_path, change)
+    state = change_weights(folder, lambda state: {renamed(name): tensor for name, tensor in state.items()})
     assert all(f"encoder.pos_conv_embed.conv{name}" in state for name in names)
-    loaded = load_backbone(tmp_path, 1).model.state_dict()
+    loaded, expected = load_backbone(folder, 1).model.state_dict(), stock_model(kind).state_dict()
     for name in NEW:
         full = f"encoder.pos_conv_embed.conv{name}"
-        assert torch.equal(loaded[full], model.state_dict()[full])
+        assert torch.equal(loaded[full], expected[full])
+
+
+def without(name):
+    return lambda state: {key: tensor for key, tensor in state.items() if not key.endswith(name)}
+
+
+def with_value(name, value):
+    def change(state):
+        state[name].view(-1)[3] = value
+
+    return change
+
+
+def with_zeros(name, *shape):
+    return lambda state: state.update({name: torch.zeros(shape)})
+
+
+POSITIONS = "encoder.pos_conv_embed.conv.parametrizations.weight.original0"
+PROJECTION = "encoder.layers.1.attention.k_proj.weight"
 
 
 @pytest.mark.parametrize(
-    ("kind", "lost"),
+    ("kind", "change", "words"),
     [
-        ("wavlm", "encoder.pos_conv_embed.conv.parametrizations.weight.original0"),
-        ("hubert", "encoder.layers.2.attention.q_proj.weight"),
-        ("wav2vec2", "feature_projection.projection.bias"),
-        ("whisper", "encoder.conv1.weight"),
+        ("wavlm", without(POSITIONS), f"missing: {POSITIONS}"),
+        ("hubert", without(PROJECTION), f"missing: {PROJECTION}"),
+        ("wav2vec2", without("feature_projection.projection.bias"), "missing: feature_projection"),
+        ("whisper", without("encoder.conv1.weight"), "missing: encoder.conv1.weight"),
+        ("wavlm", with_zeros("encoder.s_proj.weight", 2), "unknown: encoder.s_proj.weight"),
+        ("wavlm", with_zeros("encoder.layer_norm.weight", 7), "no speech model could be read"),
+        *(("wavlm", with_value(PROJECTION, bad), f"infinite values: {PROJECTION}") for bad in BAD),
+        *(("whisper", with_value("encoder.conv1.bias", bad), "values: encoder.conv1.bias") for bad in BAD),
     ],
 )
-def test_a_weight_that_is_missing_is_named(tmp_path, kind, lost):
-    stock_model(kind).save_pretrained(tmp_path)
-    rename(tmp_path, lambda name: None if name.endswith(lost) else name)
-    with pytest.raises(BackboneError, match="missing: " + lost.replace(".", r"\.")):
-        load_backbone(tmp_path, 1)
-
-
-def test_a_weight_that_nobody_knows_is_named(tmp_path):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    rename(tmp_path, lambda name: name)
-    state = load_file(tmp_path / "model.safetensors")
-    state["encoder.layers.0.attention.s_proj.weight"] = torch.zeros(2)
-    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BackboneError, match=r"unknown: encoder\.layers\.0\.attention\.s_proj\.weight"):
-        load_backbone(tmp_path, 1)
+def test_weights_that_do_not_fit_or_are_no_numbers_are_named(own, kind, change, words):
+    folder = own(kind)
+    change_weights(folder, change)
+    with pytest.raises(BackboneError, match=re.escape(words)):
+        load_backbone(folder, 1)
 
 
 @pytest.mark.parametrize(("key", "value"), [("conv_stride", 0), ("conv_stride", -2), ("conv_kernel", 0)])
-def test_a_convolution_that_is_none_is_refused(tmp_path, key, value):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
+def test_a_convolution_that_is_none_is_refused(own, key, value):
+    path = own() / "config.json"
+    config = json.loads(path.read_text())
     config[key][1] = value
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    path.write_text(json.dumps(config))
     with pytest.raises(BackboneError, match=rf"config\.json: {key} = \[\d+, {value}"):
-        load_backbone(tmp_path, 1)
-
-
-def test_a_weight_of_another_shape_is_refused(tmp_path):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    state = load_file(tmp_path / "model.safetensors")
-    state["encoder.layer_norm.weight"] = torch.zeros(7)
-    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BackboneError):
-        load_backbone(tmp_path, 1)
+        load_backbone(path.parent, 1)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +139,12 @@ def test_half_precision_checkpoints_are_computed_in_float32(tmp_path):
     )
 
 
-def test_a_mask_embedding_is_missed_only_when_masks_are_drawn(tmp_path):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    rename(tmp_path, lambda name: None if name == "masked_spec_embed" else name)
-    load_backbone(tmp_path, 1)
+def test_a_mask_embedding_is_missed_only_when_masks_are_drawn(own):
+    folder = own()
+    change_weights(folder, without("masked_spec_embed"))
+    load_backbone(folder, 1)
     with pytest.raises(BackboneError, match="masked_spec_embed"):
-        load_backbone(tmp_path, 1, train_noise=True)
+        load_backbone(folder, 1, train_noise=True)
 
 
 def test_loading_leaves_transformers_logging_as_it_was(saved):
@@ -170,41 +180,25 @@ def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path):
             load_backbone(name, 1)
 
 
-def test_a_truncated_weight_file_is_refused(tmp_path):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    path = tmp_path / "model.safetensors"
+def test_a_truncated_weight_file_is_refused(own):
+    path = own() / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(BackboneError, match="no speech model could be read"):
-        load_backbone(tmp_path, 1)
+        load_backbone(path.parent, 1)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [("wavlm", "encoder.layers.1.attention.k_proj.weight"), ("whisper", "encoder.conv1.bias")],
-)
-@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_weight_that_is_no_number_is_named(tmp_path, kind, name, bad):
-    model = stock_model(kind)
-    model.state_dict()[name].view(-1)[3] = bad
-    model.save_pretrained(tmp_path)
-    with pytest.raises(BackboneError, match="NaN or infinite values: " + name.replace(".", r"\.")):
-        load_backbone(tmp_path, 1)
+def test_weights_outside_the_encoder_may_be_anything(own):
+    folder = own("whisper")
+    change_weights(folder, with_value("decoder.layer_norm.bias", torch.nan))
+    load_backbone(folder, 1)
 
 
-def test_weights_outside_the_encoder_may_be_anything(tmp_path):
-    model = stock_model("whisper")
-    model.state_dict()["decoder.layer_norm.bias"][0] = torch.nan
-    model.save_pretrained(tmp_path)
-    load_backbone(tmp_path, 1)
-
-
-def test_weights_that_can_hold_code_are_not_read(tmp_path):
-    model = stock_model("wavlm")
-    model.save_pretrained(tmp_path)
-    (tmp_path / "model.safetensors").unlink()
-    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+def test_weights_that_can_hold_code_are_not_read(own):
+    folder = own()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
     with pytest.raises(BackboneError, match=r"no weights in safetensors format[^$]*save_pretrained"):
-        load_backbone(tmp_path, 1)
+        load_backbone(folder, 1)
 
 
 @pytest.mark.parametrize(
@@ -232,22 +226,21 @@ def test_weights_that_can_hold_code_are_not_read(tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("train_noise", [False, True])
-def test_a_broken_configuration_is_refused(tmp_path, change, train_noise):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    path = tmp_path / "config.json"
+def test_a_broken_configuration_is_refused(own, change, train_noise):
+    path = own() / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(BackboneError):
-        load_backbone(tmp_path, 1, train_noise=train_noise)
+        load_backbone(path.parent, 1, train_noise=train_noise)
 
 
 @pytest.mark.parametrize(
     "content", ["[]", '"yes"', "{", "true", '{"do_normalize": "false"}', '{"do_normalize": 1}', "[" * 10**5]
 )
-def test_a_broken_preprocessor_configuration_is_refused(tmp_path, content):
-    stock_model("wavlm").save_pretrained(tmp_path)
-    (tmp_path / "preprocessor_config.json").write_text(content)
+def test_a_broken_preprocessor_configuration_is_refused(own, content):
+    folder = own()
+    (folder / "preprocessor_config.json").write_text(content)
     with pytest.raises(BackboneError, match="preprocessor_config"):
-        load_backbone(tmp_path, 1)
+        load_backbone(folder, 1)
 
 
 def test_every_kind_of_model_in_the_tests_is_in_the_table():

@@ -1,7 +1,7 @@
 """Content of the files that a run reads: SHA-256, each file read once for as long as it stays as it is."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,18 @@ from typing import Any
 from pydantic import StrictInt, TypeAdapter, ValidationError
 
 from brainwavlm.config import RunConfig
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject, split_recordings
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.files import read_json, require_content, write_json
+from brainwavlm.runs.subject_views import subject_views
 
 HEARS_TRANSCRIPTS = ("words", "phones")
 HEAD_BYTES = 2**20
+# SHA-256 takes about a second for so much: what a run reads beyond it is known by its size, time and beginning.
+WHOLE_BYTES = 2 * 10**9
 _KNOWN = TypeAdapter(dict[str, tuple[StrictInt, StrictInt, str]])
 
 
@@ -115,3 +119,64 @@ def named_files(config: RunConfig) -> list[str]:
     if config.control.embeddings is not None:
         names.append(config.control.embeddings)
     return [name for name in dict.fromkeys(names) if Path(name).is_absolute() and Path(name).is_file()]
+
+
+def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What identifies each file that a run reads: size, time of change and SHA-256.
+
+    From the smallest file on, checksums are of whole files as long as these have WHOLE_BYTES together; those of larger
+    files are of their first mebibyte. Files that are not here (parts of an anatomy that nobody fetched) are left out.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Anchored.
+    known : mapping
+        Of an earlier session: a file of the same size and time of change is not read again.
+    """
+    checksums, room, files = Checksums(), WHOLE_BYTES, {}
+    for name, path in sorted(_paths(config).items(), key=lambda item: (item[1].stat().st_size, item[0])):
+        stat, earlier = path.stat(), known.get(name, {})
+        stamp = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
+        room -= stat.st_size
+        if {**earlier, **stamp} == earlier:
+            files[name] = dict(earlier)
+        else:
+            digest = checksums.of(path) if room >= 0 else head_checksum(path)
+            files[name] = {**stamp, "sha256": digest, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
+    return dict(sorted(files.items()))
+
+
+def _paths(config: RunConfig) -> dict[str, Path]:
+    """Files that are here, by what they are; those of a joint run by listener."""
+    views = subject_views(config)
+    paths: dict[str, Path] = {}
+    for number, view in enumerate(views):
+        before = f"{number} {view.subject}/" if len(views) > 1 else ""
+        files = files_of_run(load_dataset(view.dataset), view)
+        paths |= {f"{before}{name}": path for name, path in files.items()}
+    paths |= {
+        f"named/{number} {Path(name).name}": Path(name) for number, name in enumerate(named_files(config))
+    }
+    return {name: path for name, path in paths.items() if _is_here(path)}
+
+
+def _is_here(path: Path) -> bool:
+    try:
+        require_content(path)
+    except BrainwavlmError:
+        return False
+    return True
+
+
+def changed_files(
+    known: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Files of which an earlier session read another content."""
+    changed = []
+    for name, file in files.items():
+        before = known.get(name, file)
+        same_kind = before["whole"] == file["whole"]
+        if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
+            changed.append(name)
+    return changed

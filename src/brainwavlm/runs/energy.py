@@ -6,11 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 RAPL = Path("/sys/class/powercap")
 # A counter of a processor package turns over; more than this it does not use, so that one turn is never missed.

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets import load_dataset
-from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.files import Part, read_json, require_content, write_json
-from brainwavlm.runs.checksums import HEAD_BYTES, Checksums, files_of_run, head_checksum, named_files
+from brainwavlm.errors import RunError
+from brainwavlm.files import Part, read_json, write_json
+from brainwavlm.runs.checksums import changed_files, data_files
 from brainwavlm.runs.energy import Meter
 from brainwavlm.runs.environment import accelerator_ids, code_version, machine_facts, versions
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     import torch
 
 FILE = "provenance.json"
-# SHA-256 takes about a second for so much: what a run reads beyond it is known by its size, time and beginning.
-WHOLE_BYTES = 2 * 10**9
 Ended = Literal["done", "failed", "stopped"]
 _TAIL = 2**16  # bytes of log.jsonl in which its last whole line is looked for
 
@@ -105,7 +102,7 @@ class Recorder:
                     "versions": versions(),
                     "machine": machine_facts(device, processes),
                     "energy_kwh": None,
-                    "data_changed": _changed(known, files),
+                    "data_changed": changed_files(known, files),
                 },
             ],
         }
@@ -200,64 +197,3 @@ def last_logged(log: Path) -> float | None:
             lines = file.read().splitlines()
         return float(json.loads(lines[-1])["time"]) if lines else None
     return None
-
-
-def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What identifies each file that a run reads: size, time of change and SHA-256.
-
-    From the smallest file on, checksums are of whole files as long as these have WHOLE_BYTES together; those of larger
-    files are of their first mebibyte. Files that are not here (parts of an anatomy that nobody fetched) are left out.
-
-    Parameters
-    ----------
-    config : RunConfig
-        Anchored.
-    known : mapping
-        Of an earlier session: a file of the same size and time of change is not read again.
-    """
-    checksums, room, files = Checksums(), WHOLE_BYTES, {}
-    for name, path in sorted(_paths(config).items(), key=lambda item: (item[1].stat().st_size, item[0])):
-        stat, earlier = path.stat(), known.get(name, {})
-        stamp = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
-        room -= stat.st_size
-        if {**earlier, **stamp} == earlier:
-            files[name] = dict(earlier)
-        else:
-            digest = checksums.of(path) if room >= 0 else head_checksum(path)
-            files[name] = {**stamp, "sha256": digest, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
-    return dict(sorted(files.items()))
-
-
-def _paths(config: RunConfig) -> dict[str, Path]:
-    """Files that are here, by what they are; those of a joint run by listener."""
-    from brainwavlm.runs.subject_views import subject_views
-
-    views = subject_views(config)
-    paths: dict[str, Path] = {}
-    for number, view in enumerate(views):
-        before = f"{number} {view.subject}/" if len(views) > 1 else ""
-        files = files_of_run(load_dataset(view.dataset), view)
-        paths |= {f"{before}{name}": path for name, path in files.items()}
-    paths |= {
-        f"named/{number} {Path(name).name}": Path(name) for number, name in enumerate(named_files(config))
-    }
-    return {name: path for name, path in paths.items() if _is_here(path)}
-
-
-def _is_here(path: Path) -> bool:
-    try:
-        require_content(path)
-    except BrainwavlmError:
-        return False
-    return True
-
-
-def _changed(known: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Files of which an earlier session read another content."""
-    changed = []
-    for name, file in files.items():
-        before = known.get(name, file)
-        same_kind = before["whole"] == file["whole"]
-        if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
-            changed.append(name)
-    return changed
