@@ -2,7 +2,7 @@
 
 import json
 import math
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -22,12 +22,19 @@ ROWS = {
 }
 
 
-def measured(folder, *options):
-    output = folder / "made" / "gpu.json"
-    command = [sys.executable, str(SCRIPT), "--device", "cpu", "--small", "--output", str(output), *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(output.read_text())
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """What the script writes, run in this process, which has torch loaded."""
+
+    def run(*options):
+        output = tmp_path / "made" / "gpu.json"
+        command = [str(SCRIPT), "--device", "cpu", "--small", "--output", str(output), *options]
+        monkeypatch.syspath_prepend(SCRIPT.parent)
+        monkeypatch.setattr(sys, "argv", command)
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        return json.loads(output.read_text())
+
+    return run
 
 
 def assert_numbers(value, *names):
@@ -54,20 +61,20 @@ def assert_complete(result, parts):
     assert_numbers(result["parts"])
 
 
-def test_the_small_form_names_its_parts_and_finds_numbers(tmp_path):
+def test_the_small_form_names_its_parts_and_finds_numbers(measured):
     parts = ["limits", "extract", "ridge", "tests"]
-    assert_complete(measured(tmp_path, "--parts", *parts), parts)
+    assert_complete(measured("--parts", *parts), parts)
 
 
 @pytest.mark.slow
-def test_what_the_time_is_too_short_for_is_named_as_skipped(tmp_path):
-    parts = measured(tmp_path, "--parts", "ridge", "--minutes", "0")["parts"]
+def test_what_the_time_is_too_short_for_is_named_as_skipped(measured):
+    parts = measured("--parts", "ridge", "--minutes", "0")["parts"]
     assert parts == {"ridge": {"fit": "skipped: too little time"}}
 
 
 @pytest.mark.slow
-def test_the_whole_small_form_finds_numbers_and_the_cpu_agrees_with_itself(tmp_path):
-    result = measured(tmp_path, "--minutes", "60")
+def test_the_whole_small_form_finds_numbers_and_the_cpu_agrees_with_itself(measured):
+    result = measured("--minutes", "60")
     assert_complete(result, list(ROWS))
     same = result["parts"]["parity"]["block, fp32"]
     assert [same[name] for name in same if "difference" in name] == [0.0] * 4

@@ -28,6 +28,7 @@ from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcri
 from tests.trees import native_tree
 
 SECONDS = 60
+OTHER_THAN_CLIPS = {"windows__stride": 0.5}  # whose windows are a second each
 SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test"}
 
 
@@ -50,19 +51,19 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def talkative(folder, settings):
     """A run's configuration on them."""
-    return settings(dataset=str(folder), training__epochs=1)
+    return settings(dataset=str(folder), **OTHER_THAN_CLIPS, training__epochs=1)
 
 
 @pytest.fixture
 def own(folder, settings, tmp_path):
     """The same on a copy that a test may change."""
     copied = shutil.copytree(folder, tmp_path / "data")
-    return settings(dataset=str(copied), training__epochs=1)
+    return settings(dataset=str(copied), **OTHER_THAN_CLIPS, training__epochs=1)
 
 
 @pytest.fixture(scope="module")
 def run(folder, finished):
-    return finished(dataset=str(folder))
+    return finished(dataset=str(folder), **OTHER_THAN_CLIPS)
 
 
 def labels_of(config, task="phones"):
@@ -170,7 +171,7 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, featu
 
 
 def test_the_untuned_model_is_asked_once_for_all_runs(folder, tuned):
-    runs = [tuned(f"seed{seed}", dataset=str(folder), seed=seed) for seed in (0, 1)]
+    runs = [tuned(f"seed{seed}", dataset=str(folder), seed=seed, **OTHER_THAN_CLIPS) for seed in (0, 1)]
     table = evaluate(runs, downstream=["phones"]).downstream.set_index("run")
     assert table.loc["seed0", "auc_frozen"] == table.loc["seed1", "auc_frozen"]
     assert table.loc["seed0", "auc_tuned"] != table.loc["seed1", "auc_tuned"]
