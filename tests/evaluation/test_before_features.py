@@ -65,6 +65,12 @@ def test_settings_under_which_a_model_cannot_be_scored(settings, nothing_read, o
 
 
 @pytest.mark.parametrize("score", [evaluate, transfer])
+def test_a_run_without_an_epoch(finished, nothing_read, score):
+    with pytest.raises(RunError, match="no epoch was asked for"):
+        score(finished(training__epochs=0))
+
+
+@pytest.mark.parametrize("score", [evaluate, transfer])
 def test_memory_that_cannot_hold_the_design(run, nothing_read, score):
     with pytest.raises(ConfigError, match=r"0\.001 GB for a design of 36 x 128"):
         score(run, memory_gb=0.001)

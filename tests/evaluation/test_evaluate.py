@@ -128,12 +128,6 @@ def test_evaluating_again_reads_the_cache_and_gives_the_same(run, scores, featur
     pd.testing.assert_frame_equal(scores.table, evaluate(open_run(run.path), cache=features).table)
 
 
-def test_a_run_without_an_epoch_is_refused(settings, tmp_path):
-    run = tune(settings(training__epochs=0), tmp_path / "run")
-    with pytest.raises(RunError, match=r"no checkpoint|no epoch"):
-        evaluate(run)
-
-
 def test_ridge_on_a_target_scores_only_its_voxels(settings, features):
     score = score_backbone(settings(target="AC"), cache=features)
     assert_array_equal(score.voxel, np.arange(0, 30, 3))

@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import evaluator
-from brainwavlm.evaluation.contrasts import adapted
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
@@ -122,27 +121,21 @@ def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(r
     assert (states[4] - before[4]).abs().max() > 1e-5
 
 
-def test_blocks_that_were_not_adapted_leave_their_states_alone(finished, features):
-    table = of_cortex(evaluate(finished(adapter__layers=[2, 3]), layers="all", cache=features))
-    assert (table.loc[[0, 1], "difference"] == 0).all()
-    assert (table.loc[[2, 3, 4], "difference"] != 0).all()
-    assert list(table["adapted"]) == [False, False, True, True, True]
-
-
-def test_a_frozen_run_changes_no_state(finished, features):
-    table = evaluate(finished(adapter__method="frozen"), layers="all", cache=features).layers
-    assert (table["difference"] == 0).all()
-    assert not table["adapted"].any()
-
-
-@pytest.mark.parametrize("method", ["full", "reinit"])
-def test_other_methods_are_read_by_state_too(method, finished, features):
-    run = finished(adapter__method=method, adapter__layers=[3, 3])
-    table = of_cortex(evaluate(run, layers="all", cache=features))
-    assert table.loc[2, "difference"] == 0
-    assert table.loc[3, "difference"] != 0
-    assert not adapted(run.config, 2)
-    assert adapted(run.config, 3)
+@pytest.mark.parametrize(
+    ("overrides", "first"),
+    [
+        ({"adapter__layers": [2, 3]}, 2),
+        ({"adapter__method": "frozen"}, 5),
+        ({"adapter__method": "full", "adapter__layers": [3, 3]}, 3),
+        ({"adapter__method": "reinit", "adapter__layers": [3, 3]}, 3),
+    ],
+)
+def test_states_before_the_first_block_that_was_trained_stay_as_they_are(
+    finished, features, overrides, first
+):
+    table = of_cortex(evaluate(finished(**overrides), layers="all", cache=features))
+    assert list(table["adapted"]) == [state >= first for state in range(5)]
+    assert ((table["difference"] != 0) == table["adapted"]).all()
 
 
 def test_the_files_hold_the_states_and_say_which(run, features, evaluated, tmp_path):
