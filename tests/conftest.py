@@ -27,15 +27,8 @@ hypothesis.settings.register_profile("tests", deadline=None)  # a machine may be
 hypothesis.settings.load_profile("tests")
 
 TESTS = Path(__file__).parent
-LONG = (
-    "endtoend",
-    "evaluation",
-    "encoding",
-    "study",
-    "reporting",
-    "speech",
-    "test_house.py",
-)  # hold files that take long
+# Folders with files that take long.
+LONG = ("endtoend", "encoding", "evaluation", "reporting", "study", "speech", "cli", "runs", "results")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -238,7 +238,7 @@ def test_a_story_without_a_transcript_is_named(control, tmp_path, monkeypatch, k
 
 
 def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):
-    with pytest.raises(ConfigError, match=r"control\.embeddings = None\.\n.*a file of word vectors"):
+    with pytest.raises(ConfigError, match=r"control\.embeddings: None\.\n.*a file of word vectors"):
         settings(control__kind="words")
     vectors.write_text("the 1 2\n")
     run = tune(control("words", training__epochs=1), tmp_path / "run")

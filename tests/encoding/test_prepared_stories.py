@@ -11,10 +11,13 @@ from brainwavlm.encoding.prepared_stories import recording_clock, story_response
 from tests.encoding.loops import block_design, untuned_loop
 
 
-@pytest.mark.parametrize("cache_gb", [0.0, 1.0])
+@pytest.fixture(scope="module", params=[0.0, 1.0])
+def loop(settings, request):
+    return untuned_loop(settings(training__frontend_cache_gb=request.param), "dog")
+
+
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12), (0, 12)])
-def test_a_block_with_its_halo_equals_the_same_rows_of_the_whole_story(settings, start, stop, cache_gb):
-    loop = untuned_loop(settings(training__frontend_cache_gb=cache_gb), "dog")
+def test_a_block_with_its_halo_equals_the_same_rows_of_the_whole_story(loop, start, stop):
     whole = loop.loader["dog"].story_design(loop.backbone, loop.config)
     design = block_design(loop, "dog", start, stop)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)

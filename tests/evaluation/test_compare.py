@@ -12,7 +12,7 @@ from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
-SPLITS = {"dog": "train", "ferry": "train", "garden": "validation", "market": "test", "train": "test"}
+SPLITS = {"dog": "train", "garden": "validation", "market": "test", "train": "test"}
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,13 @@ from tests.encoding.loops import block_design, tensors, untuned_loop
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
 
 
-@pytest.mark.parametrize("cache_gb", [0.0, 1.0])
+@pytest.fixture(scope="module", params=[0.0, 1.0])
+def loop(settings, request):
+    return untuned_loop(settings(**STREAM, training__frontend_cache_gb=request.param), "dog")
+
+
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12)])
-def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(settings, cache_gb, start, stop):
-    loop = untuned_loop(settings(**STREAM, training__frontend_cache_gb=cache_gb), "dog")
+def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(loop, start, stop):
     design = block_design(loop, "dog", start, stop)
     whole = loop.loader["dog"].story_design(loop.backbone, loop.config)
     torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
