@@ -234,9 +234,9 @@ def test_merged_weights_in_the_stock_model_say_the_same(saved, tmp_path, kind, a
     backbone = load_backbone(saved(kind), "all", adapter)
     shake(backbone)
     before = copy.deepcopy(backbone.trained_state())
-    merged = backbone.merged()
-    assert type(merged) is type(stock_model(kind))
-    assert merged.state_dict().keys() == stock_model(kind).state_dict().keys()
+    merged, untuned = backbone.merged(), stock_model(kind)
+    assert type(merged) is type(untuned)
+    assert merged.state_dict().keys() == untuned.state_dict().keys()
     assert all(torch.equal(before[name], tensor) for name, tensor in backbone.trained_state().items())
     merged.save_pretrained(tmp_path)
     with torch.no_grad():
@@ -247,9 +247,7 @@ def test_merged_weights_in_the_stock_model_say_the_same(saved, tmp_path, kind, a
         if kind != "whisper":
             stock = AutoModel.from_pretrained(tmp_path).eval()(noise(2)).last_hidden_state
             torch.testing.assert_close(stock, expected[backbone.n_blocks], atol=1e-4, rtol=1e-4)
-    assert merged.config.to_dict().get("mask_time_prob") == stock_model(kind).config.to_dict().get(
-        "mask_time_prob"
-    )
+    assert getattr(merged.config, "mask_time_prob", None) == getattr(untuned.config, "mask_time_prob", None)
 
 
 def test_adapter_dropout_acts_in_training_only(saved):
