@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -6,9 +7,18 @@ import pytest
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
+from brainwavlm.reporting.page.study import write_study_report
 from tests.brains import write_brain, write_drawing
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
+from tests.runs.test_run import COURSE
+from tests.study.fakes import fake_study
 
+HOSTILE = (
+    "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">",
+    "</script><script>document.title='broken'</script>",
+    "\"'`&amp;{{7*7}}%{x}$x$\u202egnirts\u202c \U0001f9e0 שלום",
+    "a name of three hundred characters " + "x" * 265,
+)
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 
 
@@ -104,3 +114,56 @@ def other_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("other")
     found = [fake_comparison(folder / "comparison"), fake_transfer(folder / "transfer")]
     return write_report(found, folder / "report.html")
+
+
+SEEDS = [0, 1, 2]
+EXPERIMENTS = {
+    "linear-map": {"claim": 1, "question": "Does it help?", "grid": {"seed": SEEDS}},
+    "targets": {
+        "claim": 4,
+        "question": "Where?",
+        "grid": {"target": ["cortex", "AC"], "seed": SEEDS},
+        "contrast": "target",
+    },
+    "transfer": {"claim": 6, "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}, "transfer": {}},
+    "layers": {"claim": 17, "grid": {"seed": SEEDS}, "evaluate": {"layers": "all"}},
+}
+FAILED = "sim02-cortex-lora-seed1"
+
+
+def learned(folder):
+    """Give the cells that are done a course of learning."""
+    history = [
+        {"epoch": n, "loss": 0.1 / n, "validation_r": 0.2 * n / 3, "gradient_norm": 1.0 / n}
+        for n in (1, 2, 3)
+    ]
+    for run in (folder / "cells").glob("*/run.json"):
+        run.write_text(json.dumps({"format": 1}))
+        best = {**COURSE["best"], "epoch": 3}
+        (run.parent / "result.json").write_text(json.dumps({"best": best, "history": history}))
+    return folder
+
+
+@pytest.fixture(scope="package")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study") / "study"
+    return learned(fake_study(folder, EXPERIMENTS, layers=(0, 1, 2), failed=(FAILED,)))
+
+
+@pytest.fixture(scope="package")
+def study_page(study):
+    return write_study_report(study)
+
+
+@pytest.fixture(scope="package")
+def hostile_study_page(tmp_path_factory):
+    """Names in all texts that a file of a study may hold."""
+    folder = tmp_path_factory.mktemp("hostile") / "study"
+    experiments = {
+        "one": {"question": HOSTILE[0], "grid": {"seed": SEEDS}},
+        "two": {"question": HOSTILE[3], "grid": {"seed": SEEDS}},
+    }
+    fake_study(
+        folder, experiments, title=HOSTILE[1], name=HOSTILE[2], targets=("cortex", HOSTILE[0], HOSTILE[3])
+    )
+    return write_study_report(learned(folder))

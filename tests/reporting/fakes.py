@@ -133,131 +133,67 @@ def fake_evaluation(
             preset="demo", overrides={"dataset": str(dataset.path), "subject": "sim01", "target": target}
         )
         entries.append(run_entry(name, target, config, n_voxels, simulated))
-    layers = [
-        {"run": name, "subject": "sim01", "seed": 0, "layer": layer, "target": key, "n_voxels": 1}
-        | {"r_frozen": 0.1 * layer, "r_tuned": 0.12 * layer, "difference": 0.02 * layer}
-        | {"low": 0.015 * layer, "high": 0.03 * layer, "adapted": layer > 0}
-        for name, _ in runs
-        for layer in range(4)
-        for key in masks
-    ]
-    tasks = [
-        {
-            "run": name,
-            "subject": "sim01",
-            "seed": 0,
-            "task": task,
-            "layer": layer,
-            "n_labels": 30,
-            "n_clips": 290,
-        }
-        | {"auc_frozen": 0.9, "auc_tuned": 0.9 - 0.0123 * layer, "difference": -0.0123 * layer}
-        | {"low": -0.02 * layer, "high": -0.01 * layer, "adapted": layer > 0}
-        for name, _ in runs
-        for task in ("phones", "words")
-        for layer in (0, 3)
-    ]
-    delays = [
-        {"run": name, "subject": "sim01", "seed": 0, "seconds": 2.0 * k}
-        | {"median": 0.3 - 0.04 * k, "low": 0.25 - 0.04 * k, "high": 0.37 - 0.04 * k}
-        for name, _ in runs
-        for k in range(1, 5)
-    ]
+    names, who = [name for name, _ in runs], {"subject": "sim01", "seed": 0}
+    layers = product(run=names, layer=range(4), target=list(masks)).assign(**who, n_voxels=1)
+    state = layers["layer"]
+    layers = layers.assign(r_frozen=0.1 * state, r_tuned=0.12 * state, difference=0.02 * state)
+    layers = layers.assign(low=0.015 * state, high=0.03 * state, adapted=state > 0)
+    tasks = product(run=names, task=("phones", "words"), layer=(0, 3)).assign(**who, n_labels=30, n_clips=290)
+    state = tasks["layer"]
+    tasks = tasks.assign(auc_frozen=0.9, auc_tuned=0.9 - 0.0123 * state, difference=-0.0123 * state)
+    tasks = tasks.assign(low=-0.02 * state, high=-0.01 * state, adapted=state > 0)
+    delays = product(run=names, seconds=[2.0, 4.0, 6.0, 8.0]).assign(**who)
+    less = 0.02 * delays["seconds"]
+    delays = delays.assign(median=0.3 - less, low=0.25 - less, high=0.37 - less)
     notes = ["sim01: no target Broca (not a region)"]
     summary = {"simulated": simulated, "runs": entries, "notes": notes, "versions": VERSIONS}
-    more = {"layers": layers, "downstream": tasks, "delays": delays}
-    frames = {name: pd.DataFrame(rows) for name, rows in more.items()}
-    evaluation = Evaluation(pd.DataFrame(table), pd.concat(voxels, ignore_index=True), summary, **frames)
-    return evaluation.save(folder / "evaluation")
+    voxels, more = pd.concat(voxels, ignore_index=True), {"downstream": tasks, "delays": delays}
+    return Evaluation(pd.DataFrame(table), voxels, summary, layers, **more).save(folder / "evaluation")
+
+
+def product(**axes):
+    """A row for each combination."""
+    return pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
 
 
 def fake_comparison(folder, simulated=True, names=("adapter.method=lora", "adapter.method=full")):
     """Write the folder of a comparison: two groups of three seeds, two targets."""
-    runs, groups, epochs = [], [], []
-    for shift, group in enumerate(names):
-        for target in ("cortex", "AC"):
-            scores = [0.3 + 0.05 * shift + 0.01 * seed for seed in range(3)]
-            about = {"group": group, "target": target, "n_voxels": 50}
-            runs += [
-                about
-                | {"run": f"run-{shift}-{seed}", "subject": "sim01", "seed": seed, "r_frozen": 0.25}
-                | {"r_tuned": r, "best_epoch": 3}
-                for seed, r in enumerate(scores)
-            ]
-            spread = {
-                "n_runs": 3,
-                "mean": scores[1],
-                "deviation": 0.01,
-                "lowest": scores[0],
-                "highest": scores[2],
-            }
-            groups.append(
-                about | spread | {"r_frozen": 0.25, "gain": scores[1] - 0.25, "low": 0.02, "high": 0.09}
-            )
-            epochs += [
-                {"group": group, "epoch": epoch, "score": "validation", "target": target} | spread
-                for epoch in (1, 2, 3)
-            ]
-    differences = [
-        {
-            "first": names[0],
-            "second": names[1],
-            "target": target,
-            "difference": 0.05,
-            "low": 0.01,
-            "high": 0.08,
-        }
-        | {"n_first": 3, "n_second": 3, "deviation_over_seeds": 0.0}
-        for target in ("cortex", "AC")
-    ]
-    summary = {
-        "simulated": simulated,
-        "groups": [],
-        "notes": ["Intervals from 100 resamples."],
-        "versions": {"torch": "2"},
-    }
-    tables = map(pd.DataFrame, (runs, groups, epochs, differences))
-    return Comparison(*tables, summary).save(folder)
+    runs = product(group=names, target=("cortex", "AC"), seed=range(3))
+    place = runs["group"].map(names.index)
+    runs["run"] = [f"run-{k}-{seed}" for k, seed in zip(place, runs["seed"], strict=True)]
+    runs = runs.assign(n_voxels=50, subject="sim01", r_frozen=0.25, best_epoch=3)
+    runs["r_tuned"] = 0.3 + 0.05 * place + 0.01 * runs["seed"]
+    scores = runs.groupby(["group", "target"], sort=False)["r_tuned"]
+    spread = scores.agg(
+        n_runs="count", mean="median", deviation="std", lowest="min", highest="max"
+    ).reset_index()
+    groups = spread.assign(n_voxels=50, r_frozen=0.25, gain=spread["mean"] - 0.25, low=0.02, high=0.09)
+    epochs = spread.assign(score="validation").merge(pd.DataFrame({"epoch": [1, 2, 3]}), how="cross")
+    differences = pd.DataFrame({"first": names[0], "second": names[1], "target": ["cortex", "AC"]})
+    differences = differences.assign(difference=0.05, low=0.01, high=0.08, n_first=3, n_second=3)
+    differences["deviation_over_seeds"] = 0.0
+    summary = {"simulated": simulated, "groups": [], "notes": ["Intervals from 100 resamples."]}
+    summary["versions"] = {"torch": "2"}
+    return Comparison(runs, groups, epochs, differences, summary).save(folder)
 
 
-def fake_transfer(folder, simulated=True, listeners=("ann", "ben")):
-    """Write the folder of a transfer: a run a listener, each scored in all, with a curve over minutes."""
-    matrix, curve, needed = [], [], []
-    for k, first in enumerate(listeners):
-        for m, second in enumerate(listeners):
-            about = {"run": f"run-{first}", "tuned_on": first, "scored_on": second}
-            change = 0.06 if k == m else 0.02 - 0.05 * (k > m)
-            row = {
-                "seed": 0,
-                "layer": 4,
-                "stories": "all",
-                "target": "cortex",
-                "n_voxels": 50,
-                "r_frozen": 0.3,
-            }
-            row |= {
-                "r_tuned": 0.3 + change,
-                "difference": change,
-                "low": change - 0.01,
-                "high": change + 0.01,
-            }
-            matrix.append(about | row | {"r_readout": np.nan, "n_readout": 0, "shared": ""})
-            curve += [
-                about
-                | {"asked": asked, "draw": 0, "minutes": minutes, "n_stories": 2, "target": "cortex"}
-                | {"r_frozen": 0.01 * minutes, "r_tuned": 0.012 * minutes}
-                for asked, minutes in ((5, 4.5), (10, 9.5), (np.nan, 20.0))
-            ]
-            needed.append(
-                about | {"target": "cortex", "full_minutes": 20.0, "r_frozen": 0.2, "minutes_needed": 16.7}
-            )
-    cells = [
-        {"run": f"run-{first}", "scored_on": second, "dataset": "made-up", "target": "cortex"}
-        for first in listeners
-        for second in listeners
-    ]
+def fake_transfer(folder, simulated=True, subjects=("ann", "ben")):
+    """Write the folder of a transfer: a run a subject, each scored in all, with a curve over minutes."""
+    matrix = product(tuned_on=subjects, scored_on=subjects)
+    matrix["run"] = "run-" + matrix["tuned_on"]
+    where = matrix.assign(target="cortex")
+    first, second = (matrix[key].map(subjects.index) for key in ("tuned_on", "scored_on"))
+    change = np.where(first == second, 0.06, 0.02 - 0.05 * (first > second))
+    matrix = where.assign(seed=0, layer=4, stories="all", n_voxels=50, r_frozen=0.3, r_tuned=0.3 + change)
+    matrix = matrix.assign(difference=change, low=change - 0.01, high=change + 0.01)
+    matrix = matrix.assign(r_readout=np.nan, n_readout=0, shared="")
+    amounts = pd.DataFrame({"asked": [5, 10, np.nan], "minutes": [4.5, 9.5, 20.0]})
+    curve = where.merge(amounts, how="cross").assign(draw=0, n_stories=2)
+    curve = curve.assign(r_frozen=0.01 * curve["minutes"], r_tuned=0.012 * curve["minutes"])
+    needed = where.assign(full_minutes=20.0, r_frozen=0.2, minutes_needed=16.7)
+    cells = where[["run", "scored_on", "target"]].assign(dataset="made-up").to_dict("records")
     summary = {"simulated": simulated, "cells": cells, "notes": ["None heard."], "versions": {"torch": "2"}}
-    return Transfer(*map(pd.DataFrame, (matrix, curve, needed)), summary).save(folder)
+    return Transfer(matrix, curve, needed, summary).save(folder)
 
 
 def fake_run(folder, config, history, kept, simulated=True):

@@ -142,7 +142,7 @@ def test_scores_show_their_table_and_notes(scored, tmp_path):
 
 def test_comparisons_and_transfers_show_their_tables(tmp_path):
     fake_comparison(tmp_path / "comparison", names=(HOSTILE, "full"))
-    fake_transfer(tmp_path / "transfer", listeners=(HOSTILE, "ben"))
+    fake_transfer(tmp_path / "transfer", subjects=(HOSTILE, "ben"))
     tables = {p.stem: pd.read_csv(p) for p in tmp_path.glob("*/*.csv")}
     summary = {"simulated": True, "notes": ["None heard."]}
     compared = Comparison(*(tables[n] for n in ("runs", "groups", "epochs", "differences")), summary)

@@ -1,69 +1,15 @@
 """The page of a study in a real headless Chromium, from a file:// address, with the network blocked."""
 
-import json
 import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from brainwavlm.reporting.page.study import write_study_report
-from tests.reporting.test_browser import HOSTILE, complaints, opened, requested, shown_charts
-from tests.runs.test_run import COURSE
-from tests.study.fakes import fake_study
+from tests.reporting.conftest import HOSTILE
+from tests.reporting.test_browser import complaints, opened, shown_charts
 
 MORE = pytest.mark.browser
-SEEDS = [0, 1, 2]
-EXPERIMENTS = {
-    "linear-map": {"claim": 1, "question": "Does it help?", "grid": {"seed": SEEDS}},
-    "targets": {
-        "claim": 4,
-        "question": "Where?",
-        "grid": {"target": ["cortex", "AC"], "seed": SEEDS},
-        "contrast": "target",
-    },
-    "transfer": {"claim": 6, "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}, "transfer": {}},
-    "layers": {"claim": 17, "grid": {"seed": SEEDS}, "evaluate": {"layers": "all"}},
-}
-FAILED = "sim02-cortex-lora-seed1"
-
-
-def learned(folder):
-    """Give the cells that are done a course of learning."""
-    history = [
-        {"epoch": n, "loss": 0.1 / n, "validation_r": 0.2 * n / 3, "gradient_norm": 1.0 / n}
-        for n in (1, 2, 3)
-    ]
-    for run in (folder / "cells").glob("*/run.json"):
-        run.write_text(json.dumps({"format": 1}))
-        best = {**COURSE["best"], "epoch": 3}
-        (run.parent / "result.json").write_text(json.dumps({"best": best, "history": history}))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study") / "study"
-    return learned(fake_study(folder, EXPERIMENTS, layers=(0, 1, 2), failed=(FAILED,)))
-
-
-@pytest.fixture(scope="module")
-def study_page(study):
-    return write_study_report(study)
-
-
-@pytest.fixture(scope="module")
-def hostile_page(tmp_path_factory):
-    """Names in all texts that a file of a study may hold."""
-    folder = tmp_path_factory.mktemp("hostile") / "study"
-    experiments = {
-        "one": {"question": HOSTILE[0], "grid": {"seed": SEEDS}},
-        "two": {"question": HOSTILE[3], "grid": {"seed": SEEDS}},
-    }
-    fake_study(
-        folder, experiments, title=HOSTILE[1], name=HOSTILE[2], targets=("cortex", HOSTILE[0], HOSTILE[3])
-    )
-    return write_study_report(learned(folder))
 
 
 def rows_shown(browser, table="claims-table"):
@@ -81,17 +27,6 @@ def typed(browser, table, text):
         "box.dispatchEvent(new Event('input', {bubbles: true}))"
     )
     browser.execute_script(script, table, text)
-
-
-@MORE
-@pytest.mark.parametrize("which", ["study_page", "hostile_page"])
-def test_the_page_loads_without_a_message_or_a_request(browser, request, which):
-    page = request.getfixturevalue(which)
-    opened(browser, page)
-    assert shown_charts(browser) >= 4
-    assert complaints(browser) == []
-    outside = [url for url in requested(browser) if not url.startswith("data:") and url != page.as_uri()]
-    assert outside == []
 
 
 @MORE
@@ -140,8 +75,8 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
 
 
 @MORE
-def test_hostile_names_are_text_wherever_they_are(browser, hostile_page):
-    opened(browser, hostile_page, 420)
+def test_hostile_names_are_text_wherever_they_are(browser, hostile_study_page):
+    opened(browser, hostile_study_page, 420)
     browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
     shown_charts(browser)
     assert browser.title != "broken"
@@ -150,42 +85,6 @@ def test_hostile_names_are_text_wherever_they_are(browser, hostile_page):
     assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 420
     assert complaints(browser) == []
-
-
-@MORE
-@pytest.mark.parametrize("width", [360, 390, 860, 1440])
-def test_nothing_but_tables_is_wider_than_the_window(browser, study_page, width):
-    opened(browser, study_page, width)
-    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    shown_charts(browser)
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-
-
-@MORE
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
-def test_axe_finds_nothing(browser, study_page, width, mode):
-    axe = pytest.importorskip("axe_core_python", reason="ACCESSIBILITY NOT SEEN: pip install axe-core-python")
-    opened(browser, study_page, width, mode)
-    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
-    browser.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = browser.execute_async_script(
-        "const done = arguments[0]; axe.run(document).then(done, (error) => done({error: String(error)}))"
-    )
-    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]] == []
-    assert len(found["passes"]) > 25
-
-
-@MORE
-def test_print_shows_charts_without_their_controls(browser, study_page):
-    opened(browser, study_page, media="print")
-    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
-    counts = browser.execute_script(
-        "return ['.interactive', '.chart .main-svg'].map((one) => [...document.querySelectorAll(one)]"
-        ".filter((e) => e.getBoundingClientRect().height > 0).length)"
-    )
-    assert counts[0] == 0
-    assert counts[1] >= browser.execute_script("return document.querySelectorAll('.chart').length") > 3
 
 
 def test_a_cell_that_has_a_page_is_linked(study, tmp_path):
