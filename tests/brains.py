@@ -148,14 +148,10 @@ def write_small_anatomy(derived: Path, subject: str, mask: np.ndarray, labelled:
 def write_drawing(
     root: Path, subject: str, drawn: dict[str, list[tuple[int, float, float, float, float]]]
 ) -> Path:
-    """Flat surfaces of the spheres and an overlays.svg with boxes drawn on them.
+    """Flat surfaces of the spheres and an overlays.svg with boxes drawn on them, by region.
 
-    The flatmap is longitude and latitude. Flattening cut the columns of vertices 0 to 2 away, and all triangles across.
-
-    Parameters
-    ----------
-    drawn : dict of str to list of (side, longitude from, to, latitude from, to)
-        By region; side 0 left, 1 right.
+    A box is side (0 left, 1 right), longitude from and to, latitude from and to. The flatmap is longitude and latitude;
+    flattening cut the columns of vertices 0 to 2 away, and all triangles across.
     """
     folder = root / "derivative/pycortex-db" / subject
     around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))

@@ -59,44 +59,40 @@ def saving_to(browser, folder):
     return folder
 
 
-def test_dragging_one_brain_turns_both_models(page):
-    before, state = pixels(page), page.execute_script(VIEW)
-    pointer(page).move_to_element_with_offset(canvas(page), -120, 0).click_and_hold().move_by_offset(
-        80, 30
-    ).release().perform()
+def test_dragging_one_brain_turns_both_models_and_keys_turn_and_zoom(page):
+    canvas(page).send_keys("\ue012\ue013+")  # arrow left, arrow up, plus
+    before = pixels(page)
+    state = page.execute_script(VIEW)
+    assert (state["turn"], state["tilt"], state["zoom"]) == ("190.0", "10.0", "1.250")
+    start = pointer(page).move_to_element_with_offset(canvas(page), -120, 0).click_and_hold()
+    start.move_by_offset(80, 30).release().perform()
     after, turned = pixels(page), page.execute_script(VIEW)
     assert float(turned["turn"]) == pytest.approx(float(state["turn"]) - 40)
-    assert float(turned["tilt"]) == pytest.approx(15)
+    assert float(turned["tilt"]) == pytest.approx(float(state["tilt"]) + 15)
     assert [a[1] != b[1] for a, b in zip(before, after, strict=True)] == [True, True]
 
 
-def test_keys_turn_and_zoom(page):
-    canvas(page).send_keys("\ue012\ue013+")  # arrow left, arrow up, plus
-    pixels(page)
-    state = page.execute_script(VIEW)
-    assert (state["turn"], state["tilt"], state["zoom"]) == ("190.0", "10.0", "1.250")
-
-
-def test_a_higher_threshold_leaves_fewer_voxels(page):
+def test_threshold_mask_and_range_change_what_is_coloured_and_the_second_model_can_be_put_away(page):
+    everything = pixels(page)[0][0]
+    choose(page, "mask", "q_tuned")
+    assert 0 < pixels(page)[0][0] < everything
+    choose(page, "mask", "")
     coloured = []
     for threshold in (0, 0.2, 0.4):
         choose(page, "threshold", threshold)
         coloured.append(pixels(page)[0][0])
         assert float(page.execute_script(VIEW)["threshold"]) == pytest.approx(threshold, abs=0.01)
     assert coloured[0] > coloured[1] > coloured[2]
-    assert (
-        page.execute_script("return document.getElementById('cortex-threshold-shown').textContent") == "0.400"
-    )
-
-
-def test_the_colour_range_changes_colours_and_ticks(page):
+    shown = page.execute_script("return document.getElementById('cortex-threshold-shown').textContent")
+    assert shown == "0.400"
+    choose(page, "threshold", 0)
     before = pixels(page)
     choose(page, "range", 0.3)
     assert pixels(page)[0][1] != before[0][1]
-    ticks = page.execute_script(
-        "return [...document.querySelectorAll('.ticks span')].map((e) => e.textContent)"
-    )
-    assert ticks == ["0.000", "0.150", "0.300"]
+    ticks = "return [...document.querySelectorAll('.ticks span')].map((e) => e.textContent)"
+    assert page.execute_script(ticks) == ["0.000", "0.150", "0.300"]
+    choose(page, "model-1", "")
+    assert len(pixels(page)) == 1
 
 
 def test_every_map_mask_outline_surface_and_view_changes_the_picture(page):
@@ -119,17 +115,6 @@ def test_every_map_mask_outline_surface_and_view_changes_the_picture(page):
     unit = page.execute_script("return document.querySelector('#cortex-view .unit').textContent")
     assert unit == "share of the noise ceiling"
     assert page.execute_script("return document.getElementById('cortex-view-from').disabled")
-
-
-def test_a_significance_mask_leaves_the_voxels_with_q_below_05(page):
-    everything = pixels(page)[0][0]
-    choose(page, "mask", "q_tuned")
-    assert 0 < pixels(page)[0][0] < everything
-
-
-def test_the_second_model_can_be_put_away(page):
-    choose(page, "model-1", "")
-    assert len(pixels(page)) == 1
 
 
 def test_pointing_at_a_voxel_tells_its_values_as_in_the_file(page, simulated_evaluation):
@@ -193,16 +178,13 @@ def test_a_click_on_a_heading_sorts_each_run_and_keeps_its_title(page):
         assert page.execute_script("return document.querySelector('th[aria-sort]').ariaSort") == state
 
 
-def test_the_table_is_saved_as_it_is_in_the_folder(page, simulated_evaluation, tmp_path):
+def test_the_table_and_the_settings_that_are_saved_are_those_of_the_folder(
+    page, simulated_evaluation, tmp_path
+):
     folder = saving_to(page, tmp_path / "saved")
-    link = page.find_element("css selector", "a[download='table.csv']")
-    page.execute_script("arguments[0].click()", link)
+    for name in ("table.csv", "on-AC.yaml"):
+        page.execute_script(f"document.querySelector(\"a[download='{name}']\").click()")
     assert saved(folder, "table.csv").read_bytes() == (simulated_evaluation / "table.csv").read_bytes()
-
-
-def test_the_settings_that_are_saved_make_the_same_run(page, simulated_evaluation, tmp_path):
-    folder = saving_to(page, tmp_path / "saved")
-    page.execute_script("document.querySelector(\"a[download='on-AC.yaml']\").click()")
     config = load_config(saved(folder, "on-AC.yaml"))
     assert config.model_dump(mode="json") == Evaluation.open(simulated_evaluation).runs[1]["config"]
 

@@ -16,14 +16,11 @@ from brainwavlm.reporting.figures import KINDS, Choice, draw_figure, write_figur
 from brainwavlm.reporting.figures.style import COLOURS, GROUPS, OTHER, read_style, shipped_style
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 
-FLAT = ("scatter", "histogram", "learning", "layers")
-
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    return fake_evaluation(
-        tmp_path_factory.mktemp("measured"), 40, simulated=False, runs=(("one", "cortex"),)
-    )
+    folder = tmp_path_factory.mktemp("measured")
+    return fake_evaluation(folder, 40, simulated=False, runs=(("one", "cortex"),))
 
 
 @pytest.fixture(scope="module")
@@ -56,44 +53,36 @@ def test_in_an_svg_text_is_text_and_marks_have_their_ids(simulated, tmp_path):
         assert part in text
 
 
-def says_simulated(figure):
-    return any(text.get_text() == "SIMULATED" for text in figure.texts)
+@pytest.mark.parametrize("kind", ["scatter", "histogram", "learning", "layers", "maps", "seeds", "transfer"])
+def test_the_word_simulated_stands_on_a_figure_exactly_when_it_is(simulated, measured, tmp_path, kind):
+    fake = {"seeds": fake_comparison, "transfer": fake_transfer}.get(kind)
+    choice = Choice(quantity="tuned" if kind == "maps" else ())
+    for evaluation, expected in ((simulated, True), (measured, False)):
+        folder = fake(tmp_path / str(expected), simulated=expected) if fake else evaluation
+        drawing = draw_figure(kind, folder, choice, width=120)
+        says = any(text.get_text() == "SIMULATED" for text in drawing.figure.texts)
+        assert says is drawing.simulated is expected
 
 
-@pytest.mark.parametrize("kind", [*FLAT, "maps"])
-def test_the_word_simulated_stands_on_a_figure_exactly_when_it_is(simulated, measured, kind):
-    for folder, expected in ((simulated, True), (measured, False)):
-        drawing = draw_figure(kind, folder, Choice(quantity="tuned" if kind == "maps" else ()), width=120)
-        assert says_simulated(drawing.figure) is drawing.simulated is expected
-
-
-def test_comparisons_transfers_tables_and_values_say_simulated(simulated, measured, tmp_path):
-    for kind, fake in (("seeds", fake_comparison), ("transfer", fake_transfer)):
-        for expected in (True, False):
-            folder = fake(tmp_path / f"{kind}-{expected}", simulated=expected)
-            assert says_simulated(draw_figure(kind, folder).figure) is expected
+def test_tables_and_values_say_simulated(simulated, measured, tmp_path):
     for folder, expected in ((simulated, True), (measured, False)):
         path, values = write_figure("table", folder, tmp_path / "table.tex")
         assert ("SIMULATED" in path.read_text(encoding="utf-8")) is expected
         assert (pd.read_csv(values)["simulated"] == expected).all()
 
 
-def test_sizes_are_in_millimetres(simulated, tmp_path):
-    path, _ = write_figure("scatter", simulated, tmp_path / "f.pdf", width=120, height=70)
-    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", path.read_bytes())
-    assert [float(side) / 72 * 25.4 for side in box.groups()] == pytest.approx([120, 70], abs=0.01)
-    path, _ = write_figure("scatter", simulated, tmp_path / "f.png", width=100, height=50)
-    assert imread(path).shape[:2] == tuple(int(mm / 25.4 * 400) for mm in (50, 100))
-    assert draw_figure("learning", simulated).figure.get_size_inches()[0] * 25.4 == pytest.approx(
-        85, abs=0.02
-    )
-
-
-def test_a_pdf_has_its_font_inside_as_truetype(simulated, tmp_path):
-    content = write_figure("learning", simulated, tmp_path / "f.pdf")[0].read_bytes()
+def test_sizes_are_in_millimetres_and_a_pdf_has_its_font_inside_as_truetype(simulated, tmp_path):
+    path, _ = write_figure("learning", simulated, tmp_path / "f.pdf", width=120, height=70)
+    content = path.read_bytes()
     assert b"/FontFile2" in content
     assert b"/CIDFontType2" in content
     assert b"/Type3" not in content
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", content)
+    assert [float(side) / 72 * 25.4 for side in box.groups()] == pytest.approx([120, 70], abs=0.01)
+    path, _ = write_figure("scatter", simulated, tmp_path / "f.png", width=100, height=50)
+    assert imread(path).shape[:2] == tuple(int(mm / 25.4 * 400) for mm in (50, 100))
+    width = draw_figure("learning", simulated).figure.get_size_inches()[0]
+    assert width * 25.4 == pytest.approx(85, abs=0.02)
 
 
 def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(simulated, tmp_path):

@@ -120,9 +120,8 @@ def test_learning_curves_are_the_history_of_each_run(simulated_evaluation):
         rows = values[values["run"] == entry["name"]]
         assert_allclose(mark(f"validation_r:{number}").get_xydata(), rows[["epoch", "validation_r"]])
         assert_allclose(mark(f"loss:{number}").get_xydata(), rows[["epoch", "loss"]].dropna())
-        assert_allclose(
-            mark(f"kept:{number}").get_xydata(), rows.loc[rows["kept"], ["epoch", "validation_r"]]
-        )
+        kept = rows.loc[rows["kept"], ["epoch", "validation_r"]]
+        assert_allclose(mark(f"kept:{number}").get_xydata(), kept)
 
 
 def test_a_run_shows_how_it_learned_before_it_is_evaluated(tuned_run):
@@ -159,11 +158,8 @@ def test_scores_and_gains_by_hidden_state_are_drawn(simulated_evaluation, kind, 
     mark, values = drawn(kind, simulated_evaluation, run="on-AC", target=targets)
     for number, name in enumerate(values["label"].unique()):
         rows = values[values[about] == name]
-        for gid, key in (
-            ("r_frozen", f"{score}_frozen"),
-            ("r_tuned", f"{score}_tuned"),
-            ("gain", "difference"),
-        ):
+        keys = {"r_frozen": f"{score}_frozen", "r_tuned": f"{score}_tuned", "gain": "difference"}
+        for gid, key in keys.items():
             assert_allclose(mark(f"{gid}:{number}").get_xydata(), rows[["layer", key]])
         corners = mark(f"interval:{number}").get_paths()[0].vertices
         assert_allclose([corners[:, 1].min(), corners[:, 1].max()], [rows["low"].min(), rows["high"].max()])

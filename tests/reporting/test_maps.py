@@ -283,45 +283,32 @@ def test_a_surface_whose_shapes_are_not_here_still_has_its_maps(tmp_path):
     assert list(out.rglob("*.surf.gii")) == []
 
 
-def test_a_mask_of_another_size_makes_no_volume(brain, tmp_path):
+def test_what_of_a_data_set_is_missing_is_named_and_the_rest_is_written(brain, tmp_path):
     root = shutil.copytree(brain[0], tmp_path / "copy")
-    volume = nibabel.load(root / XFM / "mask_thick.nii.gz")
-    mask = np.asarray(volume.dataobj).copy()
-    mask[tuple(np.argwhere(mask)[5])] = 0
-    nibabel.save(nibabel.Nifti1Image(mask, volume.affine), root / XFM / "mask_thick.nii.gz")
     folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
-    maps = open_maps(folder)
-    with pytest.raises(RunError, match=r"no volume of UTS03\. .*voxels, the responses have"):
-        maps["one"].volume("r_tuned")
-    with pytest.raises(RunError, match=r"No volume: .*No surface: "):
-        maps.save(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_without_surfaces_the_volume_remains_and_the_sidecar_says_why(brain, tmp_path):
-    root = shutil.copytree(brain[0], tmp_path / "copy")
     (root / "derivative/pycortex-db/UTS03/surfaces/wm_rh.gii").unlink()
-    folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
     out = open_maps(folder).save(tmp_path / "out") / "one"
     assert (out / "r_tuned.nii.gz").is_file()
     assert list(out.glob("*.gii")) == []
     assert "wm_rh.gii: no such file" in " ".join(json.loads((out / "maps.json").read_text())["notes"])
-
-
-def test_a_data_set_that_is_gone_is_named(brain, tmp_path):
-    root = shutil.copytree(brain[0], tmp_path / "copy")
-    folder = native_evaluation(tmp_path / "evaluation", root, {}, brain[1].latitude / 200)
+    volume = nibabel.load(root / XFM / "mask_thick.nii.gz")
+    mask = np.asarray(volume.dataobj).copy()
+    mask[tuple(np.argwhere(mask)[5])] = 0
+    nibabel.save(nibabel.Nifti1Image(mask, volume.affine), root / XFM / "mask_thick.nii.gz")
+    maps = open_maps(folder)
+    with pytest.raises(RunError, match=r"no volume of UTS03\. .*voxels, the responses have"):
+        maps["one"].volume("r_tuned")
+    with pytest.raises(RunError, match=r"No volume: .*No surface: "):
+        maps.save(tmp_path / "other")
     shutil.rmtree(root)
     with pytest.raises(RunError, match="the data set cannot be read any more"):
-        open_maps(folder).save(tmp_path / "out")
+        open_maps(folder).save(tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
-def test_a_map_that_is_not_there_is_named(brain):
+def test_a_map_that_is_not_there_and_text_in_a_known_column_are_named(brain, tmp_path):
     with pytest.raises(ConfigError, match=r"'r_best' is no map of run one(.|\n)*r_tuned"):
         open_maps(brain[2])["one"].volume("r_best")
-
-
-def test_text_in_a_known_column_is_an_error(brain, tmp_path):
     folder = shutil.copytree(brain[2], tmp_path / "evaluation")
     frame = pd.read_csv(folder / "voxels.csv", dtype=str)
     frame.loc[3, "alpha_tuned"] = "much"
