@@ -47,7 +47,8 @@ def readme_figure(evaluation_folder: str | Path, path: str | Path) -> Path:
 
 
 def _drawn(results: Evaluation, canvas: Canvas) -> Figure:
-    sources, scales, labels = sources_of(results), shared_scales(results), run_labels(results.runs)
+    sources, labels = sources_of(results), run_labels(results.runs)
+    scales = shared_scales([results.of_run(run["name"]) for run in results.runs])
     n = len(results.runs)
     height = _HEAD + _ROW * n + _FOOT
     ink, muted = rcParams["text.color"], rcParams["axes.labelcolor"]

@@ -136,8 +136,9 @@ def test_a_column_that_was_not_scored_is_at_no_vertex(ds003020):
     voxel = np.arange(0, len(truth.right), 2)
     scores = RunVoxels(voxel, np.zeros(len(voxel)), np.arange(len(voxel)) / len(voxel), {})
     config = load_config(preset="demo", overrides={"dataset": str(root), "subject": "UTS03"})
-    data, _ = cortex_data([("one", scores, Source(config, dataset, dataset.subject("UTS03"), "native"))])
-    mesh = mesh_of(dataset.subject("UTS03"), dataset)
+    subject = dataset.subject("UTS03")
+    mesh = mesh_of(subject, dataset)
+    data, _ = cortex_data([("one", scores, Source(config, dataset, subject, "native", mesh))])
     place, column = data["runs"][0]["places"]["left"], mesh.halves["left"].column
     rows = unpacked(place["row"], "u4")
     assert_array_equal(voxel[rows], column[column % 2 == 0])

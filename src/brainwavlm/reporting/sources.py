@@ -1,14 +1,14 @@
 """What a report needs beside the scores: each run's configuration, and where its voxels lie."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.reporting.meshes import Mesh, mesh_of
+from brainwavlm.reporting.meshes import CARRIED, Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import unmappable
 from brainwavlm.results.evaluation import Evaluation
 
@@ -20,44 +20,48 @@ class Source:
     Attributes
     ----------
     config : RunConfig
-    dataset : Dataset or None
-        None where it cannot be read any more, or is not the one evaluated.
-    subject : Subject or None
-        None where it is not known.
-    no_map : str
-        Why there can be no map, as part of a sentence; empty where there can.
+    dataset, subject : Dataset, Subject or None
+        None where they cannot be read any more, or are not those evaluated.
+    mesh : Mesh or None
+        The surface on which the voxels lie; a subject's own too, and one whose shapes are not here.
+    no_map, no_mesh : str
+        Why there can be no map on nilearn's surface, and no mesh, as part of a sentence; empty where there can.
     """
 
     config: RunConfig
     dataset: Dataset | None
     subject: Subject | None
     no_map: str
-
-    def mesh(self) -> tuple[Mesh | None, str]:
-        """The surface on which the voxels lie, a subject's own too; or None, and why as part of a sentence."""
-        if self.subject is None:
-            return None, self.no_map or "its anatomy is not known"
-        try:
-            return mesh_of(self.subject, self.dataset), ""
-        except BrainwavlmError as error:
-            return None, f"{error.path}: {error.found}"
-        except (OSError, ValueError):
-            unread = self.subject.unread.get("surfaces")
-            return (
-                None,
-                f"{unread.path}: {unread.found}" if unread else self.no_map or "its surfaces cannot be read",
-            )
-
-    def drawable(self) -> tuple[Mesh | None, str]:
-        """The same, of a surface whose shapes are here."""
-        if self.no_map and (self.subject is None or self.subject.surface != "native"):
-            return None, self.no_map
-        return self.mesh()
+    mesh: Mesh | None = None
+    no_mesh: str = ""
 
 
 def sources_of(results: Evaluation, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
     """The source of each run, by its name; where voxels lie is read from the data sets, unless `subjects` are given."""
-    return {run["name"]: _source(results, run, subjects) for run in results.runs}
+    sources: dict[str, Source] = {}
+    meshes: dict[tuple[str, str, str], tuple[Mesh | None, str]] = {}  # by subject
+    for run in results.runs:
+        source = _source(results, run, subjects)
+        key = (run["subject"], source.no_map, str(source.dataset and source.dataset.path))
+        if key not in meshes:
+            meshes[key] = _mesh(source)
+        mesh, reason = meshes[key]
+        sources[run["name"]] = replace(source, mesh=mesh, no_mesh=reason)
+    return sources
+
+
+def _mesh(source: Source) -> tuple[Mesh | None, str]:
+    subject = source.subject
+    if subject is None or (source.no_map and subject.surface == CARRIED):
+        return None, source.no_map or "its anatomy is not known"
+    try:
+        return mesh_of(subject, source.dataset), ""
+    except BrainwavlmError as error:
+        return None, f"{error.path}: {error.found}"
+    except (OSError, ValueError):
+        unread = subject.unread.get("surfaces")
+        reason = f"{unread.path}: {unread.found}" if unread else source.no_map
+        return None, reason or "its surfaces cannot be read"
 
 
 def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:

@@ -13,13 +13,12 @@ from mpl_toolkits.mplot3d import Axes3D
 from nilearn.plotting import plot_surf
 from nilearn.surface import InMemoryMesh
 
-from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
-from brainwavlm.reporting.meshes import SIDES, Mesh, mesh_of
+from brainwavlm.reporting.meshes import SIDES, Mesh
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices, views_of
-from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.evaluation import RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
 _TALL, _FLAT_TALL = 0.72, 0.9  # of a hemisphere's width
@@ -46,13 +45,9 @@ class Panel:
 
 
 def run_maps(
-    scores: RunVoxels, subject: Subject, scales: Mapping[str, Scale], label: str, simulated: bool
+    scores: RunVoxels, mesh: Mesh, scales: Mapping[str, Scale], label: str, simulated: bool
 ) -> list[Picture]:
-    """Frozen r, tuned r and their difference on the cortex, each with its text alternative, for the page.
-
-    Of a subject for which `unmappable` is None; scales are `shared_scales`.
-    """
-    mesh = mesh_of(subject, None)
+    """Frozen r, tuned r and their difference on the cortex, each with its text alternative, for the page."""
     pictures = []
     for key, title, words, values in (
         ("r_frozen", "Frozen", "test correlation of the frozen model", scores.frozen),
@@ -69,9 +64,8 @@ def run_maps(
     return pictures
 
 
-def shared_scales(results: Evaluation) -> dict[str, Scale]:
-    """One scale for frozen and tuned r, one for their difference, over every run of an evaluation."""
-    voxels = [results.of_run(run["name"]) for run in results.runs]
+def shared_scales(voxels: Sequence[RunVoxels]) -> dict[str, Scale]:
+    """One scale for frozen and tuned r, one for their difference, over all runs."""
     frozen, tuned = (np.concatenate([getattr(one, key) for one in voxels]) for key in ("frozen", "tuned"))
     return shown_scales(frozen, tuned, tuned - frozen)
 

@@ -109,9 +109,10 @@ def _scales(
 
 def _mesh(run: Scored, kind: str) -> Mesh:
     """The surfaces of a run's subject. RunError where there is none, ConfigError where it lacks this kind."""
-    mesh, reason = sources_of(run.results)[run.name].drawable()
-    if mesh is None:
-        found = f"no map of {run.entry['subject']}: {reason}."
+    source = sources_of(run.results)[run.name]
+    mesh = source.mesh
+    if mesh is None or not mesh.kinds:
+        found = f"no map of {run.entry['subject']}: {source.no_mesh or source.no_map}."
         remedy = "Draw what needs no surface: scatter, histogram or table."
         raise RunError(run.results.path, found, "voxels on a surface.", remedy)
     if kind not in mesh.kinds:

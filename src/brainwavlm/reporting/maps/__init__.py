@@ -91,7 +91,6 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
 def _run_maps(results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
     maps, notes = voxel_maps(results, run, source, targets)
     grid, no_grid = grid_of(source)
-    mesh, no_mesh = source.mesh()
-    notes += [note for note in (no_grid, no_mesh and f"No surface: {no_mesh}") if note]
+    notes += [note for note in (no_grid, source.no_mesh and f"No surface: {source.no_mesh}") if note]
     voxel = results.of_run(run["name"]).voxel
-    return RunMaps(run, voxel, maps, source, grid, mesh, tuple(dict.fromkeys(notes)))
+    return RunMaps(run, voxel, maps, source, grid, source.mesh, tuple(dict.fromkeys(notes)))

@@ -32,17 +32,15 @@ def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str
     meshes: dict[str, dict[str, Any]] = {}
     shown: list[dict[str, Any]] = []
     reasons: dict[str, str] = {}
-    read: dict[tuple[str, str, str], tuple[Mesh | None, str]] = {}
     for label, scores, source in runs:
-        name = source.subject.name if source.subject else ""
+        subject, mesh = source.subject, source.mesh
+        name = subject.name if subject else ""
         run: dict[str, Any] = {"label": label, "subject": name, "mesh": None, **_values(scores)}
-        key = name, source.no_map, str(source.dataset and source.dataset.path)
-        if key not in read:
-            read[key] = source.drawable()
-        mesh, reasons[label] = read[key]
-        if mesh is not None and source.subject is not None:
+        if subject is None or mesh is None or not mesh.kinds:
+            reasons[label] = source.no_mesh or source.no_map
+        else:
             meshes.setdefault(mesh.name, _mesh(mesh))
-            run |= {"mesh": mesh.name, "places": _places(mesh, scores), **_labels(source.subject, scores)}
+            run |= {"mesh": mesh.name, "places": _places(mesh, scores), **_labels(subject, scores)}
         shown.append(run)
     maps = _maps([scores for _, scores, _ in runs]) if runs else []
     return {
@@ -50,7 +48,7 @@ def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str
         "runs": shown,
         "maps": maps,
         "colours": {name: _colours(name) for name in dict.fromkeys(one["colours"] for one in maps)},
-    }, {label: reason for label, reason in reasons.items() if reason}
+    }, reasons
 
 
 def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:

@@ -126,14 +126,16 @@ def evaluation_part(
     models = wording.models(runs, labels)
     files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
-    blocks, texts = origins(models, settings)
+    headings = {label: wording.run_title(some[0], {some[0]["name"]: label}) for label, some in models.items()}
+    blocks, texts = origins(models, settings, headings)
     voxels, places = [], []
-    scales = shared_scales(results)
-    for place, run in enumerate(runs, start=first):
-        scores, source, label = results.of_run(run["name"]), sources[run["name"]], labels[run["name"]]
+    every = [results.of_run(run["name"]) for run in runs]
+    scales = shared_scales(every)
+    for place, (run, scores) in enumerate(zip(runs, every, strict=True), start=first):
+        source, label = sources[run["name"]], labels[run["name"]]
         voxels.append(charts.voxels_chart(place, label, scores.frozen, scores.tuned))
-        if source.subject is not None and not source.no_map:
-            pictures = run_maps(scores, source.subject, scales, label, run["simulated"])
+        if source.mesh is not None and not source.no_map:
+            pictures = run_maps(scores, source.mesh, scales, label, run["simulated"])
             places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
     return {
         "kind": "evaluation",
@@ -151,7 +153,7 @@ def evaluation_part(
         "charts": _charts(results, labels, models),
         "places": places,
         "open_figures": not interactive,
-        "method": [*method.blocks(results, settings), *blocks],
+        "method": [*method.blocks(runs[0], results.summary["versions"], settings), *blocks],
         "texts": texts,
         "commands": rerun_commands(models, results.layers, results.downstream),
     }
@@ -188,9 +190,9 @@ def _bars(
     bars = []
     for run in results.runs:
         source = sources[run["name"]]
-        if source.subject is None or source.no_map:
+        if source.mesh is None or source.no_map:
             names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
             table = bars_table(results.of_run(run["name"]), run["name"], labels[run["name"]], names)
-            note = f"No cortical map of {run['subject']}: {source.no_map}. Bars instead."
+            note = f"No cortical map of {run['subject']}: {source.no_map or source.no_mesh}. Bars instead."
             bars.append(dot_charts.bars_chart(table, note))
     return bars

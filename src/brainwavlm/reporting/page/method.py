@@ -8,7 +8,6 @@ from typing import Any
 from brainwavlm import __version__
 from brainwavlm.config import CONTROLS, RunConfig, WindowConfig, flattened
 from brainwavlm.reporting.sources import Source
-from brainwavlm.results.evaluation import Evaluation
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -20,14 +19,16 @@ _SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 Entries = list[tuple[str, str]]
 
 
-def blocks(results: Evaluation, configs: Mapping[str, RunConfig]) -> list[dict[str, Any]]:
-    """How the numbers of an evaluation came about, as titles with their entries; `configs` are by model."""
-    run, config, different = results.runs[0], next(iter(configs.values())), differing(configs)
+def blocks(
+    run: Mapping[str, Any], versions: Mapping[str, str], configs: Mapping[str, RunConfig]
+) -> list[dict[str, Any]]:
+    """How numbers came about, as titles with entries: of an entry of summary.json, with the settings of each model."""
+    config, different = next(iter(configs.values())), differing(configs)
     return [
         {"title": "Data", "entries": data_entries(run, config)},
         {"title": "Tuning", "entries": model_entries(config)},
         *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
-        {"title": "Scores", "entries": score_entries(run, results.summary["versions"], config)},
+        {"title": "Scores", "entries": score_entries(run, versions, config)},
     ]
 
 

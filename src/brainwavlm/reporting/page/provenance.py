@@ -12,7 +12,6 @@ import yaml
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
-from brainwavlm.reporting.page.wording import run_title
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 
@@ -48,7 +47,7 @@ def origin_entries(entry: Entry, config: RunConfig) -> tuple[Entries, str]:
 
 
 def origins(
-    models: Mapping[str, Sequence[Entry]], configs: Mapping[str, RunConfig]
+    models: Mapping[str, Sequence[Entry]], configs: Mapping[str, RunConfig], titles: Mapping[str, str]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Where each model comes from, and as texts to be downloaded its settings and the files it read.
 
@@ -62,7 +61,7 @@ def origins(
     for label, runs in models.items():
         name, config = model_file(runs), configs[label]
         entries, files = origin_entries(runs[0], config)
-        blocks.append({"title": run_title(runs[0], {runs[0]["name"]: label}), "entries": entries})
+        blocks.append({"title": titles[label], "entries": entries})
         yaml_text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         settings.append((f"All settings of run {name}", yaml_text, f"{name}.yaml", "text/yaml"))
         if files:
