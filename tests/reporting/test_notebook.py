@@ -111,7 +111,7 @@ def test_maps_show_a_picture_with_words_and_all_names(native_scores):
     page = Page(html)
     words = page.all("img")[0]["alt"]
     assert words.startswith("Maps on the pial surface")
-    assert f"r_tuned {np.nanmean(run.maps['r_tuned'].values):.3f}" in words
+    assert f"r_tuned {shown(np.nanmean(run.maps['r_tuned'].values))}" in words
     assert "on the surface native, UTS03" in harmless(html)
     assert all(name in page.text for name in run.maps)
     assert len(html) < 300_000  # a notebook keeps its outputs
