@@ -228,6 +228,8 @@ NAMED = (
     "compute",
     "files",
     "formatting",
+    "study",
+    "cli",
 )
 
 

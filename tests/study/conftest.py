@@ -1,6 +1,7 @@
 """Studies of seconds: the small native data set and the WavLM with random weights of the tests of tuning."""
 
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ def in_this_process(monkeypatch):
 
     def work_on(tasks, workers, retries, finished):
         for task in tasks:
-            finished(CellState.model_validate(run_cell(task.as_dict())))
+            finished(CellState.model_validate(run_cell(asdict(task))))
 
     @contextmanager
     def context():

@@ -160,17 +160,6 @@ def test_a_group_without_any_cell_is_named(tmp_path):
     assert (row["group"], row["n_missing"], row["headline"]) == ("adapter.method=full", 2, True)
 
 
-def test_a_damaged_cell_is_missing_with_its_error(tmp_path):
-    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": SEEDS}}})
-    record = open_study(folder).cells[1]
-    (record.evaluation / "table.csv").write_text("run\n")
-    found = claims_of(open_study(folder))
-    assert only(found.table, kind="gain", target="cortex")["n_seeds"] == 2
-    (row,) = found.missing.to_dict("records")
-    assert row["cell"] == record.cell.name
-    assert "table.csv" in row["error"]
-
-
 def test_transfer_counts_gains_in_the_other_listener_alone(tmp_path):
     experiments = {
         "transfer": {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_a_cell_of_other_data_or_settings_gets_its_own_folder_and_the_old_one_is
 @pytest.fixture
 def broken(small_study, study_file, in_this_process, tmp_path):
     """A study of one cell, its file, and the folder in which it ran unbroken."""
-    above = {"training": {"epochs": 5, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
+    above = {"training": {"epochs": 3, "checkpoint_steps": 2, "block_rows": 5}, "adapter": {"dropout": 0.3}}
     study, file = small_study(above, one={}), study_file(above=above, one={})
     with in_this_process():
         assert [state.state for state in run_study(study, tmp_path / "whole")] == ["done"]
@@ -223,11 +224,11 @@ def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):
 
     here = code_version()
     task = a_task(tmp_path, {**here, "source": "other"})
-    state = run_cell(task.as_dict())
+    state = run_cell(asdict(task))
     assert state["state"] == "failed"
     assert "one version of brainwavlm for all cells" in state["error"]
     (tmp_path / "study.json").unlink()
-    assert "shared storage" in run_cell(task.as_dict())["error"]
+    assert "shared storage" in run_cell(asdict(task))["error"]
     assert list((tmp_path / "records").iterdir()) == []
 
 

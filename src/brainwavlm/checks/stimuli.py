@@ -178,10 +178,10 @@ def _wav_header(path: Path) -> _WavHeader | None:
     if len(start) < 28 or start[:4] != b"RIFF" or start[12:16] != b"fmt ":
         return None
     promised = int.from_bytes(start[4:8], "little")
-    known = promised not in (0, 0xFFFFFFFF)  # else written while its length was not known
+    has_length = promised not in (0, 0xFFFFFFFF)  # else written while its length was not known
     return _WavHeader(
         rate=int.from_bytes(start[24:28], "little"),
-        missing=promised + 8 - path.stat().st_size if known else 0,
+        missing=promised + 8 - path.stat().st_size if has_length else 0,
     )
 
 

@@ -80,7 +80,7 @@ def check_subject(
         "n_rows": n_rows,
         "hours": n_rows * dataset.tr / 3600,
         **{
-            split: sorted(story for story, own in recordings.items() if own.story.split == split)
+            split: sorted(story for story, one in recordings.items() if one.story.split == split)
             for split in SPLITS
         },
     }
@@ -112,10 +112,10 @@ def _split_problems(dataset: Dataset, name: str, recordings: Mapping[str, Record
 
 
 def _stray_files(dataset: Dataset, recordings: Mapping[str, Recording]) -> Iterator[Problem]:
-    known = {recording.path for recording in recordings.values()}
-    for folder, suffix in sorted({(path.parent, path.suffix) for path in known}):
+    listed = {recording.path for recording in recordings.values()}
+    for folder, suffix in sorted({(path.parent, path.suffix) for path in listed}):
         for path in sorted(folder.glob(f"*{suffix}")):
-            if path not in known and not path.name.startswith("."):
+            if path not in listed and not path.name.startswith("."):
                 yield Problem(
                     "stray",
                     str(path),

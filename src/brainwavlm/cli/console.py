@@ -132,21 +132,11 @@ def show_ridge(score: Any, folder: Path) -> None:
 
 def show_scores(scores: Any, folder: Path) -> None:
     """The result of `evaluate`."""
-    rows = scores.rows()
-    for run in dict.fromkeys(row["run"] for row in rows):
-        table = [
-            {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
-        ]
-        show_table(table, title=labelled(f"{run}: mean test correlation", scores.summary))
+    _show_by_run(scores.rows(), "mean test correlation", scores.summary)
     console.print(
         "frozen, tuned: ridge on the features before and after; readout: the run's own, where it covers the target"
     )
-    tests = scores.test_rows()
-    for run in dict.fromkeys(row["run"] for row in tests):
-        table = [
-            {key: value for key, value in row.items() if key != "run"} for row in tests if row["run"] == run
-        ]
-        show_table(table, title=labelled(f"{run}: tests", scores.summary))
+    _show_by_run(scores.test_rows(), "tests", scores.summary)
     frozen = scores.summary["runs"][0]["frozen"]
     console.print(
         f"p tuned: of the mean, {_null(frozen)}; p change: blocks of at least {frozen['null']['block_rows']} TRs "
@@ -167,6 +157,12 @@ def show_scores(scores: Any, folder: Path) -> None:
         console.print(f"  {escape(note)}", soft_wrap=True)
     console.print(f"Written: {escape(str(folder))}", soft_wrap=True)
     console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
+
+
+def _show_by_run(rows: Sequence[Mapping[str, Any]], title: str, summary: Mapping[str, Any]) -> None:
+    for run in dict.fromkeys(row["run"] for row in rows):
+        table = [{k: value for k, value in row.items() if k != "run"} for row in rows if row["run"] == run]
+        show_table(table, title=labelled(f"{run}: {title}", summary))
 
 
 def _null(summary: Mapping[str, Any]) -> str:

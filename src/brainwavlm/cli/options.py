@@ -118,37 +118,28 @@ def memory_gb_of(memory: str | None) -> float | None:
     return None if memory is None else gigabytes(memory, "--memory")
 
 
-def numbers_of(text: str | None, source: str) -> list[float]:
+def numbers_of(text: str | None, source: str, number: Any = float, expected: str = "") -> list[Any]:
     """[5.0, 10.0] from "5,10"."""
     from brainwavlm.errors import ConfigError
 
     try:
-        return [] if text is None else [float(part) for part in text.split(",")]
+        return [] if text is None else [number(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigError(
-            source, repr(text), "numbers with commas between them.", f"For instance: {source} 5,10,20"
-        ) from None
+        expected = expected or "numbers with commas between them."
+        raise ConfigError(source, repr(text), expected, f"For instance: {source} 5,10") from None
 
 
 def layers_of(layers: str | None) -> list[int] | Literal["all"] | None:
     """[0, 3, 9] from "0,3,9"; `all` and None as they are."""
-    from brainwavlm.errors import ConfigError
-
     if layers is None or layers.strip() == "all":
         return None if layers is None else "all"
-    try:
-        return [int(part) for part in layers.split(",")]
-    except ValueError:
-        remedy = "For instance: --layers 0,3,9"
-        raise ConfigError(
-            "--layers", repr(layers), "all, or whole numbers with commas between them.", remedy
-        ) from None
+    return numbers_of(layers, "--layers", int, "all, or whole numbers with commas between them.")
 
 
-def require_output(path: Path, *own: str, in_run: bool = False) -> None:
+def require_output(path: Path, *names: str, in_run: bool = False) -> None:
     """Refuse, before anything is computed, an output that cannot be made or that would mix with other files.
 
-    With the names of a command's `own` files, a folder must be new or empty, or hold an earlier result: all of them.
+    With the names of a command's files, a folder must be new or empty, or hold an earlier result: all of them.
     """
     from brainwavlm.errors import ConfigError
     from brainwavlm.runs.output_paths import require_apart
@@ -161,12 +152,12 @@ def require_output(path: Path, *own: str, in_run: bool = False) -> None:
             "a folder that is new or can be written.",
             "Choose another place.",
         )
-    earlier = all((path / name).is_file() for name in own)
+    earlier = all((path / name).is_file() for name in names)
     if not earlier and path.exists() and any(path.iterdir()):
         raise ConfigError(
             "--output",
             f"{path} is a folder with other files.",
-            f"a new or empty folder, or one with an earlier {', '.join(own)}, which are replaced.",
+            f"a new or empty folder, or one with an earlier {', '.join(names)}, which are replaced.",
             "Choose another place.",
         )
     require_apart(path, in_run)

@@ -50,9 +50,7 @@ def ridge(
             "--leave-one-out", help="Predict each story from all others instead of the test stories."
         ),
     ] = False,
-    cache: Annotated[
-        Path | None, typer.Option("--features", help="Folder of features to read and add to.")
-    ] = None,
+    cache: FeaturesOption = None,
     preset: PresetOption = None,
     set_: SetOption = None,
     json: JsonOption = False,
@@ -138,12 +136,12 @@ def compare(
     require_output(
         folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True
     )
-    found = score(opened, evaluation or ())
-    found.save(folder)
+    comparison = score(opened, evaluation or ())
+    comparison.save(folder)
     if json:
-        print_json(found.as_dict())
+        print_json(comparison.as_dict())
     else:
-        show_comparison(found, folder)
+        show_comparison(comparison, folder)
 
 
 def transfer(
@@ -181,11 +179,11 @@ def transfer(
     memory_gb, amounts = memory_gb_of(memory), numbers_of(minutes, "--minutes")
     opened = [open_run(path) for path in runs]
     require_output(folder, "matrix.csv", "summary.json", in_run=True)
-    found = score(
+    scores = score(
         opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
     )
-    found.save(folder)
+    scores.save(folder)
     if json:
-        print_json(found.as_dict())
+        print_json(scores.as_dict())
     else:
-        show_transfer(found, folder)
+        show_transfer(scores, folder)

@@ -17,14 +17,8 @@ from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from brainwavlm.runs.run import Run
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "damaged": "red", "killed": "yellow"}
-FURTHER = (
-    "control",
-    "target",
-    "subject",
-    "method",
-    "seed",
-    "dataset",
-)  # where there is room, the first first
+# Where there is room, the first first.
+FURTHER = ("control", "target", "subject", "method", "seed", "dataset")
 NAME = 32  # cells that a name keeps before further columns are left out
 MOST_EPOCHS = 12  # rows of the table of epochs
 
@@ -82,7 +76,7 @@ def _grid(rows: Sequence[Mapping[str, Any]], further: Sequence[str], name_width:
             _age(row["age_seconds"]),
             _score(row["validation_r"]),
             _score(row["test_r"]),
-            _change(row["change"]),
+            _score(row["change"], "+"),
             *(Text(printable(row[name])) for name in further),
         )
     return table
@@ -135,10 +129,8 @@ def _went(
         number = len(recorded["sessions"])
         hours = terminal._duration(3600 * hours_of(recorded))
         parts, measured = energy_of(recorded)
-        energy = (
-            f"{sum(parts.values()):.3g} kWh measured ({', '.join(parts)}" if parts else "energy not measured"
-        )
-        energy += "" if not parts else f", {measured} of {number} sessions)"
+        kwh = f"{sum(parts.values()):.3g} kWh measured ({', '.join(parts)}, {measured} of {number} sessions)"
+        energy = kwh if parts else "energy not measured"
         _entry("time, energy", f"{hours} in {number} session{'s' if number > 1 else ''}, {energy}")
         last = recorded["sessions"][-1]
         machine = last["machine"]
@@ -154,14 +146,10 @@ def _went(
             _entry("error", last["error"].splitlines()[0])
     if history:
         kept = best["epoch"] if best else None
+        columns = {"loss": "loss", "validation r": "validation_r", "gradient norm": "gradient_norm"}
         rows = [
-            {
-                "epoch": row["epoch"],
-                "loss": row.get("loss"),
-                "validation r": row.get("validation_r"),
-                "gradient norm": row.get("gradient_norm"),
-                "": "best" if row["epoch"] == kept else "",
-            }
+            {"epoch": row["epoch"], **{name: row.get(key) for name, key in columns.items()}}
+            | {"": "best" if row["epoch"] == kept else ""}
             for row in history
         ]
         terminal.show_table([row for row in rows if row["epoch"] in _some_epochs(rows, kept)])
@@ -171,15 +159,14 @@ def _result(run: Run, scored: Sequence[Mapping[str, Any]]) -> None:
     if not scored:
         return
     _heading("Result on test stories: ridge on the untuned and on the tuned features")
-    several = len(run.sides) > 1
     rows = [
         {
-            **({"listener": row["subject"]} if several else {}),
+            **({"listener": row["subject"]} if len(run.sides) > 1 else {}),
             "target": row["target"] + (" (tuned on)" if row["target"] == run.config.target else ""),
             "voxels": row["n_voxels"],
             "frozen r": row["r_frozen"],
             "tuned r": row["r_tuned"],
-            "change": _change(row["difference"]),
+            "change": _score(row["difference"], "+"),
             "95 % interval": _interval(row["low"], row["high"]),
         }
         for row in scored
@@ -190,15 +177,15 @@ def _result(run: Run, scored: Sequence[Mapping[str, Any]]) -> None:
 def _files(run: Run, went: Mapping[str, Any]) -> None:
     _heading("Files")
     checkpoint = (went["best"] or {}).get("checkpoint")
-    places = {
-        "best epoch": run.path / "checkpoints" / checkpoint if checkpoint else None,
+    places = {"best epoch": run.path / "checkpoints" / checkpoint} if checkpoint else {}
+    places |= {
         "log": run.path / "log.jsonl",
         "record": run.path / "provenance.json",
         "scores": run.path / "evaluation",
         "page": run.path / "evaluation" / "report.html",
     }
     for name, place in places.items():
-        if place is not None and place.exists():
+        if place.exists():
             _entry(name, place)
 
 
@@ -230,12 +217,8 @@ def _some_epochs(rows: Sequence[Mapping[str, Any]], kept: int | None) -> set[int
     return {*epochs[::step], epochs[-1], *([kept] if kept is not None else [])}
 
 
-def _score(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
-def _change(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.4f}"
+def _score(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4f}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -33,10 +33,10 @@ def show_written(folder: Path, json: bool) -> None:
         show_downstream(result)
 
 
-def show_comparison(found: Any, folder: Path) -> None:
+def show_comparison(comparison: Any, folder: Path) -> None:
     """The result of `compare`."""
-    letters = {row["group"]: _letter(number) for number, row in enumerate(found.summary["groups"])}
-    for row in found.summary["groups"]:
+    letters = {row["group"]: _letter(number) for number, row in enumerate(comparison.summary["groups"])}
+    for row in comparison.summary["groups"]:
         seeds = ", ".join(map(str, row["seeds"]))
         terminal.console.print(
             f"{letters[row['group']]}: {escape(row['group'])} (subject {escape(row['subject'])}, seeds {seeds})",
@@ -53,9 +53,9 @@ def show_comparison(found: Any, folder: Path) -> None:
             "gain": row["gain"],
             "95 % interval": _interval(row["low"], row["high"]),
         }
-        for row in found.groups.to_dict("records")
+        for row in comparison.groups.to_dict("records")
     ]
-    show_table(groups, title=labelled("Mean test correlation over seeds", found.summary))
+    show_table(groups, title=labelled("Mean test correlation over seeds", comparison.summary))
     epochs = [
         {
             "group": letters[row["group"]],
@@ -66,10 +66,10 @@ def show_comparison(found: Any, folder: Path) -> None:
             "mean": row["mean"],
             "deviation": _known(row["deviation"]),
         }
-        for row in found.epochs.to_dict("records")
-        if row["score"] == "validation" or row["target"] in _shown(found.groups, ())
+        for row in comparison.epochs.to_dict("records")
+        if row["score"] == "validation" or row["target"] in _shown(comparison.groups, ())
     ]
-    show_table(epochs, title=labelled("Over seeds, by epoch", found.summary))
+    show_table(epochs, title=labelled("Over seeds, by epoch", comparison.summary))
     differences = [
         {
             "groups": f"{letters[row['second']]} - {letters[row['first']]}",
@@ -78,18 +78,18 @@ def show_comparison(found: Any, folder: Path) -> None:
             "95 % interval": _interval(row["low"], row["high"]),
             "deviation over seeds": _known(row["deviation_over_seeds"]),
         }
-        for row in found.differences.to_dict("records")
+        for row in comparison.differences.to_dict("records")
     ]
     show_table(
-        differences, title=labelled("Differences between groups, the same test stories", found.summary)
+        differences, title=labelled("Differences between groups, the same test stories", comparison.summary)
     )
-    _show_notes(found.summary, folder)
+    _show_notes(comparison.summary, folder)
 
 
-def show_transfer(found: Any, folder: Path) -> None:
+def show_transfer(scores: Any, folder: Path) -> None:
     """The result of `transfer`."""
-    table = found.matrix.to_dict("records")
-    targets = _shown(found.matrix, [cell["target"] for cell in found.summary["cells"]])
+    table = scores.matrix.to_dict("records")
+    targets = _shown(scores.matrix, [cell["target"] for cell in scores.summary["cells"]])
     for target in targets:
         rows = [
             {
@@ -105,7 +105,7 @@ def show_transfer(found: Any, folder: Path) -> None:
             for row in table
             if row["target"] == target
         ]
-        show_table(rows, title=labelled(f"Mean test correlation, {target}", found.summary))
+        show_table(rows, title=labelled(f"Mean test correlation, {target}", scores.summary))
     needed = [
         {
             "run": row["run"],
@@ -115,12 +115,12 @@ def show_transfer(found: Any, folder: Path) -> None:
             "with minutes": round(row["full_minutes"], 1),
             "tuned needs": "-" if math.isnan(row["minutes_needed"]) else f"{row['minutes_needed']:.1f}",
         }
-        for row in found.needed.to_dict("records")
+        for row in scores.needed.to_dict("records")
         if row["target"] in targets
     ]
     if needed:
-        show_table(needed, title=labelled("Minutes to reach the untuned model's score", found.summary))
-    _show_notes(found.summary, folder)
+        show_table(needed, title=labelled("Minutes to reach the untuned model's score", scores.summary))
+    _show_notes(scores.summary, folder)
 
 
 def show_layers(scores: Any) -> None:

@@ -157,7 +157,7 @@ def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[s
     from brainwavlm.cli.console import console, show_table
     from brainwavlm.study.cost import estimate
 
-    found = estimate(
+    cost = estimate(
         study,
         output,
         workers,
@@ -167,7 +167,7 @@ def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[s
         progress=_ToldProgress(),
     )
     if json:
-        print_json(asdict(found))
+        print_json(asdict(cost))
         return
     rows = [
         {
@@ -177,12 +177,12 @@ def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[s
             "hours": row["hours"],
             "GB": row["memory_gb"],
         }
-        for row in found.cells
+        for row in cost.cells
     ]
     show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")
     console.print(
-        f"{found.hours:.2f} h for what is not done, {found.hours_on_workers:.2f} h on {found.workers} at once, "
-        f"with {found.memory_gb:.1f} GB of memory. {found.calibrations} kinds of cells were timed now; scoring comes "
+        f"{cost.hours:.2f} h for what is not done, {cost.hours_on_workers:.2f} h on {cost.workers} at once, "
+        f"with {cost.memory_gb:.1f} GB of memory. {cost.calibrations} kinds of cells were timed now; scoring comes "
         "on top. Nothing was written.",
         soft_wrap=True,
     )

@@ -1,6 +1,8 @@
 """Runs of one kind: which configurations ask the same, what tells the others apart, and what scores all of them."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import RunConfig, flattened
@@ -12,7 +14,6 @@ WITHOUT_EFFECT = (
     *("training.frontend_folder", "training.keep_epochs"),
 )
 LISTENER = ("subject", "train", "validation", "test")
-_EVERYTHING = "all runs"
 
 
 def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[str, list[int]]:
@@ -46,7 +47,7 @@ def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[s
         key for key in keys if any(values.get(key) != groups[0][0].get(key) for values, _ in groups[1:])
     ]
     return {
-        ", ".join(f"{key}={_shown(values.get(key))}" for key in differing) or _EVERYTHING: members
+        label({key: values.get(key) for key in differing}) or "all runs": members
         for values, members in groups
     }
 
@@ -55,9 +56,32 @@ def _within(key: str, steps: Collection[str]) -> bool:
     return any(key == step or key.startswith(f"{step}.") for step in steps)
 
 
+def label(values: Mapping[str, Any]) -> str:
+    """`adapter.method=lora, training.slow=2`: what tells a group from others."""
+    return ", ".join(f"{key}={_of_key(key, value)}" for key, value in values.items())
+
+
+def _of_key(key: str, value: Any) -> str:
+    if key == "train_minutes" and value is None:
+        return "all"
+    if key == "joint" and isinstance(value, list | tuple):
+        return _shown([_who(one) for one in value])
+    return _shown(value)
+
+
+def _who(subject: Mapping[str, Any]) -> str:
+    """A further subject: sim02, with another data set other:sim02, with other stories sim02 from the end."""
+    name, dataset = str(subject["subject"]), subject.get("dataset")
+    who = name if dataset is None else f"{Path(dataset).name}:{name}"
+    return who if subject.get("train_from", "start") == "start" else f"{who} from the end"
+
+
 def _shown(value: Any) -> str:
-    if isinstance(value, list):
+    """A value in a label: everything that it says, a list of nothing as `none`."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {_shown(some)}" for key, some in value.items()) or "none"
+    if isinstance(value, list | tuple):
         return "+".join(map(_shown, value)) or "none"
-    if isinstance(value, dict) and "subject" in value:
-        return str(value["subject"])  # a further listener
-    return "null" if value is None else str(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -52,27 +52,27 @@ def facts_of(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> d
 def transfer_facts(config: RunConfig, options: TransferOptions, checksums: Checksums) -> str:
     """A digest of the data of all listeners that a transfer may score."""
     dataset = load_dataset(config.dataset)
-    found = {}
+    digests = {}
     for name in options.subjects or dataset.subject_names:
         dataset.require_subject(name)
         recordings = dataset.recordings(name).values()
         files = files_of(dataset, name, recordings, recordings, False)
-        found[name] = {key: checksums.of(path) for key, path in files.items()}
-    return _digest(found)
+        digests[name] = {key: checksums.of(path) for key, path in files.items()}
+    return _digest(digests)
 
 
 def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
     """A digest of the transcripts of the stories that the listeners of a run heard."""
     from brainwavlm.runs.subject_views import subject_views
 
-    found = {}
+    digests = {}
     for view in subject_views(config):
         dataset = load_dataset(view.dataset)
         files = files_of(dataset, view.subject, (), dataset.recordings(view.subject).values(), True)
-        found[f"{view.dataset} {view.subject}"] = {
+        digests[f"{view.dataset} {view.subject}"] = {
             name: checksums.of(path) for name, path in files.items() if name.startswith("transcript/")
         }
-    return _digest(found)
+    return _digest(digests)
 
 
 def _data_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:

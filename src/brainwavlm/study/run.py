@@ -90,8 +90,8 @@ def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
     """
     for name in only:
         if name not in study.experiments:
-            known = ", ".join(study.experiments)
-            raise ConfigError("only", repr(name), f"one of {known}.", "Choose one of these.")
+            names = ", ".join(study.experiments)
+            raise ConfigError("only", repr(name), f"one of {names}.", "Choose one of these.")
     return not only or any(name in cell.experiments for name in only)
 
 

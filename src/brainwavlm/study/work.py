@@ -7,20 +7,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.files import read_json
 from brainwavlm.progress import Progress
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import code_version, same_code
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
-from brainwavlm.study.description import EvaluateOptions, TransferOptions
 from brainwavlm.study.records import (
     WRITTEN,
     CellState,
@@ -65,10 +65,6 @@ class Task:
     engine: str
     cpus: int
     place: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the way to another process."""
-        return asdict(self)
 
 
 def run_cell(content: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +128,6 @@ def limit_threads(n: int) -> None:
 
 def _require_study(study: Path) -> None:
     """Raise unless this process sees the study's folder and computes with its code."""
-    from brainwavlm.files import read_json
-
     path = study / "study.json"
     if not path.is_file():
         raise RunError(
@@ -210,17 +204,14 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
 def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.evaluation.evaluate import evaluate
 
-    asked = EvaluateOptions(**_without_data(options))
-    cache = Path(task.study) / "features"
-    scores = evaluate(open_run(path), cache, **asked.model_dump())
+    scores = evaluate(open_run(path), Path(task.study) / "features", **_without_data(options))
     _replaced(path / "evaluation", scores.save)
 
 
 def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
     from brainwavlm.evaluation.transfer import transfer
 
-    asked = TransferOptions(**_without_data(options))
-    scores = transfer(open_run(path), cache=Path(task.study) / "features", **asked.model_dump())
+    scores = transfer(open_run(path), cache=Path(task.study) / "features", **_without_data(options))
     _replaced(path / "transfer", scores.save)
 
 

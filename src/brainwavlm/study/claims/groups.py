@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from brainwavlm.config import RunConfig
+from brainwavlm.results.grouping import label
 from brainwavlm.study.cells import points, tuners, value_of
 from brainwavlm.study.claims.scores import CellScores
 from brainwavlm.study.description import Experiment
@@ -59,12 +59,13 @@ def groups_of(experiment: str, description: Experiment, cells: Sequence[CellScor
     keys = [key for key in description.varied_keys if key not in WITHIN]
     # Cells come in the order of the whole study, where another experiment may have named the second value first.
     order = points(description, experiment)
-    found: dict[str, Group] = {}
+    by_values: dict[str, Group] = {}
     for cell in sorted(cells, key=lambda cell: _place(cell.record.cell.varied[experiment], order)):
         values = {key: value_of(cell.record.cell.config, key) for key in keys}
         given = {key: cell.record.cell.varied[experiment].get(key) for key in keys}
-        found.setdefault(json.dumps(values), Group(label(given), values, [])).cells.append(cell)
-    groups = list(found.values())
+        group = Group(label(given) or "all cells", values, [])
+        by_values.setdefault(json.dumps(values), group).cells.append(cell)
+    groups = list(by_values.values())
     times = Counter(group.label for group in groups)
     return [
         group if times[group.label] == 1 else replace(group, label=_in_full(group.values)) for group in groups
@@ -78,40 +79,6 @@ def pairs_of(groups: Sequence[Group], contrasts: Sequence[str]) -> list[tuple[Gr
         rest = {key: value for key, value in group.values.items() if key not in contrasts}
         alike.setdefault(json.dumps(rest), []).append(group)
     return [pair for some in alike.values() for pair in combinations(some, 2)] if contrasts else []
-
-
-def label(values: Mapping[str, Any]) -> str:
-    """`adapter.method=lora, training.slow=2`; `all cells` where nothing differs."""
-    return ", ".join(f"{key}={_of_key(key, value)}" for key, value in values.items()) or "all cells"
-
-
-def shown(value: Any) -> str:
-    """A value in a label: everything that it says, a list of nothing as `none`."""
-    if isinstance(value, Mapping):
-        return " ".join(f"{key} {shown(some)}" for key, some in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return "+".join(map(shown, value)) or "none"
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _of_key(key: str, value: Any) -> str:
-    if key == "train_minutes" and value is None:
-        return "all"
-    if key == "joint" and isinstance(value, list | tuple):
-        return shown([_who(one) for one in value])
-    return shown(value)
-
-
-def _who(listener: Any) -> Any:
-    """A listener of `joint`: sim02, with another data set other:sim02, with other stories sim02 from the end."""
-    if not isinstance(listener, Mapping) or "subject" not in listener:
-        return listener
-    dataset = listener.get("dataset")
-    subject = str(listener["subject"])
-    who = subject if dataset is None else f"{Path(dataset).name}:{subject}"
-    return who if listener.get("train_from", "start") == "start" else f"{who} from the end"
 
 
 def _in_full(values: Mapping[str, Any]) -> str:

@@ -20,22 +20,22 @@ from brainwavlm.study.claims.sentences import NOTHING
 
 FEWEST_SEEDS = 3  # for a ratio of deviations
 EvaluatedKind = Literal["gain", "layer", "task"]
+_ESTIMATE = ("estimate", "low", "high")
 _SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
 
 
 def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int], list[CellScore]]:
     """Scores by who tuned, who is scored, target, choice of stories and hidden state."""
-    found: dict[tuple[str, str, str, str, int], list[CellScore]] = {}
+    places: dict[tuple[str, str, str, str, int], list[CellScore]] = {}
     for score in scores:
         key = (score.tuned_on, score.listener, score.target, score.stories, score.layer)
-        found.setdefault(key, []).append(score)
-    return found
+        places.setdefault(key, []).append(score)
+    return places
 
 
 def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: int) -> dict[str, Any]:
     """The row of a mean gain."""
     first = scores[0]
-    estimate, low, high = mean_over_seeds(scores, gain)
     return {
         "kind": kind,
         "group": group.label,
@@ -48,9 +48,7 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
         "n_missing": n_missing,
         "r_frozen": float(np.mean([score.r_frozen for score in scores])),
         "r_tuned": float(np.mean([score.r_tuned for score in scores])),
-        "estimate": estimate,
-        "low": low,
-        "high": high,
+        **dict(zip(_ESTIMATE, mean_over_seeds(scores, gain), strict=True)),
         **over_seeds([gain(score)[0] for score in scores]),
     }
 
@@ -87,12 +85,12 @@ def transfer_rows(group: Group) -> list[dict[str, Any]]:
 
 def minutes_rows(group: Group) -> list[dict[str, Any]]:
     """Minutes of the other listener's data with which the tuned model reaches the untuned one with all of them."""
-    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    places: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for cell in group.cells:
         for row in cell.minutes:
-            found.setdefault((cell.tuned_on, row["listener"], row["target"]), []).append(row)
+            places.setdefault((cell.tuned_on, row["listener"], row["target"]), []).append(row)
     rows = []
-    for (tuned_on, listener, target), some in found.items():
+    for (tuned_on, listener, target), some in places.items():
         needed = [row["minutes_needed"] for row in some]
         rows.append(
             {
@@ -127,28 +125,21 @@ def nothing_rows(group: Group, with_transfer: bool) -> list[dict[str, Any]]:
 def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
     """Second minus first in tuned r, over the seeds that both have, wherever both are scored."""
     rows = []
-    for (listener, target), tuned_on, others, scores in _opposed(first, second):
+    for about, others, scores in _opposed(first, second):
         common = [seed for seed in scores if seed in others]
         if not common:
             continue
         before, after = ([scores_of[seed] for seed in common] for scores_of in (others, scores))
         changes = [new.r_tuned - old.r_tuned for old, new in zip(before, after, strict=True)]
-        estimate, low, high = mean_difference(before, after)
         rows.append(
             {
                 "kind": "difference",
-                "group": second.label,
-                "against": first.label,
-                "tuned_on": tuned_on,
-                "listener": listener,
-                "target": target,
+                **about,
                 "n_seeds": len(common),
                 "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
                 "r_frozen": float(np.mean([score.r_frozen for score in after])),
                 "r_tuned": float(np.mean([score.r_tuned for score in after])),
-                "estimate": estimate,
-                "low": low,
-                "high": high,
+                **dict(zip(_ESTIMATE, mean_difference(before, after), strict=True)),
                 **over_seeds(changes),
             }
         )
@@ -158,24 +149,17 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
 def spread_rows(first: Group, second: Group) -> list[dict[str, Any]]:
     """How many times the deviation over seeds of the first group that of the second is."""
     rows = []
-    for (listener, target), tuned_on, others, scores in _opposed(first, second):
+    for about, others, scores in _opposed(first, second):
         if min(len(scores), len(others)) < FEWEST_SEEDS:
             continue
         r_before, r_after = ([score.r_tuned for score in some.values()] for some in (others, scores))
-        estimate, low, high = ratio_of_deviations(r_before, r_after)
         rows.append(
             {
                 "kind": "spread",
-                "group": second.label,
-                "against": first.label,
-                "tuned_on": tuned_on,
-                "listener": listener,
-                "target": target,
+                **about,
                 "n_seeds": min(len(scores), len(others)),
                 "n_missing": len(_seeds(first) - set(others)) + len(_seeds(second) - set(scores)),
-                "estimate": estimate,
-                "low": low,
-                "high": high,
+                **dict(zip(_ESTIMATE, ratio_of_deviations(r_before, r_after), strict=True)),
                 "deviation": deviation(r_after),
                 "deviation_against": deviation(r_before),
             }
@@ -190,8 +174,8 @@ def _seeds(group: Group) -> set[int]:
 BySeed = dict[int, CellScore]
 
 
-def _opposed(first: Group, second: Group) -> Iterator[tuple[tuple[str, str], str, BySeed, BySeed]]:
-    """Listener and target, who tuned the second models, and the scores of both groups by seed.
+def _opposed(first: Group, second: Group) -> Iterator[tuple[dict[str, str], BySeed, BySeed]]:
+    """What a row of two groups is about, and the scores of both by seed.
 
     Models of the same listeners are compared where the first group has them, else each with each. Where either group is
     of one data set, another one, it is the data sets that differ: people of one name are compared.
@@ -203,17 +187,19 @@ def _opposed(first: Group, second: Group) -> Iterator[tuple[tuple[str, str], str
         for tuned_on, scores in models.items():
             alike = [others[tuned_on]] if tuned_on in others else others.values()
             for some in alike:
-                yield (next(iter(scores.values())).listener, place[1]), tuned_on, some, scores
+                about = {"group": second.label, "against": first.label, "tuned_on": tuned_on}
+                about |= {"listener": next(iter(scores.values())).listener, "target": place[1]}
+                yield about, some, scores
 
 
 def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str], dict[str, BySeed]]:
     """Scores by listener and target, then by who tuned the model, then by seed."""
-    found: dict[tuple[str, str], dict[str, BySeed]] = {}
+    places: dict[tuple[str, str], dict[str, BySeed]] = {}
     for cell in group.cells:
         for score in cell.scores:
             place = (score.subject if by_subject else score.listener, score.target)
-            found.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
-    return found
+            places.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
+    return places
 
 
 def _n_missing(group: Group, step: Step, tuned_on: str) -> int:

@@ -128,7 +128,7 @@ def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
 
 
 def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
-    own = tuners(cell.record.cell.config)
+    listeners = tuners(cell.record.cell.config)
     evaluation, resamples = Evaluation.open(folder, ("layers", "downstream")), read_resamples(folder / FILE)
     names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
     tables = {
@@ -138,14 +138,14 @@ def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], 
     }
     # One name a side of the run, in the order of its listeners.
     sides = list(dict.fromkeys(evaluation.table["run"]))
-    if len(sides) != len(own):
+    if len(sides) != len(listeners):
         raise RunError(
             folder / "table.csv",
             f"scores of {len(sides)} listeners.",
-            f"those of {len(own)}: {cell.tuned_on}.",
+            f"those of {len(listeners)}: {cell.tuned_on}.",
             _AGAIN,
         )
-    who = _side(dict(zip(sides, own, strict=True)))
+    who = _side(dict(zip(sides, listeners, strict=True)))
     scores = {key: _scores(folder, table, resamples, cell, who, name) for key, table in tables.items()}
     return {"simulated": evaluation.simulated, **scores}
 
@@ -165,8 +165,8 @@ def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], st
         listener = who(row, before[key])
         before[key] += 1
         if listener not in tuners(cell.record.cell.config):
-            known = {column: row[column] for column in ("target", "full_minutes", "minutes_needed")}
-            minutes.append({"listener": name(listener), **known})
+            columns = ("target", "full_minutes", "minutes_needed")
+            minutes.append({"listener": name(listener), **{column: row[column] for column in columns}})
     return {
         "simulated": transfer.simulated,
         "transfers": _scores(folder, matrix, resamples, cell, who, name),
@@ -207,10 +207,9 @@ def _scores(
 ) -> tuple[CellScore, ...]:
     about = ("run", "subject", "target", "stories", "layer")
     places: dict[tuple[Any, ...], list[int]] = {}
-    for place, known in enumerate(resamples.about):
-        places.setdefault(tuple(known[key] for key in about), []).append(place)
+    for place, described in enumerate(resamples.about):
+        places.setdefault(tuple(described[key] for key in about), []).append(place)
     before: Counter[tuple[Any, ...]] = Counter()
-    own = tuners(cell.record.cell.config)
     scores = []
     defaults: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER}
     for row in (defaults | said for said in records(table)):
@@ -218,12 +217,8 @@ def _scores(
         # Two people of one name in two data sets: tables and resamples list them in one order.
         same = places.get(key, [])
         if before[key] >= len(same):
-            raise RunError(
-                folder / FILE,
-                f"no resamples of {' '.join(map(str, key))}.",
-                "those of every row.",
-                _AGAIN,
-            )
+            what = f"no resamples of {' '.join(map(str, key))}."
+            raise RunError(folder / FILE, what, "those of every row.", _AGAIN)
         place, listener = same[before[key]], who(row, before[key])
         before[key] += 1
         frozen, tuned = resamples.draws(place)
@@ -239,7 +234,7 @@ def _scores(
                 listener=name(listener),
                 subject=listener[1],
                 tuned_on=cell.tuned_on,
-                is_tuner=listener in own,
+                is_tuner=listener in tuners(cell.record.cell.config),
                 target=row["target"],
                 stories=row["stories"],
                 layer=int(row["layer"]),

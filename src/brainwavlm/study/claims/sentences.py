@@ -130,37 +130,36 @@ def sentence(row: Row) -> str:
             f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing."
         )
     else:
-        parts = [FINDINGS[row["kind"]](row), _interval_words(row), _verdict_words(row)]
+        text = FINDINGS[row["kind"]](row)
+        if row["against"] is None:  # else the group stands in the text
+            text = capitalised(text) if row["group"] == "all cells" else f"{row['group']}: {text}"
+        parts = [text, _interval_words(row), _verdict_words(row)]
         if row["n_missing"]:
             parts.append(f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing.")
         text = " ".join(part for part in parts if part)
-        text = capitalised(text) if text.startswith(("mean test r", "tuned on", "which ")) else text
     return f"{text} SIMULATED." if row["simulated"] else text
 
 
 def _gain(row: Row) -> str:
     state = "" if row["layer"] is None else f", hidden state {row['layer']:.0f}"
-    group = "" if row["group"] == "all cells" else f"{row['group']}: "
     return (
-        f"{group}mean test r in {row['target']} of {row['listener']}{state} from {number(row['r_frozen'])} (untuned) "
+        f"mean test r in {row['target']} of {row['listener']}{state} from {number(row['r_frozen'])} (untuned) "
         f"to {number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
     )
 
 
 def _task(row: Row) -> str:
-    group = "" if row["group"] == "all cells" else f"{row['group']}: "
     return (
-        f"{group}which {row['target']} are said in a second of sound, model tuned on {row['tuned_on']}, hidden state "
+        f"which {row['target']} are said in a second of sound, model tuned on {row['tuned_on']}, hidden state "
         f"{row['layer']:.0f}: AUC from {number(row['r_frozen'])} (untuned; chance .5) to {number(row['r_tuned'])}, "
         f"{signed(row['estimate'])} {_bracket(row)}."
     )
 
 
 def _transfer(row: Row) -> str:
-    group = "" if row["group"] == "all cells" else f"{row['group']}: "
     heard = ", stories unheard while tuning" if row["stories"] == "unheard" else ""
     return (
-        f"{group}tuned on {row['tuned_on']}, scored in {row['listener']}{heard}: mean test r in {row['target']} from "
+        f"tuned on {row['tuned_on']}, scored in {row['listener']}{heard}: mean test r in {row['target']} from "
         f"{number(row['r_frozen'])} (untuned) to {number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
     )
 
@@ -183,8 +182,7 @@ def _spread(row: Row) -> str:
 
 
 def _minutes(row: Row) -> str:
-    group = "" if row["group"] == "all cells" else f"{row['group']}: "
-    where = f"{group}tuned on {row['tuned_on']}, in {row['target']} of {row['listener']}"
+    where = f"tuned on {row['tuned_on']}, in {row['target']} of {row['listener']}"
     full = f"with all {number(row['full_minutes'], 1)} minutes"
     if not math.isfinite(row["estimate"]):
         return (

@@ -79,8 +79,8 @@ def claims_of(folder: StudyFolder) -> Claims:
     rows: list[dict[str, Any]] = []
     seeds: list[dict[str, Any]] = []
     for name, experiment in folder.study.experiments.items():
-        own = [cell for cell in cells if name in cell.record.cell.experiments]
-        groups = groups_of(name, experiment, own)
+        asked = [cell for cell in cells if name in cell.record.cell.experiments]
+        groups = groups_of(name, experiment, asked)
         rows += experiment_rows(name, experiment, groups)
         seeds += _seed_rows(name, groups)
     return Claims(
@@ -102,23 +102,23 @@ def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) 
         From `groups_of`.
     """
     pairs = pairs_of(groups, experiment.contrasts)
-    found = [row for group in groups for row in gain_rows(group)]
-    found += [row for pair in pairs for row in difference_rows(*pair)]
+    findings = [row for group in groups for row in gain_rows(group)]
+    findings += [row for pair in pairs for row in difference_rows(*pair)]
     if "adapter.method" in experiment.contrasts:
-        found += [row for pair in pairs for row in spread_rows(*pair)]
+        findings += [row for pair in pairs for row in spread_rows(*pair)]
     if experiment.transfer is not None:
-        found += [row for group in groups for row in (*transfer_rows(group), *minutes_rows(group))]
+        findings += [row for group in groups for row in (*transfer_rows(group), *minutes_rows(group))]
     if experiment.evaluate.layers is not None:
-        found += [row for group in groups for row in gain_rows(group, "layer")]
+        findings += [row for group in groups for row in gain_rows(group, "layer")]
     if experiment.evaluate.downstream:
-        found += [row for group in groups for row in gain_rows(group, "task")]
-    found += [row for group in groups for row in nothing_rows(group, experiment.transfer is not None)]
+        findings += [row for group in groups for row in gain_rows(group, "task")]
+    findings += [row for group in groups for row in nothing_rows(group, experiment.transfer is not None)]
     simulated = any(cell.simulated for group in groups for cell in group.cells)
     about = {"experiment": name, "claim": experiment.claim, "simulated": simulated}
-    shown = _headlines(experiment, groups, found)
+    shown = _headlines(experiment, groups, findings)
     configs = {group.label: group.config for group in groups}
     rows = []
-    for row, headline in zip(found, shown, strict=True):
+    for row, headline in zip(findings, shown, strict=True):
         row = dict.fromkeys(COLUMNS) | about | row | {"headline": headline}
         row["verdict"] = verdict(
             row, configs[row["group"]], configs.get(row["against"]), experiment.contrasts
@@ -139,14 +139,14 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
     elif experiment.evaluate.layers is not None or experiment.evaluate.downstream:
         kinds = {"layer", "task"}
     allowed = {group.label for group in (groups if len(groups) <= FEW_GROUPS else groups[:1])} | {None}
-    own = {group.label: group.config.backbone.layer for group in groups}
+    layers = {group.label: group.config.backbone.layer for group in groups}
     return [
         row["kind"] in NOTHING
         or (
             row.get("target") in listed
             and row.get("against") in allowed
             and (not kinds or row["kind"] in kinds)
-            and (row["kind"] != "task" or row["layer"] == own[row["group"]])
+            and (row["kind"] != "task" or row["layer"] == layers[row["group"]])
         )
         for row in rows
     ]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 
@@ -119,7 +120,7 @@ def _answer(process: "subprocess.Popen[bytes]", task: Task) -> tuple[int, bytes]
     assert process.stdout is not None
     with process.stdin, process.stdout:
         try:
-            process.stdin.write(json.dumps(task.as_dict()).encode() + b"\n")
+            process.stdin.write(json.dumps(asdict(task)).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
             return process.wait(), b""

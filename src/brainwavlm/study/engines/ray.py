@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from brainwavlm.errors import ConfigError
@@ -78,7 +79,7 @@ def run_ray(
         while waiting or pending:
             while waiting and len(pending) < at_once:
                 task = waiting.pop(0)
-                pending[work.remote(json.dumps(task.as_dict()))] = task
+                pending[work.remote(json.dumps(asdict(task)))] = task
             for reference in ray.wait(list(pending), num_returns=1)[0]:
                 finished(_state(ray, reference, pending.pop(reference), retries))
     finally:
