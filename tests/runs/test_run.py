@@ -199,7 +199,7 @@ def test_weights_that_are_no_numbers_are_refused_with_their_file(tmp_path, value
 
 def test_what_to_do_without_a_checkpoint_depends_on_how_far_the_run_is(tmp_path):
     with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
-        with pytest.raises(RunError, match=r"no checkpoint yet.*\n.*\n.*Resume it"):
+        with pytest.raises(RunError, match=r"no epoch yet.*\n.*\n.*Resume it"):
             writer.run.checkpoint("best")
         writer.finish({"best": None, "history": []})
         with pytest.raises(RunError, match="no epoch was asked for"):

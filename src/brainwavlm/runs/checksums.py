@@ -121,7 +121,7 @@ def named_files(config: RunConfig) -> list[str]:
     return [name for name in dict.fromkeys(names) if Path(name).is_absolute() and Path(name).is_file()]
 
 
-def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def data_files(config: RunConfig, earlier: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What identifies each file that a run reads: size, time of change and SHA-256.
 
     From the smallest file on, checksums are of whole files as long as these have WHOLE_BYTES together; those of larger
@@ -131,16 +131,16 @@ def data_files(config: RunConfig, known: Mapping[str, Mapping[str, Any]]) -> dic
     ----------
     config : RunConfig
         Anchored.
-    known : mapping
+    earlier : mapping
         Of an earlier session: a file of the same size and time of change is not read again.
     """
     checksums, room, files = Checksums(), WHOLE_BYTES, {}
     for name, path in sorted(_paths(config).items(), key=lambda item: (item[1].stat().st_size, item[0])):
-        stat, earlier = path.stat(), known.get(name, {})
+        stat, before = path.stat(), earlier.get(name, {})
         stamp = {"bytes": stat.st_size, "changed": stat.st_mtime_ns}
         room -= stat.st_size
-        if {**earlier, **stamp} == earlier:
-            files[name] = dict(earlier)
+        if {**before, **stamp} == before:
+            files[name] = dict(before)
         else:
             digest = checksums.of(path) if room >= 0 else head_checksum(path)
             files[name] = {**stamp, "sha256": digest, "whole": room >= 0 or stat.st_size <= HEAD_BYTES}
@@ -170,12 +170,12 @@ def _is_here(path: Path) -> bool:
 
 
 def changed_files(
-    known: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]
+    earlier: Mapping[str, Mapping[str, Any]], files: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
     """Files of which an earlier session read another content."""
     changed = []
     for name, file in files.items():
-        before = known.get(name, file)
+        before = earlier.get(name, file)
         same_kind = before["whole"] == file["whole"]
         if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
             changed.append(name)

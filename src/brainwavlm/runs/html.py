@@ -65,10 +65,10 @@ def run_html(
 
 def _curve(values: Sequence[float | None]) -> str:
     """Validation r over the epochs as a line without axes: its course, not its numbers, which stand below."""
-    known = [(n, value) for n, value in enumerate(values) if value is not None]
-    if len(known) < 3:
+    measured = [(n, value) for n, value in enumerate(values) if value is not None]
+    if len(measured) < 3:
         return ""
-    numbers = np.array(known, dtype=np.float64)
+    numbers = np.array(measured, dtype=np.float64)
     low, span = numbers.min(axis=0), np.ptp(numbers, axis=0)
     x, y = ((numbers - low) / np.where(span > 0, span, 1)).T
     points = " ".join(f"{4 + 192 * a:.1f},{36 - 32 * b:.1f}" for a, b in zip(x, y, strict=True))

@@ -26,7 +26,7 @@ def summaries(folder: Path) -> list[Row]:
     list of dict
         run, state (from `run_state`, or damaged), problem (what is damaged, else None), age_seconds (since it last did
         something), best_epoch and validation_r (so far, for a run that is not done), test_r, change, low and high (of
-        the run's target in its own evaluation; over listeners the mean, without an interval), dataset, subject,
+        the run's target in its own evaluation; over subjects the mean, without an interval), dataset, subject,
         target, method, control, seed, simulated (whether any of its responses are).
 
     Raises
@@ -135,8 +135,8 @@ def _own_score(run: Run) -> Row:
 
 
 def _mean(rows: list[Row], key: str) -> float | None:
-    known = [row[key] for row in rows if row[key] is not None]
-    return sum(known) / len(known) if known and len(known) == len(rows) else None
+    values = [row[key] for row in rows if row[key] is not None]
+    return sum(values) / len(values) if values and len(values) == len(rows) else None
 
 
 def _last_change(path: Path) -> float:

@@ -86,10 +86,10 @@ class Recorder:
         self._path, self._began = folder / FILE, time.monotonic()
         self._meter = Meter(accelerators=accelerator_ids(device, processes))
         before = read_provenance(folder)
-        known = before["files"] if before is not None else {}
-        files = data_files(config, known)
+        earlier = before["files"] if before is not None else {}
+        files = data_files(config, earlier)
         self._content: dict[str, Any] = {
-            "files": {**files, **known},
+            "files": {**files, **earlier},
             "sessions": [
                 *([] if before is None else before["sessions"]),
                 {
@@ -102,7 +102,7 @@ class Recorder:
                     "versions": versions(),
                     "machine": machine_facts(device, processes),
                     "energy_kwh": None,
-                    "data_changed": changed_files(known, files),
+                    "data_changed": changed_files(earlier, files),
                 },
             ],
         }

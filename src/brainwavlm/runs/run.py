@@ -176,18 +176,9 @@ class Run:
             return read_checkpoint(self.epochs[which])
         if not self.checkpoints:
             raise self._without_checkpoints()
-        last = self.checkpoints[-1]
         if which == "last":
-            return read_checkpoint(last)
-        best = read_json(last / "state.json", kind=State)["best"]
-        if best is None:
-            raise RunError(
-                self.path,
-                "no epoch is finished.",
-                "a run with at least one epoch.",
-                "Resume it.",
-            )
-        return read_checkpoint(self.path / "checkpoints" / best["checkpoint"])
+            return read_checkpoint(self.checkpoints[-1])
+        return read_checkpoint(self.path / "checkpoints" / self.best_epoch["checkpoint"])
 
     def require_whole(self) -> None:
         """RunError where a file is missing or damaged that scoring the best epoch reads."""
@@ -205,8 +196,7 @@ class Run:
 
     def _without_checkpoints(self) -> RunError:
         if self.result is None:
-            remedy = "Resume it."
-            return RunError(self.path, "no checkpoint yet.", "a run with at least one epoch.", remedy)
+            return RunError(self.path, "no epoch yet.", "a run with at least one epoch.", "Resume it.")
         if self.result["best"] is None:
             remedy = "Tune again with training.epochs of 1 or more."
             return RunError(self.path, "no epoch was asked for.", "a run with at least one epoch.", remedy)

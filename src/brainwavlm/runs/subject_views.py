@@ -101,8 +101,8 @@ def _resolved(listener: ListenerConfig, config: RunConfig) -> ListenerConfig:
             f"one of {', '.join(loaded.subject_names)}.",
             "Correct it.",
         )
-    own = {split: getattr(listener, split) for split in ("train", "validation", "test")}
-    if dataset == config.dataset and not any(stories is not None for stories in own.values()):
+    stories = {split: getattr(listener, split) for split in ("train", "validation", "test")}
+    if dataset == config.dataset and not any(names is not None for names in stories.values()):
         heard = heard_by(config, loaded.subject(listener.subject))
-        own = {split: getattr(heard, split) for split in own}
-    return listener.model_copy(update={"dataset": dataset, **own})
+        stories = {split: getattr(heard, split) for split in stories}
+    return listener.model_copy(update={"dataset": dataset, **stories})

@@ -170,23 +170,23 @@ class Observer(Writer):
         """Nothing."""
 
 
-def _require_same(found: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
+def _require_same(recorded: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
     for key in ("format", "config", "splits", "data", "listeners", "backbone"):
-        if found.get(key) != asked.get(key):
+        if recorded.get(key) != asked.get(key):
             raise RunError(
                 path,
-                f"another {key} than asked for: {_first_difference(found.get(key), asked.get(key))}",
+                f"another {key} than asked for: {_first_difference(recorded.get(key), asked.get(key))}",
                 "the run that is to be resumed, on the same data.",
                 "Resume with the configuration of run.json, or start anew in another folder.",
             )
 
 
-def _first_difference(found: Any, asked: Any, key: str = "") -> str:
-    if isinstance(found, dict) and isinstance(asked, dict):
-        for name in sorted(found.keys() | asked.keys()):
-            if found.get(name) != asked.get(name):
-                return _first_difference(found.get(name), asked.get(name), f"{key}.{name}".lstrip("."))
-    return f"{key} is {found!r}, asked {asked!r}."
+def _first_difference(recorded: Any, asked: Any, key: str = "") -> str:
+    if isinstance(recorded, dict) and isinstance(asked, dict):
+        for name in sorted(recorded.keys() | asked.keys()):
+            if recorded.get(name) != asked.get(name):
+                return _first_difference(recorded.get(name), asked.get(name), f"{key}.{name}".lstrip("."))
+    return f"{key} is {recorded!r}, asked {asked!r}."
 
 
 def _remove_partial(path: Path) -> None:

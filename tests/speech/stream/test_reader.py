@@ -147,13 +147,14 @@ def without_mask(backbone, hidden, visible):
     """Each frame of each block computed from nothing but the frames that it may see."""
     family, states, full_bias = backbone.family, {0: hidden}, None
     for index, block in enumerate(backbone.model.get_submodule(family.blocks)[: backbone.n_run]):
-        rows = []
+        rows, outputs = [], {}  # frames that see the same ones are read from one output
         for i, seen in enumerate(visible):
             low, high = np.flatnonzero(seen)[[0, -1]]
             assert seen[low : high + 1].all()
-            bias = None if full_bias is None else full_bias[..., low : high + 1, low : high + 1]
-            output, _ = family.run_block(block, hidden[:, low : high + 1], bias, index)
-            rows.append(output[:, i - low])
+            if (low, high) not in outputs:
+                bias = None if full_bias is None else full_bias[..., low : high + 1, low : high + 1]
+                outputs[low, high], _ = family.run_block(block, hidden[:, low : high + 1], bias, index)
+            rows.append(outputs[low, high][:, i - low])
         if index == 0 and family.position_bias:
             _, full_bias = family.run_block(block, hidden, None, index)
         hidden = torch.stack(rows, 1)
