@@ -10,6 +10,7 @@ import soundfile
 
 from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
+from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
 from tests.brains import write_small_anatomy
 
 STORIES = ("alternateithicatom", "souls", "stagefright", "fromboyhoodtofatherhood", "wheretheressmoke")
@@ -138,20 +139,17 @@ def write_sound(path: Path, seconds: float, rate: int = 44100, channels: int = 1
 
 
 def write_textgrid(path: Path, seconds: float) -> None:
-    """Words of half a second, two phones each, with pauses marked sp."""
-    starts = np.arange(1.0, seconds - 1, 1.0)
-    words = [(start, start + 0.5, "the" if k % 2 else "dog") for k, start in enumerate(starts)]
+    """Words of half a second, two phones each, with pauses between."""
     said = {"the": ("DH", "AH0"), "dog": ("D", "AO1")}
+    starts = np.arange(1.0, seconds - 1, 1.0).tolist()
+    words = [Interval(start, start + 0.5, "the" if k % 2 else "dog") for k, start in enumerate(starts)]
     phones = [
-        (start + 0.25 * k, start + 0.25 * (k + 1), phone)
-        for start, _, word in words
-        for k, phone in enumerate(said[word])
+        Interval(word.start + 0.25 * k, word.start + 0.25 * (k + 1), phone)
+        for word in words
+        for k, phone in enumerate(said[word.text])
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {seconds}\ntiers? <exists>\nsize = 2\n'
-        "item []:\n" + _tier(1, "phone", phones, seconds) + _tier(2, "word", words, seconds)
-    )
+    write_transcript(path, Transcript(phones, words), seconds)
 
 
 def write_mask_thick(derived: Path, subject: str, n_voxels: int) -> Path:
@@ -162,30 +160,3 @@ def write_mask_thick(derived: Path, subject: str, n_voxels: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(nibabel.Nifti1Image(mask, np.eye(4)), path)
     return path
-
-
-def _tier(number: int, name: str, marks: list[tuple[float, float, str]], seconds: float) -> str:
-    filled = []
-    end = 0.0
-    for start, stop, text in marks:
-        if start > end:
-            filled.append((end, start, "sp"))
-        filled.append((start, stop, text))
-        end = stop
-    filled.append((end, seconds, "sp"))
-    lines = [
-        f"    item [{number}]:",
-        '        class = "IntervalTier"',
-        f'        name = "{name}"',
-        "        xmin = 0",
-        f"        xmax = {seconds}",
-        f"        intervals: size = {len(filled)}",
-    ]
-    for k, (start, stop, text) in enumerate(filled, start=1):
-        lines += [
-            f"        intervals [{k}]:",
-            f"            xmin = {start}",
-            f"            xmax = {stop}",
-            f'            text = "{text}"',
-        ]
-    return "\n".join(lines) + "\n"
