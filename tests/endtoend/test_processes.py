@@ -7,13 +7,16 @@ import sys
 import pytest
 import torch
 import yaml
-from accelerate import Accelerator
+from accelerate import Accelerator, debug_launcher
+from accelerate.state import AcceleratorState
 
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import Writer
 
+# From Python 3.12 on a fork beside threads is warned of; these processes use none of the parent's.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
@@ -36,10 +39,17 @@ def shared(settings):
     return make
 
 
+def tuned_together(config, folder):
+    """`tune` in one of two forked processes, which inherit what accelerate knows of one."""
+    torch.set_num_threads(1)  # a pool of threads does not survive a fork
+    AcceleratorState._reset_state(reset_partial_state=True)
+    tune(config, folder)
+    assert AcceleratorState().num_processes == 2
+
+
 def require_same_curve(config, folder):
     """The losses of all steps, the scores of all epochs and the weights are those of one process."""
-    done = launched(config, folder / "two")
-    assert done.returncode == 0, done.stderr
+    debug_launcher(tuned_together, (config, folder / "two"), num_processes=2)
     two, one = open_run(folder / "two"), tune(config, folder / "one")
     steps = [[event["loss"] for event in run.log() if event["event"] == "step"] for run in (one, two)]
     assert len(steps[0]) == len(steps[1]) > 2
