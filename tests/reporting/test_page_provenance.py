@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
 from brainwavlm.results.evaluation import Evaluation
@@ -52,7 +53,8 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
     for path in folder.glob("*/provenance.json"):
         path.unlink()
     assert "gradient_norm" not in json.dumps(Evaluation.open(folder / "evaluation").summary)
-    text = write_report(folder / "evaluation", tmp_path / "page.html").read_text(encoding="utf-8")
+    nowhere = {"anna": Subject("anna", {})}
+    text = write_report(folder / "evaluation", tmp_path / "page.html", nowhere).read_text(encoding="utf-8")
     assert text.count(NOT_RECORDED) == 2
     assert "gradient norm" not in text
     assert "Training loss, validation r by epoch" in text
