@@ -12,7 +12,7 @@ Parts, by what they are worth; the model and the block are those of benchmarks/s
     stream   the stream's step, frontend kept
     extract  forward passes from sound, and what UTS03 would take
     ridge    a fit of UTS03: 27,797 x 3,072, five folds, 17 penalties, voxels by chunks
-    tests    permutations and bootstrap of UTS03, which run on the CPU
+    tests    permutations and jackknife of UTS03, which run on the CPU
 
 `fp32` and `tf32` are the package's precision `no` under torch's two kinds of products. Prints a line for each
 configuration; with `--output` the JSON, which names the card, is written after each. What the time is too short for is
@@ -45,7 +45,7 @@ from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.ridge import story_folds
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
-from brainwavlm.evaluation.statistics.bootstrap import resampled_means
+from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means
 from brainwavlm.evaluation.statistics.permutation_test import circular_shift_p
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.backbones import load_backbone
@@ -336,7 +336,7 @@ def tests(card: Card) -> Configurations:
     runs = {
         "circular shifts": lambda: circular_shift_p(true, one, story, n_draws, 0, masks),
         "paired blocks": lambda: paired_block_p(true, one, two, story, n_draws, 0, 30, targets=masks),
-        "bootstrap": lambda: resampled_means(true, {"": one}, story, masks, 2 * n_draws, 0),
+        "jackknife": lambda: jackknife_of_means(true, {"": one}, story, masks),
     }
     for name, run in runs.items():
         yield f"{name}, s", partial(speed.timed, run)

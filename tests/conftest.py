@@ -128,7 +128,7 @@ def settings(tree, tiny_wavlm):
             "readout": {"width": 4},
             "training": {"epochs": 2, "block_rows": 5, "lr_backbone": 1e-2, "lr_readout": 1e-2},
             "ridge": {"alphas": [1.0, 100.0], "folds": 2},
-            "evaluation": {"bootstraps": 100, "shifts": 20},
+            "evaluation": {"shifts": 20},
         }
         dotted = {
             f"{key}.{name}": v
@@ -265,7 +265,7 @@ backbone: {{name: "{tiny_wavlm}", layer: 3}}
 adapter: {{rank: 2}}
 training: {{epochs: 1, block_rows: 10}}
 ridge: {{alphas: [1.0, 100.0], folds: 2}}
-evaluation: {{bootstraps: 100, shifts: 20}}
+evaluation: {{shifts: 20}}
 device: cpu
 """
     )

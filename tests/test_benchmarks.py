@@ -18,7 +18,7 @@ ROWS = {
     "stream": ("tf32, chunk 8 s", "bf16, chunk 16 s"),
     "extract": ("layer 9, fp32", "layer all, bf16"),
     "ridge": ("fit",),
-    "tests": ("circular shifts, s", "paired blocks, s", "bootstrap, s"),
+    "tests": ("circular shifts, s", "paired blocks, s", "jackknife, s"),
 }
 
 

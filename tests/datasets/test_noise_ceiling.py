@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from brainwavlm.datasets import noise_ceiling as reliability
-from brainwavlm.datasets.noise_ceiling import by_voxels, cc_max, ceiling, signal_share
+from brainwavlm.datasets import noise_ceiling
+from brainwavlm.datasets.noise_ceiling import by_voxels, cc_max, ceiling, ceiling_of_share, signal_share
 from brainwavlm.datasets.responses import Recording, Story
 
 
@@ -62,19 +62,19 @@ def test_one_repeat_is_refused():
         cc_max(np.ones((1, 5, 3)))
 
 
-def recording(folder, name, repeats):
+def recording(folder, name, repeats, split="test"):
     path = folder / f"{name}.h5"
     with h5py.File(path, "w") as file:
         file["data"] = repeats.mean(0)
         if len(repeats) > 1:
             file["individual_repeats"] = repeats
-    return Recording("S1", Story(name, Path("x.wav"), None, "test"), path, 2.0)
+    return Recording("S1", Story(name, Path("x.wav"), None, split), path, 2.0)
 
 
 def test_repeats_are_read_some_voxels_at_a_time(tmp_path, monkeypatch):
     repeats, _, _ = simulated(n_rows=20, n_voxels=50)
     source = recording(tmp_path, "one", repeats)
-    monkeypatch.setattr(reliability, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
+    monkeypatch.setattr(noise_ceiling, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
     sizes = []
 
     def measure(part, columns):
@@ -99,7 +99,26 @@ def test_ceiling_of_a_subject_pools_its_repeated_stories(tmp_path):
     shares = [signal_share(repeats.astype(np.float32)) for repeats in (first, second)]
     pooled = (40 * shares[0] + 60 * shares[1]) / 100
     others = np.arange(30) != 4
-    assert_allclose(found[others], np.sqrt(np.where(pooled > 0, pooled, np.nan))[others])
+    assert_allclose(found[others], ceiling_of_share(pooled, 5)[others])
+
+
+def test_a_ceiling_is_that_of_the_story_which_is_scored_whatever_the_others_repeat(tmp_path):
+    """True share .5: the mean of 10 has a ceiling of sqrt(10 / 11), one presentation of sqrt(1 / 2)."""
+
+    def repeats(n, rows, seed):
+        rng = np.random.default_rng(seed)
+        return rng.standard_normal((rows, 300)) + rng.standard_normal((n, rows, 300))
+
+    test = recording(tmp_path, "test", repeats(10, 300, 0))
+    twice = recording(tmp_path, "twice", repeats(2, 300, 1), "train")
+    alone, _ = ceiling([test], 300)
+    both, repeated = ceiling([test, twice], 300)
+    assert repeated == {"test": 10, "twice": 2}
+    assert abs(np.nanmean(alone) - np.sqrt(10 / 11)) < 0.01
+    assert abs(np.nanmean(both) - np.sqrt(10 / 11)) < 0.01
+    once = recording(tmp_path, "once", repeats(1, 300, 2), "test")
+    of_once, _ = ceiling([once, recording(tmp_path, "ten", repeats(10, 300, 3), "train")], 300, ["once"])
+    assert abs(np.nanmean(of_once) - np.sqrt(1 / 2)) < 0.02
 
 
 def test_pooling_stories_is_nearer_to_the_truth_than_the_mean_of_their_ceilings(tmp_path):

@@ -12,7 +12,6 @@ LESS = {
     "windows.stride": 2.0,
     "training.block_rows": 5,
     "evaluation.shifts": 20,
-    "evaluation.bootstraps": 100,
 }
 
 

@@ -40,7 +40,7 @@ def test_python_in_the_docs_runs(code, workplace, monkeypatch, capsys):
     import brainwavlm.study.cells  # before load_config is replaced: what imports it later would keep the other
 
     load = brainwavlm.load_config
-    few = {"training.epochs": 1, "windows.stride": 2.0, "evaluation.shifts": 20, "evaluation.bootstraps": 100}
+    few = {"training.epochs": 1, "windows.stride": 2.0, "evaluation.shifts": 20}
 
     def quick(path=None, preset=None, overrides=None):
         return load(path, preset, {**(overrides or {}), **few})
@@ -57,7 +57,6 @@ SMALL = {
     "ridge.folds": 2,
     "device": "cpu",
     "evaluation.shifts": 20,
-    "evaluation.bootstraps": 100,
 }
 # What the stories of 30 s are too short for.
 SHORTER = {"train_minutes=5": "train_minutes=0.5", "5,10": "0.4", "0,2,3": "0,2"}

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
 # Every cell does what it does in full, on less.
 FEW = {"training.epochs": 1, "windows.context": 1.0, "training.block_rows": 5}
-FEW |= {"evaluation.shifts": 20, "evaluation.bootstraps": 100}
+FEW |= {"evaluation.shifts": 20}
 # Warnings of Jupyter's own packages, in this process; the kernel has its own filters.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

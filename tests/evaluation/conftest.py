@@ -15,6 +15,7 @@ from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.evaluation.encoding_score import score_features
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
+from brainwavlm.evaluation.statistics.jackknife import SHARED
 from brainwavlm.speech.features import StoryFeatures
 
 N_VOXELS, N_DIMS, TR, LAYER = 40, 5, 2.0, 2
@@ -33,13 +34,13 @@ class Planted:
     noise: np.ndarray
 
     def plan(self, leave_one_out=False, ceiling=None, **changes):
-        data = replace(self.data, **changes)
-        vars(data)["ceiling"] = ceiling  # as if it had been measured
+        data = replace(self.data, subject=replace(self.data.subject, ceiling=ceiling), **changes)
+        vars(data)["ceiling"] = ceiling  # also none, although there are repeats
         return ScoringPlan.of(data, self.config, ModelSize(N_DIMS, 400), leave_one_out)
 
     def score(self, **changes):
         score = score_features(self.plan(**changes), self.features)
-        return score.with_intervals(score.resampled({"": score.predicted}, 100), "")
+        return score.with_intervals(score.jackknife({"": score.predicted, SHARED: score.shared}), "")
 
 
 @pytest.fixture

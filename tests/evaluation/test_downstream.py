@@ -21,8 +21,8 @@ from brainwavlm.evaluation.downstream import Downstream, decisions, task_of
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
-from brainwavlm.evaluation.statistics.auc import LABELS, auc, resampled_auc
-from brainwavlm.results.resamples import read_resamples
+from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc
+from brainwavlm.results.replicates import read_replicates
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
 from tests.trees import native_tree
@@ -108,12 +108,12 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
     assert abs(of_iy - 0.5) < 0.2
 
 
-def test_auc_is_scikit_learns_also_in_resamples():
+def test_auc_is_scikit_learns_also_of_some_clips():
     random = np.random.default_rng(1)
     having = random.random(40) < 0.3
     decided = (random.standard_normal(40) + having).round(1)  # with ties
-    counts = random.integers(0, 3, (20, 40)).astype(float)
-    counts[7, having] = 0  # a resample without the label
+    counts = random.integers(0, 2, (20, 40)).astype(float)
+    counts[7, having] = 0  # clips without the label
     expected = [
         np.nan if not (drawn * having).any() else roc_auc_score(having, decided, sample_weight=drawn)
         for drawn in counts
@@ -121,18 +121,17 @@ def test_auc_is_scikit_learns_also_in_resamples():
     assert_allclose(auc(decided, having, counts), expected, rtol=1e-12)
 
 
-def test_models_share_the_resamples_and_equal_models_do_not_differ(talkative):
+def test_models_leave_out_the_same_and_equal_models_do_not_differ(talkative):
     task, random = labels_of(talkative), np.random.default_rng(2)
     one = random.standard_normal(task.tested_labels.shape)
-    found = resampled_auc(
+    found = jackknife_of_auc(
         {"frozen": one, "tuned": one + 0.5 * task.tested_labels, "same": one.copy()},
         task.tested_labels,
         task.story_of_tested,
-        200,
     )
     means = found.means[LABELS]
     assert_array_equal(means["frozen"], means["same"])
-    assert found.drawn == "6 blocks of at least 10 clips within 1 test story"
+    assert found.unit == "6 blocks of at least 10 clips of this test story"
     measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested_labels.T, one.T, strict=True)])
     assert_allclose(means["frozen"][0], measured)
     low, high = found.interval(means["tuned"] - means["frozen"])
@@ -162,7 +161,7 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, featu
     written = pd.read_csv(tmp_path / "scores/downstream.csv")
     assert_allclose(written["auc_tuned"], scores.downstream["auc_tuned"], atol=1e-5)
     rows = [
-        row for row in read_resamples(tmp_path / "scores/resamples.npz").about if row["stories"] == "clips"
+        row for row in read_replicates(tmp_path / "scores/replicates.npz").about if row["stories"] == "clips"
     ]
     assert {(row["target"], row["layer"]) for row in rows} == set(table.index)
     own = evaluate(run, cache=features, downstream=["words"]).downstream

@@ -157,7 +157,17 @@ def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
     score.save(tmp_path / "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
     expected = ["subject", "voxel", "split", "cortex", "AC", "cortex-AC"]
-    assert list(frame.columns) == [*expected, "r", "r_normalised", "alpha", "p", "q", "p_max", "r_time_only"]
+    assert list(frame.columns) == [
+        *expected,
+        "r",
+        "shared_r",
+        "r_normalised",
+        "alpha",
+        "p",
+        "q",
+        "p_max",
+        "r_time_only",
+    ]
     assert len(frame) == N_VOXELS
     assert set(frame["AC"]) == {0, 1}
     assert_allclose(frame["r"], score.r, rtol=1e-5)

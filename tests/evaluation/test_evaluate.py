@@ -101,7 +101,7 @@ def test_runs_of_one_name_are_told_apart_by_their_path(run, finished, features):
 def test_files_are_whole_and_say_how_they_came_about(scores, tmp_path):
     scores.save(tmp_path / "evaluation")
     files = sorted(path.name for path in (tmp_path / "evaluation").iterdir())
-    assert files == ["delays.csv", "resamples.npz", "summary.json", "table.csv", "voxels.csv"]
+    assert files == ["delays.csv", "replicates.npz", "summary.json", "table.csv", "voxels.csv"]
     summary = json.loads((tmp_path / "evaluation" / "summary.json").read_text())
     assert summary["simulated"] is False
     (described,) = summary["runs"]
@@ -109,7 +109,7 @@ def test_files_are_whole_and_say_how_they_came_about(scores, tmp_path):
     assert described["splits"]["test"] == ["market"]
     assert described["frozen"]["tr_reference"] == "onset"
     assert described["frozen"]["fitted"] == ["dog", "ferry", "garden"]
-    assert "1 block of at least 10 TRs within 1 test story" in described["bootstrap"]
+    assert described["intervals"] == "1 block of at least 10 TRs of this test story"
     assert summary["versions"]["brainwavlm"]
     assert any("features read at the TR's onset" in note for note in summary["notes"])
     assert any("no target language" in note for note in summary["notes"])

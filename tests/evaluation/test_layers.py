@@ -67,7 +67,7 @@ def test_the_runs_own_state_has_the_numbers_of_the_table(run, every_state, evalu
     assert_allclose(with_others[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], atol=1e-5)
 
 
-def test_intervals_are_those_of_the_bootstrap_over_stories(settings, tmp_path):
+def test_intervals_are_those_over_stories(settings, tmp_path):
     splits = dict.fromkeys("abc", "train") | dict.fromkeys("defghi", "test")
     folder = native_tree(tmp_path / "data", subjects=("anna",), splits=splits).path
     run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")

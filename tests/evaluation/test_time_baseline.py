@@ -14,6 +14,7 @@ from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.evaluation.time_baseline import score_time, time_designs
+from brainwavlm.progress import Progress
 from brainwavlm.stimulus.audio import same_sounds
 from tests.evaluation.statistics.test_circular_shift import autoregressive
 
@@ -70,7 +71,7 @@ def scored(splits, leave_one_out=False):
     recordings = {one.story.name: one for some in splits.values() for one in some}
     data = RunData(None, Subject("S1", recordings), splits, np.ones(N_VOXELS, bool), {})
     plan = ScoringPlan.of(data, CONFIG, ModelSize(1, 400), leave_one_out)
-    return score_time(plan, plan.true())
+    return score_time(plan, plan.true(), Progress())
 
 
 def test_on_a_leaky_split_time_alone_scores_well_above_chance(leaky):

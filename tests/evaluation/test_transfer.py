@@ -154,7 +154,7 @@ def test_files_are_whole(tuned, features, tmp_path):
     found = transfer(tuned("anna"), minutes=[0.5], draws=1, cache=features)
     found.save(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["curve.csv", "matrix.csv", "needed.csv", "resamples.npz", "summary.json"]
+    assert names == ["curve.csv", "matrix.csv", "needed.csv", "replicates.npz", "summary.json"]
     matrix = pd.read_csv(tmp_path / "out" / "matrix.csv")
     assert_allclose(matrix["r_tuned"], found.matrix["r_tuned"], rtol=1e-5)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

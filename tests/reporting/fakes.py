@@ -172,7 +172,7 @@ def fake_comparison(folder, simulated=True, names=("adapter.method=lora", "adapt
     differences = pd.DataFrame({"first": names[0], "second": names[1], "target": ["cortex", "AC"]})
     differences = differences.assign(difference=0.05, low=0.01, high=0.08, n_first=3, n_second=3)
     differences["deviation_over_seeds"] = 0.0
-    summary = {"simulated": simulated, "groups": [], "notes": ["Intervals from 100 resamples."]}
+    summary = {"simulated": simulated, "groups": [], "notes": ["Intervals over 3 test stories."]}
     summary["versions"] = {"torch": "2"}
     return Comparison(runs, groups, epochs, differences, summary).save(folder)
 

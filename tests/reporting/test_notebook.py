@@ -12,7 +12,7 @@ from brainwavlm.config import load_config
 from brainwavlm.formatting.html import block, sentence, shown, table
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.resamples import Resamples
+from brainwavlm.results.replicates import Replicates
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.run import Run
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer
@@ -151,7 +151,7 @@ def test_comparisons_and_transfers_show_their_tables(tmp_path):
         tables["curve"],
         tables["needed"],
         summary,
-        Resamples((), np.empty((0, 0)), np.empty((0, 0))),
+        Replicates((), np.empty((0, 0)), np.empty((0, 0))),
     )
     for found in (compared, transferred):
         text = harmless(found._repr_html_())

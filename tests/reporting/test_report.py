@@ -118,7 +118,7 @@ def test_the_method_names_what_decides_the_numbers(simulated_page):
         "hidden state 4",
         "LoRA, rank 8, alpha 8, on q, k, v, out",
         "5 folds of whole stories",
-        "2000 resamples of blocks of 10 rows",
+        "12 blocks of at least 10 TRs of these 2 test stories",
         "CC_norm on the repeats of museum",
         "torch 2.13.0",
         "Made up for tests.",

@@ -15,9 +15,9 @@ def test_the_page_shows_a_real_evaluation(real_evaluation, real_page):
     for fact in (
         "Readout only, AC",
         "The speech model of anna was left as it was",
-        # 12 rows of one test story are a single block: nothing to resample.
+        # 12 rows of one test story are a single block: nothing to leave out.
         "No interval could be computed for anna in whole cortex",
-        "resamples of",
+        "jackknife over 1 block of at least 10 TRs of this test story",
         "Delays of the readout",
         # What was tuned on, at which rate and with which loss.
         "tuned on up to 0.5 minutes of training stories; ridge is fitted on all of them: dog, ferry, garden",

@@ -50,6 +50,35 @@ def test_an_interval_that_contains_zero_is_no_gain_however_large_the_difference(
     assert "raised" not in found["sentence"]
 
 
+SHARED = {"shared_frozen": 0.25, "shared_tuned": 0.26, "shared_difference": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("shared_low", "beats"), [(-0.01, False), (0.002, True)], ids=["not the shared map", "both"]
+)
+def test_a_gain_is_said_under_both_readouts(shared_low, beats):
+    found = said(rows=[row() | SHARED | {"shared_low": shared_low, "shared_high": 0.03}])
+    assert "With a linear map that voxels share: 0.250 to 0.260, +0.010 (95 % interval" in found["sentence"]
+    assert ("not shown to beat the shared map" in found["sentence"]) != beats
+    # .25 untuned with the shared map, .23 tuned voxel by voxel.
+    assert "The shared map of untuned features already predicts better" in found["sentence"]
+
+
+def test_no_gain_is_stated_where_the_untuned_score_is_chance_or_the_test_finds_no_change():
+    found = said(rows=[row() | {"p_frozen": 0.44, "p_difference": 0.01}])
+    assert (found["kind"], found["figure"]) == ("unsure", "Cannot be told")
+    assert found["sentence"].startswith("Cannot be told from this much data")
+    assert "%" not in found["sentence"]
+    found = said(rows=[row() | {"p_frozen": 0.01, "p_difference": 1.0}])
+    assert (found["kind"], found["figure"]) == ("unsure", "No gain shown")
+    assert "swapped between the two models differ as much (p = 1.00)" in found["sentence"]
+
+
+def test_an_interval_over_blocks_is_called_that():
+    found = said(RUN | {"intervals": "4 blocks of at least 10 TRs of this test story"})
+    assert "The interval is over 4 blocks of at least 10 TRs of this test story" in found["sentence"]
+
+
 def test_no_share_is_formed_of_a_frozen_mean_at_or_below_zero():
     found = said(rows=[row(frozen=-0.01, tuned=0.03)])
     assert found["figure"] == "+0.040"

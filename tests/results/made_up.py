@@ -39,7 +39,7 @@ def run_entry(name, target="cortex", config=None, n_voxels=1, simulated=True, su
         "best": {"epoch": 7, "validation_r": 0.2441, "checkpoint": "7-70"},
         "history": history,
         "splits": {s: [n for n, at in STORIES.items() if at == s] for s in ("train", "validation", "test")},
-        "bootstrap": "2000 resamples of blocks of 10 rows",
+        "intervals": "12 blocks of at least 10 TRs of these 2 test stories",
         "config": {} if config is None else config.model_dump(mode="json"),
         "frozen": {
             "dataset": "made-up",
@@ -57,7 +57,7 @@ def run_entry(name, target="cortex", config=None, n_voxels=1, simulated=True, su
     }
 
 
-def small_evaluation(rows, simulated=True, layers=(), tasks=(), resamples=None):
+def small_evaluation(rows, simulated=True, layers=(), tasks=(), replicates=None):
     """An evaluation with these rows of its table, and a voxel a run."""
     table = filled("table.csv", rows)
     names = list(dict.fromkeys(table["run"]))
@@ -72,6 +72,6 @@ def small_evaluation(rows, simulated=True, layers=(), tasks=(), resamples=None):
         filled("voxels.csv", [{"run": name} for name in names]),
         summary,
         filled("layers.csv", layers),
-        resamples,
+        replicates,
         filled("downstream.csv", tasks),
     )

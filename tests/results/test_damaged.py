@@ -13,13 +13,13 @@ from brainwavlm.errors import RunError
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import open_result
-from brainwavlm.results.resamples import FILE, gathered, resample_rows
+from brainwavlm.results.replicates import FILE, gathered, replicate_rows
 from brainwavlm.results.schemas import COLUMNS, TEXT, ComparisonSummary, EvaluationSummary, TransferSummary
 from brainwavlm.results.transfer import Transfer
 from tests.results.made_up import VERSIONS, filled, small_evaluation
 
 DRAWS = {"cortex": (np.zeros(9), np.ones(9))}
-RESAMPLES = gathered(resample_rows("one", "ann", DRAWS, "2 stories", np.array(["a", "b"])))
+RESAMPLES = gathered(replicate_rows("one", "ann", DRAWS, "2 stories", np.array(["a", "b"])))
 ABOUT = {"simulated": True, "notes": [], "versions": VERSIONS}
 GROUP = {"group": "all runs", "runs": ["one"], "seeds": [0], "subject": "ann"}
 CELL = {"run": "one", "scored_on": "ann", "dataset": "d", "target": "cortex"}

@@ -32,7 +32,7 @@ def test_what_is_read_is_what_was_written(evaluation, tmp_path):
         pd.testing.assert_frame_equal(getattr(read, name), getattr(evaluation, name), rtol=1e-5)
     assert read.summary == evaluation.summary
     assert read.layers.empty
-    assert read.resamples is None
+    assert read.replicates is None
     assert read.rows_of("1")[1]["target"] == "AC"
     before = {path.name: path.read_bytes() for path in (tmp_path / "e").iterdir()}
     read.save(tmp_path / "again")

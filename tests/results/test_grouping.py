@@ -27,7 +27,7 @@ def test_seeds_of_one_configuration_are_one_group():
         ("training__frontend_cache_gb", 0.0),
         ("training__frontend_folder", "kept"),
         ("evaluation__targets", ["AC"]),
-        ("evaluation__bootstraps", 100),
+        ("evaluation__shifts", 100),
         ("evaluation__ceiling_floor", 0.1),
     ],
 )

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.results.replicates import gathered, replicate_rows
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study import cells_of
 from brainwavlm.study.cells import tuners
@@ -13,12 +14,13 @@ from brainwavlm.study.description import study_from
 from brainwavlm.study.records import CellState, write_state
 from tests.results.made_up import VERSIONS, filled, small_evaluation
 
-N_RESAMPLES = 200
 STORIES = np.repeat(["flood", "museum"], [40, 30])
-# What the test stories do to every model alike: shared by all cells, so it leaves differences alone.
-LUCK = 0.05 * np.random.default_rng(0).standard_normal(N_RESAMPLES)
-# What they do to a gain: 2.5 and 97.5 % lie about .002 from it.
-WIDTH = np.linspace(-0.0021, 0.0021, N_RESAMPLES)
+N_PIECES = 7
+# What leaving out a block does to every model alike: shared by all cells, so it leaves differences alone.
+LUCK = 0.05 * np.random.default_rng(0).standard_normal(N_PIECES)
+# What it does to a gain: its interval ends .002 from it.
+_SHAPE = np.linspace(-1, 1, N_PIECES)
+WIDTH = 0.002 * _SHAPE / (stats.t.ppf(0.975, N_PIECES - 1) * np.sqrt((1 - 1 / N_PIECES) * (_SHAPE**2).sum()))
 
 
 def scored(config, listener, target):
@@ -77,7 +79,7 @@ def fake_study(
     return folder
 
 
-def _draws(frozen, tuned):
+def _without(frozen, tuned):
     return frozen + LUCK, frozen + LUCK + (tuned - frozen) + WIDTH
 
 
@@ -91,19 +93,19 @@ def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
             frozen, tuned = score(cell.config, who, target)
             about = {"run": run, "subject": listener, "seed": cell.config.seed, "target": target}
             table.append(about | {"r_frozen": frozen, "r_tuned": tuned})
-            rows += resample_rows(run, listener, {target: _draws(frozen, tuned)}, "2 stories", stories)
+            rows += replicate_rows(run, listener, {target: _without(frozen, tuned)}, "2 stories", stories)
             for layer in layers:
                 by_layer.append(
                     about | {"layer": layer, "r_frozen": frozen, "r_tuned": tuned + 0.001 * layer}
                 )
-                draws = {target: _draws(frozen, tuned + 0.001 * layer)}
-                rows += resample_rows(run, listener, draws, "2 stories", stories, layer)
+                pairs = {target: _without(frozen, tuned + 0.001 * layer)}
+                rows += replicate_rows(run, listener, pairs, "2 stories", stories, layer)
         for task, layer in tasks:
             frozen, tuned = score(cell.config, who, task)
             about = {"run": run, "subject": listener, "seed": cell.config.seed, "task": task, "layer": layer}
             by_task.append(about | {"auc_frozen": frozen, "auc_tuned": tuned})
-            draws = {task: _draws(frozen, tuned)}
-            rows += resample_rows(run, listener, draws, "2 stories", stories, layer, "clips")
+            pairs = {task: _without(frozen, tuned)}
+            rows += replicate_rows(run, listener, pairs, "2 stories", stories, layer, "clips")
     small_evaluation(table, simulated, by_layer, by_task, gathered(rows)).save(path / "evaluation")
 
 
@@ -118,8 +120,8 @@ def _transfer(path, cell, score, targets, simulated, stories, needed):
             about = {"run": path.name, "scored_on": listener, "seed": cell.config.seed, "target": target}
             own = {"layer": cell.config.backbone.layer, "stories": "all"}
             table.append(about | own | {"r_frozen": frozen, "r_tuned": tuned})
-            rows += resample_rows(
-                path.name, listener, {target: _draws(frozen, tuned)}, "2 stories", stories, own["layer"]
+            rows += replicate_rows(
+                path.name, listener, {target: _without(frozen, tuned)}, "2 stories", stories, own["layer"]
             )
             if needed is not None:
                 minutes.append(about | {"full_minutes": 17.0, "minutes_needed": needed(cell.config)})

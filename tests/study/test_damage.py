@@ -45,8 +45,8 @@ def a_word(path):
         (write("evaluation/summary.json", '{"simulated": "no"}'), "simulated is 'no'"),
         (a_word, "table.csv: not readable"),
         (write("evaluation/table.csv", ""), "table.csv: not readable"),
-        (write("evaluation/resamples.npz", "x"), "resamples.npz: not readable"),
-        (remove("evaluation/resamples.npz"), "resamples.npz: no such file"),
+        (write("evaluation/replicates.npz", "x"), "replicates.npz: not readable"),
+        (remove("evaluation/replicates.npz"), "replicates.npz: no such file"),
         (remove("evaluation/table.csv"), "table.csv: no such file"),
         (remove("evaluation/summary.json"), "summary.json: no such file"),
         (remove("run.json"), "run.json: no such file"),
@@ -66,7 +66,7 @@ def test_a_cell_with_a_damaged_score_is_missing_and_the_others_are_reported(fold
 
 
 @pytest.mark.parametrize(
-    "damage", [remove("evaluation/resamples.npz"), a_word, write("evaluation/summary.json", "{")]
+    "damage", [remove("evaluation/replicates.npz"), a_word, write("evaluation/summary.json", "{")]
 )
 def test_a_damaged_step_is_not_done(folder, damage):
     record = open_study(folder).cells[0]

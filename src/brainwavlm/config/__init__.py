@@ -8,6 +8,7 @@ from brainwavlm.config.loading import (
     known_keys,
     load_config,
     parse_overrides,
+    stored_config,
     validated,
 )
 from brainwavlm.config.schema import (
@@ -33,6 +34,7 @@ __all__ = [
     "parse_overrides",
     "read_yaml",
     "validated",
+    "stored_config",
     "parsed_with_repeats",
     "gigabytes",
     "flattened",

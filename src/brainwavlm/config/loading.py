@@ -54,6 +54,12 @@ def load_config(
     return validated(RunConfig, values, source or path, () if source else overrides)
 
 
+def stored_config(values: Mapping[str, Any], source: str) -> RunConfig:
+    """The configuration that a run, an evaluation or a study wrote, also an earlier version of this program."""
+    evaluation = {key: value for key, value in values["evaluation"].items() if key != "bootstraps"}
+    return validated(RunConfig, {**values, "evaluation": evaluation}, source)
+
+
 def validated(
     model: type[Step], values: dict[str, Any], source: str | Path | None = None, apart: Collection[str] = ()
 ) -> Any:

@@ -276,6 +276,11 @@ class RidgeConfig(Step):
     folds: int = Field(
         5, ge=2, description="Cross-validation folds over stories; no more than there are stories."
     )
+    max_rank: int = Field(
+        64,
+        ge=1,
+        description="Largest rank to try for the readout that voxels share (reduced-rank ridge).",
+    )
     memory_gb: float = Field(
         8.0,
         gt=0,
@@ -292,20 +297,17 @@ class EvaluationConfig(Step):
         ("cortex", "AC", "cortex-AC", "LH", "RH", "language"),
         description="Voxel sets in the table; those that a subject lacks are left out and named.",
     )
-    bootstraps: int = Field(
-        2000, ge=100, description="Resamples of test stories (blocks if few) for intervals."
-    )
     null: Literal["shifts", "blocks"] = Field(
         "shifts",
         description="What chance does to a prediction: each story's is turned by a random offset, or cut into blocks "
         "that are put in another order.",
     )
     shifts: int = Field(1000, ge=20, description="Draws of each null: shifts, orders or swaps of blocks.")
-    block_rows: int = Field(
-        30,
+    block_rows: int | None = Field(
+        None,
         ge=1,
-        description="Least length in TRs of a block that is moved, or swapped between two models. 30 keep .05 on AR(1) "
-        "noise of .8, 20 give .07 for two models.",
+        description="Least length in TRs of a block that is moved, or swapped between two models; null: seven times "
+        "the correlation time that is measured on what rows contribute to r.",
     )
     ceiling_floor: float = Field(
         0.2, ge=0, lt=1, description="Voxels with a ceiling at or below this have no normalised score."

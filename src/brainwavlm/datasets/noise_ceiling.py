@@ -12,7 +12,7 @@ Sahani and Linden 2003; Schoppe et al. 2016, doi 10.3389/fncom.2016.00010. TP co
 TP = 1 for z-scored repeats differs by up to .004 in CC_max.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -36,14 +36,23 @@ def cc_max(repeats: np.ndarray) -> np.ndarray:
     ----------
     Schoppe et al. 2016; parity: tests/parity/test_reference_numbers.py.
     """
-    share = signal_share(repeats)
-    return np.sqrt(np.where(share > 0, share, np.nan))
+    return ceiling_of_share(signal_share(repeats), len(repeats))
 
 
-def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray | None, dict[str, int]]:
-    """CC_max of a subject over all rows of the stories with repeats, each z-scored within the story.
+def ceiling_of_share(share: np.ndarray, n_repeats: float) -> np.ndarray:
+    """CC_max of a mean of N presentations, from the signal's share s of one's variance: sqrt(s / (s + (1 - s) / N))."""
+    known = np.where(share > 0, share, np.nan)
+    return np.sqrt(known / (known + (1 - known) / n_repeats))
 
-    CC_max = sqrt(sum_s n_s SP_s / Var(m_s) / sum_s n_s), n_s the rows of story s; NaN where the sum is not above 0.
+
+def ceiling(
+    recordings: Iterable[Recording], n_voxels: int, scored: Collection[str] | None = None
+) -> tuple[np.ndarray | None, dict[str, int]]:
+    """CC_max of a subject over all rows of some stories, from all stories with repeats.
+
+    s = sum_i n_i SP_i / TP_i / sum_i n_i over the stories with repeats, n_i their rows: the signal's share of the
+    variance of one presentation, by which stories of any split and any number of repeats tell of each other. A mean of
+    more presentations has a higher ceiling: 1 / N is the mean of 1 / N_j over the rows of the stories that are scored.
 
     Pooling before the root keeps stories whose signal power comes out below zero by chance: dropping them, or the
     mean of one CC_max a story, is biased upwards and noisier.
@@ -51,8 +60,9 @@ def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray 
     Parameters
     ----------
     recordings : iterable of Recording
-        Those without repeats are left out.
     n_voxels : int
+    scored : collection of str or None
+        Stories whose responses are scored; None: test stories with repeats, where there are none all with repeats.
 
     Returns
     -------
@@ -60,21 +70,29 @@ def ceiling(recordings: Iterable[Recording], n_voxels: int) -> tuple[np.ndarray 
     repeats : dict of str to int
         Story to number of repeats; reports say so when a ceiling rests on one story.
     """
-    repeated: dict[str, int] = {}
     shares, rows = np.zeros(n_voxels), np.zeros(n_voxels)
-    for recording in recordings:
-        first = recording.repeats(slice(0, 1))
-        if first is None or len(first) < 2:
-            continue
-        repeated[recording.story.name] = len(first)
-        share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
-        varies = ~np.isnan(share)
-        shares += np.where(varies, share, 0.0) * first.shape[1]
-        rows += varies * first.shape[1]
+    everything = {recording.story.name: recording for recording in recordings}
+    presentations = {name: n_repeats(recording) for name, recording in everything.items()}
+    repeated = {name: n for name, n in presentations.items() if n > 1}
     if not repeated:
         return None, repeated
-    pooled = shares / np.where(rows > 0, rows, np.nan)
-    return np.sqrt(np.where(pooled > 0, pooled, np.nan)), repeated
+    for name in repeated:
+        recording = everything[name]
+        share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
+        varies = ~np.isnan(share)
+        shares += np.where(varies, share, 0.0) * recording.shape[0]
+        rows += varies * recording.shape[0]
+    of_test = [name for name in repeated if everything[name].story.split == "test"]
+    counted = [name for name in (scored if scored is not None else of_test or repeated) if name in everything]
+    lengths = [everything[name].shape[0] for name in counted]
+    inverse = np.average([1 / max(presentations[name], 1) for name in counted], weights=lengths)
+    return ceiling_of_share(shares / np.where(rows > 0, rows, np.nan), 1 / inverse), repeated
+
+
+def n_repeats(recording: Recording) -> int:
+    """Presentations that a recording holds one by one; 0 where only their mean, or a single one, is there."""
+    first = recording.repeats(slice(0, 1))
+    return 0 if first is None else len(first)
 
 
 def by_voxels(
@@ -109,12 +127,13 @@ def by_voxels(
 
 
 def signal_share(repeats: np.ndarray) -> np.ndarray:
-    """SP / Var(m), (n_voxels,) float64: the share of the mean's variance that is signal; NaN for a constant voxel."""
+    """SP / TP, (n_voxels,) float64: the signal's share of one presentation's variance; NaN for a constant voxel."""
     signal, of_mean = powers(repeats)
-    rounding = 1e-24 * (np.asarray(repeats, dtype=np.float64) ** 2).mean(
-        (0, 1)
-    )  # what is left of a constant voxel
-    return signal / np.where(of_mean > rounding, of_mean, np.nan)
+    n_repeats = len(repeats)
+    total = n_repeats * of_mean - (n_repeats - 1) * signal
+    # What is left of a constant voxel is rounding.
+    rounding = 1e-24 * (np.asarray(repeats, dtype=np.float64) ** 2).mean((0, 1))
+    return signal / np.where((of_mean > rounding) & (total > rounding), total, np.nan)
 
 
 def powers(repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ _NEAR = 1e-6
 
 
 @dataclass(frozen=True)
-class _Fold:
+class Fold:
     """The fit without a fold, in the principal axes of the training rows, and the held-out rows there.
 
     Attributes
@@ -97,7 +97,7 @@ class GramRidge:
         """
         means, centred, products = [], [], []
         for fold in self.folds:
-            true = _tensor(responses[fold.rows], self.device)
+            true = self.tensor(responses[fold.rows])
             means.append(true.mean(0))
             centred.append(true - means[-1])
             products.append(fold.design.T @ centred[-1])
@@ -115,7 +115,15 @@ class GramRidge:
         fitted[:, cv_r.isnan()] = 0.0
         return best.cpu().numpy(), (self.axes @ fitted).cpu().numpy(), cv_r.cpu().numpy()
 
-    def _fold(self, design: np.ndarray, rows: np.ndarray, axes: torch.Tensor) -> _Fold:
+    def products(self, responses: np.ndarray) -> list[torch.Tensor]:
+        """X^T y of the rows of each fold, along the principal axes, (n_axes, n_voxels) float32; see `solve`."""
+        return [fold.design.T @ self.tensor(responses[fold.rows]) for fold in self.folds]
+
+    def tensor(self, values: np.ndarray) -> torch.Tensor:
+        """Values as float32 where the solver computes."""
+        return _tensor(values, self.device)
+
+    def _fold(self, design: np.ndarray, rows: np.ndarray, axes: torch.Tensor) -> Fold:
         """Decompose the fit without some rows, and prepare the length of every prediction of these rows.
 
         A prediction is held_out @ z with z[i] = c[i] d[i], d[i] = 1 / (S2[i] + alpha). Its squared length is
@@ -147,7 +155,7 @@ class GramRidge:
         near = inner.diagonal().clone() if alone else inner.masked_fill_(~close, 0.0)
         shrunk = 1 / (squares + self.alphas[:, None])
         apart = shrunk * (largest - squares) / (largest + self.alphas[:, None])
-        return _Fold(rows, part.float(), vectors.float(), held_out, shrunk, apart, far, near)
+        return Fold(rows, part.float(), vectors.float(), held_out, shrunk, apart, far, near)
 
 
 def _principal_axes(
@@ -170,7 +178,7 @@ def _principal_axes(
 
 
 def _held_out_r(
-    fold: _Fold, fitted: torch.Tensor, centred: torch.Tensor, product: torch.Tensor
+    fold: Fold, fitted: torch.Tensor, centred: torch.Tensor, product: torch.Tensor
 ) -> torch.Tensor:
     """Correlation on the held-out rows for each penalty (n_alphas, n_voxels).
 

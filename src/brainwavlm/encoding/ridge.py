@@ -8,6 +8,7 @@ import numpy as np
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
+from brainwavlm.encoding.reduced_rank import ReducedRank, fit_reduced_rank
 from brainwavlm.errors import ConfigError
 
 _VOXELS_OF_A_PRODUCT = 1024
@@ -28,12 +29,18 @@ class RidgeBatch:
         Fitted on all rows with these penalties.
     cv_r : array (n_batch,)
         Correlation of the chosen penalty, mean over folds: optimistic, for the choice only.
+    shared : array (n_columns, n_batch) or None
+        Weights of the map whose directions all voxels share, where it is asked for.
+    reduced : ReducedRank or None
+        That map's penalty and rank.
     """
 
     columns: slice
     alphas: np.ndarray
     weights: np.ndarray
     cv_r: np.ndarray
+    shared: np.ndarray | None = None
+    reduced: ReducedRank | None = None
 
 
 def solve_ridge(design: np.ndarray, responses: np.ndarray, alphas: Any) -> np.ndarray:
@@ -116,10 +123,13 @@ def ridge_batches(
     story_of_row: np.ndarray,
     config: RidgeConfig,
     device: str = "cpu",
+    shared: bool = False,
 ) -> Iterator[RidgeBatch]:
     """Ridge for every voxel, some at a time: alpha by cross-validation over stories, then a fit on all rows.
 
     alpha[v] = argmax over config.alphas of the mean over folds of the correlation on the held-out rows.
+
+    With `shared` also the map of all voxels together, of reduced rank: see `reduced_rank`.
 
     There is no intercept: rows of the design and responses are z-scored within each story before, so their
     columns have mean zero up to the delays at a story's edge. The decompositions are made once (`GramRidge`).
@@ -128,13 +138,14 @@ def ridge_batches(
     ----------
     design : array (n_rows, n_columns), float32
     read_responses : callable
-        Columns (a slice of the voxels) to array (n_rows, n_batch), without NaN. Called once a batch, so that
-        responses may stay on disk.
+        Columns (a slice of the voxels) to array (n_rows, n_batch), without NaN. Called once a batch, three times with
+        `shared`, so that responses may stay on disk.
     n_voxels : int
     story_of_row : array (n_rows,)
     config : RidgeConfig
     device : str
         cuda: computed there; anything else: on the CPU.
+    shared : bool
 
     Yields
     ------
@@ -146,21 +157,42 @@ def ridge_batches(
         config.memory_gb is too small for the smallest batch.
     """
     require_memory(design.shape, config)
-    folds, _ = story_folds(story_of_row, config.folds)
-    alphas = np.sort(np.asarray(config.alphas, dtype=np.float64))
-    solver = GramRidge(design, folds, alphas, device if device.startswith("cuda") else "cpu")
+    solver = ridge_solver(design, story_of_row, config, device)
+    alphas = solver.alphas.cpu().numpy()
     size = voxels_at_once(design.shape, config)
-    for start in range(0, n_voxels, size):
-        columns = slice(start, min(start + size, n_voxels))
+    batches = [slice(start, min(start + size, n_voxels)) for start in range(0, n_voxels, size)]
+
+    def all_responses() -> Iterator[np.ndarray]:
+        for columns in batches:
+            responses = read_responses(columns)
+            for part in _parts(responses.shape[1]):
+                yield responses[:, part]
+
+    reduced = fit_reduced_rank(solver, all_responses, config.max_rank) if shared else None
+    for columns in batches:
         responses = read_responses(columns)
         n_batch = responses.shape[1]
         best, cv_r = np.empty(n_batch, dtype=int), np.empty(n_batch, dtype=np.float32)
         weights = np.empty((design.shape[1], n_batch), dtype=np.float32)
-        for first in range(0, n_batch, _VOXELS_OF_A_PRODUCT):
-            part = slice(first, first + _VOXELS_OF_A_PRODUCT)
+        of_all = None if reduced is None else np.empty_like(weights)
+        for part in _parts(n_batch):
             best[part], weights[:, part], cv_r[part] = solver.solve(responses[:, part])
+            if of_all is not None and reduced is not None:
+                of_all[:, part] = reduced.weights(solver, responses[:, part])
         del responses
-        yield RidgeBatch(columns, alphas[best], weights, cv_r)
+        yield RidgeBatch(columns, alphas[best], weights, cv_r, of_all, reduced)
+
+
+def _parts(n_voxels: int) -> Iterator[slice]:
+    return (slice(first, first + _VOXELS_OF_A_PRODUCT) for first in range(0, n_voxels, _VOXELS_OF_A_PRODUCT))
+
+
+def ridge_solver(
+    design: np.ndarray, story_of_row: np.ndarray, config: RidgeConfig, device: str = "cpu"
+) -> GramRidge:
+    """The decompositions of a design (n_rows, n_columns), whole and without each fold of stories."""
+    folds, alphas = story_folds(story_of_row, config.folds)[0], np.sort(np.asarray(config.alphas))
+    return GramRidge(design, folds, alphas, device if device.startswith("cuda") else "cpu")
 
 
 def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
@@ -176,8 +208,8 @@ def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
     -------
     int, at least 256
     """
-    fixed, a_voxel = _bytes_needed(shape, config)
-    return max(int((config.memory_gb * 1e9 - fixed) / a_voxel), _LEAST_BATCH)
+    free = config.memory_gb * 1e9 - fixed_bytes(shape, config)
+    return max(int(free / _bytes_a_voxel(shape)), _LEAST_BATCH)
 
 
 def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> tuple[int, int]:
@@ -185,13 +217,13 @@ def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> tuple[int, int]:
     return int((alphas == min(config.alphas)).sum()), int((alphas == max(config.alphas)).sum())
 
 
-def _bytes_needed(shape: tuple[int, int], config: RidgeConfig) -> tuple[float, float]:
-    """What ridge holds at its peak whatever the batch, and for each voxel of a batch.
+def fixed_bytes(shape: tuple[int, int], config: RidgeConfig) -> float:
+    """What ridge holds at its peak for a design (n_rows, n_columns) whatever the batch.
 
     Float32: the design, its copy along the principal axes and one along those of each fold, the axes; products
     of a few voxels. Float64: two matrices of rank x rank a fold (of the second, mostly the diagonal), and what is
-    alive while the last fold is decomposed. A voxel: its rows, with what reading a story takes, and its
-    weights, of the last batch too while the next is solved.
+    alive while the last fold is decomposed. The shared map: a square of rank x rank for the whole and each fold, and
+    the directions of each penalty and fold.
     """
     n_rows, n_columns = shape
     rank = min(shape)
@@ -199,13 +231,19 @@ def _bytes_needed(shape: tuple[int, int], config: RidgeConfig) -> tuple[float, f
     fixed += (20 * config.folds + 72) * rank**2 + 8 * n_columns * rank
     fixed += 8 * (n_rows if n_rows < n_columns else 2 * n_rows / config.folds) * n_columns
     fixed += (8 * n_rows + 8 * (config.folds + 10) * rank + 4 * n_columns) * _VOXELS_OF_A_PRODUCT
-    return fixed, 4 * (1.5 * n_rows + 3 * n_columns)
+    fixed += 8 * (config.folds + 3) * rank**2
+    fixed += 4 * len(config.alphas) * min(config.max_rank, rank) * (config.folds * rank + n_rows)
+    return fixed
+
+
+def _bytes_a_voxel(shape: tuple[int, int]) -> float:
+    """Of a batch: its rows, with what reading a story takes, and weights, of the last batch too, and shared ones."""
+    return 4 * (1.5 * shape[0] + 4 * shape[1])
 
 
 def require_memory(shape: tuple[int, int], config: RidgeConfig) -> None:
     """ConfigError where config.memory_gb cannot hold a design (n_rows, n_columns) and the smallest batch."""
-    fixed, a_voxel = _bytes_needed(shape, config)
-    least = (fixed + _LEAST_BATCH * a_voxel) / 1e9
+    least = (fixed_bytes(shape, config) + _LEAST_BATCH * _bytes_a_voxel(shape)) / 1e9
     if least > config.memory_gb:
         raise ConfigError(
             "ridge.memory_gb",

@@ -1,5 +1,6 @@
 """What a configuration means on a data set: the subject, the stories of each split, the voxels."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,10 @@ class RunData:
         """Noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
         return known_ceiling(self.subject)
 
+    def ceiling_of(self, stories: Collection[str]) -> np.ndarray | None:
+        """The same for the responses to some stories, whose means may be of more or fewer presentations."""
+        return None if self.ceiling is None else known_ceiling(self.subject, stories)
+
     def voxel_weights(self, loss: LossConfig, device: torch.device) -> torch.Tensor | None:
         """Noise ceilings of the target's voxels as weights, tensor (n_voxels,), or None when unweighted.
 
@@ -89,11 +94,11 @@ class RunData:
         return ceiling_weights(self.ceiling[self.voxels]).to(device)
 
 
-def known_ceiling(subject: Subject) -> np.ndarray | None:
-    """A subject's noise ceiling (n_voxels,): the data set's, else measured on repeats, else None."""
+def known_ceiling(subject: Subject, scored: Collection[str] | None = None) -> np.ndarray | None:
+    """A subject's noise ceiling (n_voxels,): the data set's, else from repeats for some stories, else None."""
     if subject.ceiling is not None:
         return subject.ceiling
-    return ceiling(subject.recordings.values(), subject.n_voxels)[0]
+    return ceiling(subject.recordings.values(), subject.n_voxels, scored)[0]
 
 
 def ceiling_weights(ceiling: np.ndarray) -> torch.Tensor:

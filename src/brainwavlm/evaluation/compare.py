@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brainwavlm.config import RunConfig, validated
+from brainwavlm.config import stored_config
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.compare_tables import (
     RunScore,
@@ -21,22 +21,23 @@ from brainwavlm.evaluation.compare_tables import (
     run_table,
 )
 from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.estimates import Score
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import grouped
-from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples
+from brainwavlm.results.replicates import FILE, OWN_LAYER, READOUTS, Replicates
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 
-_PARTS = ("resamples", "ridge_epochs")
+_PARTS = ("replicates", "ridge_epochs")
 
 
 class _Source(NamedTuple):
     """A run in an evaluation: by which name, and what the summary says of it."""
 
     evaluation: Evaluation
-    resamples: Resamples
+    replicates: Replicates
     entry: Mapping[str, Any]
 
 
@@ -44,8 +45,8 @@ def compare(runs: Run | Sequence[Run], evaluations: Sequence[Evaluation | str | 
     """Group runs by configuration, and say how steady each group is and how groups differ.
 
     The scores are those of `evaluate`: fresh ridge on the features of each run's best epoch and on the untuned model's,
-    test correlation by target. A difference of groups is that of their means over seeds; all models got the same
-    resamples of test stories, so the interval is paired. It holds for these seeds: the spread over seeds stands beside
+    test correlation by target. A difference of groups is that of their means over seeds; all models leave out the same
+    test stories in turn, so the interval is paired. It holds for these seeds: the spread over seeds stands beside
     it. Targets are those that all runs of a group were evaluated on.
 
     Parameters
@@ -76,12 +77,12 @@ def compare(runs: Run | Sequence[Run], evaluations: Sequence[Evaluation | str | 
     ]
     scores: list[RunScore] = []
     of_epochs: dict[tuple[str, int, str, str], list[float]] = defaultdict(list)
-    drawn: dict[str, None] = {}
+    units: dict[str, None] = {}
     simulated = False
     for position, (run, name) in enumerate(zip(runs, names, strict=True)):
         source, group = _source(run, opened), group_of[position]
         simulated |= source.entry["simulated"]
-        drawn[source.entry["bootstrap"]] = None
+        units[source.entry["intervals"]] = None
         scores += _scores(source, run, name, group)
         for epoch in run.history:
             if epoch["validation_r"] is not None:
@@ -96,7 +97,7 @@ def compare(runs: Run | Sequence[Run], evaluations: Sequence[Evaluation | str | 
         group_table(scores),
         epoch_table(of_epochs),
         difference_table(scores),
-        _summary(groups, runs, names, scores, list(drawn), simulated),
+        _summary(groups, runs, names, scores, list(units), simulated),
     )
 
 
@@ -105,10 +106,10 @@ def _source(run: Run, evaluations: Sequence[Evaluation]) -> _Source:
     for evaluation in evaluations:
         for entry in evaluation.runs:
             same = (entry["best"], entry["history"]) == (run.best_epoch, run.history)
-            if same and validated(RunConfig, entry["config"], str(evaluation.path)) == run.config:
-                if evaluation.resamples is None:
+            if same and stored_config(entry["config"], str(evaluation.path)) == run.config:
+                if evaluation.replicates is None:
                     raise _not_evaluated(run, f"an evaluation without {FILE}")
-                return _Source(evaluation, evaluation.resamples, entry)
+                return _Source(evaluation, evaluation.replicates, entry)
     raise _not_evaluated(run, "a run without an evaluation of its best epoch")
 
 
@@ -118,27 +119,28 @@ def _not_evaluated(run: Run, found: str) -> RunError:
 
 
 def _scores(source: _Source, run: Run, name: str, group: str) -> list[RunScore]:
-    entry, resamples = source.entry, source.resamples
+    entry, replicates = source.entry, source.replicates
     frozen = entry["frozen"]
     places = {
-        row["target"]: place
-        for place, row in enumerate(resamples.about)
+        (row["target"], row["readout"]): place
+        for place, row in enumerate(replicates.about)
         if (row["run"], row["stories"], row["layer"]) == (entry["name"], "all", OWN_LAYER)
     }
     scores = []
     for row in source.evaluation.rows_of(entry["name"]):
-        place = places[row["target"]]
+        place, shared = (places[row["target"], readout] for readout in READOUTS)
         # The same responses, ridge fitted on the same stories: the untuned model's scores are then the same too.
-        rows = (frozen["dataset"], row["subject"], frozen.get("fitted"), resamples.about[place]["rows"])
-        draws = resamples.draws(place)
+        rows = (frozen["dataset"], row["subject"], frozen.get("fitted"), replicates.about[place]["rows"])
+        seed, same = run.config.seed, repr((*rows, entry["config"].get("regions")))
+        of_shared = Score(seed, row["shared_frozen"], row["shared_tuned"], *replicates.of_row(shared), same)
         scores.append(
             RunScore(
-                seed=run.config.seed,
-                r_frozen=row["r_frozen"],
-                r_tuned=row["r_tuned"],
-                frozen=draws[0],
-                tuned=draws[1],
-                rows=repr((*rows, entry["config"].get("regions"))),
+                seed,
+                row["r_frozen"],
+                row["r_tuned"],
+                *replicates.of_row(place),
+                same,
+                shared=of_shared,
                 run=name,
                 group=group,
                 subject=row["subject"],
@@ -155,7 +157,7 @@ def _summary(
     runs: Sequence[Run],
     names: Sequence[str],
     scores: Sequence[RunScore],
-    drawn: Sequence[str],
+    units: Sequence[str],
     simulated: bool,
 ) -> dict[str, Any]:
     notes = []
@@ -163,9 +165,7 @@ def _summary(
         notes.append(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
-    notes += [f"Intervals from {what}." for what in drawn]
-    if len({len(score.tuned) for score in scores}) > 1:
-        notes.append("Between runs with other numbers of resamples there is no interval.")
+    notes += [f"Intervals over {unit}." for unit in units]
     seeds = {group: [runs[position].config.seed for position in members] for group, members in groups.items()}
     notes += [f"{group}: one seed, so no spread." for group, of_group in seeds.items() if len(of_group) == 1]
     notes += [

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.results.estimates import Score, deviation, gain, mean_difference, mean_over_seeds
+from brainwavlm.results.estimates import Estimate, Score, deviation, gain, mean_difference, mean_over_seeds
 
 
 @dataclass(frozen=True)
 class RunScore(Score):
-    """A run in one target; scores with the same `rows` are of the same responses."""
+    """A run in one target, by voxel-wise ridge; scores with the same `rows` are of the same responses.
 
+    `shared` is its score by the readout whose directions all voxels share.
+    """
+
+    shared: Score
     run: str
     group: str
     subject: str
@@ -26,7 +30,13 @@ class RunScore(Score):
 def run_table(scores: Iterable[RunScore]) -> pd.DataFrame:
     """One row a run and target."""
     columns = ("group", "run", "subject", "seed", "target", "n_voxels", "r_frozen", "r_tuned", "best_epoch")
-    return pd.DataFrame([{name: getattr(score, name) for name in columns} for score in scores])
+    return pd.DataFrame(
+        [
+            {name: getattr(score, name) for name in columns}
+            | {"shared_frozen": score.shared.r_frozen, "shared_tuned": score.shared.r_tuned}
+            for score in scores
+        ]
+    )
 
 
 def group_table(scores: Iterable[RunScore]) -> pd.DataFrame:
@@ -34,6 +44,7 @@ def group_table(scores: Iterable[RunScore]) -> pd.DataFrame:
     table = []
     for (group, target), members in by_target(scores).items():
         estimate, low, high = mean_over_seeds(members, gain)
+        shared = [score.shared for score in members]
         table.append(
             {
                 "group": group,
@@ -44,6 +55,9 @@ def group_table(scores: Iterable[RunScore]) -> pd.DataFrame:
                 "gain": estimate,
                 "low": low,
                 "high": high,
+                "shared_mean": float(np.mean([score.r_tuned for score in shared])),
+                "shared_frozen": float(np.mean([score.r_frozen for score in shared])),
+                **_shared("gain", mean_over_seeds(shared, gain)),
             }
         )
     return pd.DataFrame(table)
@@ -79,10 +93,16 @@ def difference_table(scores: Iterable[RunScore]) -> pd.DataFrame:
                     "n_first": len(members[0]),
                     "n_second": len(members[1]),
                     "deviation_over_seeds": _paired_deviation(*members),
+                    **_shared("difference", mean_difference(*([s.shared for s in some] for some in members))),
                 }
             )
     columns = ["first", "second", "target", "difference", "low", "high", "n_first", "n_second"]
-    return pd.DataFrame(table, columns=[*columns, "deviation_over_seeds"])
+    columns += ["deviation_over_seeds", "shared_difference", "shared_low", "shared_high"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def _shared(name: str, estimate: Estimate) -> dict[str, float]:
+    return dict(zip((f"shared_{name}", "shared_low", "shared_high"), estimate, strict=True))
 
 
 def by_target(scores: Iterable[RunScore]) -> dict[tuple[str, str], list[RunScore]]:

@@ -1,5 +1,6 @@
 """The tuned model against the frozen one: the rows of every table that says what tuning changed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,44 +8,82 @@ import pandas as pd
 
 from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.statistics.bootstrap import Resampled
+from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL
+from brainwavlm.results.replicates import OWN_LAYER, READOUTS, replicate_rows
 from brainwavlm.runs.run import Run
+
+_ENDINGS = dict(zip(READOUTS, ("", SHARED), strict=True))
 
 
 def contrast(
-    resampled: Resampled, target: str, metric: str = "r", frozen: str = "frozen", tuned: str = "tuned"
+    jackknife: Jackknife, target: str, metric: str = "r", frozen: str = "frozen", tuned: str = "tuned"
 ) -> dict[str, float]:
     """Both means over a target, their difference, and its 95 % interval: the columns that all tables share.
 
+    With shared_frozen, shared_tuned, shared_difference, shared_low and shared_high, of the readout that voxels share,
+    where the models were read out so too.
+
     Parameters
     ----------
-    resampled : Resampled
+    jackknife : Jackknife
     target : str
     metric : str
         What the means are of: the columns are {metric}_frozen and {metric}_tuned.
     frozen, tuned : str
         What the models are called there.
     """
-    first, second = resampled.means[target][frozen], resampled.means[target][tuned]
-    difference = second - first
-    low, high = resampled.interval(difference)
-    return {
-        f"{metric}_frozen": float(first[0]),
-        f"{metric}_tuned": float(second[0]),
-        "difference": float(difference[0]),
-        "low": low,
-        "high": high,
-    }
+    means = jackknife.means[target]
+    columns: dict[str, float] = {}
+    for readout, of_models, of_change in (("", f"{metric}_", ""), (SHARED, "shared_", "shared_")):
+        if frozen + readout not in means:
+            continue
+        first, second = means[frozen + readout], means[tuned + readout]
+        low, high = jackknife.interval(second - first)
+        columns |= {f"{of_models}frozen": float(first[0]), f"{of_models}tuned": float(second[0])}
+        columns |= {f"{of_change}difference": float(second[0] - first[0])}
+        columns |= {f"{of_change}low": low, f"{of_change}high": high}
+    return columns
+
+
+def paired_models(
+    frozen: tuple[np.ndarray, np.ndarray], tuned: tuple[np.ndarray, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Predictions of two models under both readouts, by the names that `contrast` reads."""
+    names = [name + ending for name in ("frozen", "tuned") for ending in _ENDINGS.values()]
+    return dict(zip(names, (*frozen, *tuned), strict=True))
+
+
+def kept_replicates(
+    about: Mapping[str, Any],
+    jackknife: Jackknife,
+    story_of_row: np.ndarray,
+    layer: int = OWN_LAYER,
+    stories: str = "all",
+    models: tuple[str, str] = ("frozen", "tuned"),
+) -> list[dict[str, Any]]:
+    """What is behind the intervals of two models, under each readout: rows for `replicates.gathered`."""
+    rows = []
+    for readout, ending in _ENDINGS.items():
+        names = [name + ending for name in models]
+        pairs = {
+            target: (means[names[0]][1:], means[names[1]][1:])
+            for target, means in jackknife.means.items()
+            if names[0] in means
+        }
+        who = about["run"], about["subject"]
+        rows += replicate_rows(*who, pairs, jackknife.unit, story_of_row, layer, stories, readout)
+    return rows
 
 
 def contrast_rows(
     about: dict[str, Any],
     frozen: EncodingScore,
     tuned: EncodingScore,
-    resampled: Resampled,
+    jackknife: Jackknife,
     paired: PermutationTest,
+    paired_shared: PermutationTest,
     r_readout: np.ndarray,
 ) -> list[dict[str, Any]]:
     """The table's rows of one run, one a target.
@@ -55,19 +94,19 @@ def contrast_rows(
         Run, subject and seed.
     frozen, tuned : EncodingScore
         On the same rows and voxels.
-    resampled : Resampled
+    jackknife : Jackknife
         Of both.
-    paired : PermutationTest
-        Of their difference.
+    paired, paired_shared : PermutationTest
+        Of their difference, under each readout.
     r_readout : array (n_kept,)
         Test correlation of the run's own readout; NaN where it predicts nothing.
     """
     changed = paired.q < LEVEL
     frozen_q, tuned_q = frozen.test.q, tuned.test.q
     rows = []
-    for target, means in resampled.means.items():
-        mask, both = tuned.masks[target], contrast(resampled, target)
-        intervals = [resampled.interval(means[model]) for model in ("frozen", "tuned")]
+    for target, means in jackknife.means.items():
+        mask, both = tuned.masks[target], contrast(jackknife, target)
+        intervals = [jackknife.interval(means[model]) for model in ("frozen", "tuned")]
         shares = [score.r_normalised[mask] for score in (frozen, tuned)]
         known = ~np.isnan(shares[0]) & ~np.isnan(shares[1])
         time_only = tuned.time_only.mean[target]
@@ -75,7 +114,7 @@ def contrast_rows(
             {
                 **about,
                 "target": target,
-                "n_voxels": resampled.n_voxels[target],
+                "n_voxels": jackknife.n_voxels[target],
                 **both,
                 "relative_gain": both["difference"] / both["r_frozen"] if both["r_frozen"] > 0 else np.nan,
                 # The readout's mean is comparable only where it predicts the whole target.
@@ -86,6 +125,7 @@ def contrast_rows(
                 "p_frozen": frozen.test.mean[target][1],
                 "p_tuned": tuned.test.mean[target][1],
                 "p_difference": paired.mean[target][1],
+                "p_shared_difference": paired_shared.mean[target][1],
                 "low_frozen": intervals[0][0],
                 "high_frozen": intervals[0][1],
                 "low_tuned": intervals[1][0],
@@ -120,6 +160,8 @@ def voxel_rows(
             "r_readout": r_readout,
             "normalised_frozen": frozen.r_normalised,
             "normalised_tuned": tuned.r_normalised,
+            "shared_frozen": frozen.shared_r,
+            "shared_tuned": tuned.shared_r,
             "alpha_frozen": frozen.alphas,
             "alpha_tuned": tuned.alphas,
             "p_frozen": frozen.test.p,
@@ -153,7 +195,7 @@ def run_summary(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore
         "best": run.best,
         "history": run.history,
         "splits": run.manifest["splits"],
-        "bootstrap": tuned.summary["bootstrap"],
+        "intervals": tuned.summary["intervals"],
         "config": config.model_dump(mode="json"),
         "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
         "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},

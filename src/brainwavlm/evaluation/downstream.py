@@ -9,7 +9,7 @@ The score is the mean of AUC over labels. Sounds and transcripts of the data set
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,15 @@ from brainwavlm.encoding.alignment import scale_of
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.contrasts import adapted, contrast
+from brainwavlm.evaluation.contrasts import adapted, contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.auc import LABELS, resampled_auc
-from brainwavlm.results.resamples import resample_rows
+from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
 
-STORIES = "clips"  # how resamples.npz names what was resampled
+STORIES = "clips"  # how replicates.npz names what was jackknife
 # With fewer clips, with or without it, the AUC of a label hangs on single clips.
 FEWEST_CLIPS = 10
 
@@ -103,7 +102,7 @@ class Downstream:
     def rows(
         self, about: Mapping[str, Any], plan: ScoringPlan, tuned: Backbone, layers: Sequence[int]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Rows of downstream.csv for one run, and of its resamples, for `resamples.gathered`.
+        """Rows of downstream.csv for one run, and of its replicates, for `replicates.gathered`.
 
         Parameters
         ----------
@@ -121,23 +120,14 @@ class Downstream:
             untuned = self._evaluator.untuned(config, layers)
             self._frozen[key] = self._decided(untuned, plan, layers, "model as it is")
         frozen, decided = self._frozen[key], self._decided(tuned, plan, layers, about["run"])
-        table, resamples = [], []
+        table, replicates = [], []
         for task in self.tasks(plan):
             for layer in layers:
                 place = (task.name, layer)
                 models = {"frozen": frozen[place], "tuned": decided[place]}
-                resampled = resampled_auc(
-                    models, task.tested_labels, task.story_of_tested, config.evaluation.bootstraps
-                )
-                resamples += resample_rows(
-                    about["run"],
-                    about["subject"],
-                    {task.name: resampled.draw_pairs("frozen", "tuned")[LABELS]},
-                    resampled.drawn,
-                    task.story_of_tested,
-                    layer,
-                    STORIES,
-                )
+                jackknife = jackknife_of_auc(models, task.tested_labels, task.story_of_tested)
+                by_task = replace(jackknife, means={task.name: jackknife.means[LABELS]})
+                replicates += kept_replicates(about, by_task, task.story_of_tested, layer, STORIES)
                 table.append(
                     {
                         **about,
@@ -145,11 +135,11 @@ class Downstream:
                         "layer": layer,
                         "n_labels": len(task.labels),
                         "n_clips": len(task.tested_labels),
-                        **contrast(resampled, LABELS, "auc"),
+                        **contrast(jackknife, LABELS, "auc"),
                         "adapted": adapted(config, layer),
                     }
                 )
-        return table, resamples
+        return table, replicates
 
     def _decided(
         self, backbone: Backbone, plan: ScoringPlan, layers: Sequence[int], who: str

@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.noise_ceiling import n_repeats
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
+from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, resampled_means
+from brainwavlm.evaluation.statistics.block_permutation import measured_block_rows
+from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife, jackknife_of_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
-from brainwavlm.evaluation.statistics.tests import LEVEL, correlation_test, described_null
+from brainwavlm.evaluation.statistics.tests import LEVEL, described_null
 from brainwavlm.evaluation.time_baseline import score_time
 from brainwavlm.files import write_json
+from brainwavlm.progress import Progress
 from brainwavlm.results.tables import rounded, write_frame
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.features import StoryFeatures
@@ -34,10 +38,12 @@ class EncodingScore:
     story_of_row : array (n_rows,) of str
     true, predicted : arrays (n_rows, n_kept) float32
         Held-out responses, z-scored within each story, and their predictions.
+    shared : array (n_rows, n_kept) float32
+        Predictions by the map whose directions all voxels share: reduced-rank ridge.
     alphas : array (n_kept,)
         Penalty; its geometric mean where there is one fit a story.
     r_normalised : array (n_kept,)
-        Share of the ceiling; NaN where the ceiling is at or below evaluation.ceiling_floor or unknown.
+        Share of the ceiling; NaN where it is at or below evaluation.ceiling_floor or unknown.
     test : PermutationTest
         r and p of each voxel, and of the mean of each target.
     masks : dict of str to bool array (n_kept,)
@@ -52,6 +58,7 @@ class EncodingScore:
     story_of_row: np.ndarray
     true: np.ndarray
     predicted: np.ndarray
+    shared: np.ndarray
     alphas: np.ndarray
     r_normalised: np.ndarray
     test: PermutationTest
@@ -64,6 +71,16 @@ class EncodingScore:
         """Correlation over all held-out rows, (n_kept,); NaN where nothing varies."""
         return self.test.statistic
 
+    @cached_property
+    def shared_r(self) -> np.ndarray:
+        """The same of the readout that voxels share."""
+        return correlation(self.true, self.shared)
+
+    @property
+    def predictions(self) -> tuple[np.ndarray, np.ndarray]:
+        """By voxel-wise ridge, and by the shared map."""
+        return self.predicted, self.shared
+
     def voxels(self) -> pd.DataFrame:
         """One row a voxel: whose, targets (0 or 1), r, share of the ceiling, alpha, p, q, p_max, r of time alone."""
         columns = {
@@ -72,6 +89,7 @@ class EncodingScore:
             "split": self.summary["split"],
             **{name: mask.astype(np.int8) for name, mask in self.masks.items()},
             "r": self.r,
+            "shared_r": self.shared_r,
             "r_normalised": self.r_normalised,
             "alpha": self.alphas,
             "p": self.test.p,
@@ -81,25 +99,24 @@ class EncodingScore:
         }
         return pd.DataFrame(columns)
 
-    def with_intervals(self, resampled: Resampled, model: str) -> "EncodingScore":
-        """The score with a summary that has the targets and their 95 % intervals over resamples of test stories.
+    def with_intervals(self, jackknife: Jackknife, model: str) -> "EncodingScore":
+        """The score with a summary that has the targets and their 95 % intervals over test stories.
 
         Parameters
         ----------
-        resampled : Resampled
+        jackknife : Jackknife
         model : str
             What this score's model is called there.
         """
         targets = [
-            target_row(self, name, resampled.interval(means[model]))
-            for name, means in resampled.means.items()
+            target_row(self, name, means[model], means[model + SHARED], jackknife)
+            for name, means in jackknife.means.items()
         ]
-        bootstrap = f"{resampled.n_resamples} resamples of {resampled.drawn}"
-        return replace(self, summary={**self.summary, "bootstrap": bootstrap, "targets": targets})
+        return replace(self, summary={**self.summary, "intervals": jackknife.unit, "targets": targets})
 
-    def resampled(self, predictions: Mapping[str, np.ndarray], n_resamples: int) -> Resampled:
-        """Means over the targets, in resamples of test stories, of models (n_rows, n_kept) that predict these rows."""
-        return resampled_means(self.true, predictions, self.story_of_row, self.masks, n_resamples, SEED)
+    def jackknife(self, predictions: Mapping[str, np.ndarray]) -> Jackknife:
+        """Means over the targets of models (n_rows, n_kept) that predict these rows, whole and without each story."""
+        return jackknife_of_means(self.true, predictions, self.story_of_row, self.masks)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a target, for a table in the terminal."""
@@ -111,13 +128,15 @@ class EncodingScore:
         write_json(Path(folder) / "summary.json", self.summary)
 
 
-def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -> dict[str, Any]:
-    """What the summary says of one target."""
+def target_row(
+    score: EncodingScore, name: str, means: np.ndarray, shared: np.ndarray, jackknife: Jackknife
+) -> dict[str, Any]:
+    """What the summary says of one target; means (n_pieces + 1,) are those of `jackknife`."""
     r, p, null95 = score.test.mean[name]
     mask = score.masks[name]
     normalised = score.r_normalised[mask]
     known = ~np.isnan(normalised)
-    low, high = interval
+    (low, high), (shared_low, shared_high) = map(jackknife.interval, (means, shared))
     time_r, time_p, _ = score.time_only.mean[name]
     return rounded(
         {
@@ -126,6 +145,9 @@ def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -
             "mean_r": r,
             "low": low,
             "high": high,
+            "shared_mean_r": float(shared[0]),
+            "shared_low": shared_low,
+            "shared_high": shared_high,
             "p": p,
             "null_95": null95,
             "voxels_q_below_.05": int((score.test.q[mask] < LEVEL).sum()),
@@ -139,7 +161,10 @@ def target_row(score: EncodingScore, name: str, interval: tuple[float, float]) -
 
 
 def score_features(
-    plan: ScoringPlan, features: Mapping[str, StoryFeatures], like: EncodingScore | None = None
+    plan: ScoringPlan,
+    features: Mapping[str, StoryFeatures],
+    like: EncodingScore | None = None,
+    progress: Progress | None = None,
 ) -> EncodingScore:
     """Ridge from delayed features to voxels, scored on held-out stories.
 
@@ -152,13 +177,15 @@ def score_features(
         With the layer plan.config.backbone.layer.
     like : EncodingScore or None
         A score of the same rows and voxels, from which what time alone predicts is taken.
+    progress : Progress or None
     """
     config, evaluation, data = plan.config, plan.config.evaluation, plan.data
-    held = plan.predict(features)
-    masks, missing = plan.targets
-    test = correlation_test(held.true, held.predicted, held.story_of_row, evaluation, config.seed, masks)
+    designs, (masks, missing) = plan.designs(features), plan.targets
+    held, progress = plan.predict_from(designs), progress or Progress()
+    block_rows = evaluation.block_rows or measured_block_rows(held.true, held.predicted, held.story_of_row)
+    test = chance_test(plan, designs, held.true, held.predicted, progress)
     time_only, shared = (
-        score_time(plan, held.true)
+        score_time(plan, held.true, progress)
         if like is None
         else (like.time_only, like.summary["sounds_on_both_sides"])
     )
@@ -174,12 +201,13 @@ def score_features(
         "fitted": "all other stories" if plan.leave_one_out else [r.story.name for r in fitted],
         "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in fitted)},
         "folds": story_folds(stories_of_rows(fitted), config.ridge.folds)[1],
-        "null": described_null(held.story_of_row, evaluation),
+        "null": described_null(held.story_of_row, evaluation, block_rows, plan.leave_one_out),
         "n_voxels": len(held.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
         "alphas_at_grid_edge": dict(
             zip(("smallest", "largest"), at_grid_edge(held.all_alphas, config.ridge), strict=True)
         ),
+        "shared_readout": [{"alpha": one.alpha, "rank": one.rank} for one in held.reduced],
         "normalised_by": source,
         "missing_targets": missing,
         "simulated": data.dataset.simulated,
@@ -198,6 +226,7 @@ def score_features(
         held.story_of_row,
         held.true,
         held.predicted,
+        held.shared,
         held.alphas,
         normalised,
         test,
@@ -212,16 +241,12 @@ def _normalised(plan: ScoringPlan, held: RidgePredictions) -> tuple[np.ndarray, 
 
     The ceiling is that of the mean of repeats, so r is taken over the repeated stories where there are any.
     """
-    if plan.data.ceiling is None:
+    repeated = [recording.story.name for recording in plan.held_out if n_repeats(recording) > 1]
+    scored = repeated or [recording.story.name for recording in plan.held_out]
+    ceiling = plan.data.ceiling_of(scored)
+    if ceiling is None:
         return np.full(len(held.columns), np.nan), "no noise ceiling"
-    ceiling = plan.data.ceiling[held.columns]
-    repeated = [recording.story.name for recording in plan.held_out if _n_repeats(recording) > 1]
     rows = np.isin(held.story_of_row, repeated) if repeated else np.ones(len(held.true), dtype=bool)
     over = f"the repeated stories {', '.join(repeated)}" if repeated else "all held-out stories"
-    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)
+    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)[held.columns]
     return correlation(held.true[rows], held.predicted[rows]) / known, f"r over {over} / noise ceiling"
-
-
-def _n_repeats(recording: Recording) -> int:
-    first = recording.repeats(slice(0, 1))
-    return 0 if first is None else len(first)

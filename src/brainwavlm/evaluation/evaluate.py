@@ -10,7 +10,13 @@ import pandas as pd
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.evaluation.contrasts import contrast_rows, run_summary, voxel_rows
+from brainwavlm.evaluation.contrasts import (
+    contrast_rows,
+    kept_replicates,
+    paired_models,
+    run_summary,
+    voxel_rows,
+)
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
 from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
@@ -20,12 +26,13 @@ from brainwavlm.evaluation.notes import summary
 from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.statistics.jackknife import SHARED
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import LISTENER, grouped
-from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.results.replicates import gathered
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.features import StoryFeatures
@@ -59,9 +66,8 @@ def score_backbone(
     evaluator = Evaluator(cache, progress)
     plan = evaluator.plan(config, leave_one_out)
     score = score_states(evaluator, plan, evaluator.untuned(config), _UNTUNED).score
-    return score.with_intervals(
-        score.resampled({"frozen": score.predicted}, config.evaluation.bootstraps), "frozen"
-    )
+    models = {"frozen": score.predicted, "frozen" + SHARED: score.shared}
+    return score.with_intervals(score.jackknife(models), "frozen")
 
 
 def evaluate(
@@ -77,7 +83,7 @@ def evaluate(
 
     For each run: ridge on the frozen and on the tuned features, both fitted on training and validation
     stories with the same folds, r over all rows of the test stories. The difference of the means over a target
-    has a bootstrap interval over test stories (blocks if there are fewer than 5), paired; each voxel and each mean a
+    has a paired interval over test stories (blocks of them if there are fewer than 3); each voxel and each mean a
     paired test by swaps of blocks. Beside both stands what ridge on time alone predicts. Where runs of one kind come
     from 5 listeners or more, a sign-flip test over listeners is added.
 
@@ -126,7 +132,7 @@ def evaluate(
     ]
     names = run_names(runs)
     untuned: dict[str, StateScores] = {}
-    table, voxels, entries, by_layer, by_task, resamples = [], [], [], [], [], []
+    table, voxels, entries, by_layer, by_task, replicates = [], [], [], [], [], []
     by_delay, by_epoch = [], []
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
         config, key = plan.config, untuned_model_key(plan.config)
@@ -141,35 +147,31 @@ def evaluate(
         before, title = untuned[key], f"Reading stories, {name}"
         after = score_states(evaluator, plan, backbone, title, chosen, like=before.score)
         frozen, tuned = before.score, after.score
-        models = {"frozen": frozen.predicted, "tuned": tuned.predicted}
-        resampled = tuned.resampled(models, config.evaluation.bootstraps)
+        jackknife = tuned.jackknife(paired_models(frozen.predictions, tuned.predictions))
         if chosen:
-            rows, draws = layer_rows(about, plan, tuned, before.predictions, after.predictions, resampled)
+            rows, draws = layer_rows(about, plan, tuned, before.predictions, after.predictions, jackknife)
             by_layer += rows
-            resamples += draws
+            replicates += draws
         if tasks is not None:
             rows, draws = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
             by_task += rows
-            resamples += draws
-        draws_of_run = resampled.draw_pairs("frozen", "tuned")
-        resamples += resample_rows(name, config.subject, draws_of_run, resampled.drawn, plan.story_of_row)
+            replicates += draws
+        replicates += kept_replicates(about, jackknife, plan.story_of_row)
         r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
-        paired = difference_test(
-            tuned.true,
-            frozen.predicted,
-            tuned.predicted,
-            plan.story_of_row,
-            config.evaluation,
-            config.seed,
-            plan.masks,
+        blocks = frozen.summary["null"]["block_rows"]
+        paired, paired_shared = (
+            difference_test(
+                tuned.true, *pair, plan.story_of_row, config.evaluation, config.seed, blocks, plan.masks
+            )
+            for pair in zip(frozen.predictions, tuned.predictions, strict=True)
         )
-        table += contrast_rows(about, frozen, tuned, resampled, paired, r_readout)
+        table += contrast_rows(about, frozen, tuned, jackknife, paired, paired_shared, r_readout)
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, paired))
         of_delays, no_delays = delay_rows(about, run, readout, frozen.summary["tr"])
         by_delay += of_delays
         by_epoch += epoch_rows(evaluator, about, run, plan, frozen, tuned) if epochs else []
         described = run_summary(
-            name, run, frozen.with_intervals(resampled, "frozen"), tuned.with_intervals(resampled, "tuned")
+            name, run, frozen.with_intervals(jackknife, "frozen"), tuned.with_intervals(jackknife, "tuned")
         )
         entries.append(described | {"no_delays": no_delays})
     kinds = {
@@ -182,7 +184,7 @@ def evaluate(
         pd.concat(voxels, ignore_index=True),
         summary(entries, [scores.score for scores in untuned.values()], listeners),
         pd.DataFrame(by_layer),
-        gathered(resamples),
+        gathered(replicates),
         pd.DataFrame(by_task),
         pd.DataFrame(by_delay),
         pd.DataFrame(by_epoch),
@@ -196,12 +198,13 @@ class StateScores:
     Attributes
     ----------
     score : EncodingScore
-    predictions : dict of layer to array (n_rows, n_kept)
+    predictions : dict of layer to two arrays (n_rows, n_kept)
+        By voxel-wise ridge and by the shared map.
     features : dict of story to StoryFeatures
     """
 
     score: EncodingScore
-    predictions: dict[int, np.ndarray]
+    predictions: dict[int, tuple[np.ndarray, np.ndarray]]
     features: dict[str, StoryFeatures]
 
 
@@ -238,12 +241,12 @@ def score_states(
             clock = plan.clock(recordings[name], story.times)
         for layer, of_stories in rows.items():
             of_stories[name] = clock.rows(story.layers[layer])
-    score = score_features(plan, features, like)
+    score = score_features(plan, features, like, evaluator.progress)
     predictions = {}
     for layer in layers:
         if layer == own:
-            predictions[layer] = score.predicted
+            predictions[layer] = score.predictions
             continue
         designs = {name: delayed(some, delays)[max(delays) :] for name, some in rows.pop(layer).items()}
-        predictions[layer] = plan.predicted(designs)[0]
+        predictions[layer] = plan.both_predicted(designs)
     return StateScores(score, predictions, features)

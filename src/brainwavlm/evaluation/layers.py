@@ -6,11 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.contrasts import adapted, contrast
+from brainwavlm.evaluation.contrasts import adapted, contrast, kept_replicates, paired_models
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.bootstrap import Resampled
-from brainwavlm.results.resamples import resample_rows
+from brainwavlm.evaluation.statistics.jackknife import Jackknife
 
 Layers = Sequence[int] | Literal["all"] | None
 
@@ -41,13 +40,13 @@ def layer_rows(
     about: Mapping[str, Any],
     plan: ScoringPlan,
     score: EncodingScore,
-    frozen: Mapping[int, np.ndarray],
-    tuned: Mapping[int, np.ndarray],
-    of_own: Resampled,
+    frozen: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    tuned: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    of_own: Jackknife,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of layers.csv for one run: both models by state and target, and the paired interval of their difference.
 
-    Beside them the rows of its resamples, for `resamples.gathered`.
+    Beside them the rows of its replicates, for `replicates.gathered`.
 
     Parameters
     ----------
@@ -56,34 +55,26 @@ def layer_rows(
     plan : ScoringPlan
     score : EncodingScore
         Of the run at its own state: the true responses, the stories and the targets.
-    frozen, tuned : mappings of layer to array (n_rows, n_kept)
-        Predictions from each state.
-    of_own : Resampled
+    frozen, tuned : mappings of layer to two arrays (n_rows, n_kept)
+        Predictions from each state, by voxel-wise ridge and by the shared map.
+    of_own : Jackknife
         Of both models at the configured state.
     """
-    table, resamples = [], []
+    table, replicates = [], []
     for layer, predicted in tuned.items():
-        resampled = of_own
+        jackknife = of_own
         if layer != plan.config.backbone.layer:
-            models = {"frozen": frozen[layer], "tuned": predicted}
-            resampled = score.resampled(models, plan.config.evaluation.bootstraps)
-        resamples += resample_rows(
-            about["run"],
-            about["subject"],
-            resampled.draw_pairs("frozen", "tuned"),
-            resampled.drawn,
-            plan.story_of_row,
-            layer,
-        )
+            jackknife = score.jackknife(paired_models(frozen[layer], predicted))
+        replicates += kept_replicates(about, jackknife, plan.story_of_row, layer)
         table += [
             {
                 **about,
                 "layer": layer,
                 "target": target,
-                "n_voxels": resampled.n_voxels[target],
-                **contrast(resampled, target),
+                "n_voxels": jackknife.n_voxels[target],
+                **contrast(jackknife, target),
                 "adapted": adapted(plan.config, layer),
             }
-            for target in resampled.means
+            for target in jackknife.means
         ]
-    return table, resamples
+    return table, replicates

@@ -54,7 +54,7 @@ def summary(
             f"{known['tr_reference']}, penalties by {known['folds']}."
         )
         notes += notes_on_tests(known)
-    notes += [f"{run['name']}: intervals from {run['bootstrap']}." for run in entries]
+    notes += [f"{run['name']}: intervals over {run['intervals']}." for run in entries]
     notes += [
         f"{run['name']}: tuned together with {', '.join(run['together_with'])}, ridge in {run['subject']} alone."
         for run in entries

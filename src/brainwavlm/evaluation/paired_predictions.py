@@ -1,4 +1,4 @@
-"""Several models on the same held-out rows of one listener: means over targets, and draws that all of them share."""
+"""Several models on the same held-out rows of one listener: means over targets, whole and without each story."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.statistics.bootstrap import Resampled, resampled_means
+from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife, jackknife_of_means
 
 
 class PairedPredictions:
@@ -30,22 +30,19 @@ class PairedPredictions:
         same = np.array_equal(held.story_of_row, self.story_of_row)
         if not same or not np.array_equal(held.columns, self.columns):
             raise ValueError(f"{model} predicts other rows or voxels than the models before it")
-        self.predictions[model] = held.predicted
+        self.predictions |= {model: held.predicted, model + SHARED: held.shared}
 
-    def resampled(self, n_resamples: int, seed: int, stories: Collection[str] | None = None) -> Resampled:
-        """Mean correlation of every model over every target, measured and in resamples of test stories.
+    def jackknife(self, stories: Collection[str] | None = None) -> Jackknife:
+        """Mean correlation of every model over every target, whole and without each test story.
 
         Parameters
         ----------
-        n_resamples, seed : int
         stories : collection of str or None
             Only the rows of these; None: all.
         """
         rows = slice(None) if stories is None else np.isin(self.story_of_row, list(stories))
         predictions = {model: values[rows] for model, values in self.predictions.items()}
-        return resampled_means(
-            self.true[rows], predictions, self.story_of_row[rows], self.masks, n_resamples, seed
-        )
+        return jackknife_of_means(self.true[rows], predictions, self.story_of_row[rows], self.masks)
 
 
 def target_means(

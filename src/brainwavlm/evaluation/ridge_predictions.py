@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import moments
 from brainwavlm.encoding.prepared_stories import story_responses
+from brainwavlm.encoding.reduced_rank import ReducedRank
 from brainwavlm.encoding.ridge import ridge_batches
 
 
@@ -23,20 +25,35 @@ class RidgePredictions:
     story_of_row : array (n_rows,) of str
     true, predicted : arrays (n_rows, n_kept) float32
         Responses, z-scored within each story, and their predictions.
+    shared : array (n_rows, n_kept) float32
+        Predictions by the map whose directions all voxels share: reduced-rank ridge.
     all_alphas : array (n_fits, n_kept)
         Penalties.
+    reduced : tuple of ReducedRank
+        Penalty and rank of the shared map, one a fit.
     """
 
     columns: np.ndarray
     story_of_row: np.ndarray
     true: np.ndarray
     predicted: np.ndarray
+    shared: np.ndarray
     all_alphas: np.ndarray
+    reduced: tuple[ReducedRank, ...]
 
     @property
     def alphas(self) -> np.ndarray:
         """Geometric mean of the penalties over fits, (n_kept,)."""
         return np.exp(np.log(self.all_alphas).mean(0))
+
+
+class FitPredictions(NamedTuple):
+    """What one fit predicts, by story (n_rows, n_kept); penalties (n_kept,); the shared map where it is asked for."""
+
+    predicted: dict[str, np.ndarray]
+    alphas: np.ndarray
+    shared: dict[str, np.ndarray]
+    reduced: ReducedRank | None
 
 
 def fit_and_predict(
@@ -46,24 +63,27 @@ def fit_and_predict(
     columns: np.ndarray,
     config: RunConfig,
     device: str,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Predictions by story (n_rows, n_kept), and the penalty of each voxel; designs by story (n_rows, n_columns)."""
+    shared: bool = False,
+) -> FitPredictions:
+    """Fit ridge on some stories, and predict others from their designs (n_rows, n_columns)."""
     design = np.concatenate([designs[recording.story.name] for recording in fit])
     story_of_row = stories_of_rows(fit)
 
     def read(batch: slice) -> np.ndarray:
         return responses_of(fit, columns[batch])
 
-    predicted = {
-        recording.story.name: np.empty((recording.shape[0], len(columns)), np.float32)
-        for recording in held_out
-    }
-    alphas = np.empty(len(columns))
-    for batch in ridge_batches(design, read, len(columns), story_of_row, config.ridge, device):
-        alphas[batch.columns] = batch.alphas
+    predicted, of_shared = (
+        {one.story.name: np.empty((one.shape[0], len(columns)), np.float32) for one in some}
+        for some in (held_out, held_out if shared else ())
+    )
+    alphas, reduced = np.empty(len(columns)), None
+    for batch in ridge_batches(design, read, len(columns), story_of_row, config.ridge, device, shared):
+        alphas[batch.columns], reduced = batch.alphas, batch.reduced
         for name, values in predicted.items():
             values[:, batch.columns] = designs[name] @ batch.weights
-    return predicted, alphas
+        for name, values in of_shared.items():
+            values[:, batch.columns] = designs[name] @ batch.shared
+    return FitPredictions(predicted, alphas, of_shared, reduced)
 
 
 def responses_of(recordings: Sequence[Recording], columns: np.ndarray) -> np.ndarray:

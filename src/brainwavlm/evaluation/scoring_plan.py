@@ -21,6 +21,7 @@ from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.targets import target_masks
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import (
+    FitPredictions,
     RidgePredictions,
     fit_and_predict,
     responses_of,
@@ -53,7 +54,7 @@ class Fit(NamedTuple):
 class ScoringPlan:
     """Everything of a score that is known before features are read; `of` raises what can go wrong.
 
-    Clocks are checked, and made again where features are: their matrices, some 8 MB a story, would stay in memory.
+    Clocks are made again where features are: their matrices, some 8 MB a story, would stay in memory.
 
     Attributes
     ----------
@@ -145,7 +146,7 @@ class ScoringPlan:
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
-        """Targets of the tables, masks (n_kept,)."""
+        """Targets of the tables."""
         return self.targets[0]
 
     def clock(
@@ -169,36 +170,59 @@ class ScoringPlan:
             )
         return designs
 
-    def predict(self, features: Mapping[str, StoryFeatures]) -> RidgePredictions:
-        """Fit ridge on the features of some stories and predict the responses of others."""
-        return self.predict_from(self.designs(features))
-
     def predict_from(self, designs: Designs) -> RidgePredictions:
-        """`predict`, from design matrices (n_trs, n_columns) by story."""
-        predicted, alphas = self.predicted(designs)
-        return RidgePredictions(self.columns, self.story_of_row, self.true(), predicted, alphas)
+        """Fit ridge on some stories and predict others, from design matrices (n_trs, n_columns) by story."""
+        fits = self._fitted(designs, shared=True)
+        return RidgePredictions(
+            self.columns,
+            self.story_of_row,
+            self.true(),
+            self._stacked([one.predicted for one in fits]),
+            self._stacked([one.shared for one in fits]),
+            np.stack([one.alphas for one in fits]),
+            tuple(one.reduced for one in fits if one.reduced is not None),
+        )
 
     def true(self) -> np.ndarray:
         """Responses to the held-out stories, z-scored within each, (n_rows, n_kept)."""
         return responses_of(self.held_out, self.columns)
 
-    def predicted(self, designs: Designs | Callable[[Fit], Designs]) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions of the held-out stories, (n_rows, n_kept), and the penalties, (n_fits, n_kept).
+    def predicted(self, designs: Designs | Callable[[Fit], Designs]) -> np.ndarray:
+        """Predictions of the held-out stories by ridge for each voxel alone, (n_rows, n_kept).
 
         Parameters
         ----------
         designs : mapping of story to array (n_trs, n_columns), or function from a Fit to such a mapping
         """
+        return self._stacked([one.predicted for one in self._fitted(designs, shared=False)])
+
+    def both_predicted(self, designs: Designs) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and predictions by the map whose directions all voxels share."""
+        fits = self._fitted(designs, shared=True)
+        return self._stacked([one.predicted for one in fits]), self._stacked([one.shared for one in fits])
+
+    def _fitted(self, designs: Designs | Callable[[Fit], Designs], shared: bool) -> list[FitPredictions]:
         device = device_of(self.config).type
-        parts, alphas = [], []
-        for fit in self.fits:
-            of_fit = designs(fit) if callable(designs) else designs
-            predicted, chosen = fit_and_predict(of_fit, *fit, self.columns, self.config, device)
-            parts += [predicted[recording.story.name] for recording in fit.held_out]
-            alphas.append(chosen)
-        if self.leave_one_out:
-            parts = [zscored(part) for part in parts]
-        return np.concatenate(parts), np.stack(alphas)
+        return [
+            fit_and_predict(
+                designs(fit) if callable(designs) else designs,
+                *fit,
+                self.columns,
+                self.config,
+                device,
+                shared,
+            )
+            for fit in self.fits
+        ]
+
+    def _stacked(self, by_story: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+        """Predictions of all fits in the order of the rows."""
+        parts = [
+            predicted[recording.story.name]
+            for fit, predicted in zip(self.fits, by_story, strict=True)
+            for recording in fit.held_out
+        ]
+        return np.concatenate([zscored(part) for part in parts] if self.leave_one_out else parts)
 
 
 def _fits(splits: Mapping[Split, Sequence[Recording]], leave_one_out: bool) -> tuple[Fit, ...]:

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brainwavlm.datasets.responses import Recording
+from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.ridge_predictions import zscored
-from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.scoring_plan import Fit, ScoringPlan
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
-from brainwavlm.evaluation.statistics.tests import correlation_test
+from brainwavlm.progress import Progress
 from brainwavlm.stimulus.audio import same_sounds
 
 COSINES = 4
@@ -21,7 +22,9 @@ ONSET_SECONDS = (10.0, 30.0)
 BUMP_TRS = 2.0
 
 
-def score_time(plan: ScoringPlan, true: np.ndarray) -> tuple[PermutationTest, dict[str, list[str]]]:
+def score_time(
+    plan: ScoringPlan, true: np.ndarray, progress: Progress
+) -> tuple[PermutationTest, dict[str, list[str]]]:
     """Held-out correlations of ridge on `time_designs`, with the null of every other score.
 
     Parameters
@@ -29,6 +32,7 @@ def score_time(plan: ScoringPlan, true: np.ndarray) -> tuple[PermutationTest, di
     plan : ScoringPlan
     true : array (n_rows, n_kept)
         Responses to the held-out stories.
+    progress : Progress
 
     Returns
     -------
@@ -44,10 +48,11 @@ def score_time(plan: ScoringPlan, true: np.ndarray) -> tuple[PermutationTest, di
             name = recording.story.name
             twins = sorted(o.story.name for o in fit.fitted if sounds[o.story.name] == sounds[name])
             shared |= {name: twins} if twins else {}
-    predicted, _ = plan.predicted(lambda fit: time_designs(fit.fitted, fit.held_out, sounds))
-    config = plan.config
-    test = correlation_test(true, predicted, plan.story_of_row, config.evaluation, config.seed, plan.masks)
-    return test, shared
+
+    def designs(fit: Fit) -> dict[str, np.ndarray]:
+        return time_designs(fit.fitted, fit.held_out, sounds)
+
+    return chance_test(plan, designs, true, plan.predicted(designs), progress), shared
 
 
 def time_designs(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.contrasts import contrast
+from brainwavlm.evaluation.contrasts import contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.learning_curve import (
     learning_curve_rows,
@@ -22,10 +22,10 @@ from brainwavlm.evaluation.learning_curve import (
 )
 from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled
+from brainwavlm.evaluation.statistics.jackknife import Jackknife
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.progress import Progress
-from brainwavlm.results.resamples import gathered, resample_rows
+from brainwavlm.results.replicates import gathered
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import versions
@@ -83,7 +83,7 @@ def transfer(
     """
     runs = distinct_runs(runs)
     require_minutes(minutes, draws)
-    matrix, curve, drawn, resamples = [], [], [], []
+    matrix, curve, units, replicates = [], [], [], []
     with TemporaryDirectory() as temporary:
         evaluator = Evaluator(cache or temporary, progress)
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, evaluator)
@@ -109,14 +109,14 @@ def transfer(
                     curve += [{**cell.about(), **row} for row in rows]
             rows, what, means = _matrix(some, side, readouts)
             matrix += rows
-            resamples += means
-            drawn += what
+            replicates += means
+            units += what
     return Transfer(
         pd.DataFrame(matrix),
         pd.DataFrame(curve),
         pd.DataFrame(minutes_needed(curve)),
-        _summary(cells, drawn, minutes, draws),
-        gathered(resamples),
+        _summary(cells, units, minutes, draws),
+        gathered(replicates),
     )
 
 
@@ -130,9 +130,9 @@ def _designs(
 def _matrix(
     cells: list[TransferCell], side: PairedPredictions, readouts: Mapping[str, ReadoutPrediction | None]
 ) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
-    """Rows of the matrix for one listener, what the bootstrap drew, and its resamples."""
-    resampled: dict[tuple[str, ...], Resampled] = {}
-    rows, resamples = [], []
+    """Rows of the matrix for one listener, what their intervals are over, and what they come from."""
+    jackknife: dict[tuple[str, ...], Jackknife] = {}
+    rows, replicates = [], []
     for cell in cells:
         config = cell.plan.config
         test = tuple(recording.story.name for recording in cell.plan.held_out)
@@ -140,19 +140,13 @@ def _matrix(
         if unheard := tuple(story for story in test if story not in cell.shared):
             choices |= {"unheard": unheard} if cell.shared else {}
         for which, stories in choices.items():
-            if stories not in resampled:
-                resampled[stories] = side.resampled(config.evaluation.bootstraps, SEED, stories)
-            means = resampled[stories]
+            if stories not in jackknife:
+                jackknife[stories] = side.jackknife(stories)
+            means = jackknife[stories]
             heard = side.story_of_row[np.isin(side.story_of_row, stories)]
-            resamples += resample_rows(
-                cell.name,
-                cell.subject,
-                means.draw_pairs(_FROZEN, cell.name),
-                means.drawn,
-                heard,
-                config.backbone.layer,
-                which,
-            )
+            about = {"run": cell.name, "subject": cell.subject}
+            layer, models = config.backbone.layer, (_FROZEN, cell.name)
+            replicates += kept_replicates(about, means, heard, layer, which, models)
             readout = readouts[cell.name]
             of_readout = {} if readout is None else readout.means(side, stories)
             for target in means.means:
@@ -161,7 +155,7 @@ def _matrix(
                     {
                         **cell.about(),
                         "seed": cell.run.config.seed,
-                        "layer": config.backbone.layer,
+                        "layer": layer,
                         "stories": which,
                         "target": target,
                         "n_voxels": means.n_voxels[target],
@@ -171,12 +165,11 @@ def _matrix(
                         "shared": "+".join(cell.shared),
                     }
                 )
-    n_resamples = cells[0].plan.config.evaluation.bootstraps
-    return rows, [f"{n_resamples} resamples of {means.drawn}" for means in resampled.values()], resamples
+    return rows, [means.unit for means in jackknife.values()], replicates
 
 
 def _summary(
-    cells: list[TransferCell], drawn: list[str], minutes: Sequence[float], draws: int
+    cells: list[TransferCell], units: list[str], minutes: Sequence[float], draws: int
 ) -> dict[str, Any]:
     simulated = any(cell.plan.data.dataset.simulated for cell in cells)
     notes = []
@@ -184,7 +177,7 @@ def _summary(
         notes.append(
             "The responses are simulated: the numbers show that the method works, not how brains work."
         )
-    notes += [f"Intervals from {what}." for what in dict.fromkeys(drawn)]
+    notes += [f"Intervals over {unit}." for unit in dict.fromkeys(units)]
     notes += [shared_note(cell) for cell in cells]
     return {
         "format": FORMAT,

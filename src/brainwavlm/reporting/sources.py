@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brainwavlm.config import RunConfig, validated
+from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.errors import BrainwavlmError
@@ -65,7 +65,7 @@ def _mesh(source: Source) -> tuple[Mesh | None, str]:
 
 
 def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
-    config = validated(RunConfig, run["config"], str(results.path / "summary.json"))
+    config = stored_config(run["config"], str(results.path / "summary.json"))
     dataset, subject, reason = None, None, ""
     try:
         dataset = load_dataset(config.dataset)

@@ -3,7 +3,7 @@
 Evaluation   frozen against tuned, by target, voxel, layer and task
 Comparison   configurations over their seeds
 Transfer     who was tuned on, who is scored
-Resamples    the draws behind intervals, so that scores of different evaluations can be paired
+Replicates    what is behind intervals, so that scores of different evaluations can be paired
 open_result  whichever of them lies in a folder
 """
 

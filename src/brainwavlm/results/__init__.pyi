@@ -1,5 +1,5 @@
 from .comparison import Comparison as Comparison
 from .evaluation import Evaluation as Evaluation
 from .open import open_result as open_result
-from .resamples import Resamples as Resamples
+from .replicates import Replicates as Replicates
 from .transfer import Transfer as Transfer

@@ -20,7 +20,8 @@ class Comparison:
     Attributes
     ----------
     runs : DataFrame
-        One row a run and target: group, run, subject, seed, target, n_voxels, r_frozen, r_tuned, best_epoch.
+        One row a run and target: group, run, subject, seed, target, n_voxels, r_frozen, r_tuned, best_epoch. Here and
+        below columns that begin with shared_ are those of the readout whose directions all voxels share.
     groups : DataFrame
         One row a group and target: n_runs, mean and deviation over seeds of r_tuned, their lowest and highest,
         r_frozen, and the gain over it with its 95 % interval over test stories.

@@ -13,7 +13,7 @@ import pandas as pd
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.formatting.numbers import format_p
-from brainwavlm.results.resamples import FILE, Resamples, read_if_there
+from brainwavlm.results.replicates import FILE, Replicates, read_if_there
 from brainwavlm.results.schemas import AGAIN, EvaluationSummary
 from brainwavlm.results.tables import (
     frame_rows,
@@ -26,7 +26,7 @@ from brainwavlm.results.tables import (
 )
 
 _TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
-PARTS = (*_TABLES[1:], "resamples")
+PARTS = (*_TABLES[1:], "replicates")
 MOST_GROUPS = 6
 REMAINDER = "other voxels"
 _MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
@@ -80,8 +80,9 @@ class Evaluation:
     ----------
     table : DataFrame
         One row a run and target: run, subject, seed, target, n_voxels, r_frozen, r_tuned, difference, low,
-        high (95 % interval of the paired difference), relative_gain, r_readout, the shares of the ceiling, p of each
-        mean and of their difference, numbers of significant voxels, and what time alone predicts.
+        high (95 % interval of the paired difference), the same under the readout whose directions all voxels share
+        (columns that begin with shared_), relative_gain, r_readout, the shares of the ceiling, p of each mean and of
+        their difference, numbers of significant voxels, and what time alone predicts.
     voxels : DataFrame
         One row a run and voxel: run, subject, voxel, targets (False or True; NaN where another run alone has them),
         r_frozen, r_tuned, r_readout, normalised, alpha, p, q (false discovery rate) and p_max (family-wise) of each and
@@ -92,8 +93,8 @@ class Evaluation:
         Where hidden states were asked for, one row a run, state and target: run, subject, seed, layer, target,
         n_voxels, r_frozen, r_tuned, difference, low, high (95 % interval of the paired difference), adapted (whether a
         block up to that state carries adapters or was trained). Else empty.
-    resamples : Resamples or None
-        Both means in every resample of the test stories, so that runs can be paired later.
+    replicates : Replicates or None
+        Both means without each test story, so that runs can be paired later.
     downstream : DataFrame
         Where tasks were asked for, one row a run, task and state: run, subject, seed, task, layer, n_labels, n_clips,
         auc_frozen, auc_tuned, difference, low, high, adapted. Else empty.
@@ -111,7 +112,7 @@ class Evaluation:
     voxels: pd.DataFrame
     summary: dict[str, Any]
     layers: pd.DataFrame = field(default_factory=pd.DataFrame)
-    resamples: Resamples | None = None
+    replicates: Replicates | None = None
     downstream: pd.DataFrame = field(default_factory=pd.DataFrame)
     delays: pd.DataFrame = field(default_factory=pd.DataFrame)
     ridge_epochs: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -147,21 +148,21 @@ class Evaluation:
             frames["table.csv"],
             frames.get("voxels.csv", pd.DataFrame()),
             summary,
-            resamples=read_if_there(folder / FILE) if "resamples" in parts else None,
+            replicates=read_if_there(folder / FILE) if "replicates" in parts else None,
             path=folder,
             **further,
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv, delays.csv, resamples.npz and summary.json; further tables where asked for.
+        """Write table.csv, voxels.csv, delays.csv, replicates.npz and summary.json; further tables where asked for.
 
         Each is written whole or not at all; the summary last.
         """
         folder = Path(folder)
         for name in _TABLES:
             write_if_any(folder / f"{name}.csv", getattr(self, name))
-        if self.resamples is not None:
-            self.resamples.save(folder / FILE)
+        if self.replicates is not None:
+            self.replicates.save(folder / FILE)
         write_summary(folder / "summary.json", self.summary, EvaluationSummary)
         return folder
 

@@ -90,7 +90,7 @@ class _Run(Part):
     best: _Best | None
     history: list[_Epoch]
     splits: dict[Literal["train", "validation", "test"], list[str]]
-    bootstrap: str
+    intervals: str = "test stories"
     config: dict[str, Any]
     frozen: _Model
 

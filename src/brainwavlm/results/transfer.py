@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
-from brainwavlm.results.resamples import FILE, Resamples, read_if_there
+from brainwavlm.results.replicates import FILE, Replicates, read_if_there
 from brainwavlm.results.schemas import TRANSFER_AGAIN, TransferSummary
 from brainwavlm.results.tables import (
     frame_rows,
@@ -40,8 +40,8 @@ class Transfer:
         tuned model reaches it (empty: not with the amounts that were tried).
     summary : dict
         What `summary.json` says.
-    resamples : Resamples or None
-        Both means of each row of the matrix in every resample.
+    replicates : Replicates or None
+        Both means of each row of the matrix without each test story.
     path : Path
         The folder that it was read from; of one that was never saved, a name.
     """
@@ -50,7 +50,7 @@ class Transfer:
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
     summary: dict[str, Any] = field(default_factory=dict)
-    resamples: Resamples | None = None
+    replicates: Replicates | None = None
     path: Path = Path("transfer")
 
     @classmethod
@@ -74,11 +74,11 @@ class Transfer:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write matrix.csv, resamples.npz, summary.json; curve.csv and needed.csv where amounts were asked for."""
+        """Write matrix.csv, replicates.npz, summary.json; curve.csv and needed.csv where amounts were asked for."""
         folder = Path(folder)
         write_frame(folder / "matrix.csv", self.matrix)
-        if self.resamples is not None:
-            self.resamples.save(folder / FILE)
+        if self.replicates is not None:
+            self.replicates.save(folder / FILE)
         write_if_any(folder / "curve.csv", self.curve)
         write_if_any(folder / "needed.csv", self.needed)
         write_summary(folder / "summary.json", self.summary, TransferSummary)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.config import RunConfig, validated
+from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.errors import RunError
 from brainwavlm.files import read_json
 from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
@@ -61,7 +61,7 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         """What the run was asked to do."""
-        return validated(RunConfig, self.manifest["config"], str(self.path / "run.json"))
+        return stored_config(self.manifest["config"], str(self.path / "run.json"))
 
     @cached_property
     def voxels(self) -> np.ndarray:

@@ -24,9 +24,9 @@ State = Literal["waiting", "running", "done", "failed"]
 WRITTEN = {
     "tune": ("run.json", "result.json"),
     "evaluate": tuple(
-        f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv", "resamples.npz")
+        f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv", "replicates.npz")
     ),
-    "transfer": tuple(f"transfer/{name}" for name in ("summary.json", "matrix.csv", "resamples.npz")),
+    "transfer": tuple(f"transfer/{name}" for name in ("summary.json", "matrix.csv", "replicates.npz")),
 }
 
 

@@ -84,10 +84,12 @@ def test_p_by_transform_equals_p_by_rolling():
 def test_p_is_never_zero_and_small_batches_change_nothing(noise, monkeypatch):
     true = noise[0][:, :40]
     whole = circular_shift_p(true, true, stories(), 99, 0, {"x": np.arange(40) < 7})
-    assert_array_equal(whole.p, 0.01)
+    assert (whole.p > 0).all()
+    assert (whole.p <= 0.01).all()
+    assert_array_equal(whole.p_max, 0.01)
     monkeypatch.setattr(permutation_test, "_BYTES_AT_ONCE", 5e4)
     parts = circular_shift_p(true, true, stories(), 99, 0, {"x": np.arange(40) < 7})
-    assert_array_equal(parts.p, whole.p)
+    assert_allclose(parts.p, whole.p)
     assert_allclose(parts.mean["x"], whole.mean["x"])
 
 

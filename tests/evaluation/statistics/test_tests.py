@@ -72,27 +72,27 @@ def test_a_target_without_any_score_has_no_p():
     assert np.isnan(null.test().mean["none"]).all()
 
 
-def test_the_difference_is_tested_by_blocks_of_the_configured_length(noise):
+def test_the_difference_is_tested_by_blocks_of_the_given_length(noise):
     true, first, second = noise
     for rows in (30, 50):
-        found = difference_test(
-            true, first, second, STORY, settings(**{"evaluation.block_rows": rows}), 1, MASKS
-        )
+        found = difference_test(true, first, second, STORY, settings(), 1, rows, MASKS)
         expected = paired_block_p(true, first, second, STORY, 199, 1, rows, targets=MASKS)
         assert_array_equal(found.p, expected.p)
         assert found.mean == expected.mean
 
 
 def test_the_smallest_p_that_the_rows_allow_is_said():
-    few = described_null(np.repeat("a", 60), settings(**{"evaluation.null": "blocks"}))
+    few = described_null(np.repeat("a", 60), settings(**{"evaluation.null": "blocks"}), 30, False)
     assert few["least_p"] == pytest.approx(1 / 2)  # two blocks, two orders
     assert few["least_p_difference"] == pytest.approx(1 / 2)  # of four swaps, pairs give one |T|
-    many = described_null(np.repeat("a", 600), settings())
+    many = described_null(np.repeat("a", 600), settings(), 30, False)
     assert many["least_p"] == many["least_p_difference"] == pytest.approx(1 / 200)
+    one = described_null(np.repeat("a", 120), settings(), 30, False)
+    assert one["least_p"] == pytest.approx(1 / 120)  # 120 offsets, however many are drawn
     # It is reached, and not undercut, by a model that is better everywhere.
     rng = np.random.default_rng(0)
     true, first, second = rng.standard_normal((3, 60, 4))
-    test = difference_test(true, first, true + 0.1 * second, np.repeat("a", 60), settings(), 0)
+    test = difference_test(true, first, true + 0.1 * second, np.repeat("a", 60), settings(), 0, 30)
     assert (np.abs(test.p - 0.5) < 0.1).all()
 
 

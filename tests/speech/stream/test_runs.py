@@ -76,7 +76,7 @@ def test_features_ridge_tune_and_evaluate_take_the_stream(
     brainwavlm, tree, small_settings, tiny_wavlm, tmp_path
 ):
     stream = ["--set", "windows.mode=stream", "--set", "windows.chunk=3"]
-    few = ["--set", "evaluation.shifts=20", "--set", "evaluation.bootstraps=100"]
+    few = ["--set", "evaluation.shifts=20"]
     model = ["--backbone", tiny_wavlm, "--context", 1, "--stride", 0.5, "--device", "cpu"]
     assert brainwavlm("features", tree, *model, *stream, "--output", tmp_path / "features").code == 0
     assert len(list((tmp_path / "features").glob("*.safetensors"))) == 4

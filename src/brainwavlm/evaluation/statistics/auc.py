@@ -1,22 +1,21 @@
-"""How well decisions tell clips with a label from those without it: areas under the curve, and their resamples."""
+"""How well decisions tell clips with a label from those without it: areas under the curve, and without each story."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from brainwavlm.evaluation.statistics.bootstrap import SEED, Resampled, drawn_pieces
+from brainwavlm.evaluation.statistics.jackknife import Jackknife, kept_pieces, left_out_pieces
 
 LABELS = "labels"
 
 
-def resampled_auc(
-    predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_clip: np.ndarray, n_resamples: int
-) -> Resampled:
-    """Mean AUC over labels of several models, as measured and in resamples of the test clips, which they share.
+def jackknife_of_auc(
+    predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_clip: np.ndarray
+) -> Jackknife:
+    """Mean AUC over labels of several models, over all test clips and without each piece of them.
 
-    With c the number of times that a resample draws a clip, AUC[l] = sum_ij c_i c_j [d_i > d_j] / sum_ij c_i c_j over
-    clips i with l and j without it. Stories are drawn with replacement, below 5 stories blocks of at least 10 clips
-    within each. A label that a resample has not, or has everywhere, is left out of that resample, for all models.
+    AUC[l] = sum_ij [d_i > d_j] / sum_ij 1 over clips i with l and j without it. Pieces are stories, below 3 stories
+    blocks of at least 10 clips. A label that the clips have not without a piece, or all have, then counts for no model.
 
     Parameters
     ----------
@@ -24,16 +23,14 @@ def resampled_auc(
         Decisions.
     having : bool array (n_clips, n_labels)
     story_of_clip : array (n_clips,)
-    n_resamples : int
 
     Returns
     -------
-    Resampled
+    Jackknife
         With one target, `LABELS`.
     """
-    pieces, counts, drawn = drawn_pieces(story_of_clip, n_resamples, SEED, "clips")
-    counts = np.concatenate([np.ones((1, counts.shape[1])), counts])  # row 0: what was measured
-    of_clip = np.repeat(counts, [piece.stop - piece.start for piece in pieces], axis=1)
+    pieces, unit = left_out_pieces(story_of_clip, "clips")
+    of_clip = np.repeat(kept_pieces(len(pieces)), [piece.stop - piece.start for piece in pieces], axis=1)
     means = {}
     for model, decisions in predictions.items():
         of_label = np.stack(
@@ -42,19 +39,18 @@ def resampled_auc(
         known = ~np.isnan(of_label)
         total, n_known = np.where(known, of_label, 0).sum(0), known.sum(0)
         means[model] = np.divide(total, n_known, out=np.full(len(total), np.nan), where=n_known > 0)
-    varied = bool((counts[1:] != counts[1]).any())
-    return Resampled({LABELS: means}, {LABELS: having.shape[1]}, drawn, varied)
+    return Jackknife({LABELS: means}, {LABELS: having.shape[1]}, unit)
 
 
 def auc(decided: np.ndarray, having: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Area under the receiver operating characteristic in each resample, (n_resamples,); NaN without both kinds.
+    """Area under the receiver operating characteristic of some clips, (n_choices,); NaN without both kinds.
 
     Parameters
     ----------
     decided : array (n_clips,)
     having : bool array (n_clips,)
-    counts : array (n_resamples, n_clips)
-        How often each clip is drawn.
+    counts : array (n_choices, n_clips)
+        How often each clip counts.
     """
     above = decided[having][:, None] - decided[~having]
     order = (above > 0) + 0.5 * (above == 0)

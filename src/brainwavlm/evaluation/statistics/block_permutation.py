@@ -2,9 +2,7 @@
 
 All return one result: what was measured, its p a voxel, and its p against the largest value of all voxels. Rows are
 exchanged in blocks, because neighbouring rows resemble each other; blocks have to be several times as long as that
-resemblance. On AR(1) noise of .8, one story of 291 TRs, the share of p <= .05 is .22 for single rows, and .068, .056
-and .050 for blocks of 10, 20 and 30 TRs; for two models it is .35, and .081, .071 and .048
-(benchmarks/significance.py). Circular shifts (`circular_shift_p`) keep .05 whatever the noise.
+resemblance (`measured_block_rows`). Shares of p <= .05 where nothing is there: benchmarks/false_positives.py.
 """
 
 import math
@@ -15,9 +13,16 @@ import numpy as np
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import unit
-from brainwavlm.evaluation.statistics.permutation_test import Alternative, Null, PermutationTest, stories_of
+from brainwavlm.evaluation.statistics.permutation_test import (
+    FEWEST_FOR_TAIL,
+    Alternative,
+    Null,
+    PermutationTest,
+    stories_of,
+)
 
 FEWEST_LISTENERS = 5
+TAUS_OF_A_BLOCK, LEAST_BLOCK_ROWS = 7, 5
 _VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache
 _MOST_EXACT = 12  # listeners: 4096 sign patterns, beyond that patterns are drawn
 
@@ -58,7 +63,10 @@ def block_permutation_p(
         [_block_order(story_of_row, block_rows, generator) for _ in range(n_permutations)]
         or [np.empty(0, int)]
     )[:n_permutations]
-    null = Null(n_permutations, true.shape[1], "greater", targets)
+    unchanged = (orders == np.arange(len(true))).all(1)
+    if least_block_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
+        unchanged = None
+    null = Null(n_permutations, true.shape[1], "greater", targets, unchanged=unchanged)
     for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
         columns = slice(start, start + _VOXELS_AT_ONCE)
         a, b = (unit(values[:, columns]).astype(np.float32) for values in (true, predicted))
@@ -108,7 +116,13 @@ def paired_block_p(
     """
     blocks = [block for story in _blocks(story_of_row, block_rows) for block in story]
     kept = np.random.default_rng(seed).integers(0, 2, (n_permutations, len(blocks))).astype(np.float64)
-    null = Null(n_permutations, true.shape[1], alternative, targets)
+    swapped = kept.sum(1)
+    unchanged = swapped == len(blocks)
+    if alternative == "two-sided":
+        unchanged |= swapped == 0  # all blocks swapped: the same |T|
+    if least_paired_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
+        unchanged = None
+    null = Null(n_permutations, true.shape[1], alternative, targets, unchanged=unchanged)
     for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
         columns = slice(start, start + _VOXELS_AT_ONCE)
         a, b1, b2 = (unit(values[:, columns]) for values in (true, first, second))
@@ -179,6 +193,38 @@ def _swapped(sums: list[np.ndarray], kept: np.ndarray, n_rows: int) -> tuple[np.
         variance = power - mean**2 / n_rows
         correlations.append(covariance / np.sqrt(np.where(variance > 1e-12, variance, np.nan)))
     return correlations[0], correlations[1]
+
+
+def measured_block_rows(true: np.ndarray, predicted: np.ndarray, story_of_row: np.ndarray) -> int:
+    """Length of blocks that keep what neighbouring rows share: 7 tau, at least 5 TRs.
+
+    tau = 1 + 2 sum_k rho(k), rho(k) the autocorrelation at lag k of the rows' contributions to r, a[t] b[t] with both
+    centred, mean over voxels; the sum ends before the first rho below .05.
+
+    Parameters
+    ----------
+    true, predicted : arrays (n_rows, n_voxels)
+    story_of_row : array (n_rows,)
+        Rows of a story are consecutive and in order.
+    """
+    stories = [rows for _, rows in stories_of(story_of_row)]
+    longest = max(rows.stop - rows.start for rows in stories)
+    sums = np.zeros(max(longest // 4, 1))
+    for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
+        columns = slice(start, start + _VOXELS_AT_ONCE)
+        terms = unit(true[:, columns]) * unit(predicted[:, columns])
+        terms = terms[:, ~np.isnan(terms).any(0)]
+        terms -= terms.mean(0)
+        for rows in stories:
+            for lag in range(min(len(sums), rows.stop - rows.start)):
+                part = terms[rows]
+                sums[lag] += (part[: len(part) - lag] * part[lag:]).sum()
+    if sums[0] == 0:
+        return LEAST_BLOCK_ROWS
+    rho = sums[1:] / sums[0]
+    below = np.flatnonzero(rho < 0.05)
+    tau = 1 + 2 * rho[: below[0] if len(below) else None].sum()
+    return max(math.ceil(TAUS_OF_A_BLOCK * tau), LEAST_BLOCK_ROWS)
 
 
 def least_paired_p(story_of_row: np.ndarray, block_rows: int) -> float:

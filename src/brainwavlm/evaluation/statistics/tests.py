@@ -14,9 +14,10 @@ from brainwavlm.evaluation.statistics.block_permutation import (
     least_block_p,
     least_paired_p,
     listener_sign_flip_p,
+    measured_block_rows,
     paired_block_p,
 )
-from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p
+from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p, n_offsets
 
 LEVEL = 0.05
 
@@ -41,20 +42,23 @@ def correlation_test(
     targets : mapping of str to bool array (n_voxels,), or None
         Also test the mean correlation over these voxels.
     """
-    require_null(story_of_row, config)
     if config.null == "blocks":
-        return block_permutation_p(
-            true, predicted, story_of_row, config.shifts, seed, config.block_rows, targets
-        )
+        block_rows = config.block_rows or measured_block_rows(true, predicted, story_of_row)
+        require_null(story_of_row, config, block_rows)
+        return block_permutation_p(true, predicted, story_of_row, config.shifts, seed, block_rows, targets)
     return circular_shift_p(true, predicted, story_of_row, config.shifts, seed, targets)
 
 
-def require_null(story_of_row: np.ndarray, config: EvaluationConfig) -> None:
-    """ConfigError where the null is one of blocks, and no story (of each row: (n_rows,)) has two of them."""
-    if config.null == "blocks" and least_block_p(story_of_row, config.block_rows) == 1:
+def require_null(story_of_row: np.ndarray, config: EvaluationConfig, block_rows: int | None = None) -> None:
+    """ConfigError where the null is one of blocks, and no story (of each row: (n_rows,)) has two of them.
+
+    `block_rows` is their length where the configuration leaves it to the data; None: not measured yet.
+    """
+    block_rows = config.block_rows or block_rows or 1
+    if config.null == "blocks" and least_block_p(story_of_row, block_rows) == 1:
         raise ConfigError(
             "evaluation.block_rows",
-            f"{config.block_rows}, and no scored story holds two such blocks: there is no other order of them.",
+            f"{block_rows}, and no scored story holds two such blocks: there is no other order of them.",
             "at most half the longest scored story.",
             "Set evaluation.block_rows lower, or evaluation.null=shifts.",
         )
@@ -67,28 +71,35 @@ def difference_test(
     story_of_row: np.ndarray,
     config: EvaluationConfig,
     seed: int,
+    block_rows: int,
     targets: Mapping[str, np.ndarray] | None = None,
 ) -> PermutationTest:
     """r_second - r_first against swaps of blocks of the two predictions, two-sided; see `paired_block_p`."""
     return paired_block_p(
-        true, first, second, story_of_row, config.shifts, seed, config.block_rows, "two-sided", targets
+        true, first, second, story_of_row, config.shifts, seed, block_rows, "two-sided", targets
     )
 
 
-def described_null(story_of_row: np.ndarray, config: EvaluationConfig) -> dict[str, Any]:
-    """What summary.json says of the nulls: how they were drawn, and the smallest p that the test rows allow."""
-    blocks = config.null == "blocks"
+def described_null(
+    story_of_row: np.ndarray, config: EvaluationConfig, block_rows: int, leave_one_out: bool
+) -> dict[str, Any]:
+    """What summary.json says of the nulls: how they were drawn, and the smallest p of a mean that the rows allow."""
+    blocks = config.null == "blocks" and not leave_one_out
     drawn = 1 / (config.shifts + 1)
-    least = least_block_p(story_of_row, config.block_rows) if blocks else 0.0
+    how = "each story turned by a random offset, all offsets allowed"
+    if blocks:
+        how = f"blocks of at least {block_rows} TRs in another order within each story"
+    elif leave_one_out:
+        how = "responses to each story turned by a random offset, and everything fitted again"
     return {
-        "kind": config.null,
+        "kind": "blocks" if blocks else "shifts",
         "n": config.shifts,
-        "how": f"blocks of at least {config.block_rows} TRs in another order within each story"
-        if blocks
-        else "each story turned by a random offset, all offsets allowed",
-        "block_rows": config.block_rows,
-        "least_p": max(least, drawn),
-        "least_p_difference": max(least_paired_p(story_of_row, config.block_rows), drawn),
+        "how": how,
+        "block_rows": block_rows,
+        "least_p": max(
+            least_block_p(story_of_row, block_rows) if blocks else 1 / n_offsets(story_of_row), drawn
+        ),
+        "least_p_difference": max(least_paired_p(story_of_row, block_rows), drawn),
     }
 
 

@@ -112,7 +112,10 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
     return [
         ("Score", score),
         ("Ridge", ridge),
-        ("Intervals", f"95 % of {run['bootstrap']}, paired: the same resamples for frozen and tuned"),
+        (
+            "Intervals",
+            f"95 %, jackknife over {run.get('intervals', 'test stories')}, the same for frozen and tuned",
+        ),
         ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
         ("Share of ceiling", f"{frozen['normalised_by']}; {floor}"),
         ("Readout r", readout),

@@ -16,7 +16,7 @@ from brainwavlm import __version__
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.style import Picture, data_uri
-from brainwavlm.results.resamples import FILE as RESAMPLES
+from brainwavlm.results.replicates import FILE as RESAMPLES
 from brainwavlm.results.schemas import COLUMNS
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another output.")

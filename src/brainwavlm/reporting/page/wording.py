@@ -83,10 +83,20 @@ def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
     control = f" with {CONTROLS[run['control']]} (control)" if run["control"] != "none" else ""
     if run["method"] == "frozen" and row["difference"] == 0:
         sentence = f"The speech model of {who} was left as it was: only a readout learned."
+    elif not above_chance(row):
+        sentence = (
+            f"Cannot be told from this much data: the untuned score of {who} {where}, {number(frozen)}, is not above "
+            f"chance (p = {number(row['p_frozen'], 2)})."
+        )
     elif not row["high"] > row["low"]:
         sentence = f"No interval could be computed for {who} {where}: too little test data."
     elif kind == "unsure":
         sentence = f"No gain shown for {who} {where}: the {span} contains 0."
+    elif not change_shown(row):
+        sentence = (
+            f"No gain shown for {who} {where}: the {span} leaves 0 out, but blocks of rows swapped between the two "
+            f"models differ as much (p = {number(row['p_difference'], 2)})."
+        )
     else:
         by = f"by {number(abs(row['difference']))} ({span})"
         if gain is not None:
@@ -94,10 +104,43 @@ def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
             by = f"by {number(100 * abs(gain), 1)}{NBSP}% "
             by += f"(95{NBSP}% interval {number(low, 1)} to {number(high, 1)}{NBSP}%)"
         sentence = f"{deed} on {run['target']}{control} {MOVED[kind]} the mean test correlation of {who} {where} {by}."
+        sentence += _over_blocks(run) + shared_words(row)
     unit = f"{capitalised(label)}: mean test r {where} from {number(frozen)} to {number(row['r_tuned'])}, difference "
     return card(
         row, row["difference"], unit + signed(row["difference"]), sentence, elsewhere=_elsewhere(row, rows)
     )
+
+
+def above_chance(row: Row) -> bool:
+    """Whether the untuned score is above chance; evaluations of earlier versions do not say it."""
+    return not row.get("p_frozen", 0.0) >= 0.05
+
+
+def change_shown(row: Row) -> bool:
+    """Whether both the interval of the change leaves 0 out and its test, where there is one, agrees."""
+    return verdict(row["low"], row["high"]) != "unsure" and not row.get("p_difference", 0.0) >= 0.05
+
+
+def _over_blocks(run: Run) -> str:
+    over = str(run.get("intervals", ""))
+    return f" The interval is over {over}, and says nothing of others." if "block" in over else ""
+
+
+def shared_words(row: Row) -> str:
+    """What is left of a gain where both models are read out by a linear map whose directions all voxels share."""
+    if "shared_difference" not in row:
+        return ""
+    change, kind = row["shared_difference"], verdict(row["shared_low"], row["shared_high"])
+    span = interval_words(row["shared_low"], row["shared_high"])
+    change_of = f"{number(row['shared_frozen'])} to {number(row['shared_tuned'])}, {signed(change)} ({span})"
+    words = f" That is with ridge for each voxel alone. With a linear map that voxels share: {change_of}."
+    if verdict(row["low"], row["high"]) == "up" != kind:
+        words += " So tuning beats voxel-wise ridge, and is not shown to beat the shared map."
+    if row["shared_frozen"] > row["r_tuned"]:
+        words += (
+            " The shared map of untuned features already predicts better than tuning does voxel by voxel."
+        )
+    return words
 
 
 def card(row: Row, change: float, unit: str, sentence: str, elsewhere: str = "") -> dict[str, str]:
@@ -105,9 +148,10 @@ def card(row: Row, change: float, unit: str, sentence: str, elsewhere: str = "")
 
     `row` has the interval of the change, and the frozen mean.
     """
-    kind = verdict(row["low"], row["high"])
+    kind = verdict(row["low"], row["high"]) if above_chance(row) and change_shown(row) else "unsure"
     figure = percent(change / row["r_frozen"]) if row["r_frozen"] > 0 else signed(change)
-    figure = "No gain shown" if kind == "unsure" else figure
+    if kind == "unsure":
+        figure = "No gain shown" if above_chance(row) else "Cannot be told"
     return {"kind": kind, "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": elsewhere}
 
 
@@ -129,7 +173,9 @@ def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
     if candidate is None:
         return ""
     span = interval_words(candidate["low"], candidate["high"])
-    gain = f"{percent(relative(candidate))} ({signed(candidate['difference'])}, {span})"
+    gain = f"{signed(candidate['difference'])} ({span})"
+    if above_chance(candidate):
+        gain = f"{percent(relative(candidate))} ({signed(candidate['difference'])}, {span})"
     return f"{capitalised(in_target(other))}: {gain}."
 
 

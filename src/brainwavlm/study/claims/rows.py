@@ -13,7 +13,7 @@ from brainwavlm.results.estimates import (
     over_seeds,
     ratio_of_deviations,
 )
-from brainwavlm.results.resamples import OWN_LAYER
+from brainwavlm.results.replicates import OWN_LAYER
 from brainwavlm.study.claims.groups import Group
 from brainwavlm.study.claims.scores import CellScore, Step, missing
 from brainwavlm.study.claims.sentences import NOTHING

@@ -1,4 +1,4 @@
-"""What the cells of a study scored, read back: measured means and their resamples, by listener and target."""
+"""What the cells of a study scored, read back: measured means and their replicates, by listener and target."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.evaluation.downstream import STORIES
 from brainwavlm.results.estimates import Score
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.resamples import FILE, OWN_LAYER, Resamples, read_resamples
+from brainwavlm.results.replicates import FILE, OWN_LAYER, Replicates, read_replicates
 from brainwavlm.results.tables import records
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.cells import Listener, naming, tuners
@@ -129,7 +129,7 @@ def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
 
 def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
     listeners = tuners(cell.record.cell.config)
-    evaluation, resamples = Evaluation.open(folder, ("layers", "downstream")), read_resamples(folder / FILE)
+    evaluation, replicates = Evaluation.open(folder, ("layers", "downstream")), read_replicates(folder / FILE)
     names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
     tables = {
         "scores": evaluation.table,
@@ -146,7 +146,7 @@ def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], 
             _AGAIN,
         )
     who = _side(dict(zip(sides, listeners, strict=True)))
-    scores = {key: _scores(folder, table, resamples, cell, who, name) for key, table in tables.items()}
+    scores = {key: _scores(folder, table, replicates, cell, who, name) for key, table in tables.items()}
     return {"simulated": evaluation.simulated, **scores}
 
 
@@ -155,7 +155,7 @@ def _side(listeners: Mapping[str, Listener]) -> Who:
 
 
 def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
-    transfer, resamples = Transfer.open(folder), read_resamples(folder / FILE)
+    transfer, replicates = Transfer.open(folder), read_replicates(folder / FILE)
     who = _scored_in(transfer, cell)
     matrix = transfer.matrix.rename(columns={"scored_on": "subject"})
     before: Counter[tuple[str, str]] = Counter()
@@ -169,7 +169,7 @@ def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], st
             minutes.append({"listener": name(listener), **{column: row[column] for column in columns}})
     return {
         "simulated": transfer.simulated,
-        "transfers": _scores(folder, matrix, resamples, cell, who, name),
+        "transfers": _scores(folder, matrix, replicates, cell, who, name),
         "minutes": tuple(minutes),
     }
 
@@ -200,28 +200,28 @@ def _scored_in(transfer: Transfer, cell: CellScores) -> Who:
 def _scores(
     folder: Path,
     table: pd.DataFrame,
-    resamples: Resamples,
+    replicates: Replicates,
     cell: CellScores,
     who: Who,
     name: Callable[[Listener], str],
 ) -> tuple[CellScore, ...]:
-    about = ("run", "subject", "target", "stories", "layer")
+    about = ("run", "subject", "target", "stories", "layer", "readout")
     places: dict[tuple[Any, ...], list[int]] = {}
-    for place, described in enumerate(resamples.about):
+    for place, described in enumerate(replicates.about):
         places.setdefault(tuple(described[key] for key in about), []).append(place)
     before: Counter[tuple[Any, ...]] = Counter()
     scores = []
-    defaults: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER}
+    defaults: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER, "readout": "voxelwise"}
     for row in (defaults | said for said in records(table)):
         key = tuple(row[column] for column in about)
-        # Two people of one name in two data sets: tables and resamples list them in one order.
+        # Two people of one name in two data sets: tables and replicates list them in one order.
         same = places.get(key, [])
         if before[key] >= len(same):
-            what = f"no resamples of {' '.join(map(str, key))}."
+            what = f"no replicates of {' '.join(map(str, key))}."
             raise RunError(folder / FILE, what, "those of every row.", _AGAIN)
         place, listener = same[before[key]], who(row, before[key])
         before[key] += 1
-        frozen, tuned = resamples.draws(place)
+        frozen, tuned = replicates.of_row(place)
         scores.append(
             CellScore(
                 seed=cell.record.cell.config.seed,
@@ -229,7 +229,7 @@ def _scores(
                 r_tuned=float(row["r_tuned"]),
                 frozen=frozen,
                 tuned=tuned,
-                rows=resamples.about[place]["rows"],
+                rows=replicates.about[place]["rows"],
                 cell=cell.name,
                 listener=name(listener),
                 subject=listener[1],

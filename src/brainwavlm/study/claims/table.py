@@ -1,8 +1,8 @@
 """The table of claims: what each experiment of a study came to, from the cells that are there.
 
 g(i) = r_tuned(i) - r_frozen(i) of cell i, in one listener and target
-gain of a group = mean over its seeds of g; interval: 2.5 and 97.5 % of that mean in the resamples of test stories
-difference of two groups = mean over the seeds that both have of r_tuned; interval likewise: all have the same draws
+gain of a group = mean over its seeds of g; interval: jackknife of that mean over test stories
+difference of two groups = mean over the seeds that both have of r_tuned; interval likewise
 deviation = standard deviation over seeds (n - 1) of what stands beside it
 seed_low, seed_high = mean -+ t(n - 1) deviation / sqrt(n)
 

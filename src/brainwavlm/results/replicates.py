@@ -1,9 +1,9 @@
-"""Every resample's mean correlations, kept in a file, so that scores of different evaluations can be paired.
+"""Mean scores without each test story, kept in a file, so that scores of different evaluations can be paired.
 
-resamples.npz   one row a run, listener and target (and hidden state); arrays alone
-    run, subject, target, stories, unit, rows    text
+replicates.npz   one row a run, listener and target (and hidden state); arrays alone
+    run, subject, target, stories, unit, rows, readout    text
     layer                                        -1: the state of the run's table
-    frozen, tuned                                (n_rows, n_resamples) float32: mean r over the target in each
+    frozen, tuned                                (n_rows, n_pieces): mean over the target without each piece
 """
 
 from collections import Counter
@@ -18,34 +18,37 @@ import numpy as np
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 
-FILE = "resamples.npz"
+FILE = "replicates.npz"
 OWN_LAYER = -1
-_TEXT = ("run", "subject", "target", "stories", "unit", "rows")
+READOUTS = (
+    "voxelwise",
+    "shared",
+)  # ridge for each voxel alone, and the map whose directions all voxels share
+_TEXT = ("run", "subject", "target", "stories", "unit", "rows", "readout")
 
 
 @dataclass(frozen=True)
-class Resamples:
-    """Resampled mean correlations of frozen and tuned models.
+class Replicates:
+    """Jackknife mean correlations of frozen and tuned models.
 
     Attributes
     ----------
     about : tuple of dict
         One a row: run, subject (who is scored), target, stories (`all` or `unheard`), layer (`OWN_LAYER`, or a further
-        hidden state), unit (what was drawn), rows (test stories with their numbers of TRs). Rows with equal `rows` and
-        as many resamples had the same draws.
-    frozen, tuned : arrays (n_rows, n_resamples) float32
-        NaN where there was nothing to draw, and behind the resamples of a run that asked for fewer.
+        hidden state), unit (what was left out in turn), rows (test stories with their numbers of TRs), readout
+        (`voxelwise` or `shared`). Rows with equal `rows` left out the same pieces.
+    frozen, tuned : arrays (n_rows, n_pieces)
+        NaN behind the pieces of a row that has fewer.
     """
 
     about: tuple[dict[str, Any], ...]
     frozen: np.ndarray
     tuned: np.ndarray
 
-    def draws(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        """Means of the frozen and of the tuned model of a row in its own resamples; empty where nothing was drawn."""
-        drawn = np.flatnonzero(~np.isnan(self.tuned[place]))
-        n = int(drawn[-1]) + 1 if len(drawn) else 0  # behind it is what other runs drew more
-        return self.frozen[place, :n].astype(np.float64), self.tuned[place, :n].astype(np.float64)
+    def of_row(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Replicates of the frozen and of the tuned model of a row; empty where there was one piece."""
+        known = ~np.isnan(self.tuned[place])
+        return self.frozen[place, known], self.tuned[place, known]
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""
@@ -55,14 +58,15 @@ class Resamples:
             np.savez_compressed(file, frozen=self.frozen, tuned=self.tuned, **arrays)
 
 
-def resample_rows(
+def replicate_rows(
     run: str,
     subject: str,
-    draws: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     unit: str,
     story_of_row: np.ndarray,
     layer: int = OWN_LAYER,
     stories: str = "all",
+    readout: str = "voxelwise",
 ) -> list[dict[str, Any]]:
     """Rows for `gathered`, one a target.
 
@@ -71,32 +75,33 @@ def resample_rows(
     run : str
         Name in the table.
     subject : str
-    draws : mapping of target to pair of arrays (n_resamples,)
-        Means of the frozen and of the tuned model.
+    pairs : mapping of target to pair of arrays (n_pieces,)
+        Means of the frozen and of the tuned model without each piece.
     unit : str
-        What was drawn.
+        What was left out in turn.
     story_of_row : array (n_rows,)
     layer : int
-    stories : str
+    stories, readout : str
     """
     rows = ", ".join(f"{name} {n_trs}" for name, n_trs in Counter(story_of_row.tolist()).items())
     about = {"run": run, "subject": subject, "stories": stories, "layer": layer, "unit": unit, "rows": rows}
-    return [{**about, "target": target, "draws": pair} for target, pair in draws.items()]
+    about["readout"] = readout
+    return [{**about, "target": target, "pair": pair} for target, pair in pairs.items()]
 
 
-def gathered(rows: Sequence[Mapping[str, Any]]) -> Resamples:
+def gathered(rows: Sequence[Mapping[str, Any]]) -> Replicates:
     """One table of the rows of all runs."""
-    most = max((len(row["draws"][0]) for row in rows), default=0)
-    frozen, tuned = np.full((2, len(rows), most), np.nan, dtype=np.float32)
+    most = max((len(row["pair"][0]) for row in rows), default=0)
+    frozen, tuned = np.full((2, len(rows), most), np.nan)
     for place, row in enumerate(rows):
-        first, second = row["draws"]
+        first, second = row["pair"]
         frozen[place, : len(first)], tuned[place, : len(second)] = first, second
     about = tuple({key: row[key] for key in (*_TEXT, "layer")} for row in rows)
-    return Resamples(about, frozen, tuned)
+    return Replicates(about, frozen, tuned)
 
 
-def read_resamples(path: str | Path) -> Resamples:
-    """What `Resamples.save` wrote.
+def read_replicates(path: str | Path) -> Replicates:
+    """What `Replicates.save` wrote.
 
     Raises
     ------
@@ -106,12 +111,14 @@ def read_resamples(path: str | Path) -> Resamples:
     path = Path(path)
     again = "Evaluate again."
     if not path.is_file():
-        raise RunError(path, "no such file.", "the resamples of an evaluation.", again)
+        raise RunError(path, "no such file.", "the jackknife replicates of an evaluation.", again)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {key: content[key] for key in (*_TEXT, "layer", "frozen", "tuned")}
     except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
-        raise RunError(path, f"not readable: {error}.", "the resamples of an evaluation.", again) from None
+        raise RunError(
+            path, f"not readable: {error}.", "the jackknife replicates of an evaluation.", again
+        ) from None
     n = len(arrays["run"])
     shapes = {arrays[key].shape for key in ("frozen", "tuned")}
     if any(len(values) != n for values in arrays.values()) or len(shapes) > 1:
@@ -120,9 +127,9 @@ def read_resamples(path: str | Path) -> Resamples:
         {**{key: str(arrays[key][place]) for key in _TEXT}, "layer": int(arrays["layer"][place])}
         for place in range(n)
     )
-    return Resamples(about, arrays["frozen"], arrays["tuned"])
+    return Replicates(about, arrays["frozen"], arrays["tuned"])
 
 
-def read_if_there(path: Path) -> Resamples | None:
-    """What `Resamples.save` wrote; None where it wrote nothing, as earlier versions did not."""
-    return read_resamples(path) if path.is_file() else None
+def read_if_there(path: Path) -> Replicates | None:
+    """What `Replicates.save` wrote; None where it wrote nothing, as earlier versions did not."""
+    return read_replicates(path) if path.is_file() else None

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from brainwavlm.encoding.gram_ridge import GramRidge
+from brainwavlm.encoding.reduced_rank import fit_reduced_rank
+
+ALPHAS = np.logspace(0, 4, 5)
+
+
+def data(n_rows, n_columns, n_voxels=40, rank=4, seed=0, noise=3.0):
+    rng = np.random.default_rng(seed)
+    design = rng.standard_normal((n_rows, n_columns)).astype(np.float32)
+    shared = (
+        rng.standard_normal((n_columns, rank)) @ rng.standard_normal((rank, n_voxels)) / np.sqrt(n_columns)
+    )
+    responses = design @ shared + noise * rng.standard_normal((n_rows, n_voxels))
+    return design, responses.astype(np.float32), shared
+
+
+def direct(design, responses, alpha, rank):
+    """As written in the module: any square root will do, here Cholesky's."""
+    x, y = design.astype(np.float64), responses.astype(np.float64)
+    root = np.linalg.cholesky(x.T @ x + alpha * np.eye(x.shape[1]))
+    whitened = np.linalg.solve(root, x.T @ y)
+    left = np.linalg.svd(whitened, full_matrices=False)[0][:, :rank]
+    return np.linalg.solve(root.T, left @ (left.T @ whitened))
+
+
+def direct_r(design, responses, folds, alpha, rank):
+    r = []
+    for rows in folds:
+        fitted = np.setdiff1d(np.arange(len(design)), rows)
+        predicted = design[rows] @ direct(design[fitted], responses[fitted], alpha, rank)
+        r.append([np.corrcoef(p, y)[0, 1] for p, y in zip(predicted.T, responses[rows].T, strict=True)])
+    return np.mean(r)
+
+
+@pytest.mark.parametrize("shape", [(150, 30), (60, 90)], ids=["tall", "wide"])
+def test_penalty_rank_and_weights_are_those_of_the_direct_solution(shape):
+    design, responses, _ = data(*shape)
+    folds = np.array_split(np.arange(len(design)), 3)
+    solver = GramRidge(design, folds, ALPHAS)
+    found = fit_reduced_rank(solver, lambda: np.array_split(responses, 3, axis=1), 8)
+    r = {(a, k): direct_r(design, responses, folds, a, k) for a in ALPHAS for k in range(1, 9)}
+    assert (found.alpha, found.rank) == max(r, key=r.get)
+    assert_allclose(found.cv_r, max(r.values()), rtol=1e-5)
+    expected = direct(design, responses, found.alpha, found.rank)
+    weights = found.weights(solver, responses)
+    assert np.abs(weights - expected).max() <= 2e-6 * np.abs(expected).max()
+
+
+def test_with_all_ranks_it_is_ridge():
+    design, responses, _ = data(80, 12, n_voxels=5)
+    solver = GramRidge(design, np.array_split(np.arange(80), 2), np.array([10.0]))
+    found = fit_reduced_rank(solver, lambda: [responses], 5)
+    ridge = np.linalg.solve(design.T @ design + 10 * np.eye(12), design.T @ responses)
+    whole = direct(design, responses, 10.0, 5)
+    assert_allclose(whole, ridge, rtol=1e-4, atol=1e-6)
+    assert found.rank <= 5
+
+
+def test_where_voxels_share_directions_it_finds_them_and_predicts_better_than_ridge():
+    design, responses, shared = data(300, 60, n_voxels=200, rank=4, noise=4.0)
+    train, test = slice(0, 200), slice(200, None)
+    folds = np.array_split(np.arange(200), 4)
+    solver = GramRidge(design[train], folds, ALPHAS)
+    found = fit_reduced_rank(solver, lambda: [responses[train]], 20)
+    _, voxelwise, _ = solver.solve(responses[train])
+    signal = design[test] @ shared
+
+    def r(weights):
+        predicted = design[test] @ weights
+        return np.mean([np.corrcoef(p, y)[0, 1] for p, y in zip(predicted.T, signal.T, strict=True)])
+
+    assert 3 <= found.rank <= 8
+    assert r(found.weights(solver, responses[train])) > r(voxelwise) + 0.05
+
+
+def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
+    design, responses, _ = data(90, 20, n_voxels=12)
+    solver = GramRidge(design, np.array_split(np.arange(90), 3), ALPHAS)
+    with_gap = np.concatenate([responses, responses[:, :1]], axis=1)
+    with_gap[4, -1] = np.nan
+    one, other = (fit_reduced_rank(solver, lambda y=y: [y], 6) for y in (responses, with_gap))
+    assert (one.alpha, one.rank) == (other.alpha, other.rank)
+    assert_allclose(torch.abs(one.directions), torch.abs(other.directions), rtol=1e-4, atol=1e-7)
