@@ -67,11 +67,11 @@ def claim_states_table(rows: Rows, about: str = "target") -> pd.DataFrame:
     """
     where = ["experiment", "group", "listener", "target", "layer"]
     scores = ["r_frozen", "r_tuned", "estimate", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*where, *scores])
+    table = pd.DataFrame(rows, columns=[*where, "readout", *scores])
     table = table.sort_values("layer", kind="stable", ignore_index=True)
     several = table["experiment"].nunique() > 1
     labels = [f"{row['experiment']}: " * several + layer_label(row) for row in table.to_dict("records")]
-    numbers = _numbers(about)
+    numbers, table = _numbers(about), table.drop(columns="readout")
     table.columns = pd.Index(["run", "group", "listener", about, *numbers])
     table.insert(1, "label", labels)
     return table.astype({**dict.fromkeys(numbers, float), "layer": int})

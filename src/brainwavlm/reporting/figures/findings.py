@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from brainwavlm.study.claims.table import Claims
 
 _NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
-_ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories"]
+_ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
+SHARED = {"shared": ", shared readout"}  # what a label says of the readout
 _PAGE_TALL = 9.4  # inches of a page that a figure can take
 _COLUMN = 3.3  # inches that findings need
 _KEY = ("untuned", "tuned: mean, 95 % interval of the gain", "one seed")
@@ -48,7 +49,7 @@ def seeds_table(comparison: Comparison, targets: Sequence[str]) -> pd.DataFrame:
 
 
 def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
-    """part, label, experiment, group, tuned_on, listener, target, stories, run, seed, numbers, sentence.
+    """part, label, experiment, group, tuned_on, listener, target, stories, readout, run, seed, numbers, sentence.
 
     A row of part `mean` a finding, with r_frozen, r_tuned and the interval of the gain; of part `seed` a cell. A label
     stands for one finding: where two would share one they are counted. `rows` are gains of a study's table of claims,
@@ -67,15 +68,15 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences_table(rows: Rows) -> pd.DataFrame:
-    """label, target, listener, group, against, estimate, low, high, seed_low, seed_high, sentence.
+    """label, target, listener, group, against, readout, estimate, low, high, seed_low, seed_high, sentence.
 
     Of the differences in a study's table of claims, those that have an estimate.
     """
     numbers = ["estimate", "low", "high", "seed_low", "seed_high"]
-    columns = ["target", "listener", "group", "against", *numbers, "sentence"]
+    columns = ["target", "listener", "group", "against", "readout", *numbers, "sentence"]
     table = pd.DataFrame(rows, columns=columns).dropna(subset="estimate", ignore_index=True)
     labels = [
-        f"{row['target']} of {row['listener']}: {row['group']} − {row['against']}"
+        f"{row['target']} of {row['listener']}: {row['group']} − {row['against']}{SHARED.get(row['readout'], '')}"
         for row in table.to_dict("records")
     ]
     table.insert(0, "label", counted(labels))
@@ -85,7 +86,7 @@ def differences_table(rows: Rows) -> pd.DataFrame:
 def layer_label(row: Mapping[Any, Any]) -> str:
     """Which line a gain by hidden state belongs to."""
     group = "" if row["group"] == "all cells" else f"{row['group']}, "
-    return f"{group}{row['target']} of {row['listener']}"
+    return f"{group}{row['target']} of {row['listener']}{SHARED.get(row['readout'], '')}"
 
 
 def seeds(places: Sequence[Place], choice: Choice) -> Shown:
@@ -145,7 +146,7 @@ def _label(row: Mapping[Any, Any]) -> str:
     """In whom and where, and in which group of cells."""
     group = "" if row["group"] == "all cells" else f": {row['group']}"
     who = f"{row['tuned_on']} → " if row["kind"] == "transfer" else ""
-    return f"{who}{row['listener']}, {row['target']}{group}"
+    return f"{who}{row['listener']}, {row['target']}{group}{SHARED.get(row['readout'], '')}"
 
 
 def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

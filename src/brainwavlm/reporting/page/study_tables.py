@@ -45,11 +45,12 @@ def _findings_frame(rows: Sequence[Row]) -> pd.DataFrame:
         against = f" against {row['against']}" if row["against"] else ""
         tuned_on = f", tuned on {row['tuned_on']}" if row["tuned_on"] else ""
         state = "" if row["layer"] is None else f", state {row['layer']:.0f}"
+        readout = ", shared readout" if row["readout"] == "shared" else ""
         about = {
             "experiment": row["experiment"],
             "What came out": row["sentence"],
             "Cells": f"{row['group'] or ''}{against}{tuned_on}",
-            "Where": f"{row['target']} of {row['listener']}{state}" if row["target"] else "",
+            "Where": f"{row['target']} of {row['listener']}{state}{readout}" if row["target"] else "",
             "What": KINDS[row["kind"]] if row["estimate"] is not None else row["sentence"],
             "Estimate": shown(row["estimate"]),
         }

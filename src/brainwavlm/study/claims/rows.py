@@ -24,11 +24,11 @@ _ESTIMATE = ("estimate", "low", "high")
 _SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
 
 
-def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int], list[CellScore]]:
-    """Scores by who tuned, who is scored, target, choice of stories and hidden state."""
-    places: dict[tuple[str, str, str, str, int], list[CellScore]] = {}
+def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int, str], list[CellScore]]:
+    """Scores by who tuned, who is scored, target, choice of stories, hidden state and readout."""
+    places: dict[tuple[str, str, str, str, int, str], list[CellScore]] = {}
     for score in scores:
-        key = (score.tuned_on, score.listener, score.target, score.stories, score.layer)
+        key = (score.tuned_on, score.listener, score.target, score.stories, score.layer, score.readout)
         places.setdefault(key, []).append(score)
     return places
 
@@ -43,6 +43,7 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
         "listener": first.listener,
         "target": first.target,
         "layer": None if first.layer == OWN_LAYER else first.layer,
+        "readout": first.readout,
         "stories": first.stories,
         "n_seeds": len(scores),
         "n_missing": n_missing,
@@ -73,8 +74,8 @@ def transfer_rows(group: Group) -> list[dict[str, Any]]:
     """Gains in listeners who did not tune the model; of unheard stories alone where tuning heard some."""
     rows = []
     places = _by_place(score for cell in group.cells for score in cell.transfers)
-    for (tuned_on, listener, target, stories, layer), scores in places.items():
-        unheard = (tuned_on, listener, target, "unheard", layer)
+    for (tuned_on, listener, target, stories, *rest), scores in places.items():
+        unheard = (tuned_on, listener, target, "unheard", *rest)
         if scores[0].is_tuner or (stories == "all" and unheard in places):
             continue
         rows.append(
@@ -188,16 +189,20 @@ def _opposed(first: Group, second: Group) -> Iterator[tuple[dict[str, str], BySe
             alike = [others[tuned_on]] if tuned_on in others else others.values()
             for some in alike:
                 about = {"group": second.label, "against": first.label, "tuned_on": tuned_on}
-                about |= {"listener": next(iter(scores.values())).listener, "target": place[1]}
+                about |= {
+                    "listener": next(iter(scores.values())).listener,
+                    "target": place[1],
+                    "readout": place[2],
+                }
                 yield about, some, scores
 
 
-def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str], dict[str, BySeed]]:
-    """Scores by listener and target, then by who tuned the model, then by seed."""
-    places: dict[tuple[str, str], dict[str, BySeed]] = {}
+def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str, str], dict[str, BySeed]]:
+    """Scores by listener, target and readout, then by who tuned the model, then by seed."""
+    places: dict[tuple[str, str, str], dict[str, BySeed]] = {}
     for cell in group.cells:
         for score in cell.scores:
-            place = (score.subject if by_subject else score.listener, score.target)
+            place = (score.subject if by_subject else score.listener, score.target, score.readout)
             places.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
     return places
 

@@ -46,6 +46,8 @@ class CellScore(Score):
         `all`, or `unheard`: test stories that tuning did not use; `clips` of them for a task.
     layer : int
         `OWN_LAYER`, or the hidden state that is scored.
+    readout : str
+        `voxelwise` or `shared`.
     """
 
     cell: str
@@ -56,6 +58,7 @@ class CellScore(Score):
     target: str
     stories: str
     layer: int
+    readout: str
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ def _scores(
     before: Counter[tuple[Any, ...]] = Counter()
     scores = []
     defaults: dict[str, Any] = {"stories": "all", "layer": OWN_LAYER, "readout": "voxelwise"}
-    for row in (defaults | said for said in records(table)):
+    for row in (defaults | said for said in under_both_readouts(table)):
         key = tuple(row[column] for column in about)
         # Two people of one name in two data sets: tables and replicates list them in one order.
         same = places.get(key, [])
@@ -238,6 +241,18 @@ def _scores(
                 target=row["target"],
                 stories=row["stories"],
                 layer=int(row["layer"]),
+                readout=row["readout"],
             )
         )
     return tuple(scores)
+
+
+def under_both_readouts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table of results, and once more as the readout that voxels share has them, where it was asked."""
+    rows = records(table)
+    shared = {"r_frozen": "shared_frozen", "r_tuned": "shared_tuned"}
+    if not set(shared.values()) <= set(table):
+        return rows
+    return rows + [
+        row | {name: row[column] for name, column in shared.items()} | {"readout": "shared"} for row in rows
+    ]

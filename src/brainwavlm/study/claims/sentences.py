@@ -133,6 +133,8 @@ def sentence(row: Row) -> str:
         text = FINDINGS[row["kind"]](row)
         if row["against"] is None:  # else the group stands in the text
             text = capitalised(text) if row["group"] == "all cells" else f"{row['group']}: {text}"
+        if row["readout"] == "shared":
+            text = f"{text.removesuffix('.')}, read out by a linear map that voxels share."
         parts = [text, _interval_words(row), _verdict_words(row)]
         if row["n_missing"]:
             parts.append(f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing.")
