@@ -18,9 +18,9 @@ from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.ridge import story_folds
 from brainwavlm.evaluation.leave_one_out import turned
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.statistics.block_permutation import measured_block_rows, paired_block_p
+from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.permutation_test import Null, circular_shift_p, stories_of
-from brainwavlm.evaluation.statistics.tests import correlation_test
+from brainwavlm.evaluation.statistics.tests import correlation_test, measured_block_rows
 
 NOISES = ("0", "0.4", "0.8", "0.95", "1/f")
 LEVELS = (0.05, 0.01, 0.001)

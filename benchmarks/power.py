@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
-from brainwavlm.evaluation.statistics.block_permutation import measured_block_rows, paired_block_p
+from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p
+from brainwavlm.evaluation.statistics.tests import measured_block_rows
 
 N_ROWS = 291
 

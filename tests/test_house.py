@@ -32,7 +32,7 @@ AT_THE_ROOT = {"__init__", "__main__", "errors", "files", "compute", "progress"}
 CONTENTS = re.compile(
     r"^ *(\w+) {2,}\S", re.MULTILINE
 )  # a line of a docstring that lists what is in a folder
-LONGEST, LONGEST_SCHEMA = 400, 500
+LONGEST, LONGEST_SCHEMA = 250, 450
 HEAVY = {
     "torch",
     "transformers",

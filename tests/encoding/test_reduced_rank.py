@@ -86,3 +86,12 @@ def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
     one, other = (fit_reduced_rank(solver, lambda y=y: [y], 6) for y in (responses, with_gap))
     assert (one.alpha, one.rank) == (other.alpha, other.rank)
     assert_allclose(torch.abs(one.directions), torch.abs(other.directions), rtol=1e-4, atol=1e-7)
+
+
+def test_a_single_direction_is_enough_for_a_design_of_one_column():
+    design, responses, _ = data(40, 1, n_voxels=3)
+    solver = GramRidge(design, np.array_split(np.arange(40), 2), ALPHAS)
+    found = fit_reduced_rank(solver, lambda: [responses], 8)
+    assert_allclose(
+        found.weights(solver, responses), direct(design, responses, found.alpha, 1), rtol=1e-4, atol=1e-6
+    )

@@ -131,7 +131,7 @@ def test_models_leave_out_the_same_and_equal_models_do_not_differ(talkative):
     )
     means = found.means[LABELS]
     assert_array_equal(means["frozen"], means["same"])
-    assert found.unit == "6 blocks of at least 10 clips of this test story"
+    assert found.unit == "4 blocks of at least 10 clips of this test story"
     measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested_labels.T, one.T, strict=True)])
     assert_allclose(means["frozen"][0], measured)
     low, high = found.interval(means["tuned"] - means["frozen"])

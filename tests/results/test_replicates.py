@@ -3,11 +3,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.errors import RunError
-from brainwavlm.evaluation.contrasts import contrast
+from brainwavlm.evaluation.contrasts import contrast, kept_replicates
 from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means
 from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.results.estimates import jackknife_interval
-from brainwavlm.results.replicates import FILE, OWN_LAYER, gathered, read_replicates, replicate_rows
+from brainwavlm.results.replicates import FILE, OWN_LAYER, gathered, read_replicates
 from tests.trees import native_tree
 
 SHARED = ["shared_difference", "shared_low", "shared_high"]
@@ -21,7 +21,7 @@ def jackknifed(seed, story=STORIES):
 
 
 def rows_of(run, jackknife, story=STORIES):
-    return replicate_rows(run, "anna", jackknife.pairs("frozen", "tuned"), jackknife.unit, story)
+    return kept_replicates({"run": run, "subject": "anna"}, jackknife, story)
 
 
 def test_intervals_follow_from_the_replicates_that_are_kept(tmp_path):

@@ -131,7 +131,7 @@ def _directions(square: torch.Tensor, shrunk: torch.Tensor, n: int) -> torch.Ten
     scaled = (shrunk[:, None] * square * shrunk).cpu().numpy()
     size = len(scaled)
     _, vectors = eigh(scaled, subset_by_index=[size - n, size - 1], overwrite_a=True, check_finite=False)
-    first = torch.from_numpy(np.ascontiguousarray(vectors[:, ::-1])).to(square.device)
+    first = torch.from_numpy(vectors[:, ::-1].copy()).to(square.device)
     return (shrunk[:, None] * first).float()
 
 

@@ -11,8 +11,7 @@ from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.reduced_rank import ReducedRank, fit_reduced_rank
 from brainwavlm.errors import ConfigError
 
-_VOXELS_OF_A_PRODUCT = 1024
-_LEAST_BATCH = 256
+_VOXELS_OF_A_PRODUCT, _LEAST_BATCH = 1024, 256
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,9 @@ class RidgeBatch:
     weights : array (n_columns, n_batch)
         Fitted on all rows with these penalties.
     cv_r : array (n_batch,)
-        Correlation of the chosen penalty, mean over folds: optimistic, for the choice only.
-    shared : array (n_columns, n_batch) or None
-        Weights of the map whose directions all voxels share, where it is asked for.
-    reduced : ReducedRank or None
-        That map's penalty and rank.
+        Of the chosen penalty, mean over folds: optimistic, for the choice only.
+    shared, reduced : array (n_columns, n_batch) and ReducedRank, or None
+        Weights of the map whose directions all voxels share, where it is asked for; its penalty and rank.
     """
 
     columns: slice
@@ -129,7 +126,7 @@ def ridge_batches(
 
     alpha[v] = argmax over config.alphas of the mean over folds of the correlation on the held-out rows.
 
-    With `shared` also the map of all voxels together, of reduced rank: see `reduced_rank`.
+    With `shared` also the map of all voxels together: see `reduced_rank`.
 
     There is no intercept: rows of the design and responses are z-scored within each story before, so their
     columns have mean zero up to the delays at a story's edge. The decompositions are made once (`GramRidge`).

@@ -15,10 +15,9 @@ from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.block_permutation import measured_block_rows
 from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife, jackknife_of_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
-from brainwavlm.evaluation.statistics.tests import LEVEL, described_null
+from brainwavlm.evaluation.statistics.tests import LEVEL, described_null, measured_block_rows
 from brainwavlm.evaluation.time_baseline import score_time
 from brainwavlm.files import write_json
 from brainwavlm.progress import Progress
@@ -51,7 +50,6 @@ class EncodingScore:
     time_only : PermutationTest
         What time alone predicts of the same rows.
     summary : dict
-        What `summary.json` says.
     """
 
     voxel: np.ndarray

@@ -218,8 +218,6 @@ def score_states(
 ) -> StateScores:
     """Score a speech model in one pass over the stories: ridge for the configured state and for each further one.
 
-    Of the further states only the rows on the clock of the TRs are kept, some eight times fewer than windows.
-
     Parameters
     ----------
     evaluator : Evaluator
@@ -229,8 +227,8 @@ def score_states(
     title : str
         For the progress.
     layers : sequence of int
+        Of these only the rows on the clock of the TRs are kept, some eight times fewer than windows.
     like : EncodingScore or None
-        As in `score_features`.
     """
     own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
     features: dict[str, StoryFeatures] = {}

@@ -103,7 +103,6 @@ class Evaluation:
         share of the delay in the weights, median, low and high (quartiles) over voxels.
     ridge_epochs : DataFrame
         Where epochs were asked for, one row a run, epoch (0: untuned) and target: run, subject, seed, epoch, target, r.
-        Else empty.
     path : Path
         The folder that it was read from; of one that was never saved, a name.
     """

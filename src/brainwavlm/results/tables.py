@@ -115,3 +115,12 @@ def rounded(row: Mapping[str, Any]) -> dict[str, Any]:
         key: (None if math.isnan(value) else float(f"{value:.6g}")) if isinstance(value, float) else value
         for key, value in row.items()
     }
+
+
+def under_both_readouts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table of results, and once more as the readout that voxels share has them, where it was asked."""
+    if "shared_tuned" not in table:
+        return records(table)
+    columns = {"shared_frozen": "r_frozen", "shared_tuned": "r_tuned"}
+    shared = table.drop(columns=list(columns.values())).rename(columns=columns)
+    return records(table) + records(shared.assign(readout="shared"))

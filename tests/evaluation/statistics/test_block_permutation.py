@@ -90,7 +90,7 @@ def test_a_voxel_without_variance_has_no_p_and_leaves_the_others_alone(noise):
 def test_batches_do_not_change_the_result(noise, monkeypatch):
     true, predicted = noise[0][:, :50], noise[1][:, :50]
     whole = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
-    monkeypatch.setattr(permutations, "_VOXELS_AT_ONCE", 7)
+    monkeypatch.setattr(permutations, "VOXELS_AT_ONCE", 7)
     parts = block_permutation_p(true, predicted, stories(), 40, seed=3, block_rows=20)
     assert_array_equal(parts.p, whole.p)
     assert_array_equal(parts.p_max, whole.p_max)

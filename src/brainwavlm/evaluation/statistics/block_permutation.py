@@ -2,7 +2,7 @@
 
 All return one result: what was measured, its p a voxel, and its p against the largest value of all voxels. Rows are
 exchanged in blocks, because neighbouring rows resemble each other; blocks have to be several times as long as that
-resemblance (`measured_block_rows`). Shares of p <= .05 where nothing is there: benchmarks/false_positives.py.
+resemblance (`tests.measured_block_rows`). Shares of p <= .05 where nothing is there: benchmarks/false_positives.py.
 """
 
 import math
@@ -22,8 +22,7 @@ from brainwavlm.evaluation.statistics.permutation_test import (
 )
 
 FEWEST_LISTENERS = 5
-TAUS_OF_A_BLOCK, LEAST_BLOCK_ROWS = 7, 5
-_VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache
+VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache
 _MOST_EXACT = 12  # listeners: 4096 sign patterns, beyond that patterns are drawn
 
 
@@ -67,8 +66,8 @@ def block_permutation_p(
     if least_block_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
         unchanged = None
     null = Null(n_permutations, true.shape[1], "greater", targets, unchanged=unchanged)
-    for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
-        columns = slice(start, start + _VOXELS_AT_ONCE)
+    for start in range(0, true.shape[1], VOXELS_AT_ONCE):
+        columns = slice(start, start + VOXELS_AT_ONCE)
         a, b = (unit(values[:, columns]).astype(np.float32) for values in (true, predicted))
         values = np.empty((n_permutations, a.shape[1]), np.float32)
         for order, row in zip(orders, values, strict=True):
@@ -123,8 +122,8 @@ def paired_block_p(
     if least_paired_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
         unchanged = None
     null = Null(n_permutations, true.shape[1], alternative, targets, unchanged=unchanged)
-    for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
-        columns = slice(start, start + _VOXELS_AT_ONCE)
+    for start in range(0, true.shape[1], VOXELS_AT_ONCE):
+        columns = slice(start, start + VOXELS_AT_ONCE)
         a, b1, b2 = (unit(values[:, columns]) for values in (true, first, second))
         sums = [
             np.stack([[of[rows].sum(0) for rows in blocks] for of in (a * b, b, b * b)]) for b in (b1, b2)
@@ -173,8 +172,8 @@ def listener_sign_flip_p(
     else:
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], (n_permutations, len(x)))
     null = Null(len(signs), x.shape[1], alternative)
-    for start in range(0, x.shape[1], _VOXELS_AT_ONCE):
-        columns = slice(start, start + _VOXELS_AT_ONCE)
+    for start in range(0, x.shape[1], VOXELS_AT_ONCE):
+        columns = slice(start, start + VOXELS_AT_ONCE)
         null.add(columns, x[:, columns].mean(0), signs @ x[:, columns] / len(x))
     return null.test()
 
@@ -193,38 +192,6 @@ def _swapped(sums: list[np.ndarray], kept: np.ndarray, n_rows: int) -> tuple[np.
         variance = power - mean**2 / n_rows
         correlations.append(covariance / np.sqrt(np.where(variance > 1e-12, variance, np.nan)))
     return correlations[0], correlations[1]
-
-
-def measured_block_rows(true: np.ndarray, predicted: np.ndarray, story_of_row: np.ndarray) -> int:
-    """Length of blocks that keep what neighbouring rows share: 7 tau, at least 5 TRs.
-
-    tau = 1 + 2 sum_k rho(k), rho(k) the autocorrelation at lag k of the rows' contributions to r, a[t] b[t] with both
-    centred, mean over voxels; the sum ends before the first rho below .05.
-
-    Parameters
-    ----------
-    true, predicted : arrays (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    """
-    stories = [rows for _, rows in stories_of(story_of_row)]
-    longest = max(rows.stop - rows.start for rows in stories)
-    sums = np.zeros(max(longest // 4, 1))
-    for start in range(0, true.shape[1], _VOXELS_AT_ONCE):
-        columns = slice(start, start + _VOXELS_AT_ONCE)
-        terms = unit(true[:, columns]) * unit(predicted[:, columns])
-        terms = terms[:, ~np.isnan(terms).any(0)]
-        terms -= terms.mean(0)
-        for rows in stories:
-            for lag in range(min(len(sums), rows.stop - rows.start)):
-                part = terms[rows]
-                sums[lag] += (part[: len(part) - lag] * part[lag:]).sum()
-    if sums[0] == 0:
-        return LEAST_BLOCK_ROWS
-    rho = sums[1:] / sums[0]
-    below = np.flatnonzero(rho < 0.05)
-    tau = 1 + 2 * rho[: below[0] if len(below) else None].sum()
-    return max(math.ceil(TAUS_OF_A_BLOCK * tau), LEAST_BLOCK_ROWS)
 
 
 def least_paired_p(story_of_row: np.ndarray, block_rows: int) -> float:

@@ -8,18 +8,25 @@ import numpy as np
 
 from brainwavlm.config import EvaluationConfig
 from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.scores import unit
 from brainwavlm.evaluation.statistics.block_permutation import (
     FEWEST_LISTENERS,
+    VOXELS_AT_ONCE,
     block_permutation_p,
     least_block_p,
     least_paired_p,
     listener_sign_flip_p,
-    measured_block_rows,
     paired_block_p,
 )
-from brainwavlm.evaluation.statistics.permutation_test import PermutationTest, circular_shift_p, n_offsets
+from brainwavlm.evaluation.statistics.permutation_test import (
+    PermutationTest,
+    circular_shift_p,
+    n_offsets,
+    stories_of,
+)
 
 LEVEL = 0.05
+TAUS_OF_A_BLOCK, LEAST_BLOCK_ROWS = 7, 5
 
 
 def correlation_test(
@@ -47,6 +54,38 @@ def correlation_test(
         require_null(story_of_row, config, block_rows)
         return block_permutation_p(true, predicted, story_of_row, config.shifts, seed, block_rows, targets)
     return circular_shift_p(true, predicted, story_of_row, config.shifts, seed, targets)
+
+
+def measured_block_rows(true: np.ndarray, predicted: np.ndarray, story_of_row: np.ndarray) -> int:
+    """Length of blocks that keep what neighbouring rows share: 7 tau, at least 5 TRs.
+
+    tau = 1 + 2 sum_k rho(k), rho(k) the autocorrelation at lag k of the rows' contributions to r, a[t] b[t] with both
+    centred, mean over voxels; the sum ends before the first rho below .05.
+
+    Parameters
+    ----------
+    true, predicted : arrays (n_rows, n_voxels)
+    story_of_row : array (n_rows,)
+        Rows of a story are consecutive and in order.
+    """
+    stories = [rows for _, rows in stories_of(story_of_row)]
+    longest = max(rows.stop - rows.start for rows in stories)
+    sums = np.zeros(max(longest // 4, 1))
+    for start in range(0, true.shape[1], VOXELS_AT_ONCE):
+        columns = slice(start, start + VOXELS_AT_ONCE)
+        terms = unit(true[:, columns]) * unit(predicted[:, columns])
+        terms = terms[:, ~np.isnan(terms).any(0)]
+        terms -= terms.mean(0)
+        for rows in stories:
+            for lag in range(min(len(sums), rows.stop - rows.start)):
+                part = terms[rows]
+                sums[lag] += (part[: len(part) - lag] * part[lag:]).sum()
+    if sums[0] == 0:
+        return LEAST_BLOCK_ROWS
+    rho = sums[1:] / sums[0]
+    below = np.flatnonzero(rho < 0.05)
+    tau = 1 + 2 * rho[: below[0] if len(below) else None].sum()
+    return max(math.ceil(TAUS_OF_A_BLOCK * tau), LEAST_BLOCK_ROWS)
 
 
 def require_null(story_of_row: np.ndarray, config: EvaluationConfig, block_rows: int | None = None) -> None:

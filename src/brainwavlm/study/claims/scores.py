@@ -13,7 +13,7 @@ from brainwavlm.evaluation.downstream import STORIES
 from brainwavlm.results.estimates import Score
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.replicates import FILE, OWN_LAYER, Replicates, read_replicates
-from brainwavlm.results.tables import records
+from brainwavlm.results.tables import records, under_both_readouts
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.cells import Listener, naming, tuners
 from brainwavlm.study.folder import CellRecord
@@ -245,14 +245,3 @@ def _scores(
             )
         )
     return tuple(scores)
-
-
-def under_both_readouts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table of results, and once more as the readout that voxels share has them, where it was asked."""
-    rows = records(table)
-    shared = {"r_frozen": "shared_frozen", "r_tuned": "shared_tuned"}
-    if not set(shared.values()) <= set(table):
-        return rows
-    return rows + [
-        row | {name: row[column] for name, column in shared.items()} | {"readout": "shared"} for row in rows
-    ]

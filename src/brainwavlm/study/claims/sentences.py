@@ -13,7 +13,6 @@ PAPER_CLAIMS = range(1, 7)  # what the paper itself says; later rows are reports
 AS_REPORTED, COMPATIBLE, OTHERWISE = "as reported", "not contradicted", "otherwise"
 NOT_SHOWN, NO_INTERVAL, NO_CLAIM = "not shown", "no interval", ""
 
-
 # Claims of models that are tuned on whole cortex, by the targets in which they say something; claim 4 has its own.
 _OF_CORTEX = dict.fromkeys((1, 2, 6, 11, 12, 16), "cortex") | {3: "AC"}
 # Keys that may differ between two groups for their difference to be what a claim is about.
@@ -121,7 +120,7 @@ def side(row: Row) -> str:
 
 
 def sentence(row: Row) -> str:
-    """A row in words; `row` has all columns of the table but this one."""
+    """A row, with all columns of the table but this one, in words."""
     if row["kind"] in NOTHING:
         what = "Nothing" if row["kind"] == "none" else "Nothing of other listeners"
         group = "" if row["group"] == "all cells" else f"{row['group']}, "
@@ -134,7 +133,7 @@ def sentence(row: Row) -> str:
         if row["against"] is None:  # else the group stands in the text
             text = capitalised(text) if row["group"] == "all cells" else f"{row['group']}: {text}"
         if row["readout"] == "shared":
-            text = f"{text.removesuffix('.')}, read out by a linear map that voxels share."
+            text = f"{text[:-1]}, read out by a linear map that voxels share."
         parts = [text, _interval_words(row), _verdict_words(row)]
         if row["n_missing"]:
             parts.append(f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing.")
