@@ -21,6 +21,7 @@ RIDGE_COLUMNS = {
     "target": "target",
     "n_voxels": "voxels",
     "mean_r": "mean r",
+    "shared_mean_r": "shared map",
     "p": "p",
     "null_95": "null 95 %",
     "voxels_q_below_.05": "q < .05",
@@ -119,7 +120,8 @@ def show_ridge(score: Any, folder: Path) -> None:
     ]
     show_table(rows, title=labelled("Ridge on the speech model as it is", score.summary))
     console.print(
-        f"mean r: over voxels, held-out stories; p, null 95 %: of that mean, {_null(score.summary)}; q < .05: voxels "
+        "mean r: over voxels, held-out stories, by ridge for each voxel alone; shared map: by a linear map that voxels "
+        f"share; p, null 95 %: of the mean r, {_null(score.summary)}; q < .05: voxels "
         "after false-discovery correction; time only: what position in the story predicts without any sound; "
         "of ceiling: r / noise ceiling",
         soft_wrap=True,
@@ -134,7 +136,9 @@ def show_scores(scores: Any, folder: Path) -> None:
     """The result of `evaluate`."""
     _show_by_run(scores.rows(), "mean test correlation", scores.summary)
     console.print(
-        "frozen, tuned: ridge on the features before and after; readout: the run's own, where it covers the target"
+        "frozen, tuned: ridge on the features before and after, for each voxel alone; shared map: the change where "
+        "both are read out by a linear map that voxels share; readout: the run's own, where it covers the target",
+        soft_wrap=True,
     )
     _show_by_run(scores.test_rows(), "tests", scores.summary)
     frozen = scores.summary["runs"][0]["frozen"]

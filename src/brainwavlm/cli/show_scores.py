@@ -12,6 +12,7 @@ from brainwavlm.cli import console as terminal
 from brainwavlm.cli.console import labelled, show_scores, show_table
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
+from brainwavlm.formatting.numbers import plus_minus, shared_change
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result
 from brainwavlm.results.transfer import Transfer
@@ -50,8 +51,8 @@ def show_comparison(comparison: Any, folder: Path) -> None:
             "frozen": row["r_frozen"],
             "tuned": row["mean"],
             "deviation": _known(row["deviation"]),
-            "gain": row["gain"],
-            "95 % interval": _interval(row["low"], row["high"]),
+            "gain, 95 %": plus_minus(row["gain"], row["low"], row["high"]),
+            "shared map": shared_change(row, "gain"),
         }
         for row in comparison.groups.to_dict("records")
     ]
@@ -74,8 +75,8 @@ def show_comparison(comparison: Any, folder: Path) -> None:
         {
             "groups": f"{letters[row['second']]} - {letters[row['first']]}",
             "target": row["target"],
-            "difference": row["difference"],
-            "95 % interval": _interval(row["low"], row["high"]),
+            "difference, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
+            "shared map": shared_change(row),
             "deviation over seeds": _known(row["deviation_over_seeds"]),
         }
         for row in comparison.differences.to_dict("records")
@@ -99,7 +100,8 @@ def show_transfer(scores: Any, folder: Path) -> None:
                 "stories": row["stories"],
                 "frozen": row["r_frozen"],
                 "tuned": row["r_tuned"],
-                "95 % of change": _interval(row["low"], row["high"]),
+                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
+                "shared map": shared_change(row),
                 "own readout": _known(row["r_readout"]),
             }
             for row in table
@@ -133,8 +135,8 @@ def show_layers(scores: Any) -> None:
                     "layer": int(row["layer"]),
                     "frozen": row["r_frozen"],
                     "tuned": row["r_tuned"],
-                    "change": row["difference"],
-                    "95 % interval": _interval(row["low"], row["high"]),
+                    "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
+                    "shared map": shared_change(row),
                     "adapted": row["adapted"],
                 }
                 for row in table[table["target"] == target].to_dict("records")
@@ -158,8 +160,7 @@ def show_downstream(scores: Any) -> None:
                 "layer": int(row["layer"]),
                 "frozen": row["auc_frozen"],
                 "tuned": row["auc_tuned"],
-                "change": row["difference"],
-                "95 % interval": _interval(row["low"], row["high"]),
+                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
             }
             for row in table.to_dict("records")
         ]
@@ -188,7 +189,3 @@ def _letter(number: int) -> str:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _interval(low: float, high: float) -> str:
-    return "-" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}"

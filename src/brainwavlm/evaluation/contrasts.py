@@ -110,13 +110,15 @@ def contrast_rows(
         shares = [score.r_normalised[mask] for score in (frozen, tuned)]
         known = ~np.isnan(shares[0]) & ~np.isnan(shares[1])
         time_only = tuned.time_only.mean[target]
+        above_chance = both["r_frozen"] > 0 and frozen.test.mean[target][1] < LEVEL
         rows.append(
             {
                 **about,
                 "target": target,
                 "n_voxels": jackknife.n_voxels[target],
                 **both,
-                "relative_gain": both["difference"] / both["r_frozen"] if both["r_frozen"] > 0 else np.nan,
+                # A share of what cannot be told from chance says nothing.
+                "relative_gain": both["difference"] / both["r_frozen"] if above_chance else np.nan,
                 # The readout's mean is comparable only where it predicts the whole target.
                 "r_readout": float(np.mean(r_readout[mask])),
                 "n_normalised": int(known.sum()),

@@ -1,6 +1,8 @@
 """Numbers as they stand in sentences and tables."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 NBSP = "\u00a0"
 
@@ -17,6 +19,18 @@ def signed(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def plus_minus(change: float, low: float, high: float) -> str:
+    """A change and half of its interval, which is symmetric: +0.030 ± 0.012; a dash where there is none."""
+    if math.isnan(change):
+        return "-"
+    return f"{change:+.3f}" if math.isnan(low) else f"{change:+.3f} ± {(high - low) / 2:.3f}"
+
+
+def shared_change(row: Mapping[Any, Any], name: str = "difference") -> str:
+    """The same of a row's change under the readout that voxels share, where it has one."""
+    return plus_minus(*(row.get(f"shared_{key}", math.nan) for key in (name, "low", "high")))
 
 
 def percent(value: float | None) -> str:

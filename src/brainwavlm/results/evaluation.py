@@ -12,7 +12,7 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
-from brainwavlm.formatting.numbers import format_p
+from brainwavlm.formatting.numbers import format_p, plus_minus, shared_change
 from brainwavlm.results.replicates import FILE, Replicates, read_if_there
 from brainwavlm.results.schemas import AGAIN, EvaluationSummary
 from brainwavlm.results.tables import (
@@ -27,8 +27,7 @@ from brainwavlm.results.tables import (
 
 _TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
 PARTS = (*_TABLES[1:], "replicates")
-MOST_GROUPS = 6
-REMAINDER = "other voxels"
+MOST_GROUPS, REMAINDER = 6, "other voxels"
 _MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
 
 
@@ -212,11 +211,9 @@ class Evaluation:
                 "voxels": int(row["n_voxels"]),
                 "frozen": row["r_frozen"],
                 "tuned": row["r_tuned"],
-                "change": row["difference"],
-                "95 % interval": "-"
-                if math.isnan(row["low"])
-                else f"{row['low']:+.3f} to {row['high']:+.3f}",
+                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
                 "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
+                "shared map": shared_change(row),
                 "readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
             }
             for row in self.table.to_dict("records")

@@ -144,7 +144,8 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
     axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
     own = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
-    gain = rows["difference"] / rows["r_frozen"].where(rows["r_frozen"] > 0)
+    told = (rows["r_frozen"] > 0) & ~(rows.get("p_frozen", pd.Series(0.0, rows.index)) >= 0.05)
+    gain = rows["difference"] / rows["r_frozen"].where(told)
     first = {
         "run": rows["run"].map(titles),
         "Target": rows["target"] + own.map({True: " (tuned on)", False: ""}),
@@ -155,12 +156,19 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     if rows["normalised_tuned"].notna().any():
         ends = zip(rows["normalised_frozen"], rows["normalised_tuned"], strict=True)
         frame.insert(8, "Share of ceiling", [f"{number(a, 2)} to {number(b, 2)}" for a, b in ends])
+    if "shared_difference" in rows and rows["shared_difference"].notna().any():
+        low, high = (list(map(signed, rows[f"shared_{end}"])) for end in ("low", "high"))
+        changes = zip(map(signed, rows["shared_difference"]), low, high, strict=True)
+        models = zip(rows["shared_frozen"], rows["shared_tuned"], strict=True)
+        frame["Shared map"] = [f"{number(a)} to {number(b)}" for a, b in models]
+        frame["Its change, 95 %"] = [f"{change} ({a} to {b})" for change, a, b in changes]
     if rows["r_readout"].isna().all():
         frame = frame.drop(columns="Readout r")
     return table(
         "Scores by target",
         "Mean test correlation over the voxels of each target. Intervals are of the paired difference tuned minus "
-        "frozen; where one contains 0, no change is shown (hollow dot).",
+        "frozen; where one contains 0, no change is shown (hollow dot). Shared map: read out by a linear map whose "
+        "directions all voxels share, in place of ridge for each voxel alone.",
         frame,
         classes={"Target": own.map({True: "own", False: ""}), axis: "range"},
         simulated=any(run["simulated"] for run in runs),
