@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from brainwavlm.config import PRESETS, QuirksConfig, RunConfig, load_config, parse_overrides
+from brainwavlm.config import PRESETS, QuirksConfig, RunConfig, load_config, parse_overrides, stored_config
 from brainwavlm.errors import ConfigError
 
 
@@ -200,3 +200,11 @@ def test_a_configuration_cannot_be_changed():
     config = load_config(preset="demo")
     with pytest.raises(ValidationError):
         config.seed = 3
+
+
+def test_the_configuration_of_an_older_run_is_read_without_what_is_gone():
+    kept = load_config(overrides={"subject": "S1"}).model_dump(mode="json")
+    kept["evaluation"]["bootstraps"] = 2000
+    assert stored_config(kept, "run.json").evaluation == load_config(overrides={"subject": "S1"}).evaluation
+    with pytest.raises(ConfigError, match=r"evaluation\.bootstraps"):
+        load_config(overrides={"subject": "S1", "evaluation.bootstraps": 2000})

@@ -56,8 +56,10 @@ def load_config(
 
 def stored_config(values: Mapping[str, Any], source: str) -> RunConfig:
     """The configuration that a run, an evaluation or a study wrote, also an earlier version of this program."""
-    evaluation = {key: value for key, value in values["evaluation"].items() if key != "bootstraps"}
-    return validated(RunConfig, {**values, "evaluation": evaluation}, source)
+    evaluation = values.get("evaluation")
+    if isinstance(evaluation, dict) and "bootstraps" in evaluation:  # intervals were made by resamples
+        values = {**values, "evaluation": {k: v for k, v in evaluation.items() if k != "bootstraps"}}
+    return validated(RunConfig, dict(values), source)
 
 
 def validated(
