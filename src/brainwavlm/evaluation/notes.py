@@ -10,6 +10,8 @@ from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.tables import rounded
 from brainwavlm.runs.environment import versions
 
+EDGE_SHARE = 0.1  # of voxels at an end of the grid of penalties is worth a note
+
 
 def training_subset_note(run: Mapping[str, Any]) -> str:
     """On how much a run's speech model was tuned, and on how much ridge was fitted; `run` is as `described`."""
@@ -93,6 +95,13 @@ def notes_on_tests(known: Mapping[str, Any]) -> list[str]:
             f"{subject}: p of a difference is never below {null['least_p_difference']:.2g}: the test rows hold too few "
             f"blocks of {null['block_rows']} TRs (evaluation.block_rows). See the intervals."
         )
+    edges, n_fits = known["alphas_at_grid_edge"], known["n_voxels"] * len(known["shared_readout"])
+    for end, n in edges.items():
+        if n > EDGE_SHARE * n_fits:
+            notes.append(
+                f"{subject}: {n:,} of {n_fits:,} voxels chose the {end} penalty of ridge.alphas: widen it, unless they "
+                "carry no signal."
+            )
     for story, twins in known["sounds_on_both_sides"].items():
         notes.append(
             f"{subject}: LEAK: {story} is scored, and its sound was fitted as {', '.join(twins)}. See time only."

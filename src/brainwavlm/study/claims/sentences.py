@@ -34,14 +34,14 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
     ----------
     row : mapping
         claim, kind, target.
-    config : RunConfig
-        Of the row's group.
-    against : RunConfig or None
-        Of the group that it is compared with.
+    config, against : RunConfig, RunConfig or None
+        Of the row's group, and of the group that it is compared with.
     contrasts : sequence of str
         Keys that are compared.
     """
     claim, kind, target = row["claim"], row["kind"], row["target"]
+    if any(some is not None and some.control.kind in ("words", "phones") for some in (config, against)):
+        return ""  # nobody reported of these
     if against is not None:
         if claim not in _CONTRASTS or not set(contrasts) <= set(_CONTRASTS[claim]):
             return ""
@@ -120,9 +120,9 @@ def side(row: Row) -> str:
 
 
 def sentence(row: Row) -> str:
-    """A row, with all columns of the table but this one, in words."""
+    """A row, with all columns of the table but this one."""
     if row["kind"] in NOTHING:
-        what = "Nothing" if row["kind"] == "none" else "Nothing of other listeners"
+        what = "Nothing" + " of other listeners" * (row["kind"] != "none")
         group = "" if row["group"] == "all cells" else f"{row['group']}, "
         text = (
             f"{what} yet of {group}models tuned on {row['tuned_on']}: "

@@ -48,7 +48,7 @@ COLUMNS = (
     *("headline", "simulated", "verdict", "sentence"),
 )
 # Targets that answer a claim; other targets are in the table too.
-HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH")}
+HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH"), 16: ("cortex", "AC", "cortex-AC")}
 FEW_GROUPS = 3  # of which each pair is a headline
 
 
