@@ -88,6 +88,10 @@ def evaluate(
     epochs: Annotated[
         bool, typer.Option("--epochs", help="Also score every epoch; needs training.keep_epochs=true.")
     ] = False,
+    cross_fit: Annotated[
+        bool,
+        typer.Option("--cross-fit", help="Fit ridge only on training stories that tuning did not use."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -102,7 +106,7 @@ def evaluate(
     require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
     tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
-    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks, epochs)
+    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks, epochs, cross_fit)
     scores.save(folder)
     if json:
         print_json(scores.as_dict())

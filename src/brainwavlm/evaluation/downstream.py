@@ -21,7 +21,7 @@ from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.contrasts import adapted, contrast, kept_replicates
-from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
@@ -93,7 +93,7 @@ class Downstream:
         ConfigError
             A story without a transcript, or no label in enough clips.
         """
-        key = untuned_model_key(plan.config)
+        key = untuned_key(plan)
         if key not in self._tasks:
             min_samples = self._evaluator.untuned(plan.config).min_samples
             self._tasks[key] = [task_of(name, plan, min_samples) for name in self._names]
@@ -115,7 +115,7 @@ class Downstream:
             Hidden states that are read.
         """
         config = plan.config
-        key = untuned_model_key(config) + str(list(layers))
+        key = untuned_key(plan) + str(list(layers))
         if key not in self._frozen:
             untuned = self._evaluator.untuned(config, layers)
             self._frozen[key] = self._decided(untuned, plan, layers, "model as it is")

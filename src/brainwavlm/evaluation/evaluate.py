@@ -17,10 +17,11 @@ from brainwavlm.evaluation.contrasts import (
     run_summary,
     voxel_rows,
 )
+from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
 from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
-from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
 from brainwavlm.evaluation.notes import summary
 from brainwavlm.evaluation.readout_delays import delay_rows
@@ -31,7 +32,7 @@ from brainwavlm.evaluation.statistics.tests import difference_test, listener_row
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.grouping import LISTENER, grouped
+from brainwavlm.results.grouping import LISTENER, named_groups
 from brainwavlm.results.replicates import gathered
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
@@ -78,14 +79,14 @@ def evaluate(
     layers: Layers = None,
     downstream: Sequence[str] = (),
     epochs: bool = False,
+    cross_fit: bool = False,
 ) -> Evaluation:
     """Score runs on held-out stories against the model they started from.
 
     For each run: ridge on the frozen and on the tuned features, both fitted on training and validation
     stories with the same folds, r over all rows of the test stories. The difference of the means over a target
-    has a paired interval over test stories (blocks of them if there are fewer than 3); each voxel and each mean a
-    paired test by swaps of blocks. Beside both stands what ridge on time alone predicts. Where runs of one kind come
-    from 5 listeners or more, a sign-flip test over listeners is added.
+    has a paired interval over test stories (blocks if there are fewer than 3); each voxel and each mean a paired test.
+    Where runs of one kind come from 5 listeners or more, a sign-flip test over listeners is added.
 
     Parameters
     ----------
@@ -96,14 +97,14 @@ def evaluate(
     memory_gb : float or None
         What ridge may use; None: as each run was configured.
     layers : sequence of int, "all" or None
-        Hidden states to score besides, of both models, each with a ridge of its own: `Evaluation.layers`. A story goes
-        through each model once whatever their number. States above a run's own come from its tuned blocks and then
-        from blocks that were never tuned.
+        Hidden states to score besides, of both models, each with a ridge of its own: `Evaluation.layers`. States above
+        a run's own come from its tuned blocks and then from blocks that were never tuned.
     downstream : sequence of str
-        Tasks that both models are also asked, `phones` or `words`: what is said in a clip, read off the run's state and
-        those of `layers`: `Evaluation.downstream`.
+        Tasks that both models are also asked, `phones` or `words`, at these states: `Evaluation.downstream`.
     epochs : bool
         Also score every epoch: `Evaluation.ridge_epochs`. The runs need training.keep_epochs.
+    cross_fit : bool
+        Fit ridge, on both models' features, on training stories alone that tuning did not use: `cross_fit`.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def evaluate(
     Raises
     ------
     RunError
-        A run without a finished epoch, or without all its epochs where `epochs` asks for them.
+        A run without a finished epoch, without the epochs, or without the stories that `epochs`, `cross_fit` ask for.
     ConfigError
         No test story, no such hidden state, or a task that the transcripts do not allow.
     """
@@ -123,6 +124,8 @@ def evaluate(
     tasks = Downstream(evaluator, downstream) if downstream else None
     tuned_on = tuple(run.config.target for run in runs)
     plans = [evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb)) for run in runs]
+    if cross_fit:
+        plans = [cross_fitted(run, plan) for run, plan in zip(runs, plans, strict=True)]
     if tasks is not None:
         for plan in plans:
             tasks.tasks(plan)
@@ -132,10 +135,10 @@ def evaluate(
     ]
     names = run_names(runs)
     untuned: dict[str, StateScores] = {}
-    table, voxels, entries, by_layer, by_task, replicates = [], [], [], [], [], []
-    by_delay, by_epoch = [], []
+    table, voxels, entries, replicates = [], [], [], []
+    by_layer, by_task, by_delay, by_epoch = [], [], [], []
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
-        config, key = plan.config, untuned_model_key(plan.config)
+        config, key = plan.config, untuned_key(plan)
         about = {"run": name, "subject": config.subject, "seed": config.seed}
         backbone, readout = tuned_model(run)
         if chosen:
@@ -174,15 +177,12 @@ def evaluate(
             name, run, frozen.with_intervals(jackknife, "frozen"), tuned.with_intervals(jackknife, "tuned")
         )
         entries.append(described | {"no_delays": no_delays})
-    kinds = {
-        kind: [names[position] for position in members]
-        for kind, members in grouped([run.config for run in runs], {*LISTENER, "seed"}).items()
-    }
+    kinds = named_groups([run.config for run in runs], names, {*LISTENER, "seed"})
     listeners = listener_rows(kinds, table, runs[0].config.evaluation)
     return Evaluation(
         pd.DataFrame(table),
         pd.concat(voxels, ignore_index=True),
-        summary(entries, [scores.score for scores in untuned.values()], listeners),
+        summary(entries, [scores.score for scores in untuned.values()], listeners, cross_fit),
         pd.DataFrame(by_layer),
         gathered(replicates),
         pd.DataFrame(by_task),

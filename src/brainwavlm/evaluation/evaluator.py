@@ -143,6 +143,12 @@ def with_whole_cortex(config: RunConfig, targets: Iterable[str], memory_gb: floa
     )
 
 
+def untuned_key(plan: ScoringPlan) -> str:
+    """Plans with the same key have the same frozen scores."""
+    fitted = [recording.story.name for recording in plan.fits[0].fitted]
+    return untuned_model_key(plan.config) + repr(fitted)
+
+
 def untuned_model_key(config: RunConfig) -> str:
     """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
     return config.model_dump_json(

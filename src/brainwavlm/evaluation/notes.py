@@ -38,6 +38,7 @@ def summary(
     entries: list[dict[str, Any]],
     frozen_scores: Sequence[EncodingScore],
     listeners: list[dict[str, Any]],
+    cross_fit: bool = False,
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
     notes = []
@@ -56,13 +57,18 @@ def summary(
             f"{known['tr_reference']}, penalties by {known['folds']}."
         )
         notes += notes_on_tests(known)
+    if cross_fit:
+        notes.append(
+            "Cross-fitted: ridge was fitted, on frozen and on tuned features, on stories that tuning did not use."
+        )
     notes += [f"{run['name']}: intervals over {run['intervals']}." for run in entries]
     notes += [
         f"{run['name']}: tuned together with {', '.join(run['together_with'])}, ridge in {run['subject']} alone."
         for run in entries
         if run["together_with"]
     ]
-    notes += [training_subset_note(run) for run in entries if run["config"]["train_minutes"] is not None]
+    if not cross_fit:
+        notes += [training_subset_note(run) for run in entries if run["config"]["train_minutes"] is not None]
     notes += [
         f"{run['name']}: no r from {which} features for {n:,} of {run[which]['n_voxels']:,} voxels: nothing varies."
         for run in entries
@@ -76,6 +82,7 @@ def summary(
         "simulated": any(run["simulated"] for run in entries),
         "runs": entries,
         "listeners": [rounded(row) for row in listeners],
+        "cross_fit": cross_fit,
         "notes": list(dict.fromkeys(notes)),
         "versions": versions(),
     }

@@ -52,6 +52,14 @@ def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[s
     }
 
 
+def named_groups(
+    configs: Sequence[RunConfig], names: Sequence[str], ignored: Collection[str]
+) -> dict[str, list[str]]:
+    """The same, as names of the runs."""
+    groups = grouped(configs, ignored)
+    return {group: [names[position] for position in members] for group, members in groups.items()}
+
+
 def _within(key: str, steps: Collection[str]) -> bool:
     return any(key == step or key.startswith(f"{step}.") for step in steps)
 

@@ -26,6 +26,9 @@ class EvaluateOptions(Step):
     downstream: tuple[Literal["phones", "words"], ...] = Field(
         (), description="Also ask both models what is said in clips of the stories."
     )
+    cross_fit: bool = Field(
+        False, description="Fit ridge only on training stories that tuning did not use; needs train_minutes."
+    )
 
 
 class TransferOptions(Step):
