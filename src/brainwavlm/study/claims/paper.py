@@ -1,7 +1,7 @@
 """The claims of BrainWavLM and of work after it, by their number in docs/results/claims.md."""
 
 CLAIMS = {
-    1: "Tuning beats a linear map",
+    1: "Tuning beats ridge on the untuned model",
     2: "LoRA is steadier than full tuning",
     3: "Tuning on whole cortex hurts auditory cortex",
     4: "Tuning on auditory cortex helps it and keeps the rest",
