@@ -35,7 +35,7 @@ def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_pa
     assert text.startswith(before)
     assert text.endswith("<!-- end -->\n")
     assert "SIMULATED responses." in text
-    assert "### 1. Tuning beats a linear map: one" in text
+    assert "### 1. Tuning beats ridge on the untuned model: one" in text
     # Two seeds with gains of .020 and .022 are left.
     assert "| +0.021 | +0.019 to +0.023 |" in text
     assert "Missing: sim01-cortex-lora-seed1 (evaluation, waiting)." in text

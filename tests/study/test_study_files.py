@@ -33,11 +33,10 @@ def test_a_study_asks_every_claim_that_can_be_tested(name):
 def test_the_demo_study_has_five_seeds_where_seeds_matter():
     study = load_study(STUDIES / "demo.yaml")
     for name in (
-        "tuning-against-a-linear-map",
+        "tuning-against-ridge",
         "lora-against-full",
         "auditory-cortex",
         "transfer",
-        "controls",
         "joint",
     ):
         assert study.experiments[name].grid["seed"] == (0, 1, 2, 3, 4)
