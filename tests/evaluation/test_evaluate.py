@@ -120,7 +120,7 @@ def test_files_are_whole_and_say_how_they_came_about(scores, tmp_path):
 def test_rows_for_the_terminal_are_short_and_without_nan(scores):
     for row in scores.rows():
         assert not any(isinstance(value, float) and np.isnan(value) for value in row.values())
-        assert {"run", "target", "frozen", "tuned", "95 % interval", "gain"} <= row.keys()
+        assert {"run", "target", "frozen", "tuned", "change, 95 %", "gain", "shared map"} <= row.keys()
 
 
 def test_evaluating_again_reads_the_cache_and_gives_the_same(run, scores, features, monkeypatch):
