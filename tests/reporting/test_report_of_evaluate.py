@@ -1,7 +1,7 @@
 """The page of what `evaluate` really writes, so that the made-up folders of the other tests cannot drift from it."""
 
 from brainwavlm.config import load_config
-from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.formatting.numbers import number, shared_change, signed
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.method import differing
 from brainwavlm.results.evaluation import Evaluation
@@ -12,6 +12,7 @@ def test_the_page_shows_a_real_evaluation(real_evaluation, real_page):
     for row in Evaluation.open(real_evaluation).table.to_dict("records"):
         assert number(row["r_tuned"]) in real_page
         assert signed(row["difference"]) in real_page
+        assert shared_change(row).replace("-", "−") in real_page
     for fact in (
         "Readout only, AC",
         "The speech model of anna was left as it was",

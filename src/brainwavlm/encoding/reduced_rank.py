@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
 
 from brainwavlm.encoding.gram_ridge import Fold, GramRidge
 
@@ -128,6 +127,8 @@ class _Directions:
 
 def _directions(square: torch.Tensor, shrunk: torch.Tensor, n: int) -> torch.Tensor:
     """L^-T U along the axes in which L is diagonal, 1 / shrunk; U the first n eigenvectors of L^-1 square L^-T."""
+    from scipy.linalg import eigh  # with threads of its own, which tuning does not need
+
     scaled = (shrunk[:, None] * square * shrunk).cpu().numpy()
     size = len(scaled)
     _, vectors = eigh(scaled, subset_by_index=[size - n, size - 1], overwrite_a=True, check_finite=False)

@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
 from pandas.io.formats.style import Styler
 
-from brainwavlm.formatting.numbers import format_p, number, percent, signed
+from brainwavlm.formatting.numbers import format_p, number, percent, shared_change, signed
 from brainwavlm.reporting.page.render import download
 from brainwavlm.reporting.page.wording import verdict
 from brainwavlm.results.tables import csv_text
@@ -157,18 +157,15 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
         ends = zip(rows["normalised_frozen"], rows["normalised_tuned"], strict=True)
         frame.insert(8, "Share of ceiling", [f"{number(a, 2)} to {number(b, 2)}" for a, b in ends])
     if "shared_difference" in rows and rows["shared_difference"].notna().any():
-        low, high = (list(map(signed, rows[f"shared_{end}"])) for end in ("low", "high"))
-        changes = zip(map(signed, rows["shared_difference"]), low, high, strict=True)
-        models = zip(rows["shared_frozen"], rows["shared_tuned"], strict=True)
-        frame["Shared map"] = [f"{number(a)} to {number(b)}" for a, b in models]
-        frame["Its change, 95 %"] = [f"{change} ({a} to {b})" for change, a, b in changes]
+        changes = [shared_change(row).replace("-", "−") for row in rows.to_dict("records")]
+        frame.insert(7, "Shared map", changes)
     if rows["r_readout"].isna().all():
         frame = frame.drop(columns="Readout r")
     return table(
         "Scores by target",
         "Mean test correlation over the voxels of each target. Intervals are of the paired difference tuned minus "
-        "frozen; where one contains 0, no change is shown (hollow dot). Shared map: read out by a linear map whose "
-        "directions all voxels share, in place of ridge for each voxel alone.",
+        "frozen; where one contains 0, no change is shown (hollow dot). Shared map: the difference, with half of its "
+        "interval, where a linear map whose directions all voxels share reads both models out.",
         frame,
         classes={"Target": own.map({True: "own", False: ""}), axis: "range"},
         simulated=any(run["simulated"] for run in runs),
