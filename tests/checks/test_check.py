@@ -40,7 +40,7 @@ def test_a_whole_copy_of_ds003020_can_be_used(published, checked):
     report = checked(published)
     assert report.usable
     assert {(problem.kind, problem.severity) for problem in report.problems} == {("stereo", "warning")}
-    assert "5 of 5 sounds are at 44100 Hz: jackknife to 16000 Hz." in report.facts
+    assert "5 of 5 sounds are at 44100 Hz: resampled to 16000 Hz." in report.facts
     assert any("10 + 2 k s" in fact for fact in report.facts)
     assert any("2.0045" in fact for fact in report.facts)
     assert any("not verified" in fact for fact in report.facts)
@@ -342,7 +342,7 @@ def test_another_sampling_rate_is_a_fact_and_a_very_low_one_an_error(native, che
         load_sound(native / "stimuli/ferry.wav")
     write_sound(native / "stimuli/garden.wav", 30.0, rate=11025, seed=2)
     report = checked(native)
-    assert "1 of 4 sounds are at 22050 Hz: jackknife to 16000 Hz." in report.facts
+    assert "1 of 4 sounds are at 22050 Hz: resampled to 16000 Hz." in report.facts
     assert "a sampling rate of 4000 Hz" in only(report, "error", "rate", "stimuli/ferry.wav")
     assert "nothing above 5512 Hz" in only(report, "warning", "rate", "stimuli/garden.wav")
     assert not [problem for problem in report.problems if problem.path == "stimuli/dog.wav"]

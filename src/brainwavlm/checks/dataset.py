@@ -160,7 +160,7 @@ def _stimulus_facts(dataset: Dataset, stimuli: Mapping[str, StimulusCheck]) -> I
     rates = Counter(stimulus.rate for stimulus in stimuli.values() if stimulus.rate)
     for rate, count in sorted(rates.items()):
         if rate != SAMPLE_RATE:
-            yield f"{count} of {len(stimuli)} sounds are at {rate} Hz: jackknife to {SAMPLE_RATE} Hz."
+            yield f"{count} of {len(stimuli)} sounds are at {rate} Hz: resampled to {SAMPLE_RATE} Hz."
     silent = [name for name in stimuli if dataset.stories[name].transcript is None]
     if silent:
         yield f"{len(silent)} of {len(stimuli)} stories have no transcript; only probes need one."

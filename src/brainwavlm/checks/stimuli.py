@@ -77,7 +77,7 @@ def _header_problems(path: Path, facts: SoundFacts, missing: int) -> Iterator[Pr
             str(path),
             f"a sampling rate of {facts.rate} Hz: nothing above {facts.rate // 2} Hz can be heard.",
             f"{SAMPLE_RATE} Hz or more.",
-            f"It will be jackknife to {SAMPLE_RATE} Hz; better take a recording with a higher rate.",
+            f"It will be resampled to {SAMPLE_RATE} Hz; better take a recording with a higher rate.",
             "warning",
         )
     if facts.channels > 1:

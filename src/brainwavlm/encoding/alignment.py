@@ -34,7 +34,7 @@ def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int 
 
     Returns
     -------
-    array (n_target, n_source), float64. `matrix @ features` replicates (n_source, n_dims) features.
+    array (n_target, n_source), float64. `matrix @ features` resamples (n_source, n_dims) features.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def delayed(features: Array, delays: Sequence[int]) -> Array:
 
 
 def moments(rows: Array, mass: Array) -> tuple[Array, Array]:
-    """What z-scores jackknife rows: mean = sum_t rows / sum_t mass, scale = rms_t of rows - mass * mean.
+    """What z-scores resampled rows: mean = sum_t rows / sum_t mass, scale = rms_t of rows - mass * mean.
 
     The mass of a row is the sum of its kernel weights: windows a TR, but less near the ends of the sound, where
     part of the kernel finds no window. Rows without their mass times the mean treat that part as the story's mean.

@@ -51,7 +51,7 @@ class StoryClock:
         return self.matrix.sum(axis=1, keepdims=True).astype(np.float32)
 
     def design(self, features: np.ndarray) -> np.ndarray:
-        """Design matrix of a whole story: jackknife, z-scored over its TRs (see `moments`), delayed.
+        """Design matrix of a whole story: resampled, z-scored over its TRs (see `moments`), delayed.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class StoryClock:
         return delayed(self.rows(features), self.delays)[self.halo :]
 
     def rows(self, features: np.ndarray) -> np.ndarray:
-        """Jackknife and z-scored rows, not yet delayed, (halo + n_trs, n_dims) float32; silent ones are 0."""
+        """Resampled and z-scored rows, not yet delayed, (halo + n_trs, n_dims) float32; silent ones are 0."""
         rows, mass = (self.matrix @ features).astype(np.float32), self.mass
         mean, scale = moments(rows[-self.n_trs :], mass[-self.n_trs :])
         silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)

@@ -1,7 +1,7 @@
 """A slower scanner: tuning on responses without what is faster than every n-th TR.
 
-The same path as at full rate, with every n-th TR a row. Responses are low-passed and jackknife by the kernel that
-replicates features, features by the kernel of the same slow clock. Delays stay those of alignment.delays, in TRs: the
+The same path as at full rate, with every n-th TR a row. Responses are low-passed and resampled by the kernel that
+resamples features, features by the kernel of the same slow clock. Delays stay those of alignment.delays, in TRs: the
 readout is the same finite impulse response over the same seconds, and can be read at full rate.
 """
 

@@ -1,6 +1,6 @@
 """Targets that are made from the stimulus alone: what was heard, on the clock of the responses.
 
-target = z(sum_d h(d tr) x[t - d]), where x are rows of the stretches between windows, jackknife and z-scored by the
+target = z(sum_d h(d tr) x[t - d]), where x are rows of the stretches between windows, resampled and z-scored by the
 same `StoryClock` as features, and h is the canonical haemodynamic response: without it the delays of the design would
 look at sound from before the target.
 """
@@ -131,7 +131,7 @@ def canonical_response(seconds: np.ndarray) -> np.ndarray:
 def as_responses(
     stretches: np.ndarray, times: np.ndarray, recording: Recording, alignment: AlignmentConfig
 ) -> np.ndarray:
-    """target[t] = z(sum_d h(d tr) x[t - d]), x the stretches jackknife to TRs and z-scored like features.
+    """target[t] = z(sum_d h(d tr) x[t - d]), x the stretches resampled to TRs and z-scored like features.
 
     Parameters
     ----------

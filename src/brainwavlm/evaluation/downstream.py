@@ -28,7 +28,7 @@ from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
 
-STORIES = "clips"  # how replicates.npz names what was jackknife
+STORIES = "clips"  # how replicates.npz names what was left out
 # With fewer clips, with or without it, the AUC of a label hangs on single clips.
 FEWEST_CLIPS = 10
 

@@ -29,7 +29,7 @@ _TEXT = ("run", "subject", "target", "stories", "unit", "rows", "readout")
 
 @dataclass(frozen=True)
 class Replicates:
-    """Jackknife mean correlations of frozen and tuned models.
+    """Mean correlations of frozen and tuned models without each piece of the test rows.
 
     Attributes
     ----------
