@@ -97,9 +97,8 @@ def validated(
             raise ConfigError(place, f"unknown key {key}.", "a known key.", hint) from None
         if problem["type"] == "missing":
             raise ConfigError(place, f"{key} is not set.", f"a value for {key}.", "Add it.") from None
-        if (
-            not key
-        ):  # What several keys together break is told by the message; all keys would fill the screen.
+        # What several keys together break is told by the message; all keys would fill the screen.
+        if not key:
             value = "settings that exclude one another."
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         message = problem["msg"].removeprefix("Value error, ")

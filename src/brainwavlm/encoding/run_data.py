@@ -72,7 +72,16 @@ class RunData:
 
     def ceiling_of(self, stories: Collection[str]) -> np.ndarray | None:
         """The same for the responses to some stories, whose means may be of more or fewer presentations."""
-        return None if self.ceiling is None else known_ceiling(self.subject, stories)
+        if self.ceiling is None:
+            return None
+        key = tuple(stories)
+        if key not in self._ceilings:
+            self._ceilings[key] = known_ceiling(self.subject, stories)
+        return self._ceilings[key]
+
+    @cached_property
+    def _ceilings(self) -> dict[tuple[str, ...], np.ndarray | None]:
+        return {}  # repeats are large: they are read once for each choice of stories
 
     def voxel_weights(self, loss: LossConfig, device: torch.device) -> torch.Tensor | None:
         """Noise ceilings of the target's voxels as weights, tensor (n_voxels,), or None when unweighted.

@@ -14,7 +14,6 @@ import numpy as np
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import unit
 from brainwavlm.evaluation.statistics.permutation_test import (
-    FEWEST_FOR_TAIL,
     Alternative,
     Null,
     PermutationTest,
@@ -63,9 +62,8 @@ def block_permutation_p(
         or [np.empty(0, int)]
     )[:n_permutations]
     unchanged = (orders == np.arange(len(true))).all(1)
-    if least_block_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
-        unchanged = None
-    null = Null(n_permutations, true.shape[1], "greater", targets, unchanged=unchanged)
+    least_p = least_block_p(story_of_row, block_rows)
+    null = Null(n_permutations, true.shape[1], "greater", targets, unchanged=unchanged, least_p=least_p)
     for start in range(0, true.shape[1], VOXELS_AT_ONCE):
         columns = slice(start, start + VOXELS_AT_ONCE)
         a, b = (unit(values[:, columns]).astype(np.float32) for values in (true, predicted))
@@ -119,9 +117,8 @@ def paired_block_p(
     unchanged = swapped == len(blocks)
     if alternative == "two-sided":
         unchanged |= swapped == 0  # all blocks swapped: the same |T|
-    if least_paired_p(story_of_row, block_rows) > 1 / FEWEST_FOR_TAIL:
-        unchanged = None
-    null = Null(n_permutations, true.shape[1], alternative, targets, unchanged=unchanged)
+    least_p = least_paired_p(story_of_row, block_rows)
+    null = Null(n_permutations, true.shape[1], alternative, targets, unchanged=unchanged, least_p=least_p)
     for start in range(0, true.shape[1], VOXELS_AT_ONCE):
         columns = slice(start, start + VOXELS_AT_ONCE)
         a, b1, b2 = (unit(values[:, columns]) for values in (true, first, second))

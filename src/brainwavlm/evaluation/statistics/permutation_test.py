@@ -71,7 +71,9 @@ class Null:
     rounding : float
         A value this much below the measured one is a tie, which counts against the model.
     unchanged : bool array (n_permutations,) or None
-        Permutations that change nothing; None: no normal tail, as where there are fewer than 100 permutations in all.
+        Permutations that change nothing; None: no normal tail.
+    least_p : float
+        One over the number of permutations that there are; of fewer than 100 no tail is taken.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class Null:
         targets: Mapping[str, np.ndarray] | None = None,
         rounding: float = 1e-6,  # of sums in float32
         unchanged: np.ndarray | None = None,
+        least_p: float = 0.0,
     ) -> None:
-        self.unchanged = unchanged
+        self.unchanged = unchanged if least_p <= 1 / FEWEST_FOR_TAIL else None
         self.spread = np.full(n_voxels, np.nan)
         self.statistic = np.full(n_voxels, np.nan)
         self.at_least = np.zeros(n_voxels, dtype=np.int64)
@@ -179,8 +182,8 @@ def circular_shift_p(
     stories = [rows for _, rows in stories_of(story_of_row)]
     offsets = [generator.integers(0, rows.stop - rows.start, size=n_shifts) for rows in stories]
     # The transform rounds in float64.
-    unchanged = ~np.any(offsets, axis=0) if n_offsets(story_of_row) >= FEWEST_FOR_TAIL else None
-    null = Null(n_shifts, true.shape[1], "greater", targets, 1e-12, unchanged)
+    unchanged, least_p = ~np.any(offsets, axis=0), 1 / n_offsets(story_of_row)
+    null = Null(n_shifts, true.shape[1], "greater", targets, 1e-12, unchanged, least_p)
     for columns in batches(true.shape[1], 8 * (n_shifts + 6 * len(true))):
         a, b = unit(true[:, columns]), unit(predicted[:, columns])
         shifted = np.zeros((n_shifts, a.shape[1]))

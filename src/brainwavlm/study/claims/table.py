@@ -31,18 +31,8 @@ from brainwavlm.study.description import Experiment
 from brainwavlm.study.folder import StudyFolder
 
 COLUMNS = (
-    *(
-        "experiment",
-        "claim",
-        "kind",
-        "group",
-        "against",
-        "tuned_on",
-        "listener",
-        "target",
-        "readout",
-        "layer",
-    ),
+    *("experiment", "claim", "kind", "group", "against", "tuned_on"),
+    *("listener", "target", "readout", "layer"),
     *("stories", "n_seeds", "n_missing", "r_frozen", "r_tuned", "estimate", "low", "high"),
     *("seed_low", "seed_high", "deviation", "deviation_against", "full_minutes"),
     *("headline", "simulated", "verdict", "sentence"),
