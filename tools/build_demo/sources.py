@@ -4,18 +4,34 @@ Windows of 3 s end every 0.5 s, and each is read over its last second (what has 
     spectrum   log energy in 20 mel bands                              -> auditory sources
     early      hidden state 1 of wavlm-tiny-demo                       -> auditory sources
     deep       H h4 + c of the listener network (listener.py)          -> language sources
-    teacher    output of Whisper tiny.en's encoder: for the simulation in which little can be learned
-               (docs/results/simulation.md)
-Each is reduced to its first principal components over the training stories.
+Each is reduced to its first principal components over the training stories, and brought to the times of volumes. The
+result is kept in planted/sources.h5, so that responses can be simulated again without these models.
+
+    python sources.py --cache CACHE --student MODEL
 """
 
+import argparse
+from pathlib import Path
+
+import h5py
 import numpy as np
 import soundfile
 import torch
-from transformers import WavLMModel, WhisperFeatureExtractor, WhisperModel
+from transformers import WavLMModel
+
+from brainwavlm.encoding.alignment import lanczos_matrix
 
 RATE, CONTEXT, STRIDE, READ = 16000, 3.0, 0.5, 1.0
 FRAME = 0.02
+TR = 2.0
+DEMO = Path(__file__).parents[2] / "src/brainwavlm/assets/demo"
+# Each split has all three voices.
+SPLITS = {"validation": ("chess", "garden"), "test": ("dog", "flood", "museum", "orchestra", "rescue")}
+N_SPECTRUM, N_EARLY, N_DEEP = 6, 6, 10
+
+
+def split_of(story):
+    return next((split for split, names in SPLITS.items() if story in names), "train")
 
 
 def load_sound(path):
@@ -69,53 +85,27 @@ def wavlm_states(model, layer, clips):
     return torch.cat(states).numpy()
 
 
-@torch.inference_mode()
-def whisper_states(model, extractor, clips):
-    """(n, 384): encoder output over the window alone, mean over the last second."""
-    states = []
-    keep = int(CONTEXT / FRAME)
-    for clip in clips:
-        mel = extractor(clip.numpy(), sampling_rate=RATE, return_tensors="pt").input_features[..., : 2 * keep]
-        hidden = torch.nn.functional.gelu(model.conv1(mel))
-        hidden = (
-            torch.nn.functional.gelu(model.conv2(hidden)).permute(0, 2, 1)
-            + model.embed_positions.weight[:keep]
-        )
-        for layer in model.layers:
-            hidden = layer(hidden, None)
-            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        states.append(model.layer_norm(hidden)[0, -int(READ / FRAME) :].mean(0))
-    return torch.stack(states).numpy()
-
-
-def raw_sources(stories, student, listener, whisper=None):
-    """For each story: ends (n,), spectrum (n, 20), early (n, 192), deep (n, 24) and, if asked for, teacher (n, 384).
+def raw_sources(stories, student, listener):
+    """For each story: ends (n,), spectrum (n, 20), early (n, 192) and deep (n, 24).
 
     Parameters
     ----------
     stories : dict of story to sound file
-    student, listener, whisper : model folders; `listener` also holds meaning.npz
+    student, listener : model folders; `listener` also holds meaning.npz
     """
     student = WavLMModel.from_pretrained(student, dtype=torch.float32).eval()
     hearing = WavLMModel.from_pretrained(listener, dtype=torch.float32).eval()
     meaning = np.load(listener / "meaning.npz")
-    if whisper:
-        teacher, extractor = (
-            WhisperModel.from_pretrained(whisper).encoder.eval(),
-            WhisperFeatureExtractor.from_pretrained(whisper),
-        )
-    found = {}
+    raw = {}
     for story, path in stories.items():
         ends, clips = windows(load_sound(path))
-        found[story] = {
+        raw[story] = {
             "ends": ends,
             "spectrum": spectrum(clips),
             "early": wavlm_states(student, 1, clips),
             "deep": wavlm_states(hearing, 4, clips) @ meaning["head"].T + meaning["bias"],
         }
-        if whisper:
-            found[story]["teacher"] = whisper_states(teacher, extractor, clips)
-    return found
+    return raw
 
 
 def components(arrays, training, n_dims, whiten):
@@ -130,3 +120,38 @@ def components(arrays, training, n_dims, whiten):
     basis = basis[:n_dims].T
     spread = ((pooled - mean) / scale @ basis).std(0)
     return {story: (array - mean) / scale @ basis / spread for story, array in arrays.items()}
+
+
+def at_trs(raw, names, n_dims, whiten):
+    """Components of some sources at the times of volumes, z-scored over the training stories: story to (n_trs, n)."""
+    training = [story for story in raw if split_of(story) == "train"]
+    parts = [
+        components({story: values[name] for story, values in raw.items()}, training, n, whiten)
+        for name, n in zip(names, n_dims, strict=True)
+    ]
+    sampled = {}
+    for story, values in raw.items():
+        # Volumes that start at 0, 2, 4 ... s and end with the sound or before.
+        times = TR * np.arange(int(values["ends"][-1] // TR), dtype=np.float64)
+        sampled[story] = lanczos_matrix(values["ends"], times) @ np.hstack([part[story] for part in parts])
+    pooled = np.concatenate([sampled[story] for story in training])
+    return {story: (values - pooled.mean(0)) / pooled.std(0) for story, values in sampled.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--student", type=Path, required=True)
+    arguments = parser.parse_args()
+    stories = {path.stem: path for path in sorted((DEMO / "stimuli").glob("*.ogg"))}
+    raw = raw_sources(stories, arguments.student, arguments.cache / "listener")
+    with h5py.File(DEMO / "planted" / "sources.h5", "w") as file:
+        file.attrs["simulated"] = True
+        for story, values in at_trs(raw, ("spectrum", "early"), (N_SPECTRUM, N_EARLY), True).items():
+            file[f"auditory/{story}"] = values.astype(np.float16)
+        for story, values in at_trs(raw, ("deep",), (N_DEEP,), False).items():
+            file[f"language/{story}"] = values.astype(np.float16)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,5 +5,6 @@ paper        the claims, by number
 scores       what cells scored, read back
 groups       cells that differ by seed and subject alone
 rows         gains, differences, spreads, transfer
+verdicts     whether it is what was reported, and under which readout it holds
 sentences    what a row says, in words
 """

@@ -39,7 +39,6 @@ class CellScore(Score):
     tuned_on : str
         Whose responses tuned the model, joined by +.
     is_tuner : bool
-        Whether the listener is one of them.
     target : str
         Or the task that the model was asked.
     stories : str
@@ -48,6 +47,8 @@ class CellScore(Score):
         `OWN_LAYER`, or the hidden state that is scored.
     readout : str
         `voxelwise` or `shared`.
+    unit : str
+        What its interval is over: test stories, or blocks of one or two.
     """
 
     cell: str
@@ -59,6 +60,7 @@ class CellScore(Score):
     stories: str
     layer: int
     readout: str
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ def _scores(
                 stories=row["stories"],
                 layer=int(row["layer"]),
                 readout=row["readout"],
+                unit=replicates.about[place]["unit"],
             )
         )
     return tuple(scores)

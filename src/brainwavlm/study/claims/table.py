@@ -26,14 +26,15 @@ from brainwavlm.study.claims.rows import (
     transfer_rows,
 )
 from brainwavlm.study.claims.scores import CellScores, Step, missing, read_cell
-from brainwavlm.study.claims.sentences import NOTHING, sentence, verdict
+from brainwavlm.study.claims.sentences import NOTHING, sentence
+from brainwavlm.study.claims.verdicts import verdict
 from brainwavlm.study.description import Experiment
 from brainwavlm.study.folder import StudyFolder
 
 COLUMNS = (
     *("experiment", "claim", "kind", "group", "against", "tuned_on"),
     *("listener", "target", "readout", "layer"),
-    *("stories", "n_seeds", "n_missing", "r_frozen", "r_tuned", "estimate", "low", "high"),
+    *("stories", "unit", "n_seeds", "n_missing", "r_frozen", "r_tuned", "estimate", "low", "high"),
     *("seed_low", "seed_high", "deviation", "deviation_against", "full_minutes"),
     *("headline", "simulated", "verdict", "sentence"),
 )
