@@ -73,6 +73,9 @@ def test_ridge_writes_one_row_a_voxel(brainwavlm, published, tiny_wavlm, tmp_pat
     assert json.loads(first)["ridge"]["memory_gb"] == 0.5
     assert brainwavlm("ridge", published, *words, "--stride", 1).code == 0
     assert (tmp_path / "ridge" / "summary.json").read_text() != first
+    assert "shared map" in brainwavlm("show", tmp_path / "ridge").out
+    assert brainwavlm("report", tmp_path / "ridge").code == 0
+    assert brainwavlm("figure", "scatter", tmp_path / "ridge", "-o", tmp_path / "a.svg").code == 2
 
 
 def test_features_are_kept_and_read_again(brainwavlm, published, tiny_wavlm, tmp_path):

@@ -14,8 +14,8 @@ from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.evaluation.encoding_score import score_features
+from brainwavlm.evaluation.evaluate import scored_alone
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
-from brainwavlm.evaluation.statistics.jackknife import SHARED
 from brainwavlm.speech.features import StoryFeatures
 
 N_VOXELS, N_DIMS, TR, LAYER = 40, 5, 2.0, 2
@@ -39,8 +39,8 @@ class Planted:
         return ScoringPlan.of(data, self.config, ModelSize(N_DIMS, 400), leave_one_out)
 
     def score(self, **changes):
-        score = score_features(self.plan(**changes), self.features)
-        return score.with_intervals(score.jackknife({"": score.predicted, SHARED: score.shared}), "")
+        plan = self.plan(**changes)
+        return scored_alone(plan, score_features(plan, self.features))
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch)
 
 def test_the_target_table_counts_means_and_misses(planted):
     score = planted.score()
-    rows = {row["target"]: row for row in score.rows()}
+    rows = {row["target"]: row for row in score.summary["targets"]}
     assert list(rows) == ["cortex", "AC", "cortex-AC"]
     assert rows["AC"]["n_voxels"] == 12
     assert_allclose(rows["AC"]["mean_r"], score.r[:12].mean(), rtol=1e-5)
@@ -146,9 +146,9 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
     score = planted.score()
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
-    assert {row["target"]: row["n_voxels"] for row in score.rows()}["AC"] == 11
+    assert {row["target"]: row["n_voxels"] for row in score.summary["targets"]}["AC"] == 11
     monkeypatch.setattr(terminal, "console", Console(width=100))
-    terminal.show_ridge(score, Path("out"))
+    terminal.show_ridge(score.summary, Path("out"))
     assert "No r for 1 of 40 voxels" in capsys.readouterr().out
 
 

@@ -20,6 +20,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
@@ -46,6 +47,20 @@ def test_frozen_and_tuned_are_compared_on_the_same_rows(scores, settings, featur
     assert np.isnan([cortex["low"], cortex["high"]]).all()  # twelve test rows are one block: no interval
     ac = scores.voxels[scores.voxels["AC"]]
     assert_allclose(scores.table.iloc[1]["r_frozen"], ac["r_frozen"].mean())
+
+
+def test_what_ridge_wrote_opens_with_the_frozen_columns_of_evaluate(scores, settings, features, tmp_path):
+    score_backbone(settings(), cache=features).save(tmp_path / "ridge")
+    ridge = Evaluation.open(tmp_path / "ridge")
+    for mine, theirs, keys in (
+        (ridge.voxels, scores.voxels, ["voxel"]),
+        (ridge.table, scores.table, ["target"]),
+    ):
+        shared = [name for name in mine if name in theirs and "frozen" in name]
+        assert {"r_frozen", "shared_frozen", "p_frozen"} <= set(shared)
+        assert_allclose(mine[shared], theirs[shared], rtol=1e-4, atol=1e-5)
+        assert_array_equal(mine[keys], theirs[keys])
+    assert ridge.runs[0]["splits"] == scores.runs[0]["splits"]
 
 
 def test_a_frozen_run_changes_nothing(evaluated):

@@ -10,7 +10,13 @@ from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.study import write_study_report
 from tests.brains import write_brain, write_drawing
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer, native_evaluation
+from tests.reporting.fakes import (
+    fake_comparison,
+    fake_evaluation,
+    fake_ridge,
+    fake_transfer,
+    native_evaluation,
+)
 from tests.runs.test_run import COURSE
 from tests.study.fakes import fake_study
 
@@ -50,6 +56,12 @@ def browser():
 @pytest.fixture(scope="package")
 def simulated_evaluation(tmp_path_factory):
     return fake_evaluation(tmp_path_factory.mktemp("simulated"), n_voxels=400)
+
+
+@pytest.fixture(scope="package")
+def untuned(simulated_evaluation, tmp_path_factory):
+    """A folder of `ridge`."""
+    return fake_ridge(simulated_evaluation, tmp_path_factory.mktemp("untuned") / "layer-4")
 
 
 @pytest.fixture(scope="package")

@@ -13,6 +13,8 @@ from brainwavlm.datasets.folder import Responses, write_folder
 from brainwavlm.files import write_json
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.schemas import RidgeSummary
+from brainwavlm.results.tables import write_frame, write_summary
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.run import FORMAT
 from tests.results.made_up import STORIES, VERSIONS, run_entry
@@ -149,6 +151,37 @@ def fake_evaluation(
     summary = {"simulated": simulated, "runs": entries, "notes": notes, "versions": VERSIONS}
     voxels, more = pd.concat(voxels, ignore_index=True), {"downstream": tasks, "delays": delays}
     return Evaluation(pd.DataFrame(table), voxels, summary, layers, **more).save(folder / "evaluation")
+
+
+def fake_ridge(evaluation, folder):
+    """Write what `ridge` leaves of the untuned model of an evaluation; its r by the shared map is .05 higher."""
+    scores = Evaluation.open(evaluation)
+    (entry, *_), names = scores.runs, [name for name in scores.target_names if name in scores.voxels]
+    rows = scores.voxels[scores.voxels["run"] == entry["name"]]
+    voxels = rows[["subject", "voxel", *names]].assign(split="test", r=rows["r_frozen"])
+    voxels = voxels.assign(shared_r=voxels["r"] + 0.05, r_normalised=rows["normalised_frozen"], alpha=10.0)
+    voxels = voxels.assign(p=rows["p_frozen"], q=rows["q_frozen"], p_max=rows["p_max_frozen"])
+    write_frame(folder / "scores.csv", voxels)
+    targets = []
+    for row in scores.rows_of(entry["name"]):
+        r = row["r_frozen"]
+        about = {"target": row["target"], "n_voxels": row["n_voxels"], "mean_r": r, "low": r - 0.02}
+        about |= {"high": r + 0.02, "shared_mean_r": r + 0.05, "shared_low": r, "shared_high": r + 0.1}
+        about |= {"p": row["p_frozen"], "null_95": 0.1, "voxels_q_below_.05": 3, "voxels_p_max_below_.05": 1}
+        about |= {"time_only_r": 0.0, "time_only_p": 0.5, "mean_r_normalised": row["normalised_frozen"]}
+        targets.append(about)
+    keys = ("subject", "target", "seed", "simulated", "splits", "intervals", "config")
+    null = {"kind": "shifts", "draws": 200, "block_rows": 10, "least_p": 0.0, "least_p_difference": 0.01}
+    more = {
+        "notes": ["Intervals over 3 test stories."],
+        "versions": VERSIONS,
+        "targets": targets,
+        "null": null,
+    }
+    write_summary(
+        folder / "summary.json", {**entry["frozen"], **{k: entry[k] for k in keys}, **more}, RidgeSummary
+    )
+    return folder
 
 
 def product(**axes):

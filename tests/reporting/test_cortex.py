@@ -12,7 +12,8 @@ from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
 from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
-from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.run_voxels import RunVoxels
 from tests.brains import LATITUDES, LONGITUDES
 
 

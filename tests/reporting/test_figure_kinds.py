@@ -20,7 +20,8 @@ from brainwavlm.reporting.figures.maps import maps
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shipped_style
 from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.meshes import mesh_of
-from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.run_voxels import RunVoxels
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
 from tests.study.fakes import fake_study
 

@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.reporting.figures import curves, findings, maps, transfer, voxels
 from brainwavlm.results.comparison import Comparison
-from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.folder import open_study

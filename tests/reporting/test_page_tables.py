@@ -11,7 +11,8 @@ from markupsafe import Markup
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.reporting.page import charts, dot_charts
-from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
+from brainwavlm.reporting.page.evaluation_tables import chance_table, scores_table
+from brainwavlm.reporting.page.tables import intervals, table
 
 ROWS = pd.DataFrame({"run": ["A", "A", "<b>"], "Target": ["x<y>", "b", "c"], "Mean r": [0.5, np.nan, -0.3]})
 

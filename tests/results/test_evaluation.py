@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
-from brainwavlm.results.evaluation import REMAINDER, Evaluation, RunVoxels
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
 from tests.results.made_up import filled, small_evaluation
 
 RUNS = ("NA", "1", "run (a), b")  # names that a CSV reader may take for something else

@@ -111,25 +111,25 @@ def show_plan(plan: Any) -> None:
     )
 
 
-def show_ridge(score: Any, folder: Path) -> None:
-    """The result of `ridge`."""
-    least = score.summary["null"]["least_p"]
+def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
+    """The result of `ridge`, from its summary."""
+    least = summary["null"]["least_p"]
     rows = [
         {shown: row[key] for key, shown in RIDGE_COLUMNS.items()} | {"p": format_p(row["p"], least)}
-        for row in score.rows()
+        for row in summary["targets"]
     ]
-    show_table(rows, title=labelled("Ridge on the speech model as it is", score.summary))
+    show_table(rows, title=labelled("Ridge on the speech model as it is", summary))
     console.print(
         "mean r: over voxels, held-out stories, by ridge for each voxel alone; shared map: by a linear map that voxels "
-        f"share; p, null 95 %: of the mean r, {_null(score.summary)}; q < .05: voxels "
+        f"share; p, null 95 %: of the mean r, {_null(summary)}; q < .05: voxels "
         "after false-discovery correction; time only: what position in the story predicts without any sound; "
         "of ceiling: r / noise ceiling",
         soft_wrap=True,
     )
-    if without := score.summary["voxels_without_r"]:
-        of = score.summary["n_voxels"]
-        console.print(f"No r for {without:,} of {of:,} voxels, where nothing varies: they are in no mean")
+    for note in summary["notes"]:
+        console.print(f"  {escape(note)}", soft_wrap=True)
     console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
+    console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
 
 
 def show_scores(scores: Any, folder: Path) -> None:

@@ -56,7 +56,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     cache = output / "features"
     frozen = score_backbone(config, cache=cache, progress=TerminalProgress(console))
     frozen.save(output / "frozen")
-    show_ridge(frozen, output / "frozen")
+    show_ridge(frozen.summary, output / "frozen")
 
     runs = []
     for number, (target, why) in enumerate(

@@ -14,7 +14,7 @@ def report(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Folders that `evaluate`, `compare` or `transfer` wrote, or runs, whose evaluation is shown.",
+            help="Folders that `ridge`, `evaluate`, `compare` or `transfer` wrote, or runs, whose evaluation is shown.",
             show_default=False,
         ),
     ],
@@ -38,7 +38,7 @@ def figure(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Runs, folders of `evaluate`, `compare` or `transfer`, or studies.",
+            help="Runs, folders of `ridge`, `evaluate`, `compare` or `transfer`, or studies.",
             show_default=False,
         ),
     ],
@@ -96,7 +96,8 @@ def maps(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Folder that `evaluate` wrote, or a run, whose evaluation is taken.", show_default=False
+            help="Folder that `ridge` or `evaluate` wrote, or a run, whose evaluation is taken.",
+            show_default=False,
         ),
     ],
     output: Annotated[

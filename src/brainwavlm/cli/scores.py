@@ -68,7 +68,7 @@ def ridge(
     if json:
         print_json(score.summary)
     else:
-        show_ridge(score, output)
+        show_ridge(score.summary, output)
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.console import labelled, show_scores, show_table
+from brainwavlm.cli.console import labelled, show_ridge, show_scores, show_table
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
 from brainwavlm.formatting.numbers import plus_minus, shared_change
@@ -28,6 +28,8 @@ def show_written(folder: Path, json: bool) -> None:
         show_comparison(result, folder)
     elif isinstance(result, Transfer):
         show_transfer(result, folder)
+    elif not result.tuned:
+        show_ridge(result.runs[0]["frozen"], folder)
     else:
         show_scores(result, folder)
         show_layers(result)

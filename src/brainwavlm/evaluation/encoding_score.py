@@ -19,9 +19,9 @@ from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife, jackkn
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL, described_null, measured_block_rows
 from brainwavlm.evaluation.time_baseline import score_time
-from brainwavlm.files import write_json
 from brainwavlm.progress import Progress
-from brainwavlm.results.tables import rounded, write_frame
+from brainwavlm.results.schemas import RidgeSummary
+from brainwavlm.results.tables import rounded, write_frame, write_summary
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.features import StoryFeatures
 
@@ -116,14 +116,10 @@ class EncodingScore:
         """Means over the targets of models (n_rows, n_kept) that predict these rows, whole and without each story."""
         return jackknife_of_means(self.true, predictions, self.story_of_row, self.masks)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a target, for a table in the terminal."""
-        return self.summary["targets"]
-
     def save(self, folder: str | Path) -> None:
         """Write scores.csv and summary.json, each whole or not at all; the summary last."""
         write_frame(Path(folder) / "scores.csv", self.voxels())
-        write_json(Path(folder) / "summary.json", self.summary)
+        write_summary(Path(folder) / "summary.json", self.summary, RidgeSummary)
 
 
 def target_row(

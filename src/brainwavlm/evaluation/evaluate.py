@@ -1,14 +1,12 @@
 """What tuning changed: fresh ridge on frozen and on tuned features, on the same rows, folds and voxels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from brainwavlm.config import RunConfig
-from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import (
     contrast_rows,
@@ -19,14 +17,15 @@ from brainwavlm.evaluation.contrasts import (
 )
 from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.downstream import Downstream
-from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
+from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
-from brainwavlm.evaluation.notes import summary
+from brainwavlm.evaluation.notes import ridge_summary, summary
 from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.states import StateScores, score_states
 from brainwavlm.evaluation.statistics.jackknife import SHARED
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
@@ -36,8 +35,6 @@ from brainwavlm.results.grouping import LISTENER, named_groups
 from brainwavlm.results.replicates import gathered
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
-from brainwavlm.speech.features import StoryFeatures
-from brainwavlm.speech.hidden_states import Backbone
 
 _UNTUNED = "Reading stories, model as it is"
 
@@ -66,9 +63,17 @@ def score_backbone(
     """
     evaluator = Evaluator(cache, progress)
     plan = evaluator.plan(config, leave_one_out)
-    score = score_states(evaluator, plan, evaluator.untuned(config), _UNTUNED).score
+    return scored_alone(plan, score_states(evaluator, plan, evaluator.untuned(config), _UNTUNED).score)
+
+
+def scored_alone(plan: ScoringPlan, score: EncodingScore) -> EncodingScore:
+    """The score of a model that is compared with none, with the summary that `save` writes."""
     models = {"frozen": score.predicted, "frozen" + SHARED: score.shared}
-    return score.with_intervals(score.jackknife(models), "frozen")
+    score = score.with_intervals(score.jackknife(models), "frozen")
+    splits: dict[str, list[str]] = {
+        split: [one.story.name for one in some] for split, some in plan.data.splits.items()
+    }
+    return replace(score, summary=ridge_summary(plan.config, score.summary, splits))
 
 
 def evaluate(
@@ -189,62 +194,3 @@ def evaluate(
         pd.DataFrame(by_delay),
         pd.DataFrame(by_epoch),
     )
-
-
-@dataclass(frozen=True)
-class StateScores:
-    """A model's score and features at the configured state, and what it predicts from further ones.
-
-    Attributes
-    ----------
-    score : EncodingScore
-    predictions : dict of layer to two arrays (n_rows, n_kept)
-        By voxel-wise ridge and by the shared map.
-    features : dict of story to StoryFeatures
-    """
-
-    score: EncodingScore
-    predictions: dict[int, tuple[np.ndarray, np.ndarray]]
-    features: dict[str, StoryFeatures]
-
-
-def score_states(
-    evaluator: Evaluator,
-    plan: ScoringPlan,
-    backbone: Backbone,
-    title: str,
-    layers: Sequence[int] = (),
-    like: EncodingScore | None = None,
-) -> StateScores:
-    """Score a speech model in one pass over the stories: ridge for the configured state and for each further one.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-    plan : ScoringPlan
-    backbone : Backbone
-        Which gives the configured layer and all of `layers`.
-    title : str
-        For the progress.
-    layers : sequence of int
-        Of these only the rows on the clock of the TRs are kept, some eight times fewer than windows.
-    like : EncodingScore or None
-    """
-    own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
-    features: dict[str, StoryFeatures] = {}
-    rows: dict[int, dict[str, np.ndarray]] = {layer: {} for layer in layers if layer != own}
-    for name, story in evaluator.each(backbone, plan.config, recordings.values(), title):
-        features[name] = StoryFeatures(story.times, {own: story.layers[own]})
-        if rows:
-            clock = plan.clock(recordings[name], story.times)
-        for layer, of_stories in rows.items():
-            of_stories[name] = clock.rows(story.layers[layer])
-    score = score_features(plan, features, like, evaluator.progress)
-    predictions = {}
-    for layer in layers:
-        if layer == own:
-            predictions[layer] = score.predictions
-            continue
-        designs = {name: delayed(some, delays)[max(delays) :] for name, some in rows.pop(layer).items()}
-        predictions[layer] = plan.both_predicted(designs)
-    return StateScores(score, predictions, features)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brainwavlm.config import CONTROLS
+from brainwavlm.config import CONTROLS, RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.tables import rounded
 from brainwavlm.runs.environment import versions
 
+_SIMULATED = "The responses are simulated: the numbers show that the method works, not how brains work."
 EDGE_SHARE = 0.1  # of voxels at an end of the grid of penalties is worth a note
 
 
@@ -41,22 +42,9 @@ def summary(
     cross_fit: bool = False,
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
-    notes = []
-    if any(run["simulated"] for run in entries):
-        notes.append(
-            "The responses are simulated: the numbers show that the method works, not how brains work."
-        )
+    notes = [_SIMULATED] if any(run["simulated"] for run in entries) else []
     for score in frozen_scores:
-        known = score.summary
-        notes += [
-            f"{known['subject']}: no target {name} ({why})" for name, why in known["missing_targets"].items()
-        ]
-        notes.append(
-            f"{known['subject']}: {known['rows']['held_out']} test rows of {len(known['held_out'])} stories, "
-            f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
-            f"{known['tr_reference']}, penalties by {known['folds']}."
-        )
-        notes += notes_on_tests(known)
+        notes += score_notes(score.summary)
     if cross_fit:
         notes.append(
             "Cross-fitted: ridge was fitted, on frozen and on tuned features, on stories that tuning did not use."
@@ -88,10 +76,37 @@ def summary(
     }
 
 
-def notes_on_tests(known: Mapping[str, Any]) -> list[str]:
-    """What to know of a score's tests: p that cannot be small, sounds on both sides of the split."""
+def ridge_summary(
+    config: RunConfig, known: Mapping[str, Any], splits: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """What `summary.json` says of a speech model as it is: its score's summary, how it was asked for, and notes."""
+    n_voxels, without = known["n_voxels"], known["voxels_without_r"]
+    notes = [_SIMULATED] if known["simulated"] else []
+    notes += [*score_notes(known), f"Intervals over {known['intervals']}."]
+    if without:
+        notes.append(
+            f"No r for {without:,} of {n_voxels:,} voxels, where nothing varies: they are in no mean."
+        )
+    return {
+        "format": FORMAT,
+        "target": config.target,
+        "seed": config.seed,
+        "splits": splits,
+        "config": config.model_dump(mode="json"),
+        "notes": notes,
+        **known,
+    }
+
+
+def score_notes(known: Mapping[str, Any]) -> list[str]:
+    """What to know of a score: targets that are missing, rows, p that cannot be small, sounds on both sides."""
     null, subject = known["null"], known["subject"]
-    notes = []
+    notes = [f"{subject}: no target {name} ({why})" for name, why in known["missing_targets"].items()]
+    notes.append(
+        f"{subject}: {known['rows']['held_out']} test rows of {len(known['held_out'])} stories, "
+        f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
+        f"{known['tr_reference']}, penalties by {known['folds']}."
+    )
     if null["least_p"] > LEVEL:
         notes.append(
             f"{subject}: the test rows are too few for orders of blocks of {null['block_rows']} TRs: p is never below "

@@ -3,7 +3,7 @@
 A vertex without a voxel stays NaN and is drawn as bare cortex (grey, darker in sulci), never as zero.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +43,10 @@ def difference_scale(
     return Scale(label, colours, -high, high)
 
 
-def shown_scales(frozen: np.ndarray, tuned: np.ndarray, change: np.ndarray) -> dict[str, Scale]:
-    """The maps that pictures show, each with its colours: one scale for frozen and tuned r."""
-    r = correlation_scale([frozen, tuned])
-    return {"r_frozen": r, "r_tuned": r, "difference": difference_scale([change])}
+def shown_scales(maps: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Scale]:
+    """The scale of each map that pictures show: one for frozen and tuned r, one for their difference."""
+    r = correlation_scale([values for name, some in maps.items() if name != "difference" for values in some])
+    return {name: difference_scale(some) if name == "difference" else r for name, some in maps.items()}
 
 
 def unmappable(subject: Subject) -> str | None:

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.formatting.numbers import format_p, plus_minus, shared_change
 from brainwavlm.results.replicates import FILE, Replicates, read_if_there
+from brainwavlm.results.ridge import FILE as RIDGE_FILE
+from brainwavlm.results.ridge import ridge_parts
+from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.schemas import AGAIN, EvaluationSummary
 from brainwavlm.results.tables import (
     frame_rows,
@@ -27,48 +29,6 @@ from brainwavlm.results.tables import (
 
 _TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
 PARTS = (*_TABLES[1:], "replicates")
-MOST_GROUPS, REMAINDER = 6, "other voxels"
-_MORE = (*("normalised_frozen", "normalised_tuned"), *("q_frozen", "q_tuned", "q_difference"))
-
-
-@dataclass(frozen=True)
-class RunVoxels:
-    """Scores of one run, voxel by voxel.
-
-    Attributes
-    ----------
-    voxel : array (n_voxels,) int
-        Column of the subject's responses.
-    frozen, tuned : arrays (n_voxels,) float64
-        Test correlation; NaN where there is none.
-    masks : dict of str to bool array (n_voxels,)
-        By target.
-    more : dict of str to array (n_voxels,) float64
-        Shares of the ceiling and false discovery rates, where voxels.csv has them: evaluations of earlier versions
-        lack some.
-    """
-
-    voxel: np.ndarray
-    frozen: np.ndarray
-    tuned: np.ndarray
-    masks: dict[str, np.ndarray]
-    more: dict[str, np.ndarray] = field(default_factory=dict)
-
-    def groups(self) -> dict[str, np.ndarray]:
-        """Each voxel in the smallest named region that holds it; the rest together.
-
-        Whole cortex, hemispheres and combinations of names (A-B) tell no places apart and are left out.
-        """
-        left = np.ones(len(self.voxel), dtype=bool)
-        groups: dict[str, np.ndarray] = {}
-        for name, mask in sorted(self.masks.items(), key=lambda item: int(item[1].sum())):
-            is_place = name not in ("cortex", "LH", "RH") and not set(name) & set("+-&>/")
-            if is_place and mask.any() and not mask.all() and len(groups) < MOST_GROUPS:
-                groups[name] = mask & left
-                left &= ~mask
-        if left.any():
-            groups[REMAINDER if groups else "voxels"] = left
-        return groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +78,7 @@ class Evaluation:
 
     @classmethod
     def open(cls, folder: str | Path, parts: Collection[str] = PARTS) -> "Evaluation":
-        """The evaluation in a folder.
+        """The evaluation in a folder, or what `ridge` wrote as one: tables without columns of a tuned model.
 
         Parameters
         ----------
@@ -132,6 +92,8 @@ class Evaluation:
             A file is missing or damaged, or of a version that this one cannot read.
         """
         folder = Path(folder)
+        if (folder / RIDGE_FILE).is_file():
+            return cls(*ridge_parts(folder), path=folder)
         summary = read_summary(folder / "summary.json", EvaluationSummary, AGAIN)
         names = ["table.csv", *(["voxels.csv"] if "voxels" in parts else [])]
         frames = {name: read_table(folder / name, AGAIN) for name in names}
@@ -179,6 +141,16 @@ class Evaluation:
         """Targets in the table's order."""
         return list(dict.fromkeys(self.table["target"]))
 
+    @property
+    def tuned(self) -> bool:
+        """Whether there is a tuned model: what `ridge` wrote has none, and no column of one."""
+        return "r_tuned" in self.table
+
+    @property
+    def voxels_path(self) -> Path:
+        """The file of `voxels`."""
+        return self.path / ("voxels.csv" if self.tuned else RIDGE_FILE)
+
     def rows_of(self, run: str) -> list[dict[str, Any]]:
         """The table's rows of a run."""
         return records(self.table[self.table["run"] == run])
@@ -188,13 +160,7 @@ class Evaluation:
         rows = self.voxels[self.voxels["run"] == run]
         # A target that only other runs have leaves empty fields in this run's rows.
         targets = [name for name in self.target_names if name in rows and rows[name].notna().all()]
-        return RunVoxels(
-            rows["voxel"].to_numpy(dtype=np.int64),
-            rows["r_frozen"].to_numpy(dtype=np.float64),
-            rows["r_tuned"].to_numpy(dtype=np.float64),
-            {name: rows[name].to_numpy(dtype=bool) for name in targets},
-            {name: rows[name].to_numpy(dtype=np.float64) for name in _MORE if name in rows},
-        )
+        return RunVoxels.of_rows(rows, targets)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary, and the scores by hidden state and of tasks where there are some, for `--json`."""
@@ -204,6 +170,17 @@ class Evaluation:
 
     def rows(self) -> list[dict[str, Any]]:
         """The most telling columns, for a table in the terminal."""
+        if not self.tuned:
+            return [
+                {
+                    "target": row["target"],
+                    "voxels": int(row["n_voxels"]),
+                    "mean r": row["r_frozen"],
+                    "95 %": f"{row['low_frozen']:.3f} to {row['high_frozen']:.3f}",
+                    "shared map": row["shared_frozen"],
+                }
+                for row in self.table.to_dict("records")
+            ]
         return [
             {
                 "run": row["run"],
@@ -239,9 +216,8 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         rows, marks = self.rows(), simulated_badge(bool(self.summary.get("simulated")))
-        runs = {row["run"] for row in rows}
         title = "Scores on held-out stories"
-        if len(runs) == 1:
-            title = f"{title}: {runs.pop()}"
+        if len(self.runs) == 1:
+            title = f"{title}: {self.runs[0]['name']}"
             rows = [{key: value for key, value in row.items() if key != "run"} for row in rows]
         return block(title, marks, table(rows), *map(sentence, self.summary.get("notes", [])))

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from brainwavlm.results.evaluation import Evaluation
     from brainwavlm.results.transfer import Transfer
 
-Made = Literal["study", "run", "comparison", "transfer", "evaluation"]
+Made = Literal["study", "run", "comparison", "transfer", "ridge", "evaluation"]
 # Files by which a folder is known, in the order in which they are looked for.
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
     "run": ("run.json",),
     "comparison": ("groups.csv",),
     "transfer": ("matrix.csv",),
+    "ridge": ("scores.csv",),
     "evaluation": ("table.csv", "voxels.csv", "summary.json"),
 }
 RESULTS: tuple[Made, ...] = (

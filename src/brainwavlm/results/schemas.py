@@ -10,6 +10,7 @@ from brainwavlm.files import Part
 FORMAT: Literal[1] = 1  # of summary.json and the tables beside it; files of earlier versions do not say it
 AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
 COMPARE_AGAIN = "Compare again: brainwavlm compare RUN... --output FOLDER"
+RIDGE_AGAIN = "Score again: brainwavlm ridge DATASET ... --output FOLDER"
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
 _CHANGE = ("difference", "low", "high")
@@ -21,6 +22,7 @@ COLUMNS = {
         *("run", "subject", "seed", "target", "n_voxels", "r_frozen", "r_tuned", *_CHANGE),
         *("r_readout", "normalised_frozen", "normalised_tuned"),
     ),
+    "scores.csv": ("subject", "voxel", "split", "r", "shared_r"),
     "voxels.csv": ("run", "subject", "voxel", "r_frozen", "r_tuned"),
     "layers.csv": ("run", "subject", "seed", "layer", "target", "r_frozen", "r_tuned", *_CHANGE),
     "downstream.csv": (
@@ -41,7 +43,9 @@ COLUMNS = {
     "needed.csv": (*_CELL, "target", "full_minutes", "r_frozen", "minutes_needed"),
 }
 # A column is of one kind in whichever table it stands: text, whole numbers, else numbers (empty: NaN).
-TEXT = frozenset({*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second"})
+TEXT = frozenset(
+    {*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second", "split"}
+)
 WHOLE = frozenset({"seed", "layer", "epoch", "voxel", "n_voxels", "n_runs", "n_labels", "n_clips"})
 
 _Name = Annotated[str, Field(min_length=1)]
@@ -108,6 +112,18 @@ class EvaluationSummary(_Summary):
     """summary.json of an evaluation."""
 
     runs: Annotated[list[_Run], Field(min_length=1)]
+
+
+class RidgeSummary(_Summary, _Model):
+    """summary.json of `ridge`: one model, as it is."""
+
+    subject: _Name
+    target: _Name
+    seed: int
+    splits: dict[Literal["train", "validation", "test"], list[str]]
+    intervals: str
+    config: dict[str, Any]
+    targets: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
 class _Group(Part):

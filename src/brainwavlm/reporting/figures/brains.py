@@ -18,7 +18,7 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
 from brainwavlm.reporting.meshes import SIDES, Mesh
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices, views_of
-from brainwavlm.results.evaluation import RunVoxels
+from brainwavlm.results.run_voxels import RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
 _TALL, _FLAT_TALL = 0.72, 0.9  # of a hemisphere's width
@@ -47,13 +47,15 @@ class Panel:
 def run_maps(
     scores: RunVoxels, mesh: Mesh, scales: Mapping[str, Scale], label: str, simulated: bool
 ) -> list[Picture]:
-    """Frozen r, tuned r and their difference on the cortex, each with its text alternative, for the page."""
+    """Those of frozen r, tuned r and their difference that have scales, with text alternatives, for the page."""
     pictures = []
-    for key, title, words, values in (
-        ("r_frozen", "Frozen", "test correlation of the frozen model", scores.frozen),
-        ("r_tuned", capitalised(label), "test correlation after tuning", scores.tuned),
-        ("difference", "Difference", "difference tuned minus frozen", scores.tuned - scores.frozen),
-    ):
+    words_of = {
+        "r_frozen": ("Frozen", "test correlation of the frozen model"),
+        "r_tuned": (capitalised(label), "test correlation after tuning"),
+        "difference": ("Difference", "difference tuned minus frozen"),
+    }
+    for key, values in scores.shown().items():
+        title, words = words_of[key]
         maps = values_at_vertices(mesh, scores.voxel, values)
         means = "; ".join(f"{side} hemisphere {mean_of_finite(one):.3f}" for side, one in maps.items())
         canvas = page_canvas(_PAGE_WIDTH, title, simulated)
@@ -66,8 +68,9 @@ def run_maps(
 
 def shared_scales(voxels: Sequence[RunVoxels]) -> dict[str, Scale]:
     """One scale for frozen and tuned r, one for their difference, over all runs."""
-    frozen, tuned = (np.concatenate([getattr(one, key) for one in voxels]) for key in ("frozen", "tuned"))
-    return shown_scales(frozen, tuned, tuned - frozen)
+    each = [one.shown() for one in voxels]
+    keys = dict.fromkeys(key for maps in each for key in maps)
+    return shown_scales({key: [maps[key] for maps in each if key in maps] for key in keys})
 
 
 def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figure:

@@ -10,8 +10,9 @@ import pandas as pd
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind
 from brainwavlm.reporting.page.wording import run_labels
-from brainwavlm.results.evaluation import Evaluation, RunVoxels
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import RESULTS, Made, made_at, within_run
+from brainwavlm.results.run_voxels import RunVoxels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,6 +96,12 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     RunError where an evaluation is damaged, or two runs have one name; ConfigError where none has a name asked for.
     """
     evaluations = [Evaluation.open(place.path) for place in places]
+    if len({results.tuned for results in evaluations}) > 1:
+        listed = ", ".join(str(place.path) for place in places)
+        expected = "runs of `evaluate`, or what `ridge` wrote."
+        raise RunError(
+            listed, "models that were tuned and others that were not.", expected, "Draw them apart."
+        )
     runs = [(entry, results) for results in evaluations for entry in results.runs]
     names = [str(entry["name"]) for entry, _ in runs]
     require_different(names, places)

@@ -13,6 +13,7 @@ VIEWS = ("inflated", "pial", "flat")
 
 MAKERS: dict[Made, str] = {
     "evaluation": "brainwavlm evaluate RUN",
+    "ridge": "brainwavlm ridge DATASET --output FOLDER",
     "run": "brainwavlm tune --output RUN",
     "comparison": "brainwavlm compare RUN... --output FOLDER",
     "transfer": "brainwavlm transfer RUN... --output FOLDER",
@@ -71,14 +72,15 @@ class Kind(NamedTuple):
 
 
 _EVALUATION: tuple[Made, ...] = ("evaluation",)
+_SCORES: tuple[Made, ...] = ("evaluation", "ridge")
 _STATES: tuple[Made, ...] = ("evaluation", "study")
 _OF_RUNS = ("run", "target")
 _OF_STATES = ("run", "target", "experiment")
 KINDS = {
-    "maps": Kind("scores on the cortex", _EVALUATION, ("run", "quantity", "view", "q"), "maps.maps"),
+    "maps": Kind("scores on the cortex", _SCORES, ("run", "quantity", "view", "q"), "maps.maps"),
     "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_RUNS, "voxels.scatter"),
     "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_RUNS, "voxels.histogram"),
-    "table": Kind("scores by target with intervals", _EVALUATION, _OF_RUNS, "table.scores", (".tex", ".csv")),
+    "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table.scores", (".tex", ".csv")),
     "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves.learning"),
     "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),
     "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves.tasks"),

@@ -26,6 +26,7 @@ _TITLES = {
 }
 _NARROWEST = 1.9  # inches of a panel
 _SHARES = {"share": "tuned", "share-frozen": "frozen"}  # of which model
+_UNTUNED = ("frozen", "share-frozen")  # what there is of a model that was not tuned
 
 
 def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> pd.DataFrame:
@@ -41,7 +42,12 @@ def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> p
 def maps(places: Sequence[Place], choice: Choice) -> Shown:
     """Both hemispheres for each run and quantity."""
     runs = scored_runs(places, choice)
-    quantities = choice.quantity or ("frozen", "tuned", "difference")
+    tuned = runs[0].results.tuned
+    for quantity in choice.quantity if not tuned else ():
+        if quantity not in _UNTUNED:
+            found, of = f"{quantity}, of a model that was not tuned.", ", ".join(_UNTUNED)
+            raise ConfigError("quantity", found, f"one of {of}.", "Choose one of them, or draw a tuned run.")
+    quantities = choice.quantity or (("frozen", "tuned", "difference") if tuned else ("frozen",))
     kind = choice.view or "inflated"
     tables, drawn = [], []
     for run in runs:
@@ -81,7 +87,7 @@ def _quantity(run: Scored, quantity: str, q: float | None) -> np.ndarray:
 
 def _column(run: Scored, name: str, remedy: str) -> np.ndarray:
     """A column of numbers. RunError where the evaluation has none."""
-    path, more = run.results.path / "voxels.csv", run.voxels.more
+    path, more = run.results.voxels_path, run.voxels.more
     if name not in more:
         raise RunError(path, f"no column {name}.", "an evaluation that computed it.", AGAIN)
     if not np.isfinite(more[name]).any():
@@ -101,7 +107,8 @@ def _scales(
             scales[quantity] = difference_scale(values, f"difference in test r{below}", colours["difference"])
             continue
         pair = tuple(_SHARES) if quantity in _SHARES else ("frozen", "tuned")
-        values = [_quantity(run, one, None) for run in runs for one in pair]
+        shown = [one for one in pair if runs[0].results.tuned or one in _UNTUNED]
+        values = [_quantity(run, one, None) for run in runs for one in shown]
         label = "share of the ceiling" if quantity in _SHARES else "test correlation r"
         scales[quantity] = correlation_scale(values, f"{label}{below}", colours["correlation"])
     return scales

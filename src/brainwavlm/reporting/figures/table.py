@@ -1,6 +1,7 @@
 """Scores by target as a table: for LaTeX, and as CSV."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,10 @@ from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, ch
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.page.tables import intervals
 
-_NUMBERS = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
+# Columns of the tables of results,.
+_TUNED = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
+_UNTUNED = ["n_voxels", "r_frozen", "low_frozen", "high_frozen"]
+_UNTUNED += ["shared_frozen", "shared_low_frozen", "shared_high_frozen"]
 _SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -18,14 +22,18 @@ _SPECIAL = str.maketrans(
 
 
 def scores(places: Sequence[Place], choice: Choice) -> Shown:
-    """Mean test r of both models by target, with the paired difference and its interval."""
+    """Mean test r of both models by target, with the paired difference and its interval.
+
+    Of a model that was not tuned its mean under both readouts, with intervals.
+    """
     runs = scored_runs(places, choice)
     tables = [
         pd.DataFrame(run.results.rows_of(run.name)).assign(label=capitalised(run.label)) for run in runs
     ]
     targets = chosen_names("target", choice.target, pd.concat(tables)["target"])
     rows = [table[table["target"] == target] for table in tables for target in targets]
-    values = pd.concat(rows, ignore_index=True)[["run", "label", "target", *_NUMBERS]]
+    numbers = _TUNED if runs[0].results.tuned else _UNTUNED
+    values = pd.concat(rows, ignore_index=True)[["run", "label", "target", *numbers]]
     simulated = any_simulated(runs)
     return Shown(values, simulated, tex=latex(values, choice.title, simulated))
 
@@ -37,10 +45,7 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
             "Run": table["label"].mask(table["run"].duplicated(), ""),
             "Target": table["target"],
             "Voxels": [f"{int(count):,}" for count in table["n_voxels"]],
-            "Frozen r": table["r_frozen"].map(number),
-            "Tuned r": table["r_tuned"].map(number),
-            "Change": table["difference"].map(signed),
-            "95 % interval": intervals(table["low"], table["high"]),
+            **(_changes(table) if "r_tuned" in table else _means(table)),
         }
     )
     if table["run"].nunique() == 1:
@@ -54,6 +59,24 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
         position_float="centering" if caption else None,
     )
     return f"% \\usepackage{{booktabs}}\n{body}"
+
+
+def _changes(table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "Frozen r": table["r_frozen"].map(number),
+        "Tuned r": table["r_tuned"].map(number),
+        "Change": table["difference"].map(signed),
+        "95 % interval": intervals(table["low"], table["high"]),
+    }
+
+
+def _means(table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "Frozen r": table["r_frozen"].map(number),
+        "95 % interval": intervals(table["low_frozen"], table["high_frozen"], number),
+        "Shared map r": table["shared_frozen"].map(number),
+        "Its 95 % interval": intervals(table["shared_low_frozen"], table["shared_high_frozen"], number),
+    }
 
 
 def escaped(text: object) -> str:

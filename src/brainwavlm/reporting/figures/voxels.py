@@ -17,7 +17,7 @@ from brainwavlm.reporting.figures.draw_curves import TALL, TALLEST, thin, whole_
 from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
-from brainwavlm.results.evaluation import MOST_GROUPS, REMAINDER, RunVoxels
+from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
 from brainwavlm.results.schemas import AGAIN
 
 _BINS = 60

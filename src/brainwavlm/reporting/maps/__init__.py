@@ -1,4 +1,4 @@
-"""Maps of an evaluation: every per-voxel column of voxels.csv, voxel by voxel and in the subject's space.
+"""Maps of an evaluation or of `ridge`: every column of its voxels, voxel by voxel and in the subject's space.
 
 maps = brainwavlm.open_maps("my-run")
 maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/how-to/maps.md
@@ -56,7 +56,9 @@ class Maps(dict[str, RunMaps]):
         """
         from brainwavlm.reporting.maps.writer import write_maps
 
-        return write_maps(list(self.values()), self.results.path, Path(folder), space, surfaces, flatmaps)
+        return write_maps(
+            list(self.values()), self.results.voxels_path, Path(folder), space, surfaces, flatmaps
+        )
 
     def __repr__(self) -> str:
         return f"<{self.title}: {', '.join(map(repr, self))}>"
@@ -71,7 +73,7 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
     Parameters
     ----------
     path : str or Path
-        A folder that `evaluate` wrote, or a run, whose own evaluation is taken.
+        A folder that `evaluate` or `ridge` wrote, or a run, whose own evaluation is taken.
     targets : sequence of str
         Further masks, beside the targets that were scored: anything that `--target` takes, e.g. aparc:bankssts.
 

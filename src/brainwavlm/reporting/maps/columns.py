@@ -1,4 +1,4 @@
-"""Which columns of voxels.csv are maps, with their units."""
+"""Which columns of a table of voxels are maps, with their units."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ _FIXED: dict[str, tuple[Kind, str, str]] = {
 # Column = prefix + whose: kind, unit, meaning.
 _PREFIXES: dict[str, tuple[Mapping[str, str], Kind, str, str]] = {
     "r_": (_WHO, "value", _R, "test correlation of ridge on features of"),
+    "shared_": (_WHO, "value", _R, "test correlation of the linear map that voxels share, on features of"),
     "normalised_": (_WHO, "value", "share of the noise ceiling", "test correlation over noise ceiling of"),
     "alpha_": (_WHO, "value", "ridge penalty alpha", "penalty that ridge chose for"),
     "p_": (_TESTED, "chance", _CHANCE, "p, uncorrected, of"),
@@ -80,23 +81,24 @@ def voxel_maps(
     maps: dict[str, VoxelMap] = {}
     notes = []
     for name in (name for name in rows if name not in (*_NO_MAP, *results.target_names)):
-        kind, unit, meaning = KNOWN.get(name, ("value", "", f"column {name} of voxels.csv"))
+        kind, unit, meaning = KNOWN.get(name, ("value", "", f"column {name} of {results.voxels_path.name}"))
         values = _numbers(rows[name])
         if values is None and name in KNOWN:
-            path = results.path / "voxels.csv"
+            path = results.voxels_path
             found = f"column {name} holds text."
             raise RunError(path, found, "numbers, or nothing where there is none.", AGAIN)
         if values is None:
-            notes.append(f"Column {name} of voxels.csv holds text and is no map.")
+            notes.append(f"Column {name} of {results.voxels_path.name} holds text and is no map.")
         elif name in _ALWAYS or np.isfinite(values).any():
             maps[name] = VoxelMap(name, kind, unit, meaning, values)
-    derived = [VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen)]
+    change = VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen)
+    derived = [change] if results.tuned else []
     subject = source.subject
     if subject is not None and subject.ceiling is not None:
         given = np.asarray(subject.ceiling, np.float64)[scores.voxel]
         derived.append(VoxelMap("ceiling", "value", _R, "noise ceiling that comes with the data set", given))
     everywhere = np.ones(len(scores.voxel))
-    derived.append(VoxelMap("scored", "mask", _TRUTH, "voxels with a row in voxels.csv", everywhere))
+    derived.append(VoxelMap("scored", "mask", _TRUTH, "voxels that were scored", everywhere))
     derived += [
         VoxelMap(f"target:{name}", "mask", _TRUTH, f"voxels of the target {name}", mask.astype(np.float64))
         for name, mask in scores.masks.items()

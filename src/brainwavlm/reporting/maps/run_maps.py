@@ -15,6 +15,7 @@ from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
+from brainwavlm.results.ridge import UNTUNED
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,7 +98,8 @@ class RunMaps:
 
     def shown_scales(self) -> dict[str, Scale]:
         """The maps that pictures show, each with its colours."""
-        return shown_scales(*(self.maps[name].values for name in ("r_frozen", "r_tuned", "difference")))
+        names = [name for name in ("r_frozen", "r_tuned", "difference") if name in self.maps]
+        return shown_scales({name: [self.maps[name].values] for name in names})
 
     def _map(self, name: str) -> VoxelMap:
         if name not in self.maps:
@@ -137,11 +139,12 @@ def _maps(run: RunMaps) -> str:
         ", ".join(name for name, one in run.maps.items() if (one.kind == "mask") is wanted)
         for wanted in (True, False)
     )
+    deed = "speech model as it is" if entry["method"] == UNTUNED else f"tuned on {entry['target']}"
     control = ["CONTROL"] if entry["control"] != "none" else []
     return block(
         f"Maps of run {run.name}",
         [*simulated_badge(run.simulated), *control],
-        sentence(f"{entry['subject']}, tuned on {entry['target']}; {len(run.voxel):,} voxels {on}"),
+        sentence(f"{entry['subject']}, {deed}; {len(run.voxel):,} voxels {on}"),
         _picture(run),
         sentence(f"Numbers: {numbers}"),
         sentence(f"Masks: {masks}"),

@@ -29,6 +29,7 @@ from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.maps.run_maps import RunMaps
 from brainwavlm.reporting.maps.volume import Space, affine_of
 from brainwavlm.reporting.meshes import SIDES, Hemisphere
+from brainwavlm.results.ridge import UNTUNED
 from brainwavlm.runs.output_paths import require_apart
 
 SIDECAR = "maps.json"
@@ -45,17 +46,17 @@ _AT_VERTICES = {
 
 
 def write_maps(
-    runs: Sequence[RunMaps], evaluation: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
+    runs: Sequence[RunMaps], table: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
 ) -> Path:
-    """Write the folder of `Maps.save`, under another name until it is whole."""
+    """Write the folder of `Maps.save`, made of a table of voxels, under another name until it is whole."""
     _require_new(folder)
     shown = [run for run in runs if run.grid is not None or run.mesh is not None]
     if not shown:
         found = " ".join(dict.fromkeys(note for run in runs for note in run.notes))
         expected = "a data set that says in which volume or on which surface its columns lie."
-        raise RunError(evaluation, found, expected, "docs/how-to/maps.md says which do.")
-    checksum = hashlib.sha256((evaluation / "voxels.csv").read_bytes()).hexdigest()
-    source = {"folder": evaluation.resolve().name, "file": "voxels.csv", "sha256": checksum}
+        raise RunError(table.parent, found, expected, "docs/how-to/maps.md says which do.")
+    checksum = hashlib.sha256(table.read_bytes()).hexdigest()
+    source = {"folder": table.parent.resolve().name, "file": table.name, "sha256": checksum}
     partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
     partial.mkdir(parents=True)
     try:
@@ -118,7 +119,7 @@ def _about(run: RunMaps, source: Mapping[str, Any]) -> dict[str, Any]:
         "simulated": run.simulated,
         "run": run.name,
         "subject": entry["subject"],
-        "tuned_on": entry["target"],
+        "tuned_on": None if entry["method"] == UNTUNED else entry["target"],
         "control": entry["control"],
         "model": {"name": backbone.name, "layer": backbone.layer, **about},
         "dataset": {"name": frozen["dataset"], "licence": frozen["licence"]},

@@ -16,7 +16,7 @@ from brainwavlm.reporting.figures.style import GROUPS, OTHER
 from brainwavlm.reporting.meshes import Hemisphere, Mesh
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import correlation_scale, difference_scale
-from brainwavlm.results.evaluation import REMAINDER, RunVoxels
+from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
 
 _ATLASES = ("a2009s:", "aparc:")  # named in the hover, where a subject has them
 _MOST_LABELS = 60_000
@@ -55,7 +55,7 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
     """What there is to choose from; `data` and `reasons` are those of `cortex_data`."""
     shown = {place: run for place, run in enumerate(data["runs"]) if run["mesh"]}
     targets = list(dict.fromkeys(name for run in shown.values() for name in run["targets"]))
-    masks = {"q_tuned": "tuned: q < .05", "q_difference": "change: q < .05"}
+    masks = {"q_tuned": "tuned: q < .05", "q_difference": "change: q < .05", "q_frozen": "frozen: q < .05"}
     return {
         "runs": [(place, run["label"]) for place, run in shown.items()],
         "maps": [(one["key"], one["title"]) for one in data["maps"]],
@@ -124,17 +124,22 @@ def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
 
 def _values(scores: RunVoxels) -> dict[str, Any]:
     groups = {name: packed(mask, "u1") for name, mask in scores.groups().items()}
-    values = {"frozen": scores.frozen, "tuned": scores.tuned, **scores.more}
     return {
         "n": len(scores.voxel),
         "voxel": packed(scores.voxel, "i4"),
-        "values": {name: packed(some, "f4") for name, some in values.items() if np.isfinite(some).any()},
+        "values": {name: packed(some, "f4") for name, some in _with_values(scores).items()},
         "targets": {name: packed(mask, "u1") for name, mask in scores.masks.items() if name != "cortex"},
         "groups": groups,
         # As in the static figures; voxels in no named region are grey.
         "colours": dict(zip(groups, GROUPS, strict=False))
         | {name: OTHER for name in groups if name == REMAINDER},
     }
+
+
+def _with_values(scores: RunVoxels) -> dict[str, np.ndarray]:
+    """What a run has a number of in any voxel."""
+    values = {"frozen": scores.frozen, "tuned": scores.tuned, **scores.more}
+    return {name: some for name, some in values.items() if np.isfinite(some).any()}
 
 
 def _labels(subject: Subject, scores: RunVoxels) -> dict[str, Any]:
@@ -154,18 +159,23 @@ def _maps(scores: Sequence[RunVoxels]) -> list[dict[str, Any]]:
     """Each kind of map with its scale: one for frozen and tuned of all runs, as in the static maps."""
     r = correlation_scale([values for one in scores for values in (one.frozen, one.tuned)])
     change = difference_scale([one.tuned - one.frozen for one in scores])
-    keys = ("normalised_frozen", "normalised_tuned")
-    shares = [one.more[key] for one in scores for key in keys if key in one.more]
+    shares = [some for one in scores for key, some in one.more.items() if key.startswith("normalised_")]
     share = correlation_scale(shares, "share of the noise ceiling") if shares else r
     maps = {
         "tuned": ("Tuned r", r),
         "frozen": ("Frozen r", r),
         "difference": ("Difference, tuned − frozen", change),
+        "shared_tuned": ("Tuned r, shared map", r),
+        "shared_frozen": ("Frozen r, shared map", r),
         "normalised_tuned": ("Tuned, share of ceiling", share),
         "normalised_frozen": ("Frozen, share of ceiling", share),
     }
-    if not any(np.isfinite(values).any() for values in shares):
-        maps = {key: shown for key, shown in maps.items() if key not in keys}
+    there = {key for one in scores for key in _with_values(one)}
+    maps = {
+        key: shown
+        for key, shown in maps.items()
+        if key in there or (there >= {"tuned"} and key == "difference")
+    }
     return [
         {
             "key": key,

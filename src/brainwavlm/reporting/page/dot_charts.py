@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
@@ -24,16 +25,17 @@ DOTS_NOTE = (
 def bars_chart(table: pd.DataFrame, note: str) -> Chart:
     """Frozen and tuned r, two bars a region."""
     names = _lines_of(table["name"])
-    long = both_models(table.assign(label=table["name"].map(names)), ["label"])
+    long = both_models(table.assign(label=table["name"].map(names)), ["label"]).dropna(subset="value")
     colours = {"frozen": OTHER, "tuned": GROUPS[1]}
     about: dict[str, Any] = {"color_discrete_map": colours, "barmode": "group", "template": TEMPLATE}
     figure = px.bar(long, x="value", y="label", color="model", **about)
     figure.update_traces(hovertemplate="%{y}: %{x:.4f}")
     words = "; ".join(
-        f"{name} {number(frozen)} to {number(tuned)}"
+        f"{name} {number(frozen)}" + (f" to {number(tuned)}" if np.isfinite(tuned) else "")
         for name, frozen, tuned in table[["name", "r_frozen", "r_tuned"]].itertuples(index=False)
     )
-    alternative = f"Test correlation frozen to tuned, {table['label'].iloc[0]}: {words}."
+    what = "frozen to tuned" if table["r_tuned"].notna().any() else "of the untuned model"
+    alternative = f"Test correlation {what}, {table['label'].iloc[0]}: {words}."
     return chart("Region by region", alternative, figure, note, **_categories(names.values(), "test r"))
 
 

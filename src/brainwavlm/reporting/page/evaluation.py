@@ -10,10 +10,10 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps, shared_scales
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
-from brainwavlm.reporting.page import charts, dot_charts, method, tables, wording
+from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, method, wording
 from brainwavlm.reporting.page.comparison import comparison_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
-from brainwavlm.reporting.page.provenance import origins, rerun_commands
+from brainwavlm.reporting.page.provenance import origins, rerun_commands, untuned_again
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
 from brainwavlm.reporting.page.tables import file_link
 from brainwavlm.reporting.page.transfer import transfer_part
@@ -39,7 +39,8 @@ def write_report(
     Parameters
     ----------
     results : Evaluation, Comparison, Transfer, str, Path, or sequence of them
-        What `evaluate`, `compare` or `transfer` gave, folders that they wrote, or runs, whose own evaluation is shown.
+        What `evaluate`, `compare` or `transfer` gave, folders that they or `ridge` wrote, or runs, whose own evaluation
+        is shown.
     output_html : str or Path
     subjects : mapping of str to Subject, or None
         Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
@@ -97,7 +98,8 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
         "citations": method.citations([(run, source) for run, _, source, _ in runs]),
         "evaluated_simulated": any(one.simulated for one in evaluations[:1]),
         "verdicts": {answer["kind"] for answer in answers},
-        "next_seed": runs[0][2].config.seed + 1 if runs else None,
+        "next_seed": next((of.config.seed + 1 for _, one, of, _ in runs if one.tuned), None),
+        "untuned_only": bool(runs) and not any(one.tuned for one in evaluations),
         "simulated": any(everything),
         "all_simulated": all(everything),
         "answers": answers[:_MOST_ANSWERS],
@@ -127,13 +129,20 @@ def evaluation_part(
     files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     headings = {label: wording.run_title(some[0], {some[0]["name"]: label}) for label, some in models.items()}
-    blocks, texts = origins(models, settings, headings)
+    if results.tuned:
+        blocks, texts = origins(models, settings, headings)
+        commands = rerun_commands(models, results.layers, results.downstream)
+        answers = [wording.answer(run, results.rows_of(run["name"]), labels[run["name"]]) for run in runs]
+    else:
+        blocks, answers = [], [wording.untuned_answer(run, results.rows_of(run["name"])) for run in runs]
+        texts, commands = untuned_again(runs[0], sources[runs[0]["name"]].config)
     voxels, places = [], []
     every = [results.of_run(run["name"]) for run in runs]
     scales = shared_scales(every)
     for place, (run, scores) in enumerate(zip(runs, every, strict=True), start=first):
         source, label = sources[run["name"]], labels[run["name"]]
-        voxels.append(charts.voxels_chart(place, label, scores.frozen, scores.tuned))
+        if results.tuned:
+            voxels.append(charts.voxels_chart(place, label, scores.frozen, scores.tuned))
         if source.mesh is not None and not source.no_map:
             pictures = run_maps(scores, source.mesh, scales, label, run["simulated"])
             places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
@@ -141,21 +150,22 @@ def evaluation_part(
         "kind": "evaluation",
         "folder": results.path.resolve().name,
         "simulated": results.simulated,
-        "answers": [wording.answer(run, results.rows_of(run["name"]), labels[run["name"]]) for run in runs],
+        "tuned": results.tuned,
+        "answers": answers,
         "tables": [
-            tables.scores_table(results.table, runs, titles),
-            tables.chance_table(results.table, runs, titles),
-            tables.tasks_table(results.downstream, titles, results.simulated),
+            evaluation_tables.scores_table(results.table, runs, titles),
+            evaluation_tables.chance_table(results.table, runs, titles),
+            evaluation_tables.tasks_table(results.downstream, titles, results.simulated),
         ],
         "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
         "notes": results.summary["notes"],
         "voxel_charts": [*voxels, *_bars(results, sources, labels)],
-        "charts": _charts(results, labels, models),
+        "charts": _charts(results, labels, models) if results.tuned else [],
         "places": places,
         "open_figures": not interactive,
         "method": [*method.blocks(runs[0], results.summary["versions"], settings), *blocks],
         "texts": texts,
-        "commands": rerun_commands(models, results.layers, results.downstream),
+        "commands": commands,
     }
 
 

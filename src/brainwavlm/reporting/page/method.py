@@ -8,6 +8,7 @@ from typing import Any
 from brainwavlm import __version__
 from brainwavlm.config import CONTROLS, RunConfig, WindowConfig, flattened
 from brainwavlm.reporting.sources import Source
+from brainwavlm.results.ridge import UNTUNED
 
 PAPER = (
     "The method: Nishitha Vattikonda, Aditya R. Vaidya, Richard J. Antonello, Alexander G. Huth. BrainWavLM: "
@@ -24,9 +25,13 @@ def blocks(
 ) -> list[dict[str, Any]]:
     """How numbers came about, as titles with entries: of an entry of summary.json, with the settings of each model."""
     config, different = next(iter(configs.values())), differing(configs)
+    untuned = run["method"] == UNTUNED
     return [
         {"title": "Data", "entries": data_entries(run, config)},
-        {"title": "Tuning", "entries": model_entries(config)},
+        {
+            "title": "Speech model" if untuned else "Tuning",
+            "entries": model_entries(config)[: 3 if untuned else None],
+        },
         *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
         {"title": "Scores", "entries": score_entries(run, versions, config)},
     ]
@@ -63,7 +68,7 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
 
 
 def model_entries(config: RunConfig) -> Entries:
-    """The speech model, what of it could change, and what pushed it."""
+    """The speech model, what of it could change, and what pushed it; the first three of any model."""
     alignment = config.alignment
     state = f"hidden state {config.backbone.layer} (0 is the input of the first block)"
     lobes = f"{alignment.lobes} lobes, negative lobes {'dropped' if config.quirks.clip_kernel else 'kept'}"
@@ -98,9 +103,14 @@ def model_name(config: RunConfig) -> str:
 def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: RunConfig) -> Entries:
     """How frozen and tuned features were scored and compared; `run` is an entry of summary.json."""
     alphas, frozen = config.ridge.alphas, run["frozen"]
+    untuned = run["method"] == UNTUNED
+    what = "ridge regression on the features of the model as it is"
+    if not untuned:
+        what = "ridge regression on frozen and on tuned features, never the readout that took part in tuning"
+    alone = frozen.get("split") == "leave-one-out"
+    fitted = "all other stories" if alone else "training and validation stories"
     score = (
-        "a fresh closed-form ridge regression on frozen and on tuned features, never the readout that took part in "
-        "tuning, fitted on training and validation stories; Pearson correlation of predicted and true responses over "
+        f"a fresh closed-form {what}, fitted on {fitted}; Pearson correlation of predicted and true responses over "
         "all volumes of the test stories, voxel by voxel, then the mean over a target"
     )
     ridge = (
@@ -109,18 +119,20 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
     )
     floor = f"voxels with a ceiling of {config.evaluation.ceiling_floor:g} or less have none"
     readout = "the test score of the readout that learned together with the adapters, for comparison"
-    return [
+    entries = [
         ("Score", score),
         ("Ridge", ridge),
         (
             "Intervals",
-            f"95 %, jackknife over {run.get('intervals', 'test stories')}, the same for frozen and tuned",
+            f"95 %, jackknife over {run.get('intervals', 'test stories')}"
+            + ("" if untuned else ", the same for frozen and tuned"),
         ),
         ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
         ("Share of ceiling", f"{frozen['normalised_by']}; {floor}"),
         ("Readout r", readout),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
+    return [one for one in entries if not (untuned and one[0] in ("Relative gain", "Readout r"))]
 
 
 def differing(configs: Mapping[str, RunConfig]) -> Entries:

@@ -1,6 +1,8 @@
 """Where the runs of a page come from: code, data, machine, time, energy and command, as their folders say."""
 
 import hashlib
+import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from brainwavlm.config import RunConfig
+from brainwavlm.config import RunConfig, flattened
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
@@ -19,6 +21,19 @@ Entries = list[tuple[str, str]]
 Entry = Mapping[str, Any]  # of `runs` in summary.json
 NOT_RECORDED = "not recorded: tuned by a version that kept no record"
 NOT_HERE = "not known: the run's folder is not where the evaluation found it, or holds another run"
+# Settings that do not touch the scores of an untuned model, or that the command has places for.
+_NOT_ASKED = {
+    "subject",
+    "dataset",
+    "adapter",
+    "readout",
+    "loss",
+    "training",
+    "control",
+    "quirks",
+    "joint",
+    "device",
+}
 _PARTS = {"processors": "processors (RAPL)", "accelerators": "graphics processors (NVIDIA's counter)"}
 
 
@@ -62,16 +77,12 @@ def origins(
         name, config = model_file(runs), configs[label]
         entries, files = origin_entries(runs[0], config)
         blocks.append({"title": titles[label], "entries": entries})
-        yaml_text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        settings.append((f"All settings of run {name}", yaml_text, f"{name}.yaml", "text/yaml"))
+        settings.append(_settings(name, config))
         if files:
             title = f"Files that run {name} read, with their checksums"
-            lists.append((title, files, f"{name}-files.txt", "text/plain"))
-    texts = [
-        {"title": title, "text": text, "file": download(name, text, kind)}
-        for title, text, name, kind in settings + lists
-    ]
-    return blocks, texts
+            file = download(f"{name}-files.txt", files, "text/plain")
+            lists.append({"title": title, "text": files, "file": file})
+    return blocks, settings + lists
 
 
 def rerun_commands(
@@ -85,6 +96,29 @@ def rerun_commands(
             evaluate += f" --{option} {','.join(map(str, dict.fromkeys(frame[column])))}"
     tune = [f"brainwavlm tune {name}.yaml --output {name}" for name in names]
     return "\n".join([*tune, f"{evaluate} --output evaluation", "brainwavlm report evaluation"])
+
+
+def untuned_again(run: Entry, config: RunConfig) -> tuple[list[dict[str, Any]], str]:
+    """All settings of a model that was scored as it is, as a text to be downloaded, and the command that scores it."""
+    name, defaults = model_file([run]), flattened(RunConfig(subject=config.subject))
+    given = [
+        f"--set {shlex.quote(f'{key}={json.dumps(value)}')}"
+        for key, value in flattened(config).items()
+        if defaults.get(key) != value and key.split(".")[0] not in _NOT_ASKED
+    ]
+    given += ["--leave-one-out"] if run["frozen"].get("split") == "leave-one-out" else []
+    subject = shlex.quote(config.subject)
+    command = " ".join(["brainwavlm ridge FOLDER", f"--subject {subject}", *given, f"--output {name}"])
+    return [_settings(name, config)], f"{command}\nbrainwavlm report {name}"
+
+
+def _settings(name: str, config: RunConfig) -> dict[str, Any]:
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return {
+        "title": f"All settings of run {name}",
+        "text": text,
+        "file": download(f"{name}.yaml", text, "text/yaml"),
+    }
 
 
 def model_file(runs: Sequence[Entry]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brainwavlm.config import CONTROLS
-from brainwavlm.formatting.numbers import NBSP, capitalised, number, percent, signed
+from brainwavlm.formatting.numbers import NBSP, capitalised, format_p, number, percent, signed
+from brainwavlm.results.ridge import UNTUNED
 
 Row = Mapping[str, Any]
 Run = Mapping[str, Any]  # an entry of `runs` in summary.json
@@ -28,6 +29,7 @@ def run_labels(runs: Sequence[Run]) -> dict[str, str]:
     labels = {}
     for run in runs:
         label = f"readout only, {run['target']}" if run["method"] == "frozen" else f"tuned on {run['target']}"
+        label = "untuned model" if run["method"] == UNTUNED else label
         if run["control"] != "none":
             label = f"control with {CONTROLS[run['control']]}, {label}"
         alike = [other for other in runs if other["target"] == run["target"]]
@@ -61,15 +63,39 @@ def models(runs: Sequence[Run], labels: Mapping[str, str]) -> dict[str, list[Run
 
 def page_title(runs: Sequence[Run], model: str | None) -> str:
     """What was tuned, on what, in whom."""
-    targets = listed([str(run["target"]) for run in runs])
+    tuned = [run for run in runs if run["method"] != UNTUNED]
+    targets = listed([str(run["target"]) for run in tuned])
     subjects = listed([str(run["subject"]) for run in runs])
-    return f"{model or 'Speech model'} tuned on {targets} of {subjects}"
+    return f"{model or 'Speech model'} {f'tuned on {targets} of' if tuned else 'as it is, in'} {subjects}"
 
 
 def own_row(run: Run, rows: Sequence[Row]) -> Row:
     """The row of the target that the run was tuned on; where the table lacks it, whole cortex or the first."""
     by_target = {row["target"]: row for row in rows}
     return by_target.get(run["target"]) or by_target.get("cortex") or rows[0]
+
+
+def untuned_answer(run: Run, rows: Sequence[Row]) -> dict[str, str]:
+    """How well the speech model as it is predicts, under both readouts: a finding at the top of the page."""
+    row = own_row(run, rows)
+    where, least = in_target(row["target"]), run["frozen"]["null"]["least_p"]
+    span = f"95{NBSP}% interval {number(row['low_frozen'])} to {number(row['high_frozen'])}"
+    shared_span = f"{number(row['shared_low_frozen'])} to {number(row['shared_high_frozen'])}"
+    chance = f"p {'' if row['p_frozen'] < 0.001 else '= '}{format_p(row['p_frozen'], least)}"
+    sentence = (
+        f"The speech model as it is predicts {run['subject']} {where} with a mean test correlation of "
+        f"{number(row['r_frozen'])} ({span}), by ridge for each voxel alone. By a linear map that voxels share: "
+        f"{number(row['shared_frozen'])} ({shared_span})."
+    )
+    if not above_chance(row):
+        sentence = f"Not above chance for {run['subject']} {where}: mean test r {number(row['r_frozen'])} ({chance})."
+    return {
+        "kind": "untuned",
+        "figure": f"r = {number(row['r_frozen'])}",
+        "unit": f"Untuned model: mean test r {where}, {chance}",
+        "sentence": sentence,
+        "elsewhere": "",
+    }
 
 
 def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
@@ -182,4 +208,6 @@ def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
 def listed(names: Sequence[str]) -> str:
     """A, B and C."""
     unique = list(dict.fromkeys(names))
-    return unique[0] if len(unique) == 1 else ", ".join(unique[:-1]) + " and " + unique[-1]
+    return (
+        unique[0] if len(unique) == 1 else "" if not unique else ", ".join(unique[:-1]) + " and " + unique[-1]
+    )

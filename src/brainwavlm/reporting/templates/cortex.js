@@ -24,7 +24,10 @@ const describe = (run, row) => {
   const parts = [`voxel ${run.voxel[row]}`];
   if (names.length) parts.push(names.join(", "));
   if (run.label_of && run.labels[run.label_of[row]]) parts.push(run.labels[run.label_of[row]]);
-  parts.push(`frozen ${value("frozen")}, tuned ${value("tuned")}, difference ${value("difference", 3, true)}`);
+  if (run.values.tuned) parts.push(`frozen ${value("frozen")}, tuned ${value("tuned")}, difference ${value("difference", 3, true)}`);
+  else parts.push(`frozen ${value("frozen")}, q ${value("q_frozen")}`);
+  if (run.values.shared_frozen)
+    parts.push(`shared map ${value("shared_frozen")}` + (run.values.shared_tuned ? ` to ${value("shared_tuned")}` : ""));
   if (run.values.normalised_tuned)
     parts.push(`share of ceiling ${value("normalised_frozen", 2)} to ${value("normalised_tuned", 2)}`);
   if (run.values.q_tuned) parts.push(`q tuned ${value("q_tuned")}, q change ${value("q_difference")}`);
