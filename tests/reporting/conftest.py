@@ -160,7 +160,7 @@ def learned(folder):
 @pytest.fixture(scope="package")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "study"
-    return learned(fake_study(folder, EXPERIMENTS, layers=(0, 1, 2), failed=(FAILED,)))
+    return learned(fake_study(folder, EXPERIMENTS, layers=(0, 1, 2), failed=(FAILED,), shared=0.03))
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.reporting.figures import curves, findings, maps, transfer, voxels
+from brainwavlm.reporting.figures import changes, curves, findings, maps, transfer, voxels
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
@@ -128,12 +128,17 @@ def test_findings_have_a_mean_and_their_cells(claims):
     assert twice["label"].nunique() == 2
 
 
-def test_differences_have_both_intervals(claims):
-    rows = rows_of(claims, experiment="ranks", kind="difference", target="cortex")
-    table = findings.differences_table(rows)
-    assert_array_equal(table["seed_low"], [row["seed_low"] for row in rows])
-    assert table["label"].tolist() == ["cortex of sim01: adapter.rank=4 − adapter.rank=2"]
-    assert findings.differences_table([]).empty
+def test_a_finding_is_a_row_with_both_readouts_and_both_intervals(claims):
+    (row,) = rows_of(claims, experiment="ranks", kind="difference", target="cortex")
+    row |= {"estimate": 0.02, "low": 0.01, "high": 0.03, "seed_low": 0.005, "seed_high": 0.035}
+    shared = row | {"readout": "shared", "estimate": 0.001, "low": -0.002, "high": 0.004}
+    (both,) = changes.changes_table([row, shared]).to_dict("records")
+    assert both["label"] == "cortex of sim01: adapter.rank=4 − adapter.rank=2"
+    assert (both["seed_low"], both["shared_low"]) == (0.005, -0.002)
+    assert both["holds"] == "higher under voxel-wise ridge, not shown under the shared map"
+    (alone,) = changes.changes_table([row]).to_dict("records")
+    assert np.isnan(alone["shared_estimate"])
+    assert alone["holds"] == "higher"
 
 
 def test_states_of_a_study_are_its_rows(claims):

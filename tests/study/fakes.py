@@ -42,8 +42,13 @@ def fake_study(
     needed=None,
     title="Made up",
     name="made-up",
+    shared=None,
+    unit="5 test stories",
 ):
-    """Write a study whose cells are done, but for those named in `failed` and `waiting`; returns its folder."""
+    """Write a study whose cells are done, but for those named in `failed` and `waiting`; returns its folder.
+
+    `shared` is what a gain is less by under the shared readout; None: that readout was not scored.
+    """
     content = {
         "format": 1,
         "name": name,
@@ -69,9 +74,10 @@ def fake_study(
             (folder / "cells" / where).mkdir(parents=True)
             for name in ("run.json", "result.json"):
                 (folder / "cells" / where / name).write_text("{}")
-            _evaluation(folder / "cells" / where, cell, score, targets, simulated, layers, tasks, stories)
+            about = (targets, simulated, layers, tasks, stories, shared, unit)
+            _evaluation(folder / "cells" / where, cell, score, *about)
             if cell.transfer is not None:
-                _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed)
+                _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed, unit)
     code = {"version": "0.1.0", "source": "abc", "revision": None}
     document = {"format": 1, "study": study.model_dump(mode="json"), "cells": entries, "code": code}
     (folder / "study.json").write_text(json.dumps(document))
@@ -83,7 +89,7 @@ def _without(frozen, tuned):
     return frozen + LUCK, frozen + LUCK + (tuned - frozen) + WIDTH
 
 
-def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
+def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories, shared, unit):
     listeners = tuners(cell.config)
     table, by_layer, by_task, rows = [], [], [], []
     for dataset, listener in listeners:
@@ -93,23 +99,28 @@ def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories):
             frozen, tuned = score(cell.config, who, target)
             about = {"run": run, "subject": listener, "seed": cell.config.seed, "target": target}
             table.append(about | {"r_frozen": frozen, "r_tuned": tuned})
-            rows += replicate_rows(run, listener, {target: _without(frozen, tuned)}, "2 stories", stories)
+            rows += replicate_rows(run, listener, {target: _without(frozen, tuned)}, unit, stories)
+            if shared is not None:
+                ends = frozen + 0.05, tuned + 0.05 - shared
+                table[-1] |= {"shared_frozen": ends[0], "shared_tuned": ends[1]}
+                pairs = {target: _without(*ends)}
+                rows += replicate_rows(run, listener, pairs, unit, stories, readout="shared")
             for layer in layers:
                 by_layer.append(
                     about | {"layer": layer, "r_frozen": frozen, "r_tuned": tuned + 0.001 * layer}
                 )
                 pairs = {target: _without(frozen, tuned + 0.001 * layer)}
-                rows += replicate_rows(run, listener, pairs, "2 stories", stories, layer)
+                rows += replicate_rows(run, listener, pairs, unit, stories, layer)
         for task, layer in tasks:
             frozen, tuned = score(cell.config, who, task)
             about = {"run": run, "subject": listener, "seed": cell.config.seed, "task": task, "layer": layer}
             by_task.append(about | {"auc_frozen": frozen, "auc_tuned": tuned})
             pairs = {task: _without(frozen, tuned)}
-            rows += replicate_rows(run, listener, pairs, "2 stories", stories, layer, "clips")
+            rows += replicate_rows(run, listener, pairs, unit, stories, layer, "clips")
     small_evaluation(table, simulated, by_layer, by_task, gathered(rows)).save(path / "evaluation")
 
 
-def _transfer(path, cell, score, targets, simulated, stories, needed):
+def _transfer(path, cell, score, targets, simulated, stories, needed, unit):
     table, rows, minutes = [], [], []
     datasets = dict.fromkeys(dataset for dataset, _ in tuners(cell.config))
     everyone = [(dataset, listener) for dataset in datasets for listener in ("sim01", "sim02")]
@@ -121,7 +132,7 @@ def _transfer(path, cell, score, targets, simulated, stories, needed):
             own = {"layer": cell.config.backbone.layer, "stories": "all"}
             table.append(about | own | {"r_frozen": frozen, "r_tuned": tuned})
             rows += replicate_rows(
-                path.name, listener, {target: _without(frozen, tuned)}, "2 stories", stories, own["layer"]
+                path.name, listener, {target: _without(frozen, tuned)}, unit, stories, own["layer"]
             )
             if needed is not None:
                 minutes.append(about | {"full_minutes": 17.0, "minutes_needed": needed(cell.config)})

@@ -3,9 +3,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from brainwavlm.config import load_config
+from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
 from brainwavlm.results.estimates import over_seeds, ratio_of_deviations
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.table import claims_of
+from brainwavlm.study.claims.verdicts import holds
 from tests.study.fakes import fake_study
 
 LOW, HIGH = -0.002, 0.002  # what fakes leave of an interval
@@ -41,6 +43,35 @@ def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories(tmp_path):
     assert not only(found.table, kind="gain", listener="sim01", target="AC")["headline"]
     assert found.missing.empty
     assert found.simulated
+
+
+def test_a_gain_has_a_row_for_each_readout(tmp_path):
+    experiments = {"one": {"claim": 1, "grid": {"seed": SEEDS}}}
+    table = claims(tmp_path, experiments, targets=("cortex",), shared=0.03).table
+    assert only(table, readout="voxelwise")["verdict"] == "as reported"
+    row = only(table, readout="shared")
+    assert_allclose([row["r_frozen"], row["estimate"]], [0.35, -0.009], atol=1e-6)
+    assert row["verdict"] == "otherwise"
+    assert holds(only(table, readout="voxelwise"), row) == (
+        "higher under voxel-wise ridge, lower under the shared map"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "stories", "verdict"),
+    [
+        ([0], np.repeat(["a", "b", "c"], 40), "as reported: one seed"),
+        (SEEDS, np.repeat(["a", "b"], 40), "as reported: blocks of stories"),
+        ([0], np.repeat(["a", "b"], 40), "as reported: one seed, blocks of stories"),
+    ],
+)
+def test_a_verdict_says_where_seeds_or_stories_are_too_few(tmp_path, seeds, stories, verdict):
+    experiments = {"one": {"claim": 1, "grid": {"seed": seeds}}}
+    unit = left_out_pieces(stories)[1]
+    row = only(claims(tmp_path, experiments, stories=stories, unit=unit).table, kind="gain", target="cortex")
+    assert row["verdict"] == verdict
+    assert f"over {unit}" in row["sentence"]
+    assert f"no further than {verdict.partition(': ')[2]}" in row["sentence"]
 
 
 def test_a_difference_is_paired_by_seed_and_against_the_first_value_of_the_file(tmp_path):

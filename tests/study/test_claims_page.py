@@ -19,7 +19,9 @@ def writer(tmp_path, monkeypatch):
     )
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    page = tmp_path / "claims.md"
+    page = tmp_path / "results" / "claims.md"
+    page.parent.mkdir()
+    (tmp_path / "images").mkdir()
     page.write_text((ROOT / "docs" / "results" / "claims.md").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(tool, "PAGE", page)
     return tool
@@ -27,7 +29,7 @@ def writer(tmp_path, monkeypatch):
 
 def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_path, monkeypatch):
     experiments = {"one": {"claim": 1, "question": "Does it help?", "grid": {"seed": [0, 1, 2]}}}
-    folder = fake_study(tmp_path / "study", experiments, waiting=("sim01-cortex-lora-seed1",))
+    folder = fake_study(tmp_path / "study", experiments, waiting=("sim01-cortex-lora-seed1",), shared=0.03)
     before = writer.PAGE.read_text(encoding="utf-8").split("<!-- claims -->")[0]
     monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(folder)])
     writer.main()
@@ -35,9 +37,11 @@ def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_pa
     assert text.startswith(before)
     assert text.endswith("<!-- end -->\n")
     assert "SIMULATED responses." in text
-    assert "### 1. Tuning beats ridge on the untuned model: one" in text
-    # Two seeds with gains of .020 and .022 are left.
-    assert "| +0.021 | +0.019 to +0.023 |" in text
+    assert "| **1. Tuning beats ridge on the untuned model: one.** Does it help? |" in text
+    # Two seeds with gains of .020 and .022 are left; by the shared map they are less by .03.
+    assert "| +0.021; +0.019 to +0.023; " in text
+    assert "| −0.009; −0.011 to −0.007; " in text
+    assert (tmp_path / "images" / "claims.png").stat().st_size > 10_000
     assert "Missing: sim01-cortex-lora-seed1 (evaluation, waiting)." in text
     writer.main()
     assert writer.PAGE.read_text(encoding="utf-8") == text

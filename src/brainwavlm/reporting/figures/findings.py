@@ -1,7 +1,7 @@
 """A line a finding: configurations over their seeds, and findings of a study; as tables, and drawn by matplotlib."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -65,22 +65,6 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
     cells = means[["label", "kind", *_ABOUT]].merge(seeds, on=["kind", *_ABOUT])
     cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
     return _sorted([means, cells], ["part", "label", *_ABOUT, "run", "seed", *_NUMBERS, "sentence"])
-
-
-def differences_table(rows: Rows) -> pd.DataFrame:
-    """label, target, listener, group, against, readout, estimate, low, high, seed_low, seed_high, sentence.
-
-    Of the differences in a study's table of claims, those that have an estimate.
-    """
-    numbers = ["estimate", "low", "high", "seed_low", "seed_high"]
-    columns = ["target", "listener", "group", "against", "readout", *numbers, "sentence"]
-    table = pd.DataFrame(rows, columns=columns).dropna(subset="estimate", ignore_index=True)
-    labels = [
-        f"{row['target']} of {row['listener']}: {row['group']} − {row['against']}{SHARED.get(row['readout'], '')}"
-        for row in table.to_dict("records")
-    ]
-    table.insert(0, "label", counted(labels))
-    return table.astype(dict.fromkeys(numbers, float))
 
 
 def layer_label(row: Mapping[Any, Any]) -> str:
@@ -164,11 +148,28 @@ def _forest(tables: Sequence[pd.DataFrame], simulated: bool) -> Shown:
 
 
 def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
-    """A line a finding: tuned r of each seed, their mean with the interval of the gain, and the untuned model.
-
-    ConfigError where there are more findings than a page has room for.
-    """
+    """A line a finding: tuned r of each seed, their mean with the interval of the gain, and the untuned model."""
     names = list(dict.fromkeys(table["label"]))
+
+    def draw(axes: Axes, number: int, place: float) -> None:
+        _finding(axes, table[table["label"] == names[number]], place, number, canvas)
+
+    return draw_lines(
+        names, canvas, draw, dict(zip(_KEY, _signs(canvas), strict=True)), "mean test correlation r"
+    )
+
+
+def draw_lines(
+    names: Sequence[str],
+    canvas: Canvas,
+    draw: Callable[[Axes, int, float], None],
+    key: Mapping[str, Line2D],
+    what: str,
+) -> Figure:
+    """A line a name, in columns where they do not fit a page; `draw` gets axes, number of the line, and its place.
+
+    ConfigError where there are more lines than a page has room for.
+    """
     columns = 1
     while True:
         letters = canvas.letters(0.45 / columns)
@@ -177,8 +178,8 @@ def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
         lines = np.array([max(text.count("\n") + 1, 1.6) + 0.4 for text in texts])
         parts = np.array_split(np.arange(len(names)), columns)
         most = max(lines[part].sum() for part in parts)
-        keys = 1 if canvas.letters() > len("".join(_KEY)) + 20 else len(_KEY)
-        height = 0.85 + (1.3 * most + 1.7 * keys) * small() / 72
+        n_keys = 1 if canvas.letters() > len("".join(key)) + 20 else len(key)
+        height = 0.85 + (1.3 * most + 1.7 * n_keys) * small() / 72
         if height <= _PAGE_TALL or canvas.height is not None:
             break
         columns += 1
@@ -191,13 +192,15 @@ def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
     for axes, part in zip(grid, parts, strict=True):
         places = np.cumsum(lines[part]) - lines[part] / 2
         for number, place in zip(part, places, strict=True):
-            _finding(axes, table[table["label"] == names[number]], place, int(number), canvas)
+            draw(axes, int(number), place)
         axes.set_yticks(places, [texts[number] for number in part])
         axes.set_ylim(most if columns > 1 else lines.sum(), 0)
-        axes.set_xlabel("mean test correlation r")
+        axes.set_xlabel(what)
         axes.grid(axis="x")
         axes.margins(x=0.04)
-    figure.legend(_signs(canvas), _KEY, loc="outside lower left", ncols=len(_KEY) if keys == 1 else 1)
+    figure.legend(
+        list(key.values()), list(key), loc="outside lower left", ncols=len(key) if n_keys == 1 else 1
+    )
     return figure
 
 

@@ -89,6 +89,9 @@ KINDS = {
     "claims": Kind(
         "findings of a study, a line each", ("study",), ("target", "experiment"), "findings.claims"
     ),
+    "changes": Kind(
+        "findings of a study under both readouts", ("study",), ("target", "experiment"), "changes.changes"
+    ),
     "transfer": Kind(
         "gain by subject tuned on and subject scored, and by minutes of data",
         ("transfer", "study"),

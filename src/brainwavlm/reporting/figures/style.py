@@ -29,6 +29,7 @@ MILLIMETRES = 25.4  # in an inch
 COLOURS = {
     "frozen": "#7a8794",
     "tuned": "#0072b2",
+    "shared": "#d55e00",  # scores by the map that voxels share
     "gained": "#b2182b",
     "lost": "#2166ac",
     "other": OTHER,  # voxels of no region

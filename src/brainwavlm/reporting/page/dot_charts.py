@@ -11,6 +11,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 
 from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.changes import NUMBERS, READOUTS
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
 
@@ -67,26 +68,26 @@ def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
     return chart(title, alternative, figure, note, **_categories(labels, "mean test correlation r"))
 
 
-def differences_chart(table: pd.DataFrame, note: str) -> Chart | None:
-    """A line a difference, with its two intervals: over test stories and over seeds; None without rows."""
+def changes_chart(table: pd.DataFrame, note: str) -> Chart | None:
+    """A line a finding, with its change of r under either readout; None without rows."""
     if table.empty:
         return None
-    over_seeds = table.assign(low=table["seed_low"], high=table["seed_high"])
-    styles = [
-        ("95 % over seeds", GROUPS[1], "line-ns-open", 14),
-        ("95 % over test stories", GROUPS[0], "diamond", 8),
-    ]
-    signs = [
-        with_ends(rows.assign(sign=sign, value=table["estimate"], text=table["sentence"]), "value")
-        for (sign, *_), rows in zip(styles, (over_seeds, table), strict=True)
-    ]
-    figure, labels = _forest(pd.concat(signs), styles)
+    signs, styles = [], []
+    about = zip(READOUTS.items(), ((GROUPS[1], "diamond", 8), (GROUPS[0], "circle", 8)), strict=True)
+    for (readout, name), style in about:
+        numbers = {column: table[readout + column] for column in NUMBERS}
+        texts = [f"{label}, {name}" for label in table["label"]]
+        signs.append(with_ends(table.assign(**numbers, sign=name, text=texts), "estimate"))
+        styles.append((name, *style))
+    long = pd.concat(signs).dropna(subset="estimate").assign(value=lambda rows: rows["estimate"])
+    figure, labels = _forest(long, styles)
+    figure.update_traces(orientation="h").update_layout(scattermode="group", scattergap=0.5)
     figure.update_xaxes(zeroline=True, zerolinewidth=2)
-    estimates = zip(table["label"], table["estimate"], strict=True)
-    words = "; ".join(f"{label}: {signed(estimate)}" for label, estimate in estimates)
-    alternative = f"Dot plot of differences. {words}."
-    layout = _categories(labels, "difference of tuned r; 0: none")
-    return chart("Differences", alternative, figure, note, **layout)
+    estimates = zip(table["label"], table["estimate"], table["shared_estimate"], strict=True)
+    words = "; ".join(f"{label}: {signed(one)}, shared {signed(other)}" for label, one, other in estimates)
+    alternative = f"Dot plot of changes of mean test r by ridge for each voxel and by a shared map. {words}."
+    layout = _categories(labels, "change of mean test r; 0: none")
+    return chart("Every finding under both readouts", alternative, figure, note, **layout)
 
 
 def _forest(table: pd.DataFrame, styles: Sequence[tuple[str, str, str, int]]) -> tuple[go.Figure, list[str]]:

@@ -1,7 +1,6 @@
 """One self-contained page of a study: what was asked, the state of the cells, the claims, a section an experiment."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +11,9 @@ import pandas as pd
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
+from brainwavlm.reporting.figures.changes import KINDS, changes_table
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
-from brainwavlm.reporting.figures.findings import differences_table, findings_table
+from brainwavlm.reporting.figures.findings import findings_table
 from brainwavlm.reporting.page import charts, dot_charts, study_tables
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
 from brainwavlm.reporting.page.study_tables import PAGE, Row
@@ -81,6 +81,7 @@ def page_content(
         "run_data": "",
         "folder_name": study.path.resolve().name,
         "experiments": described,
+        "forest": _forest(rows),
         "claims": study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described}),
         "states": study_tables.state_counts(study.cells),
         "n_cells": len(study.cells),
@@ -97,7 +98,6 @@ def page_content(
         "yaml": yaml.read_text(encoding="utf-8", errors="replace") if yaml.is_file() else "",
         "resolved": json.dumps(study.study.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "links": links,
-        "verdicts": _verdicts(rows),
         "energy": _energy(study),
     }
 
@@ -112,7 +112,7 @@ def _experiment(
 ) -> dict[str, Any]:
     experiment, cells = study.study.experiments[name], study.of(name)
     simulated, states = any(row["simulated"] for row in rows), study_tables.state_counts(cells)
-    headlines, others = ([row for row in rows if bool(row["headline"]) is wanted] for wanted in (True, False))
+    others = [row for row in rows if not row["headline"]]
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
     about = f"{claim}{experiment.question} ({len(cells)} cells: {states})"
     return {
@@ -124,17 +124,26 @@ def _experiment(
         "simulated": simulated,
         "states": states,
         "n_cells": len(cells),
-        "tables": [
-            study_tables.numbers_table(headlines, f"Findings of {name}", "Findings as numbers"),
-            study_tables.numbers_table(
-                others, f"Further findings of {name}", "Other targets and comparisons"
-            ),
-        ],
+        "further": study_tables.numbers_table(others, f"Further findings of {name}"),
         "charts": _charts(rows, claims.seeds, cells),
         "missing": [record.cell.name for record in cells if record.state != "done"],
-        "verdicts": _verdicts(rows),
         "csv": links[f"experiment {name}"],
     }
+
+
+def _forest(rows: Sequence[Row]) -> charts.Chart | None:
+    """All findings that are changes of r."""
+    shown = [row for row in rows if row["headline"] and row["kind"] in KINDS and row["estimate"] is not None]
+    if not shown:
+        return None
+    units = ", ".join(dict.fromkeys(row["unit"] for row in shown))
+    table = changes_table(shown)
+    claims = [f"{claim:.0f}. " if claim else "" for claim in table["claim"]]
+    return dot_charts.changes_chart(
+        table.assign(label=[claim + label for claim, label in zip(claims, table["label"], strict=True)]),
+        f"Blue diamonds: ridge for each voxel alone. Orange circles: a linear map that voxels share, for the untuned "
+        f"and the tuned model alike. Bars: 95 % over {units}, for these seeds. Numbers in front: the claim.",
+    )
 
 
 def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord]) -> list[charts.Chart]:
@@ -143,16 +152,10 @@ def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord
     left_out = f" The first {MOST_RUNS} cells; {more} are not shown." if more > 0 else ""
     scored = [row for row in rows if row["estimate"] is not None]
     gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
-    differences = [row for row in scored if row["headline"] and row["kind"] == "difference"]
     states = claim_states_table([row for row in scored if row["kind"] == "layer"])
     every = [
         dot_charts.findings_chart(
             findings_table(gains, seeds), "Findings, seed by seed", dot_charts.DOTS_NOTE
-        ),
-        dot_charts.differences_chart(
-            differences_table(differences),
-            "The first cells minus the second. Diamond with a bar: 95 % over test stories; thin bar: 95 % over "
-            "seeds. A finding leaves 0 out of both.",
         ),
         charts.states_chart(
             states, "Gain by hidden state", "", "Dotted: untuned. Bars: 95 % intervals over test stories."
@@ -173,11 +176,6 @@ def _learned(cells: Sequence[CellRecord]) -> pd.DataFrame:
         with suppress(BrainwavlmError, OSError):
             runs.append({"name": record.cell.name, **open_run(record.path).course})
     return learning_table(runs, {run["name"]: run["name"] for run in runs})
-
-
-def _verdicts(rows: Sequence[Row]) -> list[tuple[str, int]]:
-    """How often the headline findings came out in which way against what was reported."""
-    return Counter(row["verdict"] for row in rows if row["headline"] and row["verdict"]).most_common()
 
 
 def _energy(study: StudyFolder) -> str:

@@ -12,76 +12,81 @@ import pandas as pd
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.changes import NUMBERS, changes_table
 from brainwavlm.reporting.page.tables import Table, table
+from brainwavlm.results.tables import records
 from brainwavlm.study.folder import CellRecord, StudyFolder
 
 PAGE = "report.html"
 STATES = ("done", "failed", "running", "waiting")
-_INTERVALS = {"95 % over test stories": ("low", "high"), "95 % over seeds": ("seed_low", "seed_high")}
-KINDS = {
-    "gain": "gain over the untuned model",
-    "difference": "difference of tuned r",
-    "spread": "ratio of deviations over seeds",
-    "transfer": "gain in another listener",
-    "minutes": "minutes of data",
-    "layer": "gain by hidden state",
-    "task": "change in a task (AUC)",
-    "none": "nothing yet",
-    "no transfer": "nothing yet in other listeners",
-}
+VERDICT = "Against the report"
+# What the estimate of a finding is, where it is no gain or difference of r.
+_KINDS = {"spread": "ratio of deviations over seeds, ", "minutes": "minutes of data, ", "task": "AUC, "}
+_READOUTS = {"": "Ridge for each voxel", "shared_": "Shared map"}
+_NAMES = {"Finding": "name", "What holds": "name", VERDICT: "name"}
 Row = dict[str, Any]
 
 
-def _findings_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Findings as the page shows them: the columns of both its tables."""
-    frame = []
-    for row in rows:
-        whole = row["kind"] in ("spread", "minutes")
-        shown = partial(number, digits=1) if whole else signed
-        ends = {
-            name: "–" if row[low] is None else f"{shown(row[low])} to {shown(row[high])}"
-            for name, (low, high) in _INTERVALS.items()
-        }
-        against = f" against {row['against']}" if row["against"] else ""
-        tuned_on = f", tuned on {row['tuned_on']}" if row["tuned_on"] else ""
-        state = "" if row["layer"] is None else f", state {row['layer']:.0f}"
-        readout = ", shared readout" if row["readout"] == "shared" else ""
-        about = {
+def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
+    """Findings as page and documentation show them, one a row: experiment, and columns by their headings.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of the table of claims.
+    line : str
+        Between an estimate and its intervals; `Markup` where the cells are HTML.
+    """
+    frame = [
+        {
             "experiment": row["experiment"],
-            "What came out": row["sentence"],
-            "Cells": f"{row['group'] or ''}{against}{tuned_on}",
-            "Where": f"{row['target']} of {row['listener']}{state}{readout}" if row["target"] else "",
-            "What": KINDS[row["kind"]] if row["estimate"] is not None else row["sentence"],
-            "Estimate": shown(row["estimate"]),
+            "Finding": f"{_KINDS.get(row['kind'], '')}{row['label']}",
+            **{heading: _estimate(row, readout, line) for readout, heading in _READOUTS.items()},
+            "Seeds": row["n_seeds"],
+            "What holds": row["holds"],
+            VERDICT: _verdicts(row),
         }
-        counts = {"Seeds": row["n_seeds"], "Missing": row["n_missing"]}
-        frame.append(about | ends | counts | {"Against the report": row["verdict"] or ""})
+        for row in records(changes_table(rows))
+    ]
     return pd.DataFrame(frame)
 
 
-def numbers_table(rows: Sequence[Row], caption: str, summary: str) -> Table | None:
-    """Findings of one experiment; None without rows."""
+def _estimate(row: Row, readout: str, line: str) -> str:
+    """An estimate and its intervals over stories and over seeds; empty where there is none."""
+    estimate, *ends = (row[readout + column] for column in NUMBERS)
+    if estimate is None or estimate != estimate:
+        return "not reached in every seed" if row["kind"] == "minutes" and not readout else ""
+    shown = partial(number, digits=1) if row["kind"] in ("spread", "minutes") else signed
+    intervals = [
+        f"{shown(low)} to {shown(high)}" if low is not None and low == low else "–"
+        for low, high in (ends[:2], ends[2:])
+    ]
+    return type(line)(line).join([shown(estimate), *intervals])
+
+
+def _verdicts(row: Row) -> str:
+    """The verdict under ridge for each voxel, and under the shared map where that is another one."""
+    one, shared = row["verdict"] or "", row["shared_verdict"] or ""
+    return one if shared in ("", one) else f"{one}; shared map: {shared}"
+
+
+def numbers_table(rows: Sequence[Row], caption: str) -> Table | None:
+    """Findings of one experiment, without titles; None without rows."""
     if not rows:
         return None
-    columns = ["", "Cells", "Where", "What", "Estimate", *_INTERVALS, "Seeds", "Missing"]
-    frame = _findings_frame(rows).assign(**{"": ""})[columns]
-    names = dict.fromkeys(["Cells", "Where", "What"], "name")
-    return table(caption, f"{caption}.", frame, classes=names) | {"summary": f"{summary} ({len(rows)} rows)"}
+    frame = findings_frame(rows, Markup("<br>"))
+    frame["experiment"] = ""
+    return table(caption, f"{caption}.", frame, classes=_NAMES) | {"n_rows": len(frame)}
 
 
 def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
     """What each experiment came to, by its heading."""
-    columns = ["What came out", "Estimate", *_INTERVALS, "Seeds", "Against the report"]
-    headlines = [row for row in rows if row["headline"]]
-    frame = _findings_frame(headlines)
-    frame = frame.assign(experiment=frame["experiment"].map(headings))[["experiment", *columns]]
-    return table(
-        "Table of claims",
-        "What each experiment came to.",
-        frame,
-        classes={"What came out": "words", "Against the report": "name"},
-        element="claims-table",
-    )
+    frame = findings_frame([row for row in rows if row["headline"]], Markup("<br>"))
+    frame["experiment"] = frame["experiment"].map(headings)
+    caption = "What each experiment came to: the estimate, and below it its 95 % intervals over stories and over seeds."
+    return table("Table of claims", caption, frame, classes=_NAMES, element="claims-table") | {
+        "verdicts": Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
+    }
 
 
 def missing_table(missing: pd.DataFrame, link: str) -> Table | None:

@@ -131,6 +131,8 @@ def holds(voxelwise: Row, shared: Row | None) -> str:
     """What a finding comes to under both readouts, in words: ridge for each voxel alone, and the map that all share."""
     change = {"above": "higher", "below": "lower", "unsure": "no change shown"}
     of_one = change[side(voxelwise)] if has_interval(voxelwise) else NO_INTERVAL
+    if voxelwise["estimate"] is None or voxelwise["kind"] == "minutes":
+        return ""
     if voxelwise["kind"] == "spread":
         return {"higher": "spreads more", "lower": "spreads less"}.get(of_one, "no difference shown")
     if shared is None or not has_interval(shared):

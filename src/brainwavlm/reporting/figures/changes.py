@@ -1,0 +1,105 @@
+"""Findings of a study under both readouts, a line each: as a table, and drawn by matplotlib."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from brainwavlm.errors import RunError
+from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_at, draw_lines
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
+from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.style import Canvas
+from brainwavlm.study.claims.verdicts import holds
+
+KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
+NUMBERS = ["estimate", "low", "high", "seed_low", "seed_high"]
+READOUTS = {"": "ridge for each voxel", "shared_": "map that voxels share"}
+_ONE_FINDING = (
+    *("experiment", "kind", "group", "against", "tuned_on", "listener", "target", "stories", "layer"),
+)
+
+
+def changes_table(rows: Rows) -> pd.DataFrame:
+    """A row a finding of a study's table of claims, with its numbers under both readouts.
+
+    experiment, claim, kind, label, n_seeds, n_missing, unit; estimate, low, high, seed_low, seed_high by ridge for each
+    voxel alone, and with `shared_` before them by the map that voxels share (NaN where it was not scored); holds,
+    verdict, shared_verdict, sentence.
+    """
+    findings: dict[tuple[str, ...], dict[str, Row]] = {}
+    frame = pd.DataFrame(rows).astype(object)
+    for row in frame.where(frame.notna(), None).to_dict("records"):
+        key = tuple(str(row[column]) for column in _ONE_FINDING)
+        findings.setdefault(key, {})[row["readout"] or "voxelwise"] = row
+    table = []
+    about = ("experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence")
+    for both in findings.values():
+        row, shared = both["voxelwise"], both.get("shared")
+        numbers = {column: row[column] for column in NUMBERS}
+        numbers |= {f"shared_{column}": shared[column] if shared else np.nan for column in NUMBERS}
+        words = {"shared_verdict": shared["verdict"] if shared else "", "holds": holds(row, shared)}
+        table.append({**{key: row[key] for key in about}, "label": finding_label(row), **numbers, **words})
+    return pd.DataFrame(table)
+
+
+def finding_label(row: Row) -> str:
+    """What a finding is about: where, in whom, of which cells."""
+    if not row["target"]:
+        return str(row["sentence"])
+    where = f"{row['target']} of {row['listener']}"
+    if row["kind"] in ("transfer", "minutes"):
+        where = f"{row['target']}, {row['tuned_on']} → {row['listener']}"
+    if row["kind"] == "layer":
+        where += f", state {row['layer']:.0f}"
+    if row["against"]:
+        return f"{where}: {row['group']} − {row['against']}"
+    return where if row["group"] == "all cells" else f"{where}: {row['group']}"
+
+
+def changes(places: Sequence[Place], choice: Choice) -> Shown:
+    """Changes of r that answer a study's questions."""
+    tables, simulated = [], False
+    for place in places:
+        rows = claim_rows(claims_at(place), place, choice, KINDS, "scored cells")
+        rows = rows[rows["estimate"].notna() & (rows["headline"].astype(bool) | bool(choice.target))]
+        rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
+        if rows.empty:
+            raise RunError(place.path, "no headline among its changes.", "some.", "Name a target.")
+        simulated |= bool(rows["simulated"].any())
+        tables.append(changes_table(rows).drop(columns="sentence"))
+    table = pd.concat(tables, ignore_index=True)
+    return Shown(table, simulated, partial(draw_changes, table))
+
+
+def draw_changes(table: pd.DataFrame, canvas: Canvas) -> Figure:
+    """A line a finding: the change of r under either readout, thick over stories, thin over seeds."""
+    claims = [f"{claim:.0f}. " if claim == claim and claim is not None else "" for claim in table["claim"]]
+    names = [claim + label for claim, label in zip(claims, table["label"], strict=True)]
+    width, marker = rcParams["lines.linewidth"], rcParams["lines.markersize"]
+    looks: dict[str, dict[str, Any]] = {
+        "": {"color": canvas.colours["tuned"], "marker": "D"},
+        "shared_": {"color": canvas.colours["shared"], "marker": "o"},
+    }
+
+    def draw(axes: Axes, number: int, place: float) -> None:
+        if not number:
+            axes.axvline(0, color=rcParams["axes.edgecolor"], linewidth=width / 2)
+        for readout, at in (("", place - 0.25), ("shared_", place + 0.25)):
+            row, look = table.iloc[number], looks[readout]
+            estimate, low, high, *seeds = pd.to_numeric(row[[readout + column for column in NUMBERS]])
+            for name, ends, thick in (("interval", [low, high], 1.4 * width), ("seeds", seeds, width / 2)):
+                about = {"linewidth": thick, "gid": f"{readout}{name}:{number}"}
+                axes.plot(ends, [at, at], color=look["color"], **about)
+            axes.plot([estimate], [at], **look, markersize=marker, gid=f"{readout}estimate:{number}")
+
+    key = {
+        name: Line2D([], [], **looks[readout], linewidth=1.4 * width) for readout, name in READOUTS.items()
+    }
+    return draw_lines(names, canvas, draw, key, "change of mean test r")
