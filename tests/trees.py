@@ -10,7 +10,8 @@ import soundfile
 
 from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
-from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
+from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.transcripts import Transcript, write_transcript
 from tests.brains import write_small_anatomy
 
 STORIES = ("alternateithicatom", "souls", "stagefright", "fromboyhoodtofatherhood", "wheretheressmoke")

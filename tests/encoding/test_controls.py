@@ -29,7 +29,7 @@ from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.stimulus.transcripts import Interval, Transcript
+from brainwavlm.stimulus.textgrid import Interval
 
 KINDS = tuple(CONTROLS)
 
@@ -269,7 +269,7 @@ def test_there_is_a_phrase_and_a_function_for_every_control():
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, control, monkeypatch):
 
     late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
-    monkeypatch.setattr(control_targets, "read_transcript", lambda path: Transcript(late, late))
+    monkeypatch.setattr(control_targets, "said", lambda story, kind: late)
     with pytest.raises(DatasetError, match=r"TextGrid: nothing known is said within the 30 s of sound"):
         targets_of(control("phones"), "dog")
 

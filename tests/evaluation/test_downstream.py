@@ -24,7 +24,8 @@ from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc
 from brainwavlm.results.replicates import read_replicates
 from brainwavlm.speech.features import StoryFeatures
-from brainwavlm.stimulus.transcripts import Interval, Transcript, write_transcript
+from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.transcripts import Transcript, write_transcript
 from tests.trees import native_tree
 
 SECONDS = 60

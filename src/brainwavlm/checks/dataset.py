@@ -8,6 +8,7 @@ from pathlib import Path
 from brainwavlm.checks.report import Problem, Report
 from brainwavlm.checks.stimuli import StimulusCheck, check_stimulus
 from brainwavlm.checks.subject import SubjectCheck, check_subject
+from brainwavlm.checks.transcripts import transcript_facts
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.dataset_yaml import FILE_NAME, read_description
@@ -164,6 +165,7 @@ def _stimulus_facts(dataset: Dataset, stimuli: Mapping[str, StimulusCheck]) -> I
     silent = [name for name in stimuli if dataset.stories[name].transcript is None]
     if silent:
         yield f"{len(silent)} of {len(stimuli)} stories have no transcript; only probes need one."
+    yield from transcript_facts({name: one.transcript for name, one in stimuli.items() if one.transcript})
 
 
 def _shared_stories(dataset: Dataset) -> Iterator[str]:

@@ -8,11 +8,11 @@ import numpy as np
 import soundfile
 
 from brainwavlm.checks.report import Problem
+from brainwavlm.checks.transcripts import TranscriptCheck, check_transcript
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import require_content
 from brainwavlm.stimulus.audio import RATE_REMEDY, RATES, SAMPLE_RATE, SoundFacts, sound_facts
-from brainwavlm.stimulus.transcripts import read_transcript
 
 SILENT = 10 ** (-70 / 20)  # largest sample within a second, full scale 1
 FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
@@ -29,11 +29,14 @@ class StimulusCheck:
     seconds : float or None
         Length of the sound; None when it cannot be read.
     rate : int or None
+    transcript : TranscriptCheck or None
+        None where there is none.
     """
 
     problems: list[Problem] = field(default_factory=list)
     seconds: float | None = None
     rate: int | None = None
+    transcript: TranscriptCheck | None = None
 
 
 def check_stimulus(story: Story) -> StimulusCheck:
@@ -44,7 +47,8 @@ def check_stimulus(story: Story) -> StimulusCheck:
     except DatasetError as error:
         result.problems.append(Problem.of(error, "sound"))
     if story.transcript is not None:
-        _check_transcript(story.transcript, result)
+        result.transcript = check_transcript(story, story.transcript, result.seconds)
+        result.problems += result.transcript.problems
     return result
 
 
@@ -183,22 +187,3 @@ def _wav_header(path: Path) -> _WavHeader | None:
         rate=int.from_bytes(start[24:28], "little"),
         missing=promised + 8 - path.stat().st_size if has_length else 0,
     )
-
-
-def _check_transcript(path: Path, result: StimulusCheck) -> None:
-    try:
-        end = read_transcript(path).words[-1].end
-    except DatasetError as error:
-        result.problems.append(Problem.of(error, "transcript"))
-        return
-    if result.seconds is not None and end > result.seconds + 1:
-        result.problems.append(
-            Problem(
-                "transcript",
-                str(path),
-                f"words until {end:.1f} s.",
-                f"words within the sound, which lasts {result.seconds:.1f} s.",
-                "Check that sound and transcript are of one recording.",
-                "warning",
-            )
-        )

@@ -5,10 +5,20 @@ from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictStr,
+    ValidationError,
+    model_serializer,
+)
 
 from brainwavlm.config import parsed_with_repeats
-from brainwavlm.datasets.responses import Split
+from brainwavlm.datasets.responses import Channel, Split, Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import reachable
 
@@ -40,6 +50,26 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _transcript(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+def _tiers(value: Any) -> Any:
+    tiers = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+    if not tiers or not all(isinstance(tier, str) for tier in tiers):
+        raise ValueError("the name of a tier, or a list of names")
+    return tiers
+
+
+def _channel(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not number and value not in ("mean", "left", "right"):
+        raise ValueError("mean, left, right, or the number of a channel, from 1")
+    return value
+
+
+Tiers = Annotated[tuple[StrictStr, ...], BeforeValidator(_tiers)]
+HeardChannel = Annotated[Channel, BeforeValidator(_channel)]
 Name = Annotated[StrictStr, AfterValidator(_plain_name)]
 FilePath = Annotated[StrictStr, AfterValidator(inside)]
 
@@ -48,12 +78,35 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class TranscriptEntry(_Entry):
+    """A TextGrid, and its tiers where their names do not say what they hold; written as the file alone if they do."""
+
+    file: FilePath
+    words: Tiers = ()
+    phones: Tiers = ()
+
+    @model_serializer(mode="wrap")
+    def _short(self, whole: SerializerFunctionWrapHandler) -> Any:
+        return whole(self) if self.words or self.phones else self.file
+
+
 class StoryEntry(_Entry):
     """One stimulus: files relative to the data set's folder."""
 
     audio: FilePath
-    transcript: FilePath | None = None
+    transcript: Annotated[TranscriptEntry | None, BeforeValidator(_transcript)] = None
     split: Split
+    channel: HeardChannel | None = None
+
+    def story(self, folder: Path, name: str, channel: Channel) -> Story:
+        """The story of that name; `channel` is that of the data set, for a story that names none."""
+        channel = channel if self.channel is None else self.channel
+        text = self.transcript
+        if text is None:
+            return Story(name, folder / self.audio, None, self.split, channel)
+        return Story(
+            name, folder / self.audio, folder / text.file, self.split, channel, text.words, text.phones
+        )
 
 
 class SubjectEntry(_Entry):
@@ -65,7 +118,10 @@ class SubjectEntry(_Entry):
 
 
 class Description(_Entry):
-    """The whole of `dataset.yaml`, format 1. `note` is shown by `check` and in every report."""
+    """The whole of `dataset.yaml`, format 1. `note` is shown by `check` and in every report.
+
+    `channel` is that of every story that names none of its own.
+    """
 
     format: Annotated[Literal[1], BeforeValidator(_number)]
     name: Name
@@ -73,6 +129,7 @@ class Description(_Entry):
     citation: StrictStr = ""
     note: StrictStr = ""
     tr: Annotated[float, BeforeValidator(_number)] = Field(ge=0.01, le=100, allow_inf_nan=False)
+    channel: HeardChannel = "mean"
     simulated: bool = False
     stories: dict[Name, StoryEntry] = Field(min_length=1)
     subjects: dict[Name, SubjectEntry] = Field(min_length=1)

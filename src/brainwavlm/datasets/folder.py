@@ -16,7 +16,7 @@ import yaml
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.dataset_yaml import FILE_NAME, Description, inside, read_description
-from brainwavlm.datasets.responses import Recording, Story
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, reachable, replacing
 
@@ -59,10 +59,7 @@ class FolderDataset(Dataset):
         self.subject_names = tuple(description.subjects)
         self.facts = (description.note,) if description.note else ()
         self.stories = {
-            name: Story(
-                name, path / entry.audio, path / entry.transcript if entry.transcript else None, entry.split
-            )
-            for name, entry in description.stories.items()
+            name: entry.story(path, name, description.channel) for name, entry in description.stories.items()
         }
 
     def recordings(self, subject: str) -> dict[str, Recording]:

@@ -13,6 +13,7 @@ from brainwavlm.errors import DatasetError
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Channel = Literal["mean", "left", "right"] | int
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,19 @@ class Story:
         TextGrid.
     split : str
         train, validation or test.
+    channel : str or int
+        What is heard of a sound with several channels: their mean, left (1), right (2), or which, from 1.
+    word_tiers, phone_tiers : tuple of str
+        Tiers of the TextGrid, where their names do not say what they hold.
     """
 
     name: str
     audio: Path
     transcript: Path | None
     split: Split
+    channel: Channel = "mean"
+    word_tiers: tuple[str, ...] = ()
+    phone_tiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

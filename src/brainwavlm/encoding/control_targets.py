@@ -30,7 +30,9 @@ from brainwavlm.encoding.stimulus_targets import (
     occupancy,
 )
 from brainwavlm.errors import ConfigError, DatasetError
-from brainwavlm.stimulus.transcripts import PHONES, Transcript, phone_class, read_transcript
+from brainwavlm.stimulus.spoken_labels import PHONES, Kind, phone_classes
+from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.transcripts import said
 from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
 
 
@@ -116,26 +118,34 @@ def _stimulus(data: RunData, config: RunConfig) -> Control:
 
 
 def _phones(data: RunData, config: RunConfig) -> Control:
-    row_of = {phone: row for row, phone in enumerate(PHONES)}
-    intervals = {}
-    for name, recording in tuned_on(data).items():
-        phones = _transcript(name, recording, config).phones
-        intervals[name] = label_intervals(phones, [phone_class(phone.text) for phone in phones], row_of)
-    unknown = _unknown("phones", intervals, "are none of the 39 ARPAbet classes")
-    return _labelled(intervals, np.eye(len(PHONES), dtype=np.float32), config, unknown)
+    phones = _said(data, config, "phones")
+    labels, classes = phone_classes(list(phones.values()))
+    row_of = {phone: row for row, phone in enumerate(classes)}
+    intervals = {
+        name: label_intervals(phones[name], some, row_of) for name, some in zip(phones, labels, strict=True)
+    }
+    facts = _unknown("phones", intervals) | ({} if classes == PHONES else {"classes": list(classes)})
+    return _labelled(intervals, np.eye(len(classes), dtype=np.float32), config, facts)
 
 
 def _words(data: RunData, config: RunConfig) -> Control:
     path = config.control.embeddings or ""  # the configuration has seen to it that there is one
-    words = {name: _transcript(name, one, config).words for name, one in tuned_on(data).items()}
+    words = _said(data, config, "words")
     texts = {name: [spoken(word.text) for word in some] for name, some in words.items()}
     vector_of = read_embeddings(path, {text for some in texts.values() for text in some})
+    if not vector_of:
+        total = sum(len(some) for some in texts.values())
+        raise ConfigError(
+            "control.kind",
+            f"words, but all {total} words of the training and validation stories are not in {path}.",
+            "words that are known.",
+            "Look at the transcripts, and give another file with control.embeddings.",
+        )
     row_of = {word: row for row, word in enumerate(sorted(vector_of))}
     intervals = {name: label_intervals(words[name], texts[name], row_of) for name in words}
-    vectors = np.stack([vector_of[word] for word in row_of]) if vector_of else np.zeros((0, 0), np.float32)
-    unknown = _unknown("words", intervals, f"are not in {path}")
+    vectors = np.stack([vector_of[word] for word in row_of])
     digest = hashlib.sha256(vectors.tobytes()).hexdigest()
-    return _labelled(intervals, vectors, config, unknown | {"vectors": digest})
+    return _labelled(intervals, vectors, config, _unknown("words", intervals) | {"vectors": digest})
 
 
 # What each kind of control needs is checked, and its targets are made, by one function; what it is called in
@@ -171,20 +181,10 @@ def _labelled(
     return Control(targets, vectors.shape[1], facts)
 
 
-def _unknown(what: str, intervals: Mapping[str, LabelIntervals], why: str) -> dict[str, Any]:
-    """How many phones or words have no vector, which must not be all of them."""
+def _unknown(what: str, intervals: Mapping[str, LabelIntervals]) -> dict[str, Any]:
+    """How many phones or words have no vector."""
     total = sum(len(some.rows) for some in intervals.values())
-    unknown = sum(some.unknown for some in intervals.values())
-    if unknown == total:
-        raise ConfigError(
-            "control.kind",
-            f"{what}, but all {total} {what} of the training and validation stories {why}.",
-            f"{what} that are known.",
-            "Look at the transcripts, and give another file with control.embeddings."
-            if what == "words"
-            else "Look at the phone tier of the transcripts, or choose another control.",
-        )
-    return {"unknown": {"of": total, what: unknown}}
+    return {"unknown": {"of": total, what: sum(some.unknown for some in intervals.values())}}
 
 
 def tuned_on(data: RunData) -> dict[str, Recording]:
@@ -196,13 +196,14 @@ def _responses(story: PreparedStory) -> np.ndarray:
     return story.responses.cpu().numpy()
 
 
-def _transcript(name: str, recording: Recording, config: RunConfig) -> Transcript:
-    path = recording.story.transcript
-    if path is None:
-        raise ConfigError(
-            "control.kind",
-            f"{config.control.kind}, but {name} has no transcript.",
-            "a TextGrid for every training and validation story.",
-            "Add it to the data set, leave the story out of train and validation, or choose another control.",
-        )
-    return read_transcript(path)
+def _said(data: RunData, config: RunConfig, kind: Kind) -> dict[str, list[Interval]]:
+    recordings = tuned_on(data)
+    for name, recording in recordings.items():
+        if recording.story.transcript is None:
+            raise ConfigError(
+                "control.kind",
+                f"{config.control.kind}, but {name} has no transcript.",
+                "a TextGrid for every training and validation story.",
+                "Add it to the data set, leave the story out of train and validation, or choose another control.",
+            )
+    return {name: said(recording.story, kind) for name, recording in recordings.items()}

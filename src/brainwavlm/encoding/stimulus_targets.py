@@ -18,7 +18,7 @@ from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.prepared_stories import recording_clock
 from brainwavlm.speech.log_mel import HOP, log_mel
 from brainwavlm.stimulus.audio import SAMPLE_RATE
-from brainwavlm.stimulus.transcripts import Interval
+from brainwavlm.stimulus.textgrid import Interval
 
 N_MELS = 80  # as Whisper hears
 RESPONSE_SECONDS = 32.0  # of the canonical response; less than 1e-5 of its peak is left then

@@ -10,6 +10,7 @@ The score is the mean of AUC over labels. Sounds and transcripts of the data set
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Downstream:
     ----------
     evaluator : Evaluator
     names : sequence of str
-        phones (ARPAbet without stress) or words.
+        phones (of ARPAbet without stress) or words.
 
     Raises
     ------
@@ -164,8 +165,9 @@ def task_of(name: str, plan: ScoringPlan, min_samples: int) -> Task:
     """
     (fit,) = plan.fits
     clips, sides = _of_clips(plan.config), []
+    of_stories = iter(labelled_middles(name, [recording.story for some in fit for recording in some]))
     for recordings in fit:
-        middles = [labelled_middles(name, recording.story) for recording in recordings]
+        middles = list(islice(of_stories, len(recordings)))
         ends = [planned_windows(recording, clips, min_samples).times for recording in recordings]
         sides.append((middles, ends))
     labels = sorted({label for middles, _ in sides for story in middles for label, _ in story})

@@ -6,33 +6,41 @@ import numpy as np
 
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.transcripts import PHONES, Interval, phone_class, read_transcript
+from brainwavlm.stimulus.spoken_labels import Kind, phone_classes
+from brainwavlm.stimulus.transcripts import said
 from brainwavlm.stimulus.word_vectors import spoken
 
-TASKS = ("phones", "words")
+TASKS: tuple[Kind, ...] = ("phones", "words")
 CLIP_SECONDS = 1.0
 
 
-def labelled_middles(task: str, story: Story) -> list[tuple[str, float]]:
-    """Phones (ARPAbet without stress) or words of a story, each with its middle in seconds.
+def labelled_middles(task: Kind, stories: Sequence[Story]) -> list[list[tuple[str, float]]]:
+    """Phones (of ARPAbet without stress) or words of each story, each with its middle in seconds.
 
     Raises
     ------
     ConfigError
-        The story has no transcript.
+        A story has no transcript.
+    DatasetError
+        A transcript that cannot be read, or has no tier of them.
     """
-    if story.transcript is None:
-        raise ConfigError(
-            "evaluate.downstream",
-            f"{task}, but {story.name} has no transcript.",
-            "a TextGrid for every story.",
-            "Add it to the data set, or evaluate without it.",
-        )
-    transcript = read_transcript(story.transcript)
-    intervals: list[Interval] = transcript.phones if task == "phones" else transcript.words
-    label_of = phone_class if task == "phones" else spoken
-    labels = [(label_of(interval.text), (interval.start + interval.end) / 2) for interval in intervals]
-    return [(label, middle) for label, middle in labels if (label in PHONES if task == "phones" else label)]
+    for story in stories:
+        if story.transcript is None:
+            raise ConfigError(
+                "evaluate.downstream",
+                f"{task}, but {story.name} has no transcript.",
+                "a TextGrid for every story.",
+                "Add it to the data set, or evaluate without it.",
+            )
+    intervals = [said(story, task) for story in stories]
+    if task == "words":
+        labels = [[spoken(interval.text) for interval in some] for some in intervals]
+    else:
+        labels, _ = phone_classes(intervals)
+    return [
+        [(label, (one.start + one.end) / 2) for label, one in zip(names, some, strict=True) if label]
+        for names, some in zip(labels, intervals, strict=True)
+    ]
 
 
 def clip_labels(middles: Sequence[tuple[str, float]], ends: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -1,0 +1,210 @@
+"""Everything that Praat reads is read, whoever wrote it; everything else is told as what it is."""
+
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.spoken_labels import nothing_said
+from brainwavlm.stimulus.textgrid import Interval, Tier, read_tiers
+from brainwavlm.stimulus.transcripts import Transcript, read_transcript, write_transcript
+from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
+
+TIERS = [
+    Tier("phone", [Interval(0.0, 0.1, "SP"), Interval(0.1, 0.4, "AY1"), Interval(0.4, 1.2, "{NS}")]),
+    Tier(
+        "word",
+        [Interval(0.0, 0.1, "{SENTENCE_START}"), Interval(0.1, 0.4, "I"), Interval(0.4, 1.2, " ")],
+    ),
+]
+HEADER = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
+
+
+def grid(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_tiers(path)
+
+
+def words(*intervals, points=False):
+    """The long form of one tier, `words`, its numbers as they are given."""
+    kind, size = ("TextTier", "points") if points else ("IntervalTier", "intervals")
+    lines = [
+        f'{HEADER}xmin = 0\nxmax = 9\ntiers? <exists>\nsize = 1\nitem []:\n    item [1]:\n        class = "{kind}"'
+    ]
+    lines += [
+        f'        name = "words"\n        xmin = 0\n        xmax = 9\n        {size}: size = {len(intervals)}'
+    ]
+    for number, (start, end, text) in enumerate(intervals, 1):
+        lines += [f"        {size} [{number}]:"]
+        lines += (
+            [f"            number = {start}"]
+            if points
+            else [f"            xmin = {start}\n            xmax = {end}"]
+        )
+        lines += [f'            text = "{text}"']
+    return "\n".join(lines) + "\n"
+
+
+def binary(tiers, flag=1):
+    """As Praat writes it: big-endian, labels beyond Latin-1 in UTF-16."""
+
+    def string(text):
+        try:
+            return struct.pack(">H", len(text)) + text.encode("ascii")
+        except UnicodeEncodeError:
+            return struct.pack(">HH", 0xFFFF, len(text)) + text.encode("utf-16-be")
+
+    parts = [b"ooBinaryFile\x08TextGrid", struct.pack(">ddBi", 0, 9, flag, len(tiers))]
+    for tier in tiers:
+        kind = b"TextTier" if tier.points else b"IntervalTier"
+        parts += [bytes([len(kind)]), kind, string(tier.name), struct.pack(">ddi", 0, 9, len(tier.intervals))]
+        for one in tier.intervals:
+            times = (one.start,) if tier.points else (one.start, one.end)
+            parts += [struct.pack(f">{len(times)}d", *times), string(one.text)]
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "latin-1"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_encodings_and_ends_of_lines_of_any_machine(tmp_path, encoding, end):
+    text = LONG.replace('"I"', '"café"').replace("\n", end)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    assert grid(tmp_path / "a", (mark + text).encode(encoding))[1].intervals[1].text == "café"
+
+
+def test_marks_of_windows_within_latin_1(tmp_path):
+    assert grid(tmp_path / "a", LONG.replace('"I"', '"it’s"').encode("cp1252"))[1].intervals[1].text == "it’s"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("    ", "\t"),  # textgrid #7
+        lambda text: text.replace("    ", "").replace("\n", "  \n\n"),
+        lambda text: " ".join(text.split()),  # one line
+        lambda text: text.replace(" = ", "=").replace("? <", "?<"),
+        lambda text: text.replace("xmin = 0.1", "xmin = 0.1 seconds (from the onset)"),
+        lambda text: text.replace("xmin = 0.1", 'xmin = 0.1 ! of "I", 7 or so'),
+        lambda text: text.replace("item []:", "! 3 tiers <absent>\nitem []:"),
+        lambda text: text.replace("\n\n", "\n").replace(
+            "xmin = 0\n", "xmin = 0.0000000000000000000\n"
+        ),  # ELAN
+        lambda text: text.replace("0.4", "4e-1"),
+        lambda text: text.replace("0.4", "+.4"),
+        lambda text: text.replace("0.4", "40%"),
+        lambda text: text.replace("0.4", "2/5"),
+        lambda text: text.replace("0.1", "1.0E-01"),
+        lambda text: f"\n\n{text}",
+    ],
+)
+def test_white_space_comments_and_forms_of_numbers_change_nothing(tmp_path, change):
+    assert change(LONG) != LONG
+    assert grid(tmp_path / "a", change(LONG)) == TIERS
+
+
+def test_short_chronological_and_binary_forms_are_the_same_grid(tmp_path):
+    assert [tier.intervals[1] for tier in grid(tmp_path / "a", SHORT)] == [
+        tier.intervals[1] for tier in TIERS
+    ]
+    marks = Tier("marks!", [Interval(0.2, 0.2, 'a "mark"!')], points=True)
+    chronological = grid(tmp_path / "b", CHRONOLOGICAL)
+    assert [tier.intervals[1] for tier in chronological[:2]] == [tier.intervals[1] for tier in TIERS]
+    assert chronological[2] == marks
+    spoken = Tier("ə — words", [Interval(0.5, 1.5, "naïve ʃ")])
+    assert grid(tmp_path / "c", binary([*TIERS, marks, spoken])) == [*TIERS, marks, spoken]
+    assert grid(tmp_path / "d", binary([], flag=0)[:-4]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("zao\nchen\nliu", "zao\nchen\nliu"),  # praatIO #24
+        ("\n_K", "\n_K"),  # Praat-textgrids #16
+        ('say ""so""', 'say "so"'),  # textgrid's README
+        ('""', '"'),  # TextGridTools #6
+        ("two\n\x7f", "two\n\x7f"),  # TextGridTools #22
+        ("xmin = 3\nintervals [7]:", "xmin = 3\nintervals [7]:"),
+        ("! no comment <exists>", "! no comment <exists>"),
+        ("K̲'ay guts'uusgi'y", "K̲'ay guts'uusgi'y"),
+    ],
+)
+def test_labels_may_hold_anything(tmp_path, written, text):
+    assert grid(tmp_path / "a", words((0, 1, written), (1, 2, "b")))[0].intervals == [
+        Interval(0, 1, text),
+        Interval(1, 2, "b"),
+    ]
+
+
+def test_what_stands_behind_the_last_interval_is_not_read(tmp_path):
+    assert grid(tmp_path / "a", words((0, 1, "a")) + '"')[0].intervals == [Interval(0, 1, "a")]
+
+
+def test_points_whose_size_line_says_intervals_are_read(tmp_path):  # TextGridTools #16
+    text = words((0.5, None, "x"), points=True).replace("points: size", "intervals: size")
+    assert grid(tmp_path / "a", text) == [Tier("words", [Interval(0.5, 0.5, "x")], points=True)]
+
+
+def test_json_of_praatio_is_read_in_both_forms(tmp_path):
+    entries = [[0.1, 0.4, "I"]]
+    simple = {"start": 0, "end": 1, "tiers": {"words": {"type": "interval", "entries": entries}}}
+    listed = {"xmin": 0, "xmax": 1, "tiers": [{"class": "IntervalTier", "name": "words", "entries": entries}]}
+    points = {"start": 0, "end": 1, "tiers": {"m": {"type": "point", "entries": [[0.1, "x"]]}}}
+    for content in (simple, listed):
+        assert grid(tmp_path / "a", json.dumps(content)) == [Tier("words", [Interval(0.1, 0.4, "I")])]
+    assert grid(tmp_path / "a", json.dumps(points)) == [Tier("m", [Interval(0.1, 0.1, "x")], points=True)]
+
+
+GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "case": "success"}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (json.dumps(GENTLE), "JSON with transcript, words, no TextGrid"),
+        ("[1, 2]", "JSON, no TextGrid"),
+        ('{"tiers": 3', "JSON, no TextGrid"),
+        ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
+        ("<!DOCTYPE html>\n<title>404</title>", "a web page"),
+        ('\ufeff<?xml version="1.0"?><ANNOTATION_DOCUMENT/>', "XML, as ELAN writes it"),
+        ('#!MLF!#\n"*/a.lab"\n', "a label file of HTK"),
+        (b"RIFF\0\0\0\0WAVE", "a sound"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip"),
+        (LONG.replace('"TextGrid"', '"PitchTier"'), "Praat's PitchTier, no TextGrid"),
+        (LONG.replace('"TextGrid"', '"Sound 2"'), "Praat's Sound 2, no TextGrid"),
+        (b"ooBinaryFile\x05Sound", "binary, but no TextGrid"),
+        (binary(TIERS)[:60], "it breaks off"),
+        ("0.1 0.4 I\n0.4 0.9 am\n", "no TextGrid: it begins with '0.1 0.4 I"),
+        (words((0, 1, 'say "so" now')), "not doubled within a label, line 18"),
+        (words(("0,5", 1, "a")), "'0,5' is no number, line 16"),
+        (words(("1/0", 1, "a")), "'1/0' is no number"),
+        (
+            words((0, 1, "a")).replace("size = 1\n        intervals [", "size = 2\n        intervals ["),
+            "breaks off",
+        ),
+        (words((0, 1, "a"), (1, 2, "b")).replace('"a"', ""), "'1' where text in quotes is expected, line 20"),
+        (CHRONOLOGICAL.replace("3 0.2", "7 0.2"), "an interval of tier 7, of 3"),
+    ],
+)
+def test_what_is_no_textgrid_is_told_as_what_it_is(tmp_path, content, told):
+    with pytest.raises(DatasetError, match=told):
+        grid(tmp_path / "a", content)
+
+
+@given(st.data())
+def test_what_is_written_is_read_again_whatever_is_said(tmp_path_factory, data):
+    def some(kind):
+        times = sorted(data.draw(st.sets(st.integers(0, 10**7), min_size=2, max_size=12)))
+        labels = st.text(min_size=1, max_size=12).filter(lambda text: not nothing_said(text, kind))
+        return [
+            Interval(start / 1e4, end / 1e4, data.draw(labels))
+            for start, end in zip(times[::2], times[1::2], strict=False)
+        ]
+
+    path = tmp_path_factory.mktemp("written") / "a.TextGrid"
+    transcript = Transcript(some("phones"), some("words"))
+    write_transcript(path, transcript, 1001.0)
+    again = read_transcript(path)
+    assert (again.phones, again.words, again.mended) == (transcript.phones, transcript.words, {})
