@@ -78,7 +78,7 @@ def _spread(row: Row) -> str:
         f"Spread of tuned r over seeds in {row['target']} of {row['listener']}: deviation "
         f"{number(row['deviation'], 4)} with {row['group']}, {number(row['deviation_against'], 4)} with "
         f"{row['against']}; ratio {number(row['estimate'], 1)}, 95 % interval over {row['n_seeds']} seeds "
-        f"{ends}, which is coarse."
+        f"{ends}."
     )
 
 
