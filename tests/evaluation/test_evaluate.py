@@ -7,10 +7,12 @@ import pytest
 import torch
 import yaml
 from numpy.testing import assert_allclose, assert_array_equal
+from rich.console import Console
 from safetensors.torch import load_file, save_file
 from scipy.stats import false_discovery_control
 
 import brainwavlm.evaluation.evaluate as module
+from brainwavlm.cli import console as terminal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.prepared_stories import read_story
 from brainwavlm.encoding.run_data import run_data
@@ -20,8 +22,10 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.scores import correlation
+from brainwavlm.reporting import write_report
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.run import open_run
+from tests.reporting.pages import Page
 from tests.trees import native_tree
 
 
@@ -61,6 +65,24 @@ def test_what_ridge_wrote_opens_with_the_frozen_columns_of_evaluate(scores, sett
         assert_allclose(mine[shared], theirs[shared], rtol=1e-4, atol=1e-5)
         assert_array_equal(mine[keys], theirs[keys])
     assert ridge.runs[0]["splits"] == scores.runs[0]["splits"]
+
+
+def test_voxels_that_no_test_could_find_are_not_counted_as_none(scores, capsys, monkeypatch, tmp_path):
+    """Twelve test rows have twelve offsets and one block."""
+    assert (
+        scores.table[["voxels_frozen", "voxels_tuned", "voxels_better", "voxels_worse"]].isna().all(axis=None)
+    )
+    monkeypatch.setattr(terminal, "console", Console(width=80))
+    terminal.show_scores(scores, tmp_path)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "which voxels changed cannot be tested: p of a voxel is never below 1" in shown
+    assert "which voxels are predicted cannot be tested: p of a voxel is never below 0.083" in shown
+    opened = Evaluation.open(scores.save(tmp_path / "evaluation"))
+    assert set(opened.of_run("run").untestable) == {"q_frozen", "q_tuned", "q_difference"}
+    cells = [row[name] for row in opened.test_rows() for name in ("frozen q", "tuned q", "better", "worse")]
+    assert set(cells) == {"cannot be tested"}
+    page = Page(write_report(opened, tmp_path / "page.html")).text
+    assert page.count("cannot be tested") > len(cells)
 
 
 def test_a_frozen_run_changes_nothing(evaluated):
@@ -147,6 +169,9 @@ def test_ridge_on_a_target_scores_only_its_voxels(settings, features):
     score = score_backbone(settings(target="AC"), cache=features)
     assert_array_equal(score.voxel, np.arange(0, 30, 3))
     assert score.summary["simulated"] is False
+    sizes = {row["target"]: row["n_voxels"] for row in score.summary["targets"]}
+    assert not {"cortex", "LH", "RH", "ceiling>0.2"} & sizes.keys()  # none of them is scored whole
+    assert sizes["LH within AC"] + sizes["RH within AC"] == sizes["AC"] == 10
 
 
 def test_leave_one_out_scores_all_stories(settings, features):
@@ -196,17 +221,16 @@ def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_r
     assert len(scanned) == 1
 
 
-def test_each_voxel_has_p_q_and_p_max_and_the_table_counts_them(scores):
+def test_each_voxel_has_p_q_and_p_max(scores):
     for kind in ("frozen", "tuned", "difference"):
         p, q, p_max = (scores.voxels[f"{name}_{kind}"] for name in ("p", "q", "p_max"))
         assert (p > 0).all()
         assert (p_max >= p).all()
         assert_allclose(q, false_discovery_control(p))
-    row = scores.table.set_index("target").loc["LH"]
-    assert row["voxels_tuned"] == (scores.voxels["q_tuned"] < 0.05)[scores.voxels["LH"]].sum()
     # Twelve rows are one block: no swap can show anything, and that is said.
     assert (scores.voxels["p_difference"] == 1).all()
     assert any("p of a difference is never below 1" in note for note in scores.summary["notes"])
+    row = scores.table.set_index("target").loc["LH"]
     assert_allclose(row["r_time_only"], scores.voxels["r_time_only"][scores.voxels["LH"]].mean())
 
 

@@ -52,6 +52,19 @@ def test_every_dot_of_the_scatter_is_a_voxel_of_its_group(simulated_evaluation):
     assert f"AC ({int(scores.masks['AC'].sum())})" in words(mark.figure)
 
 
+def test_a_map_of_what_cannot_be_tested_says_so(tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=60)
+    scores = Evaluation.open(folder)
+    for name in ("voxels_better", "voxels_worse"):
+        scores.table[name] = np.nan
+    scores.voxels["q_difference"] = 0.9
+    scores.save(folder)
+    mark, values = drawn("maps", folder, run="on-AC", quantity=("difference", "tuned"), q=0.05)
+    assert set(values["quantity"]) == {"tuned"}
+    assert "difference in test r, q < 0.05 cannot be tested" in words(mark.figure)
+    assert "test correlation r, q < 0.05" in words(mark.figure)
+
+
 def test_targets_that_are_asked_for_colour_the_scatter(simulated_evaluation):
     mark, values = drawn("scatter", simulated_evaluation, run="on-AC", target=("LH", "AC"))
     scores = Evaluation.open(simulated_evaluation).of_run("on-AC")

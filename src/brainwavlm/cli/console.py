@@ -11,7 +11,7 @@ from rich.table import Table
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.errors import printable
-from brainwavlm.formatting.numbers import format_p
+from brainwavlm.formatting.numbers import format_p, voxel_count
 
 console = Console(highlight=False)
 if console.width < 1:  # COLUMNS=0 would print nothing at all
@@ -115,7 +115,8 @@ def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
     """The result of `ridge`, from its summary."""
     least = summary["null"]["least_p"]
     rows = [
-        {shown: row[key] for key, shown in RIDGE_COLUMNS.items()} | {"p": format_p(row["p"], least)}
+        {shown: row[key] for key, shown in RIDGE_COLUMNS.items()}
+        | {"p": format_p(row["p"], least), "q < .05": voxel_count(row["voxels_q_below_.05"])}
         for row in summary["targets"]
     ]
     show_table(rows, title=labelled("Ridge on the speech model as it is", summary))

@@ -81,6 +81,21 @@ def target_masks(
     return masks, missing
 
 
+def masks_within(masks: Mapping[str, np.ndarray], whole: str, columns: np.ndarray) -> dict[str, np.ndarray]:
+    """Masks (n_voxels,) among the columns of a target that alone was scored, (n_columns,), by what they hold there.
+
+    A target that is cut is called so (LH within AC), one that holds all of these columns is left out for the target
+    itself, and so is one that holds none.
+    """
+    within = {}
+    for name, mask in masks.items():
+        kept = mask[columns]
+        cut = whole in masks and bool((mask & ~masks[whole]).any())
+        if kept.any() and not (cut and kept.all()):
+            within[f"{name} within {whole}" if cut else name] = kept
+    return within
+
+
 def with_regions(subject: Subject, regions: Mapping[str, Iterable[str]]) -> Subject:
     """The subject with named unions of targets, which go before those of the same name that it has.
 

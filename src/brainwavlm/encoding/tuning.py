@@ -121,8 +121,9 @@ class TuningLoop(TuningParts):
         mass = story.mass[rows.heard]
         with self.accelerator.autocast():
             features = story.features(self.backbone, rows, self.config)  # (n_heard, n_dims), at TRs
-            self.moments.add(block.story, features[rows.wanted].detach(), mass[rows.wanted])
-            mean, scale = self.moments_of(self.moments, block.story, features, mass)
+            own = features[rows.wanted], mass[rows.wanted]
+            self.moments.add(block.story, own[0].detach(), own[1])
+            mean, scale = self.moments_of(self.moments, block.story, *own)
             normalised = rows.after_silence((features - mass * mean) / scale)
             design = delayed(normalised, story.clock.delays)[rows.wanted]  # (n_trs, n_delays * n_dims)
             predicted = subject.readout(design).float()  # (n_trs, n_voxels)

@@ -101,8 +101,6 @@ def contrast_rows(
     r_readout : array (n_kept,)
         Test correlation of the run's own readout; NaN where it predicts nothing.
     """
-    changed = paired.q < LEVEL
-    frozen_q, tuned_q = frozen.test.q, tuned.test.q
     rows = []
     for target, means in jackknife.means.items():
         mask, both = tuned.masks[target], contrast(jackknife, target)
@@ -132,10 +130,11 @@ def contrast_rows(
                 "high_frozen": intervals[0][1],
                 "low_tuned": intervals[1][0],
                 "high_tuned": intervals[1][1],
-                "voxels_frozen": int((frozen_q < LEVEL)[mask].sum()),
-                "voxels_tuned": int((tuned_q < LEVEL)[mask].sum()),
-                "voxels_better": int((changed & (paired.statistic > 0))[mask].sum()),
-                "voxels_worse": int((changed & (paired.statistic < 0))[mask].sum()),
+                # NaN where it cannot be tested.
+                "voxels_frozen": frozen.test.n_below(LEVEL, mask),
+                "voxels_tuned": tuned.test.n_below(LEVEL, mask),
+                "voxels_better": paired.n_below(LEVEL, mask & (paired.statistic > 0)),
+                "voxels_worse": paired.n_below(LEVEL, mask & (paired.statistic < 0)),
                 "r_time_only": time_only[0],
                 "p_time_only": time_only[1],
             }
@@ -180,8 +179,10 @@ def voxel_rows(
     )
 
 
-def run_summary(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore) -> dict[str, Any]:
-    """What `summary.json` says of one run; the scores have their intervals."""
+def run_summary(
+    name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, paired: PermutationTest
+) -> dict[str, Any]:
+    """What `summary.json` says of one run; the scores have their intervals, `paired` tests their change."""
     config = run.config
     return {
         "name": name,
@@ -196,6 +197,7 @@ def run_summary(name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore
         "finished": run.result is not None,
         "best": run.best,
         "history": run.history,
+        "untestable_voxels": paired.untestable(LEVEL),
         "splits": run.manifest["splits"],
         "intervals": tuned.summary["intervals"],
         "config": config.model_dump(mode="json"),

@@ -144,7 +144,7 @@ def target_row(
             "shared_high": shared_high,
             "p": p,
             "null_95": null95,
-            "voxels_q_below_.05": int((score.test.q[mask] < LEVEL).sum()),
+            "voxels_q_below_.05": score.test.n_below(LEVEL, mask),
             "voxels_p_max_below_.05": int((score.test.p_max[mask] < LEVEL).sum()),
             "time_only_r": time_r,
             "time_only_p": time_p,
@@ -196,6 +196,7 @@ def score_features(
         "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in fitted)},
         "folds": story_folds(stories_of_rows(fitted), config.ridge.folds)[1],
         "null": described_null(held.story_of_row, evaluation, block_rows, plan.leave_one_out),
+        "untestable_voxels": test.untestable(LEVEL),
         "n_voxels": len(held.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
         "alphas_at_grid_edge": dict(

@@ -179,7 +179,11 @@ def evaluate(
         by_delay += of_delays
         by_epoch += epoch_rows(evaluator, about, run, plan, frozen, tuned) if epochs else []
         described = run_summary(
-            name, run, frozen.with_intervals(jackknife, "frozen"), tuned.with_intervals(jackknife, "tuned")
+            name,
+            run,
+            frozen.with_intervals(jackknife, "frozen"),
+            tuned.with_intervals(jackknife, "tuned"),
+            paired,
         )
         entries.append(described | {"no_delays": no_delays})
     kinds = named_groups([run.config for run in runs], names, {*LISTENER, "seed"})

@@ -49,6 +49,8 @@ def summary(
         notes.append(
             "Cross-fitted: ridge was fitted, on frozen and on tuned features, on stories that tuning did not use."
         )
+    for run in entries:
+        notes += untestable_note(f"{run['name']}: which voxels changed", run["untestable_voxels"])
     notes += [f"{run['name']}: intervals over {run['intervals']}." for run in entries]
     notes += [
         f"{run['name']}: tuned together with {', '.join(run['together_with'])}, ridge in {run['subject']} alone."
@@ -98,6 +100,18 @@ def ridge_summary(
     }
 
 
+def untestable_note(what: str, reason: Mapping[str, float] | None) -> list[str]:
+    """That q < .05 is out of reach, and why; nothing where it is not."""
+    if reason is None:
+        return []
+    least, n_voxels = reason["least_p"], reason["n_voxels"]
+    needed = f"at least {least * n_voxels / LEVEL:,.0f} of {n_voxels:,} voxels together"
+    return [
+        f"{what} cannot be tested: p of a voxel is never below {least:.2g}, and q < {LEVEL:g} would take {needed} at "
+        "that floor. More test stories, or shorter blocks (evaluation.block_rows), lower it. See means over targets."
+    ]
+
+
 def score_notes(known: Mapping[str, Any]) -> list[str]:
     """What to know of a score: targets that are missing, rows, p that cannot be small, sounds on both sides."""
     null, subject = known["null"], known["subject"]
@@ -117,6 +131,7 @@ def score_notes(known: Mapping[str, Any]) -> list[str]:
             f"{subject}: p of a difference is never below {null['least_p_difference']:.2g}: the test rows hold too few "
             f"blocks of {null['block_rows']} TRs (evaluation.block_rows). See the intervals."
         )
+    notes += untestable_note(f"{subject}: which voxels are predicted", known["untestable_voxels"])
     edges, n_fits = known["alphas_at_grid_edge"], known["n_voxels"] * len(known["shared_readout"])
     for end, n in edges.items():
         if n > EDGE_SHARE * n_fits:

@@ -18,7 +18,7 @@ from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
 from brainwavlm.encoding.ridge import require_memory, story_folds
 from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.targets import target_masks
+from brainwavlm.encoding.targets import masks_within, target_masks
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import (
     FitPredictions,
@@ -135,14 +135,13 @@ class ScoringPlan:
     def targets(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """Targets of the tables among the scored voxels, masks (n_kept,), and why others are missing.
 
-        Those configured, the run's own, and the signal voxels where a ceiling is known.
+        Those configured, the run's own, and the signal voxels where a ceiling is known; see `masks_within`.
         """
-        evaluation, ceiling = self.config.evaluation, self.data.ceiling
+        evaluation, ceiling, whole = self.config.evaluation, self.data.ceiling, self.config.target
         signal = [f"ceiling>{evaluation.ceiling_floor:g}"] if ceiling is not None else []
-        names = dict.fromkeys([*evaluation.targets, self.config.target, *signal])
+        names = dict.fromkeys([*evaluation.targets, whole, *signal])
         masks, missing = target_masks(list(names), self.data.subject, ceiling)
-        kept = {name: mask[self.columns] for name, mask in masks.items()}
-        return {name: mask for name, mask in kept.items() if mask.any()}, missing
+        return masks_within(masks, whole, self.columns), missing
 
     @property
     def masks(self) -> dict[str, np.ndarray]:

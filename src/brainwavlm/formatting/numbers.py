@@ -50,6 +50,11 @@ def format_p(p: float | None, least: float = 0.0) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
+def voxel_count(n: float | None) -> int | str:
+    """How many voxels a test found; words where it can find none, and the count is therefore missing."""
+    return "cannot be tested" if n is None or math.isnan(n) else int(n)
+
+
 def capitalised(text: str) -> str:
     """The text with a large first letter, the rest as it is."""
     return text[:1].upper() + text[1:]

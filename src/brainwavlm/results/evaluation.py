@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
-from brainwavlm.formatting.numbers import format_p, plus_minus, shared_change
+from brainwavlm.formatting.numbers import format_p, plus_minus, shared_change, voxel_count
 from brainwavlm.results.replicates import FILE, Replicates, read_if_there
 from brainwavlm.results.ridge import FILE as RIDGE_FILE
 from brainwavlm.results.ridge import ridge_parts
@@ -28,6 +28,12 @@ from brainwavlm.results.tables import (
 )
 
 _TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
+# Columns of voxels.csv, and those of the table that count voxels below .05; empty where that cannot be tested.
+VOXELS_BELOW = {
+    "q_frozen": "voxels_frozen",
+    "q_tuned": "voxels_tuned",
+    "q_difference": "voxels_better",
+}
 PARTS = (*_TABLES[1:], "replicates")
 
 
@@ -160,7 +166,9 @@ class Evaluation:
         rows = self.voxels[self.voxels["run"] == run]
         # A target that only other runs have leaves empty fields in this run's rows.
         targets = [name for name in self.target_names if name in rows and rows[name].notna().all()]
-        return RunVoxels.of_rows(rows, targets)
+        counts = self.table[self.table["run"] == run]
+        untestable = [q for q, name in VOXELS_BELOW.items() if name in counts and counts[name].isna().all()]
+        return RunVoxels.of_rows(rows, targets, untestable)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary, and the scores by hidden state and of tasks where there are some, for `--json`."""
@@ -205,10 +213,10 @@ class Evaluation:
                 "target": row["target"],
                 "p tuned": format_p(row["p_tuned"], nulls[row["run"]].get("least_p", 0.0)),
                 "p change": format_p(row["p_difference"], nulls[row["run"]].get("least_p_difference", 0.0)),
-                "frozen q": int(row["voxels_frozen"]),
-                "tuned q": int(row["voxels_tuned"]),
-                "better": int(row["voxels_better"]),
-                "worse": int(row["voxels_worse"]),
+                "frozen q": voxel_count(row["voxels_frozen"]),
+                "tuned q": voxel_count(row["voxels_tuned"]),
+                "better": voxel_count(row["voxels_better"]),
+                "worse": voxel_count(row["voxels_worse"]),
                 "time only": None if math.isnan(row["r_time_only"]) else row["r_time_only"],
             }
             for row in self.table.to_dict("records")

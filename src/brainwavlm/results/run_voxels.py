@@ -27,6 +27,8 @@ class RunVoxels:
         By target.
     more : dict of str to array (n_voxels,) float64
         r of the readout that voxels share, shares of the ceiling and false discovery rates, as far as they are there.
+    untestable : tuple of str
+        Which of the false discovery rates cannot be below .05, so that a map of them shows nothing.
     """
 
     voxel: np.ndarray
@@ -34,9 +36,10 @@ class RunVoxels:
     tuned: np.ndarray
     masks: dict[str, np.ndarray]
     more: dict[str, np.ndarray] = field(default_factory=dict)
+    untestable: tuple[str, ...] = ()
 
     @classmethod
-    def of_rows(cls, rows: pd.DataFrame, targets: Sequence[str]) -> "RunVoxels":
+    def of_rows(cls, rows: pd.DataFrame, targets: Sequence[str], untestable: Sequence[str]) -> "RunVoxels":
         """From rows of voxels.csv; targets are columns of it."""
 
         def column(name: str) -> np.ndarray:
@@ -48,6 +51,7 @@ class RunVoxels:
             column("r_tuned"),
             {name: rows[name].to_numpy(dtype=bool) for name in targets},
             {name: column(name) for name in _MORE if name in rows},
+            tuple(untestable),
         )
 
     def shown(self) -> dict[str, np.ndarray]:

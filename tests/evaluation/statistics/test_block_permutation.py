@@ -28,6 +28,22 @@ def noise():
     return [autoregressive(rng, len(stories()), 1200, phi=0.5) for _ in range(3)]
 
 
+def test_what_cannot_be_found_is_no_count_of_zero(noise):
+    """Six blocks allow no p below 2 / 64: of 1,200 voxels 750 would have to reach it together."""
+    true, first, second = (values[:60] for values in noise)
+    story, everywhere = np.repeat("a", 60), np.ones(1200, bool)
+    few = paired_block_p(true, first, second, story, 200, 0, block_rows=10)
+    assert few.untestable(0.05) == {"least_p": 2 / 64, "n_voxels": 1200}
+    assert np.isnan(few.n_below(0.05, everywhere))
+    one = paired_block_p(true[:, :1], first[:, :1], second[:, :1], story, 200, 0, block_rows=10)
+    assert one.n_below(0.05, everywhere[:1]) in (0, 1)
+    all_better = paired_block_p(true, -true, true, story, 2000, 0, block_rows=10)
+    assert all_better.n_below(0.05, everywhere) == 1200
+    assert all_better.n_below(0.05, everywhere & (np.arange(1200) < 7)) == 7
+    many = paired_block_p(true, first, second, story, 200, 0, block_rows=2)
+    assert many.n_below(0.05, everywhere) == 0
+
+
 # --- blocks in another order
 
 

@@ -36,6 +36,8 @@ class PermutationTest:
     n_permutations : int
     mean : dict of str to (mean, p, null95)
         By target: mean statistic, its p, and the 95th percentile of the mean (two-sided: of its size) under the null.
+    least_p : float
+        The smallest p that a voxel could have; 0 with a normal tail.
     """
 
     statistic: np.ndarray
@@ -43,6 +45,21 @@ class PermutationTest:
     p_max: np.ndarray
     n_permutations: int
     mean: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    least_p: float = 0.0
+
+    def untestable(self, level: float) -> dict[str, float] | None:
+        """Smallest p and number of voxels where q below a level cannot be tested; None where it can.
+
+        It cannot where no voxel has such a q, nor could by itself: least_p n_voxels is not below the level.
+        """
+        n_voxels = int((~np.isnan(self.p)).sum())
+        if self.least_p * n_voxels < level or (self.q < level).any():
+            return None
+        return {"least_p": self.least_p, "n_voxels": n_voxels}
+
+    def n_below(self, level: float, mask: np.ndarray) -> float:
+        """How many voxels of a mask (n_voxels,) have q below a level; NaN where that cannot be tested."""
+        return np.nan if self.untestable(level) else int((self.q < level)[mask].sum())
 
     @property
     def q(self) -> np.ndarray:
@@ -87,6 +104,7 @@ class Null:
         least_p: float = 0.0,
     ) -> None:
         self.unchanged = unchanged if least_p <= 1 / FEWEST_FOR_TAIL else None
+        self.least_p = max(least_p, 1 / (n_permutations + 1)) if self.unchanged is None else 0.0
         self.spread = np.full(n_voxels, np.nan)
         self.statistic = np.full(n_voxels, np.nan)
         self.at_least = np.zeros(n_voxels, dtype=np.int64)
@@ -126,6 +144,7 @@ class Null:
             np.where(unknown, np.nan, p_max),
             n,
             {name: self._mean(name) for name in self.targets},
+            self.least_p,
         )
 
     def _tail(self, size: np.ndarray) -> np.ndarray:

@@ -85,6 +85,14 @@ def _quantity(run: Scored, quantity: str, q: float | None) -> np.ndarray:
     return np.where(_column(run, f"q_{model}", without) < q, values, np.nan)
 
 
+def _cannot(runs: Sequence[Scored], quantity: str, q: float) -> str:
+    """What a legend says where false discovery rates of runs cannot be that low."""
+    rate = f"q_{_SHARES.get(quantity, quantity)}"
+    none = [run for run in runs if rate in run.voxels.untestable and not (run.voxels.more[rate] < q).any()]
+    of = "" if len(none) == len(runs) else f" in {', '.join(run.name for run in none)}"
+    return f" cannot be tested{of}" if none else ""
+
+
 def _column(run: Scored, name: str, remedy: str) -> np.ndarray:
     """A column of numbers. RunError where the evaluation has none."""
     path, more = run.results.voxels_path, run.voxels.more
@@ -99,9 +107,9 @@ def _scales(
     runs: Sequence[Scored], quantities: Sequence[str], q: float | None, colours: Mapping[str, str]
 ) -> dict[str, Scale]:
     """One scale for both models' r, one for both shares, one for differences, over all voxels of all runs."""
-    below = "" if q is None else f", q < {q:g}"
     scales = {}
     for quantity in quantities:
+        below = "" if q is None else f", q < {q:g}{_cannot(runs, quantity, q)}"
         if quantity == "difference":
             values = [_quantity(run, quantity, None) for run in runs]
             scales[quantity] = difference_scale(values, f"difference in test r{below}", colours["difference"])

@@ -72,14 +72,14 @@ def voxel_maps(
     difference[v] = r_tuned[v] - r_frozen[v];  scored[v] = 1;  ceiling[v]: the data set's own, if it has one.
 
     `run` is one of `results.runs`; `targets` are masks to add to those of voxels.csv: anything that `--target` takes.
-    Columns without any number in this run are left out, but for frozen and tuned r. Returns the maps, and notes on
-    columns of text, which are left out. RunError where a column of this program holds text, ConfigError where the
-    subject has no such target.
+    Columns without any number in this run are left out, but for frozen and tuned r. Returns the maps, and notes: on
+    columns of text, which are left out, and on tests that can find nothing. RunError where a column of this program
+    holds text, ConfigError where the subject has no such target.
     """
     rows = results.voxels[results.voxels["run"] == run["name"]]
     scores = results.of_run(run["name"])
     maps: dict[str, VoxelMap] = {}
-    notes = []
+    notes = [f"{name}: below .05 cannot be tested, whatever the map shows." for name in scores.untestable]
     for name in (name for name in rows if name not in (*_NO_MAP, *results.target_names)):
         kind, unit, meaning = KNOWN.get(name, ("value", "", f"column {name} of {results.voxels_path.name}"))
         values = _numbers(rows[name])

@@ -21,6 +21,7 @@ from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
 _ATLASES = ("a2009s:", "aparc:")  # named in the hover, where a subject has them
 _MOST_LABELS = 60_000
 _STEPS = 256
+_MASKS = {"q_tuned": "tuned: q < .05", "q_difference": "change: q < .05", "q_frozen": "frozen: q < .05"}
 
 
 def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -35,7 +36,14 @@ def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str
     for label, scores, source in runs:
         subject, mesh = source.subject, source.mesh
         name = subject.name if subject else ""
-        run: dict[str, Any] = {"label": label, "subject": name, "mesh": None, **_values(scores)}
+        untestable = [_MASKS[name] for name in scores.untestable]
+        run: dict[str, Any] = {
+            "untestable": untestable,
+            "label": label,
+            "subject": name,
+            "mesh": None,
+            **_values(scores),
+        }
         if subject is None or mesh is None or not mesh.kinds:
             reasons[label] = source.no_mesh or source.no_map
         else:
@@ -55,7 +63,6 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
     """What there is to choose from; `data` and `reasons` are those of `cortex_data`."""
     shown = {place: run for place, run in enumerate(data["runs"]) if run["mesh"]}
     targets = list(dict.fromkeys(name for run in shown.values() for name in run["targets"]))
-    masks = {"q_tuned": "tuned: q < .05", "q_difference": "change: q < .05", "q_frozen": "frozen: q < .05"}
     return {
         "runs": [(place, run["label"]) for place, run in shown.items()],
         "maps": [(one["key"], one["title"]) for one in data["maps"]],
@@ -63,10 +70,17 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
         "targets": targets,
         "outline": "AC" if "AC" in targets else next(iter(targets), ""),
         "masks": [
-            (key, name) for key, name in masks.items() if any(key in run["values"] for run in shown.values())
+            (key, name) for key, name in _MASKS.items() if any(key in run["values"] for run in shown.values())
         ],
         "reasons": [f"{label}: {reason}" for label, reason in reasons.items()],
-        "notes": [note for mesh in data["meshes"].values() for note in mesh["notes"]],
+        "notes": [
+            *(note for mesh in data["meshes"].values() for note in mesh["notes"]),
+            *(
+                f"{run['label']}: {mask} cannot be tested."
+                for run in shown.values()
+                for mask in run["untestable"]
+            ),
+        ],
     }
 
 
@@ -137,9 +151,10 @@ def _values(scores: RunVoxels) -> dict[str, Any]:
 
 
 def _with_values(scores: RunVoxels) -> dict[str, np.ndarray]:
-    """What a run has a number of in any voxel."""
+    """What a run has a number of in any voxel, without false discovery rates that cannot be below .05."""
     values = {"frozen": scores.frozen, "tuned": scores.tuned, **scores.more}
-    return {name: some for name, some in values.items() if np.isfinite(some).any()}
+    shown = {name: some for name, some in values.items() if np.isfinite(some).any()}
+    return {name: some for name, some in shown.items() if name not in scores.untestable}
 
 
 def _labels(subject: Subject, scores: RunVoxels) -> dict[str, Any]:

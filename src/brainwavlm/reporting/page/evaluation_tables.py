@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from brainwavlm.formatting.numbers import format_p, number, shared_change, signed
+from brainwavlm.formatting.numbers import format_p, number, shared_change, signed, voxel_count
 from brainwavlm.reporting.page.tables import Row, Table, headed, intervals, table
 from brainwavlm.reporting.page.wording import verdict
 
@@ -87,15 +87,17 @@ def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     for key in (key for key in ("frozen", "tuned") if f"low_{key}" in rows):
         columns[f"{key.capitalize()} 95 %"] = intervals(rows[f"low_{key}"], rows[f"high_{key}"], number)
     counts = [f"voxels_{key}" for key in ("frozen", "tuned", "better", "worse")]
-    frame = headed(rows, columns, *(name for name in counts if name in rows))
+    counts = [name for name in counts if name in rows]
+    frame = headed(rows.assign(**{name: rows[name].map(voxel_count) for name in counts}), columns, *counts)
     if "r_time_only" in rows and rows["r_time_only"].notna().any():
         frame["Time only r"] = rows["r_time_only"]
         frame["p"] = list(map(format_p, rows["p_time_only"], least))
     return table(
         "Tests against chance",
         "p of each mean and of their difference, ≤ where no smaller p is possible; 95 % intervals of the means; voxels "
-        "with q < .05 (false discovery rate): predicted by each model, better and worse after tuning. Time only: a "
-        "model that knows only time; where it scores, so would a split that leaks.",
+        "with q < .05 (false discovery rate): predicted by each model, better and worse after tuning; cannot be "
+        "tested: no voxel could have such a q by itself. Time only: a model that knows only time; where it scores, so "
+        "would a split that leaks.",
         frame,
         simulated=any(run["simulated"] for run in runs),
     )

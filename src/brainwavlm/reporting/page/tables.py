@@ -77,9 +77,9 @@ def _escaped(shown: Format) -> Format:
     return lambda value: str(escape(shown(value)))
 
 
-def _whole(value: float) -> str:
-    """A count: 1,500."""
-    return f"{int(value):,}"
+def _whole(value: float | str) -> str:
+    """A count: 1,500; words in its place stay."""
+    return value if isinstance(value, str) else f"{int(value):,}"
 
 
 # Columns of results as a page shows them: heading, and format. `interval` is made of low and high.
