@@ -133,9 +133,9 @@ def test_a_finding_is_a_row_with_both_readouts_and_both_intervals(claims):
     row |= {"estimate": 0.02, "low": 0.01, "high": 0.03, "seed_low": 0.005, "seed_high": 0.035}
     shared = row | {"readout": "shared", "estimate": 0.001, "low": -0.002, "high": 0.004}
     (both,) = changes.changes_table([row, shared]).to_dict("records")
-    assert both["label"] == "cortex of sim01: adapter.rank=4 − adapter.rank=2"
+    assert both["label"] == "cortex of sim01: rank 4 − rank 2"
     assert (both["seed_low"], both["shared_low"]) == (0.005, -0.002)
-    assert both["holds"] == "higher under voxel-wise ridge, not shown under the shared map"
+    assert both["holds"] == "higher; shared map: no change shown"
     (alone,) = changes.changes_table([row]).to_dict("records")
     assert np.isnan(alone["shared_estimate"])
     assert alone["holds"] == "higher"

@@ -39,8 +39,8 @@ def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_pa
     assert "SIMULATED responses." in text
     assert "| **1. Tuning beats ridge on the untuned model: one.** Does it help? |" in text
     # Two seeds with gains of .020 and .022 are left; by the shared map they are less by .03.
-    assert "| +0.021; +0.019 to +0.023; " in text
-    assert "| −0.009; −0.011 to −0.007; " in text
+    assert "| +0.021, +0.019 to +0.023; seeds " in text
+    assert "| −0.009, −0.011 to −0.007; seeds " in text
     assert (tmp_path / "images" / "claims.png").stat().st_size > 10_000
     assert "Missing: sim01-cortex-lora-seed1 (evaluation, waiting)." in text
     writer.main()

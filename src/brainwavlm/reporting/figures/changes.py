@@ -49,6 +49,14 @@ def changes_table(rows: Rows) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def labels_with_claims(table: pd.DataFrame) -> list[str]:
+    """Labels of findings, each once: behind the number of their claim, with the experiment where two are alike."""
+    claims = ["" if pd.isna(claim) else f"{claim:.0f}. " for claim in table["claim"]]
+    again = (table["claim"].astype(str) + table["label"]).duplicated()
+    texts = table["label"].where(~again, table["label"] + " (" + table["experiment"] + ")")
+    return [claim + text for claim, text in zip(claims, texts, strict=True)]
+
+
 def finding_label(row: Row) -> str:
     """What a finding is about: where, in whom, of which cells."""
     if not row["target"]:
@@ -59,8 +67,18 @@ def finding_label(row: Row) -> str:
     if row["kind"] == "layer":
         where += f", state {row['layer']:.0f}"
     if row["against"]:
-        return f"{where}: {row['group']} − {row['against']}"
-    return where if row["group"] == "all cells" else f"{where}: {row['group']}"
+        return f"{where}: {_in_short(row['group'])} − {_in_short(row['against'])}"
+    return where if row["group"] == "all cells" else f"{where}: {_in_short(row['group'])}"
+
+
+def _in_short(group: str) -> str:
+    """A group by its values, with the last part of a key before numbers: `full, lr_backbone 0.001`."""
+    parts = []
+    for part in group.split(", "):
+        key, _, value = part.rpartition("=")
+        name = {"target": "tuned on"}.get(key, key.rpartition(".")[2])
+        parts.append(value if value[:1].isalpha() and name != "tuned on" else f"{name} {value}".strip())
+    return ", ".join(parts)
 
 
 def changes(places: Sequence[Place], choice: Choice) -> Shown:
@@ -80,8 +98,7 @@ def changes(places: Sequence[Place], choice: Choice) -> Shown:
 
 def draw_changes(table: pd.DataFrame, canvas: Canvas) -> Figure:
     """A line a finding: the change of r under either readout, thick over stories, thin over seeds."""
-    claims = [f"{claim:.0f}. " if claim == claim and claim is not None else "" for claim in table["claim"]]
-    names = [claim + label for claim, label in zip(claims, table["label"], strict=True)]
+    names = labels_with_claims(table)
     width, marker = rcParams["lines.linewidth"], rcParams["lines.markersize"]
     looks: dict[str, dict[str, Any]] = {
         "": {"color": canvas.colours["tuned"], "marker": "D"},

@@ -15,8 +15,9 @@ from brainwavlm.reporting.figures.changes import NUMBERS, READOUTS
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
 
-_LONGEST, _LETTERS = 120, 28  # of a name at an axis, and of its lines
-_LINE, _BETWEEN = 16, 14  # pixels of a line of text, and between two names
+_LONGEST, _LETTERS = 120, 32  # of a name at an axis, and of its lines
+_TWO_LINES = 60
+_LINE, _BETWEEN = 13, 9  # pixels of a line of text, and between two names
 DOTS_NOTE = (
     "Grey line: untuned. Circles: seeds. Diamond: their mean, with the 95 % interval of the gain over test "
     "stories."
@@ -72,6 +73,7 @@ def changes_chart(table: pd.DataFrame, note: str) -> Chart | None:
     """A line a finding, with its change of r under either readout; None without rows."""
     if table.empty:
         return None
+    table = table.assign(label=counted([shortened(label, _TWO_LINES) for label in table["label"]]))
     signs, styles = [], []
     about = zip(READOUTS.items(), ((GROUPS[1], "diamond", 8), (GROUPS[0], "circle", 8)), strict=True)
     for (readout, name), style in about:

@@ -11,7 +11,7 @@ import pandas as pd
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
-from brainwavlm.reporting.figures.changes import KINDS, changes_table
+from brainwavlm.reporting.figures.changes import KINDS, changes_table, labels_with_claims
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
 from brainwavlm.reporting.figures.findings import findings_table
 from brainwavlm.reporting.page import charts, dot_charts, study_tables
@@ -113,11 +113,10 @@ def _experiment(
     experiment, cells = study.study.experiments[name], study.of(name)
     simulated, states = any(row["simulated"] for row in rows), study_tables.state_counts(cells)
     others = [row for row in rows if not row["headline"]]
-    claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}. " if experiment.claim else ""
-    about = f"{claim}{experiment.question} ({len(cells)} cells: {states})"
+    claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}: " if experiment.claim else ""
     return {
         "name": name,
-        "heading": f"{name}: {about}{' SIMULATED' * simulated}",
+        "heading": f"{claim}{name}",
         "claim": experiment.claim,
         "claim_text": CLAIMS.get(experiment.claim or 0, ""),
         "question": experiment.question,
@@ -138,9 +137,8 @@ def _forest(rows: Sequence[Row]) -> charts.Chart | None:
         return None
     units = ", ".join(dict.fromkeys(row["unit"] for row in shown))
     table = changes_table(shown)
-    claims = [f"{claim:.0f}. " if claim else "" for claim in table["claim"]]
     return dot_charts.changes_chart(
-        table.assign(label=[claim + label for claim, label in zip(claims, table["label"], strict=True)]),
+        table.assign(label=labels_with_claims(table)),
         f"Blue diamonds: ridge for each voxel alone. Orange circles: a linear map that voxels share, for the untuned "
         f"and the tuned model alike. Bars: 95 % over {units}, for these seeds. Numbers in front: the claim.",
     )

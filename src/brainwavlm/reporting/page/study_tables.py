@@ -23,7 +23,7 @@ VERDICT = "Against the report"
 # What the estimate of a finding is, where it is no gain or difference of r.
 _KINDS = {"spread": "ratio of deviations over seeds, ", "minutes": "minutes of data, ", "task": "AUC, "}
 _READOUTS = {"": "Ridge for each voxel", "shared_": "Shared map"}
-_NAMES = {"Finding": "name", "What holds": "name", VERDICT: "name"}
+_NAMES = {"Finding": "name", "What holds": "line", VERDICT: "line"}
 Row = dict[str, Any]
 
 
@@ -61,7 +61,7 @@ def _estimate(row: Row, readout: str, line: str) -> str:
         f"{shown(low)} to {shown(high)}" if low is not None and low == low else "–"
         for low, high in (ends[:2], ends[2:])
     ]
-    return type(line)(line).join([shown(estimate), *intervals])
+    return line.join([f"{shown(estimate)}, {intervals[0]}", f"seeds {intervals[1]}"])
 
 
 def _verdicts(row: Row) -> str:
@@ -83,8 +83,10 @@ def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
     """What each experiment came to, by its heading."""
     frame = findings_frame([row for row in rows if row["headline"]], Markup("<br>"))
     frame["experiment"] = frame["experiment"].map(headings)
-    caption = "What each experiment came to: the estimate, and below it its 95 % intervals over stories and over seeds."
-    return table("Table of claims", caption, frame, classes=_NAMES, element="claims-table") | {
+    units = " or ".join(dict.fromkeys(row["unit"] for row in rows if row["unit"]))
+    caption = f"What came out: each estimate with its 95 % interval over {units}, below it that over seeds."
+    about = {"element": "claims-table", "simulated": any(row["simulated"] for row in rows)}
+    return table("Table of claims", caption, frame, classes=_NAMES, **about) | {
         "verdicts": Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
     }
 

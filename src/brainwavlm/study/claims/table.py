@@ -41,6 +41,8 @@ COLUMNS = (
 # Targets that answer a claim; other targets are in the table too.
 HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH"), 16: ("cortex", "AC", "cortex-AC")}
 FEW_GROUPS = 3  # of which each pair is a headline
+# Claims that compare groups and are answered by the gain of each; elsewhere what groups differ by answers.
+ANSWERED_BY_GAINS = {3: ("gain",), 4: ("gain", "difference"), 5: ("gain",), 16: ("gain",)}
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,13 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
     wanted = HEADLINES.get(experiment.claim or 0, ("cortex",))
     there = {row.get("target") for row in rows}
     listed = (there.intersection(wanted) or there).union(experiment.evaluate.downstream)
-    kinds = set()
+    kinds: tuple[str, ...] = ("gain",)
     if experiment.transfer:
-        kinds = {"transfer", "minutes"}
+        kinds = ("transfer", "minutes")
     elif experiment.evaluate.layers is not None or experiment.evaluate.downstream:
-        kinds = {"layer", "task"}
+        kinds = ("layer", "task")
+    elif any(row["kind"] == "difference" for row in rows):
+        kinds = ANSWERED_BY_GAINS.get(experiment.claim or 0, ("difference", "spread"))
     allowed = {group.label for group in (groups if len(groups) <= FEW_GROUPS else groups[:1])} | {None}
     layers = {group.label: group.config.backbone.layer for group in groups}
     return [
@@ -147,7 +151,7 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
         or (
             row.get("target") in listed
             and row.get("against") in allowed
-            and (not kinds or row["kind"] in kinds)
+            and row["kind"] in kinds
             and (row["kind"] != "task" or row["layer"] == layers[row["group"]])
         )
         for row in rows

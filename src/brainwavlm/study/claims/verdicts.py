@@ -139,9 +139,5 @@ def holds(voxelwise: Row, shared: Row | None) -> str:
         return of_one
     of_all = change[side(shared)]
     if of_one == of_all:
-        return of_one if of_one == "no change shown" else f"{of_one} under both"
-    if side(shared) == "unsure":
-        return f"{of_one} under voxel-wise ridge, not shown under the shared map"
-    if side(voxelwise) == "unsure":
-        return f"{of_all} under the shared map alone"
-    return f"{of_one} under voxel-wise ridge, {of_all} under the shared map"
+        return of_one if side(shared) == "unsure" else f"{of_one} under both"
+    return f"{of_one}; shared map: {of_all}"
