@@ -1,17 +1,33 @@
 """Each control gives a run that is scored, shown and listed beside the real one."""
 
 import numpy as np
+import torch
 from numpy.testing import assert_allclose
 
 from brainwavlm.cli.show_runs import show_run, show_runs
 from brainwavlm.config import CONTROLS
+from brainwavlm.encoding.prepared_stories import read_story
+from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.scores import correlation
 from brainwavlm.reporting.page import method, wording
 from brainwavlm.runs.listing import summaries
 
 OF_RESPONSES = ("shifted", "block-permuted", "phase-randomised", "other-story")
+
+
+def residual_of(config):
+    """By concatenation: targets against responses over all training rows, (n_voxels,)."""
+    (subject,) = tuned_subjects(config)
+    stories = [
+        read_story(one, subject.data.voxels, 400, config, torch.device("cpu"))
+        for one in subject.data.splits["train"]
+    ]
+    true = torch.cat([story.responses for story in stories]).numpy()
+    made = torch.cat([subject.targets.apply(story).responses for story in stories]).numpy()
+    return correlation(true, made)
 
 
 def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, features, tmp_path, capsys, tuned):
@@ -34,7 +50,13 @@ def test_each_control_is_a_run_that_is_scored_beside_the_real_one(control, featu
     for kind, run in runs.items():
         assert f"CONTROL: tuned on {CONTROLS[kind]}" in dict(method.model_entries(run.config))["Training"]
         show_run(run)
-        assert f"CONTROL: tuned on {CONTROLS[kind]}" in " ".join(capsys.readouterr().out.split())
+        shown = " ".join(capsys.readouterr().out.split())
+        assert f"CONTROL: tuned on {CONTROLS[kind]}" in shown
+        assert ("residual r of these targets" in shown) == (kind in OF_RESPONSES)
+        assert table.loc[kind, "best_epoch"] == run.best["epoch"]
+    assert "residual_r" not in real.manifest
+    (residual,) = runs["shifted"].manifest["residual_r"].values()
+    assert_allclose(residual["mean"], residual_of(runs["shifted"].config).mean(), atol=1e-5)
 
     listed = summaries(tmp_path)
     assert {row["run"]: row["control"] for row in listed} == {"real": "none", **{k: k for k in CONTROLS}}

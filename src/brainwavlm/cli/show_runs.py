@@ -115,6 +115,9 @@ def _asked(run: Run, config: RunConfig) -> None:
     _entry("training", f"up to {config.training.epochs} epochs, seed {config.seed}")
     if config.control.kind != "none":
         _entry("CONTROL:", f"tuned on {CONTROLS[config.control.kind]}")
+        for subject, r in run.manifest.get("residual_r", {}).items():
+            spread = f"{r['mean']:+.3f}, deviation over voxels {r['deviation']:.3f}"
+            _entry("residual r", f"of these targets with the true responses of {subject}: {spread}")
 
 
 def _went(
@@ -167,7 +170,9 @@ def _result(run: Run, scored: Sequence[Mapping[str, Any]]) -> None:
             "frozen r": row["r_frozen"],
             "tuned r": row["r_tuned"],
             "change": _score(row["difference"], "+"),
-            "95 % interval": _interval(row["low"], row["high"]),
+            "95 % interval": "-"
+            if row["low"] in (None, row["high"])
+            else f"{row['low']:+.4f} to {row['high']:+.4f}",
         }
         for row in scored
     ]
@@ -219,10 +224,6 @@ def _some_epochs(rows: Sequence[Mapping[str, Any]], kept: int | None) -> set[int
 
 def _score(value: float | None, sign: str = "") -> str:
     return "-" if value is None else f"{value:{sign}.4f}"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None or low == high else f"{low:+.4f} to {high:+.4f}"
 
 
 def _age(seconds: float) -> str:

@@ -17,7 +17,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.encoding.joint import on_common_vertices, require_different, require_unheard
 from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
-from brainwavlm.encoding.prepared_stories import PreparedStory, planned_clock
+from brainwavlm.encoding.prepared_stories import PreparedStory, planned_clock, read_story
 from brainwavlm.encoding.run_data import RunData, run_data
 from brainwavlm.encoding.run_model import configured_readouts, predict
 from brainwavlm.encoding.training_targets import TrainingTargets
@@ -66,6 +66,23 @@ class TunedSubject:
     def facts(self) -> dict[str, Any]:
         """What run.json says of the subject."""
         return {"splits": self.data.story_names(), "data": self.data.facts() | self.targets.facts()}
+
+    def residual_r(self, min_samples: int) -> dict[str, float] | None:
+        """r[v] = sum_t target[t, v] true[t, v] / n over all n training rows, both z-scored within each story.
+
+        What a control's targets still have in common with the responses that they replace: mean and deviation over
+        voxels. None where the targets are the responses, or no voxels.
+        """
+        control = self.config.control
+        if control.kind == "none" or not control.has_voxels:
+            return None
+        products: list[torch.Tensor] = []
+        for recording in self.data.splits["train"]:
+            story = read_story(recording, self.data.voxels, min_samples, self.config, torch.device("cpu"))
+            products.append((story.responses * self.targets.apply(story).responses).sum(0).double())
+        r = torch.stack(products).sum(0) / sum(self.lengths.values())
+        r = r[~r.isnan()]
+        return {"mean": float(r.mean()), "deviation": float(r.std(correction=0))}
 
     def validation_r(
         self, stories: Iterable[PreparedStory], backbone: Backbone, where: tuple[str, Path]
@@ -135,14 +152,17 @@ def with_readouts(
 def run_manifest(config: RunConfig, subjects: Sequence[TunedSubject], backbone: Backbone) -> dict[str, Any]:
     """What run.json says: the configuration, the data, the untuned speech model and the versions.
 
-    A joint run also has `listeners`: the configuration and the data as each subject sees it.
+    A joint run also has `listeners`: the configuration and the data as each subject sees it. A control has `residual_r`
+    by subject.
     """
     untuned = load_backbone(config.backbone.name, config.backbone.layer)
+    residuals = {one.data.subject.name: one.residual_r(backbone.min_samples) for one in subjects}
     seen = [{"config": one.config.model_dump(mode="json"), **one.facts()} for one in subjects]
     together = [{"name": one.name, **facts} for one, facts in zip(subjects, seen, strict=True)]
     return {
         **seen[0],
         **({"listeners": together} if len(seen) > 1 else {}),
+        **({"residual_r": residuals} if any(residuals.values()) else {}),
         "backbone": {
             "family": backbone.family.name,
             "checksum": untuned.weights_checksum(),

@@ -91,7 +91,7 @@ def contrast_rows(
     Parameters
     ----------
     about : dict
-        Run, subject and seed.
+        Run, subject, seed and best epoch.
     frozen, tuned : EncodingScore
         On the same rows and voxels.
     jackknife : Jackknife

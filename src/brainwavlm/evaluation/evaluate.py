@@ -173,7 +173,15 @@ def evaluate(
             )
             for pair in zip(frozen.predictions, tuned.predictions, strict=True)
         )
-        table += contrast_rows(about, frozen, tuned, jackknife, paired, paired_shared, r_readout)
+        table += contrast_rows(
+            {**about, "best_epoch": run.best_epoch["epoch"]},
+            frozen,
+            tuned,
+            jackknife,
+            paired,
+            paired_shared,
+            r_readout,
+        )
         voxels.append(voxel_rows(name, frozen, tuned, r_readout, paired))
         of_delays, no_delays = delay_rows(about, run, readout, frozen.summary["tr"])
         by_delay += of_delays

@@ -44,7 +44,7 @@ class Evaluation:
     Attributes
     ----------
     table : DataFrame
-        One row a run and target: run, subject, seed, target, n_voxels, r_frozen, r_tuned, difference, low,
+        One row a run and target: run, subject, seed, best_epoch, target, n_voxels, r_frozen, r_tuned, difference, low,
         high (95 % interval of the paired difference), the same under the readout whose directions all voxels share
         (columns that begin with shared_), relative_gain, r_readout, the shares of the ceiling, p of each mean and of
         their difference, numbers of significant voxels, and what time alone predicts.
