@@ -116,7 +116,7 @@ class Bench:
         story, clock, config = loop.loader["story00"], self.story.clock, loop.config
         device, batch = story.sound.device, config.backbone.batch_windows or BATCH
         model = reference.adapted(str(self.model), RANK, stock_attention).to(device)
-        rows = block_rows_alone(clock, self.block).heard  # delays see zeros before the block, on every path
+        rows = block_rows_alone(clock, self.block).all  # delays see zeros before the block, on every path
         matrix = torch.from_numpy(clock.matrix[rows][:, self.needed]).float().to(device)
         true = story.responses[self.block.start : self.block.stop]
         delays = config.alignment.delays

@@ -36,7 +36,7 @@ SECONDS, TR, ROWS, DELAYS, LAYER = 120.0, 2.0, 10, (1, 2, 3, 4), 9
 def needed(times: np.ndarray) -> np.ndarray:
     """Windows that a block in the middle of the story reads."""
     clock = story_clock(times, np.arange(0, SECONDS - 1, TR), DELAYS, 3)
-    first = clock.halo - clock.silent + 25
+    first = clock.kept[25]
     return np.flatnonzero(clock.matrix[first - clock.halo : first + ROWS].any(axis=0))
 
 

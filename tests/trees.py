@@ -49,9 +49,7 @@ def ds003020_tree(
             with h5py.File(path, "w") as file:
                 file["data"] = data
                 if story == "wheretheressmoke":
-                    file["individual_repeats"] = data + responses(
-                        5 * (volumes - 20), n_voxels, seed=99
-                    ).reshape(5, -1, n_voxels)
+                    file["individual_repeats"] = repeats_of(data, 5, seed=99)
         mask = write_mask_thick(derived, subject, n_voxels)
         # As published, UTS09 has no FreeSurfer folder.
         write_small_anatomy(derived, subject, np.asarray(nibabel.load(mask).dataobj), subject != "UTS09")
@@ -99,7 +97,7 @@ def native_tree(
                 story: Responses(
                     responses(n_trs, n_voxels, seed=number).astype(np.float32),
                     tr_times=4.0 + tr * np.arange(n_trs),
-                    repeats=responses(3 * n_trs, n_voxels, seed=number + 50).reshape(3, n_trs, n_voxels)
+                    repeats=repeats_of(responses(n_trs, n_voxels, seed=number), 3, seed=number + 50)
                     if splits[story] == "test"
                     else None,
                 )
@@ -123,6 +121,12 @@ def native_tree(
 def responses(n_trs: int, n_voxels: int, seed: int) -> np.ndarray:
     """Noise (n_trs, n_voxels) float64."""
     return np.random.default_rng(seed).standard_normal((n_trs, n_voxels))
+
+
+def repeats_of(data: np.ndarray, n_repeats: int, seed: int) -> np.ndarray:
+    """Presentations with noise of their own, (n_repeats, n_trs, n_voxels), whose mean the data are."""
+    noise = responses(n_repeats * len(data), data.shape[1], seed).reshape(n_repeats, *data.shape)
+    return data + noise - noise.mean(0)
 
 
 def write_sound(path: Path, seconds: float, rate: int = 44100, channels: int = 1, seed: int = 0) -> None:

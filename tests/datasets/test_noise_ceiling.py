@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from brainwavlm.datasets import noise_ceiling
+from brainwavlm.datasets import repeats as repeats_module
 from brainwavlm.datasets.noise_ceiling import by_voxels, cc_max, ceiling, ceiling_of_share, signal_share
 from brainwavlm.datasets.responses import Recording, Story
 
@@ -74,7 +74,7 @@ def recording(folder, name, repeats, split="test"):
 def test_repeats_are_read_some_voxels_at_a_time(tmp_path, monkeypatch):
     repeats, _, _ = simulated(n_rows=20, n_voxels=50)
     source = recording(tmp_path, "one", repeats)
-    monkeypatch.setattr(noise_ceiling, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
+    monkeypatch.setattr(repeats_module, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
     sizes = []
 
     def measure(part, columns):

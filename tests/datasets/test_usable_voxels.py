@@ -24,6 +24,10 @@ VALUES = st.sampled_from([0.0, 1.0, -2.5, np.nan, np.inf, -np.inf])
 )
 def test_pieces_of_rows_give_what_the_whole_gives(data, step):
     found = scan(data[first : first + step] for first in range(0, len(data), step))
+    censored = (np.isnan(data) | (data == 0)).all(1)
+    if not censored.all():
+        assert_array_equal(found.censored, np.flatnonzero(censored))
+        data = data[~censored]
     assert_array_equal(found.nan, np.isnan(data).any(0))
     assert_array_equal(found.infinite, np.isinf(data).any(0))
     finite = np.isfinite(data).all(0)

@@ -90,7 +90,7 @@ def test_a_tr_outside_the_sound_is_an_error_that_names_it():
 
 @pytest.mark.parametrize("times", [[1.0], [2.0, 1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
 def test_times_that_make_no_clock_are_refused(times):
-    with pytest.raises(AlignmentError, match="target_times"):
+    with pytest.raises(AlignmentError, match="tr_times"):
         lanczos_matrix(WINDOWS, times)
 
 
@@ -130,16 +130,14 @@ def test_a_block_with_its_halo_equals_the_whole_story_on_the_kept_rows(clock, da
     whole = whole_clock.design(features)
     start = data.draw(st.integers(0, len(trs) - 1))
     stop = data.draw(st.integers(start + 1, len(trs)))
-    first = start - whole_clock.silent  # row of the matrix where the halo begins; negative: silence
-    rows = slice(max(first, 0), whole_clock.halo - whole_clock.silent + stop)
+    rows = slice(start, whole_clock.halo + stop)
     weights = whole_clock.matrix[rows]
     needed = weights.any(0)  # a block computes only the windows that it needs
     block = weights[:, needed] @ features[needed]
     everything = whole_clock.matrix @ features
     mean, scale = moments(everything[-len(trs) :], whole_clock.mass[-len(trs) :].astype(float))
     block = (block - whole_clock.mass[rows] * mean) / scale
-    silence = np.zeros((max(-first, 0), features.shape[1]))
-    kept = delayed(np.concatenate([silence, block]), delays)[whole_clock.halo :]
+    kept = delayed(block, delays)[whole_clock.halo :]
     assert_allclose(kept, whole[start:stop], atol=1e-4, rtol=1e-4)
 
 
@@ -177,7 +175,43 @@ def test_delays_that_are_none_or_negative_are_refused(delays):
 def test_n_trs_is_the_rows_of_the_recording():
     for first in (0.0, 3.0, 10.0):
         trs = first + 2.0 * np.arange(15)
-        assert story_clock(WINDOWS, trs, (1, 4)).n_trs == 15
+        clock = story_clock(WINDOWS, trs, (1, 4))
+        assert_array_equal(clock.kept, np.arange(4, 19))
+        assert clock.design(sound_features(WINDOWS)).shape == (15, 6)
+
+
+# Gaps
+
+
+EVERY = 4.0 + 1.5 * np.arange(30)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.delete(EVERY, [7, 8, 9, 20]),  # censored volumes
+        EVERY[::2],  # every second one: the median of their distance is no TR
+        np.r_[EVERY[:12], EVERY[12:] + 7.3],  # two runs joined, the second out of step
+        EVERY + np.random.default_rng(0).uniform(-0.4, 0.4, 30),  # no two rows alike
+        EVERY + np.repeat([0.0, 0.7, 1.2], 10),  # a clock that jumps
+        np.r_[EVERY[:1], EVERY[9:10]],
+    ],
+    ids=["censored", "halved", "joined", "uneven", "jumps", "two rows"],
+)
+def test_delays_are_seconds_whatever_lies_between_two_rows(times):
+    """Row t, delay d is what a kernel at t - d * tr reads, z-scored as the rows without delay are."""
+    delays, features = (0, 1, 4), sound_features(WINDOWS)
+    design = story_clock(WINDOWS, times, delays, tr=1.5).design(features).reshape(len(times), 3, -1)
+
+    def read(at):
+        weights = np.stack([lanczos_matrix(WINDOWS, [time, time + 1.5])[0] for time in at])
+        return weights @ features, weights.sum(1, keepdims=True)
+
+    mean, scale = moments(*read(times))
+    for k, delay in enumerate(delays):
+        rows, mass = read(times - 1.5 * delay)
+        expected = np.where((times - 1.5 * delay < 0)[:, None], 0.0, (rows - mass * mean) / scale)
+        assert_allclose(design[:, k], expected, atol=0.01)  # rows within a hundredth of a TR are neighbours
 
 
 # Stories

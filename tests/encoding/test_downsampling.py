@@ -53,7 +53,6 @@ def test_every_row_of_a_slow_clock_has_the_slow_kernel_and_its_ticks_are_the_ker
     windows = np.arange(0.5, 420, 0.5)
     clock = story_clock(windows, TIMES, (1, 2), slow=2)
     assert clock.halo == 2
-    assert clock.silent == 0
     ticks = clock.matrix[clock.halo :: 2]
     assert_allclose(ticks[1:], lanczos_matrix(windows, TIMES[::2])[1:], atol=1e-12)
     shifted = lanczos_matrix(windows, TIMES[::2] - TR)

@@ -46,7 +46,7 @@ def test_delays_of_the_first_rows_see_the_sound_before_them(settings):
     loop = untuned_loop(settings())
     story, n_dims = loop.loader["dog"], loop.backbone.n_dims
     first = story.story_design(loop.backbone, loop.config)[0]
-    assert story.clock.silent == 2
+    assert not story.clock.mass[:2].any()
     assert first[: 2 * n_dims].abs().max() > 0.01
     assert not first[2 * n_dims :].any()
 
@@ -55,7 +55,7 @@ def test_rows_at_the_sounds_onset_are_no_outliers(settings):
     """More than half of the kernel of the row at 0 s finds no window; that part counts as the story's mean, not as zero."""
     loop = untuned_loop(settings())
     story = loop.loader["dog"]
-    assert story.clock.mass[0] < 0.5 * np.median(story.clock.mass)
+    assert story.clock.mass[2] < 0.5 * np.median(story.clock.mass)
     assert story.story_design(loop.backbone, loop.config).abs().max() < 8
 
 

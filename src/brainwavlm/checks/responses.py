@@ -1,19 +1,29 @@
 """What can be wrong with one file of responses: shape, clock, voxels, repeats."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from brainwavlm.checks.repeats import repeat_problems, stored_repeats
 from brainwavlm.checks.report import Problem
-from brainwavlm.datasets.hdf5 import open_hdf5, stored
-from brainwavlm.datasets.responses import Recording, require_repeats
-from brainwavlm.datasets.usable_voxels import Scan, array_blocks, scan
-from brainwavlm.errors import DatasetError
+from brainwavlm.config import AlignmentConfig, WindowConfig
+from brainwavlm.datasets.hdf5 import open_hdf5
+from brainwavlm.datasets.responses import TOLERANCE, Recording
+from brainwavlm.datasets.usable_rows import (
+    EDGE,
+    SoundSpan,
+    gaps,
+    looks_transposed,
+    rows_with_sound,
+    without_rows,
+)
+from brainwavlm.datasets.usable_voxels import Scan, recording_blocks, scan
+from brainwavlm.errors import AlignmentError, DatasetError
+from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.windows import cut_windows
 
-REACH = 3  # TRs: half-width of the kernel that reads the sound; no sound within it leaves a row empty
 LONG_TAIL = 30.0  # seconds of sound after the last row
 
 
@@ -25,7 +35,7 @@ class ResponseCheck:
     ----------
     problems : list of Problem
     shape : tuple of int or None
-        (n_trs, n_voxels); None when the file cannot be read.
+        (n_trs, n_voxels), of the rows that are used; None when the file cannot be read.
     voxels : Scan or None
         Unusable voxels; None when the file has none that can be used.
     has_repeats : bool
@@ -37,7 +47,9 @@ class ResponseCheck:
     has_repeats: bool = False
 
 
-def check_responses(recording: Recording, seconds: float | None, expected_rows: int | None) -> ResponseCheck:
+def check_responses(
+    recording: Recording, seconds: float | None, expected_rows: int | None, has_ceiling: bool = False
+) -> ResponseCheck:
     """Read one recording from end to end, a few rows at a time.
 
     Parameters
@@ -48,44 +60,34 @@ def check_responses(recording: Recording, seconds: float | None, expected_rows: 
         Length of the sound, if it could be read.
     expected_rows : int or None
         Rows that the data set's own table promises.
+    has_ceiling : bool
+        Whether the subject comes with a noise ceiling, so that none is measured on repeats.
     """
-    path = recording.path
     try:
-        n_trs, n_voxels = recording.shape
-        with open_hdf5(path) as file:
-            problems = list(_shape_problems(file, path, expected_rows))
-            if n_trs < 2:
+        with open_hdf5(recording.path) as file:
+            problems = list(_row_problems(recording, expected_rows))
+            if recording.shape[0] < 2:
                 return ResponseCheck(problems)
-            problems += _clock_problems(recording, seconds)
-            voxels = scan(array_blocks(file["data"]))
-            problems += _voxel_problems(path, voxels, "data")
-            repeats = _repeats(file, recording, problems)
+            used = _used(recording, seconds, problems)
+            voxels = scan(recording_blocks(used))
+            problems += voxel_problems(recording.path, voxels, "data")
+            used = _uncensored(used, voxels.censored, problems)
+            problems += _gap_problems(used)
+            repeats = stored_repeats(file, recording, problems)
             if repeats is not None:
-                problems += _repeat_problems(repeats, path)
+                problems += repeat_problems(used, repeats, has_ceiling)
     except DatasetError as error:
         return ResponseCheck([Problem.of(error, "responses")])
-    except (OSError, KeyError, RuntimeError) as error:  # a damaged piece in a file that opens
-        return ResponseCheck(
-            [
-                Problem(
-                    "responses",
-                    str(path),
-                    f"cannot be read to its end: {error}",
-                    "a whole HDF5 file.",
-                    "Download it again, and compare its size with the source.",
-                )
-            ]
-        )
     usable = None if voxels.unusable.all() else voxels
-    return ResponseCheck(problems, (n_trs, n_voxels), usable, repeats is not None)
+    return ResponseCheck(problems, used.shape, usable, repeats is not None)
 
 
-def _shape_problems(file: h5py.File, path: Path, expected_rows: int | None) -> Iterator[Problem]:
-    n_trs, n_voxels = file["data"].shape
+def _row_problems(recording: Recording, expected_rows: int | None) -> Iterator[Problem]:
+    n_trs, n_voxels = recording.shape
     if n_trs < 2:
         yield Problem(
             "rows",
-            str(path),
+            str(recording.path),
             f"data of shape ({n_trs}, {n_voxels}).",
             "two rows or more.",
             "Write it again, or take the story out of the data set.",
@@ -93,54 +95,117 @@ def _shape_problems(file: h5py.File, path: Path, expected_rows: int | None) -> I
     if expected_rows is not None and n_trs != expected_rows:
         yield Problem(
             "rows",
-            str(path),
+            str(recording.path),
             f"{n_trs} rows.",
             f"{expected_rows} rows, as the data set's own table says (ds003020: respdict.json less 20).",
             "Download it again, or check which volumes were cut.",
         )
 
 
-def _clock_problems(recording: Recording, seconds: float | None) -> Iterator[Problem]:
-    path, tr = recording.path, recording.tr
-    n_trs = recording.shape[0]
+def _used(recording: Recording, seconds: float | None, problems: list[Problem]) -> Recording:
+    """The recording without rows that have no sound, for windows as they are cut by default."""
+    path, tr, audio = recording.path, recording.tr, recording.story.audio.name
     try:
-        times = recording.tr_times
+        spacing, (times, stated) = recording.spacing, recording.clock
     except DatasetError as error:
-        yield Problem.of(error, "tr_times")
-        return
-    spacing = float(np.mean(np.diff(times)))
-    if abs(spacing - tr) > 0.01 * tr:
-        yield Problem(
+        problems.append(Problem.of(error, "tr_times"))
+        return recording
+
+    def warn(kind: str, found: str, expected: str, remedy: str) -> None:
+        problems.append(Problem(kind, str(path), found, expected, remedy, "warning"))
+
+    if not stated:
+        warn(
             "tr_times",
-            str(path),
+            f"neither tr_times nor start: row k is taken for the volume at k * {tr:g} s of the sound.",
+            "the clock of the rows: tr_times, or the attribute start.",
+            "Write start=0 if the first row is the sound's onset; if volumes came before it, or were cut, say when.",
+        )
+    if abs(spacing - tr) > TOLERANCE * tr:
+        warn(
+            "tr_times",
             f"rows {spacing:.4g} s apart.",
             f"{tr:g} s, the data set's tr.",
             "Its tr_times are used; correct tr, or tr_times, whichever is wrong.",
-            "warning",
         )
     if seconds is None:
-        return
-    if times[-1] > seconds + REACH * spacing:
-        beyond = int(np.count_nonzero(times > seconds + REACH * spacing))
-        yield Problem(
+        return recording
+    try:
+        ends = cut_windows(int(seconds * SAMPLE_RATE), WindowConfig()).times
+        used = rows_with_sound(recording, SoundSpan.of(seconds, ends, AlignmentConfig(), tr))
+    except (DatasetError, AlignmentError) as error:
+        problems.append(Problem.of(error, "rows"))
+        return recording
+    if used.rows is not None:
+        before, after = int(used.rows[0]), len(times) - 1 - int(used.rows[-1])
+        warn(
             "rows",
-            str(path),
-            f"{n_trs} rows, the last at {times[-1]:.1f} s, outlast the sound by {times[-1] - seconds:.1f} s.",
-            f"rows until {REACH} TRs after the end of {recording.story.audio.name} ({seconds:.1f} s).",
-            f"Check the sound's length and sampling rate and the clock, or cut {beyond} rows.",
+            f"{before} rows before and {after} after the sound, of {len(times)} at {times[0]:.1f} to "
+            f"{times[-1]:.1f} s, "
+            "are left out.",
+            f"rows within {EDGE} TRs of {audio} ({seconds:.1f} s); counted for windows.stride up to {spacing:g} s.",
+            "Nothing needs to be done if the scanner ran before or after the sound. If not, check the sound's "
+            "length and "
+            "sampling rate, and the clock.",
         )
     elif seconds - times[-1] > LONG_TAIL:
-        yield Problem(
+        warn(
             "rows",
-            str(path),
-            f"the last of {n_trs} rows is at {times[-1]:.1f} s.",
-            f"rows until about the end of {recording.story.audio.name} ({seconds:.1f} s).",
-            "Sound after the last row is not used. Check that both are of one story, and the sampling rate.",
+            f"the last of {len(times)} rows is at {times[-1]:.1f} s.",
+            f"rows until about the end of {audio} ({seconds:.1f} s).",
+            f"If the data are (n_voxels, n_trs), write data.T: {recording.shape[1]} rows would fit the sound."
+            if looks_transposed(recording, seconds)
+            else "Sound after the last row is not used. Check that both are of one story, and the sampling rate.",
+        )
+    return used
+
+
+def _uncensored(used: Recording, censored: np.ndarray, problems: list[Problem]) -> Recording:
+    if not len(censored):
+        return used
+    rows = censored if used.rows is None else used.rows[censored]
+    try:
+        kept = without_rows(used, censored)
+    except DatasetError as error:
+        problems.append(Problem.of(error, "rows"))
+        return used
+    problems.append(
+        Problem(
+            "censored",
+            str(used.path),
+            f"{len(rows)} rows hold NaN or 0 in all voxels, the first of them row {rows[0]}.",
+            "a number in each row.",
+            "They are taken for censored volumes and left out; delays reach over them in seconds.",
+            "warning",
+        )
+    )
+    return kept
+
+
+def _gap_problems(used: Recording) -> Iterator[Problem]:
+    try:
+        rows, times = gaps(used), used.tr_times
+    except DatasetError:  # told by _used
+        return
+    if len(rows):
+        first = rows[0]
+        row = first if used.rows is None else used.rows[first]
+        yield Problem(
+            "gap",
+            str(used.path),
+            f"{len(rows)} rows do not come one TR after the row before; the first is row {row}, at "
+            f"{times[first]:.2f} s, "
+            f"{times[first] - times[first - 1]:.2f} s after.",
+            f"rows {used.spacing:g} s apart.",
+            "Delays are seconds: they are found by tr_times, and no row counts for another. Nothing needs to be "
+            "done if "
+            "volumes were censored, or runs joined.",
             "warning",
         )
 
 
-def _voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
+def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
+    """Voxels of an array that cannot be used, counted by reason."""
     n_unusable = int(np.count_nonzero(voxels.unusable))
     if not n_unusable:
         return
@@ -156,29 +221,3 @@ def _voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
         else "They are left out of this subject in every story; nothing is filled with zeros.",
         "error" if all_of_them else "warning",
     )
-
-
-def _repeats(file: h5py.File, recording: Recording, problems: list[Problem]) -> h5py.Dataset | None:
-    try:
-        repeats = stored(file, "individual_repeats", recording.path)
-        if repeats is not None:
-            require_repeats(repeats, recording.shape, recording.path)
-    except DatasetError as error:
-        problems.append(Problem.of(error, "repeats"))
-        return None
-    return repeats
-
-
-def _repeat_problems(repeats: h5py.Dataset, path: Path) -> Iterator[Problem]:
-    if repeats.shape[0] < 2:
-        yield Problem(
-            "repeats",
-            str(path),
-            f"{repeats.shape[0]} repeat.",
-            "two or more.",
-            "No ceiling can be computed from it; scores are given without one.",
-            "warning",
-        )
-    else:
-        for problem in _voxel_problems(path, scan(array_blocks(repeats)), "individual_repeats"):
-            yield replace(problem, severity="warning")

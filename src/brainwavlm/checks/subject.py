@@ -14,6 +14,7 @@ from brainwavlm.checks.report import Problem
 from brainwavlm.checks.responses import check_responses
 from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import Dataset
+from brainwavlm.datasets.hdf5 import open_hdf5
 from brainwavlm.datasets.responses import SPLITS, Recording
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import require_content
@@ -48,9 +49,9 @@ def check_subject(
     problems = [*_split_problems(dataset, name, recordings), *_stray_files(dataset, recordings)]
     shapes: dict[str, tuple[int, int]] = {}
     unusable: dict[int, np.ndarray] = {}  # by number of columns, which may wrongly differ
-    repeated = False
+    repeated, has_ceiling = False, _has_ceiling(dataset.anatomy(name))
     for story, recording in recordings.items():
-        checked = check_responses(recording, seconds.get(story), expected_rows.get(story))
+        checked = check_responses(recording, seconds.get(story), expected_rows.get(story), has_ceiling)
         problems += checked.problems
         repeated |= checked.has_repeats and recording.story.split == "test"
         if checked.shape is not None:
@@ -85,6 +86,16 @@ def check_subject(
         },
     }
     return SubjectCheck(summary, problems, repeated)
+
+
+def _has_ceiling(anatomy: Path | None) -> bool:
+    if anatomy is None:
+        return False
+    try:
+        with open_hdf5(anatomy) as file:
+            return "ceiling" in file
+    except DatasetError:  # told with the anatomy
+        return False
 
 
 def _split_problems(dataset: Dataset, name: str, recordings: Mapping[str, Recording]) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ def main() -> None:
         print(in_words_of(error, _running()), file=sys.stderr)
         sys.exit(1 if _is_full_disk(error.__context__) else error.exit_code)
     except OSError as error:
-        place = error.filename or "--output"
+        place = error.filename or "a file that was read or written"
         print(
             f"{printable(place)}: {error.strerror or error}.\n    Expected a place that can be read or written.",
             file=sys.stderr,

@@ -53,11 +53,10 @@ def read_anatomy(path: Path, n_voxels: int) -> dict[str, Any]:
 def anatomy_problems(path: Path, n_voxels: int) -> list[DatasetError]:
     """Everything that is wrong with a file that `read_anatomy` would read."""
     try:
-        file = open_hdf5(path)
+        with open_hdf5(path) as file:
+            return list(_problems(file, path, n_voxels))
     except DatasetError as error:
         return [error]
-    with file:
-        return list(_problems(file, path, n_voxels))
 
 
 def _problems(file: h5py.File, path: Path, n_voxels: int) -> Iterator[DatasetError]:

@@ -13,12 +13,12 @@ TP = 1 for z-scored repeats differs by up to .004 in CC_max.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from itertools import combinations
 
 import numpy as np
 
+from brainwavlm.datasets.repeats import SAME, batches, repeat_faults, whole_rows, z_scores
 from brainwavlm.datasets.responses import Recording
-
-_BYTES_AT_ONCE = 512e6
 
 
 def cc_max(repeats: np.ndarray) -> np.ndarray:
@@ -32,10 +32,20 @@ def cc_max(repeats: np.ndarray) -> np.ndarray:
     -------
     array (n_voxels,), float64
 
+    Raises
+    ------
+    ValueError
+        Fewer than two repeats, or one that is there twice: the copies' noise would pass for signal.
+
     References
     ----------
     Schoppe et al. 2016; parity: tests/parity/test_reference_numbers.py.
     """
+    z = z_scores(np.asarray(repeats))
+    for first, second in combinations(range(len(z)), 2):
+        r = (z[first] * z[second]).mean(0)
+        if (~np.isnan(r)).any() and np.nanmedian(np.abs(r)) > SAME:
+            raise ValueError(f"repeats {first} and {second} are the same recording")
     return ceiling_of_share(signal_share(repeats), len(repeats))
 
 
@@ -69,6 +79,11 @@ def ceiling(
     ceiling : array (n_voxels,) float64, or None where no story has repeats
     repeats : dict of str to int
         Story to number of repeats; reports say so when a ceiling rests on one story.
+
+    Raises
+    ------
+    DatasetError
+        A repeat that does not vary, or is there twice.
     """
     shares, rows = np.zeros(n_voxels), np.zeros(n_voxels)
     everything = {recording.story.name: recording for recording in recordings}
@@ -78,6 +93,8 @@ def ceiling(
         return None, repeated
     for name in repeated:
         recording = everything[name]
+        if error := repeat_faults(recording, n_voxels).refused(recording):
+            raise error
         share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
         varies = ~np.isnan(share)
         shares += np.where(varies, share, 0.0) * recording.shape[0]
@@ -112,17 +129,9 @@ def by_voxels(
     -------
     array (n_voxels,), float64
     """
-    first = recording.repeats(slice(0, 1))
-    if first is None:
-        raise ValueError(f"{recording.path} holds no repeats")
-    # float32 from the file, float64 in the computation, and a few copies of it.
-    size = max(int(_BYTES_AT_ONCE / (first.size * 32)), 1)
     values = np.empty(n_voxels)
-    for start in range(0, n_voxels, size):
-        columns = slice(start, min(start + size, n_voxels))
-        repeats = recording.repeats(columns)
-        assert repeats is not None
-        values[columns] = measure(repeats, columns)
+    for columns, repeats in batches(recording, n_voxels):
+        values[columns] = measure(repeats[:, whole_rows(repeats)], columns)
     return values
 
 

@@ -1,6 +1,6 @@
 """What the scanner recorded while somebody listened to a story: one HDF5 file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import DatasetError
 
 Split = Literal["train", "validation", "test"]
+TOLERANCE = 0.01  # of a TR: what rounding in files and scanners may change of it
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Channel = Literal["mean", "left", "right"] | int
 
@@ -56,22 +57,27 @@ class Recording:
         HDF5 file with `data` (n_trs, n_voxels), perhaps `tr_times` (n_trs,) and `individual_repeats`
         (n_repeats, n_trs, n_voxels).
     tr : float
-        Seconds between rows.
-    start : float
-        Sound time of the first row in seconds, where the file holds no tr_times.
+        Seconds between volumes.
+    start : float or None
+        Sound time of the first row in seconds, where the file holds no tr_times. None: the data set does not say; a
+        file that does not say either is taken to begin with the sound.
+    rows : int array (n_trs,) or None
+        Rows of the file that are used, increasing; None: all.
     """
 
     subject: str
     story: Story
     path: Path
     tr: float
-    start: float = 0.0
+    start: float | None = None
+    rows: np.ndarray | None = field(default=None, compare=False)
 
     @cached_property
     def shape(self) -> tuple[int, int]:
         """(n_trs, n_voxels)."""
         with open_hdf5(self.path) as file:
-            return tuple(_data(file, self.path).shape)
+            n_trs, n_voxels = _data(file, self.path).shape
+        return n_trs if self.rows is None else len(self.rows), n_voxels
 
     @cached_property
     def tr_times(self) -> np.ndarray:
@@ -79,13 +85,35 @@ class Recording:
 
         A file whose `tr_times` or `start` say something else is a DatasetError.
         """
+        return self.clock[0] if self.rows is None else self.clock[0][self.rows]
+
+    @cached_property
+    def clock(self) -> tuple[np.ndarray, bool]:
+        """Times of all rows of the file, used or not, and whether the file or the data set says them."""
         with open_hdf5(self.path) as file:
             n_trs = _data(file, self.path).shape[0]
             times = stored(file, "tr_times", self.path)
             if times is not None:
-                return _increasing(_times(times, n_trs, self.path), self.path)
-            start = _start(file.attrs.get("start", self.start), self.path)
-        return _increasing(start + self.tr * np.arange(n_trs, dtype=np.float64), self.path)
+                return _increasing(_times(times, _data(file, self.path).shape, self.path), self.path), True
+            start = file.attrs.get("start", self.start)
+            first = 0.0 if start is None else _start(start, self.path)
+        times = first + self.tr * np.arange(n_trs, dtype=np.float64)
+        return _increasing(times, self.path), start is not None
+
+    @cached_property
+    def spacing(self) -> float:
+        """Seconds of a TR by the clock: its steps, each over the whole TRs in it, so that gaps count for nothing.
+
+        Their median, or mean where rows come early and late by turns. A clock that does not tick in TRs has the
+        median of
+        its steps.
+        """
+        steps = np.diff(self.clock[0])
+        ticks = steps / np.maximum(np.rint(steps / self.tr), 1)
+        for tick in (float(np.median(ticks)), float(np.mean(ticks))):
+            if abs(tick - self.tr) <= TOLERANCE * self.tr:
+                return tick
+        return float(np.median(steps))
 
     def responses(self, rows: slice = slice(None), columns: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Measured responses, as they are in the file.
@@ -93,7 +121,7 @@ class Recording:
         Parameters
         ----------
         rows : slice
-            TRs.
+            TRs, of those that are used.
         columns : slice, or bool array (n_voxels,)
             Voxels.
 
@@ -102,7 +130,14 @@ class Recording:
         array (n_rows, n_columns), float32. NaN stays NaN.
         """
         with open_hdf5(self.path) as file:
-            return _columns(_data(file, self.path), (rows,), columns)
+            data = _data(file, self.path)
+            if self.rows is None:
+                return _columns(data, (rows,), columns)
+            used = self.rows[rows]
+            if not len(used):
+                return _columns(data, (slice(0, 0),), columns)
+            # HDF5 reads scattered rows far slower than a stretch of them.
+            return _columns(data, (slice(used[0], used[-1] + 1),), columns)[used - used[0]]
 
     def repeats(self, columns: slice | np.ndarray = slice(None)) -> np.ndarray | None:
         """Single presentations, (n_repeats, n_trs, n_columns) float32; None if heard once."""
@@ -111,7 +146,10 @@ class Recording:
             if repeats is None:
                 return None
             require_repeats(repeats, _data(file, self.path).shape, self.path)
-            return _columns(repeats, (slice(None), slice(None)), columns) if len(repeats) else None
+            if not len(repeats):
+                return None
+            values = _columns(repeats, (slice(None), slice(None)), columns)
+            return values if self.rows is None else values[:, self.rows]
 
 
 def _data(file: h5py.File, path: Path) -> h5py.Dataset:
@@ -157,14 +195,16 @@ def require_repeats(repeats: h5py.Dataset | h5py.Group, shape: tuple[int, int], 
         )
 
 
-def _times(times: h5py.Dataset | h5py.Group, n_trs: int, path: Path) -> np.ndarray:
-    shape = getattr(times, "shape", None)  # a group has none
+def _times(times: h5py.Dataset | h5py.Group, data: tuple[int, int], path: Path) -> np.ndarray:
+    shape, n_trs = getattr(times, "shape", None), data[0]  # a group has no shape
     if shape != (n_trs,):
         raise DatasetError(
             path,
             f"tr_times of shape {shape} beside {n_trs} rows.",
             "one time a row.",
-            "Write tr_times again, in seconds from sound onset.",
+            f"There are as many times as columns: if the data are (n_voxels, n_trs), write data.T {data[::-1]}."
+            if shape == data[1:]
+            else "Write tr_times again, in seconds from sound onset.",
         )
     numbers = times.dtype.kind in NUMBERS
     values = times[()].astype(np.float64) if numbers else np.full(n_trs, np.nan)
@@ -199,7 +239,8 @@ def _increasing(times: np.ndarray, path: Path) -> np.ndarray:
             path,
             f"tr_times not increasing at row {row} ({times[row]:g} s after {times[row - 1]:g} s).",
             "increasing seconds from sound onset.",
-            "Write tr_times again, in seconds from sound onset.",
+            "Write tr_times again, in seconds from sound onset. Where two runs are joined, the second one's go on from "
+            "where it begins in the sound; two runs of the same stretch are individual_repeats, or two stories.",
         )
     return times
 

@@ -1,7 +1,7 @@
-"""Which voxels hold numbers that vary, found story by story and a few rows at a time."""
+"""Which voxels hold numbers that vary, and which volumes were censored, found story by story, a few rows at a time."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
@@ -14,11 +14,16 @@ _BYTES = 1 << 25  # of responses read at once
 
 @dataclass(frozen=True)
 class Scan:
-    """Voxels of one array of responses by what is wrong with them; each (n_voxels,) bool."""
+    """Voxels of one array of responses by what is wrong with them; each (n_voxels,) bool.
+
+    `censored` are its rows that hold NaN or 0 in every voxel, int (n_censored,): volumes that were taken out, as AFNI
+    and others write them. They say nothing of a voxel. An array of nothing else has none.
+    """
 
     nan: np.ndarray
     infinite: np.ndarray
     constant: np.ndarray
+    censored: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
     @property
     def unusable(self) -> np.ndarray:
@@ -44,16 +49,19 @@ class Mask:
         Finite and varying in every story.
     counts : dict of str to int
         Columns that are nan, infinite or constant in some story.
+    censored : dict of str to int array
+        Rows of each story, of those that are used, that hold NaN or 0 in every voxel.
     """
 
     kept: np.ndarray
     counts: dict[str, int]
+    censored: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray | None = None) -> Mask:
     """Voxels whose responses are finite and vary in every story.
 
-    kept[v] = all over stories of (no NaN, no infinity, max > min of column v)
+    kept[v] = all over stories of (no NaN, no infinity, max > min of column v), over volumes that were not censored
 
     Parameters
     ----------
@@ -74,6 +82,7 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
     chosen = slice(None) if columns is None else columns
     whole: Scan | None = None
     first: Recording | None = None
+    censored = {}
     for recording in recordings:
         if first is None:
             first = recording
@@ -84,26 +93,39 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
                 f"{first.shape[1]} voxels, as in {first.path.name}.",
                 "All responses of a subject must have the same columns: make them with one mask.",
             )
-        story = scan(_blocks(recording, chosen))
+        story = scan(recording_blocks(recording, chosen))
+        censored[recording.story.name] = story.censored
         whole = story if whole is None else whole | story
     if whole is None:
         raise DatasetError(
             "responses", "no recording.", "at least one.", "Choose a subject that has responses."
         )
-    return Mask(~whole.unusable, whole.counts)
+    return Mask(~whole.unusable, whole.counts, censored)
 
 
 def scan(blocks: Iterable[np.ndarray]) -> Scan:
     """Voxels that hold NaN, hold infinity, or never change, from consecutive rows (n_rows, n_voxels)."""
-    pieces = iter(blocks)
-    block = next(pieces)
-    nan, infinite = np.isnan(block).any(axis=0), np.isinf(block).any(axis=0)
-    low, high = block.min(axis=0), block.max(axis=0)
-    for block in pieces:
-        nan |= np.isnan(block).any(axis=0)
-        infinite |= np.isinf(block).any(axis=0)
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
-    return Scan(nan, infinite, ~nan & ~infinite & (low == high))
+    n_rows, censored, parts = 0, [], []
+    for block in blocks:
+        empty = (np.isnan(block) | (block == 0)).all(axis=1)
+        censored.append(n_rows + np.flatnonzero(empty))
+        n_rows += len(block)
+        rows = block[~empty] if empty.any() else block
+        if len(rows):
+            parts.append(
+                (np.isnan(rows).any(axis=0), np.isinf(rows).any(axis=0), rows.min(axis=0), rows.max(axis=0))
+            )
+        if len(parts) == 2:
+            parts = [_joined(*parts)]
+    if not parts:
+        nan = np.isnan(block).any(axis=0)
+        return Scan(nan, np.zeros_like(nan), ~nan)
+    nan, infinite, low, high = parts[0]
+    return Scan(nan, infinite, ~nan & ~infinite & (low == high), np.concatenate(censored))
+
+
+def _joined(one: tuple, other: tuple) -> tuple:
+    return one[0] | other[0], one[1] | other[1], np.minimum(one[2], other[2]), np.maximum(one[3], other[3])
 
 
 def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
@@ -115,7 +137,8 @@ def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
                 yield array[(*leading, slice(first, first + step))].astype(np.float32)
 
 
-def _blocks(recording: Recording, columns: slice | np.ndarray) -> Iterator[np.ndarray]:
+def recording_blocks(recording: Recording, columns: slice | np.ndarray = slice(None)) -> Iterator[np.ndarray]:
+    """The rows of a recording that are used, a few at a time, float32."""
     n_trs, n_voxels = recording.shape
     step = _rows_at_once(n_voxels)
     for first in range(0, n_trs, step):

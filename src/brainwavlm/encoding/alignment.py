@@ -15,11 +15,13 @@ from brainwavlm.errors import AlignmentError
 Array = TypeVar("Array", bound=Any)
 
 
-def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int = 3) -> np.ndarray:
+def lanczos_matrix(
+    source_times: ArrayLike, target_times: ArrayLike, lobes: int = 3, spacing: float | None = None
+) -> np.ndarray:
     """Weights that resample features from window ends to TRs.
 
     w[i, j] = sinc(c * d) * sinc(c * d / lobes) where |c * d| < lobes, else 0
-    with d = target_times[i] - source_times[j] and c = 1 / mean(diff(target_times)).
+    with d = target_times[i] - source_times[j] and c = 1 / spacing.
 
     Negative lobes are kept: clipping them lowers the gain at 0.1 Hz by a sixth.
 
@@ -31,6 +33,9 @@ def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int 
         Seconds from sound onset, at least two, increasing.
     lobes : int
         Half-width of the kernel in target samples.
+    spacing : float or None
+        Seconds of a target sample, for times that need not increase nor be evenly spaced; None:
+        mean(diff(target_times)).
 
     Returns
     -------
@@ -46,27 +51,31 @@ def lanczos_matrix(source_times: ArrayLike, target_times: ArrayLike, lobes: int 
     LeBel et al. 2023, the field's interpolation; parity: tests/parity/test_reference_numbers.py.
     """
     source_times = increasing(source_times, "source_times", at_least=1)
-    target_times = increasing(target_times, "target_times", at_least=2)
-    spacing = np.mean(np.diff(target_times))
+    if spacing is None:
+        target_times = increasing(target_times, "tr_times", at_least=2)
+        spacing = float(np.mean(np.diff(target_times)))
+    target_times = np.asarray(target_times, dtype=np.float64)
     distance = (target_times[:, None] - source_times[None, :]) / spacing
     weights = np.where(np.abs(distance) < lobes, np.sinc(distance) * np.sinc(distance / lobes), 0.0)
     unreached = np.flatnonzero(~(np.abs(distance) < lobes).any(axis=1))
     if len(unreached):
         raise AlignmentError(
-            "target_times",
+            "tr_times",
             f"{len(unreached)} of {len(target_times)} TRs, the first at {target_times[unreached[0]]:.2f} s, "
             f"have no window within {lobes * spacing:.2f} s; the windows span "
             f"{source_times[0]:.2f} to {source_times[-1]:.2f} s.",
             "sound for each row of the responses.",
-            "Check the sound's length and tr_times with: brainwavlm check DATASET",
+            "Check the sound's length and tr_times with: brainwavlm check DATASET. Windows further apart than "
+            "the kernel "
+            "is wide leave such TRs too: lower windows.stride.",
         )
     return weights
 
 
-def delayed(features: Array, delays: Sequence[int]) -> Array:
+def delayed(features: Array, delays: Sequence[int], rows: np.ndarray | None = None) -> Array:
     """Finite impulse response design: copies of the features, each shifted down by one delay.
 
-    delayed[t, k * n_dims + d] = features[t - delays[k], d], zero before the first row.
+    delayed[t, k * n_dims + d] = features[rows[t] - delays[k], d], zero before the first row.
 
     Parameters
     ----------
@@ -74,23 +83,25 @@ def delayed(features: Array, delays: Sequence[int]) -> Array:
         Rows in TRs. A torch tensor works too and keeps its graph.
     delays : sequence of int
         In TRs, each zero or more.
+    rows : int array (n_wanted,) or None
+        Rows of the design; None: all.
 
     Returns
     -------
-    array (n_rows, n_delays * n_dims), delay-major, of the kind that was given.
+    array (n_wanted, n_delays * n_dims), delay-major, of the kind that was given.
 
     References
     ----------
     Huth et al. 2016, methods: delays of 1 to 4 TRs stand for the haemodynamic response.
     """
-    n_rows = features.shape[0]
-    source_rows = np.arange(n_rows)[:, None] - np.asarray(delays, dtype=int)[None, :]
+    rows = np.arange(features.shape[0]) if rows is None else rows
+    source_rows = rows[:, None] - np.asarray(delays, dtype=int)[None, :]
     heard = source_rows >= 0
     stacked = features[np.maximum(source_rows, 0)]  # (n_rows, n_delays, n_dims)
     mask = heard[:, :, None]
     if not isinstance(features, np.ndarray):
         mask = features.new_tensor(mask)
-    return (stacked * mask).reshape(n_rows, -1)
+    return (stacked * mask).reshape(len(rows), -1)
 
 
 def moments(rows: Array, mass: Array) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from brainwavlm.datasets.responses import TOLERANCE
 from brainwavlm.encoding.alignment import delayed, increasing, lanczos_matrix, moments
 from brainwavlm.errors import AlignmentError
 
@@ -14,16 +15,17 @@ from brainwavlm.errors import AlignmentError
 class StoryClock:
     """How one story's windows become rows of a design matrix.
 
-    The matrix has `halo` rows before the first TR, so that the delays of the first TRs see the sound that
-    was heard before them. Rows that lie before the sound's onset are no part of it: they are silence, and
-    stay zero after normalisation.
+    Delays are seconds: rows that were recorded, and before each stretch of them that is evenly spaced `halo` rows that
+    were not, so that the delays of its first TRs see the sound that was heard before them. A recording without gaps is
+    one stretch. Halo rows before the sound's onset are silence: their weights are zero, and so are they after
+    normalisation.
 
     Attributes
     ----------
-    matrix : array (n_heard + n_trs, n_windows), float64
-        Lanczos weights for the halo rows that have sound, then for the TRs.
-    silent : int
-        Halo rows before the sound's onset.
+    matrix : array (n_rows, n_windows), float64
+        Lanczos weights of all rows, recorded or not.
+    kept : int array (n_trs,)
+        Rows that were recorded.
     delays : tuple of int
         In TRs.
     slow : int
@@ -31,23 +33,18 @@ class StoryClock:
     """
 
     matrix: np.ndarray
-    silent: int
+    kept: np.ndarray
     delays: tuple[int, ...]
     slow: int = 1
 
     @property
     def halo(self) -> int:
-        """Rows before the first TR: the longest delay."""
+        """Rows before the first TR of a stretch: the longest delay."""
         return max(self.delays)
 
     @property
-    def n_trs(self) -> int:
-        """TRs of the recording."""
-        return self.matrix.shape[0] + self.silent - self.halo
-
-    @property
     def mass(self) -> np.ndarray:
-        """Sum of each row's weights, (n_heard + n_trs, 1) float32: the same but near the ends of the sound."""
+        """Sum of each row's weights, (n_rows, 1) float32: the same but near the ends of the sound."""
         return self.matrix.sum(axis=1, keepdims=True).astype(np.float32)
 
     def design(self, features: np.ndarray) -> np.ndarray:
@@ -61,14 +58,13 @@ class StoryClock:
         -------
         array (n_trs, n_delays * n_dims), float32
         """
-        return delayed(self.rows(features), self.delays)[self.halo :]
+        return delayed(self.rows(features), self.delays, self.kept)
 
     def rows(self, features: np.ndarray) -> np.ndarray:
-        """Resampled and z-scored rows, not yet delayed, (halo + n_trs, n_dims) float32; silent ones are 0."""
+        """Resampled and z-scored rows, not yet delayed, (n_rows, n_dims) float32; silent ones are 0."""
         rows, mass = (self.matrix @ features).astype(np.float32), self.mass
-        mean, scale = moments(rows[-self.n_trs :], mass[-self.n_trs :])
-        silence = np.zeros((self.silent, rows.shape[1]), rows.dtype)
-        return np.concatenate([silence, (rows - mass * mean) / scale])
+        mean, scale = moments(rows[self.kept], mass[self.kept])
+        return (rows - mass * mean) / scale
 
 
 def story_clock(
@@ -77,11 +73,12 @@ def story_clock(
     delays: Sequence[int],
     lobes: int = 3,
     slow: int = 1,
+    tr: float | None = None,
 ) -> StoryClock:
     """Put a story's windows and TRs on one clock.
 
-    Rows at tr_times[0] - k * spacing, k = 1 .. max(delays), are added before the first TR, as far as they
-    lie after the sound's onset.
+    Rows at t - k * tr, k = 1 .. max(delays), are added before the first TR t, and before each that does not come one
+    TR after the row before it: after a gap, where volumes were censored, at the second of two runs.
 
     Parameters
     ----------
@@ -96,6 +93,8 @@ def story_clock(
     slow : int
         Above 1 each row has the kernel of a clock that ticks every so many TRs. There is still a row at each TR: delays
         count in TRs, and reach rows between the ticks.
+    tr : float or None
+        Seconds; None: the median of what lies between two rows.
 
     Returns
     -------
@@ -110,10 +109,6 @@ def story_clock(
             "Set delays, e.g. [1, 2, 3, 4].",
         )
     tr_times = increasing(tr_times, "tr_times", at_least=2)
-    spacing = np.mean(np.diff(tr_times))
-    halo = max(delays)
-    before = tr_times[0] - spacing * np.arange(halo, 0, -1)
-    heard = before[before >= 0]
     if len(tr_times) < 2 * slow:
         raise AlignmentError(
             "tr_times",
@@ -121,8 +116,17 @@ def story_clock(
             f"at least {2 * slow} TRs in each story.",
             "Lower training.slow, or leave the story out.",
         )
-    times = np.concatenate([heard, tr_times])
-    matrix = np.empty((len(times), np.size(window_times)))
-    for first in range(slow):
-        matrix[first::slow] = lanczos_matrix(window_times, times[first::slow], lobes)
-    return StoryClock(matrix=matrix, silent=halo - len(heard), delays=delays, slow=slow)
+    steps = np.diff(tr_times)
+    spacing = float(np.median(steps)) if tr is None else tr
+    first = np.concatenate([[True], np.abs(steps - spacing) > TOLERANCE * spacing])
+    before = spacing * np.arange(max(delays), 0, -1)
+    kept = np.arange(len(tr_times)) + max(delays) * np.cumsum(first)
+    times = np.empty(kept[-1] + 1)
+    times[kept] = tr_times
+    for row in np.flatnonzero(first):
+        times[kept[row] - max(delays) : kept[row]] = tr_times[row] - before
+    heard = times >= 0
+    heard[kept] = True
+    matrix = np.zeros((len(times), np.size(window_times)))
+    matrix[heard] = lanczos_matrix(window_times, times[heard], lobes, slow * spacing)
+    return StoryClock(matrix, kept, delays, slow)

@@ -32,12 +32,14 @@ def downsampled(prepared: PreparedStory, recording: Recording, config: RunConfig
         return prepared
     clock = recording_clock(recording, prepared.windows.times, config.alignment, config.quirks, slow)
     responses = prepared.responses
-    targets = downsampled_responses(responses.cpu().numpy(), recording.tr_times, slow, config.alignment.lobes)
+    targets = downsampled_responses(
+        responses.cpu().numpy(), recording.tr_times, slow, config.alignment.lobes, recording.spacing
+    )
     return replace(prepared, clock=clock, responses=torch.from_numpy(targets).to(responses.device))
 
 
 def downsampled_responses(
-    responses: np.ndarray, tr_times: np.ndarray, slow: int, lobes: int = 3
+    responses: np.ndarray, tr_times: np.ndarray, slow: int, lobes: int = 3, tr: float | None = None
 ) -> np.ndarray:
     """slow[i] = sum_t w[i, t] responses[t], z-scored over i, with w = lanczos_matrix(tr_times, tr_times[::slow]).
 
@@ -52,9 +54,11 @@ def downsampled_responses(
         Seconds.
     slow : int
     lobes : int
+    tr : float or None
+        Seconds, where rows are not evenly spaced.
 
     Returns
     -------
     array (ceil(n_trs / slow), n_voxels), float32. A voxel with a NaN is NaN throughout.
     """
-    return zscored(lanczos_matrix(tr_times, tr_times[::slow], lobes) @ responses)
+    return zscored(lanczos_matrix(tr_times, tr_times[::slow], lobes, tr and slow * tr) @ responses)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,39 +29,18 @@ from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 
-@dataclass(frozen=True)
-class MatrixRows:
-    """Rows [start, stop) of a clock's matrix: those of a block, or of a whole story, and the halo before them.
+class MatrixRows(NamedTuple):
+    """Rows of a clock's matrix: those of a block, or of a whole story, with what their delays reach between them.
 
     Attributes
     ----------
-    start, stop : int
-        A negative start counts silent rows, before the sound's onset.
-    n_trs : int
-        From the first to the last row that is wanted; the rows before them are the halo.
-    slow : int
-        Of the clock: every so many of these are a row of the responses.
+    all : slice
+    wanted : int array (n_wanted,)
+        Those that are rows of the responses, counted from the first of all.
     """
 
-    start: int
-    stop: int
-    n_trs: int
-    slow: int
-
-    @property
-    def heard(self) -> slice:
-        """Those that the matrix has."""
-        return slice(max(self.start, 0), self.stop)
-
-    @property
-    def wanted(self) -> slice:
-        """Those without the halo, counted from the end: the same with and without silent rows."""
-        return slice(-self.n_trs, None, self.slow)
-
-    def after_silence(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows that were heard (n_heard, n_dims) behind silent ones, (stop - start, n_dims)."""
-        silence = rows.new_zeros(max(-self.start, 0), rows.shape[1])
-        return torch.cat([silence, rows])
+    all: slice
+    wanted: np.ndarray
 
 
 @dataclass
@@ -89,7 +69,7 @@ class PreparedStory:
 
     @cached_property
     def mass(self) -> torch.Tensor:
-        """Kernel mass of each row of the clock's matrix, (n_heard + n_trs, 1)."""
+        """Kernel mass of each row of the clock's matrix, (n_rows, 1)."""
         return torch.from_numpy(self.clock.mass).to(self.responses.device)
 
     def window_features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
@@ -106,8 +86,8 @@ class PreparedStory:
         return layers[config.backbone.layer]
 
     def features(self, backbone: Backbone, rows: MatrixRows, config: RunConfig) -> torch.Tensor:
-        """Features at TRs, (n_heard, n_dims): the Lanczos weights of these rows @ what the model says at windows."""
-        weights = self.clock.matrix[rows.heard]
+        """Features at TRs, (n_all, n_dims): the Lanczos weights of these rows @ what the model says at windows."""
+        weights = self.clock.matrix[rows.all]
         needed = np.flatnonzero(weights.any(axis=0))
         said = self.window_features(backbone, needed, config)
         return said.new_tensor(weights[:, needed]) @ said
@@ -115,20 +95,17 @@ class PreparedStory:
     @torch.no_grad()
     def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
-        n_trs = self.clock.n_trs
-        rows = MatrixRows(len(self.clock.matrix) - n_trs, len(self.clock.matrix), n_trs, self.clock.slow)
+        rows = story_rows(self.clock)
         features = self.features(backbone, rows, config)
-        moments.add(self.story, features[rows.wanted], self.mass[rows.heard][rows.wanted])
+        moments.add(self.story, features[rows.wanted], self.mass[rows.wanted])
 
     @torch.no_grad()
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
         """Design matrix of the whole story, z-scored over its own rows, (n_rows, n_delays * n_dims), no graph."""
-        clock = self.clock
-        rows = MatrixRows(-clock.silent, len(clock.matrix), clock.n_trs, clock.slow)
+        rows = story_rows(self.clock)
         features = self.features(backbone, rows, config)
         mean, scale = feature_moments(features[rows.wanted], self.mass[rows.wanted])
-        normalised = rows.after_silence((features - self.mass * mean) / scale)
-        return delayed(normalised, clock.delays)[rows.wanted]
+        return delayed((features - self.mass * mean) / scale, self.clock.delays, rows.wanted)
 
 
 def read_story(
@@ -158,23 +135,28 @@ def add_frontend(
         story.frontend = SharedFrontend(*model[:3])
 
 
+def story_rows(clock: StoryClock) -> MatrixRows:
+    """All rows of a story."""
+    return MatrixRows(slice(0, len(clock.matrix)), clock.kept[:: clock.slow])
+
+
 def block_rows(clock: StoryClock, block: Block) -> MatrixRows:
-    """The rows of a block and those before it that its delays reach."""
-    first = clock.halo - clock.silent + block.start * clock.slow
-    n_trs = (block.stop - block.start - 1) * clock.slow + 1
-    return MatrixRows(first - clock.halo, first + n_trs, n_trs, clock.slow)
+    """The rows of a block and those before them that its delays reach."""
+    wanted = clock.kept[:: clock.slow][block.start : block.stop]
+    start = wanted[0] - clock.halo
+    return MatrixRows(slice(start, wanted[-1] + 1), wanted - start)
 
 
 def block_rows_alone(clock: StoryClock, block: Block) -> MatrixRows:
     """The rows of a block only, as quirks.block_delays has it: delays see zeros before them."""
-    rows = block_rows(clock, block)
-    return replace(rows, start=rows.stop - rows.n_trs)
+    wanted = clock.kept[:: clock.slow][block.start : block.stop]
+    return MatrixRows(slice(wanted[0], wanted[-1] + 1), wanted - wanted[0])
 
 
 def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.ndarray:
     """Indices of the windows that a block sends through the model."""
     rows = (block_rows_alone if quirks.block_delays else block_rows)(clock, block)
-    return np.flatnonzero(clock.matrix[rows.heard].any(axis=0))
+    return np.flatnonzero(clock.matrix[rows.all].any(axis=0))
 
 
 def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -> Windows:
@@ -200,7 +182,7 @@ def recording_clock(
     """The clock of a recording under the configured reference, delays and kernel."""
     times = recording.tr_times + (recording.tr / 2 if alignment.tr_reference == "centre" else 0.0)
     try:
-        clock = story_clock(window_times, times, alignment.delays, alignment.lobes, slow=slow)
+        clock = story_clock(window_times, times, alignment.delays, alignment.lobes, slow, recording.spacing)
     except AlignmentError as error:
         problem = f"{error.path} do not fit {recording.story.audio.name}: {error.found}"
         raise AlignmentError(recording.path, problem, error.expected, error.remedy) from None

@@ -1,7 +1,7 @@
 """What a configuration means on a data set: the subject, the stories of each split, the voxels."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from brainwavlm.datasets.base import Dataset, Subject, split_recordings
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.datasets.usable_rows import SoundSpan, left_out, rows_with_sound, without_rows
 from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
+from brainwavlm.stimulus.audio import SAMPLE_RATE, sound_facts
+from brainwavlm.stimulus.windows import cut_windows
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class RunData:
             "n_target": int(self.voxels.sum()),
             "unusable": self.unusable,
             "rows": {split: sum(r.shape[0] for r in records) for split, records in self.splits.items()},
-            "facts": list(self.dataset.facts),
+            "facts": [*self.dataset.facts, *left_out(self.recordings.values())],
         }
 
     def story_names(self) -> dict[str, list[str]]:
@@ -191,10 +194,15 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
         raise ConfigError(
             "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
         )
+    mask = Mask(np.ones(subject.n_voxels, bool), {})
+    if scanned:
+        heard = [with_sound(recording, config) for split in splits.values() for recording in split]
+        mask = usable_voxels(heard)
+        used = {one.story.name: without_rows(one, mask.censored[one.story.name]) for one in heard}
+        subject = replace(subject, recordings={**subject.recordings, **used})
+        splits = {split: [used[one.story.name] for one in some] for split, some in splits.items()}
     measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
     target = target_mask(config.target, subject, measured)
-    heard = [recording for split in splits.values() for recording in split]
-    mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
     voxels = target if config.quirks.nan_voxels else target & mask.kept
     if not voxels.any():
         raise ConfigError(
@@ -205,6 +213,13 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
         )
     # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
     return RunData(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
+
+
+def with_sound(recording: Recording, config: RunConfig) -> Recording:
+    """The recording without the rows that no window of the configuration reaches; see `datasets.usable_rows`."""
+    seconds = sound_facts(recording.story.audio).seconds
+    windows = cut_windows(int(seconds * SAMPLE_RATE), config.windows)
+    return rows_with_sound(recording, SoundSpan.of(seconds, windows.times, config.alignment, recording.tr))
 
 
 def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:

@@ -118,14 +118,14 @@ class TuningLoop(TuningParts):
         """Features, design, prediction and loss of one block, with its graph."""
         story, subject = self.loader[block.story], self.subject_of[block.story]
         rows = self.rows_of(story.clock, block)  # the block's own, and before them the halo that delays need
-        mass = story.mass[rows.heard]
+        mass = story.mass[rows.all]
         with self.accelerator.autocast():
-            features = story.features(self.backbone, rows, self.config)  # (n_heard, n_dims), at TRs
+            features = story.features(self.backbone, rows, self.config)  # (n_all, n_dims), at TRs
             own = features[rows.wanted], mass[rows.wanted]
             self.moments.add(block.story, own[0].detach(), own[1])
             mean, scale = self.moments_of(self.moments, block.story, *own)
-            normalised = rows.after_silence((features - mass * mean) / scale)
-            design = delayed(normalised, story.clock.delays)[rows.wanted]  # (n_trs, n_delays * n_dims)
+            normalised = (features - mass * mean) / scale
+            design = delayed(normalised, story.clock.delays, rows.wanted)  # (n_trs, n_delays * n_dims)
             predicted = subject.readout(design).float()  # (n_trs, n_voxels)
         require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
         true = story.responses[block.start : block.stop]

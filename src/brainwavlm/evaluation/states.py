@@ -54,19 +54,19 @@ def score_states(
     """
     own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
     features: dict[str, StoryFeatures] = {}
-    rows: dict[int, dict[str, np.ndarray]] = {layer: {} for layer in layers if layer != own}
+    rows: dict[int, dict[str, Sequence[np.ndarray]]] = {layer: {} for layer in layers if layer != own}
     for name, story in evaluator.each(backbone, plan.config, recordings.values(), title):
         features[name] = StoryFeatures(story.times, {own: story.layers[own]})
         if rows:
             clock = plan.clock(recordings[name], story.times)
         for layer, of_stories in rows.items():
-            of_stories[name] = clock.rows(story.layers[layer])
+            of_stories[name] = clock.rows(story.layers[layer]), clock.kept
     score = score_features(plan, features, like, evaluator.progress)
     predictions = {}
     for layer in layers:
         if layer == own:
             predictions[layer] = score.predictions
             continue
-        designs = {name: delayed(some, delays)[max(delays) :] for name, some in rows.pop(layer).items()}
+        designs = {name: delayed(some, delays, kept) for name, (some, kept) in rows.pop(layer).items()}
         predictions[layer] = plan.both_predicted(designs)
     return StateScores(score, predictions, features)

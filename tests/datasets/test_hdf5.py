@@ -1,0 +1,124 @@
+"""What HDF5 cannot read is told as the input's fault, with a step that helps."""
+
+import subprocess
+import sys
+import types
+
+import h5py
+import numpy as np
+import pytest
+
+from brainwavlm.checks import check_dataset
+from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.anatomy import anatomy_problems
+from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.word_vectors import read_embeddings
+from tests.trees import N_VOXELS, responses
+
+# Filters as files in the wild have them: h5py#2294 and #611 (Blosc), hdf5plugin#69 (FCIDECOMP), torch-hdf5#51, h5py#710.
+FILTERS = {32001: "Blosc", 32008: "Bitshuffle", 32018: "FCIDECOMP", 32015: "Zstandard", 307: "bzip2"}
+
+
+def compress(path, name, code, shape=(12, N_VOXELS)):
+    """Write an array whose chunk only the filter of that number can undo, which is not installed here."""
+    with h5py.File(path, "a") as file:
+        if name in file:
+            del file[name]
+        pipeline = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        pipeline.set_chunk(shape)
+        pipeline.set_filter(code, h5py.h5z.FLAG_OPTIONAL, (2, 2, 8))
+        space = h5py.h5s.create_simple(shape)
+        array = h5py.h5d.create(file.id, name.encode(), h5py.h5t.IEEE_F64LE, space, pipeline)
+        array.write_direct_chunk((0,) * len(shape), b"\x02\x01\x13" * 40)
+
+
+@pytest.mark.parametrize("code", [*FILTERS, 32999])
+def test_a_filter_that_is_not_installed_is_named_with_what_brings_it(native, code):
+    path = native / "responses/anna/dog.h5"
+    compress(path, "data", code)
+    problem = next(one for one in check_dataset(native).problems if one.path == "responses/anna/dog.h5")
+    assert f"{FILTERS.get(code, 'unknown')} ({code})" in problem.found
+    assert problem.remedy.startswith("Install it:  pip install hdf5plugin") == (code in FILTERS)
+    assert ("h5repack" in problem.remedy) == (code not in FILTERS)
+    with pytest.raises(DatasetError, match=str(code)):
+        load_dataset(native).recordings("anna")["dog"].responses()
+
+
+def test_an_installed_plugin_is_asked_for_its_filters(native, monkeypatch):
+    """Installing hdf5plugin is not enough for h5py: something has to import it."""
+    compress(native / "responses/anna/dog.h5", "data", 32001)
+    asked = []
+    available = h5py.h5z.filter_avail
+    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: bool(asked) or available(code))
+    monkeypatch.setitem(sys.modules, "hdf5plugin", types.ModuleType("hdf5plugin"))
+    monkeypatch.setattr(
+        "brainwavlm.datasets.hdf5.import_module", lambda name: asked.append(name) or sys.modules[name]
+    )
+    assert load_dataset(native).recordings("anna")["dog"].shape == (12, N_VOXELS)
+    assert asked == ["hdf5plugin"]
+
+
+@pytest.mark.parametrize("name", ["tr_times", "individual_repeats"])
+def test_every_array_is_asked_for_its_filter(native, name):
+    story = "market"
+    shape = (12,) if name == "tr_times" else (3, 12, N_VOXELS)
+    compress(native / f"responses/anna/{story}.h5", name, 32001, shape)
+    told = [str(one) for one in check_dataset(native).errors]
+    assert [name in one and "Blosc" in one for one in told] == [True]
+
+
+def test_other_hdf5_inputs_say_so_too(native, tmp_path):
+    compress(native / "subjects/anna.h5", "ceiling", 32001, (N_VOXELS,))
+    assert "Blosc" in str(anatomy_problems(native / "subjects/anna.h5", N_VOXELS)[0])
+    vectors = tmp_path / "vectors.hf5"
+    with h5py.File(vectors, "w") as file:
+        file["vocab"] = [b"dog"]
+    compress(vectors, "data", 32001, (5, 1))
+    with pytest.raises(DatasetError, match="Blosc"):
+        read_embeddings(vectors, {"dog"})
+
+
+def test_ridge_does_not_blame_its_output_for_a_damaged_input(native, brainwavlm, tiny_wavlm, tmp_path):
+    """One byte of a compressed piece is wrong: the file opens, and fails while it is read."""
+    path = native / "responses/anna/dog.h5"
+    with h5py.File(path, "a") as file:
+        del file["data"]
+        array = file.create_dataset(
+            "data", data=responses(12, N_VOXELS, 0), compression="gzip", chunks=(4, N_VOXELS)
+        )
+        offset = array.id.get_chunk_info(1).byte_offset
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 40] = bytes(40)
+    path.write_bytes(content)
+    model = ["--backbone", tiny_wavlm, "--layer", 3, "--stride", 1, "--context", 1, "--device", "cpu"]
+    done = brainwavlm("ridge", native, "--subject", "anna", *model, "--output", tmp_path / "out")
+    assert done.code == 2
+    assert done.err.startswith(f"{path}: cannot be read to its end")
+    assert "--output" not in done.err
+
+
+def test_a_file_that_another_program_writes_to_is_not_called_damaged(native):
+    path = native / "responses/anna/dog.h5"
+    with h5py.File(path, "a"):
+        code = (
+            "import sys; from brainwavlm.datasets.hdf5 import open_hdf5; from pathlib import Path\n"
+            "with open_hdf5(Path(sys.argv[1])): pass"
+        )
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+    assert "is open for writing" in done.stderr
+    assert "Download it again" not in done.stderr
+
+
+def test_a_view_of_files_that_are_not_there_is_no_array_of_zeros(native):
+    """HDF5 gives zeros for the missing sources of a virtual array, without a word."""
+    path = native / "responses/anna/dog.h5"
+    layout = h5py.VirtualLayout(shape=(12, N_VOXELS), dtype="f4")
+    layout[:] = h5py.VirtualSource("elsewhere.h5", "data", shape=(12, N_VOXELS))
+    with h5py.File(path, "a") as file:
+        del file["data"]
+        file.create_virtual_dataset("data", layout)
+    with pytest.raises(DatasetError, match=r"data is a view of elsewhere\.h5, which is not there"):
+        load_dataset(native).recordings("anna")["dog"].responses()
+    with h5py.File(path.parent / "elsewhere.h5", "w") as file:
+        file["data"] = np.ones((12, N_VOXELS))
+    assert load_dataset(native).recordings("anna")["dog"].responses().all()
