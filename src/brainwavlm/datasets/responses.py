@@ -91,22 +91,17 @@ class Recording:
     def clock(self) -> tuple[np.ndarray, bool]:
         """Times of all rows of the file, used or not, and whether the file or the data set says them."""
         with open_hdf5(self.path) as file:
-            n_trs = _data(file, self.path).shape[0]
-            times = stored(file, "tr_times", self.path)
+            shape, times = _data(file, self.path).shape, stored(file, "tr_times", self.path)
             if times is not None:
-                return _increasing(_times(times, _data(file, self.path).shape, self.path), self.path), True
+                return _increasing(_times(times, shape, self.path), self.path), True
             start = file.attrs.get("start", self.start)
             first = 0.0 if start is None else _start(start, self.path)
-        times = first + self.tr * np.arange(n_trs, dtype=np.float64)
-        return _increasing(times, self.path), start is not None
+        return _increasing(first + self.tr * np.arange(float(shape[0])), self.path), start is not None
 
     @cached_property
     def spacing(self) -> float:
-        """Seconds of a TR by the clock: its steps, each over the whole TRs in it, so that gaps count for nothing.
-
-        Their median, or mean where rows come early and late by turns. A clock that does not tick in TRs has the
-        median of
-        its steps.
+        """Seconds of a TR by the clock: median, or mean, of its steps over the whole TRs in each, so that gaps count for
+        nothing. A clock that does not tick in TRs has the median of its steps.
         """
         steps = np.diff(self.clock[0])
         ticks = steps / np.maximum(np.rint(steps / self.tr), 1)
@@ -134,8 +129,6 @@ class Recording:
             if self.rows is None:
                 return _columns(data, (rows,), columns)
             used = self.rows[rows]
-            if not len(used):
-                return _columns(data, (slice(0, 0),), columns)
             # HDF5 reads scattered rows far slower than a stretch of them.
             return _columns(data, (slice(used[0], used[-1] + 1),), columns)[used - used[0]]
 
