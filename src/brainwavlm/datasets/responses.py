@@ -100,8 +100,8 @@ class Recording:
 
     @cached_property
     def spacing(self) -> float:
-        """Seconds of a TR by the clock: median, or mean, of its steps over the whole TRs in each, so that gaps count for
-        nothing. A clock that does not tick in TRs has the median of its steps.
+        """Seconds of a TR by the clock: median, or mean, of its steps over the whole TRs in each, so that gaps count
+        for nothing. A clock that does not tick in TRs has the median of its steps.
         """
         steps = np.diff(self.clock[0])
         ticks = steps / np.maximum(np.rint(steps / self.tr), 1)
