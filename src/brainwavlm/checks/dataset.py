@@ -70,6 +70,7 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
             *_stimulus_facts(dataset, stimuli),
             *_shared_stories(dataset),
             *_without_repeats(subjects),
+            *(fact for checked in subjects for fact in checked.facts),
         ),
     )
 

@@ -10,8 +10,10 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from brainwavlm.checks.amount import amount_facts
 from brainwavlm.checks.report import Problem
 from brainwavlm.checks.responses import check_responses
+from brainwavlm.config import EvaluationConfig, RidgeConfig
 from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.hdf5 import open_hdf5
@@ -22,11 +24,12 @@ from brainwavlm.files import require_content
 
 @dataclass(frozen=True)
 class SubjectCheck:
-    """One subject: its line in the report, what is wrong, and whether a test story has repeats."""
+    """One subject: its line in the report, what is wrong, whether a test story has repeats, what it cannot tell."""
 
     summary: dict[str, Any]
     problems: list[Problem]
     has_repeats: bool
+    facts: list[str]
 
 
 def check_subject(
@@ -85,7 +88,13 @@ def check_subject(
             for split in SPLITS
         },
     }
-    return SubjectCheck(summary, problems, repeated)
+    rows = {
+        split: [shapes[story][0] for story in shapes if recordings[story].story.split == split]
+        for split in SPLITS
+    }
+    fitted = [*rows["train"], *rows["validation"]]
+    facts = amount_facts(fitted, rows["test"], n_usable or 0, RidgeConfig(), EvaluationConfig())
+    return SubjectCheck(summary, problems, repeated, [f"{name}: {fact}" for fact in facts])
 
 
 def _has_ceiling(anatomy: Path | None) -> bool:

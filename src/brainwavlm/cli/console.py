@@ -109,6 +109,8 @@ def show_plan(plan: Any) -> None:
         f"On {plan.device}: {plan.seconds_per_step:.2f} s a step (measured now), about "
         f"{_duration(plan.hours_of_run * 3600)} for the run, about {plan.memory_gb:.1f} GB of memory"
     )
+    for note in plan.notes:
+        console.print(f"  {escape(note)}", soft_wrap=True)
 
 
 def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:

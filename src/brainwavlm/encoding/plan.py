@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from brainwavlm.checks.amount import amount_facts
 from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Recording
+from brainwavlm.datasets.usable_rows import left_out
 from brainwavlm.encoding.blocks import Block, epoch_order
 from brainwavlm.encoding.prepared_stories import needed_windows, planned_clock, planned_windows
+from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.features import samples_heard
@@ -42,6 +45,8 @@ class Plan:
     memory_gb : float
         Peak of this process after those steps, plus what the run will hold beyond them.
     device : str
+    notes : list of str
+        Rows that are left out, and what so little data cannot tell.
     """
 
     facts: dict[str, Any]
@@ -57,6 +62,7 @@ class Plan:
     hours_of_run: float
     memory_gb: float
     device: str
+    notes: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -110,7 +116,16 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
         memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.loader.kept_bytes) / 1e9,
         device=str(loop.accelerator.device),
+        notes=[f"{one.data.subject.name}: {note}" for one in loop.subjects for note in _notes(one, config)],
     )
+
+
+def _notes(subject: TunedSubject, config: RunConfig) -> list[str]:
+    data = subject.data
+    rows = {split: [recording.shape[0] for recording in some] for split, some in data.splits.items()}
+    fitted, n_voxels = [*rows["train"], *rows["validation"]], int(data.voxels.sum())
+    little = amount_facts(fitted, rows["test"], n_voxels, config.ridge, config.evaluation)
+    return [*left_out(data.recordings.values()), *little]
 
 
 def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
