@@ -34,11 +34,14 @@ def test_it_is_small_and_answers_soon(browser, study_page):
     from selenium.webdriver.support.ui import WebDriverWait
 
     assert study_page.stat().st_size < 15e6
+
+    def drawn(page):
+        return page.execute_script("return document.documentElement.dataset.charts")
+
     ready = []
     for _ in range(3):
         opened(browser, study_page)
-        script = "return document.documentElement.dataset.charts"
-        ready.append(float(WebDriverWait(browser, 60).until(lambda page: page.execute_script(script))))
+        ready.append(float(WebDriverWait(browser, 60).until(drawn)))
     assert min(ready) < 3000
 
 
