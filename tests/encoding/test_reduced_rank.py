@@ -3,6 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from brainwavlm.encoding import reduced_rank
 from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.reduced_rank import fit_reduced_rank
 
@@ -42,7 +43,7 @@ def test_penalty_rank_and_weights_are_those_of_the_direct_solution(shape):
     design, responses, _ = data(*shape)
     folds = np.array_split(np.arange(len(design)), 3)
     solver = GramRidge(design, folds, ALPHAS)
-    found = fit_reduced_rank(solver, lambda: np.array_split(responses, 3, axis=1), 8)
+    found = fit_reduced_rank(solver, np.array_split(responses, 3, axis=1), 40, 8)
     r = {(a, k): direct_r(design, responses, folds, a, k) for a in ALPHAS for k in range(1, 9)}
     assert (found.alpha, found.rank) == max(r, key=r.get)
     assert_allclose(found.cv_r, max(r.values()), rtol=1e-5)
@@ -54,7 +55,7 @@ def test_penalty_rank_and_weights_are_those_of_the_direct_solution(shape):
 def test_with_all_ranks_it_is_ridge():
     design, responses, _ = data(80, 12, n_voxels=5)
     solver = GramRidge(design, np.array_split(np.arange(80), 2), np.array([10.0]))
-    found = fit_reduced_rank(solver, lambda: [responses], 5)
+    found = fit_reduced_rank(solver, [responses], 5, 5)
     ridge = np.linalg.solve(design.T @ design + 10 * np.eye(12), design.T @ responses)
     whole = direct(design, responses, 10.0, 5)
     assert_allclose(whole, ridge, rtol=1e-4, atol=1e-6)
@@ -66,7 +67,7 @@ def test_where_voxels_share_directions_it_finds_them_and_predicts_better_than_ri
     train, test = slice(0, 200), slice(200, None)
     folds = np.array_split(np.arange(200), 4)
     solver = GramRidge(design[train], folds, ALPHAS)
-    found = fit_reduced_rank(solver, lambda: [responses[train]], 20)
+    found = fit_reduced_rank(solver, [responses[train]], 200, 20)
     _, voxelwise, _ = solver.solve(responses[train])
     signal = design[test] @ shared
 
@@ -83,7 +84,7 @@ def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
     solver = GramRidge(design, np.array_split(np.arange(90), 3), ALPHAS)
     with_gap = np.concatenate([responses, responses[:, :1]], axis=1)
     with_gap[4, -1] = np.nan
-    one, other = (fit_reduced_rank(solver, lambda y=y: [y], 6) for y in (responses, with_gap))
+    one, other = (fit_reduced_rank(solver, [y], y.shape[1], 6) for y in (responses, with_gap))
     assert (one.alpha, one.rank) == (other.alpha, other.rank)
     assert_allclose(torch.abs(one.directions), torch.abs(other.directions), rtol=1e-4, atol=1e-7)
 
@@ -91,7 +92,21 @@ def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
 def test_a_single_direction_is_enough_for_a_design_of_one_column():
     design, responses, _ = data(40, 1, n_voxels=3)
     solver = GramRidge(design, np.array_split(np.arange(40), 2), ALPHAS)
-    found = fit_reduced_rank(solver, lambda: [responses], 8)
+    found = fit_reduced_rank(solver, [responses], 3, 8)
     assert_allclose(
         found.weights(solver, responses), direct(design, responses, found.alpha, 1), rtol=1e-4, atol=1e-6
     )
+
+
+def test_turned_vectors_and_a_sample_of_voxels_choose_as_exact_ones_of_all_voxels_do(monkeypatch):
+    design, responses, _ = data(200, 60, n_voxels=300, rank=4, noise=4.0)
+    solver = GramRidge(design, np.array_split(np.arange(200), 4), np.logspace(0, 4, 9))
+    exact = fit_reduced_rank(solver, np.array_split(responses, 4, axis=1), 300, 12)
+    monkeypatch.setattr(reduced_rank, "_EXACT", 10)
+    turned = fit_reduced_rank(solver, np.array_split(responses, 4, axis=1), 300, 12)
+    assert (turned.alpha, turned.rank) == (exact.alpha, exact.rank)
+    assert_allclose(turned.cv_r, exact.cv_r, rtol=1e-3)
+    monkeypatch.setattr(reduced_rank, "MOST_ASKED", 100)
+    sampled = fit_reduced_rank(solver, np.array_split(responses, 4, axis=1), 300, 12)
+    assert (sampled.alpha, sampled.rank) == (exact.alpha, exact.rank)
+    assert_allclose(torch.abs(sampled.directions), torch.abs(exact.directions), rtol=1e-4, atol=1e-7)

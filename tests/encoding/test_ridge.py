@@ -90,7 +90,7 @@ def test_batches_of_voxels_give_the_same_as_all_at_once(shape, monkeypatch):
 
 def test_memory_decides_the_batch():
     lebel = (27_797, 3_072)
-    small, large = (voxels_at_once(lebel, RidgeConfig(memory_gb=gb)) for gb in (6.0, 8.0))
+    small, large = (voxels_at_once(lebel, RidgeConfig(memory_gb=gb)) for gb in (7.0, 9.0))
     assert 5_000 < small < large < 50_000
     assert voxels_at_once(lebel, RidgeConfig(memory_gb=0.1)) == 256
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
-from brainwavlm.encoding.reduced_rank import ReducedRank, fit_reduced_rank
+from brainwavlm.encoding.reduced_rank import MOST_ASKED, ReducedRank, fit_reduced_rank
 from brainwavlm.errors import ConfigError
 
 _VOXELS_OF_A_PRODUCT, _LEAST_BATCH = 1024, 256
@@ -135,7 +135,7 @@ def ridge_batches(
     ----------
     design : array (n_rows, n_columns), float32
     read_responses : callable
-        Columns (a slice of the voxels) to array (n_rows, n_batch), without NaN. Called once a batch, three times with
+        Columns (a slice of the voxels) to array (n_rows, n_batch), without NaN. Called once a batch, twice with
         `shared`, so that responses may stay on disk.
     n_voxels : int
     story_of_row : array (n_rows,)
@@ -165,7 +165,7 @@ def ridge_batches(
             for part in _parts(responses.shape[1]):
                 yield responses[:, part]
 
-    reduced = fit_reduced_rank(solver, all_responses, config.max_rank) if shared else None
+    reduced = fit_reduced_rank(solver, all_responses(), n_voxels, config.max_rank) if shared else None
     for columns in batches:
         responses = read_responses(columns)
         n_batch = responses.shape[1]
@@ -228,7 +228,7 @@ def fixed_bytes(shape: tuple[int, int], config: RidgeConfig) -> float:
     fixed += (20 * config.folds + 72) * rank**2 + 8 * n_columns * rank
     fixed += 8 * (n_rows if n_rows < n_columns else 2 * n_rows / config.folds) * n_columns
     fixed += (8 * n_rows + 8 * (config.folds + 10) * rank + 4 * n_columns) * _VOXELS_OF_A_PRODUCT
-    fixed += 8 * (config.folds + 3) * rank**2
+    fixed += 8 * (config.folds + 5) * rank**2 + 4 * n_rows * MOST_ASKED
     fixed += 4 * len(config.alphas) * min(config.max_rank, rank) * (config.folds * rank + n_rows)
     return fixed
 
