@@ -116,7 +116,7 @@ def test_what_is_no_memory_is_refused(text):
 
 def test_choices_at_the_edge_of_the_grid_are_counted():
     config = RidgeConfig(alphas=(1.0, 10.0, 100.0))
-    assert at_grid_edge(np.array([1.0, 1.0, 10.0, 100.0]), config) == (2, 1)
+    assert at_grid_edge(np.array([1.0, 1.0, 10.0, 100.0]), config) == {"smallest": 2, "largest": 1}
 
 
 @given(lengths=st.lists(st.integers(1, 60), min_size=2, max_size=30), n_folds=st.integers(2, 8))

@@ -60,6 +60,7 @@ def planted(tmp_path):
     weights[:, SILENT] = 0
     noise = np.linspace(0.5, 3.0, N_VOXELS) * np.sqrt(4 * N_DIMS)
     features, recordings = {}, {}
+    (tmp_path / "planted").mkdir()
     for name, n_trs in LENGTHS.items():
         times = np.arange(0.5, 10 + TR * n_trs, 0.5)
         noise_of_windows = rng.standard_normal((len(times), N_DIMS))
@@ -77,6 +78,8 @@ def planted(tmp_path):
             file["data"] = repeats.mean(0) if name == "f" else repeats[0]
             if name == "f":
                 file["individual_repeats"] = repeats
+        with h5py.File(tmp_path / "planted" / "S1.h5", "a") as file:
+            file[f"clean/{name}"] = signal
         recordings[name] = Recording("S1", story, recording.path, TR, start=4.0)
     rois = {"AC": np.arange(N_VOXELS) < 12}
     subject = Subject("S1", recordings, rois=rois)
@@ -84,5 +87,5 @@ def planted(tmp_path):
         split: [recordings[name] for name in SPLITS if SPLITS[name] == split]
         for split in ("train", "validation", "test")
     }
-    dataset = SimpleNamespace(simulated=False, name="planted", licence="", facts=())
+    dataset = SimpleNamespace(simulated=False, path=tmp_path, name="planted", licence="", facts=())
     return Planted(features, RunData(dataset, subject, splits, np.ones(N_VOXELS, bool), {}), config, noise)

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,11 +10,13 @@ from rich.console import Console
 
 from brainwavlm.cli import console as terminal
 from brainwavlm.datasets.noise_ceiling import ceiling
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation import scoring_plan
 from brainwavlm.evaluation.ceiling import cc_norm
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation
+from brainwavlm.reporting.page.evaluation_tables import scores_table
+from brainwavlm.results.evaluation import Evaluation
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT
 
 
@@ -174,6 +177,38 @@ def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["targets"][0]["mean_r_normalised"] is None
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scores.csv", "summary.json"]
+
+
+def test_simulated_responses_are_also_scored_against_their_signal(planted, tmp_path):
+    assert planted.score().clean_r == {}  # measured, whatever lies in the folder
+    planted.data.dataset.simulated = True
+    score = planted.score()
+    with h5py.File(tmp_path / "planted" / "S1.h5") as file:
+        signal = np.concatenate(
+            [(x - x.mean(0)) / np.maximum(x.std(0), 1e-9) for x in (file["clean/f"][:], file["clean/g"][:])]
+        )
+    seen = slice(0, 30)
+    assert_allclose(score.clean_r["clean_r"][seen], correlation(signal, score.predicted)[seen], atol=1e-6)
+    assert (
+        score.clean_r["clean_shared_r"][seen] > score.shared_r[seen]
+    ).all()  # noise is in the responses alone
+    assert np.isnan(score.clean_r["clean_r"][SILENT]).all()
+    row = score.summary["targets"][0]
+    assert_allclose(row["clean_r"], np.nanmean(score.clean_r["clean_r"]), rtol=1e-4)
+    score.save(tmp_path / "ridge")
+    opened = Evaluation.open(tmp_path / "ridge")
+    assert {"clean_r_frozen", "clean_shared_r_frozen"} <= {*opened.table} & {*opened.voxels}
+    html = scores_table(opened.table, opened.runs, {"ridge": "One"})["html"]
+    assert f"{row['clean_r']:.3f} ({row['clean_shared_r']:.3f})" in html
+
+
+def test_a_signal_of_another_shape_is_an_error_that_names_it(planted, tmp_path):
+    planted.data.dataset.simulated = True
+    with h5py.File(tmp_path / "planted" / "S1.h5", "a") as file:
+        del file["clean/g"]
+        file["clean/g"] = np.zeros((3, N_VOXELS))
+    with pytest.raises(DatasetError, match=r"S1\.h5: clean/g of shape \(3, 40\)"):
+        planted.score()
 
 
 def test_no_story_to_score_or_to_fit_is_an_error(planted):

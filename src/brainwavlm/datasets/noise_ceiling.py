@@ -138,8 +138,8 @@ def by_voxels(
 def signal_share(repeats: np.ndarray) -> np.ndarray:
     """SP / TP, (n_voxels,) float64: the signal's share of one presentation's variance; NaN for a constant voxel."""
     signal, of_mean = powers(repeats)
-    n_repeats = len(repeats)
-    total = n_repeats * of_mean - (n_repeats - 1) * signal
+    n = len(repeats)
+    total = n * of_mean - (n - 1) * signal
     # What is left of a constant voxel is rounding.
     rounding = 1e-24 * (np.asarray(repeats, dtype=np.float64) ** 2).mean((0, 1))
     return signal / np.where((of_mean > rounding) & (total > rounding), total, np.nan)
@@ -148,9 +148,9 @@ def signal_share(repeats: np.ndarray) -> np.ndarray:
 def powers(repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Signal power SP, below zero by chance where there is little, and Var(m); (n_voxels,) each, float64."""
     repeats = np.asarray(repeats, dtype=np.float64)
-    n_repeats = len(repeats)
-    if repeats.ndim != 3 or n_repeats < 2:
+    n = len(repeats)
+    if repeats.ndim != 3 or n < 2:
         raise ValueError(f"repeats {repeats.shape} are not (2 or more, n_rows, n_voxels)")
     total = repeats.var(axis=1, ddof=1).mean(0)
     of_mean = repeats.mean(0).var(axis=0, ddof=1)
-    return (n_repeats * of_mean - total) / (n_repeats - 1), of_mean
+    return (n * of_mean - total) / (n - 1), of_mean

@@ -197,8 +197,7 @@ def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
 
     Parameters
     ----------
-    shape : (n_rows, n_columns)
-        Of the design matrix.
+    shape : (n_rows, n_columns) of the design matrix
     config : RidgeConfig
 
     Returns
@@ -209,9 +208,10 @@ def voxels_at_once(shape: tuple[int, int], config: RidgeConfig) -> int:
     return max(int(free / _bytes_a_voxel(shape)), _LEAST_BATCH)
 
 
-def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> tuple[int, int]:
+def at_grid_edge(alphas: np.ndarray, config: RidgeConfig) -> dict[str, int]:
     """How many voxels chose the smallest and the largest penalty: many of either ask for a wider grid."""
-    return int((alphas == min(config.alphas)).sum()), int((alphas == max(config.alphas)).sum())
+    ends = {"smallest": min(config.alphas), "largest": max(config.alphas)}
+    return {name: int((alphas == end).sum()) for name, end in ends.items()}
 
 
 def fixed_bytes(shape: tuple[int, int], config: RidgeConfig) -> float:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.planted_truth import clean_means
 from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL
@@ -137,6 +138,8 @@ def contrast_rows(
                 "voxels_worse": paired.n_below(LEVEL, mask & (paired.statistic < 0)),
                 "r_time_only": time_only[0],
                 "p_time_only": time_only[1],
+                **clean_means(frozen.clean_r, mask, "_frozen"),
+                **clean_means(tuned.clean_r, mask, "_tuned"),
             }
         )
     return rows
@@ -175,6 +178,8 @@ def voxel_rows(
             "q_difference": paired.q,
             "p_max_difference": paired.p_max,
             "r_time_only": tuned.time_only.statistic,
+            **{f"{name}_frozen": r for name, r in frozen.clean_r.items()},
+            **{f"{name}_tuned": r for name, r in tuned.clean_r.items()},
         }
     )
 

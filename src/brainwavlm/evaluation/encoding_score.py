@@ -12,6 +12,7 @@ import pandas as pd
 from brainwavlm.datasets.noise_ceiling import n_repeats
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
 from brainwavlm.evaluation.leave_one_out import chance_test
+from brainwavlm.evaluation.planted_truth import clean_correlations, clean_means
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
@@ -35,20 +36,19 @@ class EncodingScore:
     voxel : array (n_kept,) int
         Columns of the responses that were scored.
     story_of_row : array (n_rows,) of str
-    true, predicted : arrays (n_rows, n_kept) float32
-        Held-out responses, z-scored within each story, and their predictions.
-    shared : array (n_rows, n_kept) float32
-        Predictions by the map whose directions all voxels share: reduced-rank ridge.
+    true, predicted, shared : arrays (n_rows, n_kept) float32
+        Held-out responses, z-scored within each story; their predictions by ridge, and by the map that voxels share.
     alphas : array (n_kept,)
         Penalty; its geometric mean where there is one fit a story.
     r_normalised : array (n_kept,)
         Share of the ceiling; NaN where it is at or below evaluation.ceiling_floor or unknown.
     test : PermutationTest
         r and p of each voxel, and of the mean of each target.
-    masks : dict of str to bool array (n_kept,)
-        By target.
+    masks : dict of target to bool array (n_kept,)
     time_only : PermutationTest
         What time alone predicts of the same rows.
+    clean_r : dict of str to array (n_kept,)
+        See `clean_correlations`; empty of measured responses.
     summary : dict
     """
 
@@ -62,6 +62,7 @@ class EncodingScore:
     test: PermutationTest
     masks: dict[str, np.ndarray]
     time_only: PermutationTest
+    clean_r: dict[str, np.ndarray]
     summary: dict[str, Any]
 
     @property
@@ -94,6 +95,7 @@ class EncodingScore:
             "q": self.test.q,
             "p_max": self.test.p_max,
             "r_time_only": self.time_only.statistic,
+            **self.clean_r,
         }
         return pd.DataFrame(columns)
 
@@ -150,6 +152,7 @@ def target_row(
             "time_only_p": time_p,
             "mean_r_normalised": float(normalised[known].mean()) if known.any() else None,
             "n_normalised": int(known.sum()),
+            **clean_means(score.clean_r, mask),
         }
     )
 
@@ -177,7 +180,7 @@ def score_features(
     designs, (masks, missing) = plan.designs(features), plan.targets
     held, progress = plan.predict_from(designs), progress or Progress()
     block_rows = evaluation.block_rows or measured_block_rows(held.true, held.predicted, held.story_of_row)
-    test = chance_test(plan, designs, held.true, held.predicted, progress)
+    test = chance_test(plan, designs, held.true, held.predicted, progress, block_rows)
     time_only, shared = (
         score_time(plan, held.true, progress)
         if like is None
@@ -199,9 +202,7 @@ def score_features(
         "untestable_voxels": test.untestable(LEVEL),
         "n_voxels": len(held.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
-        "alphas_at_grid_edge": dict(
-            zip(("smallest", "largest"), at_grid_edge(held.all_alphas, config.ridge), strict=True)
-        ),
+        "alphas_at_grid_edge": at_grid_edge(held.all_alphas, config.ridge),
         "shared_readout": [{"alpha": one.alpha, "rank": one.rank} for one in held.reduced],
         "normalised_by": source,
         "missing_targets": missing,
@@ -227,6 +228,7 @@ def score_features(
         test,
         masks,
         time_only,
+        clean_correlations(plan, held),
         summary,
     )
 

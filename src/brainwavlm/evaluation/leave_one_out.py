@@ -28,12 +28,13 @@ def chance_test(
     true: np.ndarray,
     predicted: np.ndarray,
     progress: Progress,
+    block_rows: int | None = None,
 ) -> PermutationTest:
     """The test of a score against chance: `refitted_test` with leave-one-out, else `correlation_test`."""
     if plan.leave_one_out:
         return refitted_test(plan, designs, true, predicted, progress)
-    config = plan.config
-    return correlation_test(true, predicted, plan.story_of_row, config.evaluation, config.seed, plan.masks)
+    about = plan.story_of_row, plan.config.evaluation, plan.config.seed, plan.masks
+    return correlation_test(true, predicted, *about, block_rows)
 
 
 def refitted_test(

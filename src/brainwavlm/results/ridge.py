@@ -10,6 +10,7 @@ from brainwavlm.results.tables import read_summary, read_table
 
 FILE = "scores.csv"
 UNTUNED = "none"  # how the model of such a result was adapted
+_CLEAN = {name: f"{name}_frozen" for name in ("clean_r", "clean_shared_r")}
 # Names in summary.json and scores.csv, where there is one model, and in table.csv and voxels.csv.
 _TARGET = {
     "mean_r": "r_frozen",
@@ -23,12 +24,14 @@ _TARGET = {
     "time_only_r": "r_time_only",
     "time_only_p": "p_time_only",
     "mean_r_normalised": "normalised_frozen",
+    **_CLEAN,
 }
 _VOXEL = {
     "r": "r_frozen",
     "shared_r": "shared_frozen",
     "r_normalised": "normalised_frozen",
     **{name: f"{name}_frozen" for name in ("alpha", "p", "q", "p_max")},
+    **_CLEAN,
 }
 
 

@@ -36,6 +36,7 @@ def correlation_test(
     config: EvaluationConfig,
     seed: int,
     targets: Mapping[str, np.ndarray] | None = None,
+    block_rows: int | None = None,
 ) -> PermutationTest:
     """r[v] = correlation(true, predicted) against `config.null`: stories turned, or cut into blocks in another order.
 
@@ -48,9 +49,11 @@ def correlation_test(
     seed : int
     targets : mapping of str to bool array (n_voxels,), or None
         Also test the mean correlation over these voxels.
+    block_rows : int or None
+        Length of blocks where it is known; None: as configured, or measured.
     """
     if config.null == "blocks":
-        block_rows = config.block_rows or measured_block_rows(true, predicted, story_of_row)
+        block_rows = block_rows or config.block_rows or measured_block_rows(true, predicted, story_of_row)
         require_null(story_of_row, config, block_rows)
         return block_permutation_p(true, predicted, story_of_row, config.shifts, seed, block_rows, targets)
     return circular_shift_p(true, predicted, story_of_row, config.shifts, seed, targets)

@@ -29,6 +29,13 @@ _FIXED: dict[str, tuple[Kind, str, str]] = {
 _PREFIXES: dict[str, tuple[Mapping[str, str], Kind, str, str]] = {
     "r_": (_WHO, "value", _R, "test correlation of ridge on features of"),
     "shared_": (_WHO, "value", _R, "test correlation of the linear map that voxels share, on features of"),
+    "clean_r_": (
+        _WHO,
+        "value",
+        _R,
+        "correlation with the SIMULATED signal, without noise, of ridge on features of",
+    ),
+    "clean_shared_r_": (_WHO, "value", _R, "the same of the linear map that voxels share, on features of"),
     "normalised_": (_WHO, "value", "share of the noise ceiling", "test correlation over noise ceiling of"),
     "alpha_": (_WHO, "value", "ridge penalty alpha", "penalty that ridge chose for"),
     "p_": (_TESTED, "chance", _CHANCE, "p, uncorrected, of"),

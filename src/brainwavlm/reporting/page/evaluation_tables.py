@@ -38,6 +38,7 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     if "shared_difference" in rows and rows["shared_difference"].notna().any():
         changes = [shared_change(row).replace("-", "−") for row in rows.to_dict("records")]
         frame.insert(7, "Shared map", changes)
+    frame = _with_clean(frame, rows)
     if rows["r_readout"].isna().all():
         frame = frame.drop(columns="Readout r")
     return table(
@@ -57,6 +58,7 @@ def _untuned_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str,
     share = ["normalised_frozen"] if rows["normalised_frozen"].notna().any() else []
     frame = headed(rows, first, "r_frozen", "shared_frozen", *share, "n_voxels")
     frame.insert(4, "Shared map 95 %", shared)
+    frame = _with_clean(frame, rows)
     return table(
         "Scores by target",
         "Mean test correlation over the voxels of each target, of the speech model as it is: by ridge for each voxel "
@@ -64,6 +66,18 @@ def _untuned_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str,
         frame,
         simulated=any(run["simulated"] for run in runs),
     )
+
+
+def _with_clean(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """With a column of what only simulated responses have: r of the predictions with the signal, without its noise."""
+    columns = [
+        [f"{name}_{model}" for model in ("frozen", "tuned") if f"{name}_{model}" in rows]
+        for name in ("clean_r", "clean_shared_r")
+    ]
+    if not columns[0]:
+        return frame
+    texts = [rows[some].map(number).agg(" to ".join, axis=1) for some in columns]
+    return frame.assign(**{"With the simulated signal (shared map)": texts[0] + " (" + texts[1] + ")"})
 
 
 def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
