@@ -67,7 +67,7 @@ bench: $(READY)
 	@"$(BIN)/python" benchmarks/where.py --output $(RESULTS)/where.json
 	@"$(BIN)/python" benchmarks/ridge.py --output $(RESULTS)/ridge.json
 	@"$(BIN)/python" benchmarks/growth.py --output $(RESULTS)/growth.json
-	@"$(BIN)/python" benchmarks/significance.py time --output $(RESULTS)/significance.json
+	@"$(BIN)/python" benchmarks/significance.py --output $(RESULTS)/significance.json
 	@"$(BIN)/python" benchmarks/startup.py --output $(RESULTS)/startup.json
 	@"$(BIN)/python" benchmarks/compiled.py --output $(RESULTS)/compiled.json
 	@"$(BIN)/python" benchmarks/memory.py tune --stories 14 --output $(RESULTS)/memory-tune-14.json
