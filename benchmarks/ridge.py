@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ridge.py --output ridge.json
     OMP_NUM_THREADS=1 python benchmarks/ridge.py --shapes 3000x1536x4000 --pairs 3
+    OMP_NUM_THREADS=1 python benchmarks/ridge.py --readouts 1737x768x95556 --pairs 1
 
 All three get the same float32 noise in memory, the same penalties, as many folds or bootstraps, and hand back a penalty
 and weights for each voxel. They run in turns in one process, with as many threads for torch as for numpy, after one
@@ -9,11 +10,13 @@ round on a small problem. himalaya and this package have the same folds of whole
 once, in the form that suits the shape, with its numpy backend. The bootstrap scheme holds out a quarter of the rows in
 chunks of 40. A ratio is the median over rounds of another's time over that of this package in the same round. The JSON
 also has the CPU time, and how far penalties and weights agree with himalaya's, which are float32 here: himalaya in
-float64 is the oracle of tests/encoding/test_ridge_himalaya.py.
+float64 is the oracle of tests/encoding/test_ridge_himalaya.py. `--readouts` compares ridge for each voxel with both
+readouts of every score, the map that voxels share too, and says what memory the process took.
 """
 
 import argparse
 import json
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +141,36 @@ def compared(shape: tuple[int, int, int], pairs: int, config: RidgeConfig) -> di
     }
 
 
+def readouts(shape: tuple[int, int, int], pairs: int, config: RidgeConfig) -> dict:
+    """Processor seconds of ridge for each voxel alone, and of both readouts; weights are thrown away."""
+    design, responses, story_of_row = _problem(*shape)
+    cpu: dict[str, list[float]] = {"voxelwise": [], "both": []}
+    for _ in range(pairs):
+        for name, times in cpu.items():
+            began = time.process_time()
+            for _batch in ridge_batches(
+                design,
+                lambda columns: responses[:, columns],
+                shape[2],
+                story_of_row,
+                config,
+                shared=name == "both",
+            ):
+                pass
+            times.append(time.process_time() - began)
+    ratio = np.median(np.array(cpu["both"]) / np.array(cpu["voxelwise"]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return {
+        "rows": shape[0],
+        "columns": shape[1],
+        "voxels": shape[2],
+        "cpu_seconds": {name: round(float(np.median(times)), 2) for name, times in cpu.items()},
+        "ratio": round(float(ratio), 2),
+        "peak_gb": round(peak, 2),
+        "of_it_design_and_responses": round((design.nbytes + responses.nbytes) / 1e9, 2),
+    }
+
+
 def _problem(n_rows: int, n_columns: int, n_voxels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A design of smooth, correlated columns, responses that depend on it from hardly to well, and stories."""
     random = np.random.default_rng(0)
@@ -150,6 +183,13 @@ def _problem(n_rows: int, n_columns: int, n_voxels: int) -> tuple[np.ndarray, np
     return design, responses, np.arange(n_rows) // STORY_ROWS
 
 
+def written(result: dict, output: Path | None) -> None:
+    """JSON where it was asked for."""
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=2) + "\n")
+
+
 def main() -> None:
     """Print the table, and write JSON where asked."""
     parser = argparse.ArgumentParser(
@@ -157,6 +197,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--shapes", nargs="+", default=SHAPES, help="rows x columns x voxels, e.g. 900x300x50"
+    )
+    parser.add_argument(
+        "--readouts", metavar="SHAPE", help="compare the readouts at this shape, and nothing else"
     )
     parser.add_argument("--pairs", type=int, default=5, help="Rounds.")
     parser.add_argument("--folds", type=int, default=5)
@@ -172,6 +215,12 @@ def main() -> None:
         "rounds": arguments.pairs,
         "shapes": [],
     }
+    if arguments.readouts:
+        shape = tuple(int(part) for part in arguments.readouts.split("x"))
+        result["shapes"].append(readouts(shape, arguments.pairs, config))
+        print(json.dumps(result, indent=2))
+        written(result, arguments.output)
+        return
     print(
         f"{threads} threads, {config.folds} folds, {len(config.alphas)} penalties, {arguments.pairs} rounds"
     )
@@ -185,9 +234,7 @@ def main() -> None:
         times = " | ".join(str(seconds) for seconds in row["seconds"].values())
         ratios = " | ".join(str(ratio) for ratio in row["ratios"].values())
         print(f"| {text.replace('x', ' x ')} | {times} | {ratios} |", flush=True)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    written(result, arguments.output)
 
 
 if __name__ == "__main__":
