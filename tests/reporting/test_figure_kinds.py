@@ -52,6 +52,25 @@ def test_every_dot_of_the_scatter_is_a_voxel_of_its_group(simulated_evaluation):
     assert f"AC ({int(scores.masks['AC'].sum())})" in words(mark.figure)
 
 
+def test_voxels_are_drawn_under_the_readout_that_is_asked_for(tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=60)
+    scores = Evaluation.open(folder)
+    scores.voxels["shared_frozen"] = scores.voxels["r_frozen"] + 0.1
+    scores.voxels["shared_tuned"] = scores.voxels["r_tuned"] + 0.07
+    scores.save(folder)
+    own, shared = (
+        drawn("scatter", folder, run="on-AC", readout=readout)[1] for readout in ("voxelwise", "shared")
+    )
+    assert_allclose(shared["r_frozen"], own["r_frozen"] + 0.1)
+    assert_allclose(shared["r_tuned"], own["r_tuned"] + 0.07)
+    mark, values = drawn("maps", folder, run="on-AC", quantity="difference", readout="shared")
+    other = drawn("maps", folder, run="on-AC", quantity="difference")[1]
+    assert_allclose(values["value"], other["value"] - 0.03, atol=1e-6)
+    assert "Tuned − frozen, shared readout" in words(mark.figure)
+    with pytest.raises(ConfigError, match="voxelwise"):
+        drawn("maps", folder, quantity="share", readout="shared")
+
+
 def test_a_map_of_what_cannot_be_tested_says_so(tmp_path):
     folder = fake_evaluation(tmp_path, n_voxels=60)
     scores = Evaluation.open(folder)

@@ -66,6 +66,13 @@ def figure(
         list[str] | None,
         typer.Option("--quantity", help=f"maps: {', '.join(QUANTITIES)}. Repeatable."),
     ] = None,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            "--readout",
+            help="maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map).",
+        ),
+    ] = None,
     view: Annotated[str | None, typer.Option("--view", help=f"maps: {', '.join(VIEWS)}.")] = None,
     q: Annotated[
         float | None,
@@ -86,7 +93,14 @@ def figure(
     from brainwavlm.reporting.figures import Choice, write_figure
 
     choice = Choice(
-        quantity=quantity, target=target, run=run, view=view, q=q, experiment=experiment, title=title
+        quantity=quantity,
+        target=target,
+        run=run,
+        readout=readout,
+        view=view,
+        q=q,
+        experiment=experiment,
+        title=title,
     )
     for path in write_figure(kind, paths, output, choice, width, height, style):
         print(path)

@@ -11,7 +11,7 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.files import require_content
 
 NUMBERS = "fiu"  # numpy's kinds: floating-point and whole numbers; not bool, complex, text
-# Of https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md, those of hdf5plugin.
+# Of the HDF Group's list of registered filters (github.com/HDFGroup/hdf5_plugins), those of hdf5plugin.
 PLUGINS = {
     307: "bzip2",
     32001: "Blosc",

@@ -69,7 +69,7 @@ def repeat_faults(recording: Recording, n_voxels: int) -> RepeatFaults:
         of_one.append((z * target).mean(1))
         pairs.append([(z[i] * z[j]).mean(0) for i, j in combinations(range(len(z)), 2)])
         varies.append(~np.isnan(z).any(1))
-        spectrum = np.fft.rfft(np.nan_to_num(z), axis=1)
+        spectrum = np.fft.rfft(np.where(np.isnan(z), 0, z), axis=1)
         others = spectrum.sum(0) - spectrum
         turned = turned + np.fft.irfft((spectrum.conj() * others).sum(2), rows.sum(), axis=1)
     vary = np.concatenate(varies, axis=1)

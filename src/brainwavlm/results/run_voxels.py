@@ -54,6 +54,12 @@ class RunVoxels:
             tuple(untestable),
         )
 
+    def shared(self) -> "RunVoxels":
+        """Scores of the readout that voxels share; its r alone, as ceilings' shares and tests are of the other one."""
+        nothing = np.full(len(self.voxel), np.nan)
+        frozen, tuned = (self.more.get(f"shared_{model}", nothing) for model in ("frozen", "tuned"))
+        return RunVoxels(self.voxel, frozen, tuned, self.masks)
+
     def shown(self) -> dict[str, np.ndarray]:
         """r_frozen, and where a model was tuned r_tuned and their difference: the maps that pictures show."""
         maps = {"r_frozen": self.frozen, "r_tuned": self.tuned, "difference": self.tuned - self.frozen}

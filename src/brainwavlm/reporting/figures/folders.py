@@ -47,6 +47,7 @@ class Scored:
     label: str
     entry: Mapping[str, Any]
     results: Evaluation
+    readout: str = "voxelwise"
 
     @property
     def name(self) -> str:
@@ -55,8 +56,9 @@ class Scored:
 
     @property
     def voxels(self) -> RunVoxels:
-        """Its scores, voxel by voxel."""
-        return self.results.of_run(self.name)
+        """Its scores, voxel by voxel, of the readout that is shown."""
+        voxels = self.results.of_run(self.name)
+        return voxels.shared() if self.readout == "shared" else voxels
 
 
 def place_of(path: str | Path, name: str, kind: Kind) -> Place:
@@ -108,7 +110,8 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     chosen = chosen_names("run", choice.run, names)
     runs = [(entry, results) for entry, results in runs if entry["name"] in chosen]
     labels = run_labels([entry for entry, _ in runs])
-    return [Scored(labels[entry["name"]], entry, results) for entry, results in runs]
+    readout = choice.readout or "voxelwise"
+    return [Scored(labels[entry["name"]], entry, results, readout) for entry, results in runs]
 
 
 def any_simulated(runs: Sequence[Scored]) -> bool:

@@ -9,6 +9,7 @@ from brainwavlm.results.open import Made
 
 PICTURES = (".pdf", ".svg", ".png")
 QUANTITIES = ("frozen", "tuned", "difference", "share", "share-frozen")
+READOUTS = ("voxelwise", "shared")  # as in results.replicates, which takes half a second to import
 VIEWS = ("inflated", "pial", "flat")
 
 MAKERS: dict[Made, str] = {
@@ -36,6 +37,7 @@ class Choice(BaseModel):
     quantity: Annotated[tuple[Literal[QUANTITIES], ...], BeforeValidator(_listed)] = ()  # type: ignore[valid-type]
     target: Names = ()
     run: Names = ()
+    readout: Literal[READOUTS] | None = None  # type: ignore[valid-type]
     view: Literal[VIEWS] | None = None  # type: ignore[valid-type]
     q: float | None = Field(None, gt=0, le=1)  # maps show voxels with a false discovery rate below it
     experiment: Names = ()
@@ -75,11 +77,12 @@ _EVALUATION: tuple[Made, ...] = ("evaluation",)
 _SCORES: tuple[Made, ...] = ("evaluation", "ridge")
 _STATES: tuple[Made, ...] = ("evaluation", "study")
 _OF_RUNS = ("run", "target")
+_OF_VOXELS = ("run", "target", "readout")
 _OF_STATES = ("run", "target", "experiment")
 KINDS = {
-    "maps": Kind("scores on the cortex", _SCORES, ("run", "quantity", "view", "q"), "maps.maps"),
-    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_RUNS, "voxels.scatter"),
-    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_RUNS, "voxels.histogram"),
+    "maps": Kind("scores on the cortex", _SCORES, ("run", "quantity", "readout", "view", "q"), "maps.maps"),
+    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "voxels.scatter"),
+    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "voxels.histogram"),
     "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table.scores", (".tex", ".csv")),
     "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves.learning"),
     "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),

@@ -43,6 +43,9 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
     """Both hemispheres for each run and quantity."""
     runs = scored_runs(places, choice)
     tuned = runs[0].results.tuned
+    if choice.readout == "shared" and (choice.q or {"share", "share-frozen"} & {*choice.quantity}):
+        found = "shared, with shares of the ceiling or false discovery rates."
+        raise ConfigError("readout", found, "voxelwise, of which these are.", "Leave one of them out.")
     for quantity in choice.quantity if not tuned else ():
         if quantity not in _UNTUNED:
             found, of = f"{quantity}, of a model that was not tuned.", ", ".join(_UNTUNED)
@@ -56,7 +59,7 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
             values = _quantity(run, quantity, choice.q)
             at_vertices = values_at_vertices(mesh, run.voxels.voxel, values)
             tables.append(vertices_table(at_vertices, run.name, quantity))
-            title = _TITLES[quantity]
+            title = _TITLES[quantity] + ", shared readout" * (choice.readout == "shared")
             name = capitalised(title) if len(runs) == 1 else f"{capitalised(run.label)}: {title}"
             drawn.append((quantity, name, at_vertices, mesh))
 
