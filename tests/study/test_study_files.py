@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.study import cells_of, load_study
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 
@@ -30,24 +32,18 @@ def test_a_study_asks_every_claim_that_can_be_tested(name):
     assert asked == set(CLAIMS) - set(NOT_YET)
 
 
-def test_the_demo_study_has_five_seeds_where_seeds_matter():
+def test_the_demo_study_says_where_it_has_one_seed():
+    for name, experiment in load_study(STUDIES / "demo.yaml").experiments.items():
+        seeds = {point["seed"] for point in (*experiment.include, {"seed": None})} - {None}
+        seeds |= set(experiment.grid.get("seed", ()))
+        assert (len(seeds) == 1) == ("One seed." in experiment.question), name
+
+
+def test_the_demo_study_stops_nothing_early_and_tunes_on_as_many_stories_as_it_says():
     study = load_study(STUDIES / "demo.yaml")
-    for name in (
-        "tuning-against-ridge",
-        "lora-against-full",
-        "auditory-cortex",
-        "transfer",
-        "joint",
-    ):
-        assert study.experiments[name].grid["seed"] == (0, 1, 2, 3, 4)
-
-
-def test_amounts_of_the_demo_study_hold_as_many_stories_as_it_says():
-    from brainwavlm.config import load_config
-    from brainwavlm.encoding.run_data import run_data
-
-    for minutes, stories in ((4.4, 2), (8.7, 5), (None, 11)):
-        for seed in range(5):
+    assert all(cell.config.training.patience is None for cell in cells_of(study))
+    for minutes, stories in ((6.6, 4), (None, 9)):
+        for seed in range(2):
             settings = {"train_minutes": minutes, "seed": seed}
             setting = run_data(load_config(preset="demo", overrides=settings))
             assert len(setting.splits["train"]) == stories

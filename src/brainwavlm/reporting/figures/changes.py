@@ -16,6 +16,7 @@ from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
+from brainwavlm.results.tables import records
 from brainwavlm.study.claims.verdicts import holds
 
 KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
@@ -35,7 +36,7 @@ def changes_table(rows: Rows) -> pd.DataFrame:
     """
     findings: dict[tuple[str, ...], dict[str, Row]] = {}
     frame = pd.DataFrame(rows).astype(object)
-    for row in frame.where(frame.notna(), None).to_dict("records"):
+    for row in records(frame.where(frame.notna(), None)):
         key = tuple(str(row[column]) for column in _ONE_FINDING)
         findings.setdefault(key, {})[row["readout"] or "voxelwise"] = row
     table = []

@@ -85,10 +85,12 @@ def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
     frame["experiment"] = frame["experiment"].map(headings)
     units = " or ".join(dict.fromkeys(row["unit"] for row in rows if row["unit"]))
     caption = f"What came out: each estimate with its 95 % interval over {units}, below it that over seeds."
-    about = {"element": "claims-table", "simulated": any(row["simulated"] for row in rows)}
-    return table("Table of claims", caption, frame, classes=_NAMES, **about) | {
-        "verdicts": Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
-    }
+    simulated = any(row["simulated"] for row in rows)
+    verdicts = Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
+    shown = table(
+        "Table of claims", caption, frame, classes=_NAMES, element="claims-table", simulated=simulated
+    )
+    return shown | {"verdicts": verdicts}
 
 
 def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
