@@ -121,12 +121,16 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
             "the clock of the rows: tr_times, or the attribute start.",
             "Write start=0 if the first row is the sound's onset; if volumes came before it, or were cut, say when.",
         )
-    if abs(spacing - tr) > TOLERANCE * tr:
+    steps = np.diff(times)
+    # Evenly spaced at a multiple of the TR: rather a wrong tr than a gap before every row.
+    even = np.ptp(steps) <= TOLERANCE * tr < abs(float(np.median(steps)) - tr)
+    if even or abs(spacing - tr) > TOLERANCE * tr:
         warn(
             "tr_times",
-            f"rows {spacing:.4g} s apart.",
+            f"rows {np.median(steps):.4g} s apart.",
             f"{tr:g} s, the data set's tr.",
-            "Its tr_times are used; correct tr, or tr_times, whichever is wrong.",
+            f"Its tr_times are used, and delays count TRs of {spacing:.4g} s; correct tr, or tr_times, whichever "
+            f"is wrong.",
         )
     if seconds is None:
         return recording

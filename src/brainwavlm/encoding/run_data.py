@@ -194,13 +194,12 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
         raise ConfigError(
             "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
         )
-    mask = Mask(np.ones(subject.n_voxels, bool), {})
-    if scanned:
-        heard = [with_sound(recording, config) for split in splits.values() for recording in split]
-        mask = usable_voxels(heard)
-        used = {one.story.name: without_rows(one, mask.censored[one.story.name]) for one in heard}
-        subject = replace(subject, recordings={**subject.recordings, **used})
-        splits = {split: [used[one.story.name] for one in some] for split, some in splits.items()}
+    heard = [with_sound(recording, config) for split in splits.values() for recording in split]
+    mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
+    none = np.zeros(0, int)
+    used = {one.story.name: without_rows(one, mask.censored.get(one.story.name, none)) for one in heard}
+    subject = replace(subject, recordings={**subject.recordings, **used})
+    splits = {split: [used[one.story.name] for one in some] for split, some in splits.items()}
     measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
     target = target_mask(config.target, subject, measured)
     voxels = target if config.quirks.nan_voxels else target & mask.kept
@@ -217,6 +216,7 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
 
 def with_sound(recording: Recording, config: RunConfig) -> Recording:
     """The recording without the rows that no window of the configuration reaches; see `datasets.usable_rows`."""
+    recording.repeats(slice(0, 1))  # raises what is wrong with them before hours of features
     seconds = sound_facts(recording.story.audio).seconds
     windows = cut_windows(int(seconds * SAMPLE_RATE), config.windows)
     return rows_with_sound(recording, SoundSpan.of(seconds, windows.times, config.alignment, recording.tr))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.datasets.noise_ceiling import n_repeats
+from brainwavlm.datasets.usable_rows import left_out
 from brainwavlm.encoding.ridge import at_grid_edge, story_folds
 from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.planted_truth import clean_correlations, clean_means
@@ -210,6 +211,7 @@ def score_features(
         "dataset": data.dataset.name,
         "licence": data.dataset.licence,
         "facts": list(data.dataset.facts),
+        "left_out": left_out(data.recordings.values()),
         "unusable_voxels": data.unusable,
         "sounds_on_both_sides": shared,
         "backbone": config.backbone.model_dump(mode="json"),

@@ -20,7 +20,17 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract
 from brainwavlm.speech.hidden_states import Backbone
 
-_OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
+OF_THE_DATA = {
+    "dataset",
+    "subject",
+    "regions",
+    "target",
+    "train",
+    "validation",
+    "test",
+    "windows",
+    "alignment",
+}
 
 
 class Evaluator:
@@ -46,7 +56,7 @@ class Evaluator:
         same stories, however many it was tuned on.
         """
         config = config.model_copy(update={"train_minutes": None})
-        key = config.model_dump_json(include=_OF_THE_DATA) + str(config.quirks.nan_voxels)
+        key = config.model_dump_json(include=OF_THE_DATA) + str(config.quirks.nan_voxels)
         if key not in self._data:
             self._data[key] = run_data(config)
         return self._data[key]

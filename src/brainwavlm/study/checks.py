@@ -18,7 +18,7 @@ from brainwavlm.encoding.run_model import configured_backbone
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.evaluation.downstream import task_of
-from brainwavlm.evaluation.evaluator import untuned_model_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import OF_THE_DATA, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
@@ -26,8 +26,7 @@ from brainwavlm.runs.subject_views import heard_by, subject_views
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
 
-_OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test"}
-_OF_LISTENERS = {*_OF_THE_DATA, "joint", "train_minutes", "train_from", "control", "readout", "windows"}
+_OF_LISTENERS = {*OF_THE_DATA, "joint", "train_minutes", "train_from", "control", "readout"}
 _OF_THE_MODEL: dict[str, Any] = {
     "backbone": True,
     "adapter": True,
@@ -153,7 +152,7 @@ class _Checks:
         return new
 
     def _data(self, config: RunConfig) -> RunData:
-        key = config.model_dump_json(include=_OF_THE_DATA)
+        key = config.model_dump_json(include=OF_THE_DATA)
         if key not in self._of_data:
             everything = config.model_copy(update={"train_minutes": None})
             self._of_data[key] = run_data(everything, scanned=False)
