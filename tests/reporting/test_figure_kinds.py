@@ -255,6 +255,20 @@ def test_seeds_are_the_runs_of_each_group(tmp_path):
         assert_allclose(mark(f"interval:{number}").get_xdata(), ends)
 
 
+def test_changes_are_drawn_under_both_readouts(tmp_path):
+    experiments = {"map": {"claim": 1, "grid": {"subject": ["sim01", "sim02"], "seed": [0, 1, 2]}}}
+    mark, values = drawn("changes", fake_study(tmp_path / "study", experiments, shared=0.03))
+    assert len(values) == 2
+    for number, row in enumerate(values.to_dict("records")):
+        for readout in ("", "shared_"):
+            assert_allclose(mark(f"{readout}estimate:{number}").get_xdata(), row[f"{readout}estimate"])
+            ends = [row[f"{readout}low"], row[f"{readout}high"]]
+            assert_allclose(mark(f"{readout}interval:{number}").get_xdata(), ends)
+            ends = [row[f"{readout}seed_low"], row[f"{readout}seed_high"]]
+            assert_allclose(mark(f"{readout}seeds:{number}").get_xdata(), ends)
+    assert "1. cortex of sim02" in words(mark.figure)
+
+
 def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
     experiments = {
         "map": {"claim": 1, "grid": {"seed": [0, 1]}},

@@ -106,15 +106,20 @@ def draw_changes(table: pd.DataFrame, canvas: Canvas) -> Figure:
         "shared_": {"color": canvas.colours["shared"], "marker": "o"},
     }
 
+    shown = pd.concat([table[[f"{of}estimate", f"{of}low", f"{of}high"]] for of in READOUTS], axis=1)
+    ends = np.array([min(np.nanmin(shown), 0.0), max(np.nanmax(shown), 0.0)])
+
     def draw(axes: Axes, number: int, place: float) -> None:
-        if not number:
+        if not axes.lines:
+            # Intervals over two seeds would leave no room for the others: they reach out of the figure.
+            axes.set_xlim(ends + 0.3 * np.ptp(ends) * np.array([-1, 1]))
             axes.axvline(0, color=rcParams["axes.edgecolor"], linewidth=width / 2)
         for readout, at in (("", place - 0.25), ("shared_", place + 0.25)):
             row, look = table.iloc[number], looks[readout]
             estimate, low, high, *seeds = pd.to_numeric(row[[readout + column for column in NUMBERS]])
-            for name, ends, thick in (("interval", [low, high], 1.4 * width), ("seeds", seeds, width / 2)):
+            for name, reach, thick in (("interval", [low, high], 1.4 * width), ("seeds", seeds, width / 2)):
                 about = {"linewidth": thick, "gid": f"{readout}{name}:{number}"}
-                axes.plot(ends, [at, at], color=look["color"], **about)
+                axes.plot(reach, [at, at], "-", color=look["color"], **about)
             axes.plot([estimate], [at], **look, markersize=marker, gid=f"{readout}estimate:{number}")
 
     key = {
