@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.run import Run, open_run
+from brainwavlm.stimulus import decoded_sound
 from tests.encoding.loops import KillAt, Killed, assert_identical, history, tensors
 from tests.models import stock_model
 from tests.trees import ds003020_tree, native_tree
@@ -35,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that at the end no worker is left with one while the others have nothing to do."""
     rank = {folder: number for number, folder in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.relative_to(TESTS).parts[0], len(LONG)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Lengths and levels of sounds are kept away from the user's own cache."""
+    folder = tmp_path_factory.mktemp("sounds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoded_sound, "cache_folder", lambda: folder)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -396,7 +396,7 @@ def test_silence_is_an_error_and_a_long_pause_a_warning(native, checked):
     sound[5 * rate : 17 * rate] = 0
     soundfile.write(native / "stimuli/ferry.wav", sound, rate)
     report = checked(native)
-    assert "all samples are zero" in only(report, "error", "silence", "stimuli/dog.wav")
+    assert "every sample is zero" in only(report, "error", "silence", "stimuli/dog.wav")
     assert "12 s of silence on end, from 5 s on" in only(report, "warning", "silence", "stimuli/ferry.wav")
 
 
@@ -405,6 +405,89 @@ def test_samples_that_are_no_numbers_are_an_error(native, checked):
     sound[[5, 90]] = np.nan
     soundfile.write(native / "stimuli/dog.wav", sound, rate, subtype="FLOAT")
     assert "2 samples are not finite" in only(checked(native), "error", "sound", "stimuli/dog.wav")
+
+
+def damaged(native, name, sound, rate=16000, **kwargs):
+    soundfile.write(native / "stimuli/new", sound, rate, **kwargs)
+    (native / "stimuli/new").rename(native / f"stimuli/{name}.wav")
+
+
+def noise(native, name="dog"):
+    return soundfile.read(native / f"stimuli/{name}.wav")[0]
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "MP3", "OGG"])
+def test_a_cut_file_is_one_error_beside_those_of_the_other_files(native, checked, kind):
+    damaged(native, "dog", noise(native), format=kind)
+    file = native / "stimuli/dog.wav"
+    file.write_bytes(file.read_bytes()[: int(0.6 * file.stat().st_size)])
+    (native / "stimuli/ferry.wav").write_bytes(b"")
+    report = checked(native)
+    assert "truncated" in only(report, "error", "sound", "stimuli/dog.wav")
+    assert "not readable as sound" in only(report, "error", "sound", "stimuli/ferry.wav")
+    with pytest.raises(DatasetError, match="truncated"):
+        load_sound(file)
+
+
+def test_channels_that_cancel_are_an_error_until_a_channel_is_chosen(native, checked):
+    sound = noise(native)
+    damaged(native, "dog", np.stack([sound, -sound], 1), format="WAV")
+    told = only(checked(native), "error", "channels", "stimuli/dog.wav")
+    assert "Set channel: left" in told
+    described = yaml.safe_load((native / "dataset.yaml").read_text())
+    described["stories"]["dog"]["channel"] = "left"
+    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    assert checked(native).problems == ()
+    described["channel"] = 2  # of every story that names none: only dog has two
+    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    errors = checked(native).errors
+    assert {error.path for error in errors} == {
+        f"stimuli/{name}.wav" for name in ("ferry", "garden", "market")
+    }
+    assert "1 channel, where dataset.yaml asks for channel 2" in errors[0].found
+    described["stories"]["dog"]["channel"] = "middle"
+    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    assert "channel = 'middle'" in only(checked(native), "error", "dataset", "dataset.yaml")
+
+
+@pytest.mark.parametrize(
+    ("channels", "kind", "message"),
+    [
+        (lambda one, other: [one, -one + 0.5 * other], "channels", "partly cancel"),
+        (lambda one, other: [one, other], "stereo", "2 channels. They differ."),
+        (lambda one, other: [one, 0 * one], "stereo", "2 channels. They differ."),
+        (lambda one, other: [one, one + 0.01 * other], "stereo", "they are alike"),
+    ],
+)
+def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked, channels, kind, message):
+    damaged(native, "dog", np.stack(channels(noise(native), noise(native, "ferry")), 1), format="WAV")
+    assert message in only(checked(native), "warning", kind, "stimuli/dog.wav")
+
+
+@pytest.mark.parametrize(
+    ("change", "severity", "kind", "message"),
+    [
+        (lambda sound: np.round(sound * 32767), "error", "scale", "samples up to"),
+        (lambda sound: 8 * sound, "warning", "level", "above full scale, which WAV FLOAT can hold"),
+        (lambda sound: np.clip(8 * sound, -1, 1), "warning", "clipping", "samples at full scale"),
+        (lambda sound: sound + 0.1, "warning", "offset", "an offset (DC)"),
+        (lambda sound: 0.01 * sound, "warning", "level", "too quiet: its largest sample is 5"),
+        (lambda sound: 0 * sound + 0.5, "error", "silence", "every sample is 0.5"),
+        (lambda sound: 0.0005 * sound, "error", "silence", "nothing above -70 dB"),
+    ],
+)
+def test_levels_say_what_they_mean(native, checked, change, severity, kind, message):
+    damaged(native, "dog", change(noise(native)), subtype="FLOAT", format="WAV")
+    report = checked(native)
+    assert message in only(report, severity, kind, "stimuli/dog.wav")
+    assert {problem.kind for problem in report.problems} == {kind}
+
+
+def test_one_recording_in_other_bytes_in_two_splits_is_an_error(native, checked):
+    damaged(native, "market", noise(native)[3 * 16000 :] * 0.5, format="OGG")
+    told = only(checked(native, "anna"), "error", "split", "stimuli/dog.wav")
+    assert "anna heard the same recording" in told
+    assert "3.0 s later in the first; the files differ) as dog (train) and market (test)." in told
 
 
 # --- transcripts
@@ -439,6 +522,54 @@ def test_stories_without_transcripts_are_a_fact(published, checked):
     report = checked(published)
     assert report.usable
     assert "5 of 5 stories have no transcript; only probes need one." in report.facts
+
+
+def rename_tiers(native, words, phones):
+    for file in (native / "stimuli").glob("*.TextGrid"):
+        text = file.read_text().replace('name = "word"', f'name = "{words}"')
+        file.write_text(text.replace('name = "phone"', f'name = "{phones}"'))
+
+
+def test_tiers_of_unknown_names_are_listed_until_dataset_yaml_names_them(native, checked):
+    rename_tiers(native, "Wörter", "Laute")
+    told = only(checked(native), "warning", "transcript", "stimuli/dog.TextGrid")
+    assert "tiers: 'Laute', 'Wörter'" in told
+    assert "transcript: {file: dog.TextGrid, words: TIER, phones: TIER}" in told
+    described = yaml.safe_load((native / "dataset.yaml").read_text())
+    for name, story in described["stories"].items():
+        story["transcript"] = {"file": f"stimuli/{name}.TextGrid", "words": "Wörter", "phones": ["Laute"]}
+    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    assert checked(native).problems == ()
+    described["stories"]["dog"]["transcript"]["phones"] = 2
+    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    assert "the name of a tier, or a list of names" in only(
+        checked(native), "error", "dataset", "dataset.yaml"
+    )
+
+
+def test_what_was_mended_and_what_tiers_lack_are_facts(native, checked):
+    rename_tiers(native, "words", "other")
+    file = native / "stimuli/dog.TextGrid"
+    file.write_text(file.read_text().replace("xmax = 1.5\n", "xmax = 1.501\n"))
+    report = checked(native)
+    assert report.problems == ()
+    facts = " ".join(report.facts)
+    assert "1 overlaps of 2 ms or less joined, 0 intervals without length left out (dog)." in facts
+    assert "4 transcripts have no tier that is known to hold phones" in facts
+    assert "tiers of dog: other, words." in facts
+
+
+def test_other_phones_than_those_of_arpabet_are_a_fact(native, checked):
+    for name in ("dog", "ferry", "garden", "market"):
+        file = native / f"stimuli/{name}.TextGrid"
+        text = file.read_text()
+        for phone, sign in (("DH", "ð"), ("AH0", "ə"), ("D", "ɖ"), ("AO1", "ɔ")):
+            text = text.replace(f'"{phone}"', f'"{sign}"')
+        if name == "market":
+            assert "Phones of dog, ferry, garden are of another set" in " ".join(checked(native).facts)
+        file.write_text(text)
+    facts = checked(native).facts
+    assert "another set than ARPAbet: 4 classes, called as in the transcripts: ð, ɔ, ɖ, ə." in " ".join(facts)
 
 
 # --- masks

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
@@ -168,6 +169,16 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, featu
     own = evaluate(run, cache=features, downstream=["words"]).downstream
     assert list(own["layer"]) == [3]
     assert_allclose(own["auc_tuned"].item(), table.loc[("words", 3), "auc_tuned"], atol=1e-5)
+
+
+def test_clips_are_planned_on_the_length_that_is_heard(own, tmp_path):
+    """48 kHz, a sample short of a minute: a header's length times 16000, cut off, is a clip less than there is."""
+    for name in SPLITS:
+        path = Path(own.dataset) / f"stimuli/{name}.wav"
+        sound = np.random.default_rng(len(name)).normal(0, 0.1, SECONDS * 48000 - 1)
+        soundfile.write(path, sound, 48000)
+    run = tune(own, tmp_path / "run")
+    assert list(evaluate(run, downstream=["phones"]).downstream["n_clips"]) == [SECONDS]
 
 
 def test_the_untuned_model_is_asked_once_for_all_runs(folder, tuned):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from brainwavlm.checks.report import Problem, Report
+from brainwavlm.checks.same_sound import same_sound
 from brainwavlm.checks.stimuli import StimulusCheck, check_stimulus
 from brainwavlm.checks.subject import SubjectCheck, check_subject
 from brainwavlm.checks.transcripts import transcript_facts
@@ -16,11 +17,13 @@ from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.folder import FolderDataset
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import reachable
-from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum
+from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 
 def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Report:
-    """Read a data set from end to end and tell everything that is wrong with it. Nothing is written.
+    """Read a data set from end to end and tell everything that is wrong with it.
+
+    Nothing is written into it; lengths and levels of its sounds are kept in ~/.cache/brainwavlm.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     expected_rows, table_problems = _expected_rows(dataset, heard)
     subjects = [check_subject(dataset, name, seconds, expected_rows) for name in names]
     problems += [*table_problems, *(problem for checked in subjects for problem in checked.problems)]
-    problems += _same_sound(dataset, names, seconds)
+    problems += same_sound(dataset, names, {name: one.facts for name, one in stimuli.items() if one.facts})
     if subject is None:
         problems += _nobody_heard(dataset, heard)
     return Report(
@@ -110,33 +113,6 @@ def _expected_rows(dataset: Dataset, stories: Iterable[str]) -> tuple[dict[str, 
     ]
 
 
-def _same_sound(
-    dataset: Dataset, subjects: Iterable[str], seconds: Mapping[str, float | None]
-) -> Iterator[Problem]:
-    """One sound under two names is one story, whatever its names: it must not be on both sides of a split."""
-    alike = defaultdict(list)
-    for name, length in seconds.items():
-        if length is not None:
-            alike[dataset.stories[name].audio.stat().st_size].append(name)
-    same = defaultdict(list)
-    for names in alike.values():
-        for name in names if len(names) > 1 else ():
-            same[audio_checksum(dataset.stories[name].audio)].append(name)
-    splits = {subject: dataset.recordings(subject) for subject in subjects}
-    for names in same.values():
-        for subject, own in splits.items():
-            split_of = {name: own[name].story.split for name in names if name in own}
-            if len(set(split_of.values())) > 1:
-                under = " and ".join(f"{name} ({split})" for name, split in split_of.items())
-                yield Problem(
-                    "split",
-                    str(dataset.stories[names[0]].audio),
-                    f"{subject} heard the same sound as {under}.",
-                    "each story in one split.",
-                    "Give them the same split, or remove one.",
-                )
-
-
 def _nobody_heard(dataset: Dataset, heard: set[str]) -> Iterator[Problem]:
     if not dataset.subject_names:
         yield Problem(
@@ -159,7 +135,7 @@ def _nobody_heard(dataset: Dataset, heard: set[str]) -> Iterator[Problem]:
 
 
 def _stimulus_facts(dataset: Dataset, stimuli: Mapping[str, StimulusCheck]) -> Iterator[str]:
-    rates = Counter(stimulus.rate for stimulus in stimuli.values() if stimulus.rate)
+    rates = Counter(stimulus.facts.rate for stimulus in stimuli.values() if stimulus.facts)
     for rate, count in sorted(rates.items()):
         if rate != SAMPLE_RATE:
             yield f"{count} of {len(stimuli)} sounds are at {rate} Hz: resampled to {SAMPLE_RATE} Hz."

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from brainwavlm.checks.report import Problem
 from brainwavlm.checks.transcripts import TranscriptCheck, check_transcript
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
-from brainwavlm.stimulus.audio import RATE_REMEDY, RATES, SAMPLE_RATE, SoundFacts, sound_facts
+from brainwavlm.stimulus.audio import SAMPLE_RATE, SILENT, sound_errors
+from brainwavlm.stimulus.decoded_sound import ENVELOPE_RATE, SoundFacts, sound_facts
 
-SILENT = 10 ** (-70 / 20)  # largest sample within a second, full scale 1
-FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
 LONG_SILENCE = 10  # seconds
+QUIET = 0.01  # largest sample about the mean; 40 dB below full scale, where 16 bits have nine left
+OFFSET = 0.1  # mean of the samples by their standard deviation
 
 
 @dataclass
@@ -26,164 +24,126 @@ class StimulusCheck:
     Attributes
     ----------
     problems : list of Problem
-    seconds : float or None
-        Length of the sound; None when it cannot be read.
-    rate : int or None
+    facts : SoundFacts or None
+        None when the sound cannot be used.
     transcript : TranscriptCheck or None
         None where there is none.
     """
 
     problems: list[Problem] = field(default_factory=list)
-    seconds: float | None = None
-    rate: int | None = None
+    facts: SoundFacts | None = None
     transcript: TranscriptCheck | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of the sound; None when it cannot be used."""
+        return None if self.facts is None else self.facts.seconds
 
 
 def check_stimulus(story: Story) -> StimulusCheck:
     """Read a story's sound and transcript from end to end."""
     result = StimulusCheck()
     try:
-        _check_sound(story.audio, result)
+        facts = sound_facts(story.audio, story.channel)
     except DatasetError as error:
-        result.problems.append(Problem.of(error, "sound"))
+        result.problems.append(Problem.of(error, "rate" if "sampling rate" in error.found else "sound"))
+    else:
+        errors = [Problem.of(error, kind) for kind, error in sound_errors(story.audio, facts)]
+        result.problems += errors
+        if not errors:
+            result.facts = facts
+            result.problems += [
+                Problem(kind, str(story.audio), found, expected, remedy, "warning")
+                for kind, found, expected, remedy in _warnings(facts, story)
+            ]
     if story.transcript is not None:
         result.transcript = check_transcript(story, story.transcript, result.seconds)
         result.problems += result.transcript.problems
     return result
 
 
-def _check_sound(path: Path, result: StimulusCheck) -> None:
-    require_content(path)
-    header = _wav_header(path)
-    if header is not None and not RATES[0] <= header.rate <= RATES[1]:
-        result.problems.append(_rate_problem(path, header.rate))
-        return
-    facts = sound_facts(path)
-    if facts.n_frames == 0:
-        raise DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
-    result.rate, result.seconds = facts.rate, facts.seconds
-    result.problems += _header_problems(path, facts, header.missing if header else 0)
-    result.problems += _level_problems(path, _levels(path))
-
-
-def _header_problems(path: Path, facts: SoundFacts, missing: int) -> Iterator[Problem]:
-    if missing > 0:
-        yield Problem(
-            "sound",
-            str(path),
-            f"truncated: {missing} bytes fewer than its header says.",
-            "a whole WAV file.",
-            "Download it again, and compare its size with the source.",
+def _warnings(facts: SoundFacts, story: Story) -> Iterator[tuple[str, str, str, str]]:
+    if facts.doubt:
+        yield (
+            "length",
+            facts.doubt,
+            "a header that fits.",
+            "All that could be decoded is used; listen to its end.",
         )
     if facts.rate < SAMPLE_RATE:
-        yield Problem(
+        yield (
             "rate",
-            str(path),
             f"a sampling rate of {facts.rate} Hz: nothing above {facts.rate // 2} Hz can be heard.",
             f"{SAMPLE_RATE} Hz or more.",
             f"It will be resampled to {SAMPLE_RATE} Hz; better take a recording with a higher rate.",
-            "warning",
         )
-    if facts.channels > 1:
-        yield Problem(
-            "stereo",
-            str(path),
-            f"{facts.channels} channels.",
-            "one channel.",
-            "Their mean is used; nothing needs to be done if they carry the same speech.",
-            "warning",
-        )
-
-
-def _rate_problem(path: Path, rate: int) -> Problem:
-    return Problem(
-        "rate",
-        str(path),
-        f"a sampling rate of {rate} Hz in its header.",
-        f"{RATES[0]} to {RATES[1]} Hz; the speech models hear {SAMPLE_RATE} Hz.",
-        RATE_REMEDY,
-    )
-
-
-def _level_problems(path: Path, levels: "_Levels") -> Iterator[Problem]:
-    if levels.not_finite:
-        yield Problem(
-            "sound",
-            str(path),
-            f"{levels.not_finite} samples are not finite.",
-            "finite samples.",
-            "Export the sound again, e.g. as 16-bit WAV.",
-        )
-    elif levels.peak == 0:
-        yield Problem(
+    if facts.channels > 1 and story.channel == "mean":
+        yield _channels(facts)
+    silent, first = _longest_silence(facts.loudness)
+    if silent >= LONG_SILENCE:
+        yield (
             "silence",
-            str(path),
-            "silence: all samples are zero.",
-            "the story's sound.",
-            "Replace the file; exporting a muted track gives such files.",
-        )
-    elif levels.longest_silence >= LONG_SILENCE:
-        yield Problem(
-            "silence",
-            str(path),
-            f"{levels.longest_silence} s of silence on end, from {levels.silent_from} s on.",
+            f"{silent:.0f} s of silence on end, from {first:.0f} s on.",
             f"speech with pauses under {LONG_SILENCE} s.",
             "Listen to it there; it is used as it is.",
-            "warning",
         )
-    if levels.clipped:
-        yield Problem(
+    yield from _level_warnings(facts)
+
+
+def _channels(facts: SoundFacts) -> tuple[str, str, str, str]:
+    found, setting = f"{facts.channels} channels", "set channel: left (or right, or a number) in dataset.yaml"
+    if facts.gain < 0.5 / facts.channels:
+        found += f" that partly cancel: their mean is {-10 * np.log10(facts.gain):.0f} dB below them."
+        return "channels", found, "channels that are alike.", f"Listen to their mean, or {setting}."
+    if facts.gain < 0.9:
+        remedy = f"Their mean is used. If speech is in one of them only, beside triggers or noise, {setting}."
+        return "stereo", f"{found}. They differ.", "one channel, or channels that are alike.", remedy
+    return (
+        "stereo",
+        f"{found}.",
+        "one channel.",
+        "Their mean is used; nothing needs to be done: they are alike.",
+    )
+
+
+def _level_warnings(facts: SoundFacts) -> Iterator[tuple[str, str, str, str]]:
+    peak, spread = max(-facts.low, facts.high), float(np.sqrt(facts.power))
+    if peak > 1.001:
+        yield (
+            "level",
+            f"samples up to {peak:.3g}: above full scale, which {facts.encoding} can hold.",
+            "samples between -1 and 1.",
+            "Nothing is lost, and it is used as it is; 16-bit files made from it would be clipped.",
+        )
+    elif facts.clipped:
+        share = 100 * facts.clipped / (facts.n_frames * facts.channels)
+        yield (
             "clipping",
-            str(path),
-            f"{levels.clipped} samples at full scale ({100 * levels.clipped / levels.n_samples:.2g} %): clipped.",
+            f"{facts.clipped} samples at full scale ({share:.2g} %): clipped.",
             "sound below full scale.",
             "Export it again at a lower gain if there are many; it is used as it is.",
-            "warning",
+        )
+    if abs(facts.mean) > max(OFFSET * spread, 0.001):
+        yield (
+            "offset",
+            f"a mean of {facts.mean:.3f} beside a standard deviation of {spread:.3f}: an offset (DC).",
+            "samples about 0.",
+            "Take it out, e.g.:  sox FILE story.wav highpass 20      It is used as it is.",
+        )
+    if (facts.high - facts.low) / 2 < QUIET:
+        yield (
+            "level",
+            f"too quiet: its largest sample is {-20 * np.log10((facts.high - facts.low) / 2):.0f} dB below full scale.",
+            "speech with peaks above -40 dB.",
+            "Export it again at a higher gain, from the source: amplified, it stays as coarse as it is.",
         )
 
 
-@dataclass
-class _Levels:
-    peak: float = 0.0
-    clipped: int = 0
-    not_finite: int = 0
-    n_samples: int = 0
-    longest_silence: int = 0
-    silent_from: int = 0
-
-
-def _levels(path: Path) -> _Levels:
-    levels = _Levels()
-    silent = 0
-    with soundfile.SoundFile(path) as file:
-        blocks = file.blocks(blocksize=file.samplerate, dtype="float32", always_2d=True)
-        for second, block in enumerate(blocks):
-            size = np.abs(block)
-            peak = float(size.max())
-            levels.not_finite += int(np.count_nonzero(~np.isfinite(size)))
-            levels.clipped += int(np.count_nonzero(size >= FULL_SCALE))
-            levels.peak = max(levels.peak, peak)
-            levels.n_samples += size.size
-            silent = silent + 1 if peak < SILENT else 0
-            if silent > levels.longest_silence:
-                levels.longest_silence, levels.silent_from = silent, second + 1 - silent
-    return levels
-
-
-@dataclass(frozen=True)
-class _WavHeader:
-    rate: int
-    missing: int  # bytes that the header promises and the file does not have; libsndfile plays what is there
-
-
-def _wav_header(path: Path) -> _WavHeader | None:
-    with path.open("rb") as file:
-        start = file.read(28)
-    if len(start) < 28 or start[:4] != b"RIFF" or start[12:16] != b"fmt ":
-        return None
-    promised = int.from_bytes(start[4:8], "little")
-    has_length = promised not in (0, 0xFFFFFFFF)  # else written while its length was not known
-    return _WavHeader(
-        rate=int.from_bytes(start[24:28], "little"),
-        missing=promised + 8 - path.stat().st_size if has_length else 0,
-    )
+def _longest_silence(loudness: np.ndarray) -> tuple[float, float]:
+    """Length and start of the longest silence, seconds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], loudness < SILENT, [False]])))
+    if not len(edges):
+        return 0.0, 0.0
+    starts, lengths = edges[::2], edges[1::2] - edges[::2]
+    longest = int(lengths.argmax())
+    return lengths[longest] / ENVELOPE_RATE, starts[longest] / ENVELOPE_RATE

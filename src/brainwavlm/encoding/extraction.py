@@ -34,7 +34,12 @@ def extract_dataset(
     backbone.to(accelerator_for(config, Path(folder)).device)
     return {
         name: cached(
-            backbone, dataset.stories[name].audio, config.windows, folder, config.backbone.batch_windows
+            backbone,
+            dataset.stories[name].audio,
+            config.windows,
+            folder,
+            config.backbone.batch_windows,
+            channel=dataset.stories[name].channel,
         )
         for name in (progress or Progress()).over(names, "Reading stories")
     }

@@ -7,14 +7,13 @@ and never anything of another story.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
-from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.alignment import delayed, zscored
 from brainwavlm.encoding.alignment import moments as feature_moments
 from brainwavlm.encoding.blocks import Block
@@ -25,7 +24,7 @@ from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.frontend_cache import SharedFrontend, kept_frontend
 from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_facts
+from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 
@@ -112,7 +111,7 @@ def read_story(
     recording: Recording, voxels: np.ndarray, min_samples: int, config: RunConfig, device: torch.device
 ) -> PreparedStory:
     """Read one recording and put its sound and responses on one clock; no random number, and no model is touched."""
-    sound = torch.from_numpy(load_sound(recording.story.audio)).to(device)
+    sound = torch.from_numpy(load_sound(recording.story.audio, recording.story.channel)).to(device)
     windows = cut_windows(len(sound), config.windows, min_samples)
     clock = recording_clock(recording, windows.times, config.alignment, config.quirks)
     responses = torch.from_numpy(story_responses(recording, voxels)).to(device)
@@ -120,7 +119,7 @@ def read_story(
 
 
 def add_frontend(
-    story: PreparedStory, audio: Path, backbone: Backbone, config: RunConfig, in_memory: bool
+    story: PreparedStory, source: Story, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
     training, batch = config.training, config.backbone.batch_windows
@@ -128,9 +127,8 @@ def add_frontend(
     if in_memory:
         story.frontend = kept_frontend(*model, batch, training.frontend_type)
     elif training.frontend_folder is not None:
-        story.frontend = frontend_file(
-            backbone, audio, *model[1:], training.frontend_folder, training.frontend_type, batch
-        )
+        place = (training.frontend_folder, training.frontend_type, batch)
+        story.frontend = frontend_file(backbone, source.audio, *model[1:], *place, source.channel)
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
         story.frontend = SharedFrontend(*model[:3])
 
@@ -160,13 +158,13 @@ def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.
 
 
 def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -> Windows:
-    """The windows of a recording, from the sound file's header alone."""
-    n_samples = int(sound_facts(recording.story.audio).seconds * SAMPLE_RATE)
-    return cut_windows(n_samples, config.windows, min_samples)
+    """The windows of a recording, from the sound's decoded length, which is kept."""
+    story = recording.story
+    return cut_windows(sound_facts(story.audio, story.channel).n_samples, config.windows, min_samples)
 
 
 def planned_clock(recording: Recording, config: RunConfig, min_samples: int) -> StoryClock:
-    """The clock of a recording while tuning, from the sound file's header alone: finds what does not fit early."""
+    """The clock of a recording while tuning, from the sound's length alone: finds what does not fit early."""
     times, slow = planned_windows(recording, config, min_samples).times, config.training.slow
     clock = recording_clock(recording, times, config.alignment)  # scores will be at full rate
     return clock if slow == 1 else recording_clock(recording, times, config.alignment, slow=slow)

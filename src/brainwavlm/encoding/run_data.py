@@ -217,7 +217,7 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
 def with_sound(recording: Recording, config: RunConfig) -> Recording:
     """The recording without the rows that no window of the configuration reaches; see `datasets.usable_rows`."""
     recording.repeats(slice(0, 1))  # raises what is wrong with them before hours of features
-    seconds = sound_facts(recording.story.audio).seconds
+    seconds = sound_facts(recording.story.audio, recording.story.channel).seconds
     windows = cut_windows(int(seconds * SAMPLE_RATE), config.windows)
     return rows_with_sound(recording, SoundSpan.of(seconds, windows.times, config.alignment, recording.tr))
 

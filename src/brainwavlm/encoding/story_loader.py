@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.datasets.responses import SPLITS, Split
+from brainwavlm.datasets.responses import SPLITS, Channel, Split
 from brainwavlm.encoding.downsampling import downsampled
 from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, planned_windows, read_story
 from brainwavlm.encoding.subjects import TunedSubject
@@ -46,7 +46,7 @@ class StoryLoader:
             for key, recording in subject.recordings(split).items()
         }
         self._held: dict[str, PreparedStory] = {}
-        self._frontends: dict[Path, Sequence[torch.Tensor]] = {}
+        self._frontends: dict[tuple[Path, Channel], Sequence[torch.Tensor]] = {}
         self._expected: dict[str, Future[PreparedStory]] = {}
         self._reader: ThreadPoolExecutor | None = None
         self._all_bytes: int | None = None
@@ -57,14 +57,15 @@ class StoryLoader:
         keeps_all = self.keeps_all
         expected = self._expected.pop(story, None)
         prepared = self._read(story) if expected is None else expected.result()
-        audio = self._recordings[story][1].story.audio
-        prepared.frontend = self._frontends.get(audio)
+        source = self._recordings[story][1].story
+        sound = (source.audio, source.channel)
+        prepared.frontend = self._frontends.get(sound)
         if prepared.frontend is None:
-            add_frontend(prepared, audio, self._backbone, self._config, keeps_all)
+            add_frontend(prepared, source, self._backbone, self._config, keeps_all)
         if keeps_all:
             self._held[story] = prepared
             if prepared.frontend is not None:
-                self._frontends[audio] = prepared.frontend
+                self._frontends[sound] = prepared.frontend
         return prepared
 
     def hold(self, stories: Sequence[str]) -> None:
@@ -130,7 +131,7 @@ class StoryLoader:
         if self._all_bytes is None:
             kind, windows = self._config.training.frontend_type, self._config.windows
             read = {
-                recording.story.audio: recording
+                (recording.story.audio, recording.story.channel): recording
                 for subject in self._subjects
                 for split in TUNED_ON
                 for recording in subject.data.splits[split]

@@ -28,6 +28,7 @@ from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
+from brainwavlm.stimulus.spoken_labels import Kind
 
 STORIES = "clips"  # how replicates.npz names what was left out
 # With fewer clips, with or without it, the AUC of a label hangs on single clips.
@@ -82,7 +83,8 @@ class Downstream:
                 f"tasks of {', '.join(TASKS)}, each once.",
                 f"For instance: {','.join(TASKS)}",
             )
-        self._evaluator, self._names = evaluator, tuple(names)
+        self._evaluator = evaluator
+        self._names = tuple(task for name in names for task in TASKS if task == name)
         self._tasks: dict[str, list[Task]] = {}
         self._frozen: dict[str, dict[tuple[str, int], np.ndarray]] = {}
 
@@ -155,7 +157,7 @@ class Downstream:
         }
 
 
-def task_of(name: str, plan: ScoringPlan, min_samples: int) -> Task:
+def task_of(name: Kind, plan: ScoringPlan, min_samples: int) -> Task:
     """The labels of all clips; `min_samples` is what the model can hear.
 
     Raises

@@ -79,11 +79,11 @@ class Evaluator:
         size = config.backbone.batch_windows
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
-            sound = stories[name].audio
+            sound, channel = stories[name].audio, stories[name].channel
             if self.cache is None:
-                yield name, extract(backbone, sound, config.windows, size)
+                yield name, extract(backbone, sound, config.windows, size, None, channel)
             else:
-                yield name, cached(backbone, sound, config.windows, self.cache, size)
+                yield name, cached(backbone, sound, config.windows, self.cache, size, None, channel)
 
     def plan(self, config: RunConfig, leave_one_out: bool = False, tested: bool = True) -> ScoringPlan:
         """How a configuration is scored; see `ScoringPlan.of` for what is raised."""

@@ -98,9 +98,11 @@ def files_of(
     files = {f"responses/{recording.story.name}": recording.path for recording in measured}
     for recording in heard:
         story = recording.story
-        files[f"sound/{story.name}"] = story.audio
+        channel = "" if story.channel == "mean" else f" ({story.channel})"
+        files[f"sound/{story.name}{channel}"] = story.audio
         if transcripts and story.transcript is not None:
-            files[f"transcript/{story.name}"] = story.transcript
+            tiers = ", ".join((*story.word_tiers, *story.phone_tiers))
+            files[f"transcript/{story.name}{f' ({tiers})' * bool(tiers)}"] = story.transcript
     anatomy = dataset.anatomy(subject)
     if anatomy is not None:
         files["anatomy"] = anatomy

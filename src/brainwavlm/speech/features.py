@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from brainwavlm.config import WindowConfig
+from brainwavlm.datasets.responses import Channel
 from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
 from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
-from brainwavlm.stimulus.audio import audio_checksum, load_sound
+from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
@@ -99,6 +100,7 @@ def extract(
     config: WindowConfig,
     batch_windows: int | None = None,
     device: str | torch.device | None = None,
+    channel: Channel = "mean",
 ) -> StoryFeatures:
     """Features of a whole sound, all the backbone's layers in one pass, in eval mode.
 
@@ -110,6 +112,8 @@ def extract(
     batch_windows : int or None
     device : torch device, optional
         Where to compute; None: where the backbone is.
+    channel : str or int
+        As in `load_sound`.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def extract(
     """
     if device is not None:
         backbone.to(device)
-    sound = torch.from_numpy(load_sound(sound_path))
+    sound = torch.from_numpy(load_sound(sound_path, channel))
     windows = cut_windows(len(sound), config, backbone.min_samples)
     training = backbone.training
     backbone.eval()
@@ -137,6 +141,7 @@ def cached(
     folder: str | Path,
     batch_windows: int | None = None,
     device: str | torch.device | None = None,
+    channel: Channel = "mean",
 ) -> StoryFeatures:
     """`extract`, read from `folder` when it is there and written there when it is not.
 
@@ -147,7 +152,7 @@ def cached(
 
     Parameters
     ----------
-    backbone, sound_path, config, batch_windows, device
+    backbone, sound_path, config, batch_windows, device, channel
         As in `extract`.
     folder : str or Path
         Made when missing.
@@ -168,11 +173,12 @@ def cached(
         "normalise_sound": backbone.normalise_sound,
         "windows": config.model_dump(),
         "audio": audio_checksum(sound_path),
+        **heard_as(channel),
         "layers": list(backbone.layers),
     }
     path = Path(folder) / f"{content_name(facts)}.safetensors"
     if path.is_file():
         return read_features(path)
-    features = extract(backbone, sound_path, config, batch_windows, device)
+    features = extract(backbone, sound_path, config, batch_windows, device, channel)
     write_features(path, features, facts)
     return features

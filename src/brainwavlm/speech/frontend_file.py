@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from brainwavlm.config import WindowConfig
+from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.frontend_cache import Kept, kept_frames, segment_outputs, window_outputs
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import audio_checksum
+from brainwavlm.stimulus.audio import audio_checksum, heard_as
 from brainwavlm.stimulus.windows import Windows
 
 _FORMAT = "1"
@@ -30,6 +31,7 @@ def frontend_file(
     folder: str | Path,
     kind: Kept = "float32",
     batch_windows: int | None = None,
+    channel: Channel = "mean",
 ) -> "FrontendFile":
     """`kept_frontend` in a file, which is written when it is not there.
 
@@ -49,6 +51,8 @@ def frontend_file(
     kind : float32 or float16
         float16 takes half the room and rounds to about three digits.
     batch_windows : int or None
+    channel : str or int
+        Of the sound.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def frontend_file(
         "ends_early": bool(backbone.noise),
         "windows": config.model_dump(),
         "audio": audio_checksum(sound_path),
+        **heard_as(channel),
         "type": kind,
     }
     path = Path(folder) / f"{content_name(facts)}.npy"

@@ -1,7 +1,7 @@
 """Sound, windows of it, and what is said in it.
 
 load_sound       a sound file as the speech models hear it: 16 kHz, mono
-sound_facts      rate, channels and length, from the header
+sound_facts      what decoding gives: length, levels, loudness
 Windows          stretches of sound, and when each ends
 cut_windows      cut a sound into windows
 Transcript       phones and words with their times

@@ -1,5 +1,5 @@
 from .audio import load_sound as load_sound
-from .audio import sound_facts as sound_facts
+from .decoded_sound import sound_facts as sound_facts
 from .transcripts import Transcript as Transcript
 from .transcripts import read_transcript as read_transcript
 from .windows import Windows as Windows

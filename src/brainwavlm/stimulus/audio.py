@@ -1,51 +1,22 @@
-"""Sound files of any rate and channel count as 16 kHz mono."""
+"""Sound files of any rate and channel count as 16 kHz mono, and which of them are one sound."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
-from brainwavlm.datasets.responses import Story
+from brainwavlm.datasets.responses import Channel, Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
+from brainwavlm.stimulus.decoded_sound import SAMPLE_RATE, SoundFacts, heard, sound_facts
+from brainwavlm.stimulus.sound_files import audio_checksum, opened
 
-SAMPLE_RATE = 16000
-# Hz. Below telephone speech vowels lose their second formant; above is a mistake in a header, for which resampling
-# would need all memory.
-RATES = (8000, 768000)
-RATE_REMEDY = "Take the sound from its source again, or mend the rate in the header."
-_BLOCK = 1 << 20  # frames decoded at once, so that stereo at 44.1 kHz never lies whole in memory
+SILENT = 10 ** (-70 / 20)  # root mean square of a twentieth of a second, full scale 1
+UNSCALED = 10.0  # largest sample; 20 dB above full scale is no sound of floats between -1 and 1
+CANCELLED = 0.01  # power of the mean by that of the channels: 20 dB below
 
 
-@dataclass(frozen=True)
-class SoundFacts:
-    """What a sound file's header says.
-
-    Attributes
-    ----------
-    rate : int
-        Samples a second.
-    channels : int
-    n_frames : int
-        Samples a channel.
-    seconds : float
-    encoding : str
-        E.g. "WAV PCM_16".
-    """
-
-    rate: int
-    channels: int
-    n_frames: int
-    seconds: float
-    encoding: str
-
-
-def load_sound(path: str | Path) -> np.ndarray:
+def load_sound(path: str | Path, channel: Channel = "mean") -> np.ndarray:
     """A sound file as the speech models hear it.
 
     sound = resample(mean over channels), with soxr's HQ filter (about 20 bits).
@@ -54,81 +25,67 @@ def load_sound(path: str | Path) -> np.ndarray:
     ----------
     path : str or Path
         Any format that libsndfile reads: WAV, FLAC, Ogg, MP3.
+    channel : str or int
+        mean; or left, right or a number from 1: that channel alone.
 
     Returns
     -------
-    array (n_samples,), float32, 16 kHz
+    array (n_samples,), float32, 16 kHz; n_samples is that of `sound_facts`
 
     Raises
     ------
     DatasetError
-        Missing, a git-annex pointer, no sound, empty, silent throughout, at a rate that no recorder has, or
-        with samples that are no numbers.
+        Missing, a git-annex pointer, no sound, empty, cut, silent throughout, with channels that cancel, at a rate that
+        no recorder has, or with samples that are no numbers or not scaled.
     """
     path = Path(path)
-    with _opened(path) as file:
-        rate = file.samplerate
-        blocks = []
-        while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-            blocks.append(block.mean(axis=1))
-    sound = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if not len(sound):
-        raise DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
-    if not np.isfinite(sound).all():
-        raise DatasetError(
-            path,
-            f"{np.count_nonzero(~np.isfinite(sound))} samples are not finite.",
-            "finite samples.",
-            "Export the sound again, e.g. as 16-bit WAV.",
-        )
-    if not sound.any():
-        raise DatasetError(path, "every sample is zero.", "a sound.", "Replace it by the story's sound.")
-    if rate == SAMPLE_RATE:
+    facts = sound_facts(path, channel)
+    for _, error in sound_errors(path, facts):
+        raise error
+    with opened(path) as reader:
+        sound = np.concatenate([heard(block, channel, path) for block in reader.blocks()])
+    if facts.rate == SAMPLE_RATE:
         return sound
-    return soxr.resample(sound, rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+    return soxr.resample(sound, facts.rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
 
 
-def sound_facts(path: str | Path) -> SoundFacts:
-    """Rate, channels and length from the header; DatasetError as in `load_sound`."""
-    path = Path(path)
-    with _opened(path) as file:
-        return SoundFacts(
-            rate=file.samplerate,
-            channels=file.channels,
-            n_frames=file.frames,
-            seconds=file.frames / file.samplerate,
-            encoding=f"{file.format} {file.subtype}",
+def heard_as(channel: Channel) -> dict[str, Channel]:
+    """What a file's checksum leaves out of what is heard of it: the channel, where it is not the mean of all."""
+    return {} if channel == "mean" else {"channel": channel}
+
+
+def sound_errors(path: Path, facts: SoundFacts) -> Iterator[tuple[str, DatasetError]]:
+    """What makes a sound useless, each with one word for its sort."""
+    peak, loudest = max(-facts.low, facts.high), float(facts.loudness.max(initial=0))
+    again = "Download it again, and compare its size with the source."
+    if facts.cut:
+        yield "sound", DatasetError(path, facts.cut, "a whole sound file.", again)
+    elif not facts.n_frames:
+        yield "sound", DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
+    elif facts.not_finite:
+        export = "Export the sound again, e.g. as 16-bit WAV."
+        yield (
+            "sound",
+            DatasetError(path, f"{facts.not_finite} samples are not finite.", "finite samples.", export),
         )
-
-
-def audio_checksum(path: str | Path) -> str:
-    """SHA-256 of the file, hexadecimal."""
-    path = Path(path)
-    require_content(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    require_content(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            if not RATES[0] <= file.samplerate <= RATES[1]:
-                raise DatasetError(
-                    path,
-                    f"a sampling rate of {file.samplerate} Hz in its header.",
-                    f"{RATES[0]} to {RATES[1]} Hz.",
-                    RATE_REMEDY,
-                )
-            yield file
-    except soundfile.LibsndfileError as error:
-        raise DatasetError(
-            path,
-            f"not readable as sound ({path.stat().st_size} bytes): {error.error_string}",
-            "a WAV, FLAC, Ogg or MP3 file.",
-            "Download it again, or convert it:  ffmpeg -i FILE story.wav",
-        ) from None
+    elif facts.gain < CANCELLED:
+        problem = "its channels cancel: one is about the other turned upside down, and nothing is left of their mean."
+        setting = "Set channel: left (or right, or a number) for this story in dataset.yaml."
+        yield (
+            "channels",
+            DatasetError(path, problem, "a sound whose mean over channels is the speech.", setting),
+        )
+    elif loudest < SILENT:
+        alike = (
+            f"every sample is {facts.high or 'zero'}" if facts.low == facts.high else "nothing above -70 dB"
+        )
+        problem = f"silence: {alike}."
+        replace = "Replace the file; exporting a muted track gives such files."
+        yield "silence", DatasetError(path, problem, "the story's sound.", replace)
+    elif peak > UNSCALED:
+        problem = f"samples up to {peak:.6g}: not scaled, as whole numbers in a file of floats are."
+        divide = f"Divide by {2 ** (15 if peak <= 2**15 else 31)} and write it again, e.g. as 16-bit WAV."
+        yield "scale", DatasetError(path, problem, "samples between -1 and 1.", divide)
 
 
 def same_sounds(stories: Iterable[Story]) -> dict[str, str]:

@@ -71,7 +71,8 @@ def read_transcript(
     mended: Counter[str] = Counter()
     spoken: dict[Kind, list[Interval]] = {}
     chosen: list[Tier] = []
-    for kind, names in (("words", tuple(word_tiers)), ("phones", tuple(phone_tiers))):
+    named: dict[Kind, tuple[str, ...]] = {"words": tuple(word_tiers), "phones": tuple(phone_tiers)}
+    for kind, names in named.items():
         some = _chosen(path, tiers, kind, names)
         intervals = [interval for tier in some for interval in _mended(path, tier, mended)]
         intervals = [interval for interval in intervals if not nothing_said(interval.text, kind)]
