@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from brainwavlm.errors import BackboneError
+from brainwavlm.speech import pretrained
 from brainwavlm.speech.backbones import load_backbone
 from tests.models import MODELS, noise, stock_model
 
@@ -174,10 +175,31 @@ def test_folders_without_a_model_are_refused(tmp_path, content):
         load_backbone(tmp_path, 1)
 
 
-def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path):
-    for name in (tmp_path / "none", "./none", "models/of/mine"):
-        with pytest.raises(BackboneError, match="no such folder, and no hub id"):
-            load_backbone(name, 1)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{tmp}/wavlm-bsae",
+        "./wavlm-bsae",
+        "~/wavlm-bsae",
+        "models/wavlm-bsae",
+        "../x/wavlm-bsae",
+        "wavlm-bsae",
+        "a/b/c",
+        "a\\b",
+    ],
+)
+def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in (".", "models", "x"):
+        (tmp_path / folder / "wavlm-base").mkdir(parents=True)
+    monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", lambda name: pytest.fail("asked the hub"))
+    with pytest.raises(BackboneError, match="Similarly named: wavlm-tiny-demo"):
+        load_backbone("wavlm-tiny-dmo", 1)
+    with pytest.raises(BackboneError, match=r"no folder /.*, and no hub id") as caught:
+        load_backbone(name.format(tmp=tmp_path), 1)
+    similar = name not in ("a/b/c", "a\\b")
+    assert ("Similarly named: wavlm-base." in str(caught.value)) == similar
 
 
 def test_a_truncated_weight_file_is_refused(own):

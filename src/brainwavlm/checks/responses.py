@@ -135,7 +135,7 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
     if seconds is None:
         return recording
     try:
-        ends = cut_windows(int(seconds * SAMPLE_RATE), WindowConfig()).times
+        ends = cut_windows(int(seconds * SAMPLE_RATE + 0.5), WindowConfig()).times
         used = rows_with_sound(recording, SoundSpan.of(seconds, ends, AlignmentConfig(), tr))
     except (DatasetError, AlignmentError) as error:
         problems.append(Problem.of(error, "rows"))

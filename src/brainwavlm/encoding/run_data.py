@@ -20,7 +20,7 @@ from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.audio import SAMPLE_RATE, sound_facts
+from brainwavlm.stimulus.audio import sound_facts
 from brainwavlm.stimulus.windows import cut_windows
 
 
@@ -217,9 +217,9 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
 def with_sound(recording: Recording, config: RunConfig) -> Recording:
     """The recording without the rows that no window of the configuration reaches; see `datasets.usable_rows`."""
     recording.repeats(slice(0, 1))  # raises what is wrong with them before hours of features
-    seconds = sound_facts(recording.story.audio, recording.story.channel).seconds
-    windows = cut_windows(int(seconds * SAMPLE_RATE), config.windows)
-    return rows_with_sound(recording, SoundSpan.of(seconds, windows.times, config.alignment, recording.tr))
+    sound = sound_facts(recording.story.audio, recording.story.channel)
+    times = cut_windows(sound.n_samples, config.windows).times
+    return rows_with_sound(recording, SoundSpan.of(sound.seconds, times, config.alignment, recording.tr))
 
 
 def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:

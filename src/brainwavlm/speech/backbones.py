@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from os.path import expanduser
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +55,7 @@ def load_backbone(
         A model or an adapter that cannot be used as asked.
     """
     name = str(name_or_path)
-    source = str(demo_model_path()) if name == DEMO_MODEL else name
+    source = str(demo_model_path()) if name == DEMO_MODEL else expanduser(name)
     model, family = load_stock(source, train_noise)
     part = family.kept(model)
     n_blocks = getattr(part.config, family.n_blocks)

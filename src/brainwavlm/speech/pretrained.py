@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging
 
+from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES
 from brainwavlm.speech.family import Family
 
-_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 # What transformers lets through when config.json or the weights are damaged.
 _BROKEN = (
     OSError,
@@ -56,8 +58,7 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
         No such model, a family that is not in the table, weights of the encoder missing, of another shape,
         unknown, not finite, or in another format than safetensors.
     """
-    if not Path(name).is_dir() and not _HUB_ID.fullmatch(name):
-        raise _unreadable(name, FileNotFoundError("no such folder, and no hub id."))
+    _require_folder(name)
     try:
         config = AutoConfig.from_pretrained(name)
     except _BROKEN as error:
@@ -81,6 +82,31 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     _require_weights(name, family, info, config)
     _require_finite(name, family, model)
     return model.eval(), family
+
+
+def _require_folder(name: str) -> None:
+    """BackboneError where a name that can only be a folder's is of none: the hub is not asked for a slip of the pen.
+
+    A name is a folder's that starts with . or / or ~, is no hub id, or whose parent is a folder here; that of a name
+    without a separator is.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return
+    parent = folder.parent
+    if _HUB_ID.fullmatch(name) and not name.startswith((".", "/", "~")) and not parent.is_dir():
+        return
+    here = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+    here += [DEMO_MODEL] * (folder.name == name)
+    similar = get_close_matches(folder.name, here, n=3, cutoff=0.5)
+    raise BackboneError(
+        name,
+        f"no folder {folder.absolute()}, and no hub id."
+        + (f" Similarly named: {', '.join(similar)}." if similar else "")
+        + ("" if parent.is_dir() else f" {parent.absolute()} is not there either."),
+        "a hub id such as microsoft/wavlm-base-plus, or a folder with config.json and model.safetensors.",
+        "Correct the name of the folder.",
+    )
 
 
 def normalises_sound(name: str, family: Family) -> bool:
