@@ -182,7 +182,7 @@ def test_folders_without_a_model_are_refused(tmp_path, content):
         "./wavlm-bsae",
         "~/wavlm-bsae",
         "models/wavlm-bsae",
-        "../x/wavlm-bsae",
+        "x/../x/wavlm-bsae",
         "wavlm-bsae",
         "a/b/c",
         "a\\b",
@@ -199,7 +199,7 @@ def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path, monkey
     with pytest.raises(BackboneError, match=r"no folder /.*, and no hub id") as caught:
         load_backbone(name.format(tmp=tmp_path), 1)
     similar = name not in ("a/b/c", "a\\b")
-    assert ("Similarly named: wavlm-base." in str(caught.value)) == similar
+    assert ("Similarly named: wavlm-base" in str(caught.value)) == similar
 
 
 def test_a_truncated_weight_file_is_refused(own):
