@@ -126,7 +126,7 @@ def other_voxels(root):
 
 
 def responses_longer_than_the_sound(root):
-    write_sound(root / SOUND, 40.0)
+    write_sound(root / SOUND, 20.0)
 
 
 def wrong_key(root):
