@@ -50,18 +50,16 @@ def amount_facts(
     """
     if len(fitted) == 1:
         yield (
-            f"One story to fit on ({fitted[0]} rows): the {ridge.folds} folds that choose ridge's penalties are "
-            f"consecutive "
-            "blocks of it, and what holds in other stories is not asked."
+            f"One story to fit on ({fitted[0]} rows): the {ridge.folds} folds that choose ridge's "
+            "penalties are consecutive blocks of it, and what holds in other stories is not asked."
         )
     if not tested:
         return
     n_rows = sum(tested)
     if len(tested) < FEWEST_STORIES:
         yield (
-            f"{len(tested)} test stor{'y' if len(tested) == 1 else 'ies'}, fewer than {FEWEST_STORIES}: intervals "
-            f"are over "
-            "blocks of rows, and hold for these stories, not for others."
+            f"{len(tested)} test stor{'y' if len(tested) == 1 else 'ies'}, fewer than {FEWEST_STORIES}: "
+            "intervals are over blocks of rows, and hold for these stories, not for others."
         )
     block = evaluation.block_rows or BLOCK_AT_BEST
     n_blocks = sum(max(rows // block, 1) for rows in tested)

@@ -45,8 +45,7 @@ def repeat_problems(used: Recording, repeats: h5py.Dataset, has_ceiling: bool) -
             "voxels",
             path,
             f"{np.count_nonzero(voxels.unusable)} of {len(voxels.unusable)} voxels cannot be used in "
-            f"individual_repeats: "
-            f"{counts}.",
+            f"individual_repeats: {counts}.",
             "finite numbers that vary.",
             "They have no ceiling from this story.",
             "warning",
@@ -58,9 +57,8 @@ def repeat_problems(used: Recording, repeats: h5py.Dataset, has_ceiling: bool) -
         yield Problem(
             "repeats",
             path,
-            f"repeat {', '.join(map(str, faults.unrelated))} of {story} (counted from 0) has no more in common "
-            f"with the "
-            "others than chance gives.",
+            f"repeat {', '.join(map(str, faults.unrelated))} of {story} (counted from 0) has no more in "
+            "common with the others than chance gives.",
             "presentations of one story, row by row.",
             "Check that it is of this story, and that its rows start when those of the others do. It is used as it is: "
             "the ceiling comes out low.",
@@ -78,8 +76,7 @@ def _not_the_mean(faults: RepeatFaults, path: str, story: str) -> Problem:
         f"the mean of individual_repeats of {story} is not data: their median correlation is "
         f"{faults.r_of_mean:.3f}.{alone}",
         "data that are the mean of the repeats, up to scale.",
-        "The ceiling is that of the mean of the repeats, and would not be that of data: write the mean into "
-        "data, or take "
-        "out individual_repeats.",
+        "The ceiling is that of the mean of the repeats, and would not be that of data: write the mean "
+        "into data, or take out individual_repeats.",
         "warning",
     )

@@ -145,12 +145,10 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
         warn(
             "rows",
             f"{before} rows before and {after} after the sound, of {len(times)} at {times[0]:.1f} to "
-            f"{times[-1]:.1f} s, "
-            "are left out.",
+            f"{times[-1]:.1f} s, are left out.",
             f"rows within {EDGE} TRs of {audio} ({seconds:.1f} s); counted for windows.stride up to {spacing:g} s.",
-            "Nothing needs to be done if the scanner ran before or after the sound. If not, check the sound's "
-            "length and "
-            "sampling rate, and the clock.",
+            "Nothing needs to be done if the scanner ran before or after the sound. If not, check the "
+            "sound's length and sampling rate, and the clock.",
         )
     elif seconds - times[-1] > LONG_TAIL:
         warn(
@@ -198,12 +196,10 @@ def _gap_problems(used: Recording) -> Iterator[Problem]:
             "gap",
             str(used.path),
             f"{len(rows)} rows do not come one TR after the row before; the first is row {row}, at "
-            f"{times[first]:.2f} s, "
-            f"{times[first] - times[first - 1]:.2f} s after.",
+            f"{times[first]:.2f} s, {times[first] - times[first - 1]:.2f} s after.",
             f"rows {used.spacing:g} s apart.",
-            "Delays are seconds: they are found by tr_times, and no row counts for another. Nothing needs to be "
-            "done if "
-            "volumes were censored, or runs joined.",
+            "Delays are seconds: they are found by tr_times, and no row counts for another. Nothing "
+            "needs to be done if volumes were censored, or runs joined.",
             "warning",
         )
 

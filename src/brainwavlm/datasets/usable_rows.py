@@ -77,8 +77,7 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
             f"tr_times {np.median(steps):g} apart, where the data set's tr is {recording.tr:g} s.",
             "seconds from sound onset.",
             "Multiply tr_times by the TR if they are numbers of volumes; divide them by 1000 if they are "
-            "milliseconds. If "
-            "they are right, mend tr in dataset.yaml.",
+            "milliseconds. If they are right, mend tr in dataset.yaml.",
         )
     reach = (
         sound.lobes * tr * (1 - 1e-9)
@@ -94,11 +93,10 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
             recording.path,
             f"neither tr_times nor start, so row k is taken for the volume at k * {tr:g} s of the sound: {lasts}",
             "tr_times (seconds from sound onset, one a row), or the attribute start (that of the first row).",
-            f"{turned}Does the run begin before the sound, or go on after it? Write when: start=-10 where the "
-            f"sound begins "
-            "10 s into the run, start=0 where they begin together. Rows without sound are then left out. Do not "
-            "cut rows "
-            "instead: which ones are cut moves the clock of all others.",
+            f"{turned}Does the run begin before the sound, or go on after it? Write when: start=-10 where "
+            "the sound begins 10 s into the run, start=0 where they begin together. Rows without sound "
+            "are then left out. Do not cut rows instead: which ones are cut moves the clock of all "
+            "others.",
         )
     if n_after > n_heard / 2 and n_heard >= 2:
         last = int(np.flatnonzero(heard)[-1]) + 1
@@ -106,9 +104,9 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
             recording.path,
             f"{n_after} rows, from row {last} on, have no sound: {lasts}",
             f"rows until {EDGE} TRs after the end of the sound, and half as many again at most.",
-            f"{turned}Check the sound's length and sampling rate, and tr_times or start. If both are right, "
-            f"because the run "
-            f"goes on with another story, write data[:{last}] and tr_times[:{last}] together.",
+            f"{turned}Check the sound's length and sampling rate, and tr_times or start. If both are "
+            f"right, because the run goes on with another story, write data[:{last}] and "
+            f"tr_times[:{last}] together.",
         )
     if n_heard < 2:
         raise DatasetError(
@@ -136,9 +134,8 @@ def without_rows(recording: Recording, censored: np.ndarray) -> Recording:
     if len(rows) < 2:
         raise DatasetError(
             recording.path,
-            f"{len(rows)} of {len(rows) + len(censored)} rows are neither censored (NaN or 0 in all voxels) nor "
-            f"without "
-            "sound.",
+            f"{len(rows)} of {len(rows) + len(censored)} rows are neither censored (NaN or 0 in all "
+            "voxels) nor without sound.",
             "two rows or more.",
             "Write the responses again, or take the story out of the data set.",
         )

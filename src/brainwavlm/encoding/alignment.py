@@ -65,9 +65,8 @@ def lanczos_matrix(
             f"have no window within {lobes * spacing:.2f} s; the windows span "
             f"{source_times[0]:.2f} to {source_times[-1]:.2f} s.",
             "sound for each row of the responses.",
-            "Check the sound's length and tr_times with: brainwavlm check DATASET. Windows further apart than "
-            "the kernel "
-            "is wide leave such TRs too: lower windows.stride.",
+            "Check the sound's length and tr_times with: brainwavlm check DATASET. Windows further apart "
+            "than the kernel is wide leave such TRs too: lower windows.stride.",
         )
     return weights
 
