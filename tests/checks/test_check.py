@@ -165,9 +165,9 @@ def test_rows_that_outlast_the_sound_are_an_error(native, checked):
     report = checked(native)
     for subject in ("anna", "ben"):
         told = only(report, "error", "rows", f"responses/{subject}/dog.h5")
-        assert "6 rows, from row 6 on, have no sound" in told
+        assert "7 rows, from row 5 on, have no sound" in told
         assert "12 rows, the last at 26.0 s; dog.wav ends at 10.0 s" in told
-        assert "write data[:6] and tr_times[:6] together" in told
+        assert "write data[:5] and tr_times[:5] together" in told
 
 
 def test_rows_that_end_long_before_the_sound_are_a_warning(native, checked):

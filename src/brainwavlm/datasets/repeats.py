@@ -19,7 +19,7 @@ from brainwavlm.errors import DatasetError
 
 SAME = 0.99
 CHANCE, FEWEST_ROWS = 0.05, 20  # with fewer rows there are too few turns to tell chance
-_BYTES_AT_ONCE = 512e6
+_BYTES_AT_ONCE = 64e6
 
 
 @dataclass(frozen=True)

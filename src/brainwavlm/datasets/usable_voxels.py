@@ -105,8 +105,9 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
 
 def scan(blocks: Iterable[np.ndarray]) -> Scan:
     """Voxels that hold NaN, hold infinity, or never change, from consecutive rows (n_rows, n_voxels)."""
-    n_rows, censored, parts = 0, [], []
+    n_rows, censored, parts, nan = 0, [], [], None
     for block in blocks:
+        nan = np.isnan(block).any(axis=0) if nan is None else nan | np.isnan(block).any(axis=0)
         empty = (np.isnan(block) | (block == 0)).all(axis=1)
         censored.append(n_rows + np.flatnonzero(empty))
         n_rows += len(block)
@@ -117,8 +118,9 @@ def scan(blocks: Iterable[np.ndarray]) -> Scan:
             )
         if len(parts) == 2:
             parts = [_joined(*parts)]
+    if nan is None:
+        raise ValueError("no rows to look at")
     if not parts:
-        nan = np.isnan(block).any(axis=0)
         return Scan(nan, np.zeros_like(nan), ~nan)
     nan, infinite, low, high = parts[0]
     return Scan(nan, infinite, ~nan & ~infinite & (low == high), np.concatenate(censored))
