@@ -149,4 +149,5 @@ if __name__ == "__main__":
     text = json.dumps(table, indent=2)
     print(text)
     if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
         arguments.output.write_text(text + "\n", encoding="utf-8")

@@ -1,14 +1,15 @@
-"""The measurement on a card, run small on the CPU: what it names, and that it finds numbers."""
+"""Measurements, run small on the CPU: what they name, and that they find numbers."""
 
 import json
 import math
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "benchmarks" / "gpu.py"
+FOLDER = Path(__file__).parent.parent / "benchmarks"
 # What is 0 on the CPU itself, or of either sign.
 SIGNED = ("difference", "loss", "validation_r", "cosine")
 ROWS = {
@@ -23,18 +24,23 @@ ROWS = {
 
 
 @pytest.fixture
-def measured(tmp_path, monkeypatch):
-    """What the script writes, run in this process, which has torch loaded."""
+def written(tmp_path, monkeypatch):
+    """What a script writes, run in this process, which has torch loaded."""
 
-    def run(*options):
-        output = tmp_path / "made" / "gpu.json"
-        command = [str(SCRIPT), "--device", "cpu", "--small", "--output", str(output), *options]
-        monkeypatch.syspath_prepend(SCRIPT.parent)
-        monkeypatch.setattr(sys, "argv", command)
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+    def run(name, *options):
+        output = tmp_path / "made" / "result.json"
+        monkeypatch.syspath_prepend(FOLDER)
+        monkeypatch.setattr(sys, "argv", [name, *options, "--output", str(output)])
+        runpy.run_path(str(FOLDER / name), run_name="__main__")
         return json.loads(output.read_text())
 
     return run
+
+
+@pytest.fixture
+def measured(written):
+    """What the measurement on a card writes of the CPU."""
+    return partial(written, "gpu.py", "--device", "cpu", "--small")
 
 
 def assert_numbers(value, *names):
@@ -79,3 +85,19 @@ def test_the_whole_small_form_finds_numbers_and_the_cpu_agrees_with_itself(measu
     same = result["parts"]["parity"]["block, fp32"]
     assert [same[name] for name in same if "difference" in name] == [0.0] * 4
     assert result["parts"]["steps"]["fp32, 16 at once, frontend kept"]["share of the limit"] > 0
+
+
+def test_false_positives_of_every_test_are_shares(written):
+    rows = written("false_positives.py", "held-out", "--size", "4")
+    assert len(rows) == 15  # five kinds of noise, three numbers of stories
+    for row in rows:
+        tests = [row[name] for name in ("shifts", "blocks", "paired blocks") if row[name] is not None]
+        assert all(0 <= share <= 1 for test in tests for share in test.values()), row
+        assert (row["blocks"] is None) == (2 * row["block_rows"] > row["rows"])
+
+
+def test_both_readouts_are_timed_at_the_shape_that_is_asked_for(written):
+    (row,) = written("ridge.py", "--readouts", "200x12x30", "--pairs", "1")["shapes"]
+    assert (row["rows"], row["columns"], row["voxels"]) == (200, 12, 30)
+    assert set(row["cpu_seconds"]) == {"voxelwise", "both"}
+    assert row["ratio"] > 0
