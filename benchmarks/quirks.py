@@ -23,6 +23,7 @@ SWITCHES: dict[str, dict] = {
     "block_delays": {"quirks.block_delays": True},
     "block_zscore": {"quirks.block_zscore": True},
     "validation_rows": {"quirks.validation_rows": 10},
+    "epoch_by_ridge": {"quirks.epoch_by_ridge": True},
     "std_unbiased": {"quirks.std_unbiased": True},
     "fixed_story_order": {"quirks.fixed_story_order": True},
     "short_tail": {"quirks.short_tail": True},

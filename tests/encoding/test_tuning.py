@@ -9,6 +9,7 @@ from brainwavlm.encoding.optimisation import rate_factor
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
+from brainwavlm.evaluation.evaluate import score_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
@@ -140,6 +141,19 @@ def test_the_authors_quirks_run_together(finished):
     unread = [key for key in run.checkpoint("last").model if "layers.3." in key and "lora_B" in key]
     assert unread  # adapters above the layer read exist and stay at zero
     assert all(not run.checkpoint("last").model[key].any() for key in unread)
+
+
+def test_an_epoch_is_chosen_by_fresh_ridge_and_the_untuned_model_may_win(finished, resumed, settings):
+    run = finished(quirks__epoch_by_ridge=True)
+    untuned, tuned = run.history
+    assert (untuned["epoch"], untuned["loss"], run.result["chosen_by"]) == (0, None, "ridge")
+    alone = score_backbone(settings(validation=[], test=["garden"]))  # fitted on the training stories
+    assert untuned["validation_r"] == pytest.approx(alone.r.mean(), abs=1e-5)
+    assert untuned["validation_r"] > tuned["validation_r"]
+    assert (run.best_epoch["epoch"], list(run.epochs)) == (0, [0, 1])
+    assert all(not value.any() for key, value in run.checkpoint("best").model.items() if "lora_B" in key)
+    assert finished(quirks__epoch_by_ridge=True, seed=2).best_epoch["epoch"] == 1
+    resumed(1, quirks__epoch_by_ridge=True)
 
 
 def test_an_adapter_without_gradient_stops_the_run_at_the_first_step(settings, tmp_path, monkeypatch):

@@ -91,6 +91,18 @@ def test_a_frozen_run_changes_nothing(evaluated):
     assert (scores.table["difference"] == 0).all()
 
 
+def test_a_run_whose_untuned_model_was_kept_is_scored_shown_and_reported(tuned, features, brainwavlm):
+    run = tuned(quirks__epoch_by_ridge=True, training__keep_epochs=True)
+    scores = evaluate(run, cache=features, epochs=True)
+    assert (scores.table["best_epoch"] == 0).all()
+    assert (scores.table["difference"].abs() < 1e-6).all()  # up to rounding of the idle adapters
+    assert list(scores.ridge_epochs["epoch"].unique()) == [0, 1]
+    scores.save(run.path / "evaluation")
+    assert "epoch 0 included" in Page(write_report(scores, run.path / "page.html")).text
+    shown = brainwavlm("show", run.path)
+    assert (shown.code, "1 of at most 1 epochs" in shown.out) == (0, True)
+
+
 def test_the_readouts_own_score_is_that_of_its_predictions(run, scores):
     config = run.config
     setting = run_data(config)

@@ -124,8 +124,8 @@ def _went(
     config: RunConfig, went: Mapping[str, Any], state: str, recorded: Mapping[str, Any] | None, problem: str
 ) -> None:
     _heading("How it went")
-    history, best = went["history"], went["best"]
-    _entry("state", f"{state}, {len(history)} of at most {config.training.epochs} epochs")
+    history, best, most = went["history"], went["best"], config.training.epochs
+    _entry("state", f"{state}, {sum(row['epoch'] > 0 for row in history)} of at most {most} epochs")
     if recorded is None:
         _entry("time, energy", problem or "not recorded: tuned by a version that kept no record")
     elif recorded["sessions"]:

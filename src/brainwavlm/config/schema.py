@@ -248,6 +248,11 @@ class QuirksConfig(Step):
     validation_rows: int | None = Field(
         None, ge=2, description="Score only so many first rows of each 500 of a validation story."
     )
+    epoch_by_ridge: bool = Field(
+        False,
+        description="Choose the epoch by ridge fitted anew on the training stories after each, over all rows of the "
+        "validation stories, not by the trained readout; epoch 0, the untuned model, may win. Costs a fit an epoch.",
+    )
     run_unused_blocks: bool = Field(
         False, description="Run and adapt the blocks above the layer that is read."
     )

@@ -1,8 +1,10 @@
 """Readouts that ridge solves in closed form, on the present features, in place of gradient steps."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.readout import FixedRidge
@@ -12,12 +14,14 @@ from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.speech.hidden_states import Backbone
 
 
-def require_solvable(subjects: Sequence[TunedSubject], config: RunConfig) -> None:
-    """ConfigError where the rows of a closed-form readout make no folds, or do not fit into memory."""
-    for readout, lengths in _closed_form(subjects, config):
+def require_solvable(subjects: Sequence[TunedSubject], n_dims: int, config: RunConfig) -> None:
+    """ConfigError where the rows of a readout that ridge solves make no folds, or do not fit into memory."""
+    fitted = [lengths for _, lengths in _closed_form(subjects, config)]
+    fitted += [subject.lengths for subject in subjects] if config.quirks.epoch_by_ridge else []
+    for lengths in fitted:
         rows = np.repeat(list(lengths), list(lengths.values()))
         story_folds(rows, config.ridge.folds)
-        require_memory((len(rows), len(readout.weights)), config.ridge)
+        require_memory((len(rows), n_dims * len(config.alignment.delays)), config.ridge)
 
 
 def solve_readouts(
@@ -26,6 +30,17 @@ def solve_readouts(
     """Put the ridge solution on the present features into closed-form readouts; others are left alone."""
     for readout, lengths in _closed_form(subjects, config):
         _solve(readout, backbone, loader, sorted(lengths), config)
+
+
+def with_ridge(
+    subject: TunedSubject, backbone: Backbone, loader: StoryLoader, config: RunConfig
+) -> TunedSubject:
+    """The subject as quirks.epoch_by_ridge scores them: ridge on the present features for a readout, all rows."""
+    n_columns = backbone.n_dims * len(config.alignment.delays)
+    readout = FixedRidge(torch.zeros(n_columns, subject.targets.n_targets, device=loader.device))
+    _solve(readout, backbone, loader, sorted(subject.lengths), config)
+    quirks = subject.config.quirks.model_copy(update={"validation_rows": None})
+    return replace(subject, readout=readout, config=subject.config.model_copy(update={"quirks": quirks}))
 
 
 def _solve(

@@ -37,7 +37,7 @@ class StoryLoader:
     def __init__(
         self, subjects: Sequence[TunedSubject], backbone: Backbone, config: RunConfig, device: torch.device
     ):
-        self._backbone, self._config, self._device = backbone, config, device
+        self._backbone, self._config, self.device = backbone, config, device
         self._subjects = subjects
         self._recordings = {
             key: (subject, recording)
@@ -150,6 +150,6 @@ class StoryLoader:
     def _read(self, story: str) -> PreparedStory:
         subject, recording = self._recordings[story]
         voxels, least = subject.data.voxels, self._backbone.min_samples
-        prepared = read_story(recording, voxels, least, subject.config, self._device)
+        prepared = read_story(recording, voxels, least, subject.config, self.device)
         prepared = downsampled(subject.targets.apply(prepared), recording, subject.config)
         return replace(prepared, story=story)

@@ -20,7 +20,8 @@ class TrainingState:
     gradient_norms : list of float or None
         Of the same steps, before clipping; None where it was no number or nothing is trained by gradient.
     history : list of dict
-        For each epoch its number, mean loss, validation_r and mean gradient_norm.
+        For each epoch its number, mean loss, validation_r and mean gradient_norm. Epoch 0, the untuned model, has only
+        validation_r, and is there where it may be chosen.
     best : dict or None
         Epoch, validation_r and checkpoint of the best epoch.
     """
@@ -41,7 +42,7 @@ class TrainingState:
         """Note the end of an epoch, and return it. Without validation stories the last epoch counts as the best."""
         row = {
             "epoch": self.epoch,
-            "loss": float(np.mean(self.losses)),
+            "loss": float(np.mean(self.losses)) if self.losses else None,
             "validation_r": validation,
             "gradient_norm": self._mean_norm(),
         }

@@ -14,7 +14,7 @@ import torch
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.blocks import Block, epoch_steps
-from brainwavlm.encoding.closed_form import solve_readouts
+from brainwavlm.encoding.closed_form import solve_readouts, with_ridge
 from brainwavlm.encoding.losses import require_finite
 from brainwavlm.encoding.run_data import anchored
 from brainwavlm.encoding.subjects import run_manifest
@@ -100,6 +100,9 @@ class TuningLoop(TuningParts):
         training = self.config.training
         if checkpoint is None:
             self.begin()
+            if self.config.quirks.epoch_by_ridge:
+                self.record(self.validate())
+                self.save()
         else:
             self.restore(checkpoint)
         state = self.state
@@ -111,7 +114,8 @@ class TuningLoop(TuningParts):
             self.refresh_readout()
             self.record(self.validate())
             self.save()
-        self.writer.finish({"best": state.best, "history": state.history})
+        by = "ridge" if self.config.quirks.epoch_by_ridge else "readout"
+        self.writer.finish({"best": state.best, "history": state.history, "chosen_by": by})
         self.progress.stop()
 
     def loss(self, block: Block) -> torch.Tensor:
@@ -178,14 +182,17 @@ class TuningLoop(TuningParts):
         solve_readouts(self.subjects, self.backbone, self.loader, self.config)
 
     def validate(self) -> dict[str, float]:
-        """The readout's correlation on whole validation stories, by subject; none where there are no such stories."""
+        """Correlation on whole validation stories, by subject; none where there are no such stories.
+
+        Of the readout, or with quirks.epoch_by_ridge of ridge on the present features.
+        """
         where = (f"the validation of epoch {self.state.epoch}", self.folder)
-        r = {
-            subject.name: subject.validation_r(
-                self.loader.each(list(subject.recordings("validation"))), self.backbone, where
-            )
-            for subject in self.subjects
-        }
+        r = {}
+        for subject in self.subjects:
+            stories = list(subject.recordings("validation"))
+            by_ridge = stories and self.config.quirks.epoch_by_ridge
+            scored = with_ridge(subject, self.backbone, self.loader, self.config) if by_ridge else subject
+            r[subject.name] = scored.validation_r(self.loader.each(stories), self.backbone, where)
         return {name: value for name, value in r.items() if value is not None}
 
     def refresh_readout(self) -> None:

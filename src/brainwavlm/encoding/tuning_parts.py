@@ -59,7 +59,7 @@ class TuningParts:
         device = self.accelerator.device
         self.backbone = configured_backbone(config).to(device)
         self.subjects = with_readouts(subjects, self.backbone, config, device)
-        require_solvable(self.subjects, config)
+        require_solvable(self.subjects, self.backbone.n_dims, config)
         self.readouts = torch.nn.ModuleList(subject.readout for subject in self.subjects)
         if config.training.frontend_folder is not None:
             require_folder(config.training.frontend_folder)

@@ -14,13 +14,13 @@ from brainwavlm.runs.run import Run
 
 def require_epochs(run: Run) -> None:
     """RunError where a checkpoint of an epoch is missing."""
-    n_epochs = len(run.history)
-    missing = sorted(set(range(1, n_epochs + 1)) - set(run.epochs))
+    done = {row["epoch"] for row in run.history if row["epoch"]}
+    missing = sorted(done - set(run.epochs))
     if missing:
         raise RunError(
             run.path,
             f"no checkpoint of epoch {', '.join(map(str, missing))}.",
-            f"the checkpoint of each of its {n_epochs} epochs.",
+            f"the checkpoint of each of its {len(done)} epochs.",
             "Tune again with training.keep_epochs=true, or evaluate without epochs.",
         )
 
@@ -46,7 +46,7 @@ def epoch_rows(
         Of the untuned model and of the run's best epoch.
     """
     rows = []
-    for epoch, folder in [(0, None), *sorted(run.epochs.items())]:
+    for epoch, folder in sorted({**run.epochs, 0: None}.items()):
         predicted = frozen.predicted if folder is None else tuned.predicted
         if folder is not None and folder.name != run.best_epoch["checkpoint"]:
             backbone, title = tuned_model(run, epoch)[0], f"Reading stories, {about['run']}, epoch {epoch}"

@@ -19,7 +19,7 @@ class Epoch(Part):
     """One epoch of the history."""
 
     epoch: int
-    loss: float
+    loss: float | None  # none of epoch 0
     validation_r: float | None
     gradient_norm: float | None = None  # not recorded by earlier versions
 

@@ -208,8 +208,9 @@ def _training(config: RunConfig) -> str:
     if kind in ("shifted", "block-permuted"):
         control += f" ({config.control.seconds:g} s)"
     slow = "" if training.slow == 1 else f", low-passed to every {training.slow} volumes"
+    by = " of ridge fitted anew, epoch 0 included," if config.quirks.epoch_by_ridge else ""
     return (
         f"up to epoch {training.epochs}, in blocks of {training.block_rows} volumes{slow}, AdamW, learning rate "
         f"{training.lr_backbone:g} (speech model) and {training.lr_readout:g} (readout), {training.schedule} "
-        f"schedule; the epoch with the best validation correlation is kept{control}"
+        f"schedule; the epoch with the best validation correlation{by} is kept{control}"
     )
