@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -122,3 +123,61 @@ def test_a_view_of_files_that_are_not_there_is_no_array_of_zeros(native):
     with h5py.File(path.parent / "elsewhere.h5", "w") as file:
         file["data"] = np.ones((12, N_VOXELS))
     assert load_dataset(native).recordings("anna")["dog"].responses().all()
+
+
+def in_part(file, values):
+    """Half of the rows in all columns, and all rows in half of the columns: three pieces of four."""
+    array = file.create_dataset("data", values.shape, "f4", chunks=(6, N_VOXELS // 2), compression="gzip")
+    array[:6] = values[:6]
+    array[:, : N_VOXELS // 2] = values[:, : N_VOXELS // 2]
+
+
+def grown(file, values):
+    file.create_dataset("data", (12, N_VOXELS), "f4", maxshape=(None, N_VOXELS), chunks=(4, N_VOXELS))[:8] = (
+        values[:8]
+    )
+
+
+def outside(file, values):
+    raw = Path(file.filename).with_suffix(".raw")
+    raw.write_bytes(values[:6].tobytes())
+    file.create_dataset("data", values.shape, values.dtype, external=[(str(raw), 0, values.nbytes)])
+
+
+def view(file, values, name="data", columns=N_VOXELS):
+    with h5py.File(Path(file.filename).parent / "source.hdf", "w") as source:
+        source["data"] = values
+    layout = h5py.VirtualLayout(values.shape, "f4")
+    layout[:, :columns] = h5py.VirtualSource("source.hdf", name, values.shape)[:, :columns]
+    file.create_virtual_dataset("data", layout)
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (in_part, "data was never written in 1 of its 4 pieces"),
+        (grown, "data was never written in 1 of its 3 pieces"),
+        (lambda file, values: file.create_dataset("data", values.shape, "f4"), "never written in 1 of its 1"),
+        (outside, "data was never written in 1 of its 1 pieces"),
+        (lambda file, values: view(file, values, "other"), "other in source.hdf, which holds no such array"),
+        (lambda file, values: view(file, values, columns=N_VOXELS // 2), "leaves 180 of 360 numbers open"),
+    ],
+)
+def test_what_was_never_written_is_not_read_as_zeros(native, write, told):
+    """What a killed conversion leaves (h5py #455): HDF5 gives its fill value, and the rest looks like responses."""
+    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
+        values = file["data"][()]
+        del file["data"]
+        write(file, values)
+    with pytest.raises(DatasetError, match=told):
+        load_dataset(native).recordings("anna")["dog"].responses()
+    assert told in " ".join(problem.found for problem in check_dataset(native).problems)
+
+
+def test_what_was_written_in_pieces_or_is_seen_through_a_view_is_read(native):
+    for write in (view, lambda file, values: file.create_dataset("data", data=values, chunks=(5, 7))):
+        with h5py.File(native / "responses/anna/dog.h5", "a") as file:
+            values = file["data"][()]
+            del file["data"]
+            write(file, values)
+        np.testing.assert_array_equal(load_dataset(native).recordings("anna")["dog"].responses(), values)

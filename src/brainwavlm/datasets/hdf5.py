@@ -1,9 +1,11 @@
 """Reading HDF5 files of a data set, with errors that say what to do."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -88,6 +90,7 @@ def stored(file: h5py.File, name: str, path: Path) -> h5py.Dataset | h5py.Group 
     if isinstance(array, h5py.Dataset):
         _require_filters(array, name, path)
         _require_sources(array, name, path)
+        _require_written(array, name, path)
     return array
 
 
@@ -112,13 +115,63 @@ def _require_filters(array: h5py.Dataset, name: str, path: Path) -> None:
 
 
 def _require_sources(array: h5py.Dataset, name: str, path: Path) -> None:
-    """HDF5 reads a virtual array whose files are missing as zeros, without a word."""
+    """HDF5 reads as zeros, without a word, what of a virtual array has no source, or one that is not there."""
+    shown: list[int] = []
     for source in array.virtual_sources() if array.is_virtual else ():
         file = path.parent / source.file_name
-        if source.file_name != "." and "%" not in source.file_name and not file.is_file():
-            raise DatasetError(
-                path,
-                f"{name} is a view of {source.file_name}, which is not there.",
-                "the files that it is a view of, beside it.",
-                "Download them too, or copy their content into this file.",
+        if "%" in source.file_name or source.vspace.get_select_npoints() < 0:
+            return  # a series without end: which files there should be is not said
+        shown.append(source.vspace.get_select_npoints())
+        if source.file_name != "." and not file.is_file():
+            problem = f"{name} is a view of {source.file_name}, which is not there."
+        elif not _holds(array.file, file, source):
+            problem = (
+                f"{name} is a view of {source.dset_name} in {source.file_name}, which holds no such array."
             )
+        else:
+            continue
+        raise DatasetError(
+            path,
+            problem,
+            "the files that it is a view of, beside it.",
+            "Download them too, or copy their content into this file.",
+        )
+    if array.is_virtual and sum(shown) < array.size:
+        raise DatasetError(
+            path,
+            f"{name} is a view of other arrays that leaves {array.size - sum(shown)} of {array.size} numbers open.",
+            "a number in each row and column; HDF5 would give zeros.",
+            "Write the array again from its sources.",
+        )
+
+
+def _holds(own: h5py.File, file: Path, source: Any) -> bool:
+    if source.file_name == ".":
+        return source.dset_name in own
+    with h5py.File(file, "r") as other:
+        return source.dset_name in other
+
+
+def _require_written(array: h5py.Dataset, name: str, path: Path) -> None:
+    """HDF5 fills pieces that a program did not come to write, with zeros or what was set, without a word."""
+    if array.shape is None or not array.size or array.is_virtual:
+        return
+    if array.chunks is not None:
+        n_pieces = math.prod(-(-n // of) for n, of in zip(array.shape, array.chunks, strict=True))
+        missing = n_pieces - array.id.get_num_chunks()
+    elif array.external:
+        n_pieces = len(array.external)
+        missing = sum(Path(file).is_file() and _is_short(file, *stretch) for file, *stretch in array.external)
+    else:
+        n_pieces, missing = 1, int(array.id.get_storage_size() == 0)
+    if missing > 0:
+        raise DatasetError(
+            path,
+            f"{name} was never written in {missing} of its {n_pieces} pieces; HDF5 fills them in.",
+            "a whole array; NaN in the rows of volumes that were censored.",
+            "Write the array again to its end: a program that is stopped leaves such files.",
+        )
+
+
+def _is_short(file: str, offset: int, size: int) -> bool:
+    return size != h5py.h5f.UNLIMITED and Path(file).stat().st_size < offset + size
