@@ -58,7 +58,9 @@ def main() -> None:
     if n_places != 1:
         raise SystemExit(f"{PAGE}: {n_places} places between <!-- claims --> and <!-- end -->, not one.")
     PAGE.write_text(text, encoding="utf-8")
-    write_figure("changes", study.path, PAGE.parent / FIGURE, width=180)
+    for path in write_figure("changes", study.path, PAGE.parent / FIGURE, width=180):
+        if path.suffix == ".csv":  # the page's table has the numbers
+            path.unlink()
 
 
 if __name__ == "__main__":
