@@ -6,7 +6,7 @@ from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import leave_one_out
-from brainwavlm.evaluation.leave_one_out import refitted_test, turned
+from brainwavlm.evaluation.leave_one_out import chance_test, turned
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.permutation_test import Null
 from brainwavlm.progress import Progress
@@ -31,7 +31,7 @@ def test_each_draw_is_a_fit_to_turned_responses(planted, monkeypatch):
             super().add(columns, measured, values)
 
     monkeypatch.setattr(leave_one_out, "Null", Kept)
-    refitted_test(plan, designs, true, plan.predicted(designs), Progress())
+    chance_test(plan, designs, true, plan.predicted(designs), Progress())
     generator, story = np.random.default_rng(planted.config.seed), plan.story_of_row
     names = list(dict.fromkeys(story))
     offsets = {name: generator.integers(0, LENGTHS[name], size=200) for name in names}
@@ -59,7 +59,7 @@ def test_what_does_not_fit_into_memory_is_refused(planted):
     plan = planted.plan(leave_one_out=True)
     small = plan.config.model_copy(update={"ridge": RidgeConfig(memory_gb=1e-4)})
     with pytest.raises(ConfigError, match=r"ridge\.memory_gb"):
-        refitted_test(
+        chance_test(
             type(plan)(plan.data, small, plan.fits, True),
             plan.designs(planted.features),
             plan.true(),

@@ -6,8 +6,6 @@ signal reached p <= .05 (benchmarks/false_positives.py). Here each draw turns th
 of its own, and everything is fitted again, penalties too. The designs do not change, so each is decomposed once.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from brainwavlm.compute import device_of
@@ -16,7 +14,7 @@ from brainwavlm.encoding.ridge import fixed_bytes, ridge_solver
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import stories_of_rows, zscored
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.evaluation.scoring_plan import Designs, Fit, ScoringPlan
+from brainwavlm.evaluation.scoring_plan import Designs, Fit, FitDesigns, ScoringPlan
 from brainwavlm.evaluation.statistics.permutation_test import Null, PermutationTest, batches, stories_of
 from brainwavlm.evaluation.statistics.tests import correlation_test
 from brainwavlm.progress import Progress
@@ -24,42 +22,34 @@ from brainwavlm.progress import Progress
 
 def chance_test(
     plan: ScoringPlan,
-    designs: Designs | Callable[[Fit], Designs],
+    designs: FitDesigns,
     true: np.ndarray,
     predicted: np.ndarray,
     progress: Progress,
     block_rows: int | None = None,
 ) -> PermutationTest:
-    """The test of a score against chance: `refitted_test` with leave-one-out, else `correlation_test`."""
-    if plan.leave_one_out:
-        return refitted_test(plan, designs, true, predicted, progress)
-    about = plan.story_of_row, plan.config.evaluation, plan.config.seed, plan.masks
-    return correlation_test(true, predicted, *about, block_rows)
+    """The test of r[v] = correlation(true, predicted) against chance.
 
-
-def refitted_test(
-    plan: ScoringPlan,
-    designs: Designs | Callable[[Fit], Designs],
-    true: np.ndarray,
-    predicted: np.ndarray,
-    progress: Progress,
-) -> PermutationTest:
-    """r[v] = correlation(true, predicted) against the same after fitting to turned responses, all offsets allowed.
+    With leave-one-out against the same after fitting to turned responses, all offsets allowed; else `correlation_test`.
 
     Parameters
     ----------
     plan : ScoringPlan
-        One fit a story.
     designs : mapping of story to array (n_trs, n_columns), or function from a Fit to such a mapping
     true, predicted : arrays (n_rows, n_kept)
         Responses z-scored within each story, and what the plan predicts of them.
     progress : Progress
+    block_rows : int or None
+        Of `correlation_test`.
 
     Raises
     ------
     ConfigError
-        The decompositions of all fits take more than ridge.memory_gb.
+        Leave-one-out, and the decompositions of all fits take more than ridge.memory_gb.
     """
+    if not plan.leave_one_out:
+        about = plan.story_of_row, plan.config.evaluation, plan.config.seed, plan.masks
+        return correlation_test(true, predicted, *about, block_rows)
     config, n_draws = plan.config, plan.config.evaluation.shifts
     rows_of = dict(stories_of(plan.story_of_row))
     solvers = _solvers(plan, designs)
@@ -86,14 +76,11 @@ def refitted_test(
     return null.test()
 
 
-def _solvers(
-    plan: ScoringPlan, designs: Designs | Callable[[Fit], Designs]
-) -> list[tuple[Fit, GramRidge, Designs]]:
+def _solvers(plan: ScoringPlan, designs: FitDesigns) -> list[tuple[Fit, GramRidge, Designs]]:
     ridge, device = plan.config.ridge, device_of(plan.config).type
     needed = 0.0
     solvers: list[tuple[Fit, GramRidge, Designs]] = []
-    for fit in plan.fits:
-        of_fit = designs(fit) if callable(designs) else designs
+    for fit, of_fit in plan.with_designs(designs):
         design = np.concatenate([of_fit[recording.story.name] for recording in fit.fitted])
         needed += fixed_bytes(design.shape, ridge) / 1e9
         if needed > ridge.memory_gb:

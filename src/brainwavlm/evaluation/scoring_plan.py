@@ -4,7 +4,7 @@ A plan is made from headers of files alone, before any story goes through a spee
 known to go wrong goes wrong there. The same object then turns features into predictions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -48,6 +48,10 @@ class Fit(NamedTuple):
 
     fitted: Sequence[Recording]
     held_out: Sequence[Recording]
+
+
+# By story (n_trs, n_columns), the same for all fits or made for each.
+FitDesigns = Designs | Callable[[Fit], Designs]
 
 
 @dataclass(frozen=True)
@@ -186,13 +190,12 @@ class ScoringPlan:
         """Responses to the held-out stories, z-scored within each, (n_rows, n_kept)."""
         return responses_of(self.held_out, self.columns)
 
-    def predicted(self, designs: Designs | Callable[[Fit], Designs]) -> np.ndarray:
-        """Predictions of the held-out stories by ridge for each voxel alone, (n_rows, n_kept).
+    def with_designs(self, designs: FitDesigns) -> Iterator[tuple[Fit, Designs]]:
+        """Each fit with its designs, those of one fit at a time."""
+        return ((fit, designs(fit) if callable(designs) else designs) for fit in self.fits)
 
-        Parameters
-        ----------
-        designs : mapping of story to array (n_trs, n_columns), or function from a Fit to such a mapping
-        """
+    def predicted(self, designs: FitDesigns) -> np.ndarray:
+        """Predictions of the held-out stories by ridge for each voxel alone, (n_rows, n_kept)."""
         return self._stacked([one.predicted for one in self._fitted(designs, shared=False)])
 
     def both_predicted(self, designs: Designs) -> tuple[np.ndarray, np.ndarray]:
@@ -200,18 +203,11 @@ class ScoringPlan:
         fits = self._fitted(designs, shared=True)
         return self._stacked([one.predicted for one in fits]), self._stacked([one.shared for one in fits])
 
-    def _fitted(self, designs: Designs | Callable[[Fit], Designs], shared: bool) -> list[FitPredictions]:
+    def _fitted(self, designs: FitDesigns, shared: bool) -> list[FitPredictions]:
         device = device_of(self.config).type
         return [
-            fit_and_predict(
-                designs(fit) if callable(designs) else designs,
-                *fit,
-                self.columns,
-                self.config,
-                device,
-                shared,
-            )
-            for fit in self.fits
+            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared)
+            for fit, of_fit in self.with_designs(designs)
         ]
 
     def _stacked(self, by_story: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:

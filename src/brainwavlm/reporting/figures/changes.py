@@ -42,11 +42,13 @@ def changes_table(rows: Rows) -> pd.DataFrame:
     table = []
     about = ("experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence")
     for both in findings.values():
-        row, shared = both["voxelwise"], both.get("shared")
-        numbers = {column: row[column] for column in NUMBERS}
+        alone, shared = both["voxelwise"], both.get("shared")
+        numbers = {column: alone[column] for column in NUMBERS}
         numbers |= {f"shared_{column}": shared[column] if shared else np.nan for column in NUMBERS}
-        words = {"shared_verdict": shared["verdict"] if shared else "", "holds": holds(row, shared)}
-        table.append({**{key: row[key] for key in about}, "label": finding_label(row), **numbers, **words})
+        words = {"shared_verdict": shared["verdict"] if shared else "", "holds": holds(alone, shared)}
+        table.append(
+            {**{key: alone[key] for key in about}, "label": finding_label(alone), **numbers, **words}
+        )
     return pd.DataFrame(table)
 
 
