@@ -53,8 +53,8 @@ def check_stimulus(story: Story) -> StimulusCheck:
         if not errors:
             result.facts = facts
             result.problems += [
-                Problem(kind, str(story.audio), found, expected, remedy, "warning")
-                for kind, found, expected, remedy in _warnings(facts, story)
+                Problem(kind, str(story.audio), problem, expected, remedy, "warning")
+                for kind, problem, expected, remedy in _warnings(facts, story)
             ]
     if story.transcript is not None:
         result.transcript = check_transcript(story, story.transcript, result.seconds)
@@ -91,16 +91,19 @@ def _warnings(facts: SoundFacts, story: Story) -> Iterator[tuple[str, str, str, 
 
 
 def _channels(facts: SoundFacts) -> tuple[str, str, str, str]:
-    found, setting = f"{facts.channels} channels", "set channel: left (or right, or a number) in dataset.yaml"
+    channels, setting = (
+        f"{facts.channels} channels",
+        "set channel: left (or right, or a number) in dataset.yaml",
+    )
     if facts.gain < 0.5 / facts.channels:
-        found += f" that partly cancel: their mean is {-10 * np.log10(facts.gain):.0f} dB below them."
-        return "channels", found, "channels that are alike.", f"Listen to their mean, or {setting}."
+        channels += f" that partly cancel: their mean is {-10 * np.log10(facts.gain):.0f} dB below them."
+        return "channels", channels, "channels that are alike.", f"Listen to their mean, or {setting}."
     if facts.gain < 0.9:
         remedy = f"Their mean is used. If speech is in one of them only, beside triggers or noise, {setting}."
-        return "stereo", f"{found}. They differ.", "one channel, or channels that are alike.", remedy
+        return "stereo", f"{channels}. They differ.", "one channel, or channels that are alike.", remedy
     return (
         "stereo",
-        f"{found}.",
+        f"{channels}.",
         "one channel.",
         "Their mean is used; nothing needs to be done: they are alike.",
     )

@@ -182,11 +182,8 @@ def score_features(
     held, progress = plan.predict_from(designs), progress or Progress()
     block_rows = evaluation.block_rows or measured_block_rows(held.true, held.predicted, held.story_of_row)
     test = chance_test(plan, designs, held.true, held.predicted, progress, block_rows)
-    time_only, shared = (
-        score_time(plan, held.true, progress)
-        if like is None
-        else (like.time_only, like.summary["sounds_on_both_sides"])
-    )
+    of_time = None if like is None else (like.time_only, like.summary["sounds_on_both_sides"])
+    time_only, shared = of_time or score_time(plan, held.true, progress)
     normalised, source = _normalised(plan, held)
     fitted = plan.fits[0].fitted
     summary: dict[str, Any] = {
