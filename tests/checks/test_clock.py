@@ -98,6 +98,11 @@ def test_a_run_says_how_many_rows_it_left_out(folder, settings):
         (np.arange(40) * 1500.0, ["tr_times 1500 apart", "divide them by 1000"]),  # fmriprep#1725
         (np.arange(40) * 1.5e-3, ["tr_times 0.0015 apart"]),
         (np.arange(40.0), ["tr_times 1 apart", "Multiply tr_times by the TR"]),  # numbers of volumes
+        (
+            np.delete(np.arange(41.0), [7, 20]),
+            ["tr_times 1 apart", "Multiply"],
+        ),  # less those that were censored
+        (np.arange(40) * 1.5 / 60, ["tr_times 0.025 apart", "by 60 if they are minutes"]),
     ],
 )
 def test_clocks_that_do_not_fit_are_refused_by_check_and_run_alike(folder, checked, used, times, words):

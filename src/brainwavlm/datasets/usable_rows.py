@@ -19,7 +19,7 @@ from brainwavlm.datasets.responses import TOLERANCE, Recording
 from brainwavlm.errors import DatasetError
 
 EDGE = 2  # TRs before and after the sound
-_OTHER_UNIT = 100  # times the TR: milliseconds, or numbers of rows, and no clock in seconds
+_OTHER_UNIT = 20  # times the TR: milliseconds, or minutes, and no clock in seconds
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,15 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
         )
     tr, audio = recording.spacing, recording.story.audio.name
     steps = np.diff(times)
-    numbered = (steps == 1).all() and abs(recording.tr - 1) > TOLERANCE
+    # Volumes that were censored leave gaps in their numbers, too.
+    numbered = np.median(steps) == 1 and (steps % 1 == 0).all() and abs(recording.tr - 1) > TOLERANCE
     if numbered or not recording.tr / _OTHER_UNIT < np.median(steps) < recording.tr * _OTHER_UNIT:
         raise DatasetError(
             recording.path,
             f"tr_times {np.median(steps):g} apart, where the data set's tr is {recording.tr:g} s.",
             "seconds from sound onset.",
-            "Multiply tr_times by the TR if they are numbers of volumes; divide them by 1000 if they are "
-            "milliseconds. If they are right, mend tr in dataset.yaml.",
+            "Multiply tr_times by the TR if they are numbers of volumes, by 60 if they are minutes; divide them by "
+            "1000 if they are milliseconds. If they are right, mend tr in dataset.yaml.",
         )
     reach = (
         sound.lobes * tr * (1 - 1e-9)
