@@ -699,6 +699,18 @@ def test_one_sound_under_two_names_in_two_splits_is_an_error(native, checked):
     assert "anna heard the same sound as dog (train) and market (test)" in found[0]
 
 
+def test_one_array_of_responses_under_two_names_is_an_error(native, checked):
+    shutil.copyfile(native / "responses/anna/dog.h5", native / "responses/anna/market.h5")
+    found = only(checked(native), "error", "same", "responses/anna/market.h5")
+    assert "the responses to market are those to dog, to the last bit" in found
+
+
+def test_a_story_whose_file_has_another_ending_is_not_lost_without_a_word(native, checked):
+    path = native / "responses/anna/ferry.h5"
+    path.rename(path.with_suffix(".hdf5"))
+    assert "ending in .h5" in only(checked(native), "warning", "stray", "responses/anna/ferry.hdf5")
+
+
 def test_a_test_story_that_another_subject_trains_on_is_a_fact(native, checked):
     description = yaml.safe_load((native / "dataset.yaml").read_text())
     description["subjects"]["ben"]["splits"] = {"dog": "test"}

@@ -13,6 +13,7 @@ import numpy as np
 from brainwavlm.checks.amount import amount_facts
 from brainwavlm.checks.report import Problem
 from brainwavlm.checks.responses import check_responses
+from brainwavlm.checks.same_responses import same_responses
 from brainwavlm.config import EvaluationConfig, RidgeConfig
 from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import Dataset
@@ -50,6 +51,7 @@ def check_subject(
     """
     recordings = dataset.recordings(name)
     problems = [*_split_problems(dataset, name, recordings), *_stray_files(dataset, recordings)]
+    problems += same_responses(recordings)
     shapes: dict[str, tuple[int, int]] = {}
     unusable: dict[int, np.ndarray] = {}  # by number of columns, which may wrongly differ
     repeated, has_ceiling = False, _has_ceiling(dataset.anatomy(name))
@@ -134,13 +136,14 @@ def _split_problems(dataset: Dataset, name: str, recordings: Mapping[str, Record
 def _stray_files(dataset: Dataset, recordings: Mapping[str, Recording]) -> Iterator[Problem]:
     listed = {recording.path for recording in recordings.values()}
     for folder, suffix in sorted({(path.parent, path.suffix) for path in listed}):
-        for path in sorted(folder.glob(f"*{suffix}")):
-            if path not in listed and not path.name.startswith("."):
+        for path in sorted(folder.iterdir()):
+            another_ending = path.stem in dataset.stories and path.with_suffix(suffix) not in listed
+            if path not in listed and (path.suffix == suffix or another_ending) and path.name[0] != ".":
                 yield Problem(
                     "stray",
                     str(path),
                     "a response file of no story.",
-                    f"one of the data set's stories: {', '.join(dataset.stories)}.",
+                    f"one of the data set's stories, ending in {suffix}: {', '.join(dataset.stories)}.",
                     "It is not read; correct its name, or list the story.",
                     "warning",
                 )
