@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 
 from brainwavlm.cli.show_study import counted
-from brainwavlm.reporting.figures.drawing import write_figure
+from brainwavlm.reporting.figures import Choice, write_figure
 from brainwavlm.reporting.page.study_tables import findings_frame
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.paper import CLAIMS
+from brainwavlm.study.claims.sentences import NOTHING
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.folder import StudyFolder
 
@@ -25,6 +26,8 @@ def results(study: StudyFolder, claims: Claims) -> str:
     hours = sum(record.seconds or 0 for record in study.cells) / 3600
     simulated = "SIMULATED responses. " if claims.simulated else ""
     rows = claims.table[claims.table["headline"].astype(bool)]
+    unanswered = unanswered_in(claims)
+    rows = rows[~rows["experiment"].isin(unanswered)]
     units = " or ".join(dict.fromkeys(rows["unit"].dropna()))
     frame = findings_frame(rows.to_dict("records"), "; ")
     headings = {
@@ -46,7 +49,14 @@ def results(study: StudyFolder, claims: Claims) -> str:
     if len(claims.missing):
         names = ", ".join(f"{row.cell} ({row.step}, {row.state})" for row in claims.missing.itertuples())
         parts.append(f"Missing: {names}.")
+    if unanswered:
+        parts.append(f"Not answered yet: {', '.join(one for one in headings if one in unanswered)}.")
     return "\n\n".join(parts) + "\n"
+
+
+def unanswered_in(claims: Claims) -> set[str]:
+    """Experiments that lack a group: without all of them there is no answer yet."""
+    return set(claims.table.loc[claims.table["kind"].isin(NOTHING), "experiment"])
 
 
 def main() -> None:
@@ -54,11 +64,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path)
     study = open_study(parser.parse_args().study)
-    text, n_places = PLACE.subn(lambda _: results(study, claims_of(study)), PAGE.read_text(encoding="utf-8"))
+    claims = claims_of(study)
+    text, n_places = PLACE.subn(lambda _: results(study, claims), PAGE.read_text(encoding="utf-8"))
     if n_places != 1:
         raise SystemExit(f"{PAGE}: {n_places} places between <!-- claims --> and <!-- end -->, not one.")
     PAGE.write_text(text, encoding="utf-8")
-    for path in write_figure("changes", study.path, PAGE.parent / FIGURE, width=180):
+    answered = Choice(
+        experiment=[name for name in study.study.experiments if name not in unanswered_in(claims)]
+    )
+    for path in write_figure("changes", study.path, PAGE.parent / FIGURE, answered, width=180):
         if path.suffix == ".csv":  # the page's table has the numbers
             path.unlink()
 
