@@ -19,7 +19,7 @@ SAMPLE_RATE = 16000
 ENVELOPE_RATE = 20  # Hz; what is said modulates loudness below 10 Hz
 FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
 _TOLERANCE = 2304  # frames: codecs pad or trim up to two of their frames of 1152
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)

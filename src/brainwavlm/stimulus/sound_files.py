@@ -14,6 +14,7 @@ import soundfile
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import require_content
+from brainwavlm.stimulus.sound_streams import Endless, ogg_end, require_one_stream, says_no_length
 
 # Hz. Below telephone speech vowels lose their second formant; above is a mistake in a header, for which resampling
 # would need all memory.
@@ -21,7 +22,7 @@ RATES = (8000, 768000)
 RATE_REMEDY = "Take the sound from its source again, or mend the rate in the header."
 _UNKNOWN = 0x7FFFE000  # bytes; pipes write such sizes, from sox's 0x7FFFF000 to ffmpeg's 0xFFFFFFFF, or 0
 _BLOCK_SECONDS = 10
-_END = 1 << 17  # bytes; a page of Ogg has 65,307 at most
+_END = 1 << 17  # bytes
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class SoundReader:
                 yield block
         except soundfile.LibsndfileError:
             self.broken = True
+        self.broken |= isinstance(self._file.name, Endless) and self._file.name.goes_on
 
 
 class _Stream(soundfile.SoundFile):
@@ -108,19 +110,23 @@ def opened(path: Path) -> Iterator[SoundReader]:
     with path.open("rb") as file:
         start = file.read(40)
     wav = _WavChunks.of(path) if start[:4] in (b"RIFF", b"RIFX") and start[8:12] == b"WAVE" else None
+    require_one_stream(path)
     if wav is not None and wav.rate is not None:
         _require_rate(path, wav.rate)
     promised: int | None = None
-    source: Path | _Patched = path
+    source: Path | _Patched | Endless = path
     if wav is not None and wav.misleading:
         source = _Patched(path, wav.place, b"\xff\xff\xff\xff")
     elif start[:4] == b"fLaC" and len(start) >= 26:
         promised = int.from_bytes(start[21:26], "big") & 0xFFFFFFFFF
         source = _Patched(path, 21, bytes([start[21] & 0xF0, 0, 0, 0, 0]))
+    elif says_no_length(path):
+        source = Endless(path)
     try:
         with _Stream(source) as file:
             _require_rate(path, file.samplerate)
-            if promised is None and file.frames < 1 << 62 and not (wav and wav.unknown):
+            guessed = file.frames >= 1 << 62 or isinstance(source, Endless) or (wav and wav.unknown)
+            if promised is None and not guessed:
                 promised = file.frames
             if wav is not None and wav.misleading and not wav.unknown and wav.align:
                 promised = wav.declared // wav.align
@@ -134,7 +140,7 @@ def opened(path: Path) -> Iterator[SoundReader]:
                     promised or None,
                     wav.cut if wav else _cut(file.extra_info, start, path),
                     "its last page is not marked as the last: cut, or taken from a stream."
-                    if _ogg_end(path, start) == "open"
+                    if ogg_end(path, start) == "open"
                     else "",
                 ),
             )
@@ -146,7 +152,7 @@ def opened(path: Path) -> Iterator[SoundReader]:
             "Download it again, or convert it:  ffmpeg -i FILE story.wav",
         ) from None
     finally:
-        if isinstance(source, _Patched):
+        if isinstance(source, io.FileIO):
             source.close()
 
 
@@ -170,21 +176,7 @@ def _cut(log: str, start: bytes, path: Path) -> str:
     for declared, there in re.findall(r":\s*(\d+) \(should be (\d+)\)", log):
         if int(there) < int(declared) < _UNKNOWN:
             return f"truncated: {int(declared) - int(there)} bytes fewer than its header says."
-    return "truncated: it ends within a page." if _ogg_end(path, start) == "cut" else ""
-
-
-def _ogg_end(path: Path, start: bytes) -> str:
-    """How an Ogg file ends: `cut` within a page, `open` without a page that is marked as the last, or ""."""
-    if start[:4] != b"OggS":
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _END))
-        end = file.read()
-    page = end[end.rfind(b"OggS") :]
-    n_segments = page[26] if len(page) > 26 else 255
-    if len(page) < 27 + n_segments or len(page) < 27 + n_segments + sum(page[27 : 27 + n_segments]):
-        return "cut"
-    return "" if page[5] & 4 else "open"
+    return "truncated: it ends within a page." if ogg_end(path, start) == "cut" else ""
 
 
 @dataclass(frozen=True)
