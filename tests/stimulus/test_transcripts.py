@@ -324,6 +324,25 @@ def test_rounding_is_mended_and_counted(tmp_path, entries, times, mended):
     assert transcript.mended == mended
 
 
+def test_a_tier_that_copies_another_is_read_once(tmp_path):
+    path = tiers(tmp_path / "a", **{"anna - words": WORD, "words": WORD, "ben - words": [(5.0, 6.0, "yes")]})
+    transcript = read_transcript(path)
+    assert [word.text for word in transcript.words] == ["ice", "cream", "yes"]
+    assert transcript.mended == {"copies": 1}
+
+
+@pytest.mark.parametrize("time", ["NaN", "Infinity"])
+def test_times_that_are_no_numbers_are_refused(tmp_path, time):
+    (tmp_path / "a").write_text(f'{{"tiers": {{"words": {{"entries": [[1, {time}, "a"], [2, 3, "b"]]}}}}}}')
+    with pytest.raises(DatasetError, match="its times are no numbers"):
+        read_transcript(tmp_path / "a")
+
+
+def test_a_label_of_nothing_in_json_is_no_word(tmp_path):
+    (tmp_path / "a").write_text('{"tiers": {"words": {"entries": [[0, 1, null], [1, 2, "b"]]}}}')
+    assert [word.text for word in read_transcript(tmp_path / "a").words] == ["b"]
+
+
 @pytest.mark.parametrize(
     ("entries", "told"),
     [

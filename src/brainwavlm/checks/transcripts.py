@@ -47,14 +47,14 @@ def check_transcript(story: Story, path: Path, seconds: float | None) -> Transcr
     result.phones = Counter(phone.text.strip() for phone in transcript.phones)
     intervals = [*transcript.words, *transcript.phones]
     first, last = min(one.start for one in intervals), max(one.end for one in intervals)
-    if seconds is not None and (last > seconds + 1 or first < 0):
+    if seconds is not None and (last > seconds + 1 or first < 0 or last < seconds / 2 or first > seconds / 2):
         result.problems.append(
             Problem(
                 "transcript",
                 str(path),
-                f"words until {last:.1f} s." if first >= 0 else f"words from {first:.1f} s on.",
-                f"words within the sound, which lasts {seconds:.1f} s.",
-                "Check that sound and transcript are of one recording, and begin together.",
+                f"words from {first:.1f} to {last:.1f} s.",
+                f"words within the sound, which lasts {seconds:.1f} s, and in both its halves.",
+                "Check that sound and transcript are of one recording and begin together, and that times are seconds.",
                 "warning",
             )
         )
@@ -65,12 +65,12 @@ def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str
     """What was mended in transcripts, which tiers they lack, and another set of phones than ARPAbet."""
     mended = {name: one.mended for name, one in transcripts.items() if one.mended}
     if mended:
-        joined, dropped = (
-            sum(counts.get(what, 0) for counts in mended.values()) for what in ("joined", "dropped")
+        joined, dropped, copies = (
+            sum(counts.get(what, 0) for counts in mended.values()) for what in ("joined", "dropped", "copies")
         )
         yield (
             f"Mended while reading transcripts: {joined} overlaps of {1000 * TOLERANCE:g} ms or less joined, {dropped} "
-            f"intervals without length left out ({', '.join(mended)})."
+            f"intervals without length and {copies} tiers that copy another left out ({', '.join(mended)})."
         )
     for kind in TIERS:
         lacking = [name for name, one in transcripts.items() if kind in one.without]

@@ -240,7 +240,7 @@ def _json(text: str, path: Path) -> list[Tier]:
         return [
             Tier(
                 str(name),
-                [Interval(float(one[0]), float(one[-2]), str(one[-1])) for one in tier["entries"]],
+                [Interval(float(one[0]), float(one[-2]), str(one[-1] or "")) for one in tier["entries"]],
                 any(len(one) == 2 for one in tier["entries"]),
             )
             for name, tier in by_name

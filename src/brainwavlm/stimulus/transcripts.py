@@ -1,6 +1,7 @@
 """Transcripts: which tier of a TextGrid holds the words and which the phones, and when each was said."""
 
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ class Transcript:
     tiers : tuple of str
         Names of all tiers of the file.
     mended : mapping of str to int
-        Intervals `joined` (overlaps, and ends before starts, of 2 ms or less) and `dropped` (of length 0).
+        Intervals `joined` (overlaps, and ends before starts, of 2 ms or less) and `dropped` (of length 0), and
+        tiers that are `copies` of another.
     """
 
     phones: list[Interval]
@@ -73,7 +75,7 @@ def read_transcript(
     chosen: list[Tier] = []
     named: dict[Kind, tuple[str, ...]] = {"words": tuple(word_tiers), "phones": tuple(phone_tiers)}
     for kind, names in named.items():
-        some = _chosen(path, tiers, kind, names)
+        some = _once(_chosen(path, tiers, kind, names), mended)
         intervals = [interval for tier in some for interval in _mended(path, tier, mended)]
         intervals = [interval for interval in intervals if not nothing_said(interval.text, kind)]
         spoken[kind] = sorted(intervals, key=lambda interval: (interval.start, interval.end))
@@ -144,6 +146,24 @@ def _chosen(path: Path, tiers: list[Tier], kind: Kind, names: tuple[str, ...]) -
     return [tier for tier in tiers if tier.name in names and not tier.points]
 
 
+def _once(tiers: list[Tier], mended: Counter[str]) -> list[Tier]:
+    """The tiers without those that say, with the same times, what another says: each of their words counted twice."""
+
+    def same(one: Tier, other: Tier) -> bool:
+        return len(one.intervals) == len(other.intervals) and all(
+            a.text == b.text and max(abs(a.start - b.start), abs(a.end - b.end)) <= TOLERANCE
+            for a, b in zip(one.intervals, other.intervals, strict=True)
+        )
+
+    kept: list[Tier] = []
+    for tier in tiers:
+        if any(same(tier, other) for other in kept):
+            mended["copies"] += 1
+        else:
+            kept.append(tier)
+    return kept
+
+
 def _mended(path: Path, tier: Tier, mended: Counter[str]) -> list[Interval]:
     """Intervals in the order of time that do not overlap and have a length; what was mended is counted."""
 
@@ -152,6 +172,9 @@ def _mended(path: Path, tier: Tier, mended: Counter[str]) -> list[Interval]:
         where = f"tier {tier.name!r}, interval {number} {_times(interval)}"
         return unusable(path, f"{where}: {problem}.", "Mend its times in Praat, or align the story again.")
 
+    for number, interval in enumerate(tier.intervals, 1):
+        if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
+            raise refused((number, interval), "its times are no numbers")
     kept: list[tuple[int, Interval]] = []
     for number, interval in sorted(enumerate(tier.intervals, 1), key=lambda one: (one[1].start, one[1].end)):
         if interval.end < interval.start - TOLERANCE - _EXACT:
