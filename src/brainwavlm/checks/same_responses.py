@@ -42,5 +42,5 @@ def _same(recordings: Iterable[Recording]) -> Iterator[Problem]:
 def _checksum(recording: Recording) -> str:
     digest = hashlib.sha256()
     for block in recording_blocks(recording):
-        digest.update(np.ascontiguousarray(block))
+        digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()

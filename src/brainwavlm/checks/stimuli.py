@@ -131,7 +131,7 @@ def _level_warnings(facts: SoundFacts) -> Iterator[tuple[str, str, str, str]]:
             "offset",
             f"a mean of {facts.mean:.3f} beside a standard deviation of {spread:.3f}: an offset (DC).",
             "samples about 0.",
-            "Take it out, e.g.:  sox FILE story.wav highpass 20      It is used as it is.",
+            "Take it out, e.g.:  sox FILE NEW.wav highpass 20      It is used as it is.",
         )
     if (facts.high - facts.low) / 2 < QUIET:
         yield (

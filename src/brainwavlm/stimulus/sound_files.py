@@ -149,7 +149,7 @@ def opened(path: Path) -> Iterator[SoundReader]:
             path,
             f"not readable as sound ({path.stat().st_size} bytes): {error.error_string}",
             "a WAV, FLAC, Ogg or MP3 file.",
-            "Download it again, or convert it:  ffmpeg -i FILE story.wav",
+            "Download it again, or convert it:  ffmpeg -i FILE NEW.wav",
         ) from None
     finally:
         if isinstance(source, io.FileIO):
