@@ -89,7 +89,8 @@ def test_memory_grows_neither_with_the_size_of_a_file_nor_with_the_number_of_sto
 def large_recording(folder, shape, repeats):
     path = folder / "story.h5"
     with h5py.File(path, "w") as file:
-        file.create_dataset("data", shape, dtype=np.float64)
-        if repeats:
-            file.create_dataset("individual_repeats", repeats, dtype=np.float64)
+        arrays = {"data": shape} | ({"individual_repeats": repeats} if repeats else {})
+        for name, size in arrays.items():
+            # Written, so that it is there, and not filled, so that the file has holes in place of gigabytes.
+            file.create_dataset(name, size, dtype=np.float64, fill_time="never")[..., 0, 0] = 1.0
     return Recording("anna", Story("story", folder / "story.wav", None, "test"), path, tr=2.0)
