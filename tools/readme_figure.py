@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing
-from brainwavlm.formatting.numbers import capitalised, number
+from brainwavlm.formatting.numbers import capitalised, number, shared_change
 from brainwavlm.reporting.figures.brains import Panel, colour_bar, draw_hemisphere, shared_scales
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shortened
 from brainwavlm.reporting.meshes import SIDES, mesh_of
@@ -92,6 +92,7 @@ def _drawn(results: Evaluation, canvas: Canvas) -> Figure:
             (0.36, finding["figure"], 20, ink, "bold"),
             (0.78, shortened(gist, 42), 8.5, muted, "normal"),
             (0.95, interval_words(scored["low"], scored["high"]), 8.5, muted, "normal"),
+            (1.12, f"shared map: {shared_change(scored)}", 8.5, muted, "normal"),
         ):
             figure.text(
                 left,
