@@ -13,12 +13,13 @@ from brainwavlm.errors import DatasetError
 
 
 def same_responses(recordings: Mapping[str, Recording]) -> Iterator[Problem]:
-    """Stories of a subject with the same numbers, to the last bit; only files of one shape are read."""
-    by_shape: dict[tuple[int, int], list[Recording]] = {}
+    """Stories of a subject with the same numbers, to the last bit; only files that begin alike are read whole."""
+    by_start: dict[tuple[tuple[int, int], bytes], list[Recording]] = {}
     for recording in recordings.values():
         with suppress(DatasetError):  # told with the file
-            by_shape.setdefault(recording.shape, []).append(recording)
-    for alike in by_shape.values():
+            first_row = recording.responses(slice(0, 1)).tobytes()
+            by_start.setdefault((recording.shape, first_row), []).append(recording)
+    for alike in by_start.values():
         yield from _same(alike) if len(alike) > 1 else ()
 
 
