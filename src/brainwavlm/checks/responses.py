@@ -186,7 +186,8 @@ def _uncensored(used: Recording, censored: np.ndarray, problems: list[Problem]) 
 
 def _gap_problems(used: Recording) -> Iterator[Problem]:
     try:
-        rows, times = gaps(used), used.tr_times
+        times = used.tr_times
+        rows = gaps(times, used.spacing)
     except DatasetError:  # told by _used
         return
     if len(rows):

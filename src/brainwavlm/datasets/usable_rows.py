@@ -162,7 +162,6 @@ def left_out(recordings: Iterable[Recording]) -> list[str]:
     ]
 
 
-def gaps(recording: Recording) -> np.ndarray:
-    """Rows of those used that do not come one TR after the row before them, int (n_gaps,)."""
-    steps = np.diff(recording.tr_times)
-    return 1 + np.flatnonzero(np.abs(steps - recording.spacing) > TOLERANCE * recording.spacing)
+def gaps(tr_times: np.ndarray, spacing: float) -> np.ndarray:
+    """Rows that do not come one TR, of `spacing` seconds, after the row before them, int (n_gaps,)."""
+    return 1 + np.flatnonzero(np.abs(np.diff(tr_times) - spacing) > TOLERANCE * spacing)

@@ -107,14 +107,15 @@ def scan(blocks: Iterable[np.ndarray]) -> Scan:
     """Voxels that hold NaN, hold infinity, or never change, from consecutive rows (n_rows, n_voxels)."""
     n_rows, censored, parts, nan = 0, [], [], None
     for block in blocks:
-        nan = np.isnan(block).any(axis=0) if nan is None else nan | np.isnan(block).any(axis=0)
-        empty = (np.isnan(block) | (block == 0)).all(axis=1)
+        missing = np.isnan(block)
+        nan = missing.any(axis=0) if nan is None else nan | missing.any(axis=0)
+        empty = (missing | (block == 0)).all(axis=1)
         censored.append(n_rows + np.flatnonzero(empty))
         n_rows += len(block)
-        rows = block[~empty] if empty.any() else block
+        rows, missing = (block[~empty], missing[~empty]) if empty.any() else (block, missing)
         if len(rows):
             parts.append(
-                (np.isnan(rows).any(axis=0), np.isinf(rows).any(axis=0), rows.min(axis=0), rows.max(axis=0))
+                (missing.any(axis=0), np.isinf(rows).any(axis=0), rows.min(axis=0), rows.max(axis=0))
             )
         if len(parts) == 2:
             parts = [_joined(*parts)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brainwavlm.datasets.responses import TOLERANCE
+from brainwavlm.datasets.usable_rows import gaps
 from brainwavlm.encoding.alignment import delayed, increasing, lanczos_matrix, moments
 from brainwavlm.errors import AlignmentError
 
@@ -116,14 +116,14 @@ def story_clock(
             f"at least {2 * slow} TRs in each story.",
             "Lower training.slow, or leave the story out.",
         )
-    steps = np.diff(tr_times)
-    spacing = float(np.median(steps)) if tr is None else tr
-    first = np.concatenate([[True], np.abs(steps - spacing) > TOLERANCE * spacing])
+    spacing = float(np.median(np.diff(tr_times))) if tr is None else tr
+    first = np.concatenate([[0], gaps(tr_times, spacing)])
     before = spacing * np.arange(max(delays), 0, -1)
-    kept = np.arange(len(tr_times)) + max(delays) * np.cumsum(first)
+    kept = np.arange(len(tr_times))
+    kept += max(delays) * np.searchsorted(first, kept, side="right")
     times = np.empty(kept[-1] + 1)
     times[kept] = tr_times
-    for row in np.flatnonzero(first):
+    for row in first:
         times[kept[row] - max(delays) : kept[row]] = tr_times[row] - before
     heard = times >= 0
     heard[kept] = True

@@ -19,7 +19,7 @@ import torch
 
 from brainwavlm.encoding.gram_ridge import Fold, GramRidge
 
-MOST_ASKED, VOXELS_AT_ONCE = 4096, 1024
+MOST_ASKED, VOXELS_OF_A_PRODUCT = 4096, 1024
 # Up to this size eigenvectors are exact for each penalty of each fold; above it, where they decide between penalties
 # alone, those of the penalty before are turned towards them.
 _EXACT, _SWEEPS = 1024, 2
@@ -68,7 +68,7 @@ def fit_reduced_rank(
     """
     n_axes = len(solver.squares)
     squares, whole = [_zeros(n_axes, solver) for _ in solver.folds], _zeros(n_axes, solver)
-    chosen = np.unique(np.linspace(0, n_voxels - 1, min(n_voxels, MOST_ASKED)).round().astype(int))
+    chosen = np.linspace(0, n_voxels - 1, min(n_voxels, MOST_ASKED)).round().astype(int)
     asked, first = [], 0
     for responses in batches:
         responses = _without_gaps(responses)
@@ -86,8 +86,8 @@ def fit_reduced_rank(
     ]
     r = torch.zeros(len(solver.alphas), most, dtype=torch.float64, device=solver.device)
     of_asked = np.concatenate(asked, axis=1)
-    for start in range(0, len(chosen), VOXELS_AT_ONCE):
-        responses = of_asked[:, start : start + VOXELS_AT_ONCE]
+    for start in range(0, len(chosen), VOXELS_OF_A_PRODUCT):
+        responses = of_asked[:, start : start + VOXELS_OF_A_PRODUCT]
         products = solver.products(responses)
         total = torch.stack(products).sum(0)
         for fold, own, of_alphas in zip(solver.folds, products, tried, strict=True):

@@ -8,10 +8,10 @@ import numpy as np
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
-from brainwavlm.encoding.reduced_rank import MOST_ASKED, ReducedRank, fit_reduced_rank
+from brainwavlm.encoding.reduced_rank import MOST_ASKED, VOXELS_OF_A_PRODUCT, ReducedRank, fit_reduced_rank
 from brainwavlm.errors import ConfigError
 
-_VOXELS_OF_A_PRODUCT, _LEAST_BATCH = 1024, 256
+_LEAST_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def ridge_batches(
 
 
 def _parts(n_voxels: int) -> Iterator[slice]:
-    return (slice(first, first + _VOXELS_OF_A_PRODUCT) for first in range(0, n_voxels, _VOXELS_OF_A_PRODUCT))
+    return (slice(first, first + VOXELS_OF_A_PRODUCT) for first in range(0, n_voxels, VOXELS_OF_A_PRODUCT))
 
 
 def ridge_solver(
@@ -227,7 +227,7 @@ def fixed_bytes(shape: tuple[int, int], config: RidgeConfig) -> float:
     fixed: float = 4 * (n_rows * n_columns + 2 * n_rows * rank + n_columns * rank)
     fixed += (20 * config.folds + 72) * rank**2 + 8 * n_columns * rank
     fixed += 8 * (n_rows if n_rows < n_columns else 2 * n_rows / config.folds) * n_columns
-    fixed += (8 * n_rows + 8 * (config.folds + 10) * rank + 4 * n_columns) * _VOXELS_OF_A_PRODUCT
+    fixed += (8 * n_rows + 8 * (config.folds + 10) * rank + 4 * n_columns) * VOXELS_OF_A_PRODUCT
     fixed += 8 * (config.folds + 5) * rank**2 + 4 * n_rows * MOST_ASKED
     fixed += 4 * len(config.alphas) * min(config.max_rank, rank) * (config.folds * rank + n_rows)
     return fixed

@@ -111,7 +111,6 @@ def _experiment(
     study: StudyFolder, claims: Claims, name: str, rows: Sequence[Row], links: Mapping[str, str]
 ) -> dict[str, Any]:
     experiment, cells = study.study.experiments[name], study.of(name)
-    simulated, states = any(row["simulated"] for row in rows), study_tables.state_counts(cells)
     others = [row for row in rows if not row["headline"]]
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}: " if experiment.claim else ""
     return {
@@ -120,9 +119,7 @@ def _experiment(
         "claim": experiment.claim,
         "claim_text": CLAIMS.get(experiment.claim or 0, ""),
         "question": experiment.question,
-        "simulated": simulated,
-        "states": states,
-        "n_cells": len(cells),
+        "states": study_tables.state_counts(cells),
         "further": study_tables.numbers_table(others, f"Further findings of {name}"),
         "charts": _charts(rows, claims.seeds, cells),
         "missing": [record.cell.name for record in cells if record.state != "done"],
