@@ -161,6 +161,23 @@ def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[st
     return content
 
 
+class RepeatedKeyError(ValueError):
+    """An object of JSON lists a key twice: the second would silently win."""
+
+
+def parsed_json(text: str) -> Any:
+    """What a user's JSON text stands for; RepeatedKeyError, another ValueError or RecursionError where it is none."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise RepeatedKeyError(f"lists {next(key for key in keys if keys.count(key) > 1)!r} twice")
+        return content
+
+    return json.loads(text, object_pairs_hook=once)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically."""
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.spoken_labels import nothing_said
-from brainwavlm.stimulus.textgrid import Interval, Tier, read_tiers
+from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
 from brainwavlm.stimulus.transcripts import Transcript, read_transcript, write_transcript
+from brainwavlm.stimulus.word_vectors import spoken
 from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
 
 TIERS = [
@@ -25,7 +27,7 @@ HEADER = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
 
 def grid(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_tiers(path)
+    return read_textgrid(path).tiers
 
 
 def words(*intervals, points=False):
@@ -73,6 +75,48 @@ def test_encodings_and_ends_of_lines_of_any_machine(tmp_path, encoding, end):
     text = LONG.replace('"I"', '"café"').replace("\n", end)
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     assert grid(tmp_path / "a", (mark + text).encode(encoding))[1].intervals[1].text == "café"
+
+
+@pytest.mark.parametrize("form", ["text", "binary", "JSON"])
+def test_an_accent_typed_in_two_ways_is_one_word_and_one_tier(tmp_path, form):
+    composed, typed = "Wörter", unicodedata.normalize("NFD", "Wörter")
+    tier = Tier(typed, [Interval(0.1, 0.4, typed)])
+    content = {
+        "text": words((0.1, 0.4, typed)).replace('"words"', f'"{typed}"'),
+        "binary": binary([tier]),
+        "JSON": json.dumps({"tiers": {typed: {"entries": [[0.1, 0.4, typed]]}}}),
+    }
+    assert grid(tmp_path / "a", content[form]) == [Tier(composed, [Interval(0.1, 0.4, composed)])]
+    assert spoken(typed) == spoken(composed)
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding", "text"),
+    [
+        ("utf-8", "UTF-8", "café"),
+        ("utf-8-sig", "UTF-8", "café"),
+        ("utf-16", "UTF-16", "café"),
+        ("cp1252", "Windows-1252", "café"),
+        ("mac-roman", "Latin-1", "caf\x8f"),  # è: no byte of Windows
+    ],
+)
+def test_the_encoding_that_was_assumed_is_known(tmp_path, codec, encoding, text):
+    written = "cafè" if codec == "mac-roman" else text
+    (tmp_path / "a").write_bytes(words((0.1, 0.4, written)).encode(codec))
+    read = read_textgrid(tmp_path / "a")
+    assert (read.encoding, read.tiers[0].intervals[0].text) == (encoding, text)
+
+
+@pytest.mark.parametrize("xmin", [0, 35.5, -2])
+def test_the_ends_of_the_time_axis_are_those_of_the_file(tmp_path, xmin):
+    long = LONG.replace("xmin = 0\nxmax = 1.2", f"xmin = {xmin}\nxmax = 1.2", 1)
+    listed = {"xmin": xmin, "xmax": 1.2, "tiers": []}
+    simple = {"start": xmin, "end": 1.2, "tiers": {}}
+    short = CHRONOLOGICAL.replace("0 1.2   !", f"{xmin} 1.2   !", 1)
+    for content in (long, short, json.dumps(listed), json.dumps(simple)):
+        (tmp_path / "a").write_text(content)
+        read = read_textgrid(tmp_path / "a")
+        assert (read.start, read.end) == (xmin, 1.2)
 
 
 def test_marks_of_windows_within_latin_1(tmp_path):
@@ -165,6 +209,7 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
     [
         (json.dumps(GENTLE), "JSON with transcript, words, no TextGrid"),
         ("[1, 2]", "JSON, no TextGrid"),
+        ('{"tiers": {"words": {"entries": []}, "words": {"entries": [[0, 1, "a"]]}}}', "lists 'words' twice"),
         ('{"tiers": 3', "JSON, no TextGrid"),
         ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
         ("<!DOCTYPE html>\n<title>404</title>", "a web page"),
@@ -199,7 +244,7 @@ def test_what_is_written_is_read_again_whatever_is_said(tmp_path_factory, data):
         times = sorted(data.draw(st.sets(st.integers(0, 10**7), min_size=2, max_size=12)))
         labels = st.text(min_size=1, max_size=12).filter(lambda text: not nothing_said(text, kind))
         return [
-            Interval(start / 1e4, end / 1e4, data.draw(labels))
+            Interval(start / 1e4, end / 1e4, unicodedata.normalize("NFC", data.draw(labels)))
             for start, end in zip(times[::2], times[1::2], strict=False)
         ]
 

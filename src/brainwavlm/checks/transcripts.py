@@ -8,8 +8,20 @@ from pathlib import Path
 from brainwavlm.checks.report import Problem
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.spoken_labels import is_arpabet
-from brainwavlm.stimulus.transcripts import TIERS, TOLERANCE, read_transcript
+from brainwavlm.stimulus.interval_rules import TOLERANCE
+from brainwavlm.stimulus.spoken_labels import Kind, is_arpabet
+from brainwavlm.stimulus.transcripts import (
+    TIERS,
+    Transcript,
+    begins_elsewhere,
+    read_transcript,
+    require_own_axis,
+)
+
+EMPTY = frozenset(
+    {"nan", "null", "n/a"}
+)  # what programs write for an empty label; "nan" may be a grandmother
+_MOST = 8  # labels that a fact lists
 
 
 @dataclass
@@ -23,15 +35,22 @@ class TranscriptCheck:
         Names of all tiers, and which of words and phones no tier holds.
     mended : mapping of str to int
         As in `Transcript`.
-    phones : Counter of str
+    words, phones : Counter of str
         How often each label is there.
+    unspoken : mapping of words and phones to Counter of str
+        As in `Transcript`.
+    encoding : str
+        As in `TextGrid`.
     """
 
     problems: list[Problem] = field(default_factory=list)
     tiers: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     mended: Mapping[str, int] = field(default_factory=dict)
+    words: Counter[str] = field(default_factory=Counter)
     phones: Counter[str] = field(default_factory=Counter)
+    unspoken: Mapping[Kind, Counter[str]] = field(default_factory=dict)
+    encoding: str = "UTF-8"
 
 
 def check_transcript(story: Story, path: Path, seconds: float | None) -> TranscriptCheck:
@@ -44,7 +63,11 @@ def check_transcript(story: Story, path: Path, seconds: float | None) -> Transcr
         return result
     result.tiers, result.mended = transcript.tiers, transcript.mended
     result.without = tuple(kind for kind in TIERS if not getattr(transcript, kind))
+    result.words = Counter(word.text.strip() for word in transcript.words)
     result.phones = Counter(phone.text.strip() for phone in transcript.phones)
+    result.unspoken, result.encoding = transcript.unspoken, transcript.encoding
+    if seconds is not None and begins_elsewhere(transcript):
+        result.problems.append(_axis_problem(story, path, transcript, seconds))
     intervals = [*transcript.words, *transcript.phones]
     first, last = min(one.start for one in intervals), max(one.end for one in intervals)
     if seconds is not None and (last > seconds + 1 or first < 0 or last < seconds / 2 or first > seconds / 2):
@@ -59,6 +82,23 @@ def check_transcript(story: Story, path: Path, seconds: float | None) -> Transcr
             )
         )
     return result
+
+
+def _axis_problem(story: Story, path: Path, transcript: Transcript, seconds: float) -> Problem:
+    start, end = transcript.ends
+    try:
+        require_own_axis(path, transcript, seconds)
+    except DatasetError as error:  # only what asks for words or phones needs it
+        return Problem.of(error, "transcript", "warning")
+    return Problem(
+        "transcript",
+        str(path),
+        f"its time axis runs from xmin = {start:g} to xmax = {end:g} s; {story.audio.name} lasts {seconds:.1f} s.",
+        "an axis that begins at 0, the sound's onset.",
+        f"Its times are used as they are. If its words come {start:g} s late, it was cut from a longer one: "
+        "in Praat, Modify times, Shift times to..., start time 0.",
+        "warning",
+    )
 
 
 def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str]:
@@ -80,6 +120,19 @@ def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str
                 f"downstream tasks need; tiers of {lacking[0]}: {', '.join(transcripts[lacking[0]].tiers)}. If one "
                 f"does, name it in dataset.yaml:  transcript: {{file: FILE, {kind}: TIER}}"
             )
+        labels = sum((one.unspoken.get(kind, Counter()) for one in transcripts.values()), Counter[str]())
+        if labels:
+            yield f"Left out of the {kind} as silence or noise: {_counted(labels)}."
+    words = sum((one.words for one in transcripts.values()), Counter[str]())
+    if empty := Counter({word: n for word, n in words.items() if word.casefold() in EMPTY}):
+        yield f"Taken for words: {_counted(empty)}. If nothing is said there, write empty labels."
+    for encoding in sorted({one.encoding for one in transcripts.values()} - {"UTF-8", "UTF-16"}):
+        names = {name: one for name, one in transcripts.items() if one.encoding == encoding}
+        shown = [word for one in names.values() for word in one.words if not word.isascii()][:3]
+        yield (
+            f"{len(names)} transcripts are in neither UTF-8 nor UTF-16 and are read as {encoding} ({', '.join(names)})"
+            f"{', e.g. ' * bool(shown)}{', '.join(map(repr, shown))}. If words are misspelt, save them as UTF-8."
+        )
     phones = sum((one.phones for one in transcripts.values()), Counter[str]())
     others = [name for name, one in transcripts.items() if not is_arpabet(one.phones)]
     if others and not is_arpabet(phones):
@@ -89,3 +142,9 @@ def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str
         )
     if others and len(others) < sum(bool(one.phones) for one in transcripts.values()):
         yield f"Phones of {', '.join(others)} are of another set than those of the other stories."
+
+
+def _counted(labels: Counter[str]) -> str:
+    most = ", ".join(f"{label!r} {n} times" for label, n in labels.most_common(_MOST))
+    others = len(labels) - _MOST
+    return f"{most} and {others} other labels" if others > 0 else most

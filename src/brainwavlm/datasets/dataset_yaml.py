@@ -1,6 +1,7 @@
 """What `dataset.yaml` may say, and everything that is wrong with one that says something else."""
 
 import re
+import unicodedata
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -58,7 +59,7 @@ def _tiers(value: Any) -> Any:
     tiers = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     if not tiers or not all(isinstance(tier, str) for tier in tiers):
         raise ValueError("the name of a tier, or a list of names")
-    return tiers
+    return tuple(unicodedata.normalize("NFC", tier) for tier in tiers)  # as TextGrids are read
 
 
 def _channel(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """OpenNeuro ds003020 (LeBel et al. 2023), read as published: nothing is converted or copied."""
 
 import dataclasses
-import json
 from collections import ChainMap
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.datasets.responses import Recording, Split, Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import is_listed, require_content
+from brainwavlm.files import RepeatedKeyError, is_listed, parsed_json, require_content
 
 if TYPE_CHECKING:
     from brainwavlm.datasets.labels import LabelMasks
@@ -188,11 +187,12 @@ class Lebel2023(Dataset):
         file = self.derivative / "respdict.json"
         require_content(file)
         try:
-            volumes = json.loads(file.read_text(encoding="utf-8"))
+            volumes = parsed_json(file.read_text(encoding="utf-8"))
             return {str(story): int(count) for story, count in volumes.items()}
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError) as error:
+            twice = f": it {error}" if isinstance(error, RepeatedKeyError) else ""
             raise DatasetError(
-                file, "not a table of volumes.", 'JSON such as {"sloth": 232}.', "Download it again."
+                file, f"not a table of volumes{twice}.", 'JSON such as {"sloth": 232}.', "Download it again."
             ) from None
 
     def _story(self, name: str, validation: str) -> Story:

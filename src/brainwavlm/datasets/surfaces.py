@@ -1,6 +1,5 @@
 """Where each column lies on a subject's own cortical surfaces: pycortex's files, read without pycortex."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
+from brainwavlm.files import parsed_json, require_content
 
 HEMISPHERES = ("lh", "rh")
 REACH = 8.0  # mm; pycortex makes mask_thick of the voxels less than this from the surface that is used here
@@ -184,7 +183,7 @@ def read_transform(path: Path) -> np.ndarray:
     require_content(path)
     expected = 'JSON with "coord", 4 x 4 numbers that can be inverted.'
     try:
-        matrix = np.array(json.loads(path.read_text(encoding="utf-8"))["coord"], dtype=np.float64)
+        matrix = np.array(parsed_json(path.read_text(encoding="utf-8"))["coord"], dtype=np.float64)
     except (ValueError, KeyError, TypeError) as error:
         problem = f"no transform: {type(error).__name__}: {error}"
         raise DatasetError(path, problem, expected, "Download it again.") from None

@@ -10,11 +10,12 @@ from brainwavlm.stimulus.textgrid import Interval
 Kind = Literal["words", "phones"]
 # Marks that stand for no speech, without case: of ds003020, Montreal, Kaldi, HTK, Gentle, TIMIT and CHAT.
 _MARK = re.compile(
-    "|sil|sp|spn|nsn|eps|unk|oov|pau|ssil|h#|!sil|!enter|!exit|sentence_start|sentence_end|br|brth|lg|ls|ns|cg|"
-    r"xxx|yyy|www|[#_.…*+|-]+"
+    r"|sil|sp|spn|nsn|eps|unk|oov|ssil|h#|!sil|!enter|!exit|sentence_start|sentence_end|xxx|yyy|[#_.…*+|-]+"
 )
-# In a tier of phones these name a noise; in one of words they may be what was said.
-_PHONE_MARK = re.compile("silence|noise|pause|breath|laugh|laughter|cough|lipsmack|epi")
+# In a tier of phones these name a noise; in one of words they may be what was said: LG, the web's www, Portuguese pau.
+_PHONE_MARK = re.compile(
+    "silence|noise|pause|pau|breath|br|brth|laugh|laughter|lg|cough|cg|lipsmack|ls|ns|epi|www"
+)
 _BRACKETED = re.compile(
     r"(\s*(\[+[^\[\]]*\]+|\{+[^{}]*\}+|<+[^<>]*>+|\(+[^()]*\)+|⟨[^⟩]*⟩|«[^»]*»|\*[^*]+\*))+\s*"
 )

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.decoded_sound import sound_facts
+from brainwavlm.stimulus.interval_rules import mended_intervals, without_copies
 from brainwavlm.stimulus.spoken_labels import Kind, nothing_said
-from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_tiers, unusable
+from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
 
 # Tiers by name, without case, and without the speaker before " - " of Montreal's aligner and of FAVE: those of
 # ds003020, Montreal, Prosodylab, Penn, FAVE, Gentle's converters, WebMAUS, EasyAlign and SPPAS. KAN-MAU holds
@@ -19,8 +21,7 @@ TIERS: dict[Kind, frozenset[str]] = {
     "words": frozenset({"word", "words", "ort-mau", "ort", "tokensalign"}),
     "phones": frozenset({"phone", "phones", "phoneme", "phonemes", "mau", "phonalign"}),
 }
-TOLERANCE = 0.002  # seconds; more than rounding to milliseconds, less than any frame of an aligner
-_EXACT = 1e-6  # seconds; below is arithmetic, not rounding of a file
+_PADDING = 0.1  # seconds by which encoding may lengthen a sound
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,27 @@ class Transcript:
     mended : mapping of str to int
         Intervals `joined` (overlaps, and ends before starts, of 2 ms or less) and `dropped` (of length 0), and
         tiers that are `copies` of another.
+    unspoken : mapping of words and phones to Counter of str
+        Labels that were left out as silence or noise, and how often; empty ones are not counted.
+    ends : tuple of float
+        Ends of the file's time axis, on which all its times are; NaN where it does not say.
+    encoding : str
+        As in `TextGrid`.
     """
 
     phones: list[Interval]
     words: list[Interval]
     tiers: tuple[str, ...] = ()
     mended: Mapping[str, int] = field(default_factory=dict)
+    unspoken: Mapping[Kind, Counter[str]] = field(default_factory=dict)
+    ends: tuple[float, float] = (0.0, math.nan)
+    encoding: str = "UTF-8"
 
 
 def read_transcript(
     path: str | Path, word_tiers: Iterable[str] = (), phone_tiers: Iterable[str] = ()
 ) -> Transcript:
-    """Phones and words of a TextGrid, in any form of `read_tiers`.
+    """Phones and words of a TextGrid, in any form of `read_textgrid`.
 
     Tiers are found by name, never by place; those of several speakers are joined in the order of time. A transcript may
     have words only, or phones only.
@@ -69,14 +79,18 @@ def read_transcript(
         nothing said, or intervals that overlap, or end before they start, by more than 2 ms.
     """
     path = Path(path)
-    tiers = read_tiers(path)
+    grid = read_textgrid(path)
+    tiers = grid.tiers
     mended: Counter[str] = Counter()
+    unspoken: dict[Kind, Counter[str]] = {}
     spoken: dict[Kind, list[Interval]] = {}
     chosen: list[Tier] = []
     named: dict[Kind, tuple[str, ...]] = {"words": tuple(word_tiers), "phones": tuple(phone_tiers)}
     for kind, names in named.items():
-        some = _once(_chosen(path, tiers, kind, names), mended)
-        intervals = [interval for tier in some for interval in _mended(path, tier, mended)]
+        some = without_copies(_chosen(path, tiers, kind, names), mended)
+        intervals = [interval for tier in some for interval in mended_intervals(path, tier, mended)]
+        labels = Counter(text for interval in intervals if (text := interval.text.strip()))
+        unspoken[kind] = Counter({text: n for text, n in labels.items() if nothing_said(text, kind)})
         intervals = [interval for interval in intervals if not nothing_said(interval.text, kind)]
         spoken[kind] = sorted(intervals, key=lambda interval: (interval.start, interval.end))
         chosen += some
@@ -85,17 +99,55 @@ def read_transcript(
     if not any(spoken.values()):
         raise unusable(path, f"silences and noises only in {_listed(chosen)}.", AGAIN)
     tier_names = tuple(tier.name for tier in tiers)
-    return Transcript(spoken["phones"], spoken["words"], tier_names, dict(+mended))
+    return Transcript(
+        spoken["phones"],
+        spoken["words"],
+        tier_names,
+        dict(+mended),
+        unspoken,
+        (grid.start, grid.end),
+        grid.encoding,
+    )
 
 
 def said(story: Story, kind: Kind) -> list[Interval]:
-    """Phones or words of a story that has a transcript; DatasetError as `read_transcript`, or where it has none."""
+    """Phones or words of a story that has a transcript.
+
+    Raises
+    ------
+    DatasetError
+        As `read_transcript` and `require_own_axis`, or where it has none of that kind.
+    """
     assert story.transcript is not None
     transcript = read_transcript(story.transcript, story.word_tiers, story.phone_tiers)
+    if begins_elsewhere(transcript):
+        require_own_axis(story.transcript, transcript, sound_facts(story.audio, story.channel).seconds)
     intervals = transcript.words if kind == "words" else transcript.phones
     if not intervals:
         raise _without(story.transcript, ", ".join(map(repr, transcript.tiers)), kind)
     return intervals
+
+
+def begins_elsewhere(transcript: Transcript) -> bool:
+    """Whether a file's time axis begins elsewhere than at 0: with its first label, or where it was cut from another."""
+    return abs(transcript.ends[0]) > 1e-6  # which NaN is not
+
+
+def require_own_axis(path: Path, transcript: Transcript, seconds: float) -> None:
+    """Raise a DatasetError where times are those of a longer recording, of which the sound is a part.
+
+    Praat keeps them when it extracts a part of a TextGrid, while a sound file always begins at 0. Then the axis is as
+    long as the sound, and does not end with it: |xmax - xmin - seconds| <= 0.1 s < |xmax - seconds|.
+    """
+    start, end = transcript.ends
+    if begins_elsewhere(transcript) and abs(end - start - seconds) <= _PADDING < abs(end - seconds):
+        raise DatasetError(
+            path,
+            f"its times run from xmin = {start:g} to xmax = {end:g} s, as long as the sound, which lasts "
+            f"{seconds:.2f} s: they are those of a longer recording, from which it was cut.",
+            "times that count from the sound's onset.",
+            f"Take {start:g} s from all of them; in Praat: Modify times, Shift times to..., start time 0.",
+        )
 
 
 def write_transcript(path: str | Path, transcript: Transcript, seconds: float) -> None:
@@ -144,61 +196,6 @@ def _chosen(path: Path, tiers: list[Tier], kind: Kind, names: tuple[str, ...]) -
                 f"Correct {kind} of this transcript in dataset.yaml.",
             )
     return [tier for tier in tiers if tier.name in names and not tier.points]
-
-
-def _once(tiers: list[Tier], mended: Counter[str]) -> list[Tier]:
-    """The tiers without those that say, with the same times, what another says: each of their words counted twice."""
-
-    def same(one: Tier, other: Tier) -> bool:
-        return len(one.intervals) == len(other.intervals) and all(
-            a.text == b.text and max(abs(a.start - b.start), abs(a.end - b.end)) <= TOLERANCE
-            for a, b in zip(one.intervals, other.intervals, strict=True)
-        )
-
-    kept: list[Tier] = []
-    for tier in tiers:
-        if any(same(tier, other) for other in kept):
-            mended["copies"] += 1
-        else:
-            kept.append(tier)
-    return kept
-
-
-def _mended(path: Path, tier: Tier, mended: Counter[str]) -> list[Interval]:
-    """Intervals in the order of time that do not overlap and have a length; what was mended is counted."""
-
-    def refused(one: tuple[int, Interval], problem: str) -> DatasetError:
-        number, interval = one
-        where = f"tier {tier.name!r}, interval {number} {_times(interval)}"
-        return unusable(path, f"{where}: {problem}.", "Mend its times in Praat, or align the story again.")
-
-    for number, interval in enumerate(tier.intervals, 1):
-        if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
-            raise refused((number, interval), "its times are no numbers")
-    kept: list[tuple[int, Interval]] = []
-    for number, interval in sorted(enumerate(tier.intervals, 1), key=lambda one: (one[1].start, one[1].end)):
-        if interval.end < interval.start - TOLERANCE - _EXACT:
-            raise refused((number, interval), "it ends before it starts")
-        if kept and (overlap := kept[-1][1].end - interval.start) > 0:
-            before = kept[-1][1]
-            if overlap > TOLERANCE + _EXACT:
-                problem = f"it overlaps interval {kept[-1][0]} {_times(before)} by {1000 * overlap:.3g} ms"
-                raise refused((number, interval), problem)
-            mended["joined"] += overlap > _EXACT
-            kept[-1] = (kept[-1][0], Interval(before.start, interval.start, before.text))
-            if interval.start - before.start <= _EXACT:
-                mended["dropped"] += 1
-                kept.pop()
-        mended["joined"] += interval.end < interval.start - _EXACT
-        if interval.end - interval.start <= _EXACT:
-            mended["dropped"] += 1
-        else:
-            kept.append((number, interval))
-    return [interval for _, interval in kept]
-
-
-def _times(interval: Interval) -> str:
-    return f"({interval.text!r}, {interval.start:.3f} to {interval.end:.3f} s)"
 
 
 def _filled(intervals: list[Interval], seconds: float) -> Iterator[Interval]:

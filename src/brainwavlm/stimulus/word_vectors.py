@@ -1,6 +1,7 @@
 """Word embeddings from a file that the user gives: vectors of the words that were said."""
 
 import re
+import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ HDF5 = (".hf5", ".h5", ".hdf5")
 
 def spoken(text: str) -> str:
     """A transcript's word as vocabularies spell it: lower case, without marks and punctuation around it."""
-    return re.sub(r"^\W+|[^\w']+$", "", text.strip().lower())
+    return re.sub(r"^\W+|[^\w']+$", "", _one_form(text).strip().lower())
+
+
+def _one_form(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # an accent may be typed in two ways
 
 
 def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.ndarray]:
@@ -90,7 +95,7 @@ def _from_arrays(
     if vectors.ndim != 2 or len(vectors) != len(words) or vectors.dtype.kind not in NUMBERS:
         raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
     vector_of: dict[str, np.ndarray] = {}
-    for word, vector in zip(words, vectors, strict=True):
+    for word, vector in zip(map(_one_form, words), vectors, strict=True):
         if word in wanted:
             vector_of.setdefault(word, vector.astype(np.float32))
     return vector_of
@@ -106,7 +111,8 @@ def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
                 if number == 1 and len(parts) == 2:
                     continue
                 n_dims = len(parts) - 1 if n_dims is None else n_dims
-                word = " ".join(parts[:-n_dims]) if n_dims > 0 else ""  # some words of GloVe have spaces
+                # Some words of GloVe have spaces.
+                word = _one_form(" ".join(parts[:-n_dims])) if n_dims > 0 else ""
                 if not word:
                     raise _unusable(path, f"line {number} has {len(parts)} fields: {line[:60]!r}.")
                 if word in wanted and word not in vector_of:
