@@ -4,23 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.controls import spectrum_matched
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.stimulus_targets import (
-    LabelIntervals,
-    as_responses,
-    canonical_response,
-    label_intervals,
-    mel_of_stretches,
-    occupancy,
-)
+from brainwavlm.encoding.stimulus_targets import as_responses, canonical_response
 from brainwavlm.encoding.training_targets import TrainingTargets
-from brainwavlm.stimulus.spoken_labels import PHONES, phone_classes
-from brainwavlm.stimulus.textgrid import Interval
 from tests.encoding.loops import untuned_loop
 from tests.trees import native_tree
 
@@ -30,42 +20,6 @@ ENDS = np.arange(0.5, 60.5, 0.5)
 @pytest.fixture
 def recording(tree):
     return load_dataset(tree).subject("anna").recordings["dog"]
-
-
-def test_a_stretch_counts_the_share_in_which_a_thing_is_said():
-    what = LabelIntervals(np.array([0.25, 1.0, 1.6]), np.array([0.75, 1.5, 1.7]), np.array([0, 1, -1]))
-    found = occupancy(what, np.array([[1.0, 0.0], [0.0, 4.0]]), ENDS[:5], 0.5)
-    assert_allclose(found, [[0.5, 0], [0.5, 0], [0, 4], [0, 0], [0, 0]], atol=1e-6)
-
-
-def test_all_that_is_said_within_the_sound_is_counted_once():
-    rng = np.random.default_rng(0)
-    starts = np.sort(rng.uniform(0, 59, 200))
-    ends = starts + rng.uniform(0.01, 2.0, 200).clip(max=60 - starts)
-    found = occupancy(LabelIntervals(starts, ends, np.arange(200) % 3), np.eye(3), ENDS, 0.5)
-    expected = [(ends - starts)[k::3].sum() for k in range(3)]
-    assert_allclose(0.5 * found.sum(0), expected, rtol=1e-5)
-
-
-def test_phones_lose_their_stress_and_unknown_ones_are_counted():
-    intervals = [Interval(k, k + 1.0, text) for k, text in enumerate(("AH0", "dh", "XX", "ZH", "T"))]
-    known = {phone: row for row, phone in enumerate(PHONES)}
-    found = label_intervals(intervals, phone_classes([intervals])[0][0], known)
-    assert [PHONES[row] if row >= 0 else None for row in found.rows] == ["AH", "DH", None, "ZH", "T"]
-    assert found.unknown == 1
-    assert len(set(PHONES)) == 39
-
-
-def test_the_energy_of_a_stretch_is_that_of_its_own_sound():
-    time = torch.arange(60 * 16000) / 16000
-    sound = 0.1 * torch.sin(2 * torch.pi * 440 * time) * ((time > 20) & (time <= 30))
-    found = mel_of_stretches(sound, ENDS, 0.5)
-    loud = found.max(1) > found.max(1).mean()
-    assert found.shape == (120, 80)
-    assert_allclose(ENDS[loud], np.arange(20.5, 30.5, 0.5), atol=0.5)
-    assert mel_of_stretches(sound, np.array([20.001, 25.0]), 0.001)[1].max() == pytest.approx(
-        found[50].max(), abs=0.05
-    )
 
 
 def test_the_canonical_response_peaks_at_five_seconds_and_then_undershoots():

@@ -8,7 +8,7 @@ from transformers import WhisperModel
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.log_mel import log_mel
+from brainwavlm.stimulus.log_mel import log_mel
 from tests.models import MODELS, noise, stock_model
 
 WAV2VEC_TYPE = [kind for kind in MODELS if kind != "whisper"]

@@ -27,10 +27,19 @@ def glove(path, head=""):
     path.write_text(head + "".join(lines) + ". . . 1 2 3 4\ndog 0 0 0 0\n")
 
 
+def binary(path, after=b"\n"):
+    rows = [
+        word.encode() + b" " + vector.tobytes() + after for word, vector in zip(WORDS, VECTORS, strict=True)
+    ]
+    path.write_bytes(b"4 4\n" + b"".join(rows) + b"dog " + VECTORS[0].tobytes() + after)
+
+
 @pytest.mark.parametrize(
     ("name", "write"),
     [
         ("v.npz", npz),
+        ("google.bin", binary),
+        ("gensim.bin", lambda path: binary(path, b"")),
         ("v.hf5", hf5),
         ("v.H5", hf5),
         ("glove.txt", glove),
@@ -94,6 +103,13 @@ def swapped(path):
         ("v.txt", lambda path: path.write_text("the 1 2\n\n"), "line 2 has 1 fields"),
         ("v.txt", lambda path: path.write_text("dog 1 nan 2\n"), "'dog' is not finite"),
         ("v.txt", lambda path: path.write_bytes("dög 1 2\n".encode("latin-1")), "not UTF-8"),
+        (
+            "v.bin",
+            lambda path: path.write_bytes(b"3 4\nthe " + bytes(16) + b"dog " + bytes(15)),
+            "1 whole vectors of 3",
+        ),
+        ("v.bin", lambda path: path.write_bytes(b"the 1 2 3\n"), "no first line of two numbers"),
+        ("v.bin", lambda path: path.write_bytes(b""), "an empty file"),
         ("v.txt", lambda path: None, "no such file"),
         ("v.txt", lambda path: path.mkdir(), "a folder"),
         (

@@ -1,6 +1,7 @@
 """The controls: what each of them needs of a run's data, and the targets that it makes of a story."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,19 +22,14 @@ from brainwavlm.encoding.controls import (
 )
 from brainwavlm.encoding.prepared_stories import PreparedStory, story_responses
 from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.stimulus_targets import (
-    N_MELS,
-    LabelIntervals,
-    as_responses,
-    label_intervals,
-    mel_of_stretches,
-    occupancy,
-)
+from brainwavlm.encoding.stimulus_targets import as_responses
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.stimulus.features import acoustic, labels
+from brainwavlm.stimulus.features.units import Units, frame_means, occupancy
 from brainwavlm.stimulus.spoken_labels import PHONES, Kind, phone_classes
 from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.transcripts import said
-from brainwavlm.stimulus.word_vectors import read_embeddings, spoken
+from brainwavlm.stimulus.word_vectors import spoken
 
 
 @dataclass(frozen=True)
@@ -107,11 +103,12 @@ def _other_story(data: RunData, config: RunConfig) -> Control:
 def _stimulus(data: RunData, config: RunConfig) -> Control:
     # One mixture for all stories: what a target is made of must not change from story to story.
     generator = story_generator(config.seed, "stimulus")
-    mixture = generator.standard_normal((N_MELS, int(data.voxels.sum())), dtype=np.float32)
+    mixture = generator.standard_normal((acoustic.N_MELS, int(data.voxels.sum())), dtype=np.float32)
 
     def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
-        stretches = mel_of_stretches(story.sound, story.windows.times, config.windows.stride)
-        mel = as_responses(stretches, story.windows.times, recording, config.alignment)
+        stretches = Units.stretches(story.windows.times, config.windows.stride)
+        heard = frame_means(acoustic.mel(story.sound), stretches)
+        mel = as_responses(heard, story.windows.times, recording, config.alignment)
         return spectrum_matched(mel @ mixture, _responses(story))
 
     return Control(targets)
@@ -119,33 +116,30 @@ def _stimulus(data: RunData, config: RunConfig) -> Control:
 
 def _phones(data: RunData, config: RunConfig) -> Control:
     phones = _said(data, config, "phones")
-    labels, classes = phone_classes(list(phones.values()))
-    row_of = {phone: row for row, phone in enumerate(classes)}
-    intervals = {
-        name: label_intervals(phones[name], some, row_of) for name, some in zip(phones, labels, strict=True)
+    names, classes = phone_classes(list(phones.values()))
+    units = {
+        story: Units.said(some, named) for (story, some), named in zip(phones.items(), names, strict=True)
     }
-    facts = _unknown("phones", intervals) | ({} if classes == PHONES else {"classes": list(classes)})
-    return _labelled(intervals, np.eye(len(classes), dtype=np.float32), config, facts)
+    facts = {} if classes == PHONES else {"classes": list(classes)}
+    return _labelled(units, labels.identity(classes), config, "phones", facts)
 
 
 def _words(data: RunData, config: RunConfig) -> Control:
     path = config.control.embeddings or ""  # the configuration has seen to it that there is one
     words = _said(data, config, "words")
-    texts = {name: [spoken(word.text) for word in some] for name, some in words.items()}
-    vector_of = read_embeddings(path, {text for some in texts.values() for text in some})
-    if not vector_of:
-        total = sum(len(some) for some in texts.values())
+    units = {name: Units.said(some, [spoken(word.text) for word in some]) for name, some in words.items()}
+    vectors = labels.embeddings(path, Counter(word for some in units.values() for word in some.labels))
+    if not vectors.of_label:
+        total = sum(len(some) for some in units.values())
         raise ConfigError(
             "control.kind",
             f"words, but all {total} words of the training and validation stories are not in {path}.",
             "words that are known.",
             "Look at the transcripts, and give another file with control.embeddings.",
         )
-    row_of = {word: row for row, word in enumerate(sorted(vector_of))}
-    intervals = {name: label_intervals(words[name], texts[name], row_of) for name in words}
-    vectors = np.stack([vector_of[word] for word in row_of])
-    digest = hashlib.sha256(vectors.tobytes()).hexdigest()
-    return _labelled(intervals, vectors, config, _unknown("words", intervals) | {"vectors": digest})
+    known = np.stack([vectors.of_label[word] for word in sorted(vectors.of_label)])
+    digest = hashlib.sha256(known.tobytes()).hexdigest()
+    return _labelled(units, vectors, config, "words", {"vectors": digest})
 
 
 # What each kind of control needs is checked, and its targets are made, by one function; what it is called in
@@ -162,29 +156,30 @@ CONTROLS: dict[str, Callable[[RunData, RunConfig], Control]] = {
 
 
 def _labelled(
-    intervals: Mapping[str, LabelIntervals], vectors: np.ndarray, config: RunConfig, facts: Mapping[str, Any]
+    units: Mapping[str, Units],
+    vectors: labels.Vectors,
+    config: RunConfig,
+    kind: Kind,
+    facts: Mapping[str, Any],
 ) -> Control:
     """Targets are the vectors of what is said, on the clock of the responses."""
 
     def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
-        times = story.windows.times
-        stretches = occupancy(intervals[story.story], vectors, times, config.windows.stride)
-        if not stretches.any():
+        times, said_there = story.windows.times, units[story.story]
+        stretches = Units.stretches(times, config.windows.stride)
+        heard = occupancy(said_there, vectors.values(said_there.labels), stretches)
+        if not heard.any():
             raise DatasetError(
                 recording.story.transcript or recording.story.audio,
                 f"nothing known is said within the {times[-1]:g} s of sound.",
                 f"{config.control.kind} of that story, in seconds from its sound's onset.",
                 "Mend the transcript, or leave the story out of train and validation.",
             )
-        return as_responses(stretches, times, recording, config.alignment)
+        return as_responses(heard, times, recording, config.alignment)
 
-    return Control(targets, vectors.shape[1], facts)
-
-
-def _unknown(what: str, intervals: Mapping[str, LabelIntervals]) -> dict[str, Any]:
-    """How many phones or words have no vector."""
-    total = sum(len(some.rows) for some in intervals.values())
-    return {"unknown": {"of": total, what: sum(some.unknown for some in intervals.values())}}
+    every = [label for some in units.values() for label in some.labels]
+    unknown = {"of": len(every), kind: sum(label not in vectors.of_label for label in every)}
+    return Control(targets, len(vectors.columns), {"unknown": unknown, **facts})
 
 
 def tuned_on(data: RunData) -> dict[str, Recording]:

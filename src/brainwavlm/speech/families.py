@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.family import Family
-from brainwavlm.speech.log_mel import HOP, N_FFT, log_mel
 from brainwavlm.speech.stream.frontend import stream_conv, stream_whisper
 from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.log_mel import HOP, N_FFT, log_mel
 
 # --- wav2vec 2.0, HuBERT, WavLM -------------------------------------------------------------------
 

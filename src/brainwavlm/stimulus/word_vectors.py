@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -28,10 +29,12 @@ def _one_form(text: str) -> str:
 def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.ndarray]:
     """Vectors of some words; words that the file lacks are left out.
 
-    Three forms are read, told apart by the file's ending:
+    Four forms are read, told apart by the file's ending:
     .npz with `words` (n_words,) text and `vectors` (n_words, n_dims);
     .hf5, .h5, .hdf5 with `vocab` (n_words,) and `data` (n_dims, n_words), as english1000sm.hf5 of ds003020;
-    anything else: text, one word a line and its numbers after it, as GloVe; a first line "n_words n_dims" is passed.
+    .bin: word2vec's binary form, a line "n_words n_dims", then each word, a space, and its numbers as float32;
+    anything else: text, one word a line and its numbers after it, as GloVe; a first line "n_words n_dims", as in
+    fastText's .vec, is passed.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
         vector_of = _from_arrays(path, *_npz(path), wanted)
     elif path.suffix.lower() in HDF5:
         vector_of = _from_arrays(path, *_hdf5(path), wanted)
+    elif path.suffix.lower() == ".bin":
+        vector_of = _binary(path, wanted)
     else:
         vector_of = _text(path, wanted)
     for word, vector in vector_of.items():
@@ -101,6 +106,27 @@ def _from_arrays(
     return vector_of
 
 
+def _binary(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+    vector_of: dict[str, np.ndarray] = {}
+    if not path.stat().st_size:
+        raise _unusable(path, "an empty file.")
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        head = re.match(rb"(\d+) (\d+) ?\n", content)
+        if head is None or int(head[2]) == 0:
+            raise _unusable(path, "no first line of two numbers, how many words and dimensions.")
+        n_words, n_bytes, place = int(head[1]), 4 * int(head[2]), head.end()
+        for number in range(n_words):
+            space = content.find(b" ", place)
+            if space < 0 or space + 1 + n_bytes > len(content):
+                raise _unusable(path, f"{number:,} whole vectors of {n_words:,}: the file is cut.")
+            # Some writers end each vector with a line feed.
+            word = content[place:space].lstrip(b"\n").decode("utf-8", "replace")
+            place = space + 1 + n_bytes
+            if word in wanted:
+                vector_of.setdefault(word, np.frombuffer(content[space + 1 : place], "<f4").copy())
+    return vector_of
+
+
 def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     vector_of: dict[str, np.ndarray] = {}
     n_dims = None
@@ -128,6 +154,6 @@ def _unusable(path: Path, found: str) -> DatasetError:
     return DatasetError(
         path,
         found,
-        ".npz (words, vectors), .hf5 (vocab, data) or text with a word and its numbers a line.",
-        "Give another file with control.embeddings.",
+        ".npz (words, vectors), .hf5 (vocab, data), .bin of word2vec, or text with a word and its numbers a line.",
+        "Give another file of word vectors (control.embeddings, or NAME=FILE of a probe).",
     )

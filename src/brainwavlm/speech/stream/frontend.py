@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.log_mel import HOP, N_FFT, compressed, log_power
 from brainwavlm.speech.stream.layout import Layout
 from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.log_mel import HOP, N_FFT, compressed, log_power
 
 _SOUND_EPS = 1e-7  # Wav2Vec2FeatureExtractor
 _REACH_BACK = 2  # frames before a piece's first that Whisper's convolutions and STFT hear: 520 samples of 640

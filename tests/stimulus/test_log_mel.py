@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
-from brainwavlm.speech.log_mel import log_mel
+from brainwavlm.stimulus.log_mel import log_mel
 from tests.models import noise
 
 
