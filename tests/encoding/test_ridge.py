@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import RidgeConfig, gigabytes
-from brainwavlm.encoding.ridge import at_grid_edge, ridge_batches, solve_ridge, story_folds, voxels_at_once
+from brainwavlm.encoding.ridge import Penalties, at_grid_edge, ridge_batches, solve_ridge, voxels_at_once
+from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import correlation
 
@@ -67,6 +68,21 @@ def test_alpha_is_the_best_on_held_out_stories(shape):
     assert_allclose(batch.cv_r, scores.max(0), atol=1e-4)
     assert_allclose(batch.weights, solve_ridge(design.astype(float), responses, batch.alphas), atol=2e-4)
     assert len(set(batch.alphas)) > 1
+
+
+@pytest.mark.parametrize("shape", [(160, 30), (80, 200)])
+def test_penalties_that_were_chosen_before_are_used_again(shape):
+    design, responses, story = problem(*shape)
+    config = RidgeConfig(alphas=tuple(10.0**k for k in range(5)), folds=4)
+    alphas = np.resize([1.0, 100.0, 1e4], 24)
+    reused = Penalties(alphas, (100.0, 3))
+    (batch,) = ridge_batches(
+        design, lambda columns: responses[:, columns], 24, story, config, shared=True, reused=reused
+    )
+    assert_array_equal(batch.alphas, alphas)
+    assert_allclose(batch.weights, solve_ridge(design.astype(float), responses, alphas), atol=2e-4)
+    assert (batch.reduced.alpha, batch.reduced.rank) == (100.0, 3)
+    assert np.linalg.matrix_rank(batch.shared, tol=1e-4) == 3
 
 
 @pytest.mark.parametrize("shape", [(160, 30), (80, 200)])

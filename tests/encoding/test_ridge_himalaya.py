@@ -12,7 +12,8 @@ from himalaya.scoring import correlation_score
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import RidgeConfig
-from brainwavlm.encoding.ridge import ridge_batches, story_folds, voxels_at_once
+from brainwavlm.encoding.ridge import ridge_batches, voxels_at_once
+from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.errors import ConfigError
 
 N_VOXELS = 60

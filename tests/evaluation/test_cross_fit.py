@@ -39,3 +39,14 @@ def test_ridge_is_fitted_on_what_tuning_did_not_use(halves, features):
 def test_a_run_that_used_all_stories_has_none_left(finished, features):
     with pytest.raises(RunError, match="tuned on all 3 training and validation stories"):
         evaluate(finished(), cache=features, cross_fit=True)
+
+
+def test_tuned_features_may_be_fitted_with_the_penalties_of_the_untuned(finished, features, evaluated):
+    run, own = finished(adapter__rank=8), evaluated(adapter__rank=8)
+    scores = evaluate(run, cache=features, reuse_alphas=True)
+    voxels = scores.voxels
+    assert (voxels["alpha_tuned"] == voxels["alpha_frozen"]).all()
+    assert (own.voxels["alpha_tuned"] != own.voxels["alpha_frozen"]).any()
+    assert_allclose(scores.table["r_frozen"], own.table["r_frozen"])
+    assert scores.summary["reuse_alphas"]
+    assert any("penalties chosen for the untuned" in note for note in scores.summary["notes"])

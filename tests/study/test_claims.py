@@ -38,6 +38,7 @@ def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories(tmp_path):
         assert_allclose([row["seed_low"], row["seed_high"]], [0.021 - half, 0.021 + half], atol=1e-6)
         assert (row["n_seeds"], row["n_missing"], row["verdict"]) == (3, 0, "as reported")
         assert row["headline"]
+        assert row["best_epoch"] == 7
         assert "+0.021" in row["sentence"]
         assert row["sentence"].endswith("As in the paper. SIMULATED.")
     assert not only(found.table, kind="gain", listener="sim01", target="AC")["headline"]

@@ -92,6 +92,12 @@ def evaluate(
         bool,
         typer.Option("--cross-fit", help="Fit ridge only on training stories that tuning did not use."),
     ] = False,
+    reuse_alphas: Annotated[
+        bool,
+        typer.Option(
+            "--reuse-alphas", help="Fit tuned features with the penalties chosen for the untuned ones."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Score runs on held-out stories: fresh ridge on frozen and on tuned features, with intervals of the difference."""
@@ -106,7 +112,8 @@ def evaluate(
     require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
     tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
-    scores = score(opened, cache, TerminalProgress(), memory_gb, states, tasks, epochs, cross_fit)
+    progress = TerminalProgress()
+    scores = score(opened, cache, progress, memory_gb, states, tasks, epochs, cross_fit, reuse_alphas)
     scores.save(folder)
     if json:
         print_json(scores.as_dict())

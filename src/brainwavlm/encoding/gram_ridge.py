@@ -79,13 +79,17 @@ class GramRidge:
         self.folds = [self._fold(design, rows, axes) for rows in folds]
         self.axes = axes.float()
 
-    def solve(self, responses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def solve(
+        self, responses: np.ndarray, reused: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The penalty of each voxel, and the fit on all rows with it.
 
         Parameters
         ----------
         responses : array (n_rows, n_voxels)
             Of a few voxels: several tensors of this size are made. A voxel with a NaN has weights 0, cv_r NaN.
+        reused : array (n_voxels,) or None
+            Penalties of the grid that were chosen before, to fit with in place of the best.
 
         Returns
         -------
@@ -109,11 +113,16 @@ class GramRidge:
         r = torch.zeros(len(self.alphas), responses.shape[1], dtype=torch.float64, device=self.device)
         for fold, y, product, own in zip(self.folds, centred, products, sums, strict=True):
             r += _held_out_r(fold, total - own, y, product) / len(self.folds)
-        best = (r + 1e-10 * self.alphas.log()[:, None]).argmax(0)
+        best = (r + 1e-10 * self.alphas.log()[:, None]).argmax(0) if reused is None else self.places(reused)
         cv_r = r.gather(0, best[None])[0].float()
         fitted = total / (self.squares[:, None] + self.alphas[best]).float()
         fitted[:, cv_r.isnan()] = 0.0
         return best.cpu().numpy(), (self.axes @ fitted).cpu().numpy(), cv_r.cpu().numpy()
+
+    def places(self, alphas: np.ndarray) -> torch.Tensor:
+        """Where some penalties (n,) stand in the grid."""
+        wanted = torch.as_tensor(alphas, dtype=torch.float64, device=self.device)
+        return (wanted.log()[:, None] - self.alphas.log()).abs().argmin(1)
 
     def products(self, responses: np.ndarray) -> list[torch.Tensor]:
         """X^T y of the rows of each fold, along the principal axes, (n_axes, n_voxels) float32; see `solve`."""

@@ -51,7 +51,11 @@ class ReducedRank:
 
 
 def fit_reduced_rank(
-    solver: GramRidge, batches: Iterable[np.ndarray], n_voxels: int, most: int
+    solver: GramRidge,
+    batches: Iterable[np.ndarray],
+    n_voxels: int,
+    most: int,
+    reused: tuple[float, int] | None = None,
 ) -> ReducedRank:
     """Choose penalty and rank over the folds of a solver, and find the directions on all rows.
 
@@ -65,6 +69,8 @@ def fit_reduced_rank(
         Of all batches.
     most : int
         Largest rank to try.
+    reused : tuple of float and int, or None
+        A penalty of the grid and a rank that were chosen before, to fit with in place of the best.
     """
     n_axes = len(solver.squares)
     squares, whole = [_zeros(n_axes, solver) for _ in solver.folds], _zeros(n_axes, solver)
@@ -98,6 +104,8 @@ def fit_reduced_rank(
                 row += some.held_out_r(total - own, centred, length)
     r /= max(len(chosen), 1) * len(solver.folds)
     best, rank = divmod(int(r.argmax()), most)
+    if reused is not None:
+        best, rank = int(solver.places(np.array(reused[:1]))), min(reused[1], most) - 1
     shrunk = (1 / (solver.squares + solver.alphas[best])).sqrt()
     directions = (shrunk[:, None] * _leading(_symmetric(whole), shrunk, rank + 1)).float()
     return ReducedRank(float(solver.alphas[best]), rank + 1, float(r[best, rank]), directions)

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.reduced_rank import MOST_ASKED, VOXELS_OF_A_PRODUCT, ReducedRank, fit_reduced_rank
+from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.errors import ConfigError
 
 _LEAST_BATCH = 256
+
+
+class Penalties(NamedTuple):
+    """What ridge chose before, to be used again: penalties (n_voxels,), and penalty and rank of the shared map."""
+
+    alphas: np.ndarray
+    shared: tuple[float, int]
 
 
 @dataclass(frozen=True)
@@ -70,49 +78,6 @@ def solve_ridge(design: np.ndarray, responses: np.ndarray, alphas: Any) -> np.nd
     return right.T @ (shrunk * (left.T @ responses))
 
 
-def story_folds(story_of_row: np.ndarray, n_folds: int) -> tuple[list[np.ndarray], str]:
-    """Held-out rows of each fold: whole stories, so that no story is on both sides.
-
-    Stories go, longest first, to the fold with the fewest rows so far: balanced and always the same.
-    Fewer stories than folds: one story a fold. One story: consecutive blocks of it.
-
-    Parameters
-    ----------
-    story_of_row : array (n_rows,)
-        Name or number of the story of each row.
-    n_folds : int
-
-    Returns
-    -------
-    folds : list of int arrays
-        Each row is in exactly one.
-    reason : str
-        How the folds were made, for reports.
-    """
-    names, story_of_row, lengths = np.unique(story_of_row, return_inverse=True, return_counts=True)
-    n_rows = len(story_of_row)
-    if len(names) == 1:
-        if n_rows < n_folds:
-            raise ConfigError(
-                "ridge.folds",
-                f"{n_folds} folds of {n_rows} rows.",
-                "at least a row a fold.",
-                "Lower ridge.folds.",
-            )
-        blocks = np.array_split(np.arange(n_rows), n_folds)
-        return blocks, f"{n_folds} consecutive blocks of the only training story"
-    n_used = min(n_folds, len(names))
-    rows_in_fold = np.zeros(n_used, dtype=int)
-    fold_of_story = np.empty(len(names), dtype=int)
-    for story in np.argsort(-lengths, kind="stable"):
-        fold_of_story[story] = np.argmin(rows_in_fold)
-        rows_in_fold[fold_of_story[story]] += lengths[story]
-    folds = [np.flatnonzero(fold_of_story[story_of_row] == fold) for fold in range(n_used)]
-    if n_used < n_folds:
-        return folds, f"one story held out at a time ({n_used} stories, fewer than {n_folds} folds)"
-    return folds, f"{n_used} folds of whole stories"
-
-
 def ridge_batches(
     design: np.ndarray,
     read_responses: Callable[[slice], np.ndarray],
@@ -121,6 +86,7 @@ def ridge_batches(
     config: RidgeConfig,
     device: str = "cpu",
     shared: bool = False,
+    reused: Penalties | None = None,
 ) -> Iterator[RidgeBatch]:
     """Ridge for every voxel, some at a time: alpha by cross-validation over stories, then a fit on all rows.
 
@@ -143,6 +109,8 @@ def ridge_batches(
     device : str
         cuda: computed there; anything else: on the CPU.
     shared : bool
+    reused : Penalties or None
+        None: chosen here.
 
     Yields
     ------
@@ -165,7 +133,10 @@ def ridge_batches(
             for part in _parts(responses.shape[1]):
                 yield responses[:, part]
 
-    reduced = fit_reduced_rank(solver, all_responses(), n_voxels, config.max_rank) if shared else None
+    reduced = None
+    if shared:
+        rank = None if reused is None else reused.shared
+        reduced = fit_reduced_rank(solver, all_responses(), n_voxels, config.max_rank, rank)
     for columns in batches:
         responses = read_responses(columns)
         n_batch = responses.shape[1]
@@ -173,7 +144,8 @@ def ridge_batches(
         weights = np.empty((design.shape[1], n_batch), dtype=np.float32)
         of_all = None if reduced is None else np.empty_like(weights)
         for part in _parts(n_batch):
-            best[part], weights[:, part], cv_r[part] = solver.solve(responses[:, part])
+            given = None if reused is None else reused.alphas[columns][part]
+            best[part], weights[:, part], cv_r[part] = solver.solve(responses[:, part], given)
             if of_all is not None and reduced is not None:
                 of_all[:, part] = reduced.weights(solver, responses[:, part])
         del responses

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from brainwavlm.config import RunConfig
+from brainwavlm.encoding.ridge import Penalties
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import (
     contrast_rows,
@@ -85,6 +86,7 @@ def evaluate(
     downstream: Sequence[str] = (),
     epochs: bool = False,
     cross_fit: bool = False,
+    reuse_alphas: bool = False,
 ) -> Evaluation:
     """Score runs on held-out stories against the model they started from.
 
@@ -110,6 +112,9 @@ def evaluate(
         Also score every epoch: `Evaluation.ridge_epochs`. The runs need training.keep_epochs.
     cross_fit : bool
         Fit ridge, on both models' features, on training stories alone that tuning did not use: `cross_fit`.
+    reuse_alphas : bool
+        Fit tuned features with the penalties (and the shared map's rank) that were chosen for the untuned ones, as the
+        authors' script does, in place of their own. Further `layers` choose their own.
 
     Returns
     -------
@@ -153,6 +158,9 @@ def evaluate(
             scores = score_states(evaluator, plan, model, _UNTUNED, chosen)
             untuned[key] = replace(scores, features={})  # gigabytes that nobody reads
         before, title = untuned[key], f"Reading stories, {name}"
+        if reuse_alphas:
+            shared = before.score.summary["shared_readout"][0]
+            plan = replace(plan, reused=Penalties(before.score.alphas, (shared["alpha"], shared["rank"])))
         after = score_states(evaluator, plan, backbone, title, chosen, like=before.score)
         frozen, tuned = before.score, after.score
         jackknife = tuned.jackknife(paired_models(frozen.predictions, tuned.predictions))
@@ -199,7 +207,7 @@ def evaluate(
     return Evaluation(
         pd.DataFrame(table),
         pd.concat(voxels, ignore_index=True),
-        summary(entries, [scores.score for scores in untuned.values()], listeners, cross_fit),
+        summary(entries, [scores.score for scores in untuned.values()], listeners, cross_fit, reuse_alphas),
         pd.DataFrame(by_layer),
         gathered(replicates),
         pd.DataFrame(by_task),

@@ -40,6 +40,7 @@ def summary(
     frozen_scores: Sequence[EncodingScore],
     listeners: list[dict[str, Any]],
     cross_fit: bool = False,
+    reuse_alphas: bool = False,
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
     notes = [_SIMULATED] if any(run["simulated"] for run in entries) else []
@@ -48,6 +49,10 @@ def summary(
     if cross_fit:
         notes.append(
             "Cross-fitted: ridge was fitted, on frozen and on tuned features, on stories that tuning did not use."
+        )
+    if reuse_alphas:
+        notes.append(
+            "Tuned features were fitted with the penalties chosen for the untuned ones, not their own."
         )
     for run in entries:
         notes += untestable_note(f"{run['name']}: which voxels changed", run["untestable_voxels"])
@@ -73,6 +78,7 @@ def summary(
         "runs": entries,
         "listeners": [rounded(row) for row in listeners],
         "cross_fit": cross_fit,
+        "reuse_alphas": reuse_alphas,
         "notes": list(dict.fromkeys(notes)),
         "versions": versions(),
     }

@@ -11,7 +11,7 @@ from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import moments
 from brainwavlm.encoding.prepared_stories import story_responses
 from brainwavlm.encoding.reduced_rank import ReducedRank
-from brainwavlm.encoding.ridge import ridge_batches
+from brainwavlm.encoding.ridge import Penalties, ridge_batches
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def fit_and_predict(
     config: RunConfig,
     device: str,
     shared: bool = False,
+    reused: Penalties | None = None,
 ) -> FitPredictions:
     """Fit ridge on some stories, and predict others from their designs (n_rows, n_columns)."""
     design = np.concatenate([designs[recording.story.name] for recording in fit])
@@ -77,7 +78,9 @@ def fit_and_predict(
         for some in (held_out, held_out if shared else ())
     )
     alphas, reduced = np.empty(len(columns)), None
-    for batch in ridge_batches(design, read, len(columns), story_of_row, config.ridge, device, shared):
+    for batch in ridge_batches(
+        design, read, len(columns), story_of_row, config.ridge, device, shared, reused
+    ):
         alphas[batch.columns], reduced = batch.alphas, batch.reduced
         for name, values in predicted.items():
             values[:, batch.columns] = designs[name] @ batch.weights

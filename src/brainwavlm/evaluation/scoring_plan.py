@@ -16,8 +16,9 @@ from brainwavlm.config import QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
-from brainwavlm.encoding.ridge import require_memory, story_folds
+from brainwavlm.encoding.ridge import Penalties, require_memory
 from brainwavlm.encoding.run_data import RunData
+from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.encoding.targets import masks_within, target_masks
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import (
@@ -69,12 +70,15 @@ class ScoringPlan:
     leave_one_out : bool
         Each story is predicted from all others, and predictions are z-scored within it: for data sets too small for a
         test split.
+    reused : Penalties or None
+        Penalties to use again at the configured state; None: chosen for the features at hand.
     """
 
     data: RunData
     config: RunConfig
     fits: tuple[Fit, ...]
     leave_one_out: bool = False
+    reused: Penalties | None = None
 
     @classmethod
     def of(
@@ -199,14 +203,14 @@ class ScoringPlan:
         return self._stacked([one.predicted for one in self._fitted(designs, shared=False)])
 
     def both_predicted(self, designs: Designs) -> tuple[np.ndarray, np.ndarray]:
-        """The same, and predictions by the map whose directions all voxels share."""
-        fits = self._fitted(designs, shared=True)
+        """The same of another state, and predictions by the map whose directions all voxels share."""
+        fits = replace(self, reused=None)._fitted(designs, shared=True)
         return self._stacked([one.predicted for one in fits]), self._stacked([one.shared for one in fits])
 
     def _fitted(self, designs: FitDesigns, shared: bool) -> list[FitPredictions]:
         device = device_of(self.config).type
         return [
-            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared)
+            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared, self.reused)
             for fit, of_fit in self.with_designs(designs)
         ]
 

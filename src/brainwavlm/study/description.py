@@ -29,6 +29,9 @@ class EvaluateOptions(Step):
     cross_fit: bool = Field(
         False, description="Fit ridge only on training stories that tuning did not use; needs train_minutes."
     )
+    reuse_alphas: bool = Field(
+        False, description="Fit tuned features with the penalties chosen for the untuned ones."
+    )
 
 
 class TransferOptions(Step):

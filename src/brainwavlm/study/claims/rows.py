@@ -36,7 +36,7 @@ def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int
 
 def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: int) -> dict[str, Any]:
     """The row of a mean gain."""
-    first = scores[0]
+    first, best = scores[0], [score.best_epoch for score in scores if score.best_epoch is not None]
     return {
         "kind": kind,
         "group": group.label,
@@ -51,6 +51,7 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
         "n_missing": n_missing,
         "r_frozen": float(np.mean([score.r_frozen for score in scores])),
         "r_tuned": float(np.mean([score.r_tuned for score in scores])),
+        "best_epoch": float(np.mean(best)) if len(best) == len(scores) else None,
         **dict(zip(_ESTIMATE, mean_over_seeds(scores, gain), strict=True)),
         **over_seeds([gain(score)[0] for score in scores]),
     }

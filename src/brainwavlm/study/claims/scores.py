@@ -49,6 +49,8 @@ class CellScore(Score):
         `voxelwise` or `shared`.
     unit : str
         What its interval is over: test stories, or blocks of one or two.
+    best_epoch : int or None
+        That was chosen; None in another listener.
     """
 
     cell: str
@@ -61,6 +63,7 @@ class CellScore(Score):
     layer: int
     readout: str
     unit: str
+    best_epoch: int | None
 
 
 @dataclass(frozen=True)
@@ -150,13 +153,15 @@ def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], 
             f"those of {len(listeners)}: {cell.tuned_on}.",
             _AGAIN,
         )
-    who = _side(dict(zip(sides, listeners, strict=True)))
-    scores = {key: _scores(folder, table, replicates, cell, who, name) for key, table in tables.items()}
+    listener_of, best = dict(zip(sides, listeners, strict=True)), {}
+    for entry in evaluation.summary["runs"]:
+        best[entry["name"]] = (entry["best"] or {}).get("epoch")
+
+    def who(row: Mapping[str, Any], _: int) -> Listener:
+        return listener_of[row["run"]]
+
+    scores = {key: _scores(folder, table, replicates, cell, who, name, best) for key, table in tables.items()}
     return {"simulated": evaluation.simulated, **scores}
-
-
-def _side(listeners: Mapping[str, Listener]) -> Who:
-    return lambda row, _: listeners[row["run"]]
 
 
 def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
@@ -174,7 +179,7 @@ def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], st
             minutes.append({"listener": name(listener), **{column: row[column] for column in columns}})
     return {
         "simulated": transfer.simulated,
-        "transfers": _scores(folder, matrix, replicates, cell, who, name),
+        "transfers": _scores(folder, matrix, replicates, cell, who, name, {}),
         "minutes": tuple(minutes),
     }
 
@@ -188,18 +193,7 @@ def _scored_in(transfer: Transfer, cell: CellScores) -> Who:
     for one in transfer.summary["cells"]:
         datasets_of.setdefault(one["scored_on"], []).append(one["dataset"])
 
-    def who(row: Mapping[str, Any], before: int) -> Listener:
-        of_that_name = datasets_of.get(row["subject"], [])
-        if before >= len(of_that_name):
-            raise RunError(
-                transfer.path / "summary.json",
-                f"names {len(of_that_name)} listeners {row['subject']}.",
-                "every listener of the tables.",
-                _AGAIN,
-            )
-        return of_that_name[before], row["subject"]
-
-    return who
+    return lambda row, before: (datasets_of[row["subject"]][before], row["subject"])
 
 
 def _scores(
@@ -209,6 +203,7 @@ def _scores(
     cell: CellScores,
     who: Who,
     name: Callable[[Listener], str],
+    best_epochs: Mapping[str, int | None],
 ) -> tuple[CellScore, ...]:
     about = ("run", "subject", "target", "stories", "layer", "readout")
     places: dict[tuple[Any, ...], list[int]] = {}
@@ -245,6 +240,7 @@ def _scores(
                 layer=int(row["layer"]),
                 readout=row["readout"],
                 unit=replicates.about[place]["unit"],
+                best_epoch=best_epochs.get(row["run"]),
             )
         )
     return tuple(scores)

@@ -34,7 +34,18 @@ from brainwavlm.study.folder import StudyFolder
 COLUMNS = (
     *("experiment", "claim", "kind", "group", "against", "tuned_on"),
     *("listener", "target", "readout", "layer"),
-    *("stories", "unit", "n_seeds", "n_missing", "r_frozen", "r_tuned", "estimate", "low", "high"),
+    *(
+        "stories",
+        "unit",
+        "n_seeds",
+        "n_missing",
+        "best_epoch",
+        "r_frozen",
+        "r_tuned",
+        "estimate",
+        "low",
+        "high",
+    ),
     *("seed_low", "seed_high", "deviation", "deviation_against", "full_minutes"),
     *("headline", "simulated", "verdict", "sentence"),
 )
@@ -52,12 +63,14 @@ class Claims:
     Attributes
     ----------
     table : DataFrame
-        One row a finding and readout (`voxelwise`, `shared`). kind: `gain`, `difference` (of tuned r, against another
-        group), `spread` (ratio of the deviations over seeds), `transfer` (gain in another listener), `minutes` (of
-        their data that reach the untuned model's score with all), `layer` (gain by hidden state), `task` (change of
-        the AUC of a task, by hidden state), `none` and `no transfer` (no cell of a group is there).
+        One row a finding and readout (`voxelwise`, `shared`); best_epoch is a mean over seeds. kind: `gain`,
+        `difference` (of tuned r, against another group), `spread` (ratio of the deviations over seeds), `transfer`
+        (gain in another listener), `minutes` (of their data that reach the untuned model's score with all), `layer`
+        (gain by hidden state), `task` (change of the AUC of a task, by hidden state), `none` and `no transfer` (no cell
+        of a group is there).
     seeds : DataFrame
-        One row a cell, listener, target, state, readout: experiment, group, kind, seed, cell, r_frozen, r_tuned.
+        One row a cell, listener, target, state, readout: experiment, group, kind, seed, cell, best_epoch,
+        r_frozen, r_tuned.
     missing : DataFrame
         Cells without the scores they should have: cell, experiments, step, state, error.
     simulated : bool
@@ -173,6 +186,7 @@ def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
             "readout": score.readout,
             "seed": score.seed,
             "cell": score.cell,
+            "best_epoch": score.best_epoch,
             "r_frozen": score.r_frozen,
             "r_tuned": score.r_tuned,
         }
