@@ -199,6 +199,32 @@ def test_a_story_listed_twice_is_an_error_and_not_silently_the_second(native):
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("tr: 2.0", "tr: 1_5", "lists 1_5 in line 4, which YAML takes for 15."),
+        ("tr: 2.0", "tr: 1_0.5", "lists 1_0.5 in line 4, which YAML takes for 10.5."),
+        ("tr: 2.0", "tr: 1:30", "lists 1:30 in line 4, which YAML takes for 90."),
+        ("tr: 2.0", "tr: 0:01.5", "lists 0:01.5 in line 4, which YAML takes for 1.5."),
+        ("tr: 2.0", "tr: 010", "lists 010 in line 4, which YAML takes for 8."),
+        ("  dog:", "  010:", "lists 010 in line 6, which YAML takes for 8."),
+    ],
+)
+def test_numbers_that_yaml_takes_for_others_are_told_as_they_stand(native, old, new, message):
+    file = native / "dataset.yaml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(native)
+    assert message in caught.value.found
+
+
+@pytest.mark.parametrize("tr", ["2", "+2.0", "02.0", "2.", "0x2", "0.2e+1"])
+def test_numbers_that_are_what_they_look_like_are_read(native, tr):
+    file = native / "dataset.yaml"
+    file.write_text(file.read_text().replace("tr: 2.0", f"tr: {tr}"))
+    assert load_dataset(native).tr == 2
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"stories: [", "not YAML"),

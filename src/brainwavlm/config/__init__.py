@@ -27,7 +27,7 @@ from brainwavlm.config.schema import (
     WindowConfig,
 )
 from brainwavlm.config.step import Step
-from brainwavlm.config.yaml_files import parsed_with_repeats, read_yaml
+from brainwavlm.config.yaml_files import parsed_with_faults, read_yaml
 
 __all__ = [
     "load_config",
@@ -35,7 +35,7 @@ __all__ = [
     "read_yaml",
     "validated",
     "stored_config",
-    "parsed_with_repeats",
+    "parsed_with_faults",
     "gigabytes",
     "flattened",
     "known_keys",

@@ -1,5 +1,6 @@
-"""YAML as users write it: a key that stands twice is an error, and so is what is no mapping."""
+"""YAML as users write it: a key that stands twice is an error, and so are numbers that mean others, and no mapping."""
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from brainwavlm.errors import ConfigError
 
 
 class OnceLoader(yaml.SafeLoader):
-    """Notes a key that stands twice in a mapping: the second would silently win."""
+    """Notes a key that stands twice in a mapping, where the second would silently win, and numbers that YAML 1.1 takes
+    for others: 010 is 8, 1_5 is 15, 1:30 is 90.
+    """
 
     def __init__(self, text: str):
         super().__init__(text)
-        self.repeated: list[str] = []
+        self.faults: list[str] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """The mapping of a node, its repeated keys noted."""
@@ -22,9 +25,23 @@ class OnceLoader(yaml.SafeLoader):
         for key, _ in getattr(node, "value", ()):
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    self.repeated.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
+                    self.faults.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """The number of a node, noted where it is another than it looks."""
+        whole = node.tag.endswith("int")
+        value = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+        if re.search(r"[_:]|^[-+]?0\d" if whole else "[_:]", node.value):
+            self.faults.append(
+                f"{node.value} in line {node.start_mark.line + 1}, which YAML takes for {value:g}"
+            )
+        return value
+
+
+for _kind in ("int", "float"):
+    OnceLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", OnceLoader.construct_number)
 
 
 def parsed(text: str) -> Any:
@@ -33,16 +50,17 @@ def parsed(text: str) -> Any:
     Raises
     ------
     ValueError
-        With the reason, and the line where it is known; also where a key stands twice.
+        With the reason, and the line where it is known; also where a key stands twice, or a number means another.
     """
-    value, repeated = parsed_with_repeats(text)
-    if repeated:
-        raise ValueError(f"lists {repeated[0]}.")
+    value, faults = parsed_with_faults(text)
+    if faults:
+        raise ValueError(f"lists {faults[0]}.")
     return value
 
 
-def parsed_with_repeats(text: str) -> tuple[Any, list[str]]:
-    """The value that a YAML text stands for, and the keys that stand twice, for those who report every one.
+def parsed_with_faults(text: str) -> tuple[Any, list[str]]:
+    """The value that a YAML text stands for, and the keys that stand twice and numbers that mean others, for those who
+    report every one.
 
     Raises
     ------
@@ -52,7 +70,7 @@ def parsed_with_repeats(text: str) -> tuple[Any, list[str]]:
     loader = None
     try:
         loader = OnceLoader(text)
-        return loader.get_single_data(), loader.repeated
+        return loader.get_single_data(), loader.faults
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""

@@ -18,7 +18,7 @@ from pydantic import (
     model_serializer,
 )
 
-from brainwavlm.config import parsed_with_repeats
+from brainwavlm.config import parsed_with_faults
 from brainwavlm.datasets.responses import Channel, Split, Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import reachable
@@ -177,7 +177,7 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
                     wrong("no such file.", "Write it: docs/reference/file-formats.md shows one to copy.")
                 ]
             text = path.read_text(encoding="utf-8")
-        values, repeats = parsed_with_repeats(text)
+        values, faults = parsed_with_faults(text)
     except DatasetError as error:
         return None, [error]
     except UnicodeDecodeError as error:
@@ -189,7 +189,13 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
     if not isinstance(values, dict):
         return None, [wrong(f"holds a {type(values).__name__}, no mapping.", "Write `key: value` lines.")]
     return values, [
-        wrong(f"lists {repeated}.", "Remove one of the two; a story has one split.") for repeated in repeats
+        wrong(
+            f"lists {fault}.",
+            "Remove one of the two; a story has one split."
+            if "a second time" in fault
+            else "Write the number without colons, underscores and zeros before it; a name needs quotes.",
+        )
+        for fault in faults
     ]
 
 
