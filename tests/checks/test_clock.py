@@ -1,11 +1,14 @@
 """Clocks as scanners, scripts and people leave them: check and the run agree, delays are seconds, nothing asks for a cut."""
 
+import itertools
+
 import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from brainwavlm.datasets import load_dataset
+from brainwavlm.datasets.usable_rows import gaps
 from brainwavlm.encoding.prepared_stories import planned_clock
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import DatasetError
@@ -98,6 +101,7 @@ def test_a_run_says_how_many_rows_it_left_out(folder, settings):
         (np.arange(40) * 1500.0, ["tr_times 1500 apart", "divide them by 1000"]),  # fmriprep#1725
         (np.arange(40) * 1.5e-3, ["tr_times 0.0015 apart"]),
         (np.arange(40.0), ["tr_times 1 apart", "Multiply tr_times by the TR"]),  # numbers of volumes
+        (np.arange(40) * 0.1 * 10, ["tr_times 1 apart", "Multiply tr_times by the TR"]),
         (
             np.delete(np.arange(41.0), [7, 20]),
             ["tr_times 1 apart", "Multiply"],
@@ -169,18 +173,51 @@ def test_transposed_data_are_recognised_by_the_sounds_length(folder, checked, us
             used(folder)
 
 
+@pytest.mark.parametrize("holder", ["/", "data"])
+@pytest.mark.parametrize("start", [0.0, 4.0, -10.0, 4.5])
+def test_a_start_that_contradicts_tr_times_is_refused_by_both(folder, checked, used, holder, start):
+    rewrite(folder, 4.0 + np.arange(36) * 1.5)
+    with h5py.File(folder / DOG, "a") as file:
+        file[holder].attrs["start"] = start
+    _, problems = told(checked, folder)
+    errors = [one for one in problems if one.severity == "error"]
+    if start == 4.0:
+        assert not errors
+        return
+    holder = "data" if holder == "data" else "the file"
+    assert [one.found for one in errors] == [f"two clocks: tr_times[0] = 4, start of {holder} = {start:g} s."]
+    with pytest.raises(DatasetError, match="two clocks"):
+        used(folder)
+
+
+def test_a_start_of_data_is_used_and_told_unless_the_files_own_contradicts(folder, checked, used):
+    rewrite(folder, data=responses(50, N_VOXELS, 0))
+    with h5py.File(folder / DOG, "a") as file:
+        file["data"].attrs["start"] = -10.0
+    report, [misplaced, rows] = told(checked, folder)
+    assert report.usable
+    assert misplaced.found == "start is an attribute of data."
+    assert "5 rows before and 1 after" in rows.found
+    assert used(folder).tr_times[0] == -2.5
+    with h5py.File(folder / DOG, "a") as file:
+        file.attrs["start"] = -20.0
+    assert "start of the file = -20, start of data = -10" in told(checked, folder)[1][0].found
+
+
 # --- gaps
 
 
 CENSORED = np.isin(np.arange(40), [7, 8, 20])
 
 
-@pytest.mark.parametrize("value", [np.nan, 0.0])
-@pytest.mark.parametrize("outside", [None, 0.0, np.nan])
+@pytest.mark.parametrize(
+    ("value", "outside"),
+    [*itertools.product([np.nan, 0.0], [None, 0.0, np.nan]), (-9999.0, None), (100.0, np.nan)],
+)
 def test_rows_of_nothing_are_censored_volumes_and_not_the_end_of_the_subject(
     folder, checked, used, value, outside
 ):
-    """NaN as xcp_d (#461) and nilearn (#3193) leave them, 0 as AFNI's 3dTproject -cenmode ZERO; beside empty voxels."""
+    """NaN as xcp_d (#461) and nilearn (#3193) leave them, 0 as AFNI's 3dTproject -cenmode ZERO."""
     data = responses(40, N_VOXELS, 0)
     data[CENSORED] = value
     if outside is not None:
@@ -190,7 +227,9 @@ def test_rows_of_nothing_are_censored_volumes_and_not_the_end_of_the_subject(
     assert report.usable
     assert report.subjects[0]["n_usable"] == N_VOXELS - (outside is not None)
     by_kind = {one.kind: one for one in problems if one.kind in ("censored", "gap")}
-    assert "3 rows hold NaN or 0 in all voxels, the first of them row 7" in by_kind["censored"].found
+    assert (
+        "3 rows hold NaN or one number in all voxels, the first of them row 7 (" in by_kind["censored"].found
+    )
     assert "2 rows do not come one TR after the row before; the first is row 9, at 13.50 s, 4.50 s after" in (
         by_kind["gap"].found
     )
@@ -240,14 +279,23 @@ def test_runs_whose_clock_starts_again_are_refused_with_what_would_do(folder, ch
     assert "go on from where it begins in the sound" in error.remedy
 
 
-def test_rounded_times_are_evenly_spaced(folder, checked):
-    rewrite(folder, np.round(np.arange(40) * 1.5007, 2))
+@pytest.mark.parametrize(("spacing", "decimals"), [(1.5007, 2), (1.5, 1), (1.5 + 1e-15, 15)])
+def test_rounded_times_are_evenly_spaced(folder, checked, spacing, decimals):
+    rewrite(folder, np.round(np.arange(40) * spacing, decimals))
     assert told(checked, folder)[1] == []
+
+
+@pytest.mark.parametrize(("tr", "decimals"), [(0.72, 1), (1.23, 1), (0.613, 2)])
+def test_rounding_hides_no_gap(tr, decimals):
+    times = np.arange(60) * tr
+    assert list(gaps(np.round(times, decimals), tr)) == []
+    assert list(gaps(np.round(np.delete(times, [20]), decimals), tr)) == [20]
+    assert list(gaps(times, tr)) == []
 
 
 def test_too_few_rows_with_numbers_are_refused_by_both(folder, checked, used):
     data = np.full((40, N_VOXELS), np.nan)
-    data[3] = 1.0
+    data[3] = responses(1, N_VOXELS, 0)
     rewrite(folder, np.arange(40) * 1.5, data)
     report, problems = told(checked, folder)
     assert not report.usable

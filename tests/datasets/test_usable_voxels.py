@@ -12,7 +12,7 @@ from brainwavlm.checks.responses import check_responses
 from brainwavlm.datasets import load_dataset, repeats
 from brainwavlm.datasets import usable_voxels as voxels_module
 from brainwavlm.datasets.responses import Recording, Story
-from brainwavlm.datasets.usable_voxels import scan, usable_voxels
+from brainwavlm.datasets.usable_voxels import censored_rows, scan, usable_voxels
 from brainwavlm.errors import DatasetError
 from tests.trees import N_VOXELS, responses
 
@@ -32,6 +32,23 @@ def test_pieces_of_rows_give_what_the_whole_gives(data, step):
     assert_array_equal(found.infinite, np.isinf(data).any(0))
     finite = np.isfinite(data).all(0)
     assert_array_equal(found.constant, finite & (data == data[0]).all(0))
+
+
+@pytest.mark.parametrize(
+    ("row", "censored"),
+    [
+        (np.full(12, 100.0), True),
+        (np.r_[np.full(10, -9999.0), np.nan, np.nan], True),  # voxels outside the brain
+        (np.full(12, np.inf), False),
+        (np.r_[np.full(11, 5.0), 5.1], False),
+        (np.r_[np.full(11, 5.0), -1.0], False),
+        (np.r_[np.zeros(11), np.nan], True),
+    ],
+)
+def test_a_row_of_one_number_is_a_volume_that_was_taken_out(row, censored):
+    data = responses(8, 12, seed=0)
+    data[5] = row
+    assert_array_equal(censored_rows(data), [False] * 5 + [censored, False, False])
 
 
 def test_a_voxel_that_fails_in_one_story_is_left_out_of_all(native):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from brainwavlm.checks.outliers import outlier_problems
 from brainwavlm.checks.report import Problem
 from brainwavlm.datasets.hdf5 import stored
 from brainwavlm.datasets.repeats import SAME, RepeatFaults, repeat_faults
@@ -50,6 +51,14 @@ def repeat_problems(used: Recording, repeats: h5py.Dataset, has_ceiling: bool) -
             "They have no ceiling from this story.",
             "warning",
         )
+    n_repeats, n_trs = repeats.shape[:2]
+    yield from outlier_problems(
+        used.path,
+        voxels,
+        lambda chosen: (block[:, chosen] for block in array_blocks(repeats)),
+        np.tile(np.arange(n_trs), n_repeats),
+        "individual_repeats",
+    )
     faults = repeat_faults(used, used.shape[1])
     if error := faults.refused(used):
         yield Problem.of(error, "repeats", "warning" if has_ceiling else "error")

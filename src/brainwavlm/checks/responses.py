@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from brainwavlm.checks.outliers import outlier_problems
 from brainwavlm.checks.repeats import repeat_problems, stored_repeats
 from brainwavlm.checks.report import Problem
 from brainwavlm.config import AlignmentConfig, WindowConfig
 from brainwavlm.datasets.hdf5 import open_hdf5
-from brainwavlm.datasets.responses import TOLERANCE, Recording
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.row_times import TOLERANCE
 from brainwavlm.datasets.usable_rows import (
     EDGE,
     SoundSpan,
@@ -66,11 +69,17 @@ def check_responses(
     try:
         with open_hdf5(recording.path) as file:
             problems = list(_row_problems(recording, expected_rows))
+            if "start" in file["data"].attrs and "start" not in file.attrs:
+                problems.append(_misplaced_start(recording))
             if recording.shape[0] < 2:
                 return ResponseCheck(problems)
             used = _used(recording, seconds, problems)
             voxels = scan(recording_blocks(used))
             problems += voxel_problems(recording.path, voxels, "data")
+            rows = np.arange(used.shape[0]) if used.rows is None else used.rows
+            problems += outlier_problems(
+                recording.path, voxels, partial(recording_blocks, used), rows, "data"
+            )
             used = _uncensored(used, voxels.censored, problems)
             problems += _gap_problems(used)
             repeats = stored_repeats(file, recording, problems)
@@ -80,6 +89,17 @@ def check_responses(
         return ResponseCheck([Problem.of(error, "responses")])
     usable = None if voxels.unusable.all() else voxels
     return ResponseCheck(problems, used.shape, usable, repeats is not None)
+
+
+def _misplaced_start(recording: Recording) -> Problem:
+    return Problem(
+        "tr_times",
+        str(recording.path),
+        "start is an attribute of data.",
+        "the attribute start of the file.",
+        "It is used as if it were the file's.",
+        "warning",
+    )
 
 
 def _row_problems(recording: Recording, expected_rows: int | None) -> Iterator[Problem]:
@@ -171,11 +191,13 @@ def _uncensored(used: Recording, censored: np.ndarray, problems: list[Problem]) 
     except DatasetError as error:
         problems.append(Problem.of(error, "rows"))
         return used
+    first = used.responses(slice(censored[0], censored[0] + 1))
+    value = "NaN" if np.isnan(first).all() else f"{np.nanmin(first):g}"
     problems.append(
         Problem(
             "censored",
             str(used.path),
-            f"{len(rows)} rows hold NaN or 0 in all voxels, the first of them row {rows[0]}.",
+            f"{len(rows)} rows hold NaN or one number in all voxels, the first of them row {rows[0]} ({value}).",
             "a number in each row.",
             "They are taken for censored volumes and left out; delays reach over them in seconds.",
             "warning",

@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.usable_voxels import censored_rows
 from brainwavlm.errors import DatasetError
 
 SAME = 0.99
@@ -105,9 +106,11 @@ def batches(recording: Recording, n_voxels: int) -> Iterator[tuple[slice, np.nda
 
 
 def whole_rows(repeats: np.ndarray) -> np.ndarray:
-    """Rows that were censored (NaN or 0 in all voxels) in no repeat, bool (n_rows,); a repeat of nothing else aside."""
-    empty = (np.isnan(repeats) | (repeats == 0)).all(2)
-    return ~empty[~empty.all(1)].any(0)
+    """Rows that were censored (NaN or one number in all voxels) in no repeat, bool (n_rows,); a repeat of nothing else
+    aside.
+    """
+    empty = np.stack([censored_rows(repeat) for repeat in repeats])
+    return np.asarray(~empty[~empty.all(1)].any(0))
 
 
 def z_scores(repeats: np.ndarray) -> np.ndarray:

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import h5py
 import numpy as np
 
 from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
+from brainwavlm.datasets.row_times import TOLERANCE, row_times
 from brainwavlm.errors import DatasetError
 
 Split = Literal["train", "validation", "test"]
-TOLERANCE = 0.01  # of a TR: what rounding in files and scanners may change of it
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Channel = Literal["mean", "left", "right"] | int
 
@@ -91,12 +91,7 @@ class Recording:
     def clock(self) -> tuple[np.ndarray, bool]:
         """Times of all rows of the file, used or not, and whether the file or the data set says them."""
         with open_hdf5(self.path) as file:
-            shape, times = _data(file, self.path).shape, stored(file, "tr_times", self.path)
-            if times is not None:
-                return _increasing(_times(times, shape, self.path), self.path), True
-            start = file.attrs.get("start", self.start)
-            first = 0.0 if start is None else _start(start, self.path)
-        return _increasing(first + self.tr * np.arange(float(shape[0])), self.path), start is not None
+            return row_times(file, _data(file, self.path), self.path, self.tr, self.start)
 
     @cached_property
     def spacing(self) -> float:
@@ -186,56 +181,6 @@ def require_repeats(repeats: h5py.Dataset | h5py.Group, shape: tuple[int, int], 
             f"numbers (n_repeats, {shape[0]}, {shape[1]}).",
             "Write the repeats again, or remove them: then no ceiling can be computed.",
         )
-
-
-def _times(times: h5py.Dataset | h5py.Group, data: tuple[int, int], path: Path) -> np.ndarray:
-    shape, n_trs = getattr(times, "shape", None), data[0]  # a group has no shape
-    if shape != (n_trs,):
-        raise DatasetError(
-            path,
-            f"tr_times of shape {shape} beside {n_trs} rows.",
-            "one time a row.",
-            f"There are as many times as columns: if the data are (n_voxels, n_trs), write data.T {data[::-1]}."
-            if shape == data[1:]
-            else "Write tr_times again, in seconds from sound onset.",
-        )
-    numbers = times.dtype.kind in NUMBERS
-    values = times[()].astype(np.float64) if numbers else np.full(n_trs, np.nan)
-    if not np.isfinite(values).all():
-        wrong = np.count_nonzero(~np.isfinite(values))
-        raise DatasetError(
-            path,
-            f"tr_times of type {times.dtype}: {wrong} of {n_trs} times are no numbers.",
-            "seconds from sound onset.",
-            "Write tr_times again.",
-        )
-    return values
-
-
-def _start(value: Any, path: Path) -> float:
-    number = np.asarray(value)  # an attribute without a value becomes an object
-    if number.dtype.kind not in NUMBERS or number.size != 1 or not np.isfinite(number).all():
-        raise DatasetError(
-            path,
-            f"start = {value!r}.",
-            "one number: the sound's time at the first row in seconds.",
-            "Write the attribute start again, or tr_times.",
-        )
-    return float(number.item())
-
-
-def _increasing(times: np.ndarray, path: Path) -> np.ndarray:
-    later = np.diff(times) > 0
-    if not later.all():
-        row = int(np.argmin(later)) + 1
-        raise DatasetError(
-            path,
-            f"tr_times not increasing at row {row} ({times[row]:g} s after {times[row - 1]:g} s).",
-            "increasing seconds from sound onset.",
-            "Write tr_times again, in seconds from sound onset. Where two runs are joined, the second one's go on from "
-            "where it begins in the sound; two runs of the same stretch are individual_repeats, or two stories.",
-        )
-    return times
 
 
 def _columns(array: h5py.Dataset, leading: tuple, columns: slice | np.ndarray) -> np.ndarray:

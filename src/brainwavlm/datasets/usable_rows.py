@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from brainwavlm.config import AlignmentConfig
-from brainwavlm.datasets.responses import TOLERANCE, Recording
+from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.row_times import TOLERANCE
 from brainwavlm.errors import DatasetError
 
 EDGE = 2  # TRs before and after the sound
@@ -71,7 +72,8 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
     tr, audio = recording.spacing, recording.story.audio.name
     steps = np.diff(times)
     # Volumes that were censored leave gaps in their numbers, too.
-    numbered = np.median(steps) == 1 and (steps % 1 == 0).all() and abs(recording.tr - 1) > TOLERANCE
+    numbered = np.isclose(np.median(steps), 1) and np.allclose(steps, np.rint(steps))
+    numbered = numbered and abs(recording.tr - 1) > TOLERANCE
     if numbered or not recording.tr / _OTHER_UNIT < np.median(steps) < recording.tr * _OTHER_UNIT:
         raise DatasetError(
             recording.path,
@@ -135,8 +137,8 @@ def without_rows(recording: Recording, censored: np.ndarray) -> Recording:
     if len(rows) < 2:
         raise DatasetError(
             recording.path,
-            f"{len(rows)} of {len(rows) + len(censored)} rows are neither censored (NaN or 0 in all "
-            "voxels) nor without sound.",
+            f"{len(rows)} of {len(rows) + len(censored)} rows are neither censored (NaN or one number "
+            "in all voxels) nor without sound.",
             "two rows or more.",
             "Write the responses again, or take the story out of the data set.",
         )
@@ -156,12 +158,20 @@ def left_out(recordings: Iterable[Recording]) -> list[str]:
     if not counts:
         return []
     return [
-        f"{sum(counts.values())} rows are left out, before or after the sound or censored (NaN or 0 in all voxels): "
-        + ", ".join(f"{count} of {story}" for story, count in counts.items())
-        + "."
+        f"{sum(counts.values())} rows are left out, before or after the sound or censored (NaN or one number in "
+        "all voxels): " + ", ".join(f"{count} of {story}" for story, count in counts.items()) + "."
     ]
 
 
 def gaps(tr_times: np.ndarray, spacing: float) -> np.ndarray:
-    """Rows that do not come one TR, of `spacing` seconds, after the row before them, int (n_gaps,)."""
-    return 1 + np.flatnonzero(np.abs(np.diff(tr_times) - spacing) > TOLERANCE * spacing)
+    """Rows that do not come one TR, of `spacing` seconds, after the row before them, int (n_gaps,).
+
+    Times that were rounded to so few decimals that a TR is no multiple of them are allowed one unit of the last.
+    """
+    allowed = TOLERANCE * spacing
+    for unit in (1.0, 0.1, 0.01):
+        if np.allclose(tr_times / unit, np.rint(tr_times / unit), rtol=0, atol=1e-6):
+            if unit < spacing / 2 and abs(spacing / unit - np.rint(spacing / unit)) > 1e-6:
+                allowed = max(allowed, unit * (1 + 1e-6))
+            break
+    return 1 + np.flatnonzero(np.abs(np.diff(tr_times) - spacing) > allowed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import h5py
 import numpy as np
@@ -9,26 +10,48 @@ import numpy as np
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import DatasetError
 
+SPREAD = 0.1  # of a voxel's range; what spreads over less has an outlier beside it
 _BYTES = 1 << 25  # of responses read at once
+_FEWEST = 10  # voxels; fewer may hold one number by chance
+_PIECES = 4  # of the rows read at once, each of 4 rows or more
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Voxels of one array of responses by what is wrong with them; each (n_voxels,) bool.
+    """Voxels of one array of responses by what is wrong with them.
 
-    `censored` are its rows that hold NaN or 0 in every voxel, int (n_censored,): volumes that were taken out, as AFNI
-    and others write them. They say nothing of a voxel. An array of nothing else has none.
+    Attributes
+    ----------
+    nan, infinite, constant : arrays (n_voxels,) bool
+    censored : int array (n_censored,)
+        Rows that hold NaN, 0 or one other number in every voxel: volumes that were taken out, as AFNI and others write
+        them. They say nothing of a voxel. An array of nothing else has none.
+    low, high : arrays (n_voxels,)
+        Least and largest number of each voxel.
+    calmest : array (n_voxels,)
+        Range of each voxel in that piece of the rows in which it varies least.
     """
 
     nan: np.ndarray
     infinite: np.ndarray
     constant: np.ndarray
     censored: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    low: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    high: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    calmest: np.ndarray = field(default_factory=lambda: np.zeros(1))
 
     @property
     def unusable(self) -> np.ndarray:
-        """Any of the three."""
+        """NaN, infinite or constant."""
         return self.nan | self.infinite | self.constant
+
+    @property
+    def may_have_outliers(self) -> np.ndarray:
+        """Voxels that vary over less than a tenth of their range in some piece, or ten times as much as most do."""
+        spread = np.where(self.unusable, 0, self.high - self.low)
+        varying = spread[spread > 0]
+        usual = np.median(varying) if len(varying) else 0.0
+        return ~self.unusable & ((self.calmest < SPREAD * spread) | (SPREAD * spread > usual))
 
     def __or__(self, other: "Scan") -> "Scan":
         return Scan(self.nan | other.nan, self.infinite | other.infinite, self.constant | other.constant)
@@ -50,7 +73,7 @@ class Mask:
     counts : dict of str to int
         Columns that are nan, infinite or constant in some story.
     censored : dict of str to int array
-        Rows of each story, of those that are used, that hold NaN or 0 in every voxel.
+        Rows of each story, of those that are used, that hold NaN, 0, or one number in every voxel.
     """
 
     kept: np.ndarray
@@ -105,30 +128,56 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
 
 def scan(blocks: Iterable[np.ndarray]) -> Scan:
     """Voxels that hold NaN, hold infinity, or never change, from consecutive rows (n_rows, n_voxels)."""
-    n_rows, censored, parts, nan = 0, [], [], None
+    n_rows, censored = 0, []
+    nan: Any = False  # of blocks of censored rows alone
+    whole: tuple[np.ndarray, ...] | None = None
     for block in blocks:
-        missing = np.isnan(block)
-        nan = missing.any(axis=0) if nan is None else nan | missing.any(axis=0)
-        empty = (missing | (block == 0)).all(axis=1)
+        empty = censored_rows(block)
         censored.append(n_rows + np.flatnonzero(empty))
         n_rows += len(block)
-        rows, missing = (block[~empty], missing[~empty]) if empty.any() else (block, missing)
-        if len(rows):
-            parts.append(
-                (missing.any(axis=0), np.isinf(rows).any(axis=0), rows.min(axis=0), rows.max(axis=0))
-            )
-        if len(parts) == 2:
-            parts = [_joined(*parts)]
-    if nan is None:
+        rows = block[~empty] if empty.any() else block
+        if not len(rows):
+            nan = nan | np.isnan(block.min(axis=0))
+            continue
+        for piece in np.array_split(rows, max(1, min(_PIECES, len(rows) // 4))):
+            whole = _extremes(piece) if whole is None else _joined(whole, _extremes(piece))
+    if not n_rows:
         raise ValueError("no rows to look at")
-    if not parts:
+    if whole is None:
         return Scan(nan, np.zeros_like(nan), ~nan)
-    nan, infinite, low, high = parts[0]
-    return Scan(nan, infinite, ~nan & ~infinite & (low == high), np.concatenate(censored))
+    low, high, calmest, infinite = whole
+    nan = np.isnan(low)
+    constant = ~nan & ~infinite & (low == high)
+    return Scan(nan, infinite, constant, np.concatenate(censored), low, high, calmest)
 
 
-def _joined(one: tuple, other: tuple) -> tuple:
-    return one[0] | other[0], one[1] | other[1], np.minimum(one[2], other[2]), np.maximum(one[3], other[3])
+def censored_rows(rows: np.ndarray) -> np.ndarray:
+    """Which of some rows (n_rows, n_voxels) hold NaN, 0 or one other number in all voxels, bool (n_rows,).
+
+    What is NaN beside a number counts for nothing. Another number than 0 must be that of ten voxels or more.
+    """
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    missing = np.isnan(low)
+    if missing.any():
+        low[missing], high[missing] = (end.reduce(rows[missing], axis=1) for end in (np.fmin, np.fmax))
+    one_number = (low == high) & np.isfinite(low)
+    if rows.shape[1] < _FEWEST:
+        one_number &= low == 0
+    return np.isnan(low) | one_number
+
+
+def _extremes(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    infinite = np.isinf(low) | np.isinf(high)
+    if (nan := np.isnan(low)).any():  # which hides infinity
+        infinite[nan] = np.isinf(rows[:, nan]).any(axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return low, high, high - low, infinite
+
+
+def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    ends = np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
+    return *ends, np.minimum(one[2], other[2]), one[3] | other[3]
 
 
 def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:

@@ -1,0 +1,80 @@
+"""Numbers in responses that were hardly measured: fill values such as -9999 or 1e20, and single outliers.
+
+A voxel's lowest or highest value is one of them if all others spread over less than a tenth of the way to it. Rows of
+nothing else are no matter of this: they are left out, see `datasets.usable_voxels`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from brainwavlm.checks.report import Problem
+from brainwavlm.datasets.usable_voxels import SPREAD, Scan
+
+_SHOWN = 3  # values
+
+
+def outlier_problems(
+    path: Path,
+    voxels: Scan,
+    blocks: Callable[[np.ndarray], Iterator[np.ndarray]],
+    rows: np.ndarray,
+    name: str,
+) -> Iterator[Problem]:
+    """One warning, where there are such numbers; read again are only voxels that may have some.
+
+    Parameters
+    ----------
+    path : Path
+    voxels : Scan
+        Of the array.
+    blocks : function of a bool array (n_voxels,)
+        Consecutive rows of these voxels.
+    rows : int array (n_rows,)
+        Numbers of these rows, for the message.
+    name : str
+        Of the array.
+    """
+    chosen = voxels.may_have_outliers
+    if not chosen.any():
+        return
+    low, high = voxels.low[chosen], voxels.high[chosen]
+    next_low, next_high = np.full_like(low, np.inf), np.full_like(high, -np.inf)
+    n_low, n_high = np.zeros((2, len(low)), int)
+    for block in blocks(chosen):
+        block = block[np.isfinite(block).all(axis=1)]
+        next_low = np.minimum(next_low, np.where(block > low, block, np.inf).min(axis=0, initial=np.inf))
+        next_high = np.maximum(next_high, np.where(block < high, block, -np.inf).max(axis=0, initial=-np.inf))
+        n_low, n_high = n_low + (block == low).sum(axis=0), n_high + (block == high).sum(axis=0)
+
+    def alone(rest: np.ndarray, count: np.ndarray) -> np.ndarray:
+        # Of a voxel with two values only, what is rare.
+        return (rest < SPREAD * (high - low)) & ((rest > 0) | (10 * count <= len(rows)))
+
+    above, below = alone(next_high - low, n_high), alone(high - next_low, n_low)
+    value = np.where(above, high, np.where(below, low, np.nan))  # NaN equals nothing
+    places = [block == value for block in blocks(chosen)]
+    in_rows = rows[np.concatenate([some.any(axis=1) for some in places])]
+    counts = Counter(dict.fromkeys(value[~np.isnan(value)].tolist(), 0))
+    for v, n in zip(
+        value.tolist(), np.sum([some.sum(axis=0) for some in places], axis=0).tolist(), strict=True
+    ):
+        if v == v:
+            counts[v] += n
+    if not counts:
+        return
+    shown = ", ".join(f"{v:g} ({n} times)" for v, n in counts.most_common(_SHOWN))
+    others = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
+    yield Problem(
+        "outliers",
+        str(path),
+        f"{sum(counts.values())} numbers of {name}, in {len(in_rows)} rows, the first of them row {in_rows[0]}, and "
+        f"{np.count_nonzero(above | below)} voxels, are far from all others of their voxel: {shown}{others}.",
+        "numbers that were measured.",
+        "They are used as they are, and decide the scores of these voxels. If they are fill values, write NaN: "
+        "a row of NaN in all voxels is left out, and so is a voxel with NaN in some rows. If they are spikes, "
+        "censor these volumes.",
+        "warning",
+    )
