@@ -52,6 +52,36 @@ def test_penalty_rank_and_weights_are_those_of_the_direct_solution(shape):
     assert np.abs(weights - expected).max() <= 2e-6 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("shape", [(150, 30), (60, 90)], ids=["tall", "wide"])
+def test_penalty_and_rank_are_chosen_on_the_rows_that_count(shape):
+    design, responses, _ = data(*shape)
+    n_rows = len(design)
+    folds = np.array_split(np.arange(n_rows), 3)
+    counted = np.zeros(n_rows, dtype=bool)
+    counted[np.r_[folds[0][:10], folds[2][5:]]] = True
+    responses[~counted] = responses[~counted] @ np.diag(
+        np.where(np.arange(40) % 2, 1, -1)
+    )  # other weights there
+    found = fit_reduced_rank(GramRidge(design, folds, ALPHAS), [responses], 40, 8, chosen_on=counted)
+    r = {}
+    for alpha in ALPHAS:
+        for rank in range(1, 9):
+            of_folds = []
+            for rows in (folds[0][:10], folds[2][5:]):
+                fitted = np.setdiff1d(np.arange(n_rows), folds[0] if rows[0] in folds[0] else folds[2])
+                predicted = design[rows] @ direct(design[fitted], responses[fitted], alpha, rank)
+                pairs = zip(predicted.T, responses[rows].T, strict=True)
+                of_folds.append(np.mean([np.corrcoef(p, y)[0, 1] for p, y in pairs]))
+            r[alpha, rank] = np.mean(of_folds)
+    assert (found.alpha, found.rank) == max(r, key=r.get)
+    assert_allclose(found.cv_r, max(r.values()), rtol=1e-4)
+    everything = fit_reduced_rank(GramRidge(design, folds, ALPHAS), [responses], 40, 8)
+    assert abs(everything.cv_r - found.cv_r) > 0.01
+    expected = direct(design, responses, found.alpha, found.rank)
+    weights = found.weights(GramRidge(design, folds, ALPHAS), responses)
+    assert np.abs(weights - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 def test_with_all_ranks_it_is_ridge():
     design, responses, _ = data(80, 12, n_voxels=5)
     solver = GramRidge(design, np.array_split(np.arange(80), 2), np.array([10.0]))

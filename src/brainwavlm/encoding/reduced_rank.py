@@ -4,15 +4,16 @@
       = L^-T U U^T L^-1 X^T Y,  with L L^T = X^T X + alpha I and U the first k left singular vectors of L^-1 X^T Y
 
 One penalty and one rank serve all voxels: the two whose held-out correlation, mean over voxels and folds, is largest.
-U comes from the square matrix (L^-1 X^T Y) (L^-1 X^T Y)^T, a sum over voxels, so responses may stay on disk and are
-read once. Directions are found from all voxels; which penalty and rank predict best is asked of `MOST_ASKED` of them,
-evenly spread, where there are more.
+Only rows count that did not tune the features, where there are some: tuned features predict the others too well, and
+would choose a penalty too small and a rank too large. U comes from the square matrix (L^-1 X^T Y) (L^-1 X^T Y)^T, a sum
+over voxels, so responses may stay on disk and are read once. Directions are found from all voxels; which penalty and
+rank predict best is asked of `MOST_ASKED` of them, evenly spread, where there are more.
 
 References: Izenman 1975; Mukherjee and Zhu 2011.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ def fit_reduced_rank(
     n_voxels: int,
     most: int,
     reused: tuple[float, int] | None = None,
+    chosen_on: np.ndarray | None = None,
 ) -> ReducedRank:
     """Choose penalty and rank over the folds of a solver, and find the directions on all rows.
 
@@ -71,9 +73,12 @@ def fit_reduced_rank(
         Largest rank to try.
     reused : tuple of float and int, or None
         A penalty of the grid and a rank that were chosen before, to fit with in place of the best.
+    chosen_on : bool array (n_rows,) or None
+        Rows whose held-out correlation chooses; None: all.
     """
     n_axes = len(solver.squares)
-    squares, whole = [_zeros(n_axes, solver) for _ in solver.folds], _zeros(n_axes, solver)
+    counted = _counted_folds(solver, chosen_on)
+    squares, whole = {place: _zeros(n_axes, solver) for place in counted}, _zeros(n_axes, solver)
     chosen = np.linspace(0, n_voxels - 1, min(n_voxels, MOST_ASKED)).round().astype(int)
     asked, first = [], 0
     for responses in batches:
@@ -81,34 +86,42 @@ def fit_reduced_rank(
         products = solver.products(responses)
         total = torch.stack(products).sum(0)
         whole += _outer(total)
-        for own, square in zip(products, squares, strict=True):
-            square += _outer(total - own)
+        for place, square in squares.items():
+            square += _outer(total - products[place])
         last = first + responses.shape[1]
         asked.append(responses[:, chosen[(chosen >= first) & (chosen < last)] - first])
         first = last
-    most = min(most, n_axes, *(fold.vectors.shape[1] for fold in solver.folds))
-    tried = [
-        list(_of_penalties(fold, square, most)) for fold, square in zip(solver.folds, squares, strict=True)
-    ]
+    most = min(most, n_axes, *(fold.vectors.shape[1] for fold in counted.values()))
+    tried = {place: list(_of_penalties(fold, squares[place], most)) for place, fold in counted.items()}
     r = torch.zeros(len(solver.alphas), most, dtype=torch.float64, device=solver.device)
     of_asked = np.concatenate(asked, axis=1)
     for start in range(0, len(chosen), VOXELS_OF_A_PRODUCT):
         responses = of_asked[:, start : start + VOXELS_OF_A_PRODUCT]
         products = solver.products(responses)
         total = torch.stack(products).sum(0)
-        for fold, own, of_alphas in zip(solver.folds, products, tried, strict=True):
+        for place, fold in counted.items():
             true = solver.tensor(responses[fold.rows])
             centred = true - true.mean(0)
             length = torch.linalg.vector_norm(centred, dim=0, dtype=torch.float64)
-            for row, some in zip(r, of_alphas, strict=True):
-                row += some.held_out_r(total - own, centred, length)
-    r /= max(len(chosen), 1) * len(solver.folds)
+            for row, some in zip(r, tried[place], strict=True):
+                row += some.held_out_r(total - products[place], centred, length)
+    r /= max(len(chosen), 1) * len(counted)
     best, rank = divmod(int(r.argmax()), most)
     if reused is not None:
         best, rank = int(solver.places(np.array(reused[:1]))), min(reused[1], most) - 1
     shrunk = (1 / (solver.squares + solver.alphas[best])).sqrt()
     directions = (shrunk[:, None] * _leading(_symmetric(whole), shrunk, rank + 1)).float()
     return ReducedRank(float(solver.alphas[best]), rank + 1, float(r[best, rank]), directions)
+
+
+def _counted_folds(solver: GramRidge, chosen_on: np.ndarray | None) -> dict[int, Fold]:
+    """Folds with rows that count, by their place among all, with these rows alone."""
+    counted = {}
+    for place, fold in enumerate(solver.folds):
+        rows = slice(None) if chosen_on is None else np.flatnonzero(chosen_on[fold.rows])
+        if len(fold.rows[rows]):
+            counted[place] = replace(fold, rows=fold.rows[rows], design=fold.design[rows])
+    return counted
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def ridge_batches(
     device: str = "cpu",
     shared: bool = False,
     reused: Penalties | None = None,
+    chosen_on: np.ndarray | None = None,
 ) -> Iterator[RidgeBatch]:
     """Ridge for every voxel, some at a time: alpha by cross-validation over stories, then a fit on all rows.
 
@@ -111,6 +112,8 @@ def ridge_batches(
     shared : bool
     reused : Penalties or None
         None: chosen here.
+    chosen_on : bool array (n_rows,) or None
+        Rows on which penalty and rank of the shared map are chosen; None: all.
 
     Yields
     ------
@@ -135,8 +138,8 @@ def ridge_batches(
 
     reduced = None
     if shared:
-        rank = None if reused is None else reused.shared
-        reduced = fit_reduced_rank(solver, all_responses(), n_voxels, config.max_rank, rank)
+        before = None if reused is None else reused.shared
+        reduced = fit_reduced_rank(solver, all_responses(), n_voxels, config.max_rank, before, chosen_on)
     for columns in batches:
         responses = read_responses(columns)
         n_batch = responses.shape[1]

@@ -1,6 +1,6 @@
 """Held-out predictions: ridge on training stories, predictions of stories that it never saw."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,8 +65,12 @@ def fit_and_predict(
     device: str,
     shared: bool = False,
     reused: Penalties | None = None,
+    validation: Collection[str] = (),
 ) -> FitPredictions:
-    """Fit ridge on some stories, and predict others from their designs (n_rows, n_columns)."""
+    """Fit ridge on some stories, and predict others from their designs (n_rows, n_columns).
+
+    Penalty and rank of the shared map are chosen on the stories of `validation` among those fitted, else on all.
+    """
     design = np.concatenate([designs[recording.story.name] for recording in fit])
     story_of_row = stories_of_rows(fit)
 
@@ -78,8 +82,10 @@ def fit_and_predict(
         for some in (held_out, held_out if shared else ())
     )
     alphas, reduced = np.empty(len(columns)), None
+    untuned = np.isin(story_of_row, list(validation))
+    chosen_on = untuned if untuned.any() else None
     for batch in ridge_batches(
-        design, read, len(columns), story_of_row, config.ridge, device, shared, reused
+        design, read, len(columns), story_of_row, config.ridge, device, shared, reused, chosen_on
     ):
         alphas[batch.columns], reduced = batch.alphas, batch.reduced
         for name, values in predicted.items():

@@ -209,8 +209,10 @@ class ScoringPlan:
 
     def _fitted(self, designs: FitDesigns, shared: bool) -> list[FitPredictions]:
         device = device_of(self.config).type
+        # Tuning fitted its features to the training stories. Each story that is left out in turn has its own others.
+        validation = () if self.leave_one_out else [one.story.name for one in self.data.splits["validation"]]
         return [
-            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared, self.reused)
+            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared, self.reused, validation)
             for fit, of_fit in self.with_designs(designs)
         ]
 
