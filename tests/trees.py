@@ -39,11 +39,11 @@ def ds003020_tree(
         write_sound(root / "stimuli" / f"{story}.wav", seconds, seed=number, channels=1 + number % 2)
         write_textgrid(derived / "TextGrids" / f"{story}.TextGrid", seconds)
     (derived / "respdict.json").write_text(json.dumps(dict.fromkeys(stories, volumes)))
-    for subject in subjects:
+    for listener, subject in enumerate(subjects):
         for number, story in enumerate(stories):
             if (subject, story) == ("UTS09", "fromboyhoodtofatherhood"):
                 continue
-            data = responses(volumes - 20, n_voxels, seed=number)
+            data = responses(volumes - 20, n_voxels, seed=number + 100 * listener)
             path = derived / "preprocessed_data" / subject / f"{story}.hf5"
             path.parent.mkdir(exist_ok=True)
             with h5py.File(path, "w") as file:
@@ -95,15 +95,17 @@ def native_tree(
         {
             subject: {
                 story: Responses(
-                    responses(n_trs, n_voxels, seed=number).astype(np.float32),
+                    responses(n_trs, n_voxels, seed=number + 100 * listener).astype(np.float32),
                     tr_times=4.0 + tr * np.arange(n_trs),
-                    repeats=repeats_of(responses(n_trs, n_voxels, seed=number), 3, seed=number + 50)
+                    repeats=repeats_of(
+                        responses(n_trs, n_voxels, seed=number + 100 * listener), 3, seed=number + 50
+                    )
                     if splits[story] == "test"
                     else None,
                 )
                 for number, story in enumerate(splits)
             }
-            for subject in subjects
+            for listener, subject in enumerate(subjects)
         },
         anatomy={
             subject: {

@@ -708,6 +708,14 @@ def test_one_array_of_responses_under_two_names_is_an_error(native, checked):
     assert "the responses to market are those to dog, to the last bit" in found
 
 
+@pytest.mark.parametrize("story", ["dog", "market"])
+def test_one_array_of_responses_of_two_subjects_is_an_error(native, checked, story):
+    shutil.copyfile(native / "responses/anna/dog.h5", native / f"responses/ben/{story}.h5")
+    found = only(checked(native), "error", "same", f"responses/ben/{story}.h5")
+    assert f"the responses of ben to {story} are those of anna to dog, to the last bit" in found
+    assert checked(native, "ben").usable
+
+
 def test_a_story_whose_file_has_another_ending_is_not_lost_without_a_word(native, checked):
     path = native / "responses/anna/ferry.h5"
     path.rename(path.with_suffix(".hdf5"))

@@ -47,7 +47,7 @@ def test_mp3_without_lengths_may_be_joined_unless_rate_or_channels_change(tmp_pa
     assert sound_facts(tmp_path / "b").seconds == pytest.approx(2 * SECONDS, abs=0.4)
     for other in ({"channels": 2}, {"rate": 32000}):
         (tmp_path / "b").write_bytes(first + sound(tmp_path, seed=2, counted=False, **other))
-        assert "cannot be decoded beyond 12 s" in errors(tmp_path / "b")["sound"].found
+        assert "cannot be decoded to its end" in errors(tmp_path / "b")["sound"].found
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -70,4 +70,4 @@ def test_an_mp3_without_a_length_that_is_damaged_in_its_middle_is_no_shorter_one
     content = bytearray(sound(tmp_path, counted=False))
     content[20000:30000] = bytes(10000)
     (tmp_path / "b").write_bytes(content)
-    assert "cannot be decoded beyond" in errors(tmp_path / "b")["sound"].found
+    assert "cannot be decoded to its end" in errors(tmp_path / "b")["sound"].found

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from brainwavlm.checks.report import Problem, Report
+from brainwavlm.checks.same_responses import same_responses
 from brainwavlm.checks.same_sound import same_sound
 from brainwavlm.checks.stimuli import StimulusCheck, check_stimulus
 from brainwavlm.checks.subject import SubjectCheck, check_subject
@@ -60,6 +61,8 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     subjects = [check_subject(dataset, name, seconds, expected_rows) for name in names]
     problems += [*table_problems, *(problem for checked in subjects for problem in checked.problems)]
     problems += same_sound(dataset, names, {name: one.facts for name, one in stimuli.items() if one.facts})
+    recordings = [recording for name in names for recording in dataset.recordings(name).values()]
+    problems += [Problem.of(error, "same") for error in same_responses(recordings)]
     if subject is None:
         problems += _nobody_heard(dataset, heard)
     return Report(

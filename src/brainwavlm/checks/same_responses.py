@@ -1,21 +1,20 @@
-"""One array of responses under two names is the wrong one of one story at least."""
+"""One array of responses under two names, of stories or of subjects, is the wrong one of one at least."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 import numpy as np
 
-from brainwavlm.checks.report import Problem
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.datasets.usable_voxels import recording_blocks
 from brainwavlm.errors import DatasetError
 
 
-def same_responses(recordings: Mapping[str, Recording]) -> Iterator[Problem]:
-    """Stories of a subject with the same numbers, to the last bit; only files that begin alike are read whole."""
+def same_responses(recordings: Iterable[Recording]) -> Iterator[DatasetError]:
+    """Recordings with the same numbers, to the last bit; only files that begin alike are read whole."""
     by_start: dict[tuple[tuple[int, int], bytes], list[Recording]] = {}
-    for recording in recordings.values():
+    for recording in recordings:
         with suppress(DatasetError):  # told with the file
             first_row = recording.responses(slice(0, 1)).tobytes()
             by_start.setdefault((recording.shape, first_row), []).append(recording)
@@ -23,7 +22,7 @@ def same_responses(recordings: Mapping[str, Recording]) -> Iterator[Problem]:
         yield from _same(alike) if len(alike) > 1 else ()
 
 
-def _same(recordings: Iterable[Recording]) -> Iterator[Problem]:
+def _same(recordings: Iterable[Recording]) -> Iterator[DatasetError]:
     first: dict[str, Recording] = {}
     for recording in recordings:
         try:
@@ -31,12 +30,14 @@ def _same(recordings: Iterable[Recording]) -> Iterator[Problem]:
         except DatasetError:
             continue
         if other is not recording:
-            yield Problem(
-                "same",
-                str(recording.path),
-                f"the responses to {recording.story.name} are those to {other.story.name}, to the last bit.",
-                "responses of its own for each story.",
-                f"Write the right ones, here or in {other.path.name}, or take one story out of the data set.",
+            two = recording.subject != other.subject
+            here, there = (f"{f' of {one.subject}' * two} to {one.story.name}" for one in (recording, other))
+            yield DatasetError(
+                recording.path,
+                f"the responses{here} are those{there}, to the last bit.",
+                "responses of its own for each story and subject.",
+                f"Write the right ones, here or in {other.path.parent.name}/{other.path.name}, or take one of the two "
+                "out of the data set.",
             )
 
 

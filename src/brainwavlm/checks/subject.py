@@ -13,7 +13,6 @@ import numpy as np
 from brainwavlm.checks.amount import amount_facts
 from brainwavlm.checks.report import Problem
 from brainwavlm.checks.responses import check_responses
-from brainwavlm.checks.same_responses import same_responses
 from brainwavlm.config import EvaluationConfig, RidgeConfig
 from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import Dataset
@@ -51,7 +50,6 @@ def check_subject(
     """
     recordings = dataset.recordings(name)
     problems = [*_split_problems(dataset, name, recordings), *_stray_files(dataset, recordings)]
-    problems += same_responses(recordings)
     shapes: dict[str, tuple[int, int]] = {}
     unusable: dict[int, np.ndarray] = {}  # by number of columns, which may wrongly differ
     repeated, has_ceiling = False, _has_ceiling(dataset.anatomy(name))

@@ -48,7 +48,8 @@ class Scan:
     @property
     def may_have_outliers(self) -> np.ndarray:
         """Voxels that vary over less than a tenth of their range in some piece, or ten times as much as most do."""
-        spread = np.where(self.unusable, 0, self.high - self.low)
+        with np.errstate(invalid="ignore", over="ignore"):
+            spread = np.where(self.unusable, 0, self.high - self.low)
         varying = spread[spread > 0]
         usual = np.median(varying) if len(varying) else 0.0
         return ~self.unusable & ((self.calmest < SPREAD * spread) | (SPREAD * spread > usual))

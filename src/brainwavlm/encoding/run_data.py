@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainwavlm.checks.same_responses import same_responses
 from brainwavlm.config import LossConfig, RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject, split_recordings
@@ -195,6 +196,8 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
             "train", f"{subject.name} has no training story.", "at least one.", "Name them with train: [...]."
         )
     heard = [with_sound(recording, config) for split in splits.values() for recording in split]
+    for error in same_responses(subject.recordings[one.story.name] for one in heard) if scanned else ():
+        raise error
     mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
     none = np.zeros(0, int)
     used = {one.story.name: without_rows(one, mask.censored.get(one.story.name, none)) for one in heard}

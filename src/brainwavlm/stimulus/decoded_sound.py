@@ -191,7 +191,7 @@ def _cut(header: Header, n_frames: int, broken: bool) -> str:
     seconds, promised = n_frames / header.rate, header.n_frames
     whole = f"; its header says {promised / header.rate:.1f} s" if promised else ""
     if broken:
-        return f"truncated or damaged: it cannot be decoded beyond {seconds:.0f} s{whole}."
+        return f"truncated or damaged: it cannot be decoded to its end{whole}."
     if promised and n_frames < promised - _TOLERANCE:
         return f"truncated: it decodes to {seconds:.1f} s{whole}."
     return ""
