@@ -101,3 +101,11 @@ def test_both_readouts_are_timed_at_the_shape_that_is_asked_for(written):
     assert (row["rows"], row["columns"], row["voxels"]) == (200, 12, 30)
     assert set(row["cpu_seconds"]) == {"voxelwise", "both"}
     assert row["ratio"] > 0
+
+
+def test_check_is_timed_cold_and_warm_beside_another_version(written):
+    source = str(FOLDER.parent / "src")
+    options = ("--stories", "3", "--rows", "12", "--voxels", "20", "--rounds", "1", "--against", source)
+    result = written("check.py", *options)
+    assert list(result) == ["other", "cold", "warm"]
+    assert_numbers(result)

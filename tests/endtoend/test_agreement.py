@@ -23,13 +23,15 @@ STORIES = ("dog", "ferry", "garden", "market")
 def sound(story, change):
     def apply(folder):
         path = folder / f"stimuli/{story}.wav"
-        change(path)
+        if path.exists():  # another mutation may have removed it
+            change(path)
 
     return apply
 
 
 def _resampled(seconds, rate, channels=1):
-    return lambda path: write_sound(path, seconds, rate, channels, seed=len(path.stem))
+    # Another sound in each story: one recording in two splits is refused by check, and named by what runs on it.
+    return lambda path: write_sound(path, seconds, rate, channels, seed=50 + STORIES.index(path.stem))
 
 
 def _silent(path):
@@ -37,7 +39,7 @@ def _silent(path):
 
 
 def _not_finite(path):
-    samples = responses(30 * 16000, 1, 0) * 0.05
+    samples = responses(30 * 16000, 1, len(path.stem) + ord(path.stem[0])) * 0.05
     samples[100] = np.nan
     soundfile.write(path, samples, 16000, subtype="FLOAT")
 
@@ -79,10 +81,12 @@ def clock(times):
     return change
 
 
-def _start(value):
+def _start(value, holder="/", alone=True):
     def change(file):
-        file.pop("tr_times", None)
-        file.attrs["start"] = value
+        if alone:
+            file.pop("tr_times", None)
+        if holder in file:
+            file[holder].attrs["start"] = value
 
     return change
 
@@ -100,6 +104,11 @@ CLOCKS = [
     clock(lambda t: np.sort(responses(len(t), 1, 3)[:, 0] * 20)),
     clock(lambda t: np.array([b"x"] * len(t))),
     *(_start(value) for value in (0.0, -10.0, 25.0, np.inf, "two", [1.0, 2.0])),
+    *(_start(value, "data") for value in (0.0, -10.0, 25.0, "two")),
+    *(_start(value, "/", alone=False) for value in (4.0, 4.01, -10.0)),
+    *(_start(value, "data", alone=False) for value in (4.0, 7.0)),
+    clock(lambda t: np.round(t, 0)),
+    clock(lambda t: np.round(4 + np.arange(len(t)) * 1.99, 1)),
 ]
 
 
@@ -133,7 +142,11 @@ RESPONSES = [
         data(_set(rows, EVERY, np.nan))
         for rows in (4, slice(2, 6), slice(1, None), slice(2, None), slice(8, None))
     ),
-    data(_set(slice(3, 5), EVERY, 0.0)),
+    *(data(_set(slice(3, 5), EVERY, value)) for value in (0.0, -9999.0, 1e20, 1e39)),
+    *(data(_set(slice(3, 5), slice(0, 20), value)) for value in (-9999.0, 1e20, 1e39)),
+    data(_set(slice(1, None), EVERY, -9999.0)),
+    data(_set(slice(1, None), slice(0, 29), 7.0)),
+    data(_set(5, 3, 1e6)),
     data(_set(2, slice(0, 20), np.nan)),
     data(lambda old: None),
     data(lambda old: old.T),
@@ -182,10 +195,33 @@ def yaml(old, new):
     return apply
 
 
+def transcript(story, change):
+    def apply(folder):
+        path = folder / f"stimuli/{story}.TextGrid"
+        path.write_bytes(change(path.read_text()))
+
+    return apply
+
+
+TRANSCRIPTS = [
+    lambda text: text.replace("xmin = 0\nxmax = 30.0", "xmin = 4\nxmax = 34.0", 1).encode(),
+    lambda text: text.replace('"the"', '"thé"').encode("cp1252"),
+    lambda text: b"",
+]
+
+
+def copied(story, other):
+    def apply(folder):
+        content = (folder / f"responses/anna/{story}.h5").read_bytes()
+        (folder / f"responses/anna/{other}.h5").write_bytes(content)
+
+    return apply
+
+
 YAML = [
     *(
         yaml("tr: 2.0", f"tr: {tr}")
-        for tr in ("1.0", "2.01", "4.0", "0.5", "2000", "0", "two", ".nan", "true")
+        for tr in ("1.0", "2.01", "4.0", "0.5", "2000", "0", "two", ".nan", "true", "1_0", "010", "0:02")
     ),
     *(yaml("split: train", f"split: {split}") for split in ("validation", "test", "training")),
     yaml("split: validation", "split: train"),
@@ -206,6 +242,8 @@ MUTATIONS = st.one_of(
     st.builds(hdf5, story, st.sampled_from(CLOCKS)),
     st.builds(hdf5, story, st.sampled_from(RESPONSES)),
     st.builds(hdf5, st.just("market"), st.sampled_from(REPEATS)),
+    st.builds(transcript, story, st.sampled_from(TRANSCRIPTS)),
+    st.builds(copied, story, story),
     st.sampled_from(YAML),
 )
 

@@ -124,7 +124,7 @@ def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, features):
     needed = found.needed.set_index("target").loc["cortex"]
     assert needed["full_minutes"] == pytest.approx(1.2)
     assert_allclose(needed["r_frozen"], row["r_frozen"], atol=1e-6)
-    assert math.isnan(needed["minutes_needed"]) or 0.4 <= needed["minutes_needed"] <= 1.2001
+    assert math.isnan(needed["minutes_needed"]) or 0.3999 <= needed["minutes_needed"] <= 1.2001
 
 
 def test_the_same_draws_give_the_same_curve(tuned, features):

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from brainwavlm.checks.report import Problem, Report
@@ -19,6 +20,8 @@ from brainwavlm.datasets.folder import FolderDataset
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import reachable
 from brainwavlm.stimulus.audio import SAMPLE_RATE
+
+DECODERS = 2  # sounds at once
 
 
 def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Report:
@@ -54,7 +57,9 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     except DatasetError as error:  # a folder that may not be looked into
         problems.append(_relative(Problem.of(error, "responses"), dataset.path))
         return Report(dataset.name, str(dataset.path), dataset.simulated, problems=tuple(problems))
-    stimuli = {name: check_stimulus(story) for name, story in dataset.stories.items() if name in heard}
+    stories = {name: story for name, story in dataset.stories.items() if name in heard}
+    with ThreadPoolExecutor(DECODERS) as pool:  # decoding and checksums run beside Python
+        stimuli = dict(zip(stories, pool.map(check_stimulus, stories.values()), strict=True))
     problems += [problem for stimulus in stimuli.values() for problem in stimulus.problems]
     seconds = {name: stimulus.seconds for name, stimulus in stimuli.items()}
     expected_rows, table_problems = _expected_rows(dataset, heard)
