@@ -54,24 +54,26 @@ def outlier_problems(
         return (rest < SPREAD * (high - low)) & ((rest > 0) | (10 * count <= len(rows)))
 
     above, below = alone(next_high - low, n_high), alone(high - next_low, n_low)
-    value = np.where(above, high, np.where(below, low, np.nan))  # NaN equals nothing
-    places = [block == value for block in blocks(chosen)]
-    in_rows = rows[np.concatenate([some.any(axis=1) for some in places])]
-    counts = Counter(dict.fromkeys(value[~np.isnan(value)].tolist(), 0))
-    for v, n in zip(
-        value.tolist(), np.sum([some.sum(axis=0) for some in places], axis=0).tolist(), strict=True
-    ):
-        if v == v:
-            counts[v] += n
-    if not counts:
+    flagged = above | below
+    if not flagged.any():
         return
+    chosen[chosen] = flagged
+    value = np.where(above, high, low)[flagged]
+    counts: Counter[float] = Counter()
+    in_rows = []
+    for block in blocks(chosen):
+        places = block == value
+        in_rows.append(places.any(axis=1))
+        for v, n in zip(value.tolist(), places.sum(axis=0).tolist(), strict=True):
+            counts[v] += n
+    in_rows = rows[np.concatenate(in_rows)]
     shown = ", ".join(f"{v:g} ({n} times)" for v, n in counts.most_common(_SHOWN))
     others = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
     yield Problem(
         "outliers",
         str(path),
         f"{sum(counts.values())} numbers of {name}, in {len(in_rows)} rows, the first of them row {in_rows[0]}, and "
-        f"{np.count_nonzero(above | below)} voxels, are far from all others of their voxel: {shown}{others}.",
+        f"{np.count_nonzero(flagged)} voxels, are far from all others of their voxel: {shown}{others}.",
         "numbers that were measured.",
         "They are used as they are, and decide the scores of these voxels. If they are fill values, write NaN: "
         "a row of NaN in all voxels is left out, and so is a voxel with NaN in some rows. If they are spikes, "

@@ -13,7 +13,6 @@ from brainwavlm.errors import DatasetError
 SPREAD = 0.1  # of a voxel's range; what spreads over less has an outlier beside it
 _BYTES = 1 << 25  # of responses read at once
 _FEWEST = 10  # voxels; fewer may hold one number by chance
-_PIECES = 4  # of the rows read at once, each of 4 rows or more
 
 
 @dataclass(frozen=True)
@@ -140,8 +139,10 @@ def scan(blocks: Iterable[np.ndarray]) -> Scan:
         if not len(rows):
             nan = nan | np.isnan(block.min(axis=0))
             continue
-        for piece in np.array_split(rows, max(1, min(_PIECES, len(rows) // 4))):
-            whole = _extremes(piece) if whole is None else _joined(whole, _extremes(piece))
+        # In fewer rows than that, some of so many voxels vary little by chance.
+        least = max(4, round(4 * np.log10(rows.shape[1])))
+        for piece in np.array_split(rows, max(1, len(rows) // least)):
+            whole = _extremes(piece, least) if whole is None else _joined(whole, _extremes(piece, least))
     if not n_rows:
         raise ValueError("no rows to look at")
     if whole is None:
@@ -167,13 +168,13 @@ def censored_rows(rows: np.ndarray) -> np.ndarray:
     return np.isnan(low) | one_number
 
 
-def _extremes(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+def _extremes(rows: np.ndarray, least: int) -> tuple[np.ndarray, ...]:
     low, high = rows.min(axis=0), rows.max(axis=0)
     infinite = np.isinf(low) | np.isinf(high)
     if (nan := np.isnan(low)).any():  # which hides infinity
         infinite[nan] = np.isinf(rows[:, nan]).any(axis=0)
     with np.errstate(invalid="ignore", over="ignore"):
-        return low, high, high - low, infinite
+        return low, high, high - low if len(rows) >= least else np.full_like(low, np.inf), infinite
 
 
 def _joined(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
@@ -187,7 +188,7 @@ def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
     for leading in np.ndindex(array.shape[:-2]):
         for first in range(0, array.shape[-2], step):
             with np.errstate(over="ignore"):  # too large for float32 is infinite, and counted so
-                yield array[(*leading, slice(first, first + step))].astype(np.float32)
+                yield array[(*leading, slice(first, first + step))].astype(np.float32, copy=False)
 
 
 def recording_blocks(recording: Recording, columns: slice | np.ndarray = slice(None)) -> Iterator[np.ndarray]:
