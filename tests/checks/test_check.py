@@ -15,6 +15,7 @@ import yaml
 from brainwavlm.checks import check_dataset
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.audio import load_sound
 from tests.trees import N_VOXELS, responses, write_mask_thick, write_sound
@@ -245,6 +246,12 @@ def test_times_that_disagree_with_the_tr_are_a_warning(native, checked):
 def test_a_table_of_volumes_that_is_missing_is_an_error(published, checked):
     (published / "derivative/respdict.json").unlink()
     assert "no such file" in only(checked(published), "error", "table", "derivative/respdict.json")
+
+
+def test_a_table_of_volumes_that_lists_a_story_twice_is_an_error(published, checked):
+    (published / "derivative/respdict.json").write_text('{"souls": 25, "souls": 26}')
+    error = only(checked(published), "error", "table", "derivative/respdict.json")
+    assert "not a table of volumes: it lists 'souls' twice." in error
 
 
 def test_a_table_of_volumes_without_a_story_is_a_warning(published, checked):
@@ -702,10 +709,12 @@ def test_one_sound_under_two_names_in_two_splits_is_an_error(native, checked):
     assert "anna heard the same sound as dog (train) and market (test)" in found[0]
 
 
-def test_one_array_of_responses_under_two_names_is_an_error(native, checked):
+def test_one_array_of_responses_under_two_names_is_an_error(native, checked, settings):
     shutil.copyfile(native / "responses/anna/dog.h5", native / "responses/anna/market.h5")
     found = only(checked(native), "error", "same", "responses/anna/market.h5")
     assert "the responses to market are those to dog, to the last bit" in found
+    with pytest.raises(DatasetError, match="to the last bit"):
+        run_data(settings(dataset=str(native)))
 
 
 @pytest.mark.parametrize("story", ["dog", "market"])

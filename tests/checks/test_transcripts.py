@@ -74,9 +74,3 @@ def test_labels_left_out_and_words_that_may_be_none_are_counted(native, checked)
     assert "Taken for words: 'nan' 2 times. If nothing is said there, write empty labels." in facts
     words = [word.text for word in said(load_dataset(native).stories["dog"], "words")]
     assert (words.count("nan"), words.count("LG"), words.count("sp")) == (2, 1, 0)
-
-
-def test_a_table_of_volumes_that_lists_a_story_twice_is_an_error(published, checked):
-    (published / "derivative/respdict.json").write_text('{"souls": 25, "souls": 26}')
-    [error] = [one for one in checked(published).errors if one.kind == "table"]
-    assert "not a table of volumes: it lists 'souls' twice." in error.found
