@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import h5py
@@ -48,17 +47,14 @@ def tree(folder: Path, n_stories: int, n_trs: int, n_voxels: int) -> Path:
     return folder
 
 
-def seconds(folder: Path, source: Path, home: Path) -> float:
-    """Of one check in a process of its own, two cores at most."""
+def seconds(folder: Path, source: Path, home: Path) -> dict[str, float]:
+    """Time and processor time of one check in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(source), "HOME": str(home), "OMP_NUM_THREADS": "1"}
-    began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "brainwavlm", "check", str(folder)],
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    return time.perf_counter() - began
+    command = [sys.executable, "-m", "brainwavlm", "check", str(folder)]
+    before = os.times()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    spent = [now - then for now, then in zip(os.times(), before, strict=True)]
+    return {"s": spent[4], "processor, s": spent[2] + spent[3]}
 
 
 def main() -> None:
@@ -74,7 +70,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     ours = Path(__file__).parents[1] / "src"
-    spent: dict[str, list[float]] = {}
+    spent: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = tree(Path(place) / "noise", arguments.stories, arguments.rows, arguments.voxels)
         for number in range(arguments.rounds):
@@ -83,7 +79,10 @@ def main() -> None:
             for name, source in [*rows, ("cold", ours), ("warm", ours)]:
                 at = home / "other" if name == "other" else home
                 spent.setdefault(name, []).append(seconds(folder, source, at))
-    result = {name: round(statistics.median(values), 2) for name, values in spent.items()}
+    result = {
+        name: {what: round(statistics.median(one[what] for one in some), 2) for what in some[0]}
+        for name, some in spent.items()
+    }
     print(json.dumps(result | {"each": spent}, indent=2))
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
