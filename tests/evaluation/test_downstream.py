@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
 import brainwavlm.evaluation.evaluator as bench_module
@@ -22,7 +22,7 @@ from brainwavlm.evaluation.downstream import Downstream, decisions, task_of
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
-from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc
+from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc, jackknife_of_f1
 from brainwavlm.results.replicates import read_replicates
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.textgrid import Interval
@@ -110,17 +110,31 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
     assert abs(of_iy - 0.5) < 0.2
 
 
-def test_auc_is_scikit_learns_also_of_some_clips():
+def test_auc_is_scikit_learns_also_without_a_piece():
     random = np.random.default_rng(1)
     having = random.random(40) < 0.3
+    having[10:] &= np.arange(10, 40) < 30  # none with the label in the last piece, and then
+    having[:10] |= True  # none without it in the first
     decided = (random.standard_normal(40) + having).round(1)  # with ties
-    counts = random.integers(0, 2, (20, 40)).astype(float)
-    counts[7, having] = 0  # clips without the label
+    pieces = [slice(0, 10), slice(10, 25), slice(25, 30), slice(30, 40)]
+    left = [np.delete(np.arange(40), piece) for piece in (slice(0, 0), *pieces)]
+    expected = [roc_auc_score(having[rows], decided[rows]) for rows in left]
+    assert_allclose(auc(decided, having, pieces), expected, rtol=1e-12)
+    assert np.isnan(auc(decided[:20], having[:20], [slice(0, 10), slice(10, 20)])[2])
+
+
+def test_f1_of_the_largest_decision_is_scikit_learns_also_without_a_story():
+    random = np.random.default_rng(3)
+    truth = random.integers(0, 4, 90)
+    truth[:30] %= 3  # the last label is in two stories
+    decided = random.standard_normal((90, 4)) + 1.5 * np.eye(4)[truth]
+    story = np.repeat(["a", "b", "c"], 30)
+    jackknife = jackknife_of_f1({"one": decided}, np.eye(4)[truth] > 0, story)
     expected = [
-        np.nan if not (drawn * having).any() else roc_auc_score(having, decided, sample_weight=drawn)
-        for drawn in counts
+        f1_score(truth[story != left], decided[story != left].argmax(1), average="macro")
+        for left in ("none", "a", "b", "c")
     ]
-    assert_allclose(auc(decided, having, counts), expected, rtol=1e-12)
+    assert_allclose(jackknife.means[LABELS]["one"], expected, rtol=1e-12)
 
 
 def test_models_leave_out_the_same_and_equal_models_do_not_differ(talkative):

@@ -15,6 +15,7 @@ from brainwavlm.files import read_json
 from brainwavlm.formatting.numbers import plus_minus, shared_change
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 
 
@@ -28,6 +29,8 @@ def show_written(folder: Path, json: bool) -> None:
         show_comparison(result, folder)
     elif isinstance(result, Transfer):
         show_transfer(result, folder)
+    elif isinstance(result, Probes):
+        show_probes(result, folder)
     elif not result.tuned:
         show_ridge(result.runs[0]["frozen"], folder)
     else:
@@ -171,22 +174,41 @@ def show_downstream(scores: Any) -> None:
         )
 
 
+def show_probes(probes: Probes, folder: Path) -> None:
+    """The result of `probe`: the first score of each feature, and the tuned model's under each control."""
+    rows = probes.rows()
+    for run in dict.fromkeys(row["run"] for row in rows):
+        some = [
+            {key: _shown_number(value) for key, value in row.items() if key != "run"}
+            for row in rows
+            if row["run"] == run
+        ]
+        show_table(some, title=labelled(f"{run}: features read off hidden states", probes.summary))
+    _show_notes(probes.summary, folder, page=False)
+
+
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
     """The first target and those that runs were tuned on; the files have all."""
     targets = list(dict.fromkeys(table["target"]))
     return [target for target in targets if target == targets[0] or target in tuned_on]
 
 
-def _show_notes(summary: Mapping[str, Any], folder: Path) -> None:
+def _show_notes(summary: Mapping[str, Any], folder: Path, page: bool = True) -> None:
     for note in summary["notes"]:
         terminal.console.print(f"  {escape(note)}", soft_wrap=True)
-    terminal.console.print(f"Written, with all targets: {escape(str(folder))}", soft_wrap=True)
-    terminal.console.print(f"Next:  brainwavlm report {escape(shlex.quote(str(folder)))}", soft_wrap=True)
+    what = "targets" if page else "scores and controls"
+    terminal.console.print(f"Written, with all {what}: {escape(str(folder))}", soft_wrap=True)
+    if page:
+        terminal.console.print(f"Next:  brainwavlm report {escape(shlex.quote(str(folder)))}", soft_wrap=True)
 
 
 def _letter(number: int) -> str:
     """A, B, ... Z, A1, B1, ..."""
     return chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "")
+
+
+def _shown_number(value: Any) -> Any:
+    return _known(value) if isinstance(value, float) else value
 
 
 def _known(value: float) -> float | None:

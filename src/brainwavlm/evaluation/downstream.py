@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig, WindowConfig
-from brainwavlm.encoding.alignment import scale_of
 from brainwavlm.encoding.prepared_stories import planned_windows
-from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.contrasts import adapted, contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
+from brainwavlm.evaluation.probes.fits import linear_predictions
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
@@ -220,20 +218,7 @@ def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, con
         np.concatenate([features[story].layers[layer] for story in stories])
         for stories in (task.fitted, task.tested)
     )
-    mean = fitted.mean(0)
-    scale = scale_of(fitted.std(0), mean)
-    truth = task.fitted_labels.astype(np.float32)
-    truth -= truth.mean(0)
-    batches = ridge_batches(
-        (fitted - mean) / scale,
-        lambda columns: truth[:, columns],
-        truth.shape[1],
-        task.story_of_fitted,
-        config.ridge,
-        device_of(config).type,
-    )
-    weights = np.concatenate([batch.weights for batch in batches], axis=1)
-    return ((tested - mean) / scale) @ weights
+    return linear_predictions(fitted, tested, task.fitted_labels, task.story_of_fitted, config)
 
 
 def _of_clips(config: RunConfig) -> RunConfig:

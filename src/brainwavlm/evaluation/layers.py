@@ -14,7 +14,7 @@ from brainwavlm.evaluation.statistics.jackknife import Jackknife
 Layers = Sequence[int] | Literal["all"] | None
 
 
-def chosen_layers(layers: Layers, n_blocks: int) -> tuple[int, ...]:
+def chosen_layers(layers: Layers, n_blocks: int, key: str = "evaluate.layers") -> tuple[int, ...]:
     """The hidden states that are asked for, in order: 0 is the input of the first block, k the output of block k.
 
     Raises
@@ -28,7 +28,7 @@ def chosen_layers(layers: Layers, n_blocks: int) -> tuple[int, ...]:
         return tuple(range(n_blocks + 1))
     if not layers or len(set(layers)) < len(layers) or not set(layers) <= set(range(n_blocks + 1)):
         raise ConfigError(
-            "evaluate.layers",
+            key,
             f"{','.join(map(str, layers)) or 'none'}.",
             f"hidden states from 0 to {n_blocks}, each once.",
             "For instance: all, or 0,3,9",

@@ -63,6 +63,18 @@ def jackknife_interval(estimate: float, replicates: np.ndarray) -> tuple[float, 
     return estimate - half, estimate + half
 
 
+def jackknife_p(estimate: float, replicates: np.ndarray) -> float:
+    """Two-sided p of the t test whose interval `jackknife_interval` gives; NaN where that has none, or no width."""
+    from scipy.stats import t as student_t
+
+    low, high = jackknife_interval(estimate, replicates)
+    n = len(replicates)
+    if np.isnan(low) or low == high:
+        return np.nan
+    error = (high - low) / (2 * float(student_t.ppf(0.975, n - 1)))
+    return float(2 * student_t.sf(abs(estimate) / error, n - 1))
+
+
 def mean_over_seeds(scores: Sequence[Score], value: Callable[[Score], tuple[float, np.ndarray]]) -> Estimate:
     """Mean over cells of something made of a score, and its interval over test stories.
 

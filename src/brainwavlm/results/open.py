@@ -8,15 +8,17 @@ from brainwavlm.errors import RunError
 if TYPE_CHECKING:
     from brainwavlm.results.comparison import Comparison
     from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.probes import Probes
     from brainwavlm.results.transfer import Transfer
 
-Made = Literal["study", "run", "comparison", "transfer", "ridge", "evaluation"]
+Made = Literal["study", "run", "comparison", "transfer", "probes", "ridge", "evaluation"]
 # Files by which a folder is known, in the order in which they are looked for.
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
     "run": ("run.json",),
     "comparison": ("groups.csv",),
     "transfer": ("matrix.csv",),
+    "probes": ("probes.csv",),
     "ridge": ("scores.csv",),
     "evaluation": ("table.csv", "voxels.csv", "summary.json"),
 }
@@ -61,14 +63,17 @@ def shown_folder(folder: str | Path) -> Path:
     return evaluation
 
 
-def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer":
+def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes":
     """The result in a folder, or the evaluation of a run. RunError where it is damaged, or nothing is there."""
     from brainwavlm.results.comparison import Comparison
     from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.probes import Probes
     from brainwavlm.results.transfer import Transfer
 
     folder = shown_folder(folder)
     made = made_at(folder)
     if made == "comparison":
         return Comparison.open(folder)
+    if made == "probes":
+        return Probes.open(folder)
     return Transfer.open(folder) if made == "transfer" else Evaluation.open(folder)

@@ -11,6 +11,7 @@ FORMAT: Literal[1] = 1  # of summary.json and the tables beside it; files of ear
 AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
 COMPARE_AGAIN = "Compare again: brainwavlm compare RUN... --output FOLDER"
 RIDGE_AGAIN = "Score again: brainwavlm ridge DATASET ... --output FOLDER"
+PROBE_AGAIN = "Probe again: brainwavlm probe RUN... --features NAMES --output FOLDER"
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
 _CHANGE = ("difference", "low", "high")
@@ -40,13 +41,40 @@ COLUMNS = {
         *(*_CHANGE, "r_readout"),
     ),
     "curve.csv": (*_CELL, "asked", "minutes", "target", "r_frozen", "r_tuned"),
+    "probes.csv": (
+        *(
+            "run",
+            "subject",
+            "seed",
+            "layer",
+            "feature",
+            "kind",
+            "control",
+            "score",
+            "score_frozen",
+            "score_tuned",
+        ),
+        *(*_CHANGE, "p", "q", "n_stories", "n_units", "n_labels"),
+    ),
+    "seeds.csv": (
+        *("group", "subject", "layer", "feature", "kind", "control", "score", "n_runs", "score_frozen"),
+        *("score_tuned", *_CHANGE, "deviation", "seed_low", "seed_high"),
+    ),
     "needed.csv": (*_CELL, "target", "full_minutes", "r_frozen", "minutes_needed"),
 }
 # A column is of one kind in whichever table it stands: text, whole numbers, else numbers (empty: NaN).
 TEXT = frozenset(
-    {*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second", "split"}
+    {
+        *(*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second", "split"),
+        *("feature", "kind", "control"),
+    }
 )
-WHOLE = frozenset({"seed", "layer", "epoch", "voxel", "n_voxels", "n_runs", "n_labels", "n_clips"})
+WHOLE = frozenset(
+    {
+        *("seed", "layer", "epoch", "voxel", "n_voxels", "n_runs", "n_labels", "n_clips", "n_stories"),
+        "n_units",
+    }
+)
 
 _Name = Annotated[str, Field(min_length=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -150,3 +178,27 @@ class TransferSummary(_Summary):
     """summary.json of a transfer."""
 
     cells: list[_Cell]
+
+
+class _ProbedRun(Part):
+    name: _Name
+    subject: _Name
+    seed: int
+    layers: list[int]
+    splits: dict[Literal["train", "validation", "test"], list[str]]
+
+
+class _ProbedFeature(Part):
+    name: _Name
+    kind: str
+    unit: str
+    columns: list[str]
+    n_fitted: _Count
+    n_tested: _Count
+
+
+class ProbesSummary(_Summary):
+    """summary.json of probes."""
+
+    runs: Annotated[list[_ProbedRun], Field(min_length=1)]
+    features: Annotated[list[_ProbedFeature], Field(min_length=1)]

@@ -6,6 +6,8 @@ from os.path import expanduser
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from brainwavlm.config import AdapterConfig
 from brainwavlm.datasets.demo import DEMO_MODEL, demo_model_path
 from brainwavlm.errors import BackboneError
@@ -24,6 +26,7 @@ def load_backbone(
     *,
     train_noise: bool = False,
     run_unused_blocks: bool = False,
+    random_seed: int | None = None,
 ) -> Backbone:
     """A speech model read at one layer or several.
 
@@ -43,6 +46,8 @@ def load_backbone(
         SpecAugment, off in every published checkpoint, is not offered.
     run_unused_blocks : bool
         Run, and adapt, the blocks above the deepest layer asked for.
+    random_seed : int or None
+        A model of the same configuration whose weights are drawn as before any training: what the architecture gives.
 
     Returns
     -------
@@ -57,6 +62,10 @@ def load_backbone(
     name = str(name_or_path)
     source = str(demo_model_path()) if name == DEMO_MODEL else expanduser(name)
     model, family = load_stock(source, train_noise)
+    if random_seed is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(random_seed)
+            model = type(model)(model.config).eval()
     part = family.kept(model)
     n_blocks = getattr(part.config, family.n_blocks)
     layers = _layers(layer, n_blocks)

@@ -13,6 +13,7 @@ from brainwavlm.stimulus.decoded_sound import sound_facts
 from brainwavlm.stimulus.interval_rules import mended_intervals, without_copies
 from brainwavlm.stimulus.spoken_labels import Kind, nothing_said
 from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
+from brainwavlm.stimulus.word_lists import read_word_list
 
 # Tiers by name, without case, and without the speaker before " - " of Montreal's aligner and of FAVE: those of
 # ds003020, Montreal, Prosodylab, Penn, FAVE, Gentle's converters, WebMAUS, EasyAlign and SPPAS. KAN-MAU holds
@@ -57,7 +58,7 @@ class Transcript:
 def read_transcript(
     path: str | Path, word_tiers: Iterable[str] = (), phone_tiers: Iterable[str] = ()
 ) -> Transcript:
-    """Phones and words of a TextGrid, in any form of `read_textgrid`.
+    """Phones and words of a TextGrid, in any form of `read_textgrid`, or of a list of words (`read_word_list`).
 
     Tiers are found by name, never by place; those of several speakers are joined in the order of time. A transcript may
     have words only, or phones only.
@@ -79,7 +80,7 @@ def read_transcript(
         nothing said, or intervals that overlap, or end before they start, by more than 2 ms.
     """
     path = Path(path)
-    grid = read_textgrid(path)
+    grid = read_word_list(path) or read_textgrid(path)
     tiers = grid.tiers
     mended: Counter[str] = Counter()
     unspoken: dict[Kind, Counter[str]] = {}

@@ -1,6 +1,6 @@
-"""How well decisions tell clips with a label from those without it: areas under the curve, and without each story."""
+"""How well decisions tell labels: areas under the curve and F1, over all rows and without each story."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,51 +10,104 @@ LABELS = "labels"
 
 
 def jackknife_of_auc(
-    predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_clip: np.ndarray
+    predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_row: np.ndarray, of: str = "clips"
 ) -> Jackknife:
-    """Mean AUC over labels of several models, over all test clips and without each piece of them.
+    """Mean AUC over labels of several models, over all test rows and without each piece of them.
 
-    AUC[l] = sum_ij [d_i > d_j] / sum_ij 1 over clips i with l and j without it. Pieces are stories, below 3 stories
-    blocks of at least 10 clips. A label that the clips have not without a piece, or all have, then counts for no model.
+    AUC[l] = sum_ij [d_i > d_j] / sum_ij 1 over rows i with l and j without it. Pieces are stories, below 3 stories
+    blocks of at least 10 rows. A label that the rows have not without a piece, or all have, then counts for no model.
 
     Parameters
     ----------
-    predictions : mapping of model to array (n_clips, n_labels)
+    predictions : mapping of model to array (n_rows, n_labels)
         Decisions.
-    having : bool array (n_clips, n_labels)
-    story_of_clip : array (n_clips,)
+    having : bool array (n_rows, n_labels)
+    story_of_row : array (n_rows,)
+    of : str
+        What a row is, for reports.
 
     Returns
     -------
     Jackknife
         With one target, `LABELS`.
     """
-    pieces, unit = left_out_pieces(story_of_clip, "clips")
-    of_clip = np.repeat(kept_pieces(len(pieces)), [piece.stop - piece.start for piece in pieces], axis=1)
-    means = {}
-    for model, decisions in predictions.items():
-        of_label = np.stack(
-            [auc(decided, truth, of_clip) for decided, truth in zip(decisions.T, having.T, strict=True)]
+
+    def of_labels(decisions: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
+        columns = zip(decisions.T, having.T, strict=True)
+        return np.stack([auc(decided, truth, pieces) for decided, truth in columns])
+
+    return _mean_over_labels(predictions, of_labels, having.shape[1], story_of_row, of)
+
+
+def jackknife_of_f1(
+    predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_row: np.ndarray, of: str = "clips"
+) -> Jackknife:
+    """Mean F1 over labels of the largest decision, as `jackknife_of_auc`: each row has one label.
+
+    F1[l] = 2 n(said l, is l) / (n(said l) + n(is l)); a label that is neither counts for no model.
+    """
+    truth = having.argmax(1)
+
+    def of_labels(decisions: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
+        said, n_labels = decisions.argmax(1), having.shape[1]
+        right, both = (
+            kept_pieces(len(pieces))
+            @ np.stack([np.bincount(some[piece], minlength=n_labels + 1) for piece in pieces])
+            for some in (np.where(said == truth, said, n_labels), said)
         )
-        known = ~np.isnan(of_label)
-        total, n_known = np.where(known, of_label, 0).sum(0), known.sum(0)
-        means[model] = np.divide(total, n_known, out=np.full(len(total), np.nan), where=n_known > 0)
-    return Jackknife({LABELS: means}, {LABELS: having.shape[1]}, unit)
+        both = both + kept_pieces(len(pieces)) @ np.stack(
+            [np.bincount(truth[piece], minlength=n_labels + 1) for piece in pieces]
+        )
+        return _shares(2 * right, both)[:, :n_labels].T
+
+    return _mean_over_labels(predictions, of_labels, having.shape[1], story_of_row, of)
 
 
-def auc(decided: np.ndarray, having: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Area under the receiver operating characteristic of some clips, (n_choices,); NaN without both kinds.
+def auc(decided: np.ndarray, having: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
+    """Area under the receiver operating characteristic of all rows, and without each piece, (n_pieces + 1,).
+
+    NaN without both kinds of rows.
 
     Parameters
     ----------
-    decided : array (n_clips,)
-    having : bool array (n_clips,)
-    counts : array (n_choices, n_clips)
-        How often each clip counts.
+    decided : array (n_rows,)
+    having : bool array (n_rows,)
+    pieces : sequence of slice
+        Of the rows, in order; each row is in one.
     """
-    above = decided[having][:, None] - decided[~having]
-    order = (above > 0) + 0.5 * (above == 0)
-    with_label, without = counts[:, having], counts[:, ~having]
-    pairs = with_label.sum(1) * without.sum(1)
-    right = ((with_label @ order) * without).sum(1)
-    return np.divide(right, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+    piece_of_row = np.repeat(np.arange(len(pieces)), [piece.stop - piece.start for piece in pieces])
+    with_label = decided[having]
+    right = np.zeros(
+        (len(pieces), len(pieces))
+    )  # by the piece of the row with the label, and of that without
+    for number, piece in enumerate(pieces):
+        without = np.sort(decided[piece][~having[piece]])
+        below = sum(np.searchsorted(without, with_label, side) for side in ("left", "right"))
+        right[:, number] = np.bincount(piece_of_row[having], below / 2, len(pieces))
+    n_with, n_without = (np.bincount(piece_of_row[some], minlength=len(pieces)) for some in (having, ~having))
+
+    def kept(sums: np.ndarray) -> np.ndarray:
+        left_out = sums.sum(0) + sums.sum(1) - np.diag(sums)
+        return sums.sum() - np.concatenate([[0], left_out])
+
+    return _shares(kept(right), kept(np.outer(n_with, n_without).astype(float)))
+
+
+def _mean_over_labels(
+    predictions: Mapping[str, np.ndarray],
+    of_labels: Callable[[np.ndarray, Sequence[slice]], np.ndarray],
+    n_labels: int,
+    story_of_row: np.ndarray,
+    of: str,
+) -> Jackknife:
+    pieces, unit = left_out_pieces(story_of_row, of)
+    means = {}
+    for model, decisions in predictions.items():
+        of_label = of_labels(decisions, pieces)  # (n_labels, n_pieces + 1)
+        known = ~np.isnan(of_label)
+        means[model] = _shares(np.where(known, of_label, 0).sum(0), known.sum(0))
+    return Jackknife({LABELS: means}, {LABELS: n_labels}, unit)
+
+
+def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)

@@ -9,7 +9,7 @@ below 10: with blocks of 10 throughout 90 % of intervals held the truth where no
 (benchmarks/coverage.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +22,9 @@ from brainwavlm.results.estimates import jackknife_interval
 BLOCK_ROWS, FEW_BLOCKS = 10, 4
 FEWEST_STORIES = 3
 SHARED = ", shared"  # after the name of a model: read out by the map whose directions all voxels share
+
+# (true, predicted, pieces, kept) to a score over the pieces that each row of `kept` keeps, (n_pieces + 1, n_voxels)
+Measure = Callable[[np.ndarray, np.ndarray, list[slice], np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def jackknife_of_means(
     predictions: Mapping[str, np.ndarray],
     story_of_row: np.ndarray,
     targets: Mapping[str, np.ndarray],
+    of: str = "TRs",
+    measure: Measure | None = None,
 ) -> Jackknife:
     """mean_v r_m[v] over all rows, and without each piece of them, for every model m.
 
@@ -64,15 +69,20 @@ def jackknife_of_means(
     story_of_row : array (n_rows,)
         Rows of a story are consecutive and in order.
     targets : mapping of str to bool array (n_voxels,)
+    of : str
+        What a row is, for the report.
+    measure : Measure or None
+        Another score in place of r: `r_squared`.
     """
-    pieces, unit_of_pieces = left_out_pieces(story_of_row)
+    measure = measure or _correlations
+    pieces, unit_of_pieces = left_out_pieces(story_of_row, of)
     kept = kept_pieces(len(pieces))
     sums = {name: {model: np.zeros(len(kept)) for model in predictions} for name in targets}
     known = {name: np.zeros(len(kept)) for name in targets}
     n_bytes = 8 * ((8 + 2 * len(predictions)) * len(kept) + 8 * len(true))
     for columns in batches(true.shape[1], n_bytes):
         r = [
-            _correlations(true[:, columns], predicted[:, columns], pieces, kept)
+            measure(true[:, columns], predicted[:, columns], pieces, kept)
             for predicted in predictions.values()
         ]
         missing = [np.isnan(values) for values in r]
@@ -138,3 +148,15 @@ def _correlations(
     covariance = total(t * p) - sum_t * sum_p / np.maximum(n, 1)
     power = (total(t * t) - sum_t**2 / np.maximum(n, 1)) * (total(p * p) - sum_p**2 / np.maximum(n, 1))
     return covariance / np.sqrt(np.where(power > 1e-20, power, np.nan))
+
+
+def r_squared(true: np.ndarray, predicted: np.ndarray, pieces: list[slice], kept: np.ndarray) -> np.ndarray:
+    """R2 = 1 - sum (t - p)^2 / sum (t - mean t)^2 over the pieces that each row of `kept` keeps, as `_correlations`."""
+    t = true - true.mean(0)  # exact sums of squares
+    error, power, sums = (
+        kept @ np.stack([some[rows].sum(0, dtype=np.float64) for rows in pieces])
+        for some in ((true - predicted) ** 2, t**2, t)
+    )
+    n = kept @ np.array([rows.stop - rows.start for rows in pieces], dtype=np.float64)[:, None]
+    power = power - sums**2 / np.maximum(n, 1)
+    return 1 - error / np.where(power > 1e-20, power, np.nan)

@@ -78,7 +78,9 @@ def place_of(path: str | Path, name: str, kind: Kind) -> Place:
         raise RunError(folder, f"{nothing}.", expected, f"Make it:  {makers}")
     if made != "run":
         others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
-        remedy = f"Make it:  {makers}   or draw another kind of this folder: {others}."
+        remedy = f"Make it:  {makers}" + (
+            f"   or draw another kind of this folder: {others}." if others else ""
+        )
         raise RunError(
             folder, f"the folder of {_with_article(made)}.", f"that of {wanted}, for {name}.", remedy
         )
@@ -143,4 +145,4 @@ def main_target(targets: Sequence[str]) -> str:
 
 
 def _with_article(made: str) -> str:
-    return f"an {made}" if made == "evaluation" else f"a {made}"
+    return made if made == "probes" else f"an {made}" if made == "evaluation" else f"a {made}"

@@ -18,6 +18,7 @@ MAKERS: dict[Made, str] = {
     "run": "brainwavlm tune --output RUN",
     "comparison": "brainwavlm compare RUN... --output FOLDER",
     "transfer": "brainwavlm transfer RUN... --output FOLDER",
+    "probes": "brainwavlm probe RUN... --features NAMES --output FOLDER",
     "study": "brainwavlm study run FILE --output FOLDER",
 }
 

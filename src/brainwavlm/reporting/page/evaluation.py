@@ -21,6 +21,7 @@ from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import open_result
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 
 _MOST_ANSWERS = 6
@@ -57,12 +58,20 @@ def write_report(
     """
     named = list(results) if isinstance(results, Sequence) and not isinstance(results, str) else [results]
     once = dict.fromkeys(one if isinstance(one, Found) else Path(one).absolute() for one in named)
-    opened = [one if isinstance(one, Found) else open_result(one) for one in once]
+    opened = [one if isinstance(one, Found) else _opened(one) for one in once]
     if not opened:
         raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
     output = Path(output_html)
     require_page_path(output, *(one.path for one in opened))
     return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(opened, subjects))
+
+
+def _opened(folder: Path) -> Found:
+    result = open_result(folder)
+    if isinstance(result, Probes):
+        remedy = "See probes.csv there; report the evaluation of the same runs."
+        raise RunError(folder, "the folder of probes.", "that of an evaluation, or the like.", remedy)
+    return result
 
 
 def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | None = None) -> dict[str, Any]:

@@ -1,0 +1,219 @@
+"""What the speech model holds of the stimulus, before and after tuning: probes of hidden states, beside controls."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brainwavlm.compute import device_of
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
+from brainwavlm.evaluation.layers import Layers, chosen_layers
+from brainwavlm.evaluation.probes.question import Question, question_of
+from brainwavlm.evaluation.probes.rows import probe_rows, seed_rows, with_q
+from brainwavlm.evaluation.probes.scores import Predictions, probe_predictions
+from brainwavlm.evaluation.probes.tasks import CONTROLS, PLAIN, RANDOM, RESIDUAL, SHUFFLED
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.transfer_cells import tuned_backbone
+from brainwavlm.progress import Progress
+from brainwavlm.results.grouping import named_groups
+from brainwavlm.results.probes import Probes
+from brainwavlm.results.replicates import gathered
+from brainwavlm.results.schemas import FORMAT
+from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
+from brainwavlm.runs.subject_views import run_names, subject_runs
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.unit_vectors import cached_unit_vectors
+from brainwavlm.stimulus.features.table import features_named
+
+RANDOM_SEED = 0
+
+
+def probe(
+    runs: Run | Sequence[Run],
+    features: Sequence[str],
+    layers: Layers = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    memory_gb: float | None = None,
+    controls: Collection[str] = CONTROLS,
+) -> Probes:
+    """Read features of the stimulus off hidden states of runs, and of the models that they started from.
+
+    For each run, hidden state and feature: ridge from the vectors of units (stretches between windows, phones or words;
+    each the mean over its frames, heard in the run's windows) to their values, penalties by cross-validation over whole
+    stories, fitted on the training and validation stories, scored on the test stories. Responses play no part.
+
+    Parameters
+    ----------
+    runs : Run, or sequence of Run
+    features : sequence of str
+        Names in `stimulus.features.table.FEATURES`, or NAME=FILE: vectors of words, or a table of the user's.
+    layers : sequence of int, "all" or None
+        Hidden states; None: that of each run.
+    cache : str, Path or None
+        Folder of vectors to read and add to.
+    progress : Progress or None
+    memory_gb : float or None
+        What ridge may use; None: as each run was configured.
+    controls : collection of str
+        What is scored beside: of `CONTROLS`, all by default.
+
+    Returns
+    -------
+    Probes
+
+    Raises
+    ------
+    ConfigError
+        No such feature, control or hidden state; a transcript or a package that is missing; fewer than 50 test units.
+    DatasetError
+        A transcript, table or file of vectors that cannot be used, or a story in which a feature has no value.
+    RunError
+        A run without a finished epoch, or whose data have changed.
+    """
+    rows_of_table = features_named(features)
+    if not set(controls) <= set(CONTROLS):
+        raise ConfigError(
+            "probe.controls",
+            f"{', '.join(controls)}.",
+            f"some of {', '.join(CONTROLS)}.",
+            "Correct the name.",
+        )
+    runs = subject_runs(runs)
+    evaluator = Evaluator(cache, progress)
+    tuned_on = tuple(run.config.target for run in runs)
+    plans = [
+        evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
+        for run in runs
+    ]
+    questions: dict[str, Question] = {}
+    states = []
+    for plan in plans:
+        model, key = evaluator.untuned(plan.config), untuned_key(plan)
+        own = (plan.config.backbone.layer,)
+        states.append(own if layers is None else chosen_layers(layers, model.n_blocks, "probe.layers"))
+        if key not in questions:
+            questions[key] = question_of(rows_of_table, plan, model.min_samples, model.n_dims, controls)
+    untuned: dict[str, dict[str, Predictions]] = {}
+    table: list[dict[str, Any]] = []
+    replicates: list[dict[str, Any]] = []
+    names = run_names(runs)
+    for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
+        question, key = questions[untuned_key(plan)], untuned_key(plan) + str(chosen)
+        about = {"run": name, "subject": plan.config.subject, "seed": plan.config.seed}
+        if key not in untuned:
+            untuned[key] = _untuned_predictions(evaluator, plan, question, chosen, controls)
+        tuned = _predictions(
+            evaluator,
+            plan,
+            question,
+            tuned_backbone(run, chosen),
+            chosen,
+            _asked(controls),
+            f"Hearing units, {name}",
+        )
+        for layer in chosen:
+            for task in question.tasks:
+                rows, more = probe_rows(about, task, layer, untuned[key] | {"tuned": tuned}, controls)
+                table += rows
+                replicates += more
+    frame = with_q(pd.DataFrame(table))
+    return Probes(
+        frame.drop(columns="jackknife"),
+        seed_rows(frame, named_groups([run.config for run in runs], names, {"seed"})),
+        _summary(runs, names, plans, states, list(questions.values()), frame, controls),
+        gathered(replicates),
+    )
+
+
+def _asked(controls: Collection[str]) -> list[str]:
+    return [PLAIN, *(name for name in (SHUFFLED, RESIDUAL) if name in controls)]
+
+
+def _untuned_predictions(
+    evaluator: Evaluator,
+    plan: ScoringPlan,
+    question: Question,
+    layers: Sequence[int],
+    controls: Collection[str],
+) -> dict[str, Predictions]:
+    """Of the model as it is, and of one of its shape with random weights where that is asked for."""
+    model = evaluator.untuned(plan.config, layers)
+    title = "Hearing units, model as it is"
+    models = {"frozen": _predictions(evaluator, plan, question, model, layers, _asked(controls), title)}
+    if RANDOM in controls:
+        drawn = load_backbone(plan.config.backbone.name, layers, random_seed=RANDOM_SEED)
+        title = "Hearing units, random weights"
+        models[RANDOM] = _predictions(evaluator, plan, question, drawn, layers, [PLAIN], title)
+    return models
+
+
+def _predictions(
+    evaluator: Evaluator,
+    plan: ScoringPlan,
+    question: Question,
+    backbone: Backbone,
+    layers: Sequence[int],
+    asked: Sequence[str],
+    title: str,
+) -> Predictions:
+    config = plan.config
+    backbone.to(device_of(config))
+    backbone.memory_gb = config.backbone.memory_gb
+    vectors = {
+        name: cached_unit_vectors(
+            backbone,
+            plan.data.recordings[name].story,
+            config.windows,
+            question.units[name],
+            evaluator.cache,
+            config.backbone.batch_windows,
+        )
+        for name in evaluator.progress.over(sorted(question.units), title)
+    }
+    return probe_predictions(question.tasks, vectors, layers, config, asked)
+
+
+def _summary(
+    runs: Sequence[Run],
+    names: Sequence[str],
+    plans: Sequence[ScoringPlan],
+    states: Sequence[Sequence[int]],
+    questions: Sequence[Question],
+    frame: pd.DataFrame,
+    controls: Collection[str],
+) -> dict[str, Any]:
+    simulated = any(plan.data.dataset.simulated for plan in plans)
+    notes = ["The runs were tuned on simulated responses."] if simulated else []
+    notes += [note for question in questions for note in question.notes]
+    units = frame["jackknife"].dropna().map(lambda jackknife: jackknife.unit)
+    notes.append(f"Intervals over {' or '.join(dict.fromkeys(units))}.")
+    notes += [
+        f"{name}: tuned in a stream; here it hears windows."
+        for run, name in zip(runs, names, strict=True)
+        if run.config.windows.mode == "stream"
+    ]
+    return {
+        "format": FORMAT,
+        "simulated": simulated,
+        "controls": [name for name in CONTROLS if name in controls],
+        "runs": [
+            {
+                "name": name,
+                "path": str(run.path),
+                "subject": plan.config.subject,
+                "seed": plan.config.seed,
+                "layers": list(chosen),
+                "splits": run.manifest["splits"],
+                "config": plan.config.model_dump(mode="json"),
+            }
+            for run, name, plan, chosen in zip(runs, names, plans, states, strict=True)
+        ],
+        "features": [task.facts for task in questions[0].tasks],
+        "notes": list(dict.fromkeys(notes)),
+        "versions": versions(),
+    }

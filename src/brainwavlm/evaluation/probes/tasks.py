@@ -1,0 +1,180 @@
+"""A feature as a task: which units of which stories have a value, and what they are asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.stimulus.features.stimuli import Stimuli
+from brainwavlm.stimulus.features.table import Feature, Values
+
+FEWEST_UNITS = 50  # that are tested
+SHUFFLES = 10
+FEWEST_OF_LABEL = 10  # with it and without it, among fitted and tested units
+PLAIN, SHUFFLED, UNSEEN, RESIDUAL = "none", "shuffled", "unseen-types", "beyond-low-level"
+RANDOM, LOW_LEVEL = "random", "low-level"
+CONTROLS = (SHUFFLED, UNSEEN, RESIDUAL, RANDOM, LOW_LEVEL)
+# What a feature may say beside these has to be shown for features of words and meaning, which follow them.
+_IN_THE_BAG = ("word-rate",)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Units of some stories that have a value, story after story.
+
+    Attributes
+    ----------
+    kept : dict of story to int array
+        Which of a story's units.
+    story_of_row : array (n_rows,) of str
+    labels : array (n_rows,) of str
+        Empty for stretches.
+    """
+
+    kept: dict[str, np.ndarray]
+    story_of_row: np.ndarray
+    labels: np.ndarray
+
+    def centred(self, by_story: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The rows of arrays (n_units, n) by story, less their mean in each story: what a recording is like is none."""
+        parts = [by_story[story][kept] for story, kept in self.kept.items()]
+        return np.concatenate([part - part.mean(0) for part in parts])
+
+
+@dataclass
+class Task:
+    """A feature on the stories of a plan.
+
+    Attributes
+    ----------
+    feature : Feature
+    columns : tuple of str
+        Its dimensions, or those labels that are said often enough.
+    fitted, tested : Rows
+    asked : dict of control to two arrays (n_fitted, n_columns), (n_tested, n_columns)
+        `none`: the values themselves, numbers less their mean in each story. Of `shuffled` the first holds all draws.
+    low_level : array (n_tested, n_columns) or None
+        What low-level features alone predict.
+    facts : dict
+        What summary.json says.
+    """
+
+    feature: Feature
+    columns: tuple[str, ...]
+    fitted: Rows
+    tested: Rows
+    asked: dict[str, tuple[np.ndarray, np.ndarray]]
+    low_level: np.ndarray | None = None
+    facts: dict = field(default_factory=dict)
+
+    @property
+    def rows_key(self) -> tuple:
+        """Tasks with the same key have the same rows."""
+        kept = [some.tobytes() for rows in (self.fitted, self.tested) for some in rows.kept.values()]
+        return self.feature.unit, *kept
+
+    @property
+    def has_types(self) -> bool:
+        """Whether it is a value of words: a probe may have learned each word by heart."""
+        return self.feature.unit == "words" and self.feature.scale == "numbers"
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """Test rows whose word is said in no fitted story, bool (n_tested,); none for what is no value of words."""
+        some = ~np.isin(self.tested.labels, self.fitted.labels)
+        return some & self.has_types
+
+    @property
+    def beside_low_level(self) -> bool:
+        """Whether low-level features are another kind of information than this one."""
+        return self.feature.kind in ("lexical", "semantic", "other") and self.feature.name not in _IN_THE_BAG
+
+
+def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str], tested: list[str]) -> Task:
+    """The task of a feature on the units of fitted and tested stories that have a value; see `question_of`."""
+    known = {name: ~np.isnan(some).any(1) for name, some in values.values.items()}
+    for name, some in known.items():
+        if not some.any():
+            story = stimuli.stories[name]
+            places = {"file": Path(feature.source), "sound": story.audio}
+            raise DatasetError(
+                places.get(feature.needs, story.transcript or story.audio),
+                f"{feature.name} has no value within the {stimuli.ends[name][-1]:g} s of {name}.",
+                f"{feature.unit} with a value in every story.",
+                "Mend the file, leave the feature out, or leave the story out of the run.",
+            )
+    columns = np.ones(len(values.columns), bool)
+    if feature.scale != "numbers":
+        sides = [
+            np.concatenate([values.values[name][known[name]] for name in some]) > 0.5
+            for some in (fitted, tested)
+        ]
+        columns = np.all(
+            [(side.sum(0) >= FEWEST_OF_LABEL) & ((~side).sum(0) >= FEWEST_OF_LABEL) for side in sides], axis=0
+        )
+        if feature.scale == "classes":
+            known = {name: some & values.values[name][:, columns].any(1) for name, some in known.items()}
+    kept = {name: np.flatnonzero(some) for name, some in known.items()}
+    rows = [
+        Rows(
+            {name: kept[name] for name in some},
+            np.repeat(some, [len(kept[name]) for name in some]),
+            np.array(
+                [
+                    values.units[name].labels[k]
+                    for name in some
+                    for k in kept[name]
+                    if values.units[name].labels
+                ]
+            ),
+        )
+        for some in (fitted, tested)
+    ]
+    n_tested = len(rows[1].story_of_row)
+    if n_tested < FEWEST_UNITS or not columns.any():
+        often = (
+            ""
+            if feature.scale == "numbers"
+            else f" whose label is said {FEWEST_OF_LABEL} times on both sides"
+        )
+        raise ConfigError(
+            "probe.features",
+            f"{feature.name}: {n_tested if columns.any() else 0} {feature.unit}{often} in the test stories.",
+            f"{FEWEST_UNITS} or more.",
+            "Name more test stories, or leave the feature out.",
+        )
+    if feature.scale == "numbers":
+        truth = rows[0].centred(values.values), rows[1].centred(values.values)
+    else:
+        labels = [[values.values[name][some] for name, some in one.kept.items()] for one in rows]
+        truth = np.concatenate(labels[0])[:, columns], np.concatenate(labels[1])[:, columns]
+    n_units = sum(len(some) for some in values.values.values())
+    names = tuple(name for name, keep in zip(values.columns, columns, strict=True) if keep)
+    facts = {
+        "name": feature.name,
+        "kind": feature.kind,
+        "source": feature.source,
+        "unit": feature.unit,
+        "scale": feature.scale,
+        "columns": list(names),
+        "n_fitted": len(truth[0]),
+        "n_tested": n_tested,
+        "n_units": n_units,
+        "n_without": n_units - len(truth[0]) - n_tested,
+        "columns_left_out": int((~columns).sum()),
+    }
+    return Task(feature, names, rows[0], rows[1], {PLAIN: truth}, facts=facts)
+
+
+def task_notes(task: Task) -> list[str]:
+    """What was left out, in sentences."""
+    facts, unit, notes = task.facts, task.feature.unit, []
+    if n := facts["n_without"]:
+        share = f"{n:,} of {facts['n_units']:,} {unit} ({n / facts['n_units']:.1%})"
+        notes.append(f"{share} have no value, or a rare label, and are left out.")
+    if n := facts["columns_left_out"]:
+        few = f"fewer than {FEWEST_OF_LABEL} fitted or tested {unit} have, or lack"
+        notes.append(f"{n} labels that {few}, are left out.")
+    return notes

@@ -1,0 +1,100 @@
+"""Transcripts that list words: tables (onset, offset, word), and the JSON of Gentle and of WhisperX."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.files import parsed_json, require_content
+from brainwavlm.stimulus.textgrid import Interval, TextGrid, Tier
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def read_word_list(path: str | Path) -> TextGrid | None:
+    """The words, and phones where there are some, as tiers; None of a file that is no such list.
+
+    .csv, .tsv: a line of names with onset, offset (seconds) and word, perhaps further columns; then a word a line.
+    .json: what Gentle or WhisperX writes. A word that they did not find in the sound has no length, and is counted as
+    left out.
+
+    Raises
+    ------
+    DatasetError
+        A table without these columns, with a time that is no number, or whose times run backwards.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (*_SEPARATORS, ".json"):
+        return None
+    require_content(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if suffix in _SEPARATORS:
+            return TextGrid([Tier("words", list(_table(path, text)))])
+        content = parsed_json(text)
+    except UnicodeDecodeError:
+        raise _unusable(path, "not UTF-8.") from None
+    except (ValueError, RecursionError):
+        return None  # the reader of TextGrids says what is wrong with its JSON
+    if not isinstance(content, dict) or not {"words", "segments"} & set(content):
+        return None
+    try:
+        words = (
+            content["words"] if "words" in content else [w for s in content["segments"] for w in s["words"]]
+        )
+        tiers = [Tier("words", list(_aligned(words)))]
+        phones = [phone for word in words if "start" in word for phone in _gentle_phones(word)]
+        return TextGrid([*tiers, *([Tier("phones", phones)] if phones else [])])
+    except (TypeError, LookupError, ValueError, AttributeError):
+        raise _unusable(
+            path, "JSON with words or segments of another form than Gentle's or WhisperX's."
+        ) from None
+
+
+def _table(path: Path, text: str) -> Iterator[Interval]:
+    rows = csv.DictReader(StringIO(text), delimiter=_SEPARATORS[path.suffix.lower()], strict=True)
+    if not {"onset", "offset", "word"} <= set(rows.fieldnames or ()):
+        raise _unusable(path, f"columns {', '.join(rows.fieldnames or ()) or 'none'}.")
+    before = -math.inf
+    for row in rows:
+        try:
+            onset, offset = float(row["onset"]), float(row["offset"])
+        except (TypeError, ValueError):
+            times = f"onset {row['onset']!r}, offset {row['offset']!r}"
+            raise _unusable(path, f"line {rows.line_num}: {times}.") from None
+        if onset < before:
+            raise _unusable(
+                path, f"line {rows.line_num}: onset {onset:g} s is before that of the line above it."
+            )
+        before = onset
+        yield Interval(onset, offset, row["word"] or "")
+
+
+def _aligned(words: list[Mapping[str, Any]]) -> Iterator[Interval]:
+    now = 0.0
+    for word in words:
+        start = float(word.get("start", now))
+        now = float(word.get("end", start))
+        yield Interval(start, now, str(word["word"]))
+
+
+def _gentle_phones(word: Mapping[str, Any]) -> Iterator[Interval]:
+    """Phones of a word follow each other from its start."""
+    now = float(word["start"])
+    for phone in word.get("phones", ()):
+        start, now = now, now + float(phone["duration"])
+        yield Interval(start, now, str(phone["phone"]))
+
+
+def _unusable(path: Path, problem: str) -> DatasetError:
+    return DatasetError(
+        path,
+        problem,
+        "a first line with onset,offset,word, then a word a line in the order of time, in seconds; or Gentle's or "
+        "WhisperX's JSON.",
+        "Correct it, or export the transcript again.",
+    )

@@ -1,0 +1,368 @@
+"""Probes: features of the stimulus, read off hidden states of both models, beside controls."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge
+from sklearn.metrics import f1_score, r2_score, roc_auc_score
+
+import brainwavlm
+from brainwavlm.encoding.ridge import story_folds
+from brainwavlm.encoding.run_data import run_data
+from brainwavlm.encoding.tuning import tune
+from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.evaluation.probes import probe as module
+from brainwavlm.evaluation.probes.probe import probe
+from brainwavlm.evaluation.probes.question import question_of
+from brainwavlm.evaluation.probes.scores import control_scores, probe_predictions
+from brainwavlm.evaluation.probes.tasks import CONTROLS
+from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
+from brainwavlm.evaluation.statistics.auc import LABELS
+from brainwavlm.results import Probes, open_result
+from brainwavlm.speech.backbones import load_backbone
+from brainwavlm.speech.unit_vectors import cached_unit_vectors
+from brainwavlm.stimulus.features.table import features_named
+from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.transcripts import Transcript, write_transcript
+from tests.trees import native_tree
+
+SECONDS = 50
+SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test", "e": "test", "f": "test"}
+PHONES = ("AA1", "B", "CH", "D", "IY0")
+NAMES = ["mel", "articulation", "phones", "word-rate", "word-length", "glove={}"]
+DIMS = 3
+
+
+def words_of(story):
+    """A word in each half second; those of the test stories have types that no fitted story has."""
+    random = np.random.default_rng(ord(story))
+    common, rare = ["the", "dog", "saw", "little", "birds", "sometimes"], ["unheard", "of", "forms"]
+    choice = common + (rare if SPLITS[story] == "test" else [])
+    starts = np.arange(0.1, SECONDS - 0.5, 0.5)
+    return [Interval(at, at + random.uniform(0.2, 0.45), random.choice(choice)) for at in starts.tolist()]
+
+
+def write_words(folder, words):
+    """Two phones a word."""
+    for name in SPLITS:
+        some, random = words(name), np.random.default_rng(ord(name) + 1)
+        halves = [(one.start + k * (one.end - one.start) / 2, one) for one in some for k in (0, 1)]
+        phones = [Interval(at, at + (one.end - one.start) / 2, random.choice(PHONES)) for at, one in halves]
+        write_transcript(folder / f"stimuli/{name}.TextGrid", Transcript(phones, some), float(SECONDS))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("probed") / "data"
+    path = native_tree(place, subjects=("anna",), splits=SPLITS, seconds=float(SECONDS)).path
+    write_words(path, words_of)
+    random = np.random.default_rng(5)
+    words = {word for story in SPLITS for word in (one.text for one in words_of(story))} - {"of"}
+    lines = [f"{word} {' '.join(f'{x:.4f}' for x in random.standard_normal(DIMS))}" for word in sorted(words)]
+    (path / "vectors.txt").write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def names(folder):
+    return [name.format(folder / "vectors.txt") for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def config(folder, settings):
+    return settings(dataset=str(folder), training__epochs=1)
+
+
+@pytest.fixture(scope="module")
+def run(folder, finished):
+    return finished(dataset=str(folder))
+
+
+@pytest.fixture(scope="module")
+def probed(run, names, features):
+    return probe(run, names, "all", cache=features)
+
+
+@pytest.fixture
+def own(folder, settings, tmp_path):
+    """The configuration on a copy that a test may change."""
+    copied = shutil.copytree(folder, tmp_path / "data")
+    return settings(dataset=str(copied), training__epochs=1)
+
+
+def question(config, names, controls=CONTROLS):
+    plan = ScoringPlan.of(run_data(config), config, ModelSize(8, 400), tested=False)
+    return question_of(features_named(names), plan, 400, 8, controls)
+
+
+def planted(asked, noise):
+    """A hidden state that is the values of each feature and as many columns of noise, for each kind of unit."""
+    random, vectors = np.random.default_rng(0), {}
+    for story in SPLITS:
+        vectors[story] = {1: {}}
+        for task in asked.tasks:
+            unit, side = task.feature.unit, task.tested if SPLITS[story] == "test" else task.fitted
+            truth = task.asked["none"][SPLITS[story] == "test"][side.story_of_row == story]
+            values = random.standard_normal((len(asked.units[story][unit]), truth.shape[1]))
+            values[side.kept[story]] = truth
+            values += noise * random.standard_normal(values.shape)
+            before = vectors[story][1].get(unit, np.zeros((len(values), 0)))
+            columns = [before, values, random.standard_normal((len(values), 3))]
+            vectors[story][1][unit] = np.concatenate(columns, 1).astype(np.float32)
+    return vectors
+
+
+def planted_scores(config, names, noise):
+    asked = question(config, names)
+    vectors = planted(asked, noise)
+    models = {
+        "tuned": probe_predictions(
+            asked.tasks, vectors, [1], config, ["none", "shuffled", "beyond-low-level"]
+        )
+    }
+    return {
+        (task.feature.name, control, score): jackknife.means[LABELS]["tuned"][0]
+        for task in asked.tasks
+        for (control, score), jackknife in control_scores(task, 1, models, CONTROLS).items()
+    }
+
+
+def test_a_state_that_holds_a_feature_scores_near_one_and_shuffled_near_chance(config, names):
+    scores = planted_scores(config, names, 0.02)
+    for name in ("mel", "articulation", "phones", "word-rate", "word-length", "glove"):
+        assert scores[name, "none", "r"] > 0.95
+    assert scores["phones", "none", "auc"] > 0.999
+    assert scores["phones", "none", "f1"] > 0.98
+    assert scores["glove", "none", "r2"] > 0.95
+    assert scores["glove", "unseen-types", "r"] > 0.95
+    assert scores["glove", "beyond-low-level", "r"] > 0.9
+    for name in ("articulation", "phones"):
+        assert scores[name, "shuffled", "auc"] == pytest.approx(0.5, abs=0.05)
+    assert scores["glove", "shuffled", "r"] == pytest.approx(0, abs=0.25)
+    assert scores["glove", "shuffled", "r2"] == pytest.approx(0, abs=0.05)
+    assert ("mel", "beyond-low-level", "r") not in scores
+    assert ("mel", "unseen-types", "r") not in scores
+    assert (
+        scores["glove", "selectivity", "r"] == scores["glove", "none", "r"] - scores["glove", "shuffled", "r"]
+    )
+
+
+def test_a_state_of_noise_is_at_chance(config, names):
+    scores = planted_scores(config, names, 1e4)
+    assert scores["articulation", "none", "auc"] == pytest.approx(0.5, abs=0.06)
+    assert scores["glove", "none", "r2"] < 0.05
+
+
+def test_what_low_level_features_say_is_regressed_out(own):
+    """Word length that is the word's loudness alone leaves nothing beyond the low-level features."""
+    folder = Path(own.dataset)
+    asked = question(own, ["mel", "word-length"])
+    rows = ["story,onset,offset,loud"]
+    for story in SPLITS:
+        stretches = asked.units[story]["stretches"]
+        loudness = asked.tasks[0].asked["none"]
+        side = asked.tasks[0].tested if SPLITS[story] == "test" else asked.tasks[0].fitted
+        values = loudness[SPLITS[story] == "test"][side.story_of_row == story].mean(1)
+        rows += [
+            f"{story},{a},{b},{v}" for a, b, v in zip(stretches.starts, stretches.ends, values, strict=True)
+        ]
+    (folder / "loud.csv").write_text("\n".join(rows) + "\n")
+    (task,) = question(own, [f"loud={folder / 'loud.csv'}"]).tasks
+    residual, truth = task.asked["beyond-low-level"][1], task.asked["none"][1]
+    assert r2_score(truth, task.low_level) > 0.99
+    assert residual.std() < 0.1 * truth.std()
+
+
+def test_the_table_is_what_scikit_learn_finds_in_the_same_vectors(probed, run, names, features, config):
+    """Penalties of scikit-learn's own cross-validation over stories, scores of its own metrics."""
+    backbone = load_backbone(config.backbone.name, [0, 1, 2, 3, 4])
+    plan = ScoringPlan.of(run_data(run.config), run.config, backbone, tested=False)
+    asked = question_of(features_named(names), plan, backbone.min_samples, 32, CONTROLS)
+    layer, stories = 3, plan.data.recordings
+    vectors = {
+        name: cached_unit_vectors(
+            backbone, stories[name].story, run.config.windows, asked.units[name], features
+        )
+        for name in SPLITS
+    }
+    table = probed.table[probed.table["layer"] == layer].set_index(["feature", "control", "score"])[
+        "score_frozen"
+    ]
+    for task in asked.tasks:
+        x, y, story = [], [], []
+        for rows, truth in zip((task.fitted, task.tested), task.asked["none"], strict=True):
+            parts = [vectors[s][layer][task.feature.unit][kept] for s, kept in rows.kept.items()]
+            x.append(np.concatenate([part - part.mean(0) for part in parts]).astype(float))
+            y.append(truth.astype(float))
+            story.append(rows.story_of_row)
+        x = [(some - x[0].mean(0)) / x[0].std(0) for some in x]
+        predicted = np.empty_like(y[1])
+        for column in range(y[0].shape[1]):
+            target = y[0][:, column] - y[0][:, column].mean()
+            best = max(run.config.ridge.alphas, key=lambda alpha: cv(x[0], target, story[0], alpha))
+            predicted[:, column] = Ridge(best, fit_intercept=False).fit(x[0], target).predict(x[1])
+        r = [np.corrcoef(a, b)[0, 1] for a, b in zip(y[1].T, predicted.T, strict=True)]
+        name = task.feature.name
+        assert_allclose(table[name, "none", "r"], np.mean(r), atol=2e-4)
+        if task.feature.scale == "numbers":
+            assert_allclose(table[name, "none", "r2"], r2_score(y[1], predicted), atol=2e-4)
+            continue
+        auc = [roc_auc_score(a, b) for a, b in zip(y[1].T, predicted.T, strict=True)]
+        assert_allclose(table[name, "none", "auc"], np.mean(auc), atol=2e-4)
+        if name == "phones":
+            decided = (predicted + y[0].mean(0)).argmax(1)
+            assert_allclose(
+                table[name, "none", "f1"], f1_score(y[1].argmax(1), decided, average="macro"), atol=2e-3
+            )
+
+
+def cv(x, y, story, alpha):
+    """Mean correlation over folds of whole stories."""
+    r = []
+    for rows in story_folds(story, 2)[0]:
+        kept = np.setdiff1d(np.arange(len(y)), rows)
+        p = Ridge(alpha, fit_intercept=False).fit(x[kept], y[kept]).predict(x[rows])
+        r.append(np.corrcoef(p, y[rows])[0, 1])
+    return np.mean(r)
+
+
+def test_both_models_are_read_at_every_state_beside_all_controls(probed):
+    table = probed.table
+    assert set(table["layer"]) == {0, 1, 2, 3, 4}
+    assert set(table["control"]) == {"none", "selectivity", *CONTROLS}
+    plain = table[table["control"] == "none"]
+    assert_allclose(plain["difference"], plain["score_tuned"] - plain["score_frozen"], atol=1e-12)
+    # The input of the first block lies before everything that was tuned.
+    assert (plain[plain["layer"] == 0]["difference"].abs() < 1e-5).all()
+    assert (plain[plain["layer"] == 3]["difference"].abs() > 0).all()
+    changed = plain[plain["layer"] == 3]
+    assert ((changed["low"] <= changed["difference"]) & (changed["difference"] <= changed["high"])).all()
+    assert ((plain["q"] >= plain["p"] - 1e-12) | plain["p"].isna()).all()
+    alone = table[table["control"].isin(["random", "low-level"])]
+    assert (alone["score_frozen"] == alone["score_tuned"]).all()
+    assert alone["difference"].isna().all()
+    per_layer = alone[(alone["control"] == "low-level") & (alone["score"] == "r")].groupby("feature")[
+        "score_frozen"
+    ]
+    assert (per_layer.nunique() == 1).all()
+    words = table[(table["feature"] == "glove") & (table["layer"] == 3) & (table["score"] == "r")].set_index(
+        "control"
+    )
+    assert 50 <= words.loc["unseen-types", "n_units"] < words.loc["none", "n_units"]
+    assert words.loc["none", "n_stories"] == 3
+    assert words.loc["none", "n_labels"] == DIMS
+    (note,) = [note for note in probed.summary["notes"] if note.startswith("glove")]
+    assert "have no value" in note
+    assert "Intervals over 3 test stories." in probed.summary["notes"]
+
+
+def test_what_is_saved_is_read_back(probed, tmp_path):
+    folder = probed.save(tmp_path / "probes")
+    again = open_result(folder)
+    assert isinstance(again, Probes)
+    pd.testing.assert_frame_equal(again.table, probed.table, check_dtype=False, atol=1e-5)
+    assert again.summary == probed.summary
+    rows = {(row["target"], row["stories"], row["readout"], row["layer"]) for row in again.replicates.about}
+    assert ("glove", "unseen-types", "r2", 3) in rows
+    assert len(again._repr_html_()) > 100
+    with pytest.raises(brainwavlm.errors.RunError, match="the folder of probes"):
+        brainwavlm.write_report(folder, tmp_path / "page.html")
+
+
+def test_seeds_of_one_kind_are_gathered_and_the_untuned_model_is_asked_once(
+    folder, finished, features, monkeypatch
+):
+    runs = [finished(dataset=str(folder), seed=seed) for seed in (0, 1)]
+    heard, vectors = [], module.cached_unit_vectors
+    monkeypatch.setattr(module, "cached_unit_vectors", lambda *some: heard.append(some[0]) or vectors(*some))
+    probes = probe(runs, ["phone-rate"], cache=features, controls=["shuffled"])
+    assert len({id(model) for model in heard}) == 3
+    table = probes.table[probes.table["control"] == "none"].set_index(["run", "score"])
+    names = list(dict.fromkeys(probes.table["run"]))
+    assert table.loc[(names[0], "r"), "score_frozen"] == table.loc[(names[1], "r"), "score_frozen"]
+    seeds = probes.seeds.set_index(["control", "score"])
+    differences = [table.loc[(name, "r"), "difference"] for name in names]
+    assert seeds.loc[("none", "r"), "n_runs"] == 2
+    assert_allclose(seeds.loc[("none", "r"), "difference"], np.mean(differences))
+    assert_allclose(seeds.loc[("none", "r"), "deviation"], np.std(differences, ddof=1))
+    assert set(probes.table["control"]) == {"none", "shuffled", "selectivity"}
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    monkeypatch.setattr(module, "cached_unit_vectors", lambda *_: pytest.fail("ran a model"))
+
+
+def few(story):
+    return words_of(story)[:10]
+
+
+def test_what_is_wrong_is_said_before_a_model_is_run(run, own, tmp_path, unread):
+    data = Path(own.dataset)
+    (data / "bad.bin").write_bytes(b"no vectors")
+    (data / "back.csv").write_text("story,time,x\na,1,2\na,0.5,2\n")
+    (data / "none.csv").write_text("story,onset,offset,label\na,1,2,x\n")
+    run = tune(own, tmp_path / "run")
+    for name, error, problem in (
+        (f"v={data / 'bad.bin'}", DatasetError, "bad.bin: no first line of two numbers"),
+        (f"t={data / 'back.csv'}", DatasetError, "back.csv: line 3: time is before"),
+        (f"s={data / 'none.csv'}", DatasetError, "none.csv: s has no value within the 50 s of b"),
+        ("mell", ConfigError, "'mell'"),
+    ):
+        with pytest.raises(error, match=problem):
+            probe(run, [name])
+    with pytest.raises(ConfigError, match=r"probe\.controls: chance"):
+        probe(run, ["mel"], controls=["chance"])
+    with pytest.raises(ConfigError, match=r"probe\.layers: 9"):
+        probe(run, ["mel"], [9])
+    write_words(data, few)
+    with pytest.raises(ConfigError, match=r"(?s)word-length: 30 words in the test stories.*50 or more"):
+        probe(run, ["word-length"])
+    write_words(data, lambda name: [] if name == "e" else words_of(name))
+    with pytest.raises(DatasetError, match=r"e\.TextGrid"):
+        probe(run, ["word-length"])
+    for name in SPLITS:
+        write_transcript(data / f"stimuli/{name}.TextGrid", Transcript([], words_of(name)), float(SECONDS))
+    with pytest.raises(DatasetError, match="no tier that is known to hold phones"):
+        probe(run, ["articulation"])
+
+
+def test_without_phones_words_are_asked_and_a_note_says_what_the_bag_lacks(own):
+    for name in SPLITS:
+        path = Path(own.dataset) / f"stimuli/{name}.TextGrid"
+        write_transcript(path, Transcript([], words_of(name)), float(SECONDS))
+    asked = question(own, ["word-length"])
+    assert asked.tasks[0].low_level is not None
+    assert any("Low-level features are without phones" in note for note in asked.notes)
+
+
+def test_the_command_prints_and_writes_it(run, names, features, tmp_path, brainwavlm):
+    arguments = [
+        "probe",
+        run.path,
+        "--features",
+        "word-rate,phones",
+        "--cache",
+        features,
+        "-o",
+        tmp_path / "out",
+    ]
+    shown = brainwavlm(*arguments)
+    assert shown.code == 0, shown.err
+    assert "features read off hidden states" in " ".join(shown.out.split())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "probes.csv",
+        "replicates.npz",
+        "summary.json",
+    }
+    said = brainwavlm(*arguments, "--controls", "none", "--json")
+    assert json.loads(said.out)["tables"]["table"][0]["feature"] == "word-rate"
+    wrong = brainwavlm("probe", run.path, "--features", "mell")
+    assert wrong.code == 2
+    assert "--features: 'mell'" in wrong.err
+    assert "Did you mean mel?" in wrong.err

@@ -1,0 +1,95 @@
+"""Transcripts that list words: tables, and the JSON of Gentle and of WhisperX."""
+
+import json
+
+import pytest
+
+from brainwavlm.errors import DatasetError
+from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.transcripts import read_transcript
+
+WORDS = [Interval(0.5, 0.9, "The"), Interval(0.9, 1.4, "dog,")]
+GENTLE = {
+    "transcript": "The dog, um",
+    "words": [
+        {
+            "alignedWord": "the",
+            "case": "success",
+            "start": 0.5,
+            "end": 0.9,
+            "word": "The",
+            "phones": [{"duration": 0.25, "phone": "dh_B"}, {"duration": 0.15, "phone": "ah_E"}],
+        },
+        {"case": "success", "start": 0.9, "end": 1.4, "word": "dog,", "phones": []},
+        {"case": "not-found-in-audio", "word": "um"},
+    ],
+}
+WHISPERX = {
+    "segments": [
+        {
+            "start": 0.5,
+            "end": 0.9,
+            "text": "The",
+            "words": [{"word": "The", "start": 0.5, "end": 0.9, "score": 0.9}],
+        },
+        {
+            "start": 0.9,
+            "end": 1.4,
+            "text": "dog, 12",
+            "words": [{"word": "dog,", "start": 0.9, "end": 1.4}, {"word": "12"}],
+        },
+    ],
+    "word_segments": [],
+}
+
+
+def write(path, content):
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", 'onset,offset,word\n0.5,0.9,The\n0.9,1.4,"dog,"\n'),
+        ("t.TSV", "\ufeffword\tonset\toffset\tspeaker\nThe\t.5\t.9\tann\ndog,\t.9\t1.4\tann\n"),
+        ("t.json", GENTLE),
+        ("t.json", WHISPERX),
+    ],
+)
+def test_words_are_read_with_their_times(tmp_path, name, content):
+    transcript = read_transcript(write(tmp_path / name, content))
+    assert transcript.words == WORDS
+    assert transcript.mended == ({"dropped": 1} if name == "t.json" else {})
+    phones = [(phone.start, phone.text) for phone in transcript.phones]
+    assert phones == ([(0.5, "dh_B"), (0.75, "ah_E")] if content is GENTLE else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("t.csv", "start,end,word\n1,2,a\n", "columns start, end, word"),
+        ("t.csv", "", "columns none"),
+        ("t.csv", "onset,offset,word\n1,x,a\n", "line 2: onset '1', offset 'x'"),
+        ("t.csv", "onset,offset,word\n1\n", "line 2: onset '1', offset None"),
+        ("t.csv", "onset,offset,word\n1,2,a\n0.5,0.7,b\n", "line 3: onset 0.5 s is before"),
+        ("t.csv", "onset,offset,word\n1,2,a\n1.5,2.7,b\n", "overlaps interval 1"),
+        ("t.csv", "onset,offset,word\n2,1,a\n", "ends before it starts"),
+        ("t.csv", "onset,offset,word\nnan,1,a\n", "its times are no numbers"),
+        ("t.csv", "onset,offset,word\n", "no|silences"),
+        ("t.json", {"words": ["I"]}, "another form than Gentle's or WhisperX's"),
+        ("t.json", {"segments": [{"text": "I"}]}, "another form than Gentle's or WhisperX's"),
+        ("t.json", {"words": [{"word": "I", "start": "now"}]}, "another form"),
+        ("t.json", {"text": "I"}, "JSON with text, no TextGrid"),
+        ("t.json", "{", "no TextGrid"),
+    ],
+)
+def test_a_list_of_another_form_is_refused_with_the_reason(tmp_path, name, content, problem):
+    with pytest.raises(DatasetError, match=problem):
+        read_transcript(write(tmp_path / name, content))
+
+
+def test_bytes_of_another_encoding_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_bytes("onset,offset,word\n0,1,für\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        read_transcript(tmp_path / "t.csv")
