@@ -12,39 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import h5py
-import numpy as np
-import soundfile
-
-from brainwavlm.datasets.dataset_yaml import Description, StoryEntry, SubjectEntry
-from brainwavlm.datasets.folder import write_folder
-
-TR, RATE = 2.0, 16000
-
-
-def tree(folder: Path, n_stories: int, n_trs: int, n_voxels: int) -> Path:
-    """Stories of noise; their responses are stretches of one file, so that the disk holds one of them."""
-    random = np.random.default_rng(0)
-    names = [f"story{number:02}" for number in range(n_stories)]
-    splits = dict(zip(names, ["test", "validation", *["train"] * n_stories], strict=False))
-    (folder / "stimuli").mkdir(parents=True)
-    for name in names:
-        sound = 0.1 * random.standard_normal(int((n_trs * TR + 20) * RATE), dtype=np.float32)
-        soundfile.write(folder / f"stimuli/{name}.wav", sound, RATE, subtype="PCM_16")
-    with (folder / "noise.f32").open("wb") as file:
-        for _ in range(n_trs + n_stories):
-            file.write(random.standard_normal(n_voxels, dtype=np.float32).tobytes())
-    responses = folder / "responses" / "anna"
-    responses.mkdir(parents=True)
-    for number, name in enumerate(names):
-        stretch = (str(folder.resolve() / "noise.f32"), 4 * number * n_voxels, 4 * n_trs * n_voxels)
-        with h5py.File(responses / f"{name}.h5", "w") as file:
-            file.create_dataset("data", (n_trs, n_voxels), "f4", external=[stretch])
-            file["tr_times"] = 10 + TR * np.arange(n_trs)
-    stories = {name: StoryEntry(audio=f"stimuli/{name}.wav", split=split) for name, split in splits.items()}
-    subjects = {"anna": SubjectEntry(responses="responses/anna")}
-    write_folder(folder, Description(format=1, name="noise", tr=TR, stories=stories, subjects=subjects), {})
-    return folder
+from memory import N_TRS, N_VOXELS, fake_subject
 
 
 def seconds(folder: Path, source: Path, home: Path) -> dict[str, float]:
@@ -63,8 +31,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--stories", type=int, default=84)
-    parser.add_argument("--rows", type=int, default=335)
-    parser.add_argument("--voxels", type=int, default=95556)
+    parser.add_argument("--rows", type=int, default=N_TRS)
+    parser.add_argument("--voxels", type=int, default=N_VOXELS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", type=Path, help="folder `src` of another version")
     parser.add_argument("--output", type=Path)
@@ -72,7 +40,9 @@ def main() -> None:
     ours = Path(__file__).parents[1] / "src"
     spent: dict[str, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as place:
-        folder = tree(Path(place) / "noise", arguments.stories, arguments.rows, arguments.voxels)
+        folder = fake_subject(
+            Path(place) / "fake", arguments.stories, arguments.voxels, arguments.rows, own_sounds=True
+        )
         for number in range(arguments.rounds):
             home = Path(place) / f"home{number}"
             rows = [("other", arguments.against)] if arguments.against else []

@@ -6,7 +6,7 @@
     MALLOC_MMAP_THRESHOLD_=16777216 python benchmarks/memory.py steps     # the same with less fragmented memory
 
 The files are fake but read like real ones: each story's responses are an HDF5 file whose data lie in one shared file
-of noise, and each story's sound is a link to one sound. Prints JSON; `--output` writes it to a file as well.
+of noise, each a row further on, and each story's sound is a link to one sound. Prints JSON; `--output` writes it to a file as well.
 """
 
 import argparse
@@ -26,25 +26,35 @@ THRESHOLD = "MALLOC_MMAP_THRESHOLD_"
 N_VOXELS, N_TRS, SECONDS, TR = 95_556, 335, 690, 2.0
 
 
-def fake_subject(root: Path, n_stories: int, n_voxels: int = N_VOXELS, n_trs: int = N_TRS) -> Path:
+def fake_subject(
+    root: Path, n_stories: int, n_voxels: int = N_VOXELS, n_trs: int = N_TRS, own_sounds: bool = False
+) -> Path:
     """A native folder with one subject; the last two stories are for validation and test."""
     seconds = n_trs * TR + SECONDS - N_TRS * TR
     random = np.random.default_rng(0)
     (root / "stimuli").mkdir(parents=True)
     (root / "responses" / "uts").mkdir(parents=True)
-    sound = root / "stimuli" / "sound.wav"
-    soundfile.write(sound, 0.1 * random.standard_normal(int(seconds * 16000)).astype(np.float32), 16000)
+
+    def write_sound(name: str) -> None:
+        sound = 0.1 * random.standard_normal(int(seconds * 16000), dtype=np.float32)
+        soundfile.write(root / "stimuli" / f"{name}.wav", sound, 16000)
+
+    write_sound("sound")
     raw = root / "noise.f32"
     with raw.open("wb") as file:
-        for _ in range(n_trs):
+        for _ in range(n_trs + n_stories):
             file.write(random.standard_normal(n_voxels, dtype=np.float32).tobytes())
     names = [f"story{number:02d}" for number in range(n_stories)]
-    for name in names:
+    for number, name in enumerate(names):
         with h5py.File(root / "responses" / "uts" / f"{name}.h5", "w") as file:
             shape = (n_trs, n_voxels)
-            file.create_dataset("data", shape, "f4", external=[(str(raw), 0, n_trs * n_voxels * 4)])
+            stretch = (str(raw), number * n_voxels * 4, n_trs * n_voxels * 4)
+            file.create_dataset("data", shape, "f4", external=[stretch])
             file["tr_times"] = 10 + TR * np.arange(n_trs)
-        (root / "stimuli" / f"{name}.wav").symlink_to("sound.wav")
+        if own_sounds:
+            write_sound(name)
+        else:
+            (root / "stimuli" / f"{name}.wav").symlink_to("sound.wav")
     splits = dict.fromkeys(names, "train") | {names[-2]: "validation", names[-1]: "test"}
     description = {
         "format": 1,
