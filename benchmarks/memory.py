@@ -6,7 +6,8 @@
     MALLOC_MMAP_THRESHOLD_=16777216 python benchmarks/memory.py steps     # the same with less fragmented memory
 
 The files are fake but read like real ones: each story's responses are an HDF5 file whose data lie in one shared file
-of noise, each a row further on, and each story's sound is a link to one sound. Prints JSON; `--output` writes it to a file as well.
+of noise, each a row further on, and each story's sound is a link to one sound. Prints JSON; `--output` writes it to a
+file as well.
 """
 
 import argparse
