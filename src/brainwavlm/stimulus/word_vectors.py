@@ -120,7 +120,7 @@ def _binary(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
             if space < 0 or space + 1 + n_bytes > len(content):
                 raise _unusable(path, f"{number:,} whole vectors of {n_words:,}: the file is cut.")
             # Some writers end each vector with a line feed.
-            word = content[place:space].lstrip(b"\n").decode("utf-8", "replace")
+            word = _one_form(content[place:space].lstrip(b"\n").decode("utf-8", "replace"))
             place = space + 1 + n_bytes
             if word in wanted:
                 vector_of.setdefault(word, np.frombuffer(content[space + 1 : place], "<f4").copy())
