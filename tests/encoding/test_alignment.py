@@ -217,6 +217,14 @@ def test_delays_are_seconds_whatever_lies_between_two_rows(times):
 # Stories
 
 
+def test_rows_that_delays_add_before_the_first_window_are_silent():
+    """Rows each 0.3 s, a window each second: nothing is heard 0.9 s before the first of them."""
+    clock = story_clock(np.arange(1.0, 10.0), 0.6 + 0.3 * np.arange(20), [1, 2])
+    assert_allclose(clock.matrix[:2].any(axis=1), [False, True])  # at 0 and at 0.3 s
+    with pytest.raises(AlignmentError, match="1 of 2"):
+        story_clock(np.arange(1.0, 10.0), 0.05 + 0.3 * np.arange(20), [1])
+
+
 def test_delays_never_reach_into_another_story():
     """Designs of two stories, stacked: the second one's first rows do not know what the first story was."""
     trs = np.arange(0, 40, 2.0)

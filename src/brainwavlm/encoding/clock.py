@@ -17,8 +17,8 @@ class StoryClock:
 
     Delays are seconds: rows that were recorded, and before each stretch of them that is evenly spaced `halo` rows that
     were not, so that the delays of its first TRs see the sound that was heard before them. A recording without gaps is
-    one stretch. Halo rows before the sound's onset are silence: their weights are zero, and so are they after
-    normalisation.
+    one stretch. Halo rows before the sound's onset, or too far before the first window, are silence: their weights are
+    zero, and so are they after normalisation.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def story_clock(
     times[kept] = tr_times
     for row in first:
         times[kept[row] - max(delays) : kept[row]] = tr_times[row] - before
-    heard = times >= 0
+    heard = (times >= 0) & ((times - np.min(window_times)) / (slow * spacing) > -lobes)
     heard[kept] = True
     matrix = np.zeros((len(times), np.size(window_times)))
     matrix[heard] = lanczos_matrix(window_times, times[heard], lobes, slow * spacing)
