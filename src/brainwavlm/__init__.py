@@ -26,6 +26,7 @@ Runs:
 Scores:
     score_backbone  ridge on a speech model as it is
     evaluate        frozen against tuned, on held-out stories
+    partition       which features explain a score and its gain
     probe           features of the stimulus, read off hidden states
     compare         configurations over their seeds
     transfer        models scored in other subjects

@@ -7,6 +7,7 @@ from .encoding.plan import plan as plan
 from .evaluation import score_backbone as score_backbone
 from .evaluation.compare import compare as compare
 from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.partition import partition as partition
 from .evaluation.probes.probe import probe as probe
 from .evaluation.transfer import transfer as transfer
 from .reporting import open_maps as open_maps

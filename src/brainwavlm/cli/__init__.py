@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from brainwavlm import __version__
-from brainwavlm.cli import data, outputs, runs, scores
+from brainwavlm.cli import data, outputs, probes, runs, scores
 from brainwavlm.cli.options import in_words_of
 from brainwavlm.cli.study import study
 from brainwavlm.errors import BrainwavlmError, printable
@@ -29,7 +29,8 @@ app.command(short_help="Fine-tune a speech model on the responses of subjects.")
 app.command(short_help="Compute the features of all layers once, into a folder.")(data.features)
 app.command(short_help="Score a speech model as it is, by closed-form ridge.")(scores.ridge)
 app.command(short_help="Score runs on held-out stories, frozen against tuned.")(scores.evaluate)
-app.command(short_help="Read features of the stimulus off hidden states.")(scores.probe)
+app.command(short_help="Read features of the stimulus off hidden states.")(probes.probe)
+app.command(short_help="Say which features explain a score and its gain.")(probes.partition)
 app.command(short_help="Compare configurations over their seeds.")(scores.compare)
 app.command(short_help="Score models tuned on one subject in others.")(scores.transfer)
 app.command(short_help="Make one self-contained page of results.")(outputs.report)

@@ -1,4 +1,4 @@
-"""Commands that score: ridge, evaluate, probe, compare, transfer."""
+"""Commands that score: ridge, evaluate, compare, transfer."""
 
 from pathlib import Path
 from typing import Annotated
@@ -121,56 +121,6 @@ def evaluate(
         show_scores(scores, folder)
         show_layers(scores)
         show_downstream(scores)
-
-
-def probe(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
-    features: Annotated[
-        str,
-        typer.Option(
-            "--features",
-            help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/probes.")
-    ] = None,
-    layers: Annotated[
-        str | None, typer.Option("--layers", help="Hidden states: all, or 0,3,9. Default: the run's own.")
-    ] = None,
-    controls: Annotated[
-        str | None,
-        typer.Option(
-            "--controls",
-            help="Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Folder of vectors to read and add to.")
-    ] = None,
-    memory: MemoryOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Read features of the stimulus off both models' hidden states: sound, phones, words, meaning."""
-    from brainwavlm.cli.progress import TerminalProgress
-    from brainwavlm.cli.show_scores import show_probes
-    from brainwavlm.evaluation.probes.probe import probe as score
-    from brainwavlm.evaluation.probes.tasks import CONTROLS
-    from brainwavlm.runs.run import open_run
-
-    folder = output if output is not None else runs[0] / "probes"
-    memory_gb, states = memory_gb_of(memory), layers_of(layers)
-    require_output(folder, "probes.csv", "summary.json", in_run=True)
-    names = [name.strip() for name in features.split(",")]
-    asked = CONTROLS if controls is None else [] if controls == "none" else controls.split(",")
-    opened = [open_run(path) for path in runs]
-    probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
-    probes.save(folder)
-    if json:
-        print_json(probes.as_dict())
-    else:
-        show_probes(probes, folder)
 
 
 def compare(

@@ -15,6 +15,7 @@ from brainwavlm.files import read_json
 from brainwavlm.formatting.numbers import plus_minus, shared_change
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result
+from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 
@@ -31,6 +32,8 @@ def show_written(folder: Path, json: bool) -> None:
         show_transfer(result, folder)
     elif isinstance(result, Probes):
         show_probes(result, folder)
+    elif isinstance(result, Partition):
+        show_partition(result, folder)
     elif not result.tuned:
         show_ridge(result.runs[0]["frozen"], folder)
     else:
@@ -185,6 +188,14 @@ def show_probes(probes: Probes, folder: Path) -> None:
         ]
         show_table(some, title=labelled(f"{run}: features read off hidden states", probes.summary))
     _show_notes(probes.summary, folder, page=False)
+
+
+def show_partition(partition: Partition, folder: Path) -> None:
+    """The result of `partition`: the first target and those that runs were tuned on."""
+    targets = _shown(partition.table, {run["target"] for run in partition.summary["runs"]})
+    rows = [row for row in partition.rows() if row["target"] in targets]
+    show_table(rows, title=labelled("R2 by region, measure and space", partition.summary))
+    _show_notes(partition.summary, folder, page=False)
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:

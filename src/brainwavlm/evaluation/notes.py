@@ -10,7 +10,7 @@ from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.tables import rounded
 from brainwavlm.runs.environment import versions
 
-_SIMULATED = "The responses are simulated: the numbers show that the method works, not how brains work."
+SIMULATED = "The responses are simulated: the numbers show that the method works, not how brains work."
 EDGE_SHARE = 0.1  # of voxels at an end of the grid of penalties is worth a note
 
 
@@ -43,7 +43,7 @@ def summary(
     reuse_alphas: bool = False,
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
-    notes = [_SIMULATED] if any(run["simulated"] for run in entries) else []
+    notes = [SIMULATED] if any(run["simulated"] for run in entries) else []
     for score in frozen_scores:
         notes += score_notes(score.summary)
     if cross_fit:
@@ -89,7 +89,7 @@ def ridge_summary(
 ) -> dict[str, Any]:
     """What `summary.json` says of a speech model as it is: its score's summary, how it was asked for, and notes."""
     n_voxels, without = known["n_voxels"], known["voxels_without_r"]
-    notes = [_SIMULATED] if known["simulated"] else []
+    notes = [SIMULATED] if known["simulated"] else []
     notes += [*score_notes(known), f"Intervals over {known['intervals']}."]
     if without:
         notes.append(

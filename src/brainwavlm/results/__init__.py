@@ -1,7 +1,8 @@
-"""What evaluate, probe, compare and transfer leave: one class a result, with save() and open(). No torch.
+"""What commands that score leave: one class a result, with save() and open(). No torch.
 
 Evaluation   frozen against tuned, by target, voxel, layer and task
 Comparison   configurations over their seeds
+Partition    which features explain a score
 Probes       features read off hidden states
 Transfer     who was tuned on, who is scored
 Replicates    what is behind intervals, so that scores of different evaluations can be paired

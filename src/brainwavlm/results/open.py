@@ -8,10 +8,11 @@ from brainwavlm.errors import RunError
 if TYPE_CHECKING:
     from brainwavlm.results.comparison import Comparison
     from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.partition import Partition
     from brainwavlm.results.probes import Probes
     from brainwavlm.results.transfer import Transfer
 
-Made = Literal["study", "run", "comparison", "transfer", "probes", "ridge", "evaluation"]
+Made = Literal["study", "run", "comparison", "transfer", "probes", "partition", "ridge", "evaluation"]
 # Files by which a folder is known, in the order in which they are looked for.
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
@@ -19,14 +20,12 @@ _SIGNS: dict[Made, tuple[str, ...]] = {
     "comparison": ("groups.csv",),
     "transfer": ("matrix.csv",),
     "probes": ("probes.csv",),
+    "partition": ("partition.csv",),
     "ridge": ("scores.csv",),
     "evaluation": ("table.csv", "voxels.csv", "summary.json"),
 }
-RESULTS: tuple[Made, ...] = (
-    "evaluation",
-    "comparison",
-    "transfer",
-)  # a run's folder may hold them, by that name
+# A run's folder may hold them, by that name.
+RESULTS: tuple[Made, ...] = ("evaluation", "comparison", "transfer", "partition")
 
 
 def made_at(folder: Path) -> Made | None:
@@ -63,17 +62,14 @@ def shown_folder(folder: str | Path) -> Path:
     return evaluation
 
 
-def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes":
+def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes | Partition":
     """The result in a folder, or the evaluation of a run. RunError where it is damaged, or nothing is there."""
     from brainwavlm.results.comparison import Comparison
     from brainwavlm.results.evaluation import Evaluation
+    from brainwavlm.results.partition import Partition
     from brainwavlm.results.probes import Probes
     from brainwavlm.results.transfer import Transfer
 
     folder = shown_folder(folder)
-    made = made_at(folder)
-    if made == "comparison":
-        return Comparison.open(folder)
-    if made == "probes":
-        return Probes.open(folder)
-    return Transfer.open(folder) if made == "transfer" else Evaluation.open(folder)
+    classes = {"comparison": Comparison, "transfer": Transfer, "probes": Probes, "partition": Partition}
+    return classes.get(made_at(folder) or "", Evaluation).open(folder)

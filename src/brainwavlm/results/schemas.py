@@ -12,6 +12,7 @@ AGAIN = "Evaluate again: brainwavlm evaluate RUN... --output FOLDER"
 COMPARE_AGAIN = "Compare again: brainwavlm compare RUN... --output FOLDER"
 RIDGE_AGAIN = "Score again: brainwavlm ridge DATASET ... --output FOLDER"
 PROBE_AGAIN = "Probe again: brainwavlm probe RUN... --features NAMES --output FOLDER"
+PARTITION_AGAIN = "Make it again: brainwavlm partition RUN... --features ... --output FOLDER"
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
 _CHANGE = ("difference", "low", "high")
@@ -40,20 +41,15 @@ COLUMNS = {
         *(*_CELL, "seed", "layer", "stories", "target", "n_voxels", "r_frozen", "r_tuned"),
         *(*_CHANGE, "r_readout"),
     ),
+    "partition.csv": (
+        *("run", "subject", "seed", "target", "measure", "space", "n_voxels", "r2_frozen", "r2_tuned"),
+        *_CHANGE,
+    ),
+    "partition_voxels.csv": ("run", "subject", "voxel"),
     "curve.csv": (*_CELL, "asked", "minutes", "target", "r_frozen", "r_tuned"),
     "probes.csv": (
-        *(
-            "run",
-            "subject",
-            "seed",
-            "layer",
-            "feature",
-            "kind",
-            "control",
-            "score",
-            "score_frozen",
-            "score_tuned",
-        ),
+        *("run", "subject", "seed", "layer", "feature", "kind", "control"),
+        *("score", "score_frozen", "score_tuned"),
         *(*_CHANGE, "p", "q", "n_stories", "n_units", "n_labels"),
     ),
     "seeds.csv": (
@@ -66,7 +62,7 @@ COLUMNS = {
 TEXT = frozenset(
     {
         *(*_CELL, "subject", "target", "task", "stories", "group", "score", "first", "second", "split"),
-        *("feature", "kind", "control"),
+        *("feature", "kind", "control", "measure", "space"),
     }
 )
 WHOLE = frozenset(
@@ -165,6 +161,24 @@ class ComparisonSummary(_Summary):
     """summary.json of a comparison."""
 
     groups: list[_Group]
+
+
+class _Split(Part):
+    name: _Name
+    target: _Name
+    intervals: str
+
+
+class _Space(Part):
+    name: _Name
+    kind: str
+
+
+class PartitionSummary(_Summary):
+    """summary.json of a partition."""
+
+    runs: Annotated[list[_Split], Field(min_length=1)]
+    features: list[_Space]
 
 
 class _Cell(Part):

@@ -1,0 +1,104 @@
+"""Commands that ask what a model says of the stimulus: probe, partition."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainwavlm.cli.options import (
+    JsonOption,
+    MemoryOption,
+    layers_of,
+    memory_gb_of,
+    print_json,
+    require_output,
+)
+
+
+def probe(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/probes.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", help="Hidden states: all, or 0,3,9. Default: the run's own.")
+    ] = None,
+    controls: Annotated[
+        str | None,
+        typer.Option(
+            "--controls",
+            help="Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder of vectors to read and add to.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read features of the stimulus off both models' hidden states: sound, phones, words, meaning."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_probes
+    from brainwavlm.evaluation.probes.probe import probe as score
+    from brainwavlm.evaluation.probes.tasks import CONTROLS
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / "probes"
+    memory_gb, states = memory_gb_of(memory), layers_of(layers)
+    require_output(folder, "probes.csv", "summary.json", in_run=True)
+    names = [name.strip() for name in features.split(",")]
+    asked = CONTROLS if controls is None else [] if controls == "none" else controls.split(",")
+    opened = [open_run(path) for path in runs]
+    probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
+    probes.save(folder)
+    if json:
+        print_json(probes.as_dict())
+    else:
+        show_probes(probes, folder)
+
+
+def partition(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    features: Annotated[
+        str,
+        typer.Option(
+            "--features",
+            help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
+            show_default=False,
+        ),
+    ],
+    candidates: Annotated[
+        int, typer.Option("--candidates", help="Weights of the spaces to try for each fit.")
+    ] = 30,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/partition.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder of the model's features to read and add to.")
+    ] = None,
+    memory: MemoryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Split scores between features of the stimulus and what only the model has, frozen and tuned, by banded ridge."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_partition
+    from brainwavlm.evaluation.partition import partition as split
+    from brainwavlm.runs.run import open_run
+
+    folder, memory_gb = output if output is not None else runs[0] / "partition", memory_gb_of(memory)
+    require_output(folder, "partition.csv", "partition_voxels.csv", "summary.json", in_run=True)
+    opened, names = [open_run(path) for path in runs], [name.strip() for name in features.split(",")]
+    result = split(opened, names, cache, TerminalProgress(), memory_gb, candidates)
+    result.save(folder)
+    if json:
+        print_json(result.as_dict())
+    else:
+        show_partition(result, folder)

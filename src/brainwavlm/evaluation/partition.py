@@ -1,0 +1,284 @@
+"""Which information explains a region's score, and its gain: features of the stimulus beside those of the model.
+
+    R2(S)       of the spaces S together: 1 - |y - y_S|^2 / |y|^2 over test rows, y z-scored within each story
+    total       R2 of all features and the model together
+    alone       R2 of one space by itself; of `stimulus`: of all features without the model
+    product     <y_i, 2 y - y_S> / |y|^2 of what space i adds to the joint prediction: these sum to the total
+    unique      total - R2 of all but one space: what no other space can give
+    shared      R2(model) + R2(i) - R2(model and i): what of the model's own score space i says too
+
+Each is there for the frozen and for the tuned model: their difference in `alone` of the model is its gain, in `shared`
+the part of the gain that a space explains, in `unique` of the model the part that no feature does. R2 on test rows is
+below 0 where a fit is worse than the mean, and so may any of them be.
+
+References: la Tour et al. 2022 and Pratt 1987 (product measure); de Heer et al. 2017 (shared variance).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainwavlm.encoding.banded_ridge import banded_predictions, require_memory
+from brainwavlm.encoding.prepared_stories import planned_windows
+from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
+from brainwavlm.evaluation.notes import SIMULATED
+from brainwavlm.evaluation.ridge_predictions import responses_of, stories_of_rows
+from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
+from brainwavlm.evaluation.statistics.jackknife import kept_pieces, left_out_pieces
+from brainwavlm.progress import Progress
+from brainwavlm.results.estimates import jackknife_interval
+from brainwavlm.results.partition import Partition
+from brainwavlm.results.schemas import FORMAT
+from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
+from brainwavlm.runs.subject_views import run_names, subject_runs
+from brainwavlm.stimulus.features.stimuli import Stimuli
+from brainwavlm.stimulus.features.table import STRETCHES, Feature, features_named
+from brainwavlm.stimulus.features.units import occupancy
+
+MODEL, STIMULUS = "model", "stimulus"
+Measures = dict[tuple[str, str], np.ndarray]  # by measure and space, (n_pieces + 1, n_voxels)
+
+
+def partition(
+    runs: Run | Sequence[Run],
+    features: Sequence[str],
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    memory_gb: float | None = None,
+    candidates: int = 30,
+) -> Partition:
+    """Split what frozen and tuned models predict between features of the stimulus and what only the model has.
+
+    Ridge is fitted on training and validation stories, everything is scored on test stories; the intervals are those of
+    `evaluate`.
+
+    Parameters
+    ----------
+    runs : Run, or sequence of Run
+    features : sequence of str
+        Of `stimulus.features.table.FEATURES`, or NAME=FILE.
+    cache : str, Path or None
+        Folder of features to read and add to.
+    progress : Progress or None
+    memory_gb : float or None
+        What banded ridge may use; None: as each run was configured.
+    candidates : int
+        Weights of the spaces to try for each fit.
+
+    Returns
+    -------
+    Partition
+
+    Raises
+    ------
+    ConfigError
+        A feature that there is not, or that a story lacks; too little memory.
+    """
+    if candidates < 1:
+        raise ConfigError(
+            "partition.candidates", f"{candidates}.", "one or more.", "Leave it out, or give 30."
+        )
+    runs, evaluator = subject_runs(runs), Evaluator(cache, progress)
+    table, progress = features_named(features), progress or Progress()
+    plans = [
+        evaluator.plan_of(run, with_whole_cortex(run.config, (run.config.target,), memory_gb), tested=False)
+        for run in runs
+    ]
+    rows: list[dict[str, Any]] = []
+    voxels, entries = [], []
+    by_data: dict[str, dict[str, Designs]] = {}
+    for run, name, plan in zip(runs, run_names(runs), plans, strict=True):
+        config = plan.config
+        about = {"run": name, "subject": config.subject, "seed": config.seed}
+        key = config.model_dump_json(include={"dataset", "subject", "windows", "alignment", "backbone"})
+        if key not in by_data:
+            by_data[key] = feature_designs(table, plan, evaluator.untuned(config).min_samples)
+        designs = by_data[key]
+        n_columns = [next(iter(some.values())).shape[1] for some in designs.values()]
+        n_columns.append(evaluator.untuned(config).n_dims * len(config.alignment.delays))
+        require_memory(sum(one.shape[0] for one in plan.fits[0].fitted), n_columns, config.ridge)
+        models: dict[str, Measures] = {}
+        scores = _Scores(plan, designs, candidates)
+        for which, backbone in (("frozen", evaluator.untuned(config)), ("tuned", tuned_model(run)[0])):
+            stories = evaluator.features(
+                backbone, config, plan.data.recordings.values(), f"Reading stories, {name}, {which}"
+            )
+            scores.model = plan.designs(stories)
+            models[which] = scores.measures(progress, f"Fitting spaces, {name}, {which}")
+        rows += list(_rows(about, plan, models))
+        voxels.append(_voxel_rows(name, plan, models))
+        entries.append(
+            {
+                **about,
+                "name": name,
+                "path": str(run.path),
+                "target": run.config.target,
+                "intervals": scores.unit,
+                "fitted": [one.story.name for one in plan.fits[0].fitted],
+                "held_out": [one.story.name for one in plan.held_out],
+                "columns": dict(zip([*designs, MODEL], n_columns, strict=True)),
+            }
+        )
+    simulated = any(plan.data.dataset.simulated for plan in plans)
+    notes = [SIMULATED] if simulated else []
+    notes += [f"{entry['name']}: intervals over {entry['intervals']}." for entry in entries]
+    summary = {
+        "format": FORMAT,
+        "simulated": simulated,
+        "runs": entries,
+        "features": [{"name": one.name, "kind": one.kind, "source": one.source} for one in table],
+        "candidates": candidates,
+        "notes": notes,
+        "versions": versions(),
+    }
+    return Partition(pd.DataFrame(rows), pd.concat(voxels, ignore_index=True), summary)
+
+
+def feature_designs(features: Sequence[Feature], plan: ScoringPlan, min_samples: int) -> dict[str, Designs]:
+    """Design of each feature by story, on the clock of the responses and with the delays of the model's features.
+
+    A feature of phones or words stands in each stretch between windows for the share of it in which it was said; where
+    it has no value it is 0.
+    """
+    recordings, config = plan.data.recordings, plan.config
+    ends = {name: planned_windows(one, config, min_samples).times for name, one in recordings.items()}
+    stimuli = Stimuli({name: one.story for name, one in recordings.items()}, ends, config.windows.stride)
+    designs: dict[str, Designs] = {}
+    for feature in features:
+        values, of_stories = feature.values(stimuli), {}
+        for name, recording in recordings.items():
+            numbers = values.values[name]
+            if feature.unit == STRETCHES:
+                numbers = np.nan_to_num(numbers - np.nanmean(numbers, axis=0))
+            else:
+                numbers = occupancy(values.units[name], numbers, stimuli.stretches[name])
+            of_stories[name] = plan.clock(recording, ends[name]).design(numbers)
+        designs[feature.name] = of_stories
+    return designs
+
+
+class _Scores:
+    """R2 of sets of spaces, whole and without each piece of the test rows; each set is fitted once a model.
+
+    Parameters
+    ----------
+    plan : ScoringPlan
+    designs : mapping of feature to designs by story
+    candidates : int
+    """
+
+    def __init__(self, plan: ScoringPlan, designs: Mapping[str, Designs], candidates: int):
+        (fit,) = plan.fits
+        self._plan, self._designs, self._candidates = plan, designs, candidates
+        self._fitted, self._held_out = fit.fitted, fit.held_out
+        self._responses = responses_of(fit.fitted, plan.columns)
+        self._true = plan.true()
+        self._pieces, self.unit = left_out_pieces(plan.story_of_row)
+        self._kept = kept_pieces(len(self._pieces))
+        self._power = self._sums(self._true, self._true)
+        self._without_model: dict[frozenset[str], np.ndarray] = {}
+        self.model: Designs = {}
+
+    def measures(self, progress: Progress, title: str) -> Measures:
+        """All measures with the present model."""
+        names = tuple(self._designs)
+        features, everything = frozenset(names), frozenset((*names, MODEL))
+        sets = [everything, features, frozenset({MODEL})]
+        sets += [everything - {name} for name in names] + [frozenset({name}) for name in names]
+        sets += [frozenset({name, MODEL}) for name in names]
+        r2, product = {}, {}
+        for spaces in progress.over(list(dict.fromkeys(sets)), title):
+            if MODEL in spaces or spaces not in self._without_model:
+                r2[spaces], parts = self._r2(spaces)
+                if spaces == everything:
+                    product = parts
+                if MODEL not in spaces:
+                    self._without_model[spaces] = r2[spaces]
+        r2 |= self._without_model
+        total, model = r2[everything], r2[frozenset({MODEL})]
+        measures: Measures = {
+            ("total", "all"): total,
+            ("alone", MODEL): model,
+            ("alone", STIMULUS): r2[features],
+            ("unique", MODEL): total - r2[features],
+            ("shared", STIMULUS): model + r2[features] - total,
+        }
+        for name in names:
+            alone = r2[frozenset({name})]
+            measures["alone", name] = alone
+            measures["unique", name] = total - r2[everything - {name}]
+            measures["shared", name] = model + alone - r2[frozenset({name, MODEL})]
+        return measures | {("product", name): part for name, part in product.items()}
+
+    def _r2(self, spaces: frozenset[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """R2 of some spaces together, and the product measure of each."""
+        names = sorted(spaces)
+        designs = [self.model if name == MODEL else self._designs[name] for name in names]
+        fitted, held_out = (
+            [np.concatenate([of[one.story.name] for one in some]) for of in designs]
+            for some in (self._fitted, self._held_out)
+        )
+        parts = banded_predictions(
+            fitted,
+            self._responses,
+            stories_of_rows(self._fitted),
+            held_out,
+            self._plan.config.ridge,
+            self._candidates,
+        )
+        rest = 2 * self._true - parts.sum(0)
+        products = {
+            name: self._sums(part, rest) / self._power for name, part in zip(names, parts, strict=True)
+        }
+        return np.sum(list(products.values()), axis=0), products
+
+    def _sums(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Sums over rows of a product, of all pieces and of all but each; NaN in place of 0."""
+        sums = np.stack([np.einsum("tv,tv->v", one[rows], other[rows]) for rows in self._pieces])
+        total = self._kept @ sums.astype(np.float64)
+        return np.where(total == 0, np.nan, total)
+
+
+def _rows(
+    about: Mapping[str, Any], plan: ScoringPlan, models: Mapping[str, Measures]
+) -> Iterator[dict[str, Any]]:
+    """A row a target, measure and space: means over voxels of both models, and the interval of their difference."""
+    for target, mask in plan.masks.items():
+        for (measure, space), frozen in models["frozen"].items():
+            both = np.stack([frozen[:, mask], models["tuned"][measure, space][:, mask]])
+            known = ~np.isnan(both[:, 0]).any(0)
+            means = both[:, :, known].mean(2) if known.any() else np.full(both.shape[:2], np.nan)
+            difference = means[1] - means[0]
+            row: dict[str, Any] = {
+                **about,
+                "target": target,
+                "measure": measure,
+                "space": space,
+                "n_voxels": int(known.sum()),
+            }
+            for name, values in (("_frozen", means[0]), ("_tuned", means[1]), ("", difference)):
+                low, high = jackknife_interval(float(values[0]), values[1:])
+                row |= {
+                    f"r2{name}" if name else "difference": float(values[0]),
+                    f"low{name}": low,
+                    f"high{name}": high,
+                }
+            yield row
+
+
+def _voxel_rows(name: str, plan: ScoringPlan, models: Mapping[str, Measures]) -> pd.DataFrame:
+    """A row a voxel: targets (0 or 1), and each measure of both models, `product_mel_tuned`."""
+    columns: dict[str, Any] = {"run": name, "subject": plan.config.subject, "voxel": plan.columns}
+    columns |= {target: mask.astype(np.int8) for target, mask in plan.masks.items()}
+    for which, measures in models.items():
+        columns |= {
+            f"{measure}_{space}_{which}": values[0].astype(np.float32)
+            for (measure, space), values in measures.items()
+        }
+    return pd.DataFrame(columns)

@@ -1,0 +1,153 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+
+from brainwavlm.config import RidgeConfig
+from brainwavlm.errors import ConfigError
+from brainwavlm.evaluation import partition as module
+from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
+from brainwavlm.evaluation.partition import MODEL, STIMULUS, feature_designs, partition
+from brainwavlm.evaluation.ridge_predictions import responses_of
+from brainwavlm.evaluation.scoring_plan import Fit
+from brainwavlm.progress import Progress
+from brainwavlm.results.partition import Partition
+from brainwavlm.stimulus.features.table import features_named
+
+
+@pytest.fixture(scope="module")
+def split(finished, features):
+    return partition(finished(), ["mel", "word-rate"], cache=features, candidates=4)
+
+
+def only(result, column, **where):
+    table = result.table
+    for key, value in where.items():
+        table = table[table[key] == value]
+    (value,) = table[column]
+    return value
+
+
+def test_products_sum_to_the_total_and_gains_to_what_is_shared_and_what_is_not(split):
+    for which in ("frozen", "tuned"):
+        voxels = split.voxels
+        parts = sum(voxels[f"product_{space}_{which}"] for space in ("mel", "word-rate", MODEL))
+        assert_allclose(parts, voxels[f"total_all_{which}"], atol=1e-6)
+        both = voxels[f"shared_{STIMULUS}_{which}"] + voxels[f"unique_{MODEL}_{which}"]
+        assert_allclose(both, voxels[f"alone_{MODEL}_{which}"], atol=1e-6)
+        mean = only(split, f"r2_{which}", target="cortex", measure="alone", space=MODEL)
+        assert_allclose(voxels.loc[voxels["cortex"] == 1, f"alone_{MODEL}_{which}"].mean(), mean, atol=1e-6)
+    # What the stimulus says by itself does not depend on the model.
+    assert only(split, "difference", target="cortex", measure="alone", space=STIMULUS) == 0
+    assert only(split, "difference", target="cortex", measure="alone", space=MODEL) != 0
+
+
+def test_one_space_alone_is_scikit_learns_ridge(split, finished):
+    run = finished()
+    evaluator = Evaluator(None, None)
+    plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
+    designs = feature_designs(
+        features_named(["mel", "word-rate"]), plan, evaluator.untuned(run.config).min_samples
+    )
+    (fit,) = plan.fits
+    responses, true = responses_of(fit.fitted, plan.columns), plan.true()
+    fitted, held_out = (
+        np.concatenate([designs["mel"][one.story.name] for one in some])
+        for some in (fit.fitted, fit.held_out)
+    )
+    r2 = np.array(
+        [
+            r2_score(
+                true,
+                Ridge(alpha, fit_intercept=False).fit(fitted, responses).predict(held_out),
+                multioutput="raw_values",
+                force_finite=False,
+            )
+            for alpha in run.config.ridge.alphas
+        ]
+    )
+    apart = np.abs(split.voxels["alone_mel_frozen"].to_numpy() - r2).min(0)
+    assert apart.max() < 1e-4
+
+
+def test_planted_shares_are_recovered(monkeypatch):
+    """Three correlated spaces; voxels take 0, .1 or .3 of their variance from what each alone has."""
+    rng = np.random.default_rng(0)
+    n_dims, n_voxels, n_stories, n_rows = 5, 40, 24, 150
+    shares = rng.permuted(np.tile([0.0, 0.1, 0.3], (n_voxels, 1)), axis=1)
+
+    def story():
+        common = rng.standard_normal((n_rows, n_dims))
+        own = [rng.standard_normal((n_rows, n_dims)) for _ in range(3)]
+        spaces = [np.float32((common + some) / 2**0.5) for some in own]
+        # What a space has that the two others do not: its own part, less what they tell of it.
+        residual = [spaces[k] - sum(spaces[i] for i in range(3) if i != k) / 3 for k in range(3)]
+        parts = np.stack([one @ direction for one, direction in zip(residual, directions, strict=True)])
+        parts /= scale[:, None]
+        signal = np.einsum("ktv,vk->tv", parts, shares**0.5)
+        noise = rng.standard_normal(signal.shape) * noise_scale
+        return spaces, np.float32(signal + noise)
+
+    directions = np.stack([np.linalg.qr(rng.standard_normal((n_dims, n_dims)))[0][:, :1]] * 3).repeat(
+        n_voxels, axis=2
+    )
+    # Covariance of the spaces: 1 with themselves, 1/2 with each other; the residual has variance 1 - 2 * (1/2) / 3 ...
+    covariance = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+    weights = np.full((3, 3), -1 / 3) + (4 / 3) * np.eye(3)
+    across = weights @ covariance @ weights.T
+    scale = np.sqrt(np.diag(across))[:, None]
+    correlation = across / np.outer(*[np.sqrt(np.diag(across))] * 2)
+    power = np.einsum("vi,ij,vj->v", shares**0.5, correlation, shares**0.5)
+    noise_scale = np.sqrt(1 - power)
+    coefficients = (shares**0.5 / np.sqrt(np.diag(across))) @ weights  # of each space along its direction
+    # unique share of a space: coefficient^2 times its variance given the two others
+    given = 1 / np.diag(np.linalg.inv(covariance))
+    expected = coefficients**2 * given
+
+    stories = [story() for _ in range(n_stories)]
+    names = ("one", "two", MODEL)
+    recordings = [
+        SimpleNamespace(story=SimpleNamespace(name=str(k)), shape=(n_rows, n_voxels))
+        for k in range(n_stories)
+    ]
+    fitted, held_out = recordings[:16], recordings[16:]
+
+    def stacked(some):
+        return np.concatenate([stories[int(one.story.name)][1] for one in some])
+
+    monkeypatch.setattr(module, "responses_of", lambda some, columns: stacked(some))
+    plan = SimpleNamespace(
+        fits=[Fit(fitted, held_out)],
+        columns=np.arange(n_voxels),
+        true=lambda: stacked(held_out),
+        story_of_row=np.repeat([one.story.name for one in held_out], n_rows),
+        config=SimpleNamespace(ridge=RidgeConfig(folds=4, alphas=tuple(10.0**k for k in range(-1, 5)))),
+    )
+    designs = {
+        name: {str(k): spaces[place] for k, (spaces, _) in enumerate(stories)}
+        for place, name in enumerate(names)
+    }
+    model = designs.pop(MODEL)
+    scores = module._Scores(plan, designs, 20)
+    scores.model = model
+    measures = scores.measures(Progress(), "")
+    for place, name in enumerate(names):
+        assert abs(measures["unique", name][0] - expected[:, place]).mean() < 0.03
+        assert abs((measures["unique", name][0] - expected[:, place]).mean()) < 0.01
+
+
+def test_it_is_read_back_as_it_was_saved(split, tmp_path):
+    again = Partition.open(split.save(tmp_path / "made"))
+    assert again.summary == split.summary
+    assert list(again.table.columns) == list(split.table.columns)
+    assert_allclose(again.table["r2_tuned"], split.table["r2_tuned"], rtol=1e-5)
+    assert_allclose(again.voxels["product_mel_tuned"], split.voxels["product_mel_tuned"], rtol=1e-4)
+    assert any("intervals over" in note for note in again.summary["notes"])
+
+
+def test_a_feature_that_there_is_not_is_refused_before_any_model_is_run(finished):
+    with pytest.raises(ConfigError, match="'spectrogram'"):
+        partition(finished(), ["spectrogram"])
