@@ -8,11 +8,12 @@ from sklearn.metrics import r2_score
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation import partition as module
+from brainwavlm.evaluation import variance_shares
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
-from brainwavlm.evaluation.partition import MODEL, STIMULUS, feature_designs, partition
+from brainwavlm.evaluation.partition import feature_designs, partition
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scoring_plan import Fit
+from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS, VarianceShares
 from brainwavlm.progress import Progress
 from brainwavlm.results.partition import Partition
 from brainwavlm.stimulus.features.table import features_named
@@ -118,7 +119,7 @@ def test_planted_shares_are_recovered(monkeypatch):
     def stacked(some):
         return np.concatenate([stories[int(one.story.name)][1] for one in some])
 
-    monkeypatch.setattr(module, "responses_of", lambda some, columns: stacked(some))
+    monkeypatch.setattr(variance_shares, "responses_of", lambda some, columns: stacked(some))
     plan = SimpleNamespace(
         fits=[Fit(fitted, held_out)],
         columns=np.arange(n_voxels),
@@ -131,7 +132,7 @@ def test_planted_shares_are_recovered(monkeypatch):
         for place, name in enumerate(names)
     }
     model = designs.pop(MODEL)
-    scores = module._Scores(plan, designs, 20)
+    scores = VarianceShares(plan, designs, 20)
     scores.model = model
     measures = scores.measures(Progress(), "")
     for place, name in enumerate(names):
@@ -151,3 +152,21 @@ def test_it_is_read_back_as_it_was_saved(split, tmp_path):
 def test_a_feature_that_there_is_not_is_refused_before_any_model_is_run(finished):
     with pytest.raises(ConfigError, match="'spectrogram'"):
         partition(finished(), ["spectrogram"])
+
+
+def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavlm):
+    run = finished()
+    asked = ("--features", "mel,word-rate", "--candidates", "2", "--cache", features)
+    done = brainwavlm("partition", run.path, *asked, "--output", tmp_path / "split")
+    assert done.code == 0, done.err
+    assert "shared" in done.out
+    made = Partition.open(tmp_path / "split")
+    assert {entry["name"] for entry in made.summary["features"]} == {"mel", "word-rate"}
+    shown = brainwavlm("show", tmp_path / "split")
+    assert "R2 by region" in shown.out
+    page = brainwavlm("report", tmp_path / "split", "--output", tmp_path / "page.html")
+    assert page.code == 2
+    assert "the folder of a partition" in page.err
+    wrong = brainwavlm("partition", run.path, "--features", "mell", "--output", tmp_path / "none")
+    assert (wrong.code, (tmp_path / "none").exists()) == (2, False)
+    assert "Did you mean mel?" in wrong.err

@@ -1,17 +1,8 @@
 """Which information explains a region's score, and its gain: features of the stimulus beside those of the model.
 
-    R2(S)       of the spaces S together: 1 - |y - y_S|^2 / |y|^2 over test rows, y z-scored within each story
-    total       R2 of all features and the model together
-    alone       R2 of one space by itself; of `stimulus`: of all features without the model
-    product     <y_i, 2 y - y_S> / |y|^2 of what space i adds to the joint prediction: these sum to the total
-    unique      total - R2 of all but one space: what no other space can give
-    shared      R2(model) + R2(i) - R2(model and i): what of the model's own score space i says too
-
-Each is there for the frozen and for the tuned model: their difference in `alone` of the model is its gain, in `shared`
-the part of the gain that a space explains, in `unique` of the model the part that no feature does. R2 on test rows is
-below 0 where a fit is worse than the mean, and so may any of them be.
-
-References: la Tour et al. 2022 and Pratt 1987 (product measure); de Heer et al. 2017 (shared variance).
+The measures are those of `variance_shares`, for the frozen and for the tuned model. Their difference in `alone` of the
+model is its gain, in `shared` the part of the gain that a space explains, in `unique` of the model the part that no
+feature does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,15 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.encoding.banded_ridge import banded_predictions, require_memory
+from brainwavlm.encoding.banded_ridge import require_memory
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.notes import SIMULATED
-from brainwavlm.evaluation.ridge_predictions import responses_of, stories_of_rows
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
-from brainwavlm.evaluation.statistics.jackknife import kept_pieces, left_out_pieces
+from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShares
 from brainwavlm.progress import Progress
 from brainwavlm.results.estimates import jackknife_interval
 from brainwavlm.results.partition import Partition
@@ -40,9 +30,6 @@ from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import STRETCHES, Feature, features_named
 from brainwavlm.stimulus.features.units import occupancy
-
-MODEL, STIMULUS = "model", "stimulus"
-Measures = dict[tuple[str, str], np.ndarray]  # by measure and space, (n_pieces + 1, n_voxels)
 
 
 def partition(
@@ -104,7 +91,7 @@ def partition(
         n_columns.append(evaluator.untuned(config).n_dims * len(config.alignment.delays))
         require_memory(sum(one.shape[0] for one in plan.fits[0].fitted), n_columns, config.ridge)
         models: dict[str, Measures] = {}
-        scores = _Scores(plan, designs, candidates)
+        scores = VarianceShares(plan, designs, candidates)
         for which, backbone in (("frozen", evaluator.untuned(config)), ("tuned", tuned_model(run)[0])):
             stories = evaluator.features(
                 backbone, config, plan.data.recordings.values(), f"Reading stories, {name}, {which}"
@@ -155,94 +142,13 @@ def feature_designs(features: Sequence[Feature], plan: ScoringPlan, min_samples:
         for name, recording in recordings.items():
             numbers = values.values[name]
             if feature.unit == STRETCHES:
-                numbers = np.nan_to_num(numbers - np.nanmean(numbers, axis=0))
+                numbers = numbers - np.nanmean(numbers, axis=0)
+                numbers = np.where(np.isnan(numbers), np.float32(0), numbers)
             else:
                 numbers = occupancy(values.units[name], numbers, stimuli.stretches[name])
             of_stories[name] = plan.clock(recording, ends[name]).design(numbers)
         designs[feature.name] = of_stories
     return designs
-
-
-class _Scores:
-    """R2 of sets of spaces, whole and without each piece of the test rows; each set is fitted once a model.
-
-    Parameters
-    ----------
-    plan : ScoringPlan
-    designs : mapping of feature to designs by story
-    candidates : int
-    """
-
-    def __init__(self, plan: ScoringPlan, designs: Mapping[str, Designs], candidates: int):
-        (fit,) = plan.fits
-        self._plan, self._designs, self._candidates = plan, designs, candidates
-        self._fitted, self._held_out = fit.fitted, fit.held_out
-        self._responses = responses_of(fit.fitted, plan.columns)
-        self._true = plan.true()
-        self._pieces, self.unit = left_out_pieces(plan.story_of_row)
-        self._kept = kept_pieces(len(self._pieces))
-        self._power = self._sums(self._true, self._true)
-        self._without_model: dict[frozenset[str], np.ndarray] = {}
-        self.model: Designs = {}
-
-    def measures(self, progress: Progress, title: str) -> Measures:
-        """All measures with the present model."""
-        names = tuple(self._designs)
-        features, everything = frozenset(names), frozenset((*names, MODEL))
-        sets = [everything, features, frozenset({MODEL})]
-        sets += [everything - {name} for name in names] + [frozenset({name}) for name in names]
-        sets += [frozenset({name, MODEL}) for name in names]
-        r2, product = {}, {}
-        for spaces in progress.over(list(dict.fromkeys(sets)), title):
-            if MODEL in spaces or spaces not in self._without_model:
-                r2[spaces], parts = self._r2(spaces)
-                if spaces == everything:
-                    product = parts
-                if MODEL not in spaces:
-                    self._without_model[spaces] = r2[spaces]
-        r2 |= self._without_model
-        total, model = r2[everything], r2[frozenset({MODEL})]
-        measures: Measures = {
-            ("total", "all"): total,
-            ("alone", MODEL): model,
-            ("alone", STIMULUS): r2[features],
-            ("unique", MODEL): total - r2[features],
-            ("shared", STIMULUS): model + r2[features] - total,
-        }
-        for name in names:
-            alone = r2[frozenset({name})]
-            measures["alone", name] = alone
-            measures["unique", name] = total - r2[everything - {name}]
-            measures["shared", name] = model + alone - r2[frozenset({name, MODEL})]
-        return measures | {("product", name): part for name, part in product.items()}
-
-    def _r2(self, spaces: frozenset[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """R2 of some spaces together, and the product measure of each."""
-        names = sorted(spaces)
-        designs = [self.model if name == MODEL else self._designs[name] for name in names]
-        fitted, held_out = (
-            [np.concatenate([of[one.story.name] for one in some]) for of in designs]
-            for some in (self._fitted, self._held_out)
-        )
-        parts = banded_predictions(
-            fitted,
-            self._responses,
-            stories_of_rows(self._fitted),
-            held_out,
-            self._plan.config.ridge,
-            self._candidates,
-        )
-        rest = 2 * self._true - parts.sum(0)
-        products = {
-            name: self._sums(part, rest) / self._power for name, part in zip(names, parts, strict=True)
-        }
-        return np.sum(list(products.values()), axis=0), products
-
-    def _sums(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Sums over rows of a product, of all pieces and of all but each; NaN in place of 0."""
-        sums = np.stack([np.einsum("tv,tv->v", one[rows], other[rows]) for rows in self._pieces])
-        total = self._kept @ sums.astype(np.float64)
-        return np.where(total == 0, np.nan, total)
 
 
 def _rows(

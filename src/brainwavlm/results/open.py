@@ -71,5 +71,8 @@ def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Pro
     from brainwavlm.results.transfer import Transfer
 
     folder = shown_folder(folder)
-    classes = {"comparison": Comparison, "transfer": Transfer, "probes": Probes, "partition": Partition}
-    return classes.get(made_at(folder) or "", Evaluation).open(folder)
+    made = made_at(folder)
+    for name, kind in (("comparison", Comparison), ("transfer", Transfer), ("probes", Probes)):
+        if made == name:
+            return kind.open(folder)
+    return Partition.open(folder) if made == "partition" else Evaluation.open(folder)

@@ -20,8 +20,7 @@ from brainwavlm.reporting.page.transfer import transfer_part
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.open import open_result
-from brainwavlm.results.probes import Probes
+from brainwavlm.results.open import made_at, open_result
 from brainwavlm.results.transfer import Transfer
 
 _MOST_ANSWERS = 6
@@ -68,9 +67,11 @@ def write_report(
 
 def _opened(folder: Path) -> Found:
     result = open_result(folder)
-    if isinstance(result, Probes):
-        remedy = "See probes.csv there; report the evaluation of the same runs."
-        raise RunError(folder, "the folder of probes.", "that of an evaluation, or the like.", remedy)
+    if not isinstance(result, Found):
+        remedy = "See its tables; report the evaluation of the same runs."
+        raise RunError(
+            folder, f"the folder of a {made_at(folder)}.", "that of an evaluation, or the like.", remedy
+        )
     return result
 
 
