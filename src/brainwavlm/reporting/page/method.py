@@ -117,11 +117,17 @@ def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: R
         f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), chosen by "
         f"{frozen['folds']}, the same for every model"
     )
+    chosen_on = "the same folds" if alone else "validation stories where these were fitted"
+    shared = (
+        f"reduced-rank ridge for all voxels together, of rank {config.ridge.max_rank} at most, fitted to the same "
+        f"rows; its rank and penalty chosen on {chosen_on}"
+    )
     floor = f"voxels with a ceiling of {config.evaluation.ceiling_floor:g} or less have none"
     readout = "the test score of the readout that learned together with the adapters, for comparison"
     entries = [
         ("Score", score),
         ("Ridge", ridge),
+        ("Shared map", shared),
         (
             "Intervals",
             f"95 %, jackknife over {run.get('intervals', 'test stories')}"
