@@ -15,6 +15,7 @@ from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scoring_plan import Fit
 from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS, VarianceShares
 from brainwavlm.progress import Progress
+from brainwavlm.reporting.figures import Choice, draw_figure
 from brainwavlm.results.partition import Partition
 from brainwavlm.stimulus.features.table import features_named
 
@@ -170,3 +171,16 @@ def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavl
     wrong = brainwavlm("partition", run.path, "--features", "mell", "--output", tmp_path / "none")
     assert (wrong.code, (tmp_path / "none").exists()) == (2, False)
     assert "Did you mean mel?" in wrong.err
+
+
+def test_the_figure_stacks_the_parts_of_each_model(split, tmp_path):
+    drawing = draw_figure("partition", split.save(tmp_path / "split"), Choice(target="cortex"), 120.0)
+    values = drawing.values.set_index(["model", "space"])["r2"]
+    assert_allclose(
+        values["tuned"].sum(),
+        only(split, "r2_tuned", target="cortex", measure="total", space="all"),
+        atol=1e-4,
+    )
+    bars = {bar.get_gid(): bar.get_height() for bar in drawing.figure.axes[0].patches}
+    assert_allclose(bars["cortex:frozen:mel"], values["frozen", "mel"])
+    assert len(bars) == 6

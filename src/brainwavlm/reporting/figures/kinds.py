@@ -19,6 +19,7 @@ MAKERS: dict[Made, str] = {
     "comparison": "brainwavlm compare RUN... --output FOLDER",
     "transfer": "brainwavlm transfer RUN... --output FOLDER",
     "probes": "brainwavlm probe RUN... --features NAMES --output FOLDER",
+    "partition": "brainwavlm partition RUN --features NAMES",
     "study": "brainwavlm study run FILE --output FOLDER",
 }
 
@@ -89,6 +90,9 @@ KINDS = {
     "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),
     "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves.tasks"),
     "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves.delays"),
+    "partition": Kind(
+        "which features explain a score, by region", ("partition",), _OF_RUNS, "partition.partition"
+    ),
     "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings.seeds"),
     "claims": Kind(
         "findings of a study, a line each", ("study",), ("target", "experiment"), "findings.claims"
