@@ -63,15 +63,21 @@ def jackknife_interval(estimate: float, replicates: np.ndarray) -> tuple[float, 
     return estimate - half, estimate + half
 
 
-def jackknife_p(estimate: float, replicates: np.ndarray) -> float:
-    """Two-sided p of the t test whose interval `jackknife_interval` gives; NaN where that has none, or no width."""
+def drawn_half(draws: np.ndarray) -> float:
+    """Half of the 95 % interval of what a mean over n random draws estimates: t(.975, n - 1) deviation / sqrt(n)."""
     from scipy.stats import t as student_t
 
-    low, high = jackknife_interval(estimate, replicates)
-    n = len(replicates)
-    if np.isnan(low) or low == high:
+    n = len(draws)
+    return float(student_t.ppf(0.975, n - 1) * np.std(draws, ddof=1) / np.sqrt(n))
+
+
+def interval_p(estimate: float, high: float, n: int) -> float:
+    """Two-sided p of the t test of n pieces whose 95 % interval ends at `high`; NaN where it has no width."""
+    from scipy.stats import t as student_t
+
+    if not high > estimate:
         return np.nan
-    error = (high - low) / (2 * float(student_t.ppf(0.975, n - 1)))
+    error = (high - estimate) / float(student_t.ppf(0.975, n - 1))
     return float(2 * student_t.sf(abs(estimate) / error, n - 1))
 
 

@@ -31,9 +31,10 @@ class Probes:
     table : DataFrame
         One row a run, hidden state, feature, control and score: run, subject, seed, layer, feature, kind, control
         (`none`: the score itself), score (r, r2, auc or f1), score_frozen, score_tuned, difference, low, high (95 %
-        interval over test stories), p of its t test, q (false discovery rate over the run's hidden states), n_stories,
-        n_units, n_labels (labels or dimensions). A control that tuning does not touch (`random`, `low-level`) has one
-        score in both columns and no difference.
+        interval over test stories; of `shuffled` and `selectivity` also over draws), p of its t test, q (false
+        discovery rate over the run's hidden states), low_frozen, high_frozen, low_tuned, high_tuned (of the scores
+        themselves), n_stories, n_units, n_labels (labels or dimensions). A control that tuning does not touch
+        (`random`, `low-level`) has one score in both columns and no difference.
     seeds : DataFrame
         Where runs are equal but for the seed, one row for each of these kinds of score: group, subject, layer, feature,
         kind, control, score, n_runs, the means over seeds, difference, low, high (over test stories), deviation of the

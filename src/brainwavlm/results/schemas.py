@@ -50,7 +50,8 @@ COLUMNS = {
     "probes.csv": (
         *("run", "subject", "seed", "layer", "feature", "kind", "control"),
         *("score", "score_frozen", "score_tuned"),
-        *(*_CHANGE, "p", "q", "n_stories", "n_units", "n_labels"),
+        *(*_CHANGE, "p", "q", "low_frozen", "high_frozen", "low_tuned", "high_tuned"),
+        *("n_stories", "n_units", "n_labels"),
     ),
     "seeds.csv": (
         *("group", "subject", "layer", "feature", "kind", "control", "score", "n_runs", "score_frozen"),

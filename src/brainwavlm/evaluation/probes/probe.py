@@ -123,7 +123,7 @@ def probe(
                 replicates += more
     frame = with_q(pd.DataFrame(table))
     return Probes(
-        frame.drop(columns="jackknife"),
+        frame.drop(columns="scores"),
         seed_rows(frame, named_groups([run.config for run in runs], names, {"seed"})),
         _summary(runs, names, plans, states, list(questions.values()), frame, controls),
         gathered(replicates),
@@ -190,7 +190,7 @@ def _summary(
     simulated = any(plan.data.dataset.simulated for plan in plans)
     notes = ["The runs were tuned on simulated responses."] if simulated else []
     notes += [note for question in questions for note in question.notes]
-    units = frame["jackknife"].dropna().map(lambda jackknife: jackknife.unit)
+    units = frame["scores"].map(lambda scores: scores.unit)
     notes.append(f"Intervals over {' or '.join(dict.fromkeys(units))}.")
     notes += [
         f"{name}: tuned in a stream; here it hears windows."

@@ -94,7 +94,7 @@ def question_of(
         ]
     if SHUFFLED in controls:
         for task in tasks:
-            task.asked[SHUFFLED] = _shuffled(task)
+            task.asked[SHUFFLED] = shuffled(task)
     if {RESIDUAL, LOW_LEVEL} & set(controls):
         notes += _ask_low_level(
             [task for task in tasks if task.beside_low_level], stimuli, units, plan.config
@@ -102,7 +102,7 @@ def question_of(
     return Question(tasks, units, notes)
 
 
-def _shuffled(task: Task) -> tuple[np.ndarray, np.ndarray]:
+def shuffled(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Values of the fitted units in other orders within each story, draw by draw; those of the test units as they are.
 
     The r of one draw is far from 0 where a state has few dimensions, whatever its weights: means over draws are scored.

@@ -1,17 +1,15 @@
 """Rows of the tables of probes: both models by control and score, and means over seeds."""
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.contrasts import contrast
-from brainwavlm.evaluation.probes.scores import SCORES, Predictions, control_scores, scored
-from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, UNSEEN, Task
-from brainwavlm.evaluation.statistics.auc import LABELS
-from brainwavlm.evaluation.statistics.jackknife import Jackknife
-from brainwavlm.results.estimates import Score, gain, jackknife_p, mean_over_seeds, over_seeds
+from brainwavlm.evaluation.probes.scores import SCORES, ControlScore, Predictions, control_scores, scored
+from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, Task
+from brainwavlm.results.estimates import Score, gain, interval_p, mean_over_seeds, over_seeds
 from brainwavlm.results.replicates import replicate_rows
 
 _KEYS = ["layer", "feature", "kind", "control", "score"]
@@ -29,29 +27,38 @@ def probe_rows(
     stories = task.tested.story_of_row
     start = {**about, "layer": layer, "feature": task.feature.name, "kind": task.feature.kind}
     rows, replicates = [], []
-    for (control, score), jackknife in control_scores(task, layer, pair, controls).items():
-        means = jackknife.means[LABELS]
-        change = means["tuned"] - means["frozen"]
-        columns = contrast(jackknife, LABELS, "score")
-        p = jackknife_p(float(change[0]), change[1:])
-        n_units = int(task.unseen.sum()) if control == UNSEEN else len(stories)
-        of_both = {**columns, "p": p, "n_units": n_units, "jackknife": jackknife}
-        rows.append({**start, "control": control, "score": score, **of_both})
-        both = {task.feature.name: (means["frozen"][1:], means["tuned"][1:])}
-        replicates += replicate_rows(
-            about["run"], about["subject"], both, jackknife.unit, stories, layer, control, score
-        )
+    for (control, score), both in control_scores(task, layer, pair, controls).items():
+        change, low, high = both.estimate(lambda of: of["tuned"] - of["frozen"])
+        columns = {
+            **_of_models(both, frozen="frozen", tuned="tuned"),
+            "difference": change,
+            "low": low,
+            "high": high,
+            "p": interval_p(change, high, len(both.means["tuned"]) - 1),
+        }
+        rows.append({**start, "control": control, "score": score, **columns, "scores": both})
+        kept = {task.feature.name: (both.means["frozen"][1:], both.means["tuned"][1:])}
+        of_run = about["run"], about["subject"]
+        replicates += replicate_rows(*of_run, kept, both.unit, stories, layer, control, score)
     alone = {LOW_LEVEL: task.low_level} if LOW_LEVEL in controls and task.low_level is not None else {}
     if RANDOM in controls:
         alone[RANDOM] = models[RANDOM][task.feature.name, PLAIN, layer]
     for control, predicted in alone.items():
         for score in SCORES[task.feature.scale]:
-            value = scored(task, score, {control: predicted}, task.asked[PLAIN][1]).means[LABELS][control][0]
-            same = {"score_frozen": float(value), "score_tuned": float(value)}
-            of_both = {**same, "n_units": len(stories), "jackknife": None}
-            rows.append({**start, "control": control, "score": score, **of_both})
+            one = scored(task, score, {control: predicted}, task.asked[PLAIN][1], stories)
+            columns = _of_models(one, frozen=control, tuned=control)
+            rows.append({**start, "control": control, "score": score, **columns, "scores": one})
     sizes = {"n_stories": len(task.tested.kept), "n_labels": len(task.columns)}
-    return [{**row, **sizes} for row in rows], replicates
+    return [{**row, **sizes, "n_units": row["scores"].n_units} for row in rows], replicates
+
+
+def _of_models(scores: ControlScore, **models: str) -> dict[str, float]:
+    """Columns of the frozen and the tuned model, each with its interval, from the names that they have there."""
+    columns: dict[str, float] = {}
+    for column, model in models.items():
+        names = f"score_{column}", f"low_{column}", f"high_{column}"
+        columns |= dict(zip(names, scores.estimate(itemgetter(model)), strict=True))
+    return columns
 
 
 def with_q(frame: pd.DataFrame) -> pd.DataFrame:
@@ -61,10 +68,10 @@ def with_q(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(q=np.nan)
     for _, some in frame[frame["p"].notna()].groupby(["run", *_KEYS[1:]], sort=False):
         frame.loc[some.index, "q"] = false_discovery_control(some["p"])
-    first = [*("run", "subject", "seed"), *_KEYS, "score_frozen", "score_tuned"]
-    return frame[
-        [*first, "difference", "low", "high", "p", "q", "n_stories", "n_units", "n_labels", "jackknife"]
-    ]
+    own = [f"{what}_{model}" for model in ("frozen", "tuned") for what in ("low", "high")]
+    sizes = ["n_stories", "n_units", "n_labels"]
+    first = ["run", "subject", "seed", *_KEYS, "score_frozen", "score_tuned", "difference", "low", "high"]
+    return frame[[*first, "p", "q", *own, *sizes, "scores"]]
 
 
 def seed_rows(frame: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -93,6 +100,6 @@ def seed_rows(frame: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.Da
 
 
 def _score(row: Mapping[Any, Any]) -> Score:
-    jackknife: Jackknife = row["jackknife"]
-    frozen, tuned = (jackknife.means[LABELS][model] for model in ("frozen", "tuned"))
-    return Score(row["seed"], float(frozen[0]), float(tuned[0]), frozen[1:], tuned[1:], jackknife.unit)
+    scores: ControlScore = row["scores"]
+    frozen, tuned = (scores.means[model] for model in ("frozen", "tuned"))
+    return Score(row["seed"], float(frozen[0]), float(tuned[0]), frozen[1:], tuned[1:], scores.unit)

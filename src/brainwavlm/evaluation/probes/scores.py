@@ -1,7 +1,7 @@
 """Scores of hidden states: r, R2, AUC and F1 of both models under each control, with paired intervals."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.probes.fits import linear_predictions
 from brainwavlm.evaluation.probes.tasks import FEWEST_UNITS, PLAIN, RESIDUAL, SHUFFLED, SHUFFLES, UNSEEN, Task
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc, jackknife_of_f1
-from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means, r_squared
+from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means, r_squared
+from brainwavlm.results.estimates import Estimate, drawn_half, jackknife_interval
 from brainwavlm.speech.unit_vectors import Vectors
 
 SELECTIVITY = "selectivity"
@@ -64,10 +65,40 @@ def probe_predictions(
     return predictions
 
 
+@dataclass(frozen=True)
+class ControlScore:
+    """A score of some models on the test units under one control.
+
+    Attributes
+    ----------
+    means : dict of model to array (n_pieces + 1,)
+        Mean over columns: measured, and without each test story (or block).
+    unit : str
+        What was left out in turn.
+    n_units : int
+    draws : dict of model to array (n_draws,)
+        The score of each draw, where it is a mean over random draws.
+    """
+
+    means: dict[str, np.ndarray]
+    unit: str
+    n_units: int
+    draws: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def estimate(self, of: Callable[[Mapping[str, np.ndarray]], np.ndarray]) -> Estimate:
+        """Something made of the scores of models, and its 95 % interval over test stories, and over draws."""
+        values = of(self.means)
+        low, high = jackknife_interval(float(values[0]), values[1:])
+        if self.draws:
+            half = float(np.hypot(high - values[0], drawn_half(of(self.draws))))
+            low, high = float(values[0]) - half, float(values[0]) + half
+        return float(values[0]), low, high
+
+
 def control_scores(
     task: Task, layer: int, models: Mapping[str, Predictions], controls: Collection[str]
-) -> dict[tuple[str, str], Jackknife]:
-    """Jackknives by control and score of models on the test units: `none`, then what was asked in its place.
+) -> dict[tuple[str, str], ControlScore]:
+    """Scores of models on the test units by control and score: `none`, then what was asked in its place.
 
     selectivity = score - that with shuffled values; unseen-types: the score on words that no fitted story has;
     beyond-low-level: how well the residual of the low-level features is predicted, also for labels by r alone, as a
@@ -80,59 +111,54 @@ def control_scores(
     models : mapping of name to Predictions
     controls : collection of str
     """
-
-    def of(control: str) -> dict[str, np.ndarray]:
-        return {name: predictions[task.feature.name, control, layer] for name, predictions in models.items()}
-
-    scores = {}
+    names, stories = SCORES[task.feature.scale], task.tested.story_of_row
+    scores: dict[tuple[str, str], ControlScore] = {}
     for control in (PLAIN, SHUFFLED, RESIDUAL):
-        if control in task.asked and (control in controls or control == PLAIN):
-            numeric = control == RESIDUAL and task.feature.scale != "numbers"
-            for score in ("r",) if numeric else SCORES[task.feature.scale]:
-                truth = task.asked[control][1]
-                draws = SHUFFLES if control == SHUFFLED else 1
-                by_draw = {name: np.split(some, draws, axis=1) for name, some in of(control).items()}
-                jackknives = [
-                    scored(task, score, dict(zip(by_draw, some, strict=True)), truth)
-                    for some in zip(*by_draw.values(), strict=True)
-                ]
-                scores[control, score] = _mean(jackknives)
-    for score in SCORES[task.feature.scale] if (SHUFFLED, SCORES[task.feature.scale][0]) in scores else ():
-        plain, shuffled = (scores[control, score] for control in (PLAIN, SHUFFLED))
-        target = {name: means - shuffled.means[LABELS][name] for name, means in plain.means[LABELS].items()}
-        scores[SELECTIVITY, score] = replace(plain, means={LABELS: target})
-    rows = task.unseen
-    if UNSEEN in controls and rows.sum() >= FEWEST_UNITS:
-        some = {name: predicted[rows] for name, predicted in of(PLAIN).items()}
-        for score in SCORES[task.feature.scale]:
-            scores[UNSEEN, score] = scored(task, score, some, task.asked[PLAIN][1][rows], rows)
+        if control not in task.asked or (control not in controls and control != PLAIN):
+            continue
+        predicted = {name: some[task.feature.name, control, layer] for name, some in models.items()}
+        truth = task.asked[control][1]
+        for score in ("r",) if control == RESIDUAL and task.feature.scale != "numbers" else names:
+            if control != SHUFFLED:
+                scores[control, score] = scored(task, score, predicted, truth, stories)
+                continue
+            draws = [np.split(some, SHUFFLES, axis=1) for some in predicted.values()]
+            each = [
+                scored(task, score, dict(zip(models, some, strict=True)), truth, stories)
+                for some in zip(*draws, strict=True)
+            ]
+            all_draws = {name: np.stack([one.means[name] for one in each]) for name in models}
+            means = {name: some.mean(0) for name, some in all_draws.items()}
+            drawn = {name: some[:, 0] for name, some in all_draws.items()}
+            scores[control, score] = replace(each[0], means=means, draws=drawn)
+            plain = scores[PLAIN, score]
+            scores[SELECTIVITY, score] = replace(
+                plain,
+                means={name: plain.means[name] - some for name, some in means.items()},
+                draws={name: plain.means[name][0] - some for name, some in drawn.items()},
+            )
+    if UNSEEN in controls and (rows := task.unseen).sum() >= FEWEST_UNITS:
+        some = {
+            name: predictions[task.feature.name, PLAIN, layer][rows] for name, predictions in models.items()
+        }
+        for score in names:
+            scores[UNSEEN, score] = scored(task, score, some, task.asked[PLAIN][1][rows], stories[rows])
     return scores
 
 
-def _mean(jackknives: Sequence[Jackknife]) -> Jackknife:
-    first = jackknives[0]
-    means = {
-        name: np.mean([one.means[LABELS][name] for one in jackknives], 0) for name in first.means[LABELS]
-    }
-    return replace(first, means={LABELS: means})
-
-
 def scored(
-    task: Task,
-    score: str,
-    predictions: Mapping[str, np.ndarray],
-    truth: np.ndarray,
-    rows: np.ndarray | None = None,
-) -> Jackknife:
-    """A score of models, mean over columns, over all test units (or some rows) and without each story (or block)."""
-    stories = task.tested.story_of_row if rows is None else task.tested.story_of_row[rows]
+    task: Task, score: str, predictions: Mapping[str, np.ndarray], truth: np.ndarray, stories: np.ndarray
+) -> ControlScore:
+    """A score of models over rows (n_rows, n_columns) of test units from `stories` (n_rows,)."""
     of = task.feature.unit
     if score == "auc":
-        return jackknife_of_auc(predictions, truth > 0.5, stories, of)
-    if score == "f1":
+        jackknife = jackknife_of_auc(predictions, truth > 0.5, stories, of)
+    elif score == "f1":
         share = task.asked[PLAIN][0].mean(0, dtype=np.float64)  # of each label among the fitted units
         decisions = {name: share + predicted for name, predicted in predictions.items()}
-        return jackknife_of_f1(decisions, truth > 0.5, stories, of)
-    everything = {LABELS: np.ones(truth.shape[1], bool)}
-    measure = r_squared if score == "r2" else None
-    return jackknife_of_means(truth, predictions, stories, everything, of, measure)
+        jackknife = jackknife_of_f1(decisions, truth > 0.5, stories, of)
+    else:
+        everything = {LABELS: np.ones(truth.shape[1], bool)}
+        measure = r_squared if score == "r2" else None
+        jackknife = jackknife_of_means(truth, predictions, stories, everything, of, measure)
+    return ControlScore(jackknife.means[LABELS], jackknife.unit, len(truth))
