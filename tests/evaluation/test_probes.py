@@ -30,7 +30,7 @@ from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.transcripts import Transcript, write_transcript
 from tests.trees import native_tree
 
-SECONDS = 50
+SECONDS = 40
 SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test", "e": "test", "f": "test"}
 PHONES = ("AA1", "B", "CH", "D", "IY0")
 NAMES = ["mel", "articulation", "phones", "word-rate", "word-length", "glove={}"]
@@ -285,12 +285,16 @@ def test_seeds_of_one_kind_are_gathered_and_the_untuned_model_is_asked_once(
     runs = [finished(dataset=str(folder), seed=seed) for seed in (0, 1)]
     heard, vectors = [], module.cached_unit_vectors
     monkeypatch.setattr(module, "cached_unit_vectors", lambda *some: heard.append(some[0]) or vectors(*some))
-    probes = probe(runs, ["phone-rate"], cache=features, controls=["shuffled"])
+    probes = probe(
+        runs, ["phone-rate", "phones", "word-length"], [0, 3], cache=features, controls=["shuffled"]
+    )
     assert len({id(model) for model in heard}) == 3
-    table = probes.table[probes.table["control"] == "none"].set_index(["run", "score"])
+    chosen = (probes.table["feature"] == "phone-rate") & (probes.table["layer"] == 3)
+    table = probes.table[chosen & (probes.table["control"] == "none")].set_index(["run", "score"])
     names = list(dict.fromkeys(probes.table["run"]))
     assert table.loc[(names[0], "r"), "score_frozen"] == table.loc[(names[1], "r"), "score_frozen"]
-    seeds = probes.seeds.set_index(["control", "score"])
+    chosen = (probes.seeds["feature"] == "phone-rate") & (probes.seeds["layer"] == 3)
+    seeds = probes.seeds[chosen].set_index(["control", "score"])
     differences = [table.loc[(name, "r"), "difference"] for name in names]
     assert seeds.loc[("none", "r"), "n_runs"] == 2
     assert_allclose(seeds.loc[("none", "r"), "difference"], np.mean(differences))
@@ -316,7 +320,7 @@ def test_what_is_wrong_is_said_before_a_model_is_run(run, own, tmp_path, unread)
     for name, error, problem in (
         (f"v={data / 'bad.bin'}", DatasetError, "bad.bin: no first line of two numbers"),
         (f"t={data / 'back.csv'}", DatasetError, "back.csv: line 3: time is before"),
-        (f"s={data / 'none.csv'}", DatasetError, "none.csv: s has no value within the 50 s of b"),
+        (f"s={data / 'none.csv'}", DatasetError, "none.csv: s has no value within the 40 s of b"),
         ("mell", ConfigError, "'mell'"),
     ):
         with pytest.raises(error, match=problem):
@@ -351,7 +355,9 @@ def test_the_command_prints_and_writes_it(run, names, features, tmp_path, brainw
         "probe",
         run.path,
         "--features",
-        "word-rate,phones",
+        "word-rate,phones,word-length",
+        "--layers",
+        "0,3",
         "--cache",
         features,
         "-o",

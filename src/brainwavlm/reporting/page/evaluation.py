@@ -68,10 +68,10 @@ def write_report(
 def _opened(folder: Path) -> Found:
     result = open_result(folder)
     if not isinstance(result, Found):
+        made = str(made_at(folder))
+        what = made if made == "probes" else f"a {made}"
         remedy = "See its tables; report the evaluation of the same runs."
-        raise RunError(
-            folder, f"the folder of a {made_at(folder)}.", "that of an evaluation, or the like.", remedy
-        )
+        raise RunError(folder, f"the folder of {what}.", "that of an evaluation, or the like.", remedy)
     return result
 
 
