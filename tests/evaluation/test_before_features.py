@@ -52,7 +52,7 @@ def test_a_second_run_that_is_damaged_stops_the_first(run, tmp_path, nothing_rea
 @pytest.mark.parametrize(
     ("overrides", "error", "words"),
     [
-        ({"windows__stride": 25.0}, AlignmentError, "have no window within"),
+        ({"windows__stride": 14.0}, AlignmentError, "have no window within"),
         ({"ridge__memory_gb": 0.001}, ConfigError, r"0\.001 GB for a design of"),
         ({"ridge__folds": 40, "train": ["dog"], "validation": []}, ConfigError, "40 folds of 12 rows"),
         ({"evaluation__null": "blocks", "evaluation__block_rows": 10}, ConfigError, "two such blocks"),

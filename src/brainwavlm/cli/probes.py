@@ -79,7 +79,7 @@ def partition(
         int, typer.Option("--candidates", help="Weights of the spaces to try for each fit.")
     ] = 30,
     output: Annotated[
-        Path | None, typer.Option("--output", help="Folder for tables; default: first RUN/partition.")
+        Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/partition.")
     ] = None,
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Folder of the model's features to read and add to.")
