@@ -98,6 +98,7 @@ def swapped(path):
         ("v.hf5", lambda path: h5py.File(path, "w").close(), "holds nothing"),
         ("v.hf5", lambda path: path.write_text("no"), "not readable as HDF5"),
         ("v.txt", lambda path: path.write_text("the 1 2 3\ndog 1 2\n"), "line 2 has 3 fields"),
+        ("v.txt", lambda path: path.write_text("the 1 2 3\ndog 1 2 3 4\n"), "line 2 has 5 fields"),
         ("v.txt", lambda path: path.write_text("the 1 2 3\ndog 1 2 x\n"), "line 2: could not convert"),
         ("v.txt", lambda path: path.write_text("the\n"), "line 1 has 1 fields"),
         ("v.txt", lambda path: path.write_text("the 1 2\n\n"), "line 2 has 1 fields"),

@@ -131,15 +131,15 @@ def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     vector_of: dict[str, np.ndarray] = {}
     n_dims = None
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 parts = line.rstrip().split(" ")
-                if number == 1 and len(parts) == 2:
+                if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
                     continue
                 n_dims = len(parts) - 1 if n_dims is None else n_dims
                 # Some words of GloVe have spaces.
                 word = _one_form(" ".join(parts[:-n_dims])) if n_dims > 0 else ""
-                if not word:
+                if not word or (len(parts) > n_dims + 1 and _is_number(parts[-n_dims - 1])):
                     raise _unusable(path, f"line {number} has {len(parts)} fields: {line[:60]!r}.")
                 if word in wanted and word not in vector_of:
                     vector_of[word] = np.array(parts[-n_dims:], dtype=np.float32)
@@ -148,6 +148,14 @@ def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     except ValueError as error:
         raise _unusable(path, f"line {number}: {error}.") from None
     return vector_of
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _unusable(path: Path, found: str) -> DatasetError:
