@@ -51,6 +51,7 @@ DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or
 MemoryOption = Annotated[
     str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
 ]
+RunsArgument = Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)]
 OutputOption = Annotated[
     Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
 ]
@@ -127,6 +128,11 @@ def numbers_of(text: str | None, source: str, number: Any = float, expected: str
     except ValueError:
         expected = expected or "numbers with commas between them."
         raise ConfigError(source, repr(text), expected, f"For instance: {source} 5,10") from None
+
+
+def names_of(text: str | None) -> list[str]:
+    """["mel", "phones"] from "mel, phones"; none of None."""
+    return [] if text is None else [name.strip() for name in text.split(",")]
 
 
 def layers_of(layers: str | None) -> list[int] | Literal["all"] | None:

@@ -8,15 +8,17 @@ import typer
 from brainwavlm.cli.options import (
     JsonOption,
     MemoryOption,
+    RunsArgument,
     layers_of,
     memory_gb_of,
+    names_of,
     print_json,
     require_output,
 )
 
 
 def probe(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    runs: RunsArgument,
     features: Annotated[
         str,
         typer.Option(
@@ -54,7 +56,7 @@ def probe(
     folder = output if output is not None else runs[0] / "probes"
     memory_gb, states = memory_gb_of(memory), layers_of(layers)
     require_output(folder, "probes.csv", "summary.json", in_run=True)
-    names = [name.strip() for name in features.split(",")]
+    names = names_of(features)
     asked = CONTROLS if controls is None else [] if controls == "none" else controls.split(",")
     opened = [open_run(path) for path in runs]
     probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
@@ -66,7 +68,7 @@ def probe(
 
 
 def partition(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    runs: RunsArgument,
     features: Annotated[
         str,
         typer.Option(
@@ -95,7 +97,7 @@ def partition(
 
     folder, memory_gb = output if output is not None else runs[0] / "partition", memory_gb_of(memory)
     require_output(folder, "partition.csv", "partition_voxels.csv", "summary.json", in_run=True)
-    opened, names = [open_run(path) for path in runs], [name.strip() for name in features.split(",")]
+    opened, names = [open_run(path) for path in runs], names_of(features)
     result = split(opened, names, cache, TerminalProgress(), memory_gb, candidates)
     result.save(folder)
     if json:

@@ -17,6 +17,7 @@ from brainwavlm.cli.options import (
     MemoryOption,
     OutputOption,
     PresetOption,
+    RunsArgument,
     SeedOption,
     SetOption,
     StrideOption,
@@ -25,6 +26,7 @@ from brainwavlm.cli.options import (
     config_of,
     layers_of,
     memory_gb_of,
+    names_of,
     numbers_of,
     print_json,
     require_output,
@@ -72,7 +74,7 @@ def ridge(
 
 
 def evaluate(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    runs: RunsArgument,
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for scores; default: RUN/evaluation.")
     ] = None,
@@ -111,7 +113,7 @@ def evaluate(
     memory_gb, states = memory_gb_of(memory), layers_of(layers)
     require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
-    tasks = [] if downstream is None else [name.strip() for name in downstream.split(",")]
+    tasks = names_of(downstream)
     progress = TerminalProgress()
     scores = score(opened, cache, progress, memory_gb, states, tasks, epochs, cross_fit, reuse_alphas)
     scores.save(folder)
@@ -124,7 +126,7 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    runs: RunsArgument,
     evaluation: Annotated[
         list[Path] | None,
         typer.Option(
@@ -156,7 +158,7 @@ def compare(
 
 
 def transfer(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)],
+    runs: RunsArgument,
     subject: Annotated[
         list[str] | None,
         typer.Option("--subject", help="Subject to score; repeatable. Default: all of the data set."),

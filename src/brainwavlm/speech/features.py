@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,6 +135,21 @@ def extract(
     return StoryFeatures(windows.times, layers)
 
 
+def heard_facts(
+    backbone: Backbone, sound_path: str | Path, config: WindowConfig, channel: Channel
+) -> dict[str, Any]:
+    """All that hidden states of a sound depend on."""
+    return {
+        "weights": backbone.weights_checksum(),
+        "family": backbone.family.name,
+        "normalise_sound": backbone.normalise_sound,
+        "windows": config.model_dump(),
+        "audio": audio_checksum(sound_path),
+        **heard_as(channel),
+        "layers": list(backbone.layers),
+    }
+
+
 def cached(
     backbone: Backbone,
     sound_path: str | Path,
@@ -166,16 +182,7 @@ def cached(
     DatasetError
         A file in the folder is damaged.
     """
-    facts = {
-        "format": _FORMAT,
-        "weights": backbone.weights_checksum(),
-        "family": backbone.family.name,
-        "normalise_sound": backbone.normalise_sound,
-        "windows": config.model_dump(),
-        "audio": audio_checksum(sound_path),
-        **heard_as(channel),
-        "layers": list(backbone.layers),
-    }
+    facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
     path = Path(folder) / f"{content_name(facts)}.safetensors"
     if path.is_file():
         return read_features(path)

@@ -12,9 +12,10 @@ from torch import Tensor
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Story
 from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
+from brainwavlm.speech.features import heard_facts
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, kept_frames, window_batches
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum, heard_as, load_sound
+from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
 from brainwavlm.stimulus.features.units import Units
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
@@ -132,13 +133,7 @@ def cached_unit_vectors(
     edges = np.concatenate([side for some in units.values() for side in (some.starts, some.ends)])
     facts = {
         "format": f"units {_FORMAT}",
-        "weights": backbone.weights_checksum(),
-        "family": backbone.family.name,
-        "normalise_sound": backbone.normalise_sound,
-        "windows": config.model_dump(),
-        "audio": audio_checksum(story.audio),
-        **heard_as(story.channel),
-        "layers": list(backbone.layers),
+        **heard_facts(backbone, story.audio, config, story.channel),
         "units": {name: len(some) for name, some in units.items()},
         "edges": hashlib.sha256(edges.tobytes()).hexdigest(),
     }

@@ -11,7 +11,7 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.files import parsed_json, require_content
 from brainwavlm.stimulus.textgrid import Interval, TextGrid, Tier
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def read_word_list(path: str | Path) -> TextGrid | None:
@@ -28,12 +28,12 @@ def read_word_list(path: str | Path) -> TextGrid | None:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in (*_SEPARATORS, ".json"):
+    if suffix not in (*SEPARATORS, ".json"):
         return None
     require_content(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if suffix in _SEPARATORS:
+        if suffix in SEPARATORS:
             return TextGrid([Tier("words", list(_table(path, text)))])
         content = parsed_json(text)
     except UnicodeDecodeError:
@@ -56,7 +56,7 @@ def read_word_list(path: str | Path) -> TextGrid | None:
 
 
 def _table(path: Path, text: str) -> Iterator[Interval]:
-    rows = csv.DictReader(StringIO(text), delimiter=_SEPARATORS[path.suffix.lower()], strict=True)
+    rows = csv.DictReader(StringIO(text), delimiter=SEPARATORS[path.suffix.lower()], strict=True)
     if not {"onset", "offset", "word"} <= set(rows.fieldnames or ()):
         raise _unusable(path, f"columns {', '.join(rows.fieldnames or ()) or 'none'}.")
     before = -math.inf

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainwavlm.config import RunConfig
+from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.controls import story_generator
 from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.ridge import require_memory
@@ -73,10 +74,8 @@ def question_of(
         A file that cannot be used, or a story in which nothing has a value.
     """
     (fit,) = plan.fits
-    recordings = [*fit.fitted, *fit.held_out]
-    stories = {one.story.name: one.story for one in recordings}
-    ends = {one.story.name: planned_windows(one, plan.config, min_samples).times for one in recordings}
-    stimuli = Stimuli(stories, ends, plan.config.windows.stride)
+    stimuli = stimuli_of([*fit.fitted, *fit.held_out], plan.config, min_samples)
+    stories = stimuli.stories
     sides = tuple([one.story.name for one in some] for some in (fit.fitted, fit.held_out))
     values = [feature.values(stimuli) for feature in features]
     tasks = [task_of(one, some, stimuli, *sides) for one, some in zip(features, values, strict=True)]
@@ -100,6 +99,13 @@ def question_of(
             [task for task in tasks if task.beside_low_level], stimuli, units, plan.config
         )
     return Question(tasks, units, notes)
+
+
+def stimuli_of(recordings: Sequence[Recording], config: RunConfig, min_samples: int) -> Stimuli:
+    """The stimuli of some recordings, cut into the windows of a configuration."""
+    stories = {one.story.name: one.story for one in recordings}
+    ends = {one.story.name: planned_windows(one, config, min_samples).times for one in recordings}
+    return Stimuli(stories, ends, config.windows.stride)
 
 
 def shuffled(task: Task) -> tuple[np.ndarray, np.ndarray]:

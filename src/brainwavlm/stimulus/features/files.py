@@ -8,8 +8,8 @@ import pandas as pd
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, require_content
 from brainwavlm.stimulus.features.units import Units, means_of_rows
+from brainwavlm.stimulus.word_lists import SEPARATORS
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _SPAN = ["onset", "offset"]
 
 
