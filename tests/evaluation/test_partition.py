@@ -134,11 +134,49 @@ def test_planted_shares_are_recovered(monkeypatch):
     }
     model = designs.pop(MODEL)
     scores = VarianceShares(plan, designs, 20)
-    scores.model = model
-    measures = scores.measures(Progress(), "")
+    measures = scores.measures(model, Progress(), "")
     for place, name in enumerate(names):
         assert abs(measures["unique", name][0] - expected[:, place]).mean() < 0.03
         assert abs((measures["unique", name][0] - expected[:, place]).mean()) < 0.01
+
+
+def test_a_space_that_says_nothing_has_no_part(monkeypatch):
+    rng = np.random.default_rng(0)
+    recordings = [SimpleNamespace(story=SimpleNamespace(name=str(k)), shape=(40, 3)) for k in range(5)]
+    responses = {str(k): rng.standard_normal((40, 3)).astype(np.float32) for k in range(5)}
+    monkeypatch.setattr(
+        variance_shares,
+        "responses_of",
+        lambda some, columns: np.concatenate([responses[one.story.name] for one in some]),
+    )
+    plan = SimpleNamespace(
+        fits=[Fit(recordings[:3], recordings[3:])],
+        columns=np.arange(3),
+        true=lambda: np.concatenate([responses["3"], responses["4"]]),
+        story_of_row=np.repeat(["3", "4"], 40),
+        config=SimpleNamespace(ridge=RidgeConfig(folds=3, alphas=(1.0, 100.0))),
+    )
+    nothing = {name: np.zeros((40, 2), np.float32) for name in responses}
+    model = {name: rng.standard_normal((40, 4)).astype(np.float32) for name in responses}
+    measures = VarianceShares(plan, {"nothing": nothing}, 3).measures(model, Progress(), "")
+    assert (measures["product", "nothing"] == 0).all()
+    assert_allclose(measures["total", "all"], measures["product", MODEL])
+
+
+def test_what_runs_of_one_data_set_share_is_fitted_once(finished, features, monkeypatch):
+    fits = []
+    own = variance_shares.banded_predictions
+
+    def counted(spaces, *rest):
+        fits.append(len(spaces))
+        return own(spaces, *rest)
+
+    monkeypatch.setattr(variance_shares, "banded_predictions", counted)
+    result = partition([finished(), finished(seed=1)], ["mel", "word-rate"], cache=features, candidates=2)
+    # Sets with the model: it alone, with each feature, with both; without: each feature, and both.
+    assert len(fits) == 3 * 4 + 3
+    frozen = [rows["r2_frozen"].to_numpy() for _, rows in result.table.groupby("run")]
+    assert_allclose(*frozen)
 
 
 def test_it_is_read_back_as_it_was_saved(split, tmp_path):

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.encoding.banded_ridge import require_memory
-from brainwavlm.encoding.prepared_stories import planned_windows
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.notes import SIMULATED
+from brainwavlm.evaluation.probes.question import stimuli_of
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
 from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShares
 from brainwavlm.progress import Progress
@@ -27,7 +27,7 @@ from brainwavlm.results.schemas import FORMAT
 from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
-from brainwavlm.stimulus.features.stimuli import Stimuli
+from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.features.table import STRETCHES, Feature, features_named
 from brainwavlm.stimulus.features.units import occupancy
 
@@ -72,32 +72,27 @@ def partition(
             "partition.candidates", f"{candidates}.", "one or more.", "Leave it out, or give 30."
         )
     runs, evaluator = subject_runs(runs), Evaluator(cache, progress)
-    table, progress = features_named(features), progress or Progress()
+    table = features_named(features)
+    tuned_on = tuple(run.config.target for run in runs)
     plans = [
-        evaluator.plan_of(run, with_whole_cortex(run.config, (run.config.target,), memory_gb), tested=False)
+        evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
         for run in runs
     ]
     rows: list[dict[str, Any]] = []
     voxels, entries = [], []
-    by_data: dict[str, dict[str, Designs]] = {}
+    known = ""
     for run, name, plan in zip(runs, run_names(runs), plans, strict=True):
         config = plan.config
         about = {"run": name, "subject": config.subject, "seed": config.seed}
-        key = config.model_dump_json(include={"dataset", "subject", "windows", "alignment", "backbone"})
-        if key not in by_data:
-            by_data[key] = feature_designs(table, plan, evaluator.untuned(config).min_samples)
-        designs = by_data[key]
-        n_columns = [next(iter(some.values())).shape[1] for some in designs.values()]
-        n_columns.append(evaluator.untuned(config).n_dims * len(config.alignment.delays))
-        require_memory(sum(one.shape[0] for one in plan.fits[0].fitted), n_columns, config.ridge)
-        models: dict[str, Measures] = {}
-        scores = VarianceShares(plan, designs, candidates)
-        for which, backbone in (("frozen", evaluator.untuned(config)), ("tuned", tuned_model(run)[0])):
-            stories = evaluator.features(
-                backbone, config, plan.data.recordings.values(), f"Reading stories, {name}, {which}"
-            )
-            scores.model = plan.designs(stories)
-            models[which] = scores.measures(progress, f"Fitting spaces, {name}, {which}")
+        if untuned_key(plan) != known:  # of one data set at a time: all its responses are in memory
+            known, untuned = untuned_key(plan), evaluator.untuned(config)
+            designs = feature_designs(table, plan, untuned.min_samples)
+            n_columns = [next(iter(some.values())).shape[1] for some in designs.values()]
+            n_columns.append(untuned.n_dims * len(config.alignment.delays))
+            require_memory(sum(one.shape[0] for one in plan.fits[0].fitted), n_columns, config.ridge)
+            scores = VarianceShares(plan, designs, candidates)
+            frozen = _measures(scores, evaluator, plan, untuned, "model as it is")
+        models = {"frozen": frozen, "tuned": _measures(scores, evaluator, plan, tuned_model(run)[0], name)}
         rows += list(_rows(about, plan, models))
         voxels.append(_voxel_rows(name, plan, models))
         entries.append(
@@ -127,15 +122,23 @@ def partition(
     return Partition(pd.DataFrame(rows), pd.concat(voxels, ignore_index=True), summary)
 
 
+def _measures(
+    scores: VarianceShares, evaluator: Evaluator, plan: ScoringPlan, backbone: Backbone, which: str
+) -> Measures:
+    """All measures with one model's features."""
+    recordings = plan.data.recordings.values()
+    stories = evaluator.features(backbone, plan.config, recordings, f"Reading stories, {which}")
+    return scores.measures(plan.designs(stories), evaluator.progress, f"Fitting spaces, {which}")
+
+
 def feature_designs(features: Sequence[Feature], plan: ScoringPlan, min_samples: int) -> dict[str, Designs]:
     """Design of each feature by story, on the clock of the responses and with the delays of the model's features.
 
     A feature of phones or words stands in each stretch between windows for the share of it in which it was said; where
     it has no value it is 0.
     """
-    recordings, config = plan.data.recordings, plan.config
-    ends = {name: planned_windows(one, config, min_samples).times for name, one in recordings.items()}
-    stimuli = Stimuli({name: one.story for name, one in recordings.items()}, ends, config.windows.stride)
+    recordings = plan.data.recordings
+    stimuli = stimuli_of(list(recordings.values()), plan.config, min_samples)
     designs: dict[str, Designs] = {}
     for feature in features:
         values, of_stories = feature.values(stimuli), {}
@@ -146,7 +149,7 @@ def feature_designs(features: Sequence[Feature], plan: ScoringPlan, min_samples:
                 numbers = np.where(np.isnan(numbers), np.float32(0), numbers)
             else:
                 numbers = occupancy(values.units[name], numbers, stimuli.stretches[name])
-            of_stories[name] = plan.clock(recording, ends[name]).design(numbers)
+            of_stories[name] = plan.clock(recording, stimuli.ends[name]).design(numbers)
         designs[feature.name] = of_stories
     return designs
 

@@ -44,45 +44,44 @@ class VarianceShares:
         self._true = plan.true()
         self._pieces, self.unit = left_out_pieces(plan.story_of_row)
         self._kept = kept_pieces(len(self._pieces))
-        self._power = self._sums(self._true, self._true)
+        power = self._sums(self._true, self._true)
+        self._power = np.where(power == 0, np.nan, power)
         self._without_model: dict[frozenset[str], np.ndarray] = {}
-        self.model: Designs = {}
 
-    def measures(self, progress: Progress, title: str) -> Measures:
-        """All measures with the present model."""
+    def measures(self, model: Designs, progress: Progress, title: str) -> Measures:
+        """All measures with the designs of a model by story."""
         names = tuple(self._designs)
         features, everything = frozenset(names), frozenset((*names, MODEL))
         sets = [everything, features, frozenset({MODEL})]
         sets += [everything - {name} for name in names] + [frozenset({name}) for name in names]
         sets += [frozenset({name, MODEL}) for name in names]
-        r2, product = {}, {}
-        for spaces in progress.over(list(dict.fromkeys(sets)), title):
-            if MODEL in spaces or spaces not in self._without_model:
-                r2[spaces], parts = self._r2(spaces)
-                if spaces == everything:
-                    product = parts
-                if MODEL not in spaces:
-                    self._without_model[spaces] = r2[spaces]
-        r2 |= self._without_model
-        total, model = r2[everything], r2[frozenset({MODEL})]
+        r2 = dict(self._without_model)
+        for spaces in progress.over([one for one in dict.fromkeys(sets) if one not in r2], title):
+            products = self._products(spaces, model)
+            r2[spaces] = np.sum(list(products.values()), axis=0)
+            if MODEL not in spaces:
+                self._without_model[spaces] = r2[spaces]
+            elif spaces == everything:
+                of_all = products
+        total, of_model = r2[everything], r2[frozenset({MODEL})]
         measures: Measures = {
             ("total", "all"): total,
-            ("alone", MODEL): model,
+            ("alone", MODEL): of_model,
             ("alone", STIMULUS): r2[features],
             ("unique", MODEL): total - r2[features],
-            ("shared", STIMULUS): model + r2[features] - total,
+            ("shared", STIMULUS): of_model + r2[features] - total,
         }
         for name in names:
             alone = r2[frozenset({name})]
             measures["alone", name] = alone
             measures["unique", name] = total - r2[everything - {name}]
-            measures["shared", name] = model + alone - r2[frozenset({name, MODEL})]
-        return measures | {("product", name): part for name, part in product.items()}
+            measures["shared", name] = of_model + alone - r2[frozenset({name, MODEL})]
+        return measures | {("product", name): part for name, part in of_all.items()}
 
-    def _r2(self, spaces: frozenset[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """R2 of some spaces together, and the product measure of each."""
+    def _products(self, spaces: frozenset[str], model: Designs) -> dict[str, np.ndarray]:
+        """The product measure of some spaces, whose sum is R2 of them together."""
         names = sorted(spaces)
-        designs = [self.model if name == MODEL else self._designs[name] for name in names]
+        designs = [model if name == MODEL else self._designs[name] for name in names]
         fitted, held_out = (
             [np.concatenate([of[one.story.name] for one in some]) for of in designs]
             for some in (self._fitted, self._held_out)
@@ -96,13 +95,10 @@ class VarianceShares:
             self._candidates,
         )
         rest = 2 * self._true - parts.sum(0)
-        products = {
-            name: self._sums(part, rest) / self._power for name, part in zip(names, parts, strict=True)
-        }
-        return np.sum(list(products.values()), axis=0), products
+        return {name: self._sums(part, rest) / self._power for name, part in zip(names, parts, strict=True)}
 
     def _sums(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Sums over rows of a product, of all pieces and of all but each; NaN in place of 0."""
+        """Sums over rows of a product, of all pieces and of all but each, (n_pieces + 1, n_voxels)."""
         sums = np.stack([np.einsum("tv,tv->v", one[rows], other[rows]) for rows in self._pieces])
-        total = self._kept @ sums.astype(np.float64)
-        return np.where(total == 0, np.nan, total)
+        total: np.ndarray = self._kept @ sums.astype(np.float64)
+        return total
