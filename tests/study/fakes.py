@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.replicates import gathered, replicate_rows
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study import cells_of
@@ -43,11 +44,13 @@ def fake_study(
     title="Made up",
     name="made-up",
     shared=None,
+    probed=(),
     unit="5 test stories",
 ):
     """Write a study whose cells are done, but for those named in `failed` and `waiting`; returns its folder.
 
-    `shared` is what a gain is less by under the shared readout; None: that readout was not scored.
+    `shared` is what a gain is less by under the shared readout; None: that readout was not scored. `probed` are
+    features with their kinds, each scored with and without the control beyond-low-level.
     """
     content = {
         "format": 1,
@@ -78,6 +81,8 @@ def fake_study(
             _evaluation(folder / "cells" / where, cell, score, *about)
             if cell.transfer is not None:
                 _transfer(folder / "cells" / where, cell, score, targets, simulated, stories, needed, unit)
+            if cell.probe is not None:
+                _probes(folder / "cells" / where, cell, score, probed, simulated, stories, unit)
     code = {"version": "0.1.0", "source": "abc", "revision": None}
     document = {"format": 1, "study": study.model_dump(mode="json"), "cells": entries, "code": code}
     (folder / "study.json").write_text(json.dumps(document))
@@ -118,6 +123,47 @@ def _evaluation(path, cell, score, targets, simulated, layers, tasks, stories, s
             pairs = {task: _without(frozen, tuned)}
             rows += replicate_rows(run, listener, pairs, unit, stories, layer, "clips")
     small_evaluation(table, simulated, by_layer, by_task, gathered(rows)).save(path / "evaluation")
+
+
+def _probes(path, cell, score, probed, simulated, stories, unit):
+    """At the run's own hidden state and at 0, by r and by r2; the control takes .01 off what the tuned model has."""
+    table, rows = [], []
+    run, listener, layers = path.name, cell.config.subject, (0, cell.config.backbone.layer)
+    asked = [
+        (feature, layer, control)
+        for feature in probed
+        for layer in layers
+        for control in ("none", "beyond-low-level")
+    ]
+    for (feature, kind), layer, control in asked:
+        frozen, tuned = score(cell.config, listener, feature)
+        tuned -= 0.01 * (control != "none")
+        for measure in ("r", "r2"):
+            about = {
+                "run": run,
+                "subject": listener,
+                "seed": cell.config.seed,
+                "layer": layer,
+                "feature": feature,
+            }
+            about |= {"kind": kind, "control": control, "score": measure}
+            table.append(about | {"score_frozen": frozen, "score_tuned": tuned, "difference": tuned - frozen})
+            pairs = {feature: _without(frozen, tuned)}
+            rows += replicate_rows(run, listener, pairs, unit, stories, layer, control, measure)
+    about = {"name": run, "subject": listener, "seed": cell.config.seed, "layers": list(layers), "splits": {}}
+    features = [
+        {"name": name, "kind": kind, "unit": "words", "columns": ["0"], "n_fitted": 60, "n_tested": 60}
+        for name, kind in probed
+    ]
+    summary = {
+        "simulated": simulated,
+        "runs": [about],
+        "features": features,
+        "notes": [],
+        "versions": VERSIONS,
+    }
+    summary["controls"] = ["beyond-low-level"]
+    Probes(filled("probes.csv", table), pd.DataFrame(), summary, gathered(rows)).save(path / "probes")
 
 
 def _transfer(path, cell, score, targets, simulated, stories, needed, unit):

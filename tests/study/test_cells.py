@@ -55,9 +55,13 @@ def test_experiments_that_ask_for_the_same_run_share_a_cell(small_study):
     assert cells[0].transfer is None
 
 
-@pytest.mark.parametrize("key", ["transfer", "evaluate"])
+@pytest.mark.parametrize("key", ["transfer", "probe", "evaluate"])
 def test_one_run_cannot_be_scored_in_two_ways(small_study, key):
-    ways = {"transfer": [{"draws": 2}, {"draws": 3}], "evaluate": [{"layers": "all"}, {"layers": [1]}]}[key]
+    ways = {
+        "probe": [{"features": ["mel"]}, {"features": ["mfcc"]}],
+        "transfer": [{"draws": 2}, {"draws": 3}],
+        "evaluate": [{"layers": "all"}, {"layers": [1]}],
+    }[key]
     with pytest.raises(
         ConfigError, match=rf"experiments\.b.*\n?.*{key}(\.layers)? in another way than in experiment a"
     ):

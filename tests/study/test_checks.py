@@ -26,6 +26,10 @@ from brainwavlm.study.checks import naming_cell, require_runnable
         ({"transfer": {"minutes": [0.001]}}, "transfer.minutes", "shortest story"),
         ({"transfer": {"minutes": [-1]}}, "transfer.minutes", "more than 0"),
         ({"transfer": {"subjects": ["carla"]}}, "transfer.subjects", "carla"),
+        ({"probe": {"features": ["mell"]}}, "probe.features", "mell"),
+        ({"probe": {"features": ["mel"], "layers": [40]}}, "probe.layers", "40"),
+        ({"probe": {"features": ["mel"], "controls": ["chance"]}}, "probe.controls", "chance"),
+        ({"probe": {"features": ["meaning=nowhere.npz"]}}, "nowhere.npz", "no such file"),
         ({"transfer": {"test": ["nothing"]}}, "transfer.test", "nothing"),
         (
             {"set": {"control.kind": "block-permuted", "control.seconds": 1e6}},

@@ -116,7 +116,7 @@ def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
     row = only(found.table, kind="gain", target="cortex")
     assert np.isfinite(row["low"])
     from brainwavlm.results.estimates import gain, mean_over_seeds
-    from brainwavlm.study.claims.scores import read_cell
+    from brainwavlm.study.claims.reading import read_cell
 
     cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]
     scores = [cell.scores[0] for cell in cells]
@@ -523,3 +523,76 @@ def test_spreads_are_expected_of_the_methods_and_the_target_of_the_claim(methods
     )
     row = {"claim": 2, "kind": "spread", "target": "cortex"}
     assert expected(row, config, against, ["adapter.method"]) == wanted
+
+
+PROBED = (("meaning", "semantic"), ("mel", "acoustic"))
+
+
+def test_probes_of_meaning_answer_by_the_state_of_the_run_and_beyond_low_level_features(tmp_path):
+    experiment = {
+        "claim": 7,
+        "grid": {"seed": SEEDS},
+        "probe": {"features": ["mel", "meaning=demo"], "layers": "all"},
+    }
+    table = claims(tmp_path, {"meaning": experiment}, probed=PROBED).table
+    probes = table[table["kind"] == "probe"]
+    assert len(probes) == 2 * 2 * 2  # features, hidden states, controls: one score of each
+    row = only(probes, target="meaning", layer=4, stories="none")
+    assert_allclose([row["estimate"], row["low"]], [0.021, 0.021 + LOW], atol=1e-6)
+    assert (row["readout"], row["information"], row["verdict"]) == ("r", "semantic", "as reported")
+    assert "Meaning read off hidden state 4" in row["sentence"]
+    beyond = only(probes, target="meaning", layer=4, stories="beyond-low-level")
+    assert_allclose(beyond["estimate"], 0.011, atol=1e-6)
+    assert beyond["headline"]
+    assert set(table[table["headline"]]["target"]) == {"meaning"}
+    assert only(probes, target="mel", layer=4, stories="none")["verdict"] == ""
+
+
+def test_supervision_by_words_is_compared_with_that_by_responses(tmp_path):
+    def score(config, listener, target):
+        return 0.3, 0.32 + (0.05 if config.control.kind == "words" and target == "meaning" else 0)
+
+    experiment = {
+        "claim": 9,
+        "set": {"control.embeddings": "demo"},
+        "grid": {"control.kind": ["none", "words"], "seed": SEEDS},
+        "contrast": "control.kind",
+        "probe": {"features": ["mel", "meaning=demo"]},
+    }
+    table = claims(tmp_path, {"supervision": experiment}, score=score, probed=PROBED).table
+    row = only(table, kind="probe difference", target="meaning", layer=4, stories="none")
+    assert_allclose(row["estimate"], 0.05, atol=1e-6)
+    assert (row["verdict"], row["headline"]) == ("otherwise", True)
+    assert "AUC" not in row["sentence"]
+    assert "r of the tuned model differs by +0.050" in row["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "settings", "row", "against", "sign"),
+    [
+        (7, {"target": "cortex"}, {"information": "semantic"}, None, "+"),
+        (7, {"target": "AC"}, {"information": "semantic"}, None, ""),
+        (7, {"target": "cortex"}, {"information": "acoustic"}, None, ""),
+        (7, {"target": "cortex", "control.kind": "shifted"}, {"information": "semantic"}, None, ""),
+        (8, {"target": "AC"}, {"information": "phonetic"}, None, ">=0"),
+        (8, {"target": "cortex"}, {"information": "acoustic"}, None, ""),
+        (9, {"control.kind": "phones"}, {"information": "semantic"}, {}, ""),
+    ],
+)
+def test_what_is_expected_of_probes(claim, settings, row, against, sign):
+    configs = [some and load_config(preset="demo", overrides=some) for some in (settings, against)]
+    if against is not None:
+        configs[1] = load_config(preset="demo", overrides=against)
+    kind = "probe" if against is None else "probe difference"
+    assert expected({"claim": claim, "kind": kind, **row, "target": "x"}, *configs, ["control.kind"]) == sign
+
+
+def test_a_group_without_probes_is_told(tmp_path):
+    from brainwavlm.study.claims.table import claims_of as made
+
+    experiments = {"meaning": {"claim": 7, "grid": {"seed": [0]}, "probe": {"features": ["meaning=demo"]}}}
+    folder = fake_study(tmp_path / "study", experiments, probed=PROBED)
+    (folder / "cells" / next((folder / "cells").iterdir()).name / "probes" / "summary.json").unlink()
+    found = made(open_study(folder))
+    assert only(found.missing, step="probes")["state"] == "waiting"
+    assert "No probes yet" in only(found.table, kind="no probes")["sentence"]

@@ -10,8 +10,8 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.runs import environment
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
-from brainwavlm.study.description import TransferOptions
 from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
+from brainwavlm.study.options import TransferOptions
 
 CODE = {"version": "1", "source": "abc", "git": None}
 

@@ -72,17 +72,20 @@ def here(in_this_process):
 
 @pytest.mark.usefixtures("here")
 def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_study, tmp_path):
-    study = small_study(devices={"grid": {"device": ["cpu", "mps"]}, "transfer": {"subjects": ["ben"]}})
+    asked = {"transfer": {"subjects": ["ben"]}, "probe": {"features": ["mel"], "controls": []}}
+    asked |= {"grid": {"device": ["cpu", "mps"]}, "set": {"windows.stride": 0.5}}
+    study = small_study(devices=asked)
     folder = tmp_path / "out"
     ended = []
     first = run_study(study, folder, workers=2, finished=ended.append)
     assert [state.state for state in first] == ["done", "failed"]
     assert sorted(state.folder for state in ended) == sorted(state.folder for state in first)
     assert "study.yaml: experiments.devices (device=mps): device: mps is not here" in first[1].error
-    assert first[0].steps.keys() == {"tune", "evaluate", "transfer"}
+    assert first[0].steps.keys() == {"tune", "evaluate", "transfer", "probe"}
     done, failed = open_study(folder).cells
     assert (done.evaluation / "voxels.csv").is_file()
     assert (done.transfer / "matrix.csv").is_file()
+    assert (done.probes / "probes.csv").is_file()
     assert done.run.config.target == "cortex"
     assert (failed.state, failed.attempts, failed.evaluation) == ("failed", 1, None)
 
@@ -94,7 +97,6 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     assert [state.attempts for state in third] == [1, 2]
     assert contents(folder / "cells") == before
 
-    asked = {"grid": {"device": ["cpu", "mps"]}, "transfer": {"subjects": ["ben"]}}
     fourth = run_study(small_study(devices={**asked, "evaluate": {"layers": [1]}}), folder)
     assert [state.attempts for state in fourth] == [2, 2]
     after = contents(folder / "cells")

@@ -36,7 +36,7 @@ class ControlConfig(Step):
     embeddings: str | None = Field(
         None,
         validate_default=True,
-        description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe).",
+        description="words: file of vectors, .npz, .hf5 (english1000sm.hf5) or text (GloVe); demo: those of the demo.",
     )
 
     @property

@@ -23,6 +23,7 @@ from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.audio import sound_facts
 from brainwavlm.stimulus.windows import cut_windows
+from brainwavlm.stimulus.word_vectors import vectors_path
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def anchored(config: RunConfig) -> RunConfig:
     folder = config.training.frontend_folder
     kept = None if folder is None else str(Path(folder).expanduser().resolve())
     embeddings = config.control.embeddings
-    vectors = None if embeddings is None else str(Path(embeddings).resolve())
+    vectors = None if embeddings is None else str(vectors_path(embeddings).resolve())
     control = config.control.model_copy(update={"embeddings": vectors})
     targets = tuple(file(name) for name in config.evaluation.targets)
     return config.model_copy(

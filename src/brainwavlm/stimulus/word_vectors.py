@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, require_content
@@ -24,6 +25,11 @@ def spoken(text: str) -> str:
 
 def _one_form(text: str) -> str:
     return unicodedata.normalize("NFC", text)  # an accent may be typed in two ways
+
+
+def vectors_path(name: str | Path) -> Path:
+    """The file of that name; of `demo`, the vectors that come with the embedded data set."""
+    return demo_folder() / "stimuli" / "word_vectors.npz" if str(name) == "demo" else Path(name)
 
 
 def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.ndarray]:

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from brainwavlm.config import RunConfig, Step, load_config
 from brainwavlm.errors import ConfigError
-from brainwavlm.study.description import EvaluateOptions, Experiment, Study, TransferOptions, above
+from brainwavlm.study.description import Experiment, Study, above
+from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
 
 Listener = tuple[str, str]  # data set, subject
 
@@ -47,6 +48,7 @@ def naming(configs: Iterable[RunConfig]) -> Callable[[Listener], str]:
     return name
 
 
+FURTHER = ("transfer", "probe")  # what is done where an experiment asks for it
 ALWAYS_NAMED = ("subject", "target", "adapter.method")
 
 
@@ -65,6 +67,7 @@ class Cell(Step):
         By experiment: the keys that it varies, with this cell's values as the file gives them.
     evaluate : EvaluateOptions
     transfer : TransferOptions or None
+    probe : ProbeOptions or None
     """
 
     name: str = ""
@@ -72,7 +75,13 @@ class Cell(Step):
     varied: dict[str, dict[str, Any]] = Field({})
     evaluate: EvaluateOptions = EvaluateOptions()
     transfer: TransferOptions | None = None
+    probe: ProbeOptions | None = None
     config: RunConfig
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is done with it."""
+        return ("tune", "evaluate", *(step for step in FURTHER if getattr(self, step) is not None))
 
 
 def cells_of(study: Study) -> list[Cell]:
@@ -115,6 +124,7 @@ def cells_of(study: Study) -> list[Cell]:
                 varied={name: varied},
                 evaluate=experiment.evaluate,
                 transfer=experiment.transfer,
+                probe=experiment.probe and experiment.probe.anchored(),
             )
             cells[key] = _shared(cells[key], cell, source) if key in cells else cell
     return _named(list(cells.values()), study)
@@ -159,15 +169,18 @@ def _matches(point: Mapping[str, Any], some: Mapping[str, Any]) -> bool:
 
 def _shared(cell: Cell, other: Cell, source: str) -> Cell:
     """One cell for two that ask for the same run; where one of them has no wish how it is scored, the other has."""
-    transfer = other.transfer if cell.transfer is None else cell.transfer
-    if other.transfer not in (None, transfer):
-        raise _otherwise("transfer", cell, source)
+    further = {}
+    for step in FURTHER:
+        asked, wish = getattr(cell, step), getattr(other, step)
+        further[step] = wish if asked is None else asked
+        if wish not in (None, further[step]):
+            raise _otherwise(step, cell, source)
     new = tuple(name for name in other.experiments if name not in cell.experiments)
     changes = {
         "experiments": cell.experiments + new,
         "varied": cell.varied | {name: other.varied[name] for name in new},
         "evaluate": _both(cell, other.evaluate, source),
-        "transfer": transfer,
+        **further,
     }
     return cell.model_copy(update=changes)
 

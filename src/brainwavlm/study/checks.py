@@ -21,10 +21,14 @@ from brainwavlm.evaluation.downstream import task_of
 from brainwavlm.evaluation.evaluator import OF_THE_DATA, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
+from brainwavlm.evaluation.probes.question import question_of
+from brainwavlm.evaluation.probes.tasks import require_controls
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.runs.subject_views import heard_by, subject_views
+from brainwavlm.stimulus.features.table import features_named
 from brainwavlm.study.cells import Cell
-from brainwavlm.study.description import EvaluateOptions, Study, TransferOptions
+from brainwavlm.study.description import Study
+from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
 
 _OF_LISTENERS = {*OF_THE_DATA, "joint", "train_minutes", "train_from", "control", "readout"}
 _OF_THE_MODEL: dict[str, Any] = {
@@ -63,6 +67,10 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
             transfers = next(n for n, one in enumerate(asks) if one.transfer is not None)
             with naming_cell(place_of(cell, study.source, transfers), _KEYS_OF_TRANSFER):
                 checks.transfer(cell.config, cell.transfer)
+        if cell.probe is not None:
+            probes = next(n for n, one in enumerate(asks) if one.probe is not None)
+            with naming_cell(place_of(cell, study.source, probes)):
+                checks.probe(cell.config, cell.probe)
 
 
 def place_of(cell: Cell, source: str, number: int = 0) -> str:
@@ -143,6 +151,18 @@ class _Checks:
                     view = heard_by(views[name], dataset.subject(who), options.test)
                     plan = self._plan(with_whole_cortex(view, (), None), model, tested=False)
                     require_whole_story(plan.data, options.minutes)
+
+    def probe(self, config: RunConfig, options: ProbeOptions) -> None:
+        """Its features, whose values are made once, its controls and its hidden states."""
+        model = self._model(config)
+        require_controls(options.controls)
+        if options.layers is not None:
+            chosen_layers(options.layers, model.n_blocks, "probe.layers")
+        features = features_named(options.features)
+        for view in subject_views(config):
+            if self._once(f"probe {options.features}", untuned_model_key(view)):
+                plan = self._plan(with_whole_cortex(view, (), None), model, tested=False)
+                question_of(features, plan, model.min_samples, model.n_dims, ())
 
     def _once(self, what: str, content: str) -> bool:
         """Whether this has not been asked before."""

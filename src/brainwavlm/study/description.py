@@ -10,46 +10,9 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from brainwavlm.config import Step, flattened, read_yaml, validated
 from brainwavlm.errors import ConfigError
 from brainwavlm.study.claims.paper import CLAIMS
+from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
 
 FORMAT = 1
-
-
-class EvaluateOptions(Step):
-    """What `evaluate` gets for each cell of an experiment, besides its run."""
-
-    memory_gb: float | None = Field(
-        None, gt=0, le=1e6, description="What ridge may use, in GB; null: as the run is configured."
-    )
-    layers: Literal["all"] | tuple[int, ...] | None = Field(
-        None, description="Hidden states to score besides that at which the run was tuned: all, or numbers."
-    )
-    downstream: tuple[Literal["phones", "words"], ...] = Field(
-        (), description="Also ask both models what is said in clips of the stories."
-    )
-    cross_fit: bool = Field(
-        False, description="Fit ridge only on training stories that tuning did not use; needs train_minutes."
-    )
-    reuse_alphas: bool = Field(
-        False, description="Fit tuned features with the penalties chosen for the untuned ones."
-    )
-
-
-class TransferOptions(Step):
-    """What `transfer` gets for each cell of an experiment, besides its run."""
-
-    subjects: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Listeners to score; null: all of the data set."
-    )
-    layer: int | None = Field(
-        None, ge=0, description="Hidden state to read; null: that at which the run was tuned."
-    )
-    minutes: tuple[float, ...] = Field(
-        (), description="Also fit on up to so many minutes of a listener's data."
-    )
-    draws: int = Field(5, ge=1, description="Random subsets of stories for each amount.")
-    test: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Test stories of every listener; null: as the run was split."
-    )
 
 
 class Experiment(Step):
@@ -73,6 +36,9 @@ class Experiment(Step):
     evaluate: EvaluateOptions = EvaluateOptions()
     transfer: TransferOptions | None = Field(
         None, description="Also score each cell in other listeners; null: not."
+    )
+    probe: ProbeOptions | None = Field(
+        None, description="Also read features of the stimulus off each cell's hidden states; null: not."
     )
 
     @field_validator("claim")

@@ -2,7 +2,7 @@
 
 study.yaml      the description as it was read
 study.json      what it came to: cells with their configuration, identity and folder; the code
-cells/<cell>/   an ordinary run folder, with evaluation/ and transfer/ in it
+cells/<cell>/   an ordinary run folder, with evaluation/, transfer/ and probes/ in it
 records/        states, logs and locks of the cells (`study.records`)
 features/       features that cells share
 checksums.json  of the files of the data, so that each is read once
@@ -91,6 +91,11 @@ class CellRecord:
         """Folder that `transfer` wrote, whole; None before, or where it was not asked for."""
         return self._written("transfer")
 
+    @property
+    def probes(self) -> Path | None:
+        """Folder that `probe` wrote, whole; None before, or where it was not asked for."""
+        return self._written("probes")
+
     def _written(self, name: str) -> Path | None:
         folder = self.path / name  # the summary is written last
         return folder if (folder / "summary.json").is_file() else None
@@ -155,8 +160,7 @@ def _record(folder: Path, cell: Entry, at_work: bool) -> CellRecord:
     if shown == "running" and not at_work:
         shown = "waiting"
     if shown == "done":
-        steps = ("tune", "evaluate") if cell.transfer is None else ("tune", "evaluate", "transfer")
-        lost = next(filter(None, (lost_file(place, step) for step in steps)), None)
+        lost = next(filter(None, (lost_file(place, step) for step in cell.steps)), None)
         if lost is not None:
             shown, error = "waiting", f"{lost}: no such file; `study run` makes it again."
     return CellRecord(cell, place, cell.identity, shown, error, state.attempts, state.seconds)

@@ -13,7 +13,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
 from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_files
-from brainwavlm.study.description import TransferOptions
+from brainwavlm.study.options import ProbeOptions, TransferOptions
 
 
 def identity(facts: dict[str, Any]) -> str:
@@ -73,6 +73,14 @@ def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
             name: checksums.of(path) for name, path in files.items() if name.startswith("transcript/")
         }
     return _digest(digests)
+
+
+def feature_facts(config: RunConfig, options: ProbeOptions, checksums: Checksums) -> str:
+    """A digest of the transcripts and of the files that features of the stimulus are read from."""
+    from brainwavlm.stimulus.features.table import features_named
+
+    files = [feature.file for feature in features_named(options.features) if feature.file is not None]
+    return _digest([transcript_facts(config, checksums), [checksums.of(file) for file in files]])
 
 
 def _data_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:

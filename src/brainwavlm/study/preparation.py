@@ -18,7 +18,7 @@ from brainwavlm.runs.output_paths import require_apart
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.folder import AGAIN, FORMAT, Entry
-from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
+from brainwavlm.study.identity import facts_of, feature_facts, identity, transcript_facts, transfer_facts
 from brainwavlm.study.records import remedied
 
 
@@ -61,6 +61,9 @@ def prepare(
         if cell.transfer is not None:
             data = transfer_facts(cell.config, cell.transfer, checksums)
             steps["transfer"] = {**cell.transfer.model_dump(mode="json"), "data": data}
+        if cell.probe is not None:
+            read = feature_facts(cell.config, cell.probe, checksums)
+            steps["probe"] = {**cell.probe.model_dump(mode="json"), "data": read}
         prepared[cell.name] = Prepared(folder, name, facts, steps)
     return prepared
 

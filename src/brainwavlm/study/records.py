@@ -27,6 +27,7 @@ WRITTEN = {
         f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv", "replicates.npz")
     ),
     "transfer": tuple(f"transfer/{name}" for name in ("summary.json", "matrix.csv", "replicates.npz")),
+    "probe": tuple(f"probes/{name}" for name in ("summary.json", "probes.csv", "replicates.npz")),
 }
 
 

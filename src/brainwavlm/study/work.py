@@ -1,23 +1,17 @@
-"""The work of one cell, in a process of its own: tune, evaluate, transfer. Both engines call `run_cell`."""
+"""The work of one cell, in a process of its own: tune, evaluate, transfer, probe. Both engines call `run_cell`."""
 
 import os
-import shutil
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json
-from brainwavlm.progress import Progress
-from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import code_version, same_code
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
@@ -30,41 +24,7 @@ from brainwavlm.study.records import (
     record_path,
     write_state,
 )
-
-
-@dataclass(frozen=True)
-class Task:
-    """A cell as a process gets it.
-
-    Attributes
-    ----------
-    study : str
-        Folder of the study.
-    folder : str
-        Name of the cell's folder.
-    identity : str
-    facts : dict
-        What the identity was made of.
-    config : dict
-        The RunConfig.
-    steps : dict of str to dict
-        Options of what follows tuning: `evaluate`, and perhaps `transfer`.
-    engine : str
-    cpus : int
-        Threads.
-    place : str
-        Where the file of the study asks for it, for messages.
-    """
-
-    study: str
-    folder: str
-    identity: str
-    facts: dict[str, Any]
-    config: dict[str, Any]
-    steps: dict[str, dict[str, Any]]
-    engine: str
-    cpus: int
-    place: str = ""
+from brainwavlm.study.steps import RESULTS, STEPS, Task
 
 
 def run_cell(content: dict[str, Any]) -> dict[str, Any]:
@@ -183,66 +143,13 @@ def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) 
         if name == "tune":
             _ = open_run(cell).config, open_run(cell).result
         else:
-            kind = Evaluation if name == "evaluate" else Transfer
-            kind.open(cell / WRITTEN[name][0].partition("/")[0])
+            RESULTS[name].open(cell / WRITTEN[name][0].partition("/")[0])
     except BrainwavlmError:
         return False
     return True
-
-
-def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
-    """Tune, from the last checkpoint where there is one."""
-    from brainwavlm.encoding.tuning import tune
-
-    begun = (path / "run.json").is_file()
-    if path.exists() and not begun:
-        shutil.rmtree(path)  # killed before its manifest: of no use
-    if not begun or open_run(path).result is None:
-        tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
-
-
-def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
-    from brainwavlm.evaluation.evaluate import evaluate
-
-    scores = evaluate(open_run(path), Path(task.study) / "features", **_without_data(options))
-    _replaced(path / "evaluation", scores.save)
-
-
-def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
-    from brainwavlm.evaluation.transfer import transfer
-
-    scores = transfer(open_run(path), cache=Path(task.study) / "features", **_without_data(options))
-    _replaced(path / "transfer", scores.save)
-
-
-def _without_data(options: dict[str, Any]) -> dict[str, Any]:
-    """What the file of the study says, without the digest of the data that goes into what is done."""
-    return {key: value for key, value in options.items() if key != "data"}
-
-
-STEPS: dict[str, Callable[[Path, Task, dict[str, Any]], None]] = {
-    "tune": _tune,
-    "evaluate": _evaluate,
-    "transfer": _transfer,
-}
-
-
-def _replaced(folder: Path, save: Callable[[Path], Any]) -> None:
-    """Save into a folder in place of what was there with other options."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    save(folder)
 
 
 @contextmanager
 def _printing_to(path: Path) -> Iterator[None]:
     with open(path, "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         yield
-
-
-class _PrintedProgress(Progress):
-    """One line an epoch."""
-
-    def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
-        """Print it."""
-        print(f"epoch {epoch}: loss {loss}, validation r {validation}, best {best}", flush=True)

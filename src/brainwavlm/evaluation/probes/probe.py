@@ -7,13 +7,12 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.compute import device_of
-from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.probes.question import Question, question_of
 from brainwavlm.evaluation.probes.rows import probe_rows, seed_rows, with_q
 from brainwavlm.evaluation.probes.scores import Predictions, probe_predictions
-from brainwavlm.evaluation.probes.tasks import CONTROLS, PLAIN, RANDOM, RESIDUAL, SHUFFLED
+from brainwavlm.evaluation.probes.tasks import CONTROLS, PLAIN, RANDOM, RESIDUAL, SHUFFLED, require_controls
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
@@ -76,13 +75,7 @@ def probe(
         A run without a finished epoch, or whose data have changed.
     """
     rows_of_table = features_named(features)
-    if not set(controls) <= set(CONTROLS):
-        raise ConfigError(
-            "probe.controls",
-            f"{', '.join(controls)}.",
-            f"some of {', '.join(CONTROLS)}.",
-            "Correct the name.",
-        )
+    require_controls(controls)
     runs = subject_runs(runs)
     evaluator = Evaluator(cache, progress)
     tuned_on = tuple(run.config.target for run in runs)

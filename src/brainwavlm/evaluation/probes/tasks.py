@@ -1,6 +1,6 @@
 """A feature as a task: which units of which stories have a value, and what they are asked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,17 @@ RANDOM, LOW_LEVEL = "random", "low-level"
 CONTROLS = (SHUFFLED, UNSEEN, RESIDUAL, RANDOM, LOW_LEVEL)
 # What a feature may say beside these has to be shown for features of words and meaning, which follow them.
 _IN_THE_BAG = ("word-rate",)
+
+
+def require_controls(controls: Collection[str]) -> None:
+    """ConfigError unless all are of `CONTROLS`."""
+    if not set(controls) <= set(CONTROLS):
+        raise ConfigError(
+            "probe.controls",
+            f"{', '.join(controls)}.",
+            f"some of {', '.join(CONTROLS)}.",
+            "Correct the name.",
+        )
 
 
 @dataclass(frozen=True)

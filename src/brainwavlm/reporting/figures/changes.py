@@ -17,6 +17,7 @@ from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.results.tables import records
+from brainwavlm.study.claims.sentences import UNDER, score_name
 from brainwavlm.study.claims.verdicts import holds
 
 KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
@@ -38,7 +39,7 @@ def changes_table(rows: Rows) -> pd.DataFrame:
     frame = pd.DataFrame(rows).astype(object)
     for row in records(frame.where(frame.notna(), None)):
         key = tuple(str(row[column]) for column in _ONE_FINDING)
-        findings.setdefault(key, {})[row["readout"] or "voxelwise"] = row
+        findings.setdefault(key, {})[row["readout"] if row["readout"] == "shared" else "voxelwise"] = row
     table = []
     about = ("experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence")
     for both in findings.values():
@@ -67,7 +68,9 @@ def finding_label(row: Row) -> str:
     where = f"{row['target']} of {row['listener']}"
     if row["kind"] in ("transfer", "minutes"):
         where = f"{row['target']}, {row['tuned_on']} → {row['listener']}"
-    if row["kind"] == "layer":
+    if row["kind"].startswith("probe"):
+        where = f"{score_name(row)}, {where}{UNDER.get(row['stories'], '')}"
+    if row["kind"] == "layer" or row["kind"].startswith("probe"):
         where += f", state {row['layer']:.0f}"
     if row["against"]:
         return f"{where}: {_in_short(row['group'])} − {_in_short(row['against'])}"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from brainwavlm.stimulus.features.files import is_table, means_over_time, read_t
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.units import Units, frame_means, rate
 from brainwavlm.stimulus.spoken_labels import Kind as Said
+from brainwavlm.stimulus.word_vectors import vectors_path
 
 FeatureKind = Literal["acoustic", "phonetic", "lexical", "semantic", "other"]
 Scale = Literal["numbers", "labels", "classes"]
@@ -70,6 +72,11 @@ class Feature:
     source: str
     values: Callable[[Stimuli], Values]
     scale: Scale = "numbers"
+
+    @property
+    def file(self) -> Path | None:
+        """Of the user's, that it is read from."""
+        return Path(self.source) if self.needs == "file" else None
 
 
 def _of_sound(name: str, dims: int, source: str, frames: Callable[[torch.Tensor], np.ndarray]) -> Feature:
@@ -172,6 +179,7 @@ def _from_file(name: str, path: str) -> Feature:
             f"NAME=FILE with a new name, none of {', '.join(FEATURES)}.",
             "For instance: glove=vectors.txt",
         )
+    path = str(vectors_path(path))
     if not is_table(path):
         vectors = partial(labels.embeddings, path)
         return replace(_of_labels(name, "semantic", "words", None, path, vectors), needs="file")

@@ -2,7 +2,8 @@
 
 table        the table of claims
 paper        the claims, by number
-scores       what cells scored, read back
+scores       what a cell scored
+reading      the same, read from the folders of its steps
 groups       cells that differ by seed and subject alone
 rows         gains, differences, spreads, transfer
 verdicts     whether it is what was reported, and under which readout it holds

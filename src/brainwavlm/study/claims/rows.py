@@ -15,19 +15,20 @@ from brainwavlm.results.estimates import (
 )
 from brainwavlm.results.replicates import OWN_LAYER
 from brainwavlm.study.claims.groups import Group
-from brainwavlm.study.claims.scores import CellScore, Step, missing
+from brainwavlm.study.claims.scores import STEPS, CellScore, Step, missing
 from brainwavlm.study.claims.sentences import NOTHING
 
 # For a ratio of deviations: with fewer seeds a true factor of 2 would be shown less often than not.
 FEWEST_SEEDS = 10
-EvaluatedKind = Literal["gain", "layer", "task"]
+ScoredKind = Literal["gain", "layer", "task", "probe"]
 _ESTIMATE = ("estimate", "low", "high")
-_SCORES = {"gain": "scores", "layer": "layers", "task": "tasks"}
+_SCORES = {"gain": "scores", "layer": "layers", "task": "tasks", "probe": "probes"}
+# By who tuned, who is scored, target, choice of stories, hidden state and readout.
+Place = tuple[str, str, str, str, int, str]
 
 
-def _by_place(scores: Iterable[CellScore]) -> dict[tuple[str, str, str, str, int, str], list[CellScore]]:
-    """Scores by who tuned, who is scored, target, choice of stories, hidden state and readout."""
-    places: dict[tuple[str, str, str, str, int, str], list[CellScore]] = {}
+def _by_place(scores: Iterable[CellScore]) -> dict[Place, list[CellScore]]:
+    places: dict[Place, list[CellScore]] = {}
     for score in scores:
         key = (score.tuned_on, score.listener, score.target, score.stories, score.layer, score.readout)
         places.setdefault(key, []).append(score)
@@ -46,6 +47,7 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
         "layer": None if first.layer == OWN_LAYER else first.layer,
         "readout": first.readout,
         "stories": first.stories,
+        "information": first.information,
         "unit": first.unit,
         "n_seeds": len(scores),
         "n_missing": n_missing,
@@ -57,18 +59,19 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
     }
 
 
-def gain_rows(group: Group, kind: EvaluatedKind = "gain") -> list[dict[str, Any]]:
-    """Mean gain over the untuned model, by listener and target: of the table, of hidden states, or in tasks.
+def gain_rows(group: Group, kind: ScoredKind = "gain") -> list[dict[str, Any]]:
+    """Mean gain over the untuned model, by listener and target: of the table, of hidden states, in tasks, in probes.
 
     Parameters
     ----------
     group : Group
     kind : str
-        gain, layer or task.
+        gain, layer, task or probe.
     """
+    step: Step = "probes" if kind == "probe" else "evaluation"
     places = _by_place(score for cell in group.cells for score in getattr(cell, _SCORES[kind]))
     return [
-        _summary(kind, group, scores, _n_missing(group, "evaluation", tuned_on))
+        _summary(kind, group, scores, _n_missing(group, step, tuned_on))
         for (tuned_on, *_), scores in places.items()
     ]
 
@@ -113,23 +116,29 @@ def minutes_rows(group: Group) -> list[dict[str, Any]]:
     return rows
 
 
-def nothing_rows(group: Group, with_transfer: bool) -> list[dict[str, Any]]:
-    """A row for each choice of listeners of which no cell was scored, or none in other listeners."""
+def nothing_rows(group: Group) -> list[dict[str, Any]]:
+    """A row for each choice of listeners of which no cell was scored, none in other listeners, or none by probes."""
     rows = []
-    steps: tuple[Step, ...] = ("evaluation", "transfer") if with_transfer else ("evaluation",)
     for tuned_on in dict.fromkeys(cell.tuned_on for cell in group.cells):
         n_cells = sum(cell.tuned_on == tuned_on for cell in group.cells)
-        for step, kind in zip(steps, NOTHING, strict=False):
+        for step, kind in zip(STEPS, NOTHING, strict=True):
             if _n_missing(group, step, tuned_on) == n_cells:
                 about = {"kind": kind, "group": group.label, "tuned_on": tuned_on}
                 rows.append(about | {"n_seeds": 0, "n_missing": n_cells})
     return rows
 
 
-def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
-    """Second minus first in tuned r, over the seeds that both have, wherever both are scored."""
+def difference_rows(first: Group, second: Group, kind: ScoredKind = "gain") -> list[dict[str, Any]]:
+    """Second minus first in tuned r, over the seeds that both have, wherever both are scored.
+
+    Parameters
+    ----------
+    first, second : Group
+    kind : str
+        gain: of the table; probe: of features that were read off.
+    """
     rows = []
-    for about, others, scores in _opposed(first, second):
+    for about, others, scores in _opposed(first, second, kind):
         common = [seed for seed in scores if seed in others]
         if not common:
             continue
@@ -137,7 +146,7 @@ def difference_rows(first: Group, second: Group) -> list[dict[str, Any]]:
         changes = [new.r_tuned - old.r_tuned for old, new in zip(before, after, strict=True)]
         rows.append(
             {
-                "kind": "difference",
+                "kind": "difference" if kind == "gain" else f"{kind} difference",
                 **about,
                 "n_seeds": len(common),
                 "n_missing": max(len(_seeds(first) & _seeds(second)) - len(common), 0),
@@ -179,34 +188,37 @@ def _seeds(group: Group) -> set[int]:
 BySeed = dict[int, CellScore]
 
 
-def _opposed(first: Group, second: Group) -> Iterator[tuple[dict[str, str], BySeed, BySeed]]:
+def _opposed(
+    first: Group, second: Group, kind: ScoredKind = "gain"
+) -> Iterator[tuple[dict[str, Any], BySeed, BySeed]]:
     """What a row of two groups is about, and the scores of both by seed.
 
     Models of the same listeners are compared where the first group has them, else each with each. Where either group is
     of one data set, another one, it is the data sets that differ: people of one name are compared.
     """
     other_data = first.datasets != second.datasets and len(first.datasets) == len(second.datasets) == 1
-    before = _by_listener(first, other_data)
-    for place, models in _by_listener(second, other_data).items():
+    before = _by_listener(first, other_data, kind)
+    for place, models in _by_listener(second, other_data, kind).items():
         others = before.get(place, {})
         for tuned_on, scores in models.items():
             alike = [others[tuned_on]] if tuned_on in others else others.values()
             for some in alike:
-                about = {"group": second.label, "against": first.label, "tuned_on": tuned_on}
-                about |= {
-                    "listener": next(iter(scores.values())).listener,
-                    "target": place[1],
-                    "readout": place[2],
-                }
+                about: dict[str, Any] = {"group": second.label, "against": first.label, "tuned_on": tuned_on}
+                score = next(iter(scores.values()))
+                about |= {"listener": score.listener, "target": score.target, "readout": score.readout}
+                if kind == "probe":
+                    about |= {"stories": score.stories, "information": score.information}
+                    about["layer"] = score.layer
                 yield about, some, scores
 
 
-def _by_listener(group: Group, by_subject: bool) -> dict[tuple[str, str, str], dict[str, BySeed]]:
-    """Scores by listener, target and readout, then by who tuned the model, then by seed."""
-    places: dict[tuple[str, str, str], dict[str, BySeed]] = {}
+def _by_listener(group: Group, by_subject: bool, kind: ScoredKind) -> dict[tuple, dict[str, BySeed]]:
+    """Scores by listener, target, stories, hidden state and readout, then by who tuned the model, then by seed."""
+    places: dict[tuple, dict[str, BySeed]] = {}
     for cell in group.cells:
-        for score in cell.scores:
-            place = (score.subject if by_subject else score.listener, score.target, score.readout)
+        for score in getattr(cell, _SCORES[kind]):
+            who = score.subject if by_subject else score.listener
+            place = (who, score.target, score.stories, score.layer, score.readout)
             places.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score
     return places
 

@@ -15,17 +15,18 @@ from brainwavlm.study.claims.verdicts import (
     side,
 )
 
-NOTHING = ("none", "no transfer")
-PAPER_CLAIMS = range(1, 7)  # what the paper itself says; later rows are reports of others
+# Kinds of rows of a group without any scores of a step, in the order of `scores.STEPS`.
+NOTHING = {"none": "Nothing", "no transfer": "Nothing of other listeners", "no probes": "No probes"}
+PAPER_CLAIMS = range(1, 10)  # what the paper itself says; later rows are reports of others
+UNDER = {"unseen-types": ", words never fitted", "beyond-low-level": ", beyond sound, phones and rates"}
 
 
 def sentence(row: Row) -> str:
     """A row, with all columns of the table but this one."""
     if row["kind"] in NOTHING:
-        what = "Nothing" + " of other listeners" * (row["kind"] != "none")
         group = "" if row["group"] == "all cells" else f"{row['group']}, "
         text = (
-            f"{what} yet of {group}models tuned on {row['tuned_on']}: "
+            f"{NOTHING[row['kind']]} yet of {group}models tuned on {row['tuned_on']}: "
             f"{_counted(row['n_missing'], 'cell is', 'cells are')} missing."
         )
     else:
@@ -55,6 +56,30 @@ def _task(row: Row) -> str:
         f"{row['layer']:.0f}: AUC from {number(row['r_frozen'])} (untuned; chance .5) to {number(row['r_tuned'])}, "
         f"{signed(row['estimate'])} {_bracket(row)}."
     )
+
+
+def _probe(row: Row) -> str:
+    return (
+        f"{row['target']} read off hidden state {row['layer']:.0f}, model tuned on {row['tuned_on']}"
+        f"{_under(row)}: {score_name(row)} from {number(row['r_frozen'])} (untuned) to {number(row['r_tuned'])}, "
+        f"{signed(row['estimate'])} {_bracket(row)}."
+    )
+
+
+def _probe_difference(row: Row) -> str:
+    return (
+        f"{row['group']} against {row['against']}: {row['target']} read off hidden state {row['layer']:.0f}"
+        f"{_under(row)}: {score_name(row)} of the tuned model differs by {signed(row['estimate'])} {_bracket(row)}."
+    )
+
+
+def score_name(row: Row) -> str:
+    """Of a probe, as prose has it: r, R2, AUC."""
+    return {"r2": "R2", "auc": "AUC", "f1": "macro-F1"}.get(str(row["readout"]), str(row["readout"]))
+
+
+def _under(row: Row) -> str:
+    return UNDER.get(row["stories"], "")
 
 
 def _transfer(row: Row) -> str:
@@ -99,6 +124,8 @@ FINDINGS = {
     "gain": _gain,
     "layer": _gain,
     "task": _task,
+    "probe": _probe,
+    "probe difference": _probe_difference,
     "transfer": _transfer,
     "difference": _difference,
     "spread": _spread,
@@ -127,7 +154,7 @@ def _interval_words(row: Row) -> str:
         return ""
     if row["kind"] == "spread":
         return "The interval contains 1: neither is shown to be steadier."
-    what = "difference" if row["kind"] == "difference" else "change"
+    what = "difference" if row["kind"].endswith("difference") else "change"
     if row["low"] <= 0 <= row["high"]:
         return f"The interval contains 0: no {what} is shown."
     return f"Over seeds the interval contains 0: no {what} is shown beyond these seeds."

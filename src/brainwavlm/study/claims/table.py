@@ -17,6 +17,7 @@ import pandas as pd
 
 from brainwavlm.study.cells import naming
 from brainwavlm.study.claims.groups import Group, groups_of, pairs_of
+from brainwavlm.study.claims.reading import read_cell
 from brainwavlm.study.claims.rows import (
     difference_rows,
     gain_rows,
@@ -25,7 +26,7 @@ from brainwavlm.study.claims.rows import (
     spread_rows,
     transfer_rows,
 )
-from brainwavlm.study.claims.scores import CellScores, Step, missing, read_cell
+from brainwavlm.study.claims.scores import STEPS, CellScores, missing
 from brainwavlm.study.claims.sentences import NOTHING, sentence
 from brainwavlm.study.claims.verdicts import verdict
 from brainwavlm.study.description import Experiment
@@ -36,6 +37,7 @@ COLUMNS = (
     *("listener", "target", "readout", "layer"),
     *(
         "stories",
+        "information",
         "unit",
         "n_seeds",
         "n_missing",
@@ -51,6 +53,8 @@ COLUMNS = (
 )
 # Targets that answer a claim; other targets are in the table too.
 HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH"), 16: ("cortex", "AC", "cortex-AC")}
+# Kinds of information that answer a claim; elsewhere all that were read off.
+INFORMATION = {7: ("semantic",), 8: ("acoustic", "phonetic"), 9: ("semantic",)}
 FEW_GROUPS = 3  # of which each pair is a headline
 # Claims that compare groups and are answered by the gain of each; elsewhere what groups differ by answers.
 ANSWERED_BY_GAINS = {3: ("gain",), 4: ("gain", "difference"), 5: ("gain",), 16: ("gain",)}
@@ -66,8 +70,9 @@ class Claims:
         One row a finding and readout (`voxelwise`, `shared`); best_epoch is a mean over seeds. kind: `gain`,
         `difference` (of tuned r, against another group), `spread` (ratio of the deviations over seeds), `transfer`
         (gain in another listener), `minutes` (of their data that reach the untuned model's score with all), `layer`
-        (gain by hidden state), `task` (change of the AUC of a task, by hidden state), `none` and `no transfer` (no cell
-        of a group is there).
+        (gain by hidden state), `task` (change of the AUC of a task, by hidden state), `probe` and `probe difference`
+        (of how well a feature is read off a hidden state; target is the feature, information its kind, stories the
+        control, readout the score), `none`, `no transfer` and `no probes` (no cell of a group is there).
     seeds : DataFrame
         One row a cell, listener, target, state, readout: experiment, group, kind, seed, cell, best_epoch,
         r_frozen, r_tuned.
@@ -129,7 +134,10 @@ def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) 
         findings += [row for group in groups for row in gain_rows(group, "layer")]
     if experiment.evaluate.downstream:
         findings += [row for group in groups for row in gain_rows(group, "task")]
-    findings += [row for group in groups for row in nothing_rows(group, experiment.transfer is not None)]
+    if experiment.probe is not None:
+        findings += [row for group in groups for row in gain_rows(group, "probe")]
+        findings += [row for pair in pairs for row in difference_rows(*pair, "probe")]
+    findings += [row for group in groups for row in nothing_rows(group)]
     simulated = any(cell.simulated for group in groups for cell in group.cells)
     about = {"experiment": name, "claim": experiment.claim, "simulated": simulated}
     shown = _headlines(experiment, groups, findings)
@@ -155,24 +163,27 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
         kinds = ("transfer", "minutes")
     elif experiment.evaluate.layers is not None or experiment.evaluate.downstream:
         kinds = ("layer", "task")
+    elif experiment.probe is not None:
+        kinds = ("probe", "probe difference")
     elif any(row["kind"] == "difference" for row in rows):
         kinds = ANSWERED_BY_GAINS.get(experiment.claim or 0, ("difference", "spread"))
     allowed = {group.label for group in (groups if len(groups) <= FEW_GROUPS else groups[:1])} | {None}
     layers = {group.label: group.config.backbone.layer for group in groups}
-    return [
-        row["kind"] in NOTHING
-        or (
-            row.get("target") in listed
-            and row.get("against") in allowed
-            and row["kind"] in kinds
-            and (row["kind"] != "task" or row["layer"] == layers[row["group"]])
-        )
-        for row in rows
-    ]
+    answers = INFORMATION.get(experiment.claim or 0)
+
+    def is_asked(row: dict[str, Any]) -> bool:
+        if row["kind"] in ("probe", "probe difference"):
+            wanted = answers is None or row["information"] in answers
+        else:
+            wanted = row.get("target") in listed
+        own = row["kind"] not in ("task", "probe", "probe difference") or row["layer"] == layers[row["group"]]
+        return wanted and own and row["kind"] in kinds and row.get("against") in allowed
+
+    return [row["kind"] in NOTHING or is_asked(row) for row in rows]
 
 
 def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
-    kinds = {"gain": "scores", "layer": "layers", "task": "tasks", "transfer": "transfers"}
+    kinds = {"gain": "scores", "layer": "layers", "task": "tasks", "transfer": "transfers", "probe": "probes"}
     return [
         {
             "experiment": name,
@@ -199,8 +210,7 @@ def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 def _missing_rows(cells: Sequence[CellScores]) -> list[dict[str, Any]]:
     rows = []
-    steps: tuple[Step, ...] = ("evaluation", "transfer")
-    for step in steps:
+    for step in STEPS:
         for cell in missing(cells, step):
             error = dict(cell.errors).get(step) or cell.record.error
             rows.append(

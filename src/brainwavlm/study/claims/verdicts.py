@@ -17,6 +17,7 @@ _CONTRASTS = {
     2: ("adapter.method", "training.lr_backbone"),
     4: ("target",),
     11: ("train_minutes", "training.epochs"),
+    9: ("control.kind",),
     12: ("training.slow",),
     16: ("control.kind",),
 }
@@ -37,6 +38,8 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
         Keys that are compared.
     """
     claim, kind, target = row["claim"], row["kind"], row["target"]
+    if claim in (7, 8, 9):
+        return _expected_of_probes(row, config, against, contrasts)
     if any(some is not None and some.control.kind in ("words", "phones") for some in (config, against)):
         return ""  # nobody reported of these
     if against is not None:
@@ -55,6 +58,27 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
     if not as_claimed:
         return ""
     return {(1, "gain"): "+", (3, "gain"): "-", (6, "transfer"): "+"}.get((claim, kind), "")
+
+
+def _expected_of_probes(
+    row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]
+) -> str:
+    """Claims 7, 8 and 9: meaning grows in models of whole cortex, sound is kept in those of AC, words give no more."""
+    claim, information = row["claim"], row["information"]
+    if against is not None:
+        supervised = {config.control.kind, against.control.kind} == {"none", "words"}
+        asked = claim == 9 and row["kind"] == "probe difference" and tuple(contrasts) == _CONTRASTS[9]
+        return "0" if asked and supervised and information == "semantic" else ""
+    if (
+        row["kind"] != "probe"
+        or config.control.kind != "none"
+        or config.adapter.method not in ("lora", "full")
+    ):
+        return ""
+    if claim == 7 and config.target == "cortex":
+        return "+" if information == "semantic" else ""
+    kept = claim == 8 and config.target == "AC" and information in ("acoustic", "phonetic")
+    return ">=0" if kept else ""
 
 
 def _expected_difference(claim: int, kind: str, target: str, config: RunConfig, against: RunConfig) -> str:
