@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score, r2_score, roc_auc_score
+from sklearn.neighbors import NearestNeighbors
 
 import brainwavlm
 from brainwavlm.encoding.ridge import story_folds
@@ -264,6 +266,47 @@ def test_both_models_are_read_at_every_state_beside_all_controls(probed):
     (note,) = [note for note in probed.summary["notes"] if note.startswith("glove")]
     assert "have no value" in note
     assert "Intervals over 3 test stories." in probed.summary["notes"]
+
+
+def test_the_dimension_is_that_of_the_vectors_of_stretches(run, features):
+    probes = probe(run, ["dimension"], [3], cache=features, controls=["random"])
+    table = probes.table.set_index(["control", "score"])
+    assert set(table.index) == {
+        (c, s) for c in ("none", "random") for s in ("gride-8", "gride-2", "gride-32", "participation")
+    }
+    backbone = load_backbone(run.config.backbone.name, [3])
+    asked = question(run.config, ["mel"])
+    points = []
+    for name in "def":
+        story = run_data(run.config).recordings[name].story
+        heard = cached_unit_vectors(backbone, story, run.config.windows, asked.units[name], None)[3][
+            "stretches"
+        ]
+        points.append(heard - heard.mean(0))
+    points = np.concatenate(points)
+    near, far = NearestNeighbors(n_neighbors=3).fit(points).kneighbors(points)[0][:, 1:].T
+    assert_allclose(
+        table.loc[("none", "gride-2"), "score_frozen"], len(points) / np.log(far / near).sum(), rtol=1e-4
+    )
+    variances = PCA().fit(points).explained_variance_
+    assert_allclose(
+        table.loc[("none", "participation"), "score_frozen"],
+        variances.sum() ** 2 / (variances**2).sum(),
+        rtol=1e-4,
+    )
+    row = table.loc[("none", "gride-8")]
+    assert row["low"] < row["difference"] < row["high"]
+    assert_allclose(row["difference"], row["score_tuned"] - row["score_frozen"])
+    assert probes.summary["features"] == [
+        {
+            "name": "dimension",
+            "kind": "geometry",
+            "unit": "stretches",
+            "columns": [],
+            "n_fitted": 0,
+            "n_tested": len(points),
+        }
+    ]
 
 
 def test_what_is_saved_is_read_back(probed, tmp_path):

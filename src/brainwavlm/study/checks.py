@@ -21,11 +21,10 @@ from brainwavlm.evaluation.downstream import task_of
 from brainwavlm.evaluation.evaluator import OF_THE_DATA, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
-from brainwavlm.evaluation.probes.question import question_of
+from brainwavlm.evaluation.probes.question import asked_features, question_of
 from brainwavlm.evaluation.probes.tasks import require_controls
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.runs.subject_views import heard_by, subject_views
-from brainwavlm.stimulus.features.table import features_named
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
@@ -158,7 +157,7 @@ class _Checks:
         require_controls(options.controls)
         if options.layers is not None:
             chosen_layers(options.layers, model.n_blocks, "probe.layers")
-        features = features_named(options.features)
+        features, _ = asked_features(options.features)
         for view in subject_views(config):
             if self._once(f"probe {options.features}", untuned_model_key(view)):
                 plan = self._plan(with_whole_cortex(view, (), None), model, tested=False)

@@ -77,10 +77,11 @@ def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
 
 def feature_facts(config: RunConfig, options: ProbeOptions, checksums: Checksums) -> str:
     """A digest of the transcripts and of the files that features of the stimulus are read from."""
-    from brainwavlm.stimulus.features.table import features_named
+    from brainwavlm.evaluation.probes.question import asked_features
 
-    files = [feature.file for feature in features_named(options.features) if feature.file is not None]
-    return _digest([transcript_facts(config, checksums), [checksums.of(file) for file in files]])
+    features, _ = asked_features(options.features)
+    files = [checksums.of(feature.file) for feature in features if feature.file is not None]
+    return _digest([transcript_facts(config, checksums), files])
 
 
 def _data_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:

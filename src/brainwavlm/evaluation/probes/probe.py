@@ -9,10 +9,18 @@ import pandas as pd
 from brainwavlm.compute import device_of
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers
-from brainwavlm.evaluation.probes.question import Question, question_of
-from brainwavlm.evaluation.probes.rows import probe_rows, seed_rows, with_q
+from brainwavlm.evaluation.probes.question import Question, asked_features, question_of
+from brainwavlm.evaluation.probes.rows import dimension_rows, probe_rows, seed_rows, with_q
 from brainwavlm.evaluation.probes.scores import Predictions, probe_predictions
-from brainwavlm.evaluation.probes.tasks import CONTROLS, PLAIN, RANDOM, RESIDUAL, SHUFFLED, require_controls
+from brainwavlm.evaluation.probes.tasks import (
+    CONTROLS,
+    DIMENSION,
+    PLAIN,
+    RANDOM,
+    RESIDUAL,
+    SHUFFLED,
+    require_controls,
+)
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
@@ -26,7 +34,7 @@ from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.unit_vectors import cached_unit_vectors
-from brainwavlm.stimulus.features.table import features_named
+from brainwavlm.stimulus.features.table import STRETCHES
 
 RANDOM_SEED = 0
 
@@ -50,7 +58,8 @@ def probe(
     ----------
     runs : Run, or sequence of Run
     features : sequence of str
-        Names in `stimulus.features.table.FEATURES`, or NAME=FILE: vectors of words, or a table of the user's.
+        Names in `stimulus.features.table.FEATURES`, or NAME=FILE: vectors of words, or a table of the user's; and
+        `dimension`: how many dimensions the hidden states have on the test stories.
     layers : sequence of int, "all" or None
         Hidden states; None: that of each run.
     cache : str, Path or None
@@ -74,7 +83,7 @@ def probe(
     RunError
         A run without a finished epoch, or whose data have changed.
     """
-    rows_of_table = features_named(features)
+    rows_of_table, dimension = asked_features(features)
     require_controls(controls)
     runs = subject_runs(runs)
     evaluator = Evaluator(cache, progress)
@@ -90,7 +99,8 @@ def probe(
         own = (plan.config.backbone.layer,)
         states.append(own if layers is None else chosen_layers(layers, model.n_blocks, "probe.layers"))
         if key not in questions:
-            questions[key] = question_of(rows_of_table, plan, model.min_samples, model.n_dims, controls)
+            sizes = model.min_samples, model.n_dims
+            questions[key] = question_of(rows_of_table, plan, *sizes, controls, dimension)
     untuned: dict[str, dict[str, Predictions]] = {}
     table: list[dict[str, Any]] = []
     replicates: list[dict[str, Any]] = []
@@ -109,9 +119,12 @@ def probe(
             _asked(controls),
             f"Hearing units, {name}",
         )
+        models = untuned[key] | {"tuned": tuned}
         for layer in chosen:
-            for task in question.tasks:
-                rows, more = probe_rows(about, task, layer, untuned[key] | {"tuned": tuned}, controls)
+            made = [probe_rows(about, task, layer, models, controls) for task in question.tasks]
+            if question.stretches is not None:
+                made.append(dimension_rows(about, layer, models, question.stretches.story_of_row))
+            for rows, more in made:
                 table += rows
                 replicates += more
     frame = with_q(pd.DataFrame(table))
@@ -168,7 +181,12 @@ def _predictions(
         )
         for name in evaluator.progress.over(sorted(question.units), title)
     }
-    return probe_predictions(question.tasks, vectors, layers, config, asked)
+    predictions = probe_predictions(question.tasks, vectors, layers, config, asked)
+    if question.stretches is not None:
+        for layer in layers:
+            stretches = {name: some[layer][STRETCHES] for name, some in vectors.items()}
+            predictions[DIMENSION, PLAIN, layer] = question.stretches.centred(stretches)
+    return predictions
 
 
 def _summary(
@@ -206,7 +224,7 @@ def _summary(
             }
             for run, name, plan, chosen in zip(runs, names, plans, states, strict=True)
         ],
-        "features": [task.facts for task in questions[0].tasks],
+        "features": questions[0].facts,
         "notes": list(dict.fromkeys(notes)),
         "versions": versions(),
     }

@@ -17,20 +17,23 @@ from brainwavlm.encoding.ridge import require_memory
 from brainwavlm.evaluation.probes.fits import linear_predictions
 from brainwavlm.evaluation.probes.low_level import LowLevel
 from brainwavlm.evaluation.probes.tasks import (
+    DIMENSION,
     FEWEST_UNITS,
+    GEOMETRY,
     LOW_LEVEL,
     PLAIN,
     RESIDUAL,
     SHUFFLED,
     SHUFFLES,
     UNSEEN,
+    Rows,
     Task,
     task_notes,
     task_of,
 )
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.stimulus.features.stimuli import Stimuli
-from brainwavlm.stimulus.features.table import Feature
+from brainwavlm.stimulus.features.table import STRETCHES, Feature, features_named
 from brainwavlm.stimulus.features.units import Units
 
 
@@ -44,15 +47,39 @@ class Question:
     units : dict of story to dict of kind to Units
         Whose vectors are needed.
     notes : list of str
+    stretches : Rows or None
+        Those of the test stories, where the dimension of hidden states is asked for.
     """
 
     tasks: list[Task]
     units: dict[str, dict[str, Units]]
     notes: list[str]
+    stretches: Rows | None = None
+
+    @property
+    def facts(self) -> list[dict]:
+        """What summary.json says of each feature."""
+        facts = [task.facts for task in self.tasks]
+        if self.stretches is not None:
+            about = {"name": DIMENSION, "kind": GEOMETRY, "unit": STRETCHES, "columns": []}
+            facts.append(about | {"n_fitted": 0, "n_tested": len(self.stretches.story_of_row)})
+        return facts
+
+
+def asked_features(names: Sequence[str]) -> tuple[list[Feature], bool]:
+    """Features of the stimulus by name (see `features_named`), and whether `dimension` is one of the names."""
+    of_stimulus = [name for name in names if name != DIMENSION]
+    dimension = len(of_stimulus) < len(names)
+    return (features_named(of_stimulus) if of_stimulus or not dimension else []), dimension
 
 
 def question_of(
-    features: Sequence[Feature], plan: ScoringPlan, min_samples: int, n_dims: int, controls: Collection[str]
+    features: Sequence[Feature],
+    plan: ScoringPlan,
+    min_samples: int,
+    n_dims: int,
+    controls: Collection[str],
+    dimension: bool = False,
 ) -> Question:
     """The tasks of a plan.
 
@@ -64,6 +91,8 @@ def question_of(
         Of the speech model.
     controls : collection of str
         Of `tasks.CONTROLS`.
+    dimension : bool
+        Whether the dimension of hidden states is asked for as well.
 
     Raises
     ------
@@ -98,7 +127,14 @@ def question_of(
         notes += _ask_low_level(
             [task for task in tasks if task.beside_low_level], stimuli, units, plan.config
         )
-    return Question(tasks, units, notes)
+    stretches = None
+    if dimension:
+        for name in stories:
+            units[name][STRETCHES] = stimuli.stretches[name]
+        counts = {name: len(stimuli.stretches[name]) for name in sides[1]}
+        kept = {name: np.arange(n) for name, n in counts.items()}
+        stretches = Rows(kept, np.repeat(list(counts), list(counts.values())), np.array([]))
+    return Question(tasks, units, notes, stretches)
 
 
 def stimuli_of(recordings: Sequence[Recording], config: RunConfig, min_samples: int) -> Stimuli:

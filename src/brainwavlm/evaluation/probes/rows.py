@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.probes.scores import SCORES, ControlScore, Predictions, control_scores, scored
-from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, Task
+from brainwavlm.evaluation.probes.scores import (
+    SCORES,
+    ControlScore,
+    Predictions,
+    control_scores,
+    dimension_scores,
+    scored,
+)
+from brainwavlm.evaluation.probes.tasks import DIMENSION, GEOMETRY, LOW_LEVEL, PLAIN, RANDOM, Task
 from brainwavlm.results.estimates import Score, gain, interval_p, mean_over_seeds, over_seeds
 from brainwavlm.results.replicates import replicate_rows
 
@@ -26,20 +33,7 @@ def probe_rows(
     pair = {name: models[name] for name in ("frozen", "tuned")}
     stories = task.tested.story_of_row
     start = {**about, "layer": layer, "feature": task.feature.name, "kind": task.feature.kind}
-    rows, replicates = [], []
-    for (control, score), both in control_scores(task, layer, pair, controls).items():
-        change, low, high = both.estimate(lambda of: of["tuned"] - of["frozen"])
-        columns = {
-            **_of_models(both, frozen="frozen", tuned="tuned"),
-            "difference": change,
-            "low": low,
-            "high": high,
-            "p": interval_p(change, high, len(both.means["tuned"]) - 1),
-        }
-        rows.append({**start, "control": control, "score": score, **columns, "scores": both})
-        kept = {task.feature.name: (both.means["frozen"][1:], both.means["tuned"][1:])}
-        of_run = about["run"], about["subject"]
-        replicates += replicate_rows(*of_run, kept, both.unit, stories, layer, control, score)
+    rows, replicates = _compared_rows(start, control_scores(task, layer, pair, controls), stories)
     alone = {LOW_LEVEL: task.low_level} if LOW_LEVEL in controls and task.low_level is not None else {}
     if RANDOM in controls:
         alone[RANDOM] = models[RANDOM][task.feature.name, PLAIN, layer]
@@ -50,6 +44,47 @@ def probe_rows(
             rows.append({**start, "control": control, "score": score, **columns, "scores": one})
     sizes = {"n_stories": len(task.tested.kept), "n_labels": len(task.columns)}
     return [{**row, **sizes, "n_units": row["scores"].n_units} for row in rows], replicates
+
+
+def dimension_rows(
+    about: Mapping[str, Any],
+    layer: int,
+    models: Mapping[str, Predictions],
+    stories: np.ndarray,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The same of the intrinsic dimension of hidden states, whose vectors stand in the place of predictions."""
+    points = {name: some[DIMENSION, PLAIN, layer] for name, some in models.items()}
+    scores = dimension_scores(points, stories)
+    start = {**about, "layer": layer, "feature": DIMENSION, "kind": GEOMETRY}
+    rows, replicates = _compared_rows(
+        start, {(PLAIN, score): both for score, both in scores.items()}, stories
+    )
+    for score, one in scores.items() if RANDOM in models else ():
+        columns = _of_models(one, frozen=RANDOM, tuned=RANDOM)
+        rows.append({**start, "control": RANDOM, "score": score, **columns, "scores": one})
+    sizes = {"n_stories": len(set(stories)), "n_labels": 1, "n_units": len(stories)}
+    return [{**row, **sizes} for row in rows], replicates
+
+
+def _compared_rows(
+    start: Mapping[str, Any], scores: Mapping[tuple[str, str], ControlScore], stories: np.ndarray
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of both models under each control and score, and those of their replicates."""
+    rows, replicates = [], []
+    for (control, score), both in scores.items():
+        change, low, high = both.estimate(lambda of: of["tuned"] - of["frozen"])
+        columns = {
+            **_of_models(both, frozen="frozen", tuned="tuned"),
+            "difference": change,
+            "low": low,
+            "high": high,
+            "p": interval_p(change, high, len(both.means["tuned"]) - 1),
+        }
+        rows.append({**start, "control": control, "score": score, **columns, "scores": both})
+        kept = {start["feature"]: (both.means["frozen"][1:], both.means["tuned"][1:])}
+        of_run = start["run"], start["subject"]
+        replicates += replicate_rows(*of_run, kept, both.unit, stories, start["layer"], control, score)
+    return rows, replicates
 
 
 def _of_models(scores: ControlScore, **models: str) -> dict[str, float]:

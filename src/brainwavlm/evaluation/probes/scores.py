@@ -9,9 +9,11 @@ from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.probes.fits import linear_predictions
 from brainwavlm.evaluation.probes.tasks import FEWEST_UNITS, PLAIN, RESIDUAL, SHUFFLED, SHUFFLES, UNSEEN, Task
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc, jackknife_of_f1
-from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means, r_squared
+from brainwavlm.evaluation.statistics.dimension import dimensions
+from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means, left_out_pieces, r_squared
 from brainwavlm.results.estimates import Estimate, drawn_half, jackknife_interval
 from brainwavlm.speech.unit_vectors import Vectors
+from brainwavlm.stimulus.features.table import STRETCHES
 
 SELECTIVITY = "selectivity"
 SCORES = {"numbers": ("r", "r2"), "labels": ("auc", "r"), "classes": ("auc", "f1", "r")}
@@ -162,3 +164,14 @@ def scored(
         measure = r_squared if score == "r2" else None
         jackknife = jackknife_of_means(truth, predictions, stories, everything, of, measure)
     return ControlScore(jackknife.means[LABELS], jackknife.unit, len(truth))
+
+
+def dimension_scores(points: Mapping[str, np.ndarray], stories: np.ndarray) -> dict[str, ControlScore]:
+    """Intrinsic dimensions of the vectors of models (n_points, n_dims), of points from `stories` (n_points,)."""
+    pieces, unit = left_out_pieces(stories, STRETCHES)
+    by_model = {name: dimensions(some, pieces) for name, some in points.items()}
+    scores = next(iter(by_model.values()))
+    return {
+        score: ControlScore({name: some[score] for name, some in by_model.items()}, unit, len(stories))
+        for score in scores
+    }

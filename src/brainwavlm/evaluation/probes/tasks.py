@@ -14,6 +14,10 @@ FEWEST_UNITS = 50  # that are tested
 SHUFFLES = 10
 FEWEST_OF_LABEL = 10  # with it and without it, among fitted and tested units
 PLAIN, SHUFFLED, UNSEEN, RESIDUAL = "none", "shuffled", "unseen-types", "beyond-low-level"
+DIMENSION, GEOMETRY = (
+    "dimension",
+    "geometry",
+)  # no feature of the stimulus: of the hidden states themselves, and its kind
 RANDOM, LOW_LEVEL = "random", "low-level"
 CONTROLS = (SHUFFLED, UNSEEN, RESIDUAL, RANDOM, LOW_LEVEL)
 # What a feature may say beside these has to be shown for features of words and meaning, which follow them.

@@ -75,7 +75,9 @@ def _probe_difference(row: Row) -> str:
 
 def score_name(row: Row) -> str:
     """Of a probe, as prose has it: r, R2, AUC."""
-    return {"r2": "R2", "auc": "AUC", "f1": "macro-F1"}.get(str(row["readout"]), str(row["readout"]))
+    return {"r2": "R2", "auc": "AUC", "f1": "macro-F1", "gride-8": "GRIDE"}.get(
+        str(row["readout"]), str(row["readout"])
+    )
 
 
 def _under(row: Row) -> str:

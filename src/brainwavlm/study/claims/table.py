@@ -54,7 +54,7 @@ COLUMNS = (
 # Targets that answer a claim; other targets are in the table too.
 HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH"), 16: ("cortex", "AC", "cortex-AC")}
 # Kinds of information that answer a claim; elsewhere all that were read off.
-INFORMATION = {7: ("semantic",), 8: ("acoustic", "phonetic"), 9: ("semantic",)}
+INFORMATION = {7: ("semantic",), 8: ("acoustic", "phonetic"), 9: ("semantic",), 14: ("geometry",)}
 FEW_GROUPS = 3  # of which each pair is a headline
 # Claims that compare groups and are answered by the gain of each; elsewhere what groups differ by answers.
 ANSWERED_BY_GAINS = {3: ("gain",), 4: ("gain", "difference"), 5: ("gain",), 16: ("gain",)}

@@ -38,7 +38,7 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
         Keys that are compared.
     """
     claim, kind, target = row["claim"], row["kind"], row["target"]
-    if claim in (7, 8, 9):
+    if claim in (7, 8, 9, 14):
         return _expected_of_probes(row, config, against, contrasts)
     if any(some is not None and some.control.kind in ("words", "phones") for some in (config, against)):
         return ""  # nobody reported of these
@@ -63,7 +63,7 @@ def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: 
 def _expected_of_probes(
     row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]
 ) -> str:
-    """Claims 7, 8 and 9: meaning grows in models of whole cortex, sound is kept in those of AC, words give no more."""
+    """Claims 7, 8, 9 and 14: meaning and dimension grow by cortex, sound is kept by AC, words give no more meaning."""
     claim, information = row["claim"], row["information"]
     if against is not None:
         supervised = {config.control.kind, against.control.kind} == {"none", "words"}
@@ -75,8 +75,8 @@ def _expected_of_probes(
         or config.adapter.method not in ("lora", "full")
     ):
         return ""
-    if claim == 7 and config.target == "cortex":
-        return "+" if information == "semantic" else ""
+    if claim in (7, 14) and config.target == "cortex":
+        return "+" if information == {7: "semantic", 14: "geometry"}[claim] else ""
     kept = claim == 8 and config.target == "AC" and information in ("acoustic", "phonetic")
     return ">=0" if kept else ""
 
