@@ -9,6 +9,7 @@ import yaml
 from typer.main import get_command
 
 from brainwavlm.cli import app
+from brainwavlm.speech.hidden_states import Backbone
 
 RIDGE = (
     "ridge TREE --subject anna --backbone MODEL --layer 1 --frame mean --device cpu --context 1 --output x"
@@ -26,6 +27,21 @@ REFUSALS = [
     *(
         (f"{command} RUN --output RUN", "a folder with other files")
         for command in ("evaluate", "compare", "transfer")
+    ),
+    # what cannot be written to
+    *(
+        (f"{command} --output /proc/x", "--output: /proc/x cannot be written to")
+        for command in (
+            *("tune --preset demo", "features TREE", "ridge TREE", "compare RUN", "transfer RUN"),
+            *("evaluate RUN", "probe RUN --features mel", "partition RUN --features mel"),
+        )
+    ),
+    *(
+        (f"{command} CONFIG", f"{command.split()[-1]}: /")
+        for command in (
+            *(f"{RIDGE} --features", "transfer RUN --features", "evaluate RUN --features"),
+            *(f"{command} RUN --features mel --cache" for command in ("probe", "partition")),
+        )
     ),
     ("study run nowhere.yaml --output out", "Give its path, e.g. studies/demo.yaml"),
     ("study run . --output out", "a folder.\n    Expected the YAML file of a study"),
@@ -100,6 +116,7 @@ def test_wrong_words_end_with_two_and_the_next_step_and_leave_nothing(
     brainwavlm, places, tmp_path, monkeypatch, line, words
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Backbone, "trunk", lambda *_: pytest.fail("ran a model"))
     before = sorted(places["RUN"].rglob("*"))
     done = brainwavlm(*[places.get(word, word) for word in shlex.split(line)])
     assert done.code == 2

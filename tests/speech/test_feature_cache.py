@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from brainwavlm.errors import DatasetError
+from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.speech import feature_cache
-from brainwavlm.speech.feature_cache import StoryFeatures, read_features, write_features
+from brainwavlm.speech.feature_cache import StoryFeatures, kept_features, read_features, write_features
 
 FEATURES = StoryFeatures(np.arange(1, 51) / 4.0, {k: np.full((50, 32), k, np.float32) for k in (0, 3, 12)})
 
@@ -115,3 +115,8 @@ def test_a_damaged_file_is_named_with_its_remedy(tmp_path, damage):
     with pytest.raises(DatasetError, match="Delete it") as caught:
         read_features(path)
     assert caught.value.path == str(path)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_features_are_made():
+    with pytest.raises(ConfigError, match=r"cache: /proc cannot be written to"):
+        kept_features("/proc", {"audio": "abc"}, lambda: pytest.fail("made them"))

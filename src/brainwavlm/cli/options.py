@@ -1,7 +1,6 @@
 """Options and arguments that commands share, and what is made of them."""
 
 import json as json_module
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -148,16 +147,9 @@ def require_output(path: Path, *names: str, in_run: bool = False) -> None:
     With the names of a command's files, a folder must be new or empty, or hold an earlier result: all of them.
     """
     from brainwavlm.errors import ConfigError
-    from brainwavlm.runs.output_paths import require_apart
+    from brainwavlm.runs.output_paths import require_apart, require_writable
 
-    parents = [folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()]
-    if not parents[0].is_dir() or not os.access(parents[0], os.W_OK):
-        raise ConfigError(
-            "--output",
-            f"{path} cannot be made.",
-            "a folder that is new or can be written.",
-            "Choose another place.",
-        )
+    require_writable(path, "--output")
     earlier = all((path / name).is_file() for name in names)
     if not earlier and path.exists() and any(path.iterdir()):
         raise ConfigError(

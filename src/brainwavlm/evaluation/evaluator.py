@@ -15,6 +15,7 @@ from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract
@@ -45,6 +46,10 @@ class Evaluator:
     """
 
     def __init__(self, cache: str | Path | None, progress: Progress | None) -> None:
+        if (
+            cache is not None and not Path(cache).is_dir()
+        ):  # what a folder holds may be read where it is closed
+            require_writable(Path(cache), "cache")
         self.cache, self.progress = cache, progress or Progress()
         self._data: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}

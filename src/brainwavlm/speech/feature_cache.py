@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing
+from brainwavlm.runs.output_paths import require_writable
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,28 @@ def write_features(path: Path, features: StoryFeatures, facts: dict) -> None:
         save_file(tensors, temporary, metadata=metadata)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def kept_features(folder: str | Path, facts: dict, make: Callable[[], StoryFeatures]) -> StoryFeatures:
+    """The features with these facts: read from a folder, or made and written there.
+
+    A file takes its name when it is whole, so processes may share a folder, and one that is killed leaves at most a
+    hidden temporary file that is never read.
+
+    Raises
+    ------
+    ConfigError
+        They are not there, and the folder cannot be written to: told before they are made.
+    DatasetError
+        Their file is damaged.
+    """
+    path = Path(folder) / f"{content_name(facts)}.safetensors"
+    if path.is_file():
+        return read_features(path)
+    require_writable(path.parent, "cache")
+    features = make()
+    write_features(path, features, facts)
+    return features
 
 
 def read_features(path: Path) -> StoryFeatures:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
-from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
+from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
 from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
@@ -162,9 +162,7 @@ def cached(
     """`extract`, read from `folder` when it is there and written there when it is not.
 
     The file's name is the SHA-256 of all that the features depend on: the weights with what was trained, how
-    the sound is fed, the windows, the sound file's content and the layers. A file takes its name when it is
-    whole, so processes may share a folder, and one that is killed leaves at most a hidden temporary file that
-    is never read.
+    the sound is fed, the windows, the sound file's content and the layers.
 
     Parameters
     ----------
@@ -179,13 +177,10 @@ def cached(
 
     Raises
     ------
-    DatasetError
-        A file in the folder is damaged.
+    ConfigError, DatasetError
+        As `kept_features`.
     """
     facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
-    path = Path(folder) / f"{content_name(facts)}.safetensors"
-    if path.is_file():
-        return read_features(path)
-    features = extract(backbone, sound_path, config, batch_windows, device, channel)
-    write_features(path, features, facts)
-    return features
+    return kept_features(
+        folder, facts, lambda: extract(backbone, sound_path, config, batch_windows, device, channel)
+    )

@@ -13,6 +13,7 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.frontend_cache import Kept, kept_frames, segment_outputs, window_outputs
 from brainwavlm.speech.hidden_states import Backbone
@@ -93,13 +94,9 @@ def frontend_file(
 def require_folder(folder: str | Path, n_bytes: int = 0) -> None:
     """ConfigError where files of a frontend cannot be kept: not a folder, a data set's, or no room."""
     key, path = "training.frontend_folder", Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path).free
-    except OSError as error:
-        raise ConfigError(
-            key, f"{path}: {error.strerror}.", "a folder that can be written.", "Choose another."
-        ) from None
+    require_writable(path, key)
+    path.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path).free
     if (path / "dataset.yaml").exists() or (path / "run.json").exists():
         raise ConfigError(key, f"{path}, a data set or a run.", "a folder of its own.", "Choose another.")
     if free < n_bytes:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Story
-from brainwavlm.speech.feature_cache import StoryFeatures, content_name, read_features, write_features
+from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.features import heard_facts
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, kept_frames, window_batches
 from brainwavlm.speech.hidden_states import Backbone
@@ -124,12 +124,14 @@ def cached_unit_vectors(
     The file's name is the SHA-256 of all that the vectors depend on; see `features.cached`.
     """
 
-    def made() -> Vectors:
+    def made() -> StoryFeatures:
         sound = torch.from_numpy(load_sound(story.audio, story.channel))
-        return unit_vectors(backbone, sound, config, units, batch_windows)
+        vectors = unit_vectors(backbone, sound, config, units, batch_windows)
+        layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
+        return StoryFeatures(np.concatenate([some.middles for some in units.values()]), layers)
 
     if folder is None:
-        return made()
+        return _by_unit(made().layers, units)
     edges = np.concatenate([side for some in units.values() for side in (some.starts, some.ends)])
     facts = {
         "format": f"units {_FORMAT}",
@@ -137,14 +139,7 @@ def cached_unit_vectors(
         "units": {name: len(some) for name, some in units.items()},
         "edges": hashlib.sha256(edges.tobytes()).hexdigest(),
     }
-    path = Path(folder) / f"{content_name(facts)}.safetensors"
-    if not path.is_file():
-        vectors = made()
-        layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
-        middles = np.concatenate([some.middles for some in units.values()])
-        write_features(path, StoryFeatures(middles, layers), facts)
-        return vectors
-    return _by_unit(read_features(path).layers, units)
+    return _by_unit(kept_features(folder, facts, made).layers, units)
 
 
 def _by_unit(layers: Mapping[int, np.ndarray], units: Mapping[str, Units]) -> Vectors:
