@@ -26,9 +26,11 @@ def test_a_study_has_the_cells_that_its_comment_counts(name):
 
 
 @pytest.mark.parametrize("name", ["demo", "paper"])
-def test_a_study_asks_every_claim_that_can_be_tested(name):
-    study = load_study(STUDIES / f"{name}.yaml")
-    asked = {experiment.claim for experiment in study.experiments.values()} - {None}
+def test_the_studies_ask_every_claim_that_can_be_tested(name):
+    """With explicit supervision in a study of its own."""
+    files = {"demo": ("demo", "supervision"), "paper": ("paper", "supervision-paper")}[name]
+    studies = [load_study(STUDIES / f"{file}.yaml") for file in files]
+    asked = {one.claim for study in studies for one in study.experiments.values()} - {None}
     assert asked == set(CLAIMS) - set(NOT_YET)
 
 
