@@ -1,6 +1,6 @@
-"""Writes the results in docs/results/claims.md from the folder of a study, finished or not.
+"""Writes the results in docs/results/claims.md from folders of studies, finished or not; the first one has the figure.
 
-python tools/write_claims_page.py STUDY_FOLDER
+python tools/write_claims_page.py STUDY_FOLDER...
 """
 
 import argparse
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from brainwavlm.cli.show_study import counted
 from brainwavlm.reporting.figures import Choice, write_figure
-from brainwavlm.reporting.page.study_tables import findings_frame
+from brainwavlm.reporting.page.study import rows_of
+from brainwavlm.reporting.page.study_tables import findings_frame, probes_frame
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.paper import CLAIMS
 from brainwavlm.study.claims.sentences import NOTHING
@@ -21,8 +22,8 @@ PLACE = re.compile(r"(?<=<!-- claims -->\n).*?(?=<!-- end -->)", re.DOTALL)
 FIGURE = Path("../images/claims.png")  # as seen from the page
 
 
-def results(study: StudyFolder, claims: Claims) -> str:
-    """A figure and a table of all findings, in Markdown."""
+def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
+    """A figure and tables of all findings, in Markdown."""
     hours = sum(record.seconds or 0 for record in study.cells) / 3600
     simulated = "SIMULATED responses. " if claims.simulated else ""
     rows = claims.table[claims.table["headline"].astype(bool)]
@@ -35,23 +36,40 @@ def results(study: StudyFolder, claims: Claims) -> str:
         for name, one in study.study.experiments.items()
     }
     columns = [column for column in frame if column != "experiment"]
-    lines = [columns, ["---"] * len(columns)]
+    lines = [columns]
     for experiment, findings in frame.groupby("experiment", sort=False):
         about = f"**{headings[experiment]}.** {study.study.experiments[experiment].question}"
         lines += [[about, *[""] * (len(columns) - 1)], *findings[columns].astype(str).to_numpy().tolist()]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     parts = [
         f"{simulated}Study `{study.study.name}`, {counted(study)}, {hours:.2f} hours of computing, brainwavlm "
         f"{study.code['version']}. Estimate; 95 % interval over {units}; 95 % interval over seeds.",
-        f"![Change of mean test r of every finding under both readouts]({FIGURE.as_posix()})",
-        table,
+        *(
+            [f"![Change of mean test r of every finding under both readouts]({FIGURE.as_posix()})"]
+            if figure
+            else []
+        ),
+        markdown(lines),
     ]
+    for name, one in study.study.experiments.items():
+        of_probes = rows_of(claims.table[claims.table["experiment"] == name])
+        if one.probe is not None and one.contrasts and name not in unanswered:
+            probed = probes_frame(of_probes)
+            parts.append(
+                f"What models of {name} predict and hold; behind each score the change from the untuned model:"
+            )
+            parts.append(markdown([list(probed), *probed.to_numpy().tolist()]))
     if len(claims.missing):
         names = ", ".join(f"{row.cell} ({row.step}, {row.state})" for row in claims.missing.itertuples())
         parts.append(f"Missing: {names}.")
     if unanswered:
         parts.append(f"Not answered yet: {', '.join(one for one in headings if one in unanswered)}.")
     return "\n\n".join(parts) + "\n"
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """A table; the first line are its headings."""
+    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([rows[0], "|" + " --- |" * len(lines[0]), *rows[1:]])
 
 
 def unanswered_in(claims: Claims) -> set[str]:
@@ -62,10 +80,14 @@ def unanswered_in(claims: Claims) -> set[str]:
 def main() -> None:
     """Put the results of a study between the marks of the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", type=Path)
-    study = open_study(parser.parse_args().study)
-    claims = claims_of(study)
-    text, n_places = PLACE.subn(lambda _: results(study, claims), PAGE.read_text(encoding="utf-8"))
+    parser.add_argument("studies", type=Path, nargs="+")
+    studies = [open_study(folder) for folder in parser.parse_args().studies]
+    study, claims = studies[0], claims_of(studies[0])
+    parts = [
+        results(study, claims, figure=True),
+        *(results(one, claims_of(one), figure=False) for one in studies[1:]),
+    ]
+    text, n_places = PLACE.subn(lambda _: "\n".join(parts), PAGE.read_text(encoding="utf-8"))
     if n_places != 1:
         raise SystemExit(f"{PAGE}: {n_places} places between <!-- claims --> and <!-- end -->, not one.")
     PAGE.write_text(text, encoding="utf-8")

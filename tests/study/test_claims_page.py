@@ -47,6 +47,38 @@ def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_pa
     assert writer.PAGE.read_text(encoding="utf-8") == text
 
 
+def test_what_models_hold_stands_beside_what_they_predict(writer, tmp_path, monkeypatch):
+    def score(config, listener, target):
+        return 0.3, 0.32 + 0.02 * (config.control.kind == "words") * (target == "meaning")
+
+    experiments = {
+        "supervision": {
+            "claim": 9,
+            "set": {"control.embeddings": "demo"},
+            "grid": {"control.kind": ["none", "words"], "seed": [0, 1, 2]},
+            "contrast": "control.kind",
+            "probe": {"features": ["meaning=demo"]},
+        }
+    }
+    first = fake_study(tmp_path / "first", {"one": {"claim": 1, "grid": {"seed": [0, 1]}}})
+    second = fake_study(tmp_path / "study", experiments, score=score, probed=(("meaning", "semantic"),))
+    monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(first), str(second)])
+    writer.main()
+    text = writer.PAGE.read_text(encoding="utf-8").split("<!-- claims -->")[1]
+    assert (
+        "| subject | model | r in cortex | r in AC | r, meaning | r, meaning, beyond sound, phones and rates |"
+        in text
+    )
+    assert "| sim01 | untuned | 0.300 | 0.300 | 0.300 | 0.300 |" in text
+    assert "| sim01 | none | 0.320; +0.020, +0.018 to +0.022 | 0.320;" in text
+    assert (
+        "| sim01 | words | 0.320; +0.020, +0.018 to +0.022 | 0.320; +0.020, +0.018 to +0.022 | 0.340; +0.040"
+        in text
+    )
+    assert "| 9. Explicit supervision" not in text.split("![")[0]
+    assert text.count("](../images/claims.png)") == 1
+
+
 def test_a_page_without_marks_is_refused(writer, tmp_path, monkeypatch):
     folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0]}}})
     writer.PAGE.write_text("no marks")

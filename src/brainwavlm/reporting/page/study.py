@@ -65,7 +65,7 @@ def page_content(
     study: StudyFolder, claims: Claims, tables: Mapping[str, Path], output: Path
 ) -> dict[str, Any]:
     """Everything that the template shows."""
-    rows = _records(claims.table)
+    rows = rows_of(claims.table)
     links = {name: study_tables.relative(path, output) for name, path in tables.items()}
     asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
@@ -102,7 +102,7 @@ def page_content(
     }
 
 
-def _records(frame: pd.DataFrame) -> list[Row]:
+def rows_of(frame: pd.DataFrame) -> list[Row]:
     """Rows with None where there is nothing."""
     return records(frame.astype(object).where(frame.notna(), None))
 
@@ -121,6 +121,7 @@ def _experiment(
         "question": experiment.question,
         "states": study_tables.state_counts(cells),
         "further": study_tables.numbers_table(others, f"Further findings of {name}"),
+        "probes": study_tables.probes_table(rows, f"What models of {name} predict and hold"),
         "charts": _charts(rows, claims.seeds, cells),
         "missing": [record.cell.name for record in cells if record.state != "done"],
         "csv": links[f"experiment {name}"],

@@ -15,6 +15,7 @@ from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.figures.changes import NUMBERS, changes_table
 from brainwavlm.reporting.page.tables import Table, table
 from brainwavlm.results.tables import records
+from brainwavlm.study.claims.sentences import UNDER, score_name
 from brainwavlm.study.folder import CellRecord, StudyFolder
 
 PAGE = "report.html"
@@ -77,6 +78,54 @@ def numbers_table(rows: Sequence[Row], caption: str) -> Table | None:
     frame = findings_frame(rows, Markup("<br>"))
     frame["experiment"] = ""
     return table(caption, f"{caption}.", frame, classes=_NAMES) | {"n_rows": len(frame)}
+
+
+def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
+    """What models of an experiment predict and hold, one a row: r in each target, then each feature that was read off.
+
+    A cell is the score of the tuned model and its change from the untuned one with the 95 % interval over stories; the
+    first row is the untuned model. Only the hidden state of the runs, and ridge for each voxel.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of the table of claims, of one experiment.
+    line : str
+        Between a score and its change.
+    """
+    own = {row["group"]: row["layer"] for row in rows if row["kind"] == "probe"}
+    models: dict[tuple[str, str], Row] = {}
+    untuned: dict[str, Row] = {}
+    for row in rows:
+        probed = row["kind"] == "probe" and row["layer"] == own[row["group"]]
+        if row["estimate"] is None or not (
+            probed or (row["kind"] == "gain" and row["readout"] == "voxelwise")
+        ):
+            continue
+        column = (
+            f"{score_name(row)}, {row['target']}{UNDER.get(row['stories'], '')}"
+            if probed
+            else f"r in {row['target']}"
+        )
+        tuned = "all cells" if row["group"] == "all cells" else row["group"].rpartition("=")[2]
+        models.setdefault((row["listener"], tuned), {})[column] = (
+            f"{number(row['r_tuned'])}{line}{signed(row['estimate'])}, {signed(row['low'])} to {signed(row['high'])}"
+        )
+        untuned.setdefault(row["listener"], {})[column] = number(row["r_frozen"])
+    everything = {(who, "untuned"): scores for who, scores in untuned.items()} | models
+    order = sorted(everything, key=lambda key: list(untuned).index(key[0]))
+    return pd.DataFrame([{"subject": key[0], "model": key[1], **everything[key]} for key in order]).fillna("")
+
+
+def probes_table(rows: Sequence[Row], caption: str) -> Table | None:
+    """`probes_frame` on the page; None where nothing was read off."""
+    if not any(row["kind"] == "probe" for row in rows):
+        return None
+    return table(
+        caption,
+        f"{caption}. Below each score the change from the untuned model.",
+        probes_frame(rows, Markup("<br>")),
+    )
 
 
 def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
