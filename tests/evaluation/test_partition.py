@@ -7,10 +7,10 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from brainwavlm.config import RidgeConfig
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation import variance_shares
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
-from brainwavlm.evaluation.partition import feature_designs, partition
+from brainwavlm.evaluation.partition import feature_designs, feature_spaces, partition
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scoring_plan import Fit
 from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS, VarianceShares
@@ -51,9 +51,8 @@ def test_one_space_alone_is_scikit_learns_ridge(split, finished):
     run = finished()
     evaluator = Evaluator(None, None)
     plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
-    designs = feature_designs(
-        features_named(["mel", "word-rate"]), plan, evaluator.untuned(run.config).min_samples
-    )
+    model = evaluator.untuned(run.config)
+    designs = feature_designs(feature_spaces(features_named(["mel", "word-rate"]), plan, model), plan)
     (fit,) = plan.fits
     responses, true = responses_of(fit.fitted, plan.columns), plan.true()
     fitted, held_out = (
@@ -188,9 +187,26 @@ def test_it_is_read_back_as_it_was_saved(split, tmp_path):
     assert any("intervals over" in note for note in again.summary["notes"])
 
 
-def test_a_feature_that_there_is_not_is_refused_before_any_model_is_run(finished):
-    with pytest.raises(ConfigError, match="'spectrogram'"):
-        partition(finished(), ["spectrogram"])
+def test_what_is_wrong_is_told_before_any_model_is_run(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(Evaluator, "features", lambda *_: pytest.fail("ran a model"))
+    one_story = tmp_path / "one.csv"
+    one_story.write_text("story,onset,offset,x\ndog,1,2,3\n")
+    for names, error, problem in (
+        (["spectrogram"], ConfigError, "features: 'spectrogram'"),
+        (["mel", f"mine={one_story}"], DatasetError, "one.csv: mine has no value within the 30 s of ferry"),
+        (["mel", f"glove={tmp_path / 'no.txt'}"], DatasetError, "no.txt: no such file"),
+    ):
+        with pytest.raises(error, match=problem):
+            partition([finished(), finished(seed=1)], names)
+
+
+def test_units_without_a_value_are_counted(finished, features, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("dog 1 2\n")
+    run, evaluator = finished(), Evaluator(features, None)
+    plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
+    spaces = feature_spaces(features_named([f"glove={path}"]), plan, evaluator.untuned(run.config))
+    assert spaces.notes == ["glove: 56 of 112 words (50.0%) have no value, and count as nothing."]
 
 
 def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavlm):

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.features import acoustic, labels
+from brainwavlm.stimulus.features.files import read_table
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import FEATURES, features_named
 from brainwavlm.stimulus.features.units import Units, frame_means, occupancy, rate
@@ -175,12 +176,12 @@ def test_a_table_over_time_is_averaged_within_stretches(stimuli, tmp_path):
 
 
 def test_a_table_of_spans_gives_labels_or_values(stimuli, tmp_path):
-    rows = ["dog\t0\t1\tann", "dog\t1\t2.5\tben", "ferry\t0\t3\tann", "dog\t29\t40\tann"]
+    rows = ["dog\t0\t1\tann", "dog\t1\t2.5\tben", "ferry\t0\t3\tann", "dog\t29\t30.9\tann"]
     feature = table(tmp_path / "t.tsv", ["story\tonset\toffset\tlabel", *rows])
     values = feature.values(stimuli)
     assert (feature.scale, values.columns) == ("classes", ("ann", "ben"))
-    assert_array_equal(values.values["dog"], [[1, 0], [0, 1]])  # the last lies behind the sound
-    assert values.units["dog"].labels == ("ann", "ben")
+    assert_array_equal(values.values["dog"], [[1, 0], [0, 1], [1, 0]])
+    assert values.units["dog"].labels == ("ann", "ben", "ann")
     feature = table(tmp_path / "t.csv", ["story,onset,offset,surprise", "dog,0,1,2.5", "dog,1,2,nan"])
     assert feature.scale == "numbers"
     assert_array_equal(feature.values(stimuli).values["dog"], [[2.5], [np.nan]])
@@ -197,7 +198,18 @@ def test_a_table_of_spans_gives_labels_or_values(stimuli, tmp_path):
         (["story,time,x", "dog,inf,1"], "line 2: time is 'inf'"),
         (["time,x", "1,2"], "columns time, x"),
         (["story,time", "dog,1"], "columns story, time"),
-        ([""], "not readable"),
+        ([""], "columns none"),
+        (["story,time,x,x", "dog,1,2,3"], "column 'x' twice"),
+        (["story,time,x,", "dog,1,2,3"], "columns story, time, x, : one has no name"),
+        (["story,time,x", "dog,1,2,3"], "line 2 has 4 fields, for the 3 names story, time, x"),
+        (["story,time,x", "dog,1,2", "", "dog,2"], "line 4 has 2 fields"),
+        (["story,time,x", 'dog,1,"2'], "line 2: unexpected end of data"),
+        (["story,time,x", "dog,1,1e39"], "line 2: x is '1e39'"),
+        (["story,time,onset,offset", "dog,1,1,2"], "columns story, time, onset, offset"),
+        (
+            ["story,onset,offset,label", "dog,1,9,a", "dog,2,3,b", "dog,4,10,a"],
+            "line 3: it begins at 2 s, before",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_by_its_line(tmp_path, lines, problem):
@@ -207,18 +219,48 @@ def test_a_table_that_cannot_be_used_is_refused_by_its_line(tmp_path, lines, pro
 
 
 @pytest.mark.parametrize(
-    ("names", "problem"),
+    ("lines", "problem"),
     [
-        (["mell"], "'mell'"),
-        (["mel", "mel"], "mel, mel"),
-        ([], "none"),
-        (["mel=v.txt"], "mel=v.txt"),
-        (["v="], "v="),
+        (
+            ["story,time,x", "ferry,1,2", "dog,1,2", "dog,1500,2", "dog,2000,2"],
+            "line 4: 1500 s, where the sound of dog",
+        ),
+        (["story,time,x", "dog,-1,2"], "line 2: -1 s"),
+        (["story,onset,offset,label", "dog,1,1.5,a", "dog,29,31.5,a"], "line 3: 29 to 31.5 s.* lasts 30.0 s"),
     ],
 )
-def test_features_that_there_are_not_are_an_error(names, problem):
-    with pytest.raises(ConfigError, match=problem):
+def test_times_outside_a_sound_are_told(stimuli, tmp_path, lines, problem):
+    feature = table(tmp_path / "t.csv", lines)
+    with pytest.raises(DatasetError, match=problem) as caught:
+        feature.values(stimuli)
+    assert "are they seconds" in caught.value.remedy
+
+
+def test_a_story_is_the_same_however_its_accents_were_typed(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("story,time,x\nbe\u0301b\u00e9,1,2\n bébé ,2,3\n", encoding="utf-8")
+    assert set(read_table(path)["story"]) == {"bébé"}
+
+
+@pytest.mark.parametrize(
+    ("names", "problem", "remedy"),
+    [
+        (["mell"], "'mell'", "Did you mean mel?"),
+        (["MEL"], "'MEL'", "Did you mean mel?"),
+        (["mel", "mel"], "mel, mel", "For instance: mel,"),
+        ([], "none", "For instance: mel,"),
+        (["mel=v.txt"], "mel=v.txt, a name that is taken", "my-mel=v.txt"),
+        (["model=v.txt"], "model=v.txt, a name that is taken", "my-model=v.txt"),
+        (["=v.txt"], "=v.txt", "glove=v.txt"),
+        (["foo="], "foo=", "Give its file:  foo=vectors.txt"),
+        (["Mel="], "Mel=", "Did you mean mel?"),
+    ],
+)
+def test_features_that_there_are_not_are_an_error(names, problem, remedy):
+    with pytest.raises(ConfigError, match=problem) as caught:
         features_named(names)
+    assert remedy in caught.value.remedy
+    assert caught.value.key == "features"
 
 
 def test_a_story_without_transcript_is_named(stimuli):

@@ -6,6 +6,7 @@ feature does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.notes import SIMULATED
 from brainwavlm.evaluation.probes.question import stimuli_of
+from brainwavlm.evaluation.probes.tasks import valued_units, without_value
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
 from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShares
 from brainwavlm.progress import Progress
@@ -28,7 +30,8 @@ from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.features.table import STRETCHES, Feature, features_named
+from brainwavlm.stimulus.features.stimuli import Stimuli
+from brainwavlm.stimulus.features.table import STRETCHES, Feature, Values, features_named
 from brainwavlm.stimulus.features.units import occupancy
 
 
@@ -65,12 +68,12 @@ def partition(
     Raises
     ------
     ConfigError
-        A feature that there is not, or that a story lacks; too little memory.
+        A feature that there is not, or that needs a transcript or a package; too little memory.
+    DatasetError
+        A file that cannot be used, or a story in which a feature has no value.
     """
     if candidates < 1:
-        raise ConfigError(
-            "partition.candidates", f"{candidates}.", "one or more.", "Leave it out, or give 30."
-        )
+        raise ConfigError("candidates", f"{candidates}.", "one or more.", "Leave it out, or give 30.")
     runs, evaluator = subject_runs(runs), Evaluator(cache, progress)
     table = features_named(features)
     tuned_on = tuple(run.config.target for run in runs)
@@ -78,6 +81,10 @@ def partition(
         evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
         for run in runs
     ]
+    spaces: dict[str, Spaces] = {}
+    for plan in plans:  # what is wrong with files goes wrong here, before any model is run
+        if untuned_key(plan) not in spaces:
+            spaces[untuned_key(plan)] = feature_spaces(table, plan, evaluator.untuned(plan.config))
     rows: list[dict[str, Any]] = []
     voxels, entries = [], []
     known = ""
@@ -86,11 +93,7 @@ def partition(
         about = {"run": name, "subject": config.subject, "seed": config.seed}
         if untuned_key(plan) != known:  # of one data set at a time: all its responses are in memory
             known, untuned = untuned_key(plan), evaluator.untuned(config)
-            designs = feature_designs(table, plan, untuned.min_samples)
-            n_columns = [next(iter(some.values())).shape[1] for some in designs.values()]
-            n_columns.append(untuned.n_dims * len(config.alignment.delays))
-            require_memory(sum(one.shape[0] for one in plan.fits[0].fitted), n_columns, config.ridge)
-            scores = VarianceShares(plan, designs, candidates)
+            scores = VarianceShares(plan, feature_designs(spaces[known], plan), candidates)
             frozen = _measures(scores, evaluator, plan, untuned, "model as it is")
         models = {"frozen": frozen, "tuned": _measures(scores, evaluator, plan, tuned_model(run)[0], name)}
         rows += list(_rows(about, plan, models))
@@ -104,11 +107,12 @@ def partition(
                 "intervals": scores.unit,
                 "fitted": [one.story.name for one in plan.fits[0].fitted],
                 "held_out": [one.story.name for one in plan.held_out],
-                "columns": dict(zip([*designs, MODEL], n_columns, strict=True)),
+                "columns": spaces[known].n_columns,
             }
         )
     simulated = any(plan.data.dataset.simulated for plan in plans)
     notes = [SIMULATED] if simulated else []
+    notes += [note for one in spaces.values() for note in one.notes]
     notes += [f"{entry['name']}: intervals over {entry['intervals']}." for entry in entries]
     summary = {
         "format": FORMAT,
@@ -116,7 +120,7 @@ def partition(
         "runs": entries,
         "features": [{"name": one.name, "kind": one.kind, "source": one.source} for one in table],
         "candidates": candidates,
-        "notes": notes,
+        "notes": list(dict.fromkeys(notes)),
         "versions": versions(),
     }
     return Partition(pd.DataFrame(rows), pd.concat(voxels, ignore_index=True), summary)
@@ -131,26 +135,64 @@ def _measures(
     return scores.measures(plan.designs(stories), evaluator.progress, f"Fitting spaces, {which}")
 
 
-def feature_designs(features: Sequence[Feature], plan: ScoringPlan, min_samples: int) -> dict[str, Designs]:
+@dataclass(frozen=True)
+class Spaces:
+    """Features of the stimulus on the stories of a plan.
+
+    Attributes
+    ----------
+    stimuli : Stimuli
+    values : dict of feature's name to its kind of unit and Values
+    n_columns : dict of space to int
+        Of their designs, and of the model's.
+    notes : list of str
+        Units without a value.
+    """
+
+    stimuli: Stimuli
+    values: dict[str, tuple[str, Values]]
+    n_columns: dict[str, int]
+    notes: list[str]
+
+
+def feature_spaces(features: Sequence[Feature], plan: ScoringPlan, model: Backbone) -> Spaces:
+    """The values of features; raises what `partition` does of files and memory."""
+    stimuli = stimuli_of(list(plan.data.recordings.values()), plan.config, model.min_samples)
+    n_delays = len(plan.config.alignment.delays)
+    spaces = Spaces(stimuli, {}, {}, [])
+    for feature in features:
+        values = feature.values(stimuli)
+        valued = np.concatenate(list(valued_units(feature, values, stimuli).values()))
+        if n := int((~valued).sum()):
+            share = without_value(n, len(valued), feature.unit)
+            spaces.notes.append(f"{feature.name}: {share} have no value, and count as nothing.")
+        spaces.values[feature.name] = feature.unit, values
+        spaces.n_columns[feature.name] = len(values.columns) * n_delays
+    spaces.n_columns[MODEL] = model.n_dims * n_delays
+    n_rows = sum(one.shape[0] for one in plan.fits[0].fitted)
+    require_memory(n_rows, list(spaces.n_columns.values()), plan.config.ridge)
+    return spaces
+
+
+def feature_designs(spaces: Spaces, plan: ScoringPlan) -> dict[str, Designs]:
     """Design of each feature by story, on the clock of the responses and with the delays of the model's features.
 
     A feature of phones or words stands in each stretch between windows for the share of it in which it was said; where
     it has no value it is 0.
     """
-    recordings = plan.data.recordings
-    stimuli = stimuli_of(list(recordings.values()), plan.config, min_samples)
+    stimuli = spaces.stimuli
     designs: dict[str, Designs] = {}
-    for feature in features:
-        values, of_stories = feature.values(stimuli), {}
-        for name, recording in recordings.items():
+    for feature, (unit, values) in spaces.values.items():
+        of_stories = {}
+        for name, recording in plan.data.recordings.items():
             numbers = values.values[name]
-            if feature.unit == STRETCHES:
+            if unit == STRETCHES:
                 numbers = numbers - np.nanmean(numbers, axis=0)
                 numbers = np.where(np.isnan(numbers), np.float32(0), numbers)
             else:
                 numbers = occupancy(values.units[name], numbers, stimuli.stretches[name])
             of_stories[name] = plan.clock(recording, stimuli.ends[name]).design(numbers)
-        designs[feature.name] = of_stories
+        designs[feature] = of_stories
     return designs
 
 

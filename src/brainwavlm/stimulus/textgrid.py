@@ -170,8 +170,8 @@ def _json(text: str, path: Path, encoding: str) -> TextGrid:
         return TextGrid(
             [
                 Tier(
-                    _label(name),
-                    [Interval(float(one[0]), float(one[-2]), _label(one[-1])) for one in tier["entries"]],
+                    label_of(name),
+                    [Interval(float(one[0]), float(one[-2]), label_of(one[-1])) for one in tier["entries"]],
                     any(len(one) == 2 for one in tier["entries"]),
                 )
                 for name, tier in by_name
@@ -187,6 +187,6 @@ def _json(text: str, path: Path, encoding: str) -> TextGrid:
         raise unusable(path, f"JSON{keys}, no TextGrid.", EXPORT) from None
 
 
-def _label(value: Any) -> str:
+def label_of(value: Any) -> str:
     """Text of a label; null and NaN, as pandas writes what is empty, are no text."""
     return "" if value is None or value != value else unicodedata.normalize("NFC", str(value))

@@ -1,17 +1,14 @@
 """Transcripts that list words: tables (onset, offset, word), and the JSON of Gentle and of WhisperX."""
 
-import csv
 import math
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import parsed_json, require_content
-from brainwavlm.stimulus.textgrid import Interval, TextGrid, Tier
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
+from brainwavlm.stimulus.textgrid import Interval, TextGrid, Tier, label_of
 
 
 def read_word_list(path: str | Path) -> TextGrid | None:
@@ -31,11 +28,13 @@ def read_word_list(path: str | Path) -> TextGrid | None:
     if suffix not in (*SEPARATORS, ".json"):
         return None
     require_content(path)
+    if suffix in SEPARATORS:
+        try:
+            return TextGrid([Tier("words", list(_table(path)))])
+        except ValueError as error:
+            raise _unusable(path, f"{error}.") from None
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        if suffix in SEPARATORS:
-            return TextGrid([Tier("words", list(_table(path, text)))])
-        content = parsed_json(text)
+        content = parsed_json(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise _unusable(path, "not UTF-8.") from None
     except (ValueError, RecursionError):
@@ -55,23 +54,22 @@ def read_word_list(path: str | Path) -> TextGrid | None:
         ) from None
 
 
-def _table(path: Path, text: str) -> Iterator[Interval]:
-    rows = csv.DictReader(StringIO(text), delimiter=SEPARATORS[path.suffix.lower()], strict=True)
-    if not {"onset", "offset", "word"} <= set(rows.fieldnames or ()):
-        raise _unusable(path, f"columns {', '.join(rows.fieldnames or ()) or 'none'}.")
+def _table(path: Path) -> Iterator[Interval]:
+    names, rows = table_rows(path)
+    if not {"onset", "offset", "word"} <= set(names):
+        raise ValueError(f"columns {', '.join(names) or 'none'}")
+    places = [names.index(name) for name in ("onset", "offset", "word")]
     before = -math.inf
-    for row in rows:
+    for line, fields in rows:
+        start, end, word = (fields[place] for place in places)
         try:
-            onset, offset = float(row["onset"]), float(row["offset"])
-        except (TypeError, ValueError):
-            times = f"onset {row['onset']!r}, offset {row['offset']!r}"
-            raise _unusable(path, f"line {rows.line_num}: {times}.") from None
+            onset, offset = float(start), float(end)
+        except ValueError:
+            raise ValueError(f"line {line}: onset {start!r}, offset {end!r}") from None
         if onset < before:
-            raise _unusable(
-                path, f"line {rows.line_num}: onset {onset:g} s is before that of the line above it."
-            )
+            raise ValueError(f"line {line}: onset {onset:g} s is before that of the line above it")
         before = onset
-        yield Interval(onset, offset, row["word"] or "")
+        yield Interval(onset, offset, word)
 
 
 def _aligned(words: list[Mapping[str, Any]]) -> Iterator[Interval]:
@@ -79,7 +77,7 @@ def _aligned(words: list[Mapping[str, Any]]) -> Iterator[Interval]:
     for word in words:
         start = float(word.get("start", now))
         now = float(word.get("end", start))
-        yield Interval(start, now, str(word["word"]))
+        yield Interval(start, now, label_of(word["word"]))
 
 
 def _gentle_phones(word: Mapping[str, Any]) -> Iterator[Interval]:
@@ -87,7 +85,7 @@ def _gentle_phones(word: Mapping[str, Any]) -> Iterator[Interval]:
     now = float(word["start"])
     for phone in word.get("phones", ()):
         start, now = now, now + float(phone["duration"])
-        yield Interval(start, now, str(phone["phone"]))
+        yield Interval(start, now, label_of(phone["phone"]))
 
 
 def _unusable(path: Path, problem: str) -> DatasetError:

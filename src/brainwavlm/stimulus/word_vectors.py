@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ def spoken(text: str) -> str:
 
 
 def _one_form(text: str) -> str:
-    return unicodedata.normalize("NFC", text)  # an accent may be typed in two ways
+    return unicodedata.normalize("NFC", text).replace(
+        "’", "'"
+    )  # accents and apostrophes are typed in two ways
 
 
 def vectors_path(name: str | Path) -> Path:
@@ -39,8 +42,11 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     .npz with `words` (n_words,) text and `vectors` (n_words, n_dims);
     .hf5, .h5, .hdf5 with `vocab` (n_words,) and `data` (n_dims, n_words), as english1000sm.hf5 of ds003020;
     .bin: word2vec's binary form, a line "n_words n_dims", then each word, a space, and its numbers as float32;
-    anything else: text, one word a line and its numbers after it, as GloVe; a first line "n_words n_dims", as in
-    fastText's .vec, is passed.
+    anything else: text, one word a line and its numbers after it, as GloVe; perhaps after a line "n_words n_dims", as
+    in fastText's .vec.
+
+    A word that is not there as it is spelled has the vector of the first that differs from it in case alone: of `Paris`
+    for paris, of `DOG` for dog.
 
     Parameters
     ----------
@@ -55,25 +61,48 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     Raises
     ------
     DatasetError
-        Missing, of another form, or with vectors of unequal length or that are no numbers.
+        Missing, of another form, cut, or with vectors of unequal length or that are no numbers.
     """
     path = Path(path)
     if not is_listed(path):
         raise _unusable(path, "a folder." if path.is_dir() else "no such file.")
     require_content(path)
-    wanted = set(words)
+    wanted = _Wanted(words)
     if path.suffix.lower() == ".npz":
-        vector_of = _from_arrays(path, *_npz(path), wanted)
+        _from_arrays(path, *_npz(path), wanted)
     elif path.suffix.lower() in HDF5:
-        vector_of = _from_arrays(path, *_hdf5(path), wanted)
+        _from_arrays(path, *_hdf5(path), wanted)
     elif path.suffix.lower() == ".bin":
-        vector_of = _binary(path, wanted)
+        _binary(path, wanted)
     else:
-        vector_of = _text(path, wanted)
-    for word, vector in vector_of.items():
+        _text(path, wanted)
+    for word, vector in wanted.vectors.items():
         if not np.isfinite(vector).all():
             raise _unusable(path, f"the vector of {word!r} is not finite.")
-    return vector_of
+    return wanted.vectors
+
+
+class _Wanted:
+    """Words whose vectors are wanted, and those of a file that were of them."""
+
+    def __init__(self, words: Collection[str]):
+        self._words = set(words)
+        self._spelled_so: dict[str, np.ndarray] = {}
+        self._in_another_case: dict[str, np.ndarray] = {}
+
+    def add(self, text: str, vector: Callable[[], np.ndarray]) -> None:
+        """Keep the vector of a word of the file, if it is the first of one that is wanted."""
+        word = _one_form(text)
+        if word in self._words:
+            if word not in self._spelled_so:
+                self._spelled_so[word] = vector().copy()
+        elif (lower := word.lower()) in self._words and lower not in self._in_another_case:
+            self._in_another_case[lower] = vector().copy()
+
+    @property
+    def vectors(self) -> dict[str, np.ndarray]:
+        """By word."""
+        return self._in_another_case | self._spelled_so
 
 
 def _npz(path: Path) -> tuple[list[str], np.ndarray]:
@@ -100,60 +129,58 @@ def _hdf5(path: Path) -> tuple[list[str], np.ndarray]:
         return words, data[()].T
 
 
-def _from_arrays(
-    path: Path, words: list[str], vectors: np.ndarray, wanted: set[str]
-) -> dict[str, np.ndarray]:
+def _from_arrays(path: Path, words: list[str], vectors: np.ndarray, wanted: _Wanted) -> None:
     if vectors.ndim != 2 or len(vectors) != len(words) or vectors.dtype.kind not in NUMBERS:
         raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
-    vector_of: dict[str, np.ndarray] = {}
-    for word, vector in zip(map(_one_form, words), vectors, strict=True):
-        if word in wanted:
-            vector_of.setdefault(word, vector.astype(np.float32))
-    return vector_of
+    for word, vector in zip(words, vectors, strict=True):
+        wanted.add(word, partial(vector.astype, np.float32))
 
 
-def _binary(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
-    vector_of: dict[str, np.ndarray] = {}
+def _binary(path: Path, wanted: _Wanted) -> None:
     if not path.stat().st_size:
         raise _unusable(path, "an empty file.")
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         head = re.match(rb"(\d+) (\d+) ?\n", content)
         if head is None or int(head[2]) == 0:
             raise _unusable(path, "no first line of two numbers, how many words and dimensions.")
-        n_words, n_bytes, place = int(head[1]), 4 * int(head[2]), head.end()
+        n_words, n_dims, place = int(head[1]), int(head[2]), head.end()
         for number in range(n_words):
             space = content.find(b" ", place)
-            if space < 0 or space + 1 + n_bytes > len(content):
+            if space < 0 or space + 1 + 4 * n_dims > len(content):
                 raise _unusable(path, f"{number:,} whole vectors of {n_words:,}: the file is cut.")
             # Some writers end each vector with a line feed.
-            word = _one_form(content[place:space].lstrip(b"\n").decode("utf-8", "replace"))
-            place = space + 1 + n_bytes
-            if word in wanted:
-                vector_of.setdefault(word, np.frombuffer(content[space + 1 : place], "<f4").copy())
-    return vector_of
+            word = content[place:space].lstrip(b"\n").decode("utf-8", "replace")
+            wanted.add(word, partial(np.frombuffer, content, "<f4", n_dims, space + 1))
+            place = space + 1 + 4 * n_dims
 
 
-def _text(path: Path, wanted: set[str]) -> dict[str, np.ndarray]:
-    vector_of: dict[str, np.ndarray] = {}
-    n_dims = None
+def _text(path: Path, wanted: _Wanted) -> None:
+    n_dims, n_words, number = None, None, 0
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 parts = line.rstrip().split(" ")
                 if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
+                    n_words, n_dims = map(int, parts)
                     continue
                 n_dims = len(parts) - 1 if n_dims is None else n_dims
                 # Some words of GloVe have spaces.
-                word = _one_form(" ".join(parts[:-n_dims])) if n_dims > 0 else ""
+                word = " ".join(parts[:-n_dims]) if n_dims > 0 else ""
                 if not word or (len(parts) > n_dims + 1 and _is_number(parts[-n_dims - 1])):
-                    raise _unusable(path, f"line {number} has {len(parts)} fields: {line[:60]!r}.")
-                if word in wanted and word not in vector_of:
-                    vector_of[word] = np.array(parts[-n_dims:], dtype=np.float32)
+                    raise _unusable(
+                        path,
+                        f"line {number} has {len(parts)} fields, for a word and {n_dims} numbers: {line[:60]!r}.",
+                    )
+                wanted.add(word, partial(np.array, parts[-n_dims:], np.float32))
     except UnicodeDecodeError as error:
         raise _unusable(path, f"not UTF-8: {error}.") from None
     except ValueError as error:
         raise _unusable(path, f"line {number}: {error}.") from None
-    return vector_of
+    if n_words is not None and n_words != number - 1:
+        raise _unusable(
+            path,
+            f"{number - 1:,} lines after the first, which says {n_words:,}: the file is cut, or that line wrong.",
+        )
 
 
 def _is_number(text: str) -> bool:
@@ -169,5 +196,5 @@ def _unusable(path: Path, found: str) -> DatasetError:
         path,
         found,
         ".npz (words, vectors), .hf5 (vocab, data), .bin of word2vec, or text with a word and its numbers a line.",
-        "Give another file of word vectors (control.embeddings, or NAME=FILE of a probe).",
+        "Give another file of word vectors.",
     )

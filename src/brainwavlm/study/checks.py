@@ -38,6 +38,7 @@ _OF_THE_MODEL: dict[str, Any] = {
 }
 # What a study's file calls what these name.
 _KEYS_OF_TRANSFER = {"subject": "transfer.subjects", "splits": "transfer.test"}
+_KEYS_OF_PROBE = {"features": "probe.features", "controls": "probe.controls"}
 
 
 def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
@@ -68,7 +69,7 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
                 checks.transfer(cell.config, cell.transfer)
         if cell.probe is not None:
             probes = next(n for n, one in enumerate(asks) if one.probe is not None)
-            with naming_cell(place_of(cell, study.source, probes)):
+            with naming_cell(place_of(cell, study.source, probes), _KEYS_OF_PROBE):
                 checks.probe(cell.config, cell.probe)
 
 

@@ -28,7 +28,7 @@ def require_controls(controls: Collection[str]) -> None:
     """ConfigError unless all are of `CONTROLS`."""
     if not set(controls) <= set(CONTROLS):
         raise ConfigError(
-            "probe.controls",
+            "controls",
             f"{', '.join(controls)}.",
             f"some of {', '.join(CONTROLS)}.",
             "Correct the name.",
@@ -107,10 +107,10 @@ class Task:
         return self.feature.kind in ("lexical", "semantic", "other") and self.feature.name not in _IN_THE_BAG
 
 
-def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str], tested: list[str]) -> Task:
-    """The task of a feature on the units of fitted and tested stories that have a value; see `question_of`."""
-    known = {name: ~np.isnan(some).any(1) for name, some in values.values.items()}
-    for name, some in known.items():
+def valued_units(feature: Feature, values: Values, stimuli: Stimuli) -> dict[str, np.ndarray]:
+    """Which units of each story have a value, bool (n_units,); DatasetError where a story has none."""
+    valued = {name: ~np.isnan(some).any(1) for name, some in values.values.items()}
+    for name, some in valued.items():
         if not some.any():
             story = stimuli.stories[name]
             places = {"file": Path(feature.source), "sound": story.audio}
@@ -120,6 +120,17 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
                 f"{feature.unit} with a value in every story.",
                 "Mend the file, leave the feature out, or leave the story out of the run.",
             )
+    return valued
+
+
+def without_value(n: int, n_units: int, unit: str) -> str:
+    """So many units, as a share of all: the subject of a sentence."""
+    return f"{n:,} of {n_units:,} {unit} ({n / n_units:.1%})"
+
+
+def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str], tested: list[str]) -> Task:
+    """The task of a feature on the units of fitted and tested stories that have a value; see `question_of`."""
+    known = valued_units(feature, values, stimuli)
     columns = np.ones(len(values.columns), bool)
     if feature.scale != "numbers":
         sides = [
@@ -155,7 +166,7 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
             else f" whose label is said {FEWEST_OF_LABEL} times on both sides"
         )
         raise ConfigError(
-            "probe.features",
+            "features",
             f"{feature.name}: {n_tested if columns.any() else 0} {feature.unit}{often} in the test stories.",
             f"{FEWEST_UNITS} or more.",
             "Name more test stories, or leave the feature out.",
@@ -187,8 +198,9 @@ def task_notes(task: Task) -> list[str]:
     """What was left out, in sentences."""
     facts, unit, notes = task.facts, task.feature.unit, []
     if n := facts["n_without"]:
-        share = f"{n:,} of {facts['n_units']:,} {unit} ({n / facts['n_units']:.1%})"
-        notes.append(f"{share} have no value, or a rare label, and are left out.")
+        notes.append(
+            f"{without_value(n, facts['n_units'], unit)} have no value, or a rare label, and are left out."
+        )
     if n := facts["columns_left_out"]:
         few = f"fewer than {FEWEST_OF_LABEL} fitted or tested {unit} have, or lack"
         notes.append(f"{n} labels that {few}, are left out.")

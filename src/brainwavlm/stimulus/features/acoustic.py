@@ -67,7 +67,7 @@ def _praat_sound(name: str, sound: torch.Tensor) -> Any:
         import parselmouth
     except ImportError:
         raise ConfigError(
-            "probe.features",
+            "features",
             f"{name}, without the package praat-parselmouth.",
             "Praat, which measures it.",
             "pip install 'brainwavlm[praat]'   or leave it out.",

@@ -8,9 +8,11 @@ import pandas as pd
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, require_content
 from brainwavlm.stimulus.features.units import Units, means_of_rows
-from brainwavlm.stimulus.word_lists import SEPARATORS
+from brainwavlm.stimulus.interval_rules import TOLERANCE
+from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
 
 _SPAN = ["onset", "offset"]
+_AFTER = 1.0  # seconds after the sound's end that a time may lie, as of transcripts
 
 
 def is_table(path: str | Path) -> bool:
@@ -29,30 +31,35 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of each story in the order of time; numbers are float64 (an empty field: NaN), story and label text.
+        Rows of each story in the order of time, by their line in the file; numbers are float64 (an empty field: NaN),
+        story and label text.
 
     Raises
     ------
     DatasetError
-        Missing, without one of these columns, a time that is no number, times that run backwards, or an offset that is
-        not after its onset.
+        Missing, without one of these columns, or with one twice, a row with more or fewer fields, a time that is no
+        number, times that run backwards, an offset that is not after its onset, or spans of a story that overlap.
     """
     path = Path(path)
     if not is_listed(path):
         raise _unusable(path, "a folder." if path.is_dir() else "no such file.")
     require_content(path)
     try:
-        frame = pd.read_csv(path, sep=SEPARATORS[path.suffix.lower()], dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:
-        raise _unusable(path, f"not readable: {error}.") from None
+        names, rows = table_rows(path)
+        fields = dict(rows)
+    except ValueError as error:
+        raise _unusable(path, f"{error}.") from None
+    frame = pd.DataFrame(list(fields.values()), list(fields), names, dtype=str)
     times = _SPAN if set(_SPAN) <= set(frame) else ["time"]
     values = [str(name) for name in frame if name not in ("story", *times)]
-    if not {"story", *times} <= set(frame) or not values or ("label" in values and len(values) > 1):
-        raise _unusable(path, f"columns {', '.join(map(str, frame)) or 'none'}.")
+    both = times == _SPAN and "time" in values
+    if both or not {"story", *times} <= set(frame) or not values or ("label" in values and len(values) > 1):
+        raise _unusable(path, f"columns {', '.join(names) or 'none'}.")
+    frame["story"] = frame["story"].str.strip()
     for name in (*times, *(name for name in values if name != "label")):
         numbers = pd.to_numeric(frame[name], errors="coerce").astype(float)
         empty = frame[name].str.strip().str.lower().isin(["", "nan", "na"]) & (name not in times)
-        wrong = ~np.isfinite(numbers) & ~empty
+        wrong = ~(numbers.abs() <= np.finfo(np.float32).max) & ~empty
         if wrong.any():
             raise _unusable(path, f"line {_line(wrong)}: {name} is {frame[name][wrong].iloc[0]!r}.")
         frame[name] = numbers
@@ -61,7 +68,34 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise _unusable(path, f"line {_line(backwards)}: {times[0]} is before that of the line above it.")
     if times == _SPAN and (short := frame["offset"] <= frame["onset"]).any():
         raise _unusable(path, f"line {_line(short)}: offset is not after onset.")
+    if times == _SPAN:
+        ends = frame.groupby("story")["offset"].transform(lambda offsets: offsets.cummax().shift())
+        if (overlapping := frame["onset"] < ends - TOLERANCE).any():
+            line = _line(overlapping)
+            problem = (
+                f"line {line}: it begins at {frame['onset'][line]:g} s, before the end of an earlier span of "
+            )
+            raise _unusable(
+                path,
+                f"{problem}{frame['story'][line]} ({ends[line]:g} s).",
+                "Correct its times; or write what is said at once, as of another speaker, into a table of its own.",
+            )
     return frame
+
+
+def require_within(path: Path, table: pd.DataFrame, story: str, seconds: float) -> None:
+    """DatasetError where a story has rows before its sound, or more than a second after its end."""
+    first, last = ("time", "time") if "time" in table else _SPAN
+    rows = table[table["story"] == story]
+    outside = (rows[first] < 0) | (rows[last] > seconds + _AFTER)
+    if outside.any():
+        line = _line(outside)
+        times = " to ".join(f"{rows[name][line]:g}" for name in dict.fromkeys((first, last)))
+        raise _unusable(
+            path,
+            f"line {line}: {times} s, where the sound of {story} lasts {seconds:.1f} s ({outside.sum()} rows are so).",
+            "Correct the times (are they seconds?), or take these rows out.",
+        )
 
 
 def spans(table: pd.DataFrame, story: str) -> tuple[Units, np.ndarray]:
@@ -84,16 +118,16 @@ def means_over_time(table: pd.DataFrame, story: str, units: Units) -> np.ndarray
     return means_of_rows(values, first, last)
 
 
-def _line(wrong: "pd.Series | np.ndarray") -> int:
-    """In the file, whose first line names the columns."""
-    return int(np.flatnonzero(wrong)[0]) + 2
+def _line(wrong: pd.Series) -> int:
+    """The first line of the file of which it is true."""
+    return int(wrong.index[wrong.to_numpy().argmax()])
 
 
-def _unusable(path: Path, problem: str) -> DatasetError:
+def _unusable(path: Path, problem: str, remedy: str = "Correct the table.") -> DatasetError:
     return DatasetError(
         path,
         problem,
         "a first line of names: story,time and columns of numbers; or story,onset,offset and label, or columns of "
-        "numbers; seconds from the sound's onset, in the order of time within a story.",
-        "Correct the table.",
+        "numbers; each name once; seconds from the sound's onset, in the order of time within a story, no overlaps.",
+        remedy,
     )

@@ -95,7 +95,7 @@ def articulation(labels: Labels) -> Vectors:
     """
     if not set(labels) <= {*PHONES, ""}:
         raise ConfigError(
-            "probe.features",
+            "features",
             f"articulation, with phones such as {', '.join(sorted(set(labels) - {*PHONES, ''})[:5])}.",
             "phones of ARPAbet, whose articulation is in the table.",
             "Leave it out, or give a table of your own: NAME=FILE.csv with story,onset,offset and its columns.",
@@ -120,7 +120,7 @@ def frequency(labels: Labels) -> Vectors:
         from wordfreq import zipf_frequency
     except ImportError:
         raise ConfigError(
-            "probe.features",
+            "features",
             "frequency, without the package wordfreq.",
             "its counts of words.",
             "pip install 'brainwavlm[wordfreq]'   or leave it out.",

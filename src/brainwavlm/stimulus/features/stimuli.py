@@ -7,7 +7,7 @@ import torch
 
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.audio import load_sound
+from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.features.units import Units
 from brainwavlm.stimulus.spoken_labels import Kind, phone_classes
 from brainwavlm.stimulus.transcripts import said
@@ -35,6 +35,10 @@ class Stimuli:
         """The sound of a story, (n_samples,)."""
         return torch.from_numpy(load_sound(self.stories[name].audio, self.stories[name].channel))
 
+    def seconds(self, name: str) -> float:
+        """How long that sound lasts."""
+        return sound_facts(self.stories[name].audio, self.stories[name].channel).seconds
+
     def said(self, kind: Kind, asked_for: str) -> dict[str, Units]:
         """Phones (classes of `phone_classes`) or words (as `spoken`) of each story, up to its last window's end.
 
@@ -49,7 +53,7 @@ class Stimuli:
             for story in self.stories.values():
                 if story.transcript is None:
                     raise ConfigError(
-                        "probe.features",
+                        "features",
                         f"{asked_for}, but {story.name} has no transcript.",
                         f"a transcript with {kind} for every story.",
                         "Add it to the data set, or leave the feature out.",

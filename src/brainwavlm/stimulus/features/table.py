@@ -13,7 +13,7 @@ import torch
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.features import acoustic, labels
-from brainwavlm.stimulus.features.files import is_table, means_over_time, read_table, spans
+from brainwavlm.stimulus.features.files import is_table, means_over_time, read_table, require_within, spans
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.units import Units, frame_means, rate
 from brainwavlm.stimulus.spoken_labels import Kind as Said
@@ -22,6 +22,7 @@ from brainwavlm.stimulus.word_vectors import vectors_path
 FeatureKind = Literal["acoustic", "phonetic", "lexical", "semantic", "other"]
 Scale = Literal["numbers", "labels", "classes"]
 STRETCHES = "stretches"
+_TAKEN = ("all", "dimension", "model", "stimulus")  # what tables of results call something else
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def features_named(names: Sequence[str]) -> list[Feature]:
     rows = [feature.name for feature in features]
     if not rows or len(set(rows)) < len(rows):
         raise ConfigError(
-            "probe.features",
+            "features",
             f"{', '.join(rows) or 'none'}.",
             "one feature or more, each name once.",
             "For instance: mel,articulation,word-rate",
@@ -161,23 +162,30 @@ def features_named(names: Sequence[str]) -> list[Feature]:
 
 def _row(name: str) -> Feature:
     if name not in FEATURES:
-        similar = get_close_matches(name, FEATURES, n=1)
+        similar = _similar(name)
         raise ConfigError(
-            "probe.features",
+            "features",
             f"{name!r}.",
             f"some of {', '.join(FEATURES)}, or NAME=FILE: vectors of words, or a table .csv, .tsv.",
-            f"Did you mean {similar[0]}?" if similar else "For instance: mel,articulation,glove=glove.txt",
+            f"Did you mean {similar}?" if similar else "For instance: mel,articulation,glove=glove.txt",
         )
     return FEATURES[name]
 
 
+def _similar(name: str) -> str:
+    return next(iter(get_close_matches(name.lower(), FEATURES, n=1)), "")
+
+
 def _from_file(name: str, path: str) -> Feature:
-    if not name or not path or name in FEATURES:
+    taken = name in FEATURES or name in _TAKEN
+    if not name or not path or taken:
+        similar = _similar(name)
+        remedy = f"Did you mean {similar}?" if similar else f"Give its file:  {name or 'glove'}=vectors.txt"
         raise ConfigError(
-            "probe.features",
-            f"{name}={path}.",
-            f"NAME=FILE with a new name, none of {', '.join(FEATURES)}.",
-            "For instance: glove=vectors.txt",
+            "features",
+            f"{name}={path}{', a name that is taken' * taken}.",
+            "NAME=FILE with a name of its own: vectors of words, or a table .csv, .tsv.",
+            f"For instance:  {f'my-{name}' if name else 'glove'}={path}" if path else remedy,
         )
     path = str(vectors_path(path))
     if not is_table(path):
@@ -189,6 +197,8 @@ def _from_file(name: str, path: str) -> Feature:
 
         def over_time(stimuli: Stimuli) -> Values:
             units = stimuli.stretches
+            for story in units:
+                require_within(Path(path), table, story, stimuli.seconds(story))
             by_story = {story: means_over_time(table, story, some) for story, some in units.items()}
             return Values(columns, units, by_story)
 
@@ -197,6 +207,8 @@ def _from_file(name: str, path: str) -> Feature:
     columns = tuple(names or (str(column) for column in table if column not in ("story", "onset", "offset")))
 
     def of_spans(stimuli: Stimuli) -> Values:
+        for story in stimuli.stories:
+            require_within(Path(path), table, story, stimuli.seconds(story))
         both = {story: spans(table, story) for story in stimuli.stories}
         units = {story: some for story, (some, _) in both.items()}
         by_story = {story: numbers for story, (_, numbers) in both.items()}

@@ -1,0 +1,51 @@
+"""Users' tables in text: a line of names, then as many fields in every row, separated by commas or tabs."""
+
+import csv
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Names of the columns, and the line and the fields of each row that is not empty.
+
+    Text is in Unicode's form NFC, in which a word is one word however its accents were typed.
+
+    Raises
+    ------
+    ValueError
+        What is wrong, in words: not UTF-8, a quote that does not end, a name that is there twice or missing; and, while
+        rows are read, one with more or fewer fields than there are names.
+    """
+    rows = _rows(path)
+    names = [name.strip() for name in next(rows, (1, []))[1]]
+    wrong = next((name for name in names if not name or names.count(name) > 1), None)
+    if wrong is not None:
+        raise ValueError(
+            f"column {wrong!r} twice" if wrong else f"columns {', '.join(names)}: one has no name"
+        )
+    return names, _whole(rows, names)
+
+
+def _whole(rows: Iterator[tuple[int, list[str]]], names: list[str]) -> Iterator[tuple[int, list[str]]]:
+    for line, fields in rows:
+        if len(fields) != len(names):
+            raise ValueError(
+                f"line {line} has {len(fields)} fields, for the {len(names)} names {', '.join(names)}"
+            )
+        yield line, fields
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
+            for fields in rows:
+                if fields:
+                    yield rows.line_num, [unicodedata.normalize("NFC", field) for field in fields]
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num}: {error}") from None
