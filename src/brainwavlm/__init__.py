@@ -28,6 +28,7 @@ Scores:
     evaluate        frozen against tuned, on held-out stories
     partition       which features explain a score and its gain
     probe           features of the stimulus, read off hidden states
+    downstream      speech tasks: phones, words, speakers, recognition, synthesis
     compare         configurations over their seeds
     transfer        models scored in other subjects
 

@@ -9,6 +9,7 @@ from .evaluation.compare import compare as compare
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.partition import partition as partition
 from .evaluation.probes.probe import probe as probe
+from .evaluation.speech_tasks.downstream import downstream as downstream
 from .evaluation.transfer import transfer as transfer
 from .reporting import open_maps as open_maps
 from .reporting import write_report as write_report

@@ -31,6 +31,7 @@ app.command(short_help="Score a speech model as it is, by closed-form ridge.")(s
 app.command(short_help="Score runs on held-out stories, frozen against tuned.")(scores.evaluate)
 app.command(short_help="Read features of the stimulus off hidden states.")(probes.probe)
 app.command(short_help="Say which features explain a score and its gain.")(probes.partition)
+app.command(short_help="Train heads for speech tasks on hidden states.")(probes.downstream)
 app.command(short_help="Compare configurations over their seeds.")(scores.compare)
 app.command(short_help="Score models tuned on one subject in others.")(scores.transfer)
 app.command(short_help="Make one self-contained page of results.")(outputs.report)

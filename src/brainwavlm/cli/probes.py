@@ -1,7 +1,7 @@
-"""Commands that ask what a model says of the stimulus: probe, partition."""
+"""Commands that ask what a model says of the stimulus: probe, partition, downstream."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -104,3 +104,57 @@ def partition(
         print_json(result.as_dict())
     else:
         show_partition(result, folder)
+
+
+def downstream(
+    runs: RunsArgument,
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            help="phones, words, speaker, a column of a table of sounds, asr or synthesis.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="demo, a data set with transcripts, a table of sounds (or its folder), LibriSpeech or TIMIT. Default: "
+            "the data set of the first run. See docs/how-to/speech-tasks.md.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder; default: first RUN/downstream-TASK.")
+    ] = None,
+    layers: Annotated[
+        str, typer.Option("--layers", help="Hidden states that are summed: all, or 0,3,9.")
+    ] = "all",
+    seeds: Annotated[int, typer.Option("--seeds", help="Heads to train for each model.")] = 3,
+    tokens: Annotated[
+        Literal["phones", "characters"] | None,
+        typer.Option("--tokens", help="What is recognised. Default: phones where every utterance has some."),
+    ] = None,
+    epochs: Annotated[
+        int, typer.Option("--epochs", help="Passes over the training utterances at most.")
+    ] = 20,
+    memory: Annotated[str, typer.Option("--memory", help="What hidden states may take.")] = "8GB",
+    json: JsonOption = False,
+) -> None:
+    """Train small heads for a speech task on frozen hidden states of both models: is tuned speech still good speech?"""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.cli.show_scores import show_speech_task
+    from brainwavlm.config import gigabytes
+    from brainwavlm.evaluation.speech_tasks.downstream import downstream as score
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / f"downstream-{task}"
+    memory_gb, states = gigabytes(memory, "--memory"), layers_of(layers)
+    require_output(folder, "speech_task.csv", "summary.json", in_run=True)
+    opened = [open_run(path) for path in runs]
+    result = score(opened, task, data, states, seeds, tokens, epochs, memory_gb, TerminalProgress())
+    result.save(folder)
+    if json:
+        print_json(result.as_dict())
+    else:
+        show_speech_task(result, folder)

@@ -17,6 +17,7 @@ from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
+from brainwavlm.results.speech_task import SpeechTask
 from brainwavlm.results.transfer import Transfer
 
 
@@ -34,6 +35,8 @@ def show_written(folder: Path, json: bool) -> None:
         show_probes(result, folder)
     elif isinstance(result, Partition):
         show_partition(result, folder)
+    elif isinstance(result, SpeechTask):
+        show_speech_task(result, folder)
     elif not result.tuned:
         show_ridge(result.runs[0]["frozen"], folder)
     else:
@@ -196,6 +199,13 @@ def show_partition(partition: Partition, folder: Path) -> None:
     rows = [row for row in partition.rows() if row["target"] in targets]
     show_table(rows, title=labelled("R2 by region, measure and space", partition.summary))
     _show_notes(partition.summary, folder, page=False)
+
+
+def show_speech_task(result: SpeechTask, folder: Path) -> None:
+    """The result of `downstream`."""
+    rows = [{key: _shown_number(value) for key, value in row.items()} for row in result.rows()]
+    show_table(rows, title=labelled(f"Speech task: {result.summary['task']}", result.summary))
+    _show_notes(result.summary, folder, page=False)
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:

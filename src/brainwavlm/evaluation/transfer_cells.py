@@ -1,8 +1,9 @@
 """A run's speech model for another listener: the stories that this one heard, and any layer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from brainwavlm.datasets import load_dataset
@@ -17,8 +18,8 @@ from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import same_content
 
 
-def seen_while_tuning(run: Run, plan: ScoringPlan) -> list[str]:
-    """Test stories of a listener that the run's speech model was tuned on, or its epoch chosen by, sorted.
+def seen_while_tuning(run: Run, sounds: Mapping[str, Path]) -> list[str]:
+    """Names of sounds that the run's speech model was tuned on, or its epoch chosen by, sorted.
 
     A sound that tuning heard under another name, or from another data set, counts too.
     """
@@ -29,10 +30,10 @@ def seen_while_tuning(run: Run, plan: ScoringPlan) -> list[str]:
         for name in (*side.manifest["splits"]["train"], *side.manifest["splits"]["validation"])
         if name in stories
     }
-    tested = {f"test/{r.story.name}": r.story for r in plan.held_out}
-    sounds = same_content(used | {key: story.audio for key, story in tested.items()})
-    heard = {sounds[name] for name in used}
-    return sorted(story.name for key, story in tested.items() if sounds[key] in heard)
+    asked = {f"test/{name}": sound for name, sound in sounds.items()}
+    first = same_content(used | asked)
+    heard = {first[name] for name in used}
+    return sorted(name for name in sounds if first[f"test/{name}"] in heard)
 
 
 def tuned_backbone(run: Run, layer: int | Sequence[int] | None = None) -> Backbone:
@@ -120,7 +121,7 @@ def transfer_cells(
             for side in run.sides if test is None else ():
                 if (side.config.dataset, side.config.subject) == (seen.config.dataset, subject):
                     evaluator.require_unchanged(side, plan.data)
-            shared = seen_while_tuning(run, plan)
+            shared = seen_while_tuning(run, {one.story.name: one.story.audio for one in plan.held_out})
             who = subject if names[subject] == 1 else f"{dataset.name}:{subject}"
             cells.append(TransferCell(run, name, who, plan, untuned_model_key(config), shared))
     order = list(dict.fromkeys(cell.key for cell in cells))

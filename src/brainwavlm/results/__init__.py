@@ -4,6 +4,7 @@ Evaluation   frozen against tuned, by target, voxel, layer and task
 Comparison   configurations over their seeds
 Partition    which features explain a score
 Probes       features read off hidden states
+SpeechTask   heads on hidden states, by task
 Transfer     who was tuned on, who is scored
 Replicates    what is behind intervals, so that scores of different evaluations can be paired
 open_result  whichever of them lies in a folder

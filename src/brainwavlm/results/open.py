@@ -1,7 +1,7 @@
 """What lies at a path: which command wrote the folder, and the result in it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from brainwavlm.errors import RunError
 
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from brainwavlm.results.evaluation import Evaluation
     from brainwavlm.results.partition import Partition
     from brainwavlm.results.probes import Probes
+    from brainwavlm.results.speech_task import SpeechTask
     from brainwavlm.results.transfer import Transfer
 
-Made = Literal["study", "run", "comparison", "transfer", "probes", "partition", "ridge", "evaluation"]
+Made = Literal[
+    "study", "run", "comparison", "transfer", "probes", "partition", "speech task", "ridge", "evaluation"
+]
 # Files by which a folder is known, in the order in which they are looked for.
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
@@ -21,6 +24,7 @@ _SIGNS: dict[Made, tuple[str, ...]] = {
     "transfer": ("matrix.csv",),
     "probes": ("probes.csv",),
     "partition": ("partition.csv",),
+    "speech task": ("speech_task.csv",),
     "ridge": ("scores.csv",),
     "evaluation": ("table.csv", "voxels.csv", "summary.json"),
 }
@@ -62,17 +66,17 @@ def shown_folder(folder: str | Path) -> Path:
     return evaluation
 
 
-def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes | Partition":
+def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes | Partition | SpeechTask":
     """The result in a folder, or the evaluation of a run. RunError where it is damaged, or nothing is there."""
     from brainwavlm.results.comparison import Comparison
     from brainwavlm.results.evaluation import Evaluation
     from brainwavlm.results.partition import Partition
     from brainwavlm.results.probes import Probes
+    from brainwavlm.results.speech_task import SpeechTask
     from brainwavlm.results.transfer import Transfer
 
     folder = shown_folder(folder)
     made = made_at(folder)
-    for name, kind in (("comparison", Comparison), ("transfer", Transfer), ("probes", Probes)):
-        if made == name:
-            return kind.open(folder)
-    return Partition.open(folder) if made == "partition" else Evaluation.open(folder)
+    kinds: dict[Any, Any] = {"comparison": Comparison, "transfer": Transfer, "probes": Probes}
+    kinds |= {"partition": Partition, "speech task": SpeechTask}
+    return kinds.get(made, Evaluation).open(folder)

@@ -13,6 +13,7 @@ COMPARE_AGAIN = "Compare again: brainwavlm compare RUN... --output FOLDER"
 RIDGE_AGAIN = "Score again: brainwavlm ridge DATASET ... --output FOLDER"
 PROBE_AGAIN = "Probe again: brainwavlm probe RUN... --features NAMES --output FOLDER"
 PARTITION_AGAIN = "Make it again: brainwavlm partition RUN... --features ... --output FOLDER"
+DOWNSTREAM_AGAIN = "Make it again: brainwavlm downstream RUN... --task TASK --output FOLDER"
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
 _CHANGE = ("difference", "low", "high")
@@ -57,6 +58,20 @@ COLUMNS = {
         *("group", "subject", "layer", "feature", "kind", "control", "score", "n_runs", "score_frozen"),
         *("score_tuned", *_CHANGE, "deviation", "seed_low", "seed_high"),
     ),
+    "speech_task.csv": (
+        *("run", "subject", "seed", "task", "score", "n_seeds", "reference", "score_frozen", "score_tuned"),
+        *(
+            *_CHANGE,
+            "deviation",
+            "seed_low",
+            "seed_high",
+            "low_frozen",
+            "high_frozen",
+            "low_tuned",
+            "high_tuned",
+        ),
+        *("n_units", "n_groups"),
+    ),
     "needed.csv": (*_CELL, "target", "full_minutes", "r_frozen", "minutes_needed"),
 }
 # A column is of one kind in whichever table it stands: text, whole numbers, else numbers (empty: NaN).
@@ -69,7 +84,7 @@ TEXT = frozenset(
 WHOLE = frozenset(
     {
         *("seed", "layer", "epoch", "voxel", "n_voxels", "n_runs", "n_labels", "n_clips", "n_stories"),
-        "n_units",
+        *("n_units", "n_groups", "n_seeds"),
     }
 )
 
@@ -217,3 +232,22 @@ class ProbesSummary(_Summary):
 
     runs: Annotated[list[_ProbedRun], Field(min_length=1)]
     features: Annotated[list[_ProbedFeature], Field(min_length=1)]
+
+
+class _HeadRun(Part):
+    name: _Name
+    subject: _Name
+    seed: int
+    layers: list[int]
+    shares_frozen: list[float]
+    shares_tuned: list[float]
+
+
+class SpeechTaskSummary(_Summary):
+    """summary.json of `downstream`."""
+
+    task: _Name
+    data: str
+    kind: str
+    labels: list[str]
+    runs: Annotated[list[_HeadRun], Field(min_length=1)]

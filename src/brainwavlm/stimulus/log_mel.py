@@ -33,7 +33,7 @@ def log_power(sound: Tensor, n_mels: int) -> Tensor:
     window = torch.hann_window(N_FFT, device=sound.device)
     spectrum = torch.stft(sound, N_FFT, HOP, window=window, return_complex=True)[..., :-1]
     power = spectrum.abs().square().contiguous()
-    return (_mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
+    return (mel_filters(n_mels).to(sound.device) @ power).clamp(min=1e-10).log10()
 
 
 def compressed(log: Tensor, largest: Tensor) -> Tensor:
@@ -42,6 +42,7 @@ def compressed(log: Tensor, largest: Tensor) -> Tensor:
 
 
 @lru_cache
-def _mel_filters(n_mels: int) -> Tensor:
+def mel_filters(n_mels: int) -> Tensor:
+    """Weights of the spectrum's power in each band, (n_mels, 201)."""
     filters = WhisperFeatureExtractor(feature_size=n_mels, n_fft=N_FFT, hop_length=HOP).mel_filters
     return torch.from_numpy(filters).float().T.contiguous()

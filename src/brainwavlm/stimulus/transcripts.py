@@ -119,14 +119,21 @@ def said(story: Story, kind: Kind) -> list[Interval]:
     DatasetError
         As `read_transcript` and `require_own_axis`, or where it has none of that kind.
     """
+    transcript = transcript_of(story)
+    intervals = transcript.words if kind == "words" else transcript.phones
+    if not intervals:
+        assert story.transcript is not None
+        raise _without(story.transcript, ", ".join(map(repr, transcript.tiers)), kind)
+    return intervals
+
+
+def transcript_of(story: Story) -> Transcript:
+    """The transcript of a story that has one, on the axis of its sound; DatasetError as for `said`."""
     assert story.transcript is not None
     transcript = read_transcript(story.transcript, story.word_tiers, story.phone_tiers)
     if begins_elsewhere(transcript):
         require_own_axis(story.transcript, transcript, sound_facts(story.audio, story.channel).seconds)
-    intervals = transcript.words if kind == "words" else transcript.phones
-    if not intervals:
-        raise _without(story.transcript, ", ".join(map(repr, transcript.tiers)), kind)
-    return intervals
+    return transcript
 
 
 def begins_elsewhere(transcript: Transcript) -> bool:

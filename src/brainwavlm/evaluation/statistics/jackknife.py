@@ -105,19 +105,21 @@ def _mean(total: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.divide(total, known, out=np.full(len(total), np.nan), where=known > 0)
 
 
-def left_out_pieces(story_of_row: np.ndarray, of: str = "TRs") -> tuple[list[slice], str]:
+def left_out_pieces(
+    story_of_row: np.ndarray, of: str = "TRs", groups: str = "stories"
+) -> tuple[list[slice], str]:
     """Pieces of rows that are left out in turn, and what they are: stories, or blocks of one or two stories.
 
     Parameters
     ----------
     story_of_row : array (n_rows,)
         Rows of a story are consecutive and in order.
-    of : str
-        What a row is, for the report.
+    of, groups : str
+        What a row is, and what stands for stories where it is speakers or utterances, for the report.
     """
     stories = [rows for _, rows in stories_of(story_of_row)]
     if len(stories) >= FEWEST_STORIES:
-        return stories, f"{len(stories)} test stories"
+        return stories, f"{len(stories)} test {groups}"
     pieces: list[slice] = []
     for rows in stories:
         n_rows = rows.stop - rows.start
