@@ -236,8 +236,6 @@ class ProbesSummary(_Summary):
 
 class _HeadRun(Part):
     name: _Name
-    subject: _Name
-    seed: int
     layers: list[int]
     shares_frozen: list[float]
     shares_tuned: list[float]
@@ -247,7 +245,5 @@ class SpeechTaskSummary(_Summary):
     """summary.json of `downstream`."""
 
     task: _Name
-    data: str
-    kind: str
     labels: list[str]
     runs: Annotated[list[_HeadRun], Field(min_length=1)]

@@ -32,24 +32,13 @@ _SPLIT_NAMES: dict[str, Split] = {
 }
 _OF_SOUNDS = ("path", "onset", "offset", "split", "speaker", "text")  # further columns are labels
 # Lee and Hon 1989: 61 phones of TIMIT as 39, of which silence (closures, pauses, the glottal stop) is none here.
-_TIMIT = {
-    phone: name
-    for name, phones in {
-        "aa": ("ao",),
-        "ah": ("ax", "ax-h"),
-        "er": ("axr",),
-        "hh": ("hv",),
-        "ih": ("ix",),
-        "uw": ("ux",),
-        "l": ("el",),
-        "m": ("em",),
-        "n": ("en", "nx"),
-        "ng": ("eng",),
-        "sh": ("zh",),
-        "": ("bcl", "dcl", "gcl", "pcl", "tcl", "kcl", "h#", "pau", "epi", "q"),
-    }.items()
-    for phone in phones
-}
+_TIMIT = dict(
+    re.findall(
+        r"(\S+)=(\S*)",
+        "ao=aa ax=ah ax-h=ah axr=er hv=hh ix=ih ux=uw el=l em=m en=n nx=n eng=ng zh=sh "
+        "bcl= dcl= gcl= pcl= tcl= kcl= h#= pau= epi= q=",
+    )
+)
 
 
 @dataclass(frozen=True)

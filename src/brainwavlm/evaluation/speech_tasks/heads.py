@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +103,7 @@ def trained(
         torch.manual_seed(training.seed)
         head = Head(states["train"], n_out, over_frames).to(training.device)
         others = [p for name, p in head.named_parameters() if name != "weights"]
-        groups = [{"params": others}, {"params": [head.weights], "lr": 10 * RATE}]
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": [head.weights], "lr": 10 * RATE}]
         optimiser = torch.optim.Adam(groups, lr=RATE)
         best, kept, waited = float("inf"), copy.deepcopy(head.state_dict()), 0
         for _ in range(training.epochs):
