@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from brainwavlm.checks import amount
+from brainwavlm.checks import amount, check_dataset
 from brainwavlm.checks.amount import amount_facts, rows_for, smallest_change
 from brainwavlm.config import EvaluationConfig, RidgeConfig
+from brainwavlm.encoding.plan import plan
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics import jackknife, permutation_test, tests
 from brainwavlm.evaluation.statistics.block_permutation import least_paired_p
+from tests.trees import native_tree
 
 
 def facts(fitted=(300,) * 10, tested=(300,) * 4, n_voxels=1000, **evaluation):
@@ -77,6 +79,15 @@ def test_the_spread_of_a_change_is_what_the_formula_says():
     first, second = (np.sqrt(0.9) * shared + np.sqrt(0.1) * series() for _ in range(2))
     spread = np.std(correlation(response, second) - correlation(response, first))
     assert spread == pytest.approx(smallest_change(n) / 2.8, rel=0.05)
+
+
+def test_check_and_plan_say_the_same(settings, tmp_path):
+    path = native_tree(tmp_path, n_trs=40, seconds=90.0, n_voxels=500).path
+    said = plan(settings(dataset=str(path), evaluation__shifts=1000), calibration_steps=1).notes
+    assert any(
+        "The test of a change in a voxel gives no p below 0.062 on 40 test rows" in note for note in said
+    )
+    assert [fact for fact in check_dataset(path).facts if fact.startswith("anna")] == said
 
 
 def test_check_says_it_of_a_data_set(native, checked):

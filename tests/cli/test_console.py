@@ -13,8 +13,8 @@ from brainwavlm.formatting.numbers import format_p
 def printed(capsys, monkeypatch):
     from rich.console import Console
 
-    def show(function, *arguments, **keywords):
-        monkeypatch.setattr(terminal, "console", Console(width=100, highlight=False))
+    def show(function, *arguments, width=100, **keywords):
+        monkeypatch.setattr(terminal, "console", Console(width=width, highlight=False))
         function(*arguments, **keywords)
         return capsys.readouterr().out
 
@@ -31,6 +31,20 @@ def test_a_table_shows_every_cell_and_dashes_for_nothing(printed):
 
 def test_names_from_files_are_not_read_as_markup(printed):
     assert "[red]x[/red]" in printed(terminal.show_table, [{"run": "[red]x[/red]"}])
+
+
+def test_what_does_not_fit_beside_follows_beside_the_same_names_whole(printed):
+    scores = {
+        f"a score of {name}": 0.123 for name in ("frozen", "tuned", "shuffled", "unseen-types", "random")
+    }
+    change = {"change, 95 %": "+0.035 (+0.029 to +0.040)", "which": "cannot be tested"}
+    rows = [{"layer": 9, "feature": "articulation", **scores, **change, "beyond-low-level": 0.456}] * 2
+    lines = printed(terminal.show_table, rows, title="Scores", width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("articulation" in line for line in lines) >= 2 * len(rows)
+    text = " ".join(" ".join(lines).split())
+    for word in ("Scores", "0.456", "cannot be tested", "beyond-low-level", "unseen-types"):
+        assert word in text
 
 
 def test_no_rows_is_said_in_words(printed):

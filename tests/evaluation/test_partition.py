@@ -215,6 +215,7 @@ def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavl
     done = brainwavlm("partition", run.path, *asked, "--output", tmp_path / "split")
     assert done.code == 0, done.err
     assert "shared" in done.out
+    assert f"Next:  brainwavlm figure partition {tmp_path / 'split'} --output partition.pdf" in done.out
     made = Partition.open(tmp_path / "split")
     assert {entry["name"] for entry in made.summary["features"]} == {"mel", "word-rate"}
     shown = brainwavlm("show", tmp_path / "split")

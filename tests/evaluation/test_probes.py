@@ -409,6 +409,9 @@ def test_the_command_prints_and_writes_it(run, names, features, tmp_path, brainw
     shown = brainwavlm(*arguments)
     assert shown.code == 0, shown.err
     assert "features read off hidden states" in " ".join(shown.out.split())
+    assert f"Next:  brainwavlm partition {run.path} --features word-rate,phones,word-length" in shown.out
+    notes = [line for line in shown.out.splitlines() if line.startswith(("  ", "Written", "Next"))]
+    assert max(len(line) for line in shown.out.splitlines() if line not in notes) <= 80
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "probes.csv",
         "replicates.npz",

@@ -6,14 +6,31 @@ import sys
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from brainwavlm import __version__
 from brainwavlm.cli import data, outputs, probes, runs, scores
-from brainwavlm.cli.options import in_words_of
+from brainwavlm.cli.options import in_words_of, wrong_words
 from brainwavlm.cli.study import study
 from brainwavlm.errors import BrainwavlmError, printable
 
+_UsageError: Any = typer.BadParameter.__base__  # of the click that this typer comes with
+
+
+class _Commands(typer.core.TyperGroup):
+    """Commands that tell wrong words as they tell all else that is wrong."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _UsageError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            raise wrong_words(error) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Fine-tune speech models on recordings of people listening to stories, and score what that changed.",
     no_args_is_help=True,
     add_completion=False,

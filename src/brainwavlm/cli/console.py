@@ -1,10 +1,12 @@
 """What commands print: tables and sentences for people. No science, no files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,6 +19,7 @@ console = Console(highlight=False)
 if console.width < 1:  # COLUMNS=0 would print nothing at all
     console.width = 80
 
+_LONG_TEXT = 24  # columns of a table; longer text is broken between words
 RIDGE_COLUMNS = {
     "target": "target",
     "n_voxels": "voxels",
@@ -31,34 +34,72 @@ RIDGE_COLUMNS = {
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
-    """Rows with the same keys as a table; numbers are right-aligned."""
+    """Rows with the same keys as a table; numbers are right-aligned.
+
+    No cell is ever cut: columns that find no place in the terminal follow in a further table, beside the same names.
+    """
     if not rows:
         console.print(f"{escape(printable(title))}: none.")
         return
-    # No cell is ever cut: 80 columns, the width of a log file, have to hold the widest table.
-    table = Table(
-        title=escape(printable(title)),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for number, key in enumerate(rows[0]):
-        numeric = any(isinstance(row[key], int | float) for row in rows)
-        kept = numeric or number == 0
-        table.add_column(
-            escape(printable(key)).replace("_", " "),
-            justify="right" if numeric else "left",
-            no_wrap=kept,
-            overflow="fold",
+    cells = {key: [_cell(row[key]) for row in rows] for key in rows[0]}
+    numeric = {key for key in cells if any(isinstance(row[key], int | float) for row in rows)}
+    widths = {key: _least_width(key, some, key in numeric) for key, some in cells.items()}
+    for number, keys in enumerate(_tables(rows, widths)):
+        table = Table(
+            title=None if number else escape(printable(title)),
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
         )
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
+        spare = console.width - _total(widths, keys)
+        for key in keys:
+            more = min(max(map(cell_len, (_heading(key), *cells[key]))) - widths[key], max(spare, 0))
+            spare -= more
+            justify: Literal["left", "right"] = "right" if key in numeric else "left"
+            table.add_column(
+                escape(_heading(key)), justify=justify, width=widths[key] + more, overflow="fold"
+            )
+        for values in zip(*(cells[key] for key in keys), strict=True):
+            table.add_row(*map(escape, values))
+        console.print(table)
+
+
+def _heading(key: str) -> str:
+    return printable(key).replace("_", " ")
+
+
+def _least_width(key: str, cells: Sequence[str], numeric: bool) -> int:
+    """Of a column: its heading may be broken between words, and so may long text."""
+    width = max(map(cell_len, cells))
+    if not numeric and width > _LONG_TEXT:
+        width = max(_LONG_TEXT, *(cell_len(word) for cell in cells for word in cell.split()))
+    return min(max([width, *map(cell_len, _heading(key).split())]), console.width // 2)
+
+
+def _tables(rows: Sequence[Mapping[str, Any]], widths: Mapping[str, int]) -> Iterator[list[str]]:
+    """Columns of each table: first what tells rows apart, all before the first score."""
+    names = list(takewhile(lambda key: not any(isinstance(row[key], float) for row in rows), widths))
+    names = names if _total(widths, names) <= console.width / 2 else names[:1]
+    keys = list(names)
+    for key in [key for key in widths if key not in names]:
+        if len(keys) > len(names) and _total(widths, [*keys, key]) > console.width:
+            yield keys
+            keys = list(names)
+        keys.append(key)
+    yield keys
+
+
+def _total(widths: Mapping[str, int], keys: Sequence[str]) -> int:
+    return sum(widths[key] + 2 for key in keys)
 
 
 def show_report(report: Any) -> None:
-    """The result of `check`: facts, each problem in full, one closing line."""
+    """The result of `check`: where the data lie, facts, each problem in full, one closing line."""
+    if report.dataset:
+        console.print(
+            f"{escape(printable(report.dataset))}: {escape(printable(report.path))}", soft_wrap=True
+        )
     for row in report.subjects:
         stories = ", ".join(f"{len(row[split])} {split}" for split in ("train", "validation", "test"))
         console.print(
@@ -196,7 +237,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return escape(printable(value))
+    return printable(value)
 
 
 def _duration(seconds: float) -> str:

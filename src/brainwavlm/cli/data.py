@@ -93,5 +93,5 @@ def features(
 
     given = locals()
     require_output(output)
-    wanted = config_of(None, preset, [*(set_ or []), f"dataset={dataset}"], given, subject_needed=False)
+    wanted = config_of(None, preset, set_, given, subject_needed=False)
     extract_dataset(wanted, output, subject, TerminalProgress())

@@ -61,6 +61,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 
 OPTION_KEYS = {
+    "dataset": "dataset",
     "subject": "subject",
     "backbone": "backbone.name",
     "layer": "backbone.layer",
@@ -84,9 +85,15 @@ def config_of(
     base: dict[str, Any] | None = None,
 ) -> "RunConfig":
     from brainwavlm.config import load_config, parse_overrides
+    from brainwavlm.errors import ConfigError
 
-    overrides = {**(base or {}), **parse_overrides(set_ or [])}
-    overrides |= {key: options[name] for name, key in OPTION_KEYS.items() if options.get(name) is not None}
+    typed = parse_overrides(set_ or [])
+    given = {key: options[name] for name, key in OPTION_KEYS.items() if options.get(name) is not None}
+    for key in typed.keys() & given.keys():
+        if typed[key] != given[key]:
+            found = f"{key}={typed[key]}, beside {given[key]} for the same."
+            raise ConfigError("set", found, f"{key} once.", "Leave one of them out.")
+    overrides = {**(base or {}), **typed, **given}
     if not subject_needed:
         overrides.setdefault("subject", "none")
     return load_config(path, preset, overrides)
@@ -106,6 +113,26 @@ def in_words_of(error: "BrainwavlmError", command: Any) -> str:
     if "set" in parameters and error.key in known_keys():
         return f"{error}\n    For this command:  --set {error.key}=VALUE"
     return str(error)
+
+
+def wrong_words(error: Any) -> "BrainwavlmError":
+    """A usage error of typer's as one of this program's."""
+    from brainwavlm.errors import ConfigError
+
+    parameter, context = getattr(error, "param", None), error.ctx
+    place, expected = context.command_path, context.get_usage().removeprefix("Usage: ").strip()
+    if parameter is not None:
+        is_option = parameter.param_type_name == "option"
+        place = parameter.opts[0] if is_option else (parameter.metavar or str(parameter.name).upper())
+        expected = getattr(parameter, "help", None) or expected
+    found = "missing." if type(error).__name__ == "MissingParameter" else error.format_message()
+    for problem in getattr(error.__cause__, "errors", list)()[
+        :1
+    ]:  # pydantic's, which newer versions of typer use
+        message, kind, type_ = problem["msg"].removeprefix("Value error, ").partition("Input should be ")
+        found = f"{problem['input']!r}." if kind else message
+        expected = f"{type_.partition(', unable')[0]}: {expected}" if kind else expected
+    return ConfigError(place, found, expected, f"See:  {context.command_path} --help")
 
 
 def joint_setting(joint: list[str] | None) -> dict[str, Any]:

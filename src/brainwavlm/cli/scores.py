@@ -64,7 +64,7 @@ def ridge(
 
     given = locals() | {"memory": memory_gb_of(memory)}
     require_output(output, "scores.csv", "summary.json")
-    wanted = config_of(None, preset, [*(set_ or []), f"dataset={dataset}"], given)
+    wanted = config_of(None, preset, set_, given)
     score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
     score.save(output)
     if json:

@@ -190,7 +190,14 @@ def show_probes(probes: Probes, folder: Path) -> None:
             if row["run"] == run
         ]
         show_table(some, title=labelled(f"{run}: features read off hidden states", probes.summary))
-    _show_notes(probes.summary, folder, page=False)
+    names = ",".join(
+        f"{one['name']}={one['source']}" if Path(one["source"]).is_file() else one["name"]
+        for one in probes.summary["features"]
+        if "source" in one  # which what is none of the stimulus lacks
+    )
+    run = shlex.quote(probes.summary["runs"][0]["path"])
+    what_next = f"brainwavlm partition {run} --features {shlex.quote(names)}" if names else ""
+    _show_notes(probes.summary, folder, "scores and controls", what_next)
 
 
 def show_partition(partition: Partition, folder: Path) -> None:
@@ -198,14 +205,21 @@ def show_partition(partition: Partition, folder: Path) -> None:
     targets = _shown(partition.table, {run["target"] for run in partition.summary["runs"]})
     rows = [row for row in partition.rows() if row["target"] in targets]
     show_table(rows, title=labelled("R2 by region, measure and space", partition.summary))
-    _show_notes(partition.summary, folder, page=False)
+    drawn = f"brainwavlm figure partition {shlex.quote(str(folder))} --output partition.pdf"
+    _show_notes(partition.summary, folder, "targets", drawn)
 
 
 def show_speech_task(result: SpeechTask, folder: Path) -> None:
     """The result of `downstream`."""
     rows = [{key: _shown_number(value) for key, value in row.items()} for row in result.rows()]
     show_table(rows, title=labelled(f"Speech task: {result.summary['task']}", result.summary))
-    _show_notes(result.summary, folder, page=False)
+    run = shlex.quote(result.summary["runs"][0]["path"])
+    _show_notes(
+        result.summary,
+        folder,
+        "scores",
+        f"brainwavlm probe {run} --features mel,phones,word-rate --layers all",
+    )
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
@@ -214,13 +228,15 @@ def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
     return [target for target in targets if target == targets[0] or target in tuned_on]
 
 
-def _show_notes(summary: Mapping[str, Any], folder: Path, page: bool = True) -> None:
+def _show_notes(
+    summary: Mapping[str, Any], folder: Path, what: str = "targets", command: str | None = None
+) -> None:
     for note in summary["notes"]:
         terminal.console.print(f"  {escape(note)}", soft_wrap=True)
-    what = "targets" if page else "scores and controls"
     terminal.console.print(f"Written, with all {what}: {escape(str(folder))}", soft_wrap=True)
-    if page:
-        terminal.console.print(f"Next:  brainwavlm report {escape(shlex.quote(str(folder)))}", soft_wrap=True)
+    command = f"brainwavlm report {shlex.quote(str(folder))}" if command is None else command
+    if command:
+        terminal.console.print(f"Next:  {escape(command)}", soft_wrap=True)
 
 
 def _letter(number: int) -> str:

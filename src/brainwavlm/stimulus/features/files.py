@@ -120,7 +120,7 @@ def means_over_time(table: pd.DataFrame, story: str, units: Units) -> np.ndarray
 
 def _line(wrong: pd.Series) -> int:
     """The first line of the file of which it is true."""
-    return int(wrong.index[wrong.to_numpy().argmax()])
+    return int(wrong.index[int(np.argmax(wrong))])
 
 
 def _unusable(path: Path, problem: str, remedy: str = "Correct the table.") -> DatasetError:
