@@ -87,7 +87,7 @@ def _require_content(path: Path) -> None:
     if not path.is_file():
         raise DatasetError(
             path,
-            "no such file.",
+            "a folder." if path.is_dir() else "no such file.",
             "a file named by the data set.",
             "Download it, or remove it from the data set.",
         )

@@ -22,7 +22,7 @@ from brainwavlm.evaluation.probes import probe as module
 from brainwavlm.evaluation.probes.probe import probe
 from brainwavlm.evaluation.probes.question import question_of
 from brainwavlm.evaluation.probes.scores import control_scores, probe_predictions
-from brainwavlm.evaluation.probes.tasks import CONTROLS
+from brainwavlm.evaluation.probes.tasks import CONTROLS, task_notes
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.results import Probes, open_result
 from brainwavlm.speech.backbones import load_backbone
@@ -382,6 +382,32 @@ def test_what_is_wrong_is_said_before_a_model_is_run(run, own, tmp_path, unread)
         write_transcript(data / f"stimuli/{name}.TextGrid", Transcript([], words_of(name)), float(SECONDS))
     with pytest.raises(DatasetError, match="no tier that is known to hold phones"):
         probe(run, ["articulation"])
+
+
+def test_what_does_not_vary_is_left_out_or_told(own):
+    path = Path(own.dataset) / "t.csv"
+
+    def task(values):
+        rows = [f"{s},{k / 2},{k / 2 + 0.4},{values(s, k)}" for s in SPLITS for k in range(60)]
+        path.write_text("\n".join(["story,onset,offset,x,y", *rows]) + "\n")
+        return question(own, [f"mine={path}"], ()).tasks[0]
+
+    made = task(lambda story, k: f"1,{k}")
+    assert made.columns == ("y",)
+    assert made.asked["none"][0].shape == (180, 1)
+    assert task_notes(made) == ["1 columns that do not vary are left out."]
+    for still, words in ((lambda story: True, "a, b, c"), (lambda story: SPLITS[story] == "test", "d, e, f")):
+        with pytest.raises(ConfigError, match=f"mine does not vary within {words}") as caught:
+            task(lambda story, k, still=still: "1,2" if still(story) else f"{k},{k}")
+        assert "t.csv" in caught.value.remedy
+
+
+def test_a_story_with_rare_labels_alone_has_no_units(own):
+    path = Path(own.dataset) / "t.csv"
+    label = lambda story, k: f"rare {k}" if story == "d" else "ab"[k % 2]  # noqa: E731
+    rows = [f"{s},{k / 2},{k / 2 + 0.4},{label(s, k)}" for s in SPLITS for k in range(60)]
+    path.write_text("\n".join(["story,onset,offset,label", *rows]) + "\n")
+    assert set(question(own, [f"mine={path}"], ()).tasks[0].tested.kept) == {"e", "f"}
 
 
 def test_without_phones_words_are_asked_and_a_note_says_what_the_bag_lacks(own):

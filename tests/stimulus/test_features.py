@@ -142,6 +142,11 @@ def test_words_are_the_most_frequent_and_have_a_length_and_a_frequency():
     assert np.isnan(values[2])
 
 
+def test_what_is_said_before_or_after_the_sound_is_no_unit():
+    units = Units(np.array([-3.0, -0.1, 9.5, 9.9]), np.array([-2.0, 0.3, 9.8, 11.0]), ("a", "b", "c", "d"))
+    assert units.within(10.0).labels == ("b", "c")
+
+
 def test_rates_and_vectors_are_those_of_the_transcript(stimuli, tmp_path):
     per_second = FEATURES["word-rate"].values(stimuli).values["dog"][:, 0]
     assert_allclose(per_second[2:58:2], 2, rtol=1e-5)
@@ -200,6 +205,8 @@ def test_a_table_of_spans_gives_labels_or_values(stimuli, tmp_path):
         (["story,time", "dog,1"], "columns story, time"),
         ([""], "columns none"),
         (["story,time,x,x", "dog,1,2,3"], "column 'x' twice"),
+        (["story,onset,offset,label", "dog,1,2,", "dog,2,3, "], "no label in any row"),
+        (["story,time,x", "dog,1,1e20"], "line 2: x is '1e20'"),
         (["story,time,x,", "dog,1,2,3"], "columns story, time, x, : one has no name"),
         (["story,time,x", "dog,1,2,3"], "line 2 has 4 fields, for the 3 names story, time, x"),
         (["story,time,x", "dog,1,2", "", "dog,2"], "line 4 has 2 fields"),

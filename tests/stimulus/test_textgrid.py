@@ -210,7 +210,7 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
         (json.dumps(GENTLE), "JSON with transcript, words, no TextGrid"),
         ("[1, 2]", "JSON, no TextGrid"),
         ('{"tiers": {"words": {"entries": []}, "words": {"entries": [[0, 1, "a"]]}}}', "lists 'words' twice"),
-        ('{"tiers": 3', "JSON, no TextGrid"),
+        ('{"tiers": 3', "not readable as JSON: Expecting ',' delimiter"),
         ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
         ("<!DOCTYPE html>\n<title>404</title>", "a web page"),
         ('\ufeff<?xml version="1.0"?><ANNOTATION_DOCUMENT/>', "XML, as ELAN writes it"),

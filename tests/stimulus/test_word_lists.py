@@ -81,12 +81,28 @@ def test_words_are_read_with_their_times(tmp_path, name, content):
         ("t.json", {"segments": [{"text": "I"}]}, "another form than Gentle's or WhisperX's"),
         ("t.json", {"words": [{"word": "I", "start": "now"}]}, "another form"),
         ("t.json", {"text": "I"}, "JSON with text, no TextGrid"),
-        ("t.json", "{", "no TextGrid"),
+        ("t.json", "{", "not readable as JSON"),
+        ("t.csv", "onset,offset,word,word\n1,2,a,b\n", "column 'word' twice"),
+        ("t.csv", "onset,offset,word\n1,2,a,b\n", "line 2 has 4 fields, for the 3 names onset, offset, word"),
+        ("t.csv", 'onset,offset,word\n1,2,"a\n', "line 2: unexpected end of data"),
+        ("t.csv", 'onset,offset,word\n1,2,"a"b\n', "line 2: ',' expected after"),
     ],
 )
 def test_a_list_of_another_form_is_refused_with_the_reason(tmp_path, name, content, problem):
-    with pytest.raises(DatasetError, match=problem):
+    with pytest.raises(DatasetError, match=problem) as caught:
         read_transcript(write(tmp_path / name, content))
+    assert "a table onset,offset,word" in caught.value.expected
+    assert "Praat" not in caught.value.remedy
+
+
+def test_null_is_as_good_as_nothing_and_accents_are_of_one_form(tmp_path):
+    words = [
+        {"word": "cafe\u0301", "start": 0.5, "end": 0.9, "phones": None},
+        {"word": "um", "start": None, "end": None},
+    ]
+    transcript = read_transcript(write(tmp_path / "t.json", {"words": words}))
+    assert transcript.words == [Interval(0.5, 0.9, "café")]
+    assert transcript.mended == {"dropped": 1}
 
 
 def test_bytes_of_another_encoding_are_refused(tmp_path):

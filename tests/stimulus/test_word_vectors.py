@@ -84,6 +84,11 @@ def swapped(path):
         file["data"], file["vocab"] = VECTORS, np.array([word.encode() for word in WORDS])
 
 
+def numbered(path):
+    with h5py.File(path, "w") as file:
+        file["data"], file["vocab"] = VECTORS.T, np.arange(3)
+
+
 @pytest.mark.parametrize(
     ("name", "write", "words"),
     [
@@ -94,6 +99,17 @@ def swapped(path):
         ("v.npz", lambda path: np.savez(path, words=np.arange(3), vectors=VECTORS), "words of type int64"),
         ("v.npz", lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS[:2]), "3 words beside"),
         ("v.npz", lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS * np.nan), "not finite"),
+        (
+            "v.npz",
+            lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS * 1e300),
+            "above 1e\\+15",
+        ),
+        (
+            "v.npz",
+            lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS[:, :0]),
+            "shape \\(3, 0\\)",
+        ),
+        ("v.hf5", numbered, "vocab of type int64"),
         ("v.hf5", swapped, "3 words beside vectors of shape \\(4, 3\\)"),
         ("v.hf5", lambda path: h5py.File(path, "w").close(), "holds nothing"),
         ("v.hf5", lambda path: path.write_text("no"), "not readable as HDF5"),

@@ -229,7 +229,7 @@ def labelled(title: str, summary: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

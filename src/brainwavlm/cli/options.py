@@ -91,8 +91,8 @@ def config_of(
     given = {key: options[name] for name, key in OPTION_KEYS.items() if options.get(name) is not None}
     for key in typed.keys() & given.keys():
         if typed[key] != given[key]:
-            found = f"{key}={typed[key]}, beside {given[key]} for the same."
-            raise ConfigError("set", found, f"{key} once.", "Leave one of them out.")
+            told = f"{key}={typed[key]}, beside {given[key]} for the same."
+            raise ConfigError("set", told, f"{key} once.", "Leave one of them out.")
     overrides = {**(base or {}), **typed, **given}
     if not subject_needed:
         overrides.setdefault("subject", "none")
@@ -125,14 +125,13 @@ def wrong_words(error: Any) -> "BrainwavlmError":
         is_option = parameter.param_type_name == "option"
         place = parameter.opts[0] if is_option else (parameter.metavar or str(parameter.name).upper())
         expected = getattr(parameter, "help", None) or expected
-    found = "missing." if type(error).__name__ == "MissingParameter" else error.format_message()
-    for problem in getattr(error.__cause__, "errors", list)()[
-        :1
-    ]:  # pydantic's, which newer versions of typer use
+    told = "missing." if type(error).__name__ == "MissingParameter" else error.format_message()
+    # Newer versions of typer use pydantic, whose error has the value.
+    for problem in getattr(error.__cause__, "errors", list)()[:1]:
         message, kind, type_ = problem["msg"].removeprefix("Value error, ").partition("Input should be ")
-        found = f"{problem['input']!r}." if kind else message
+        told = f"{problem['input']!r}." if kind else message
         expected = f"{type_.partition(', unable')[0]}: {expected}" if kind else expected
-    return ConfigError(place, found, expected, f"See:  {context.command_path} --help")
+    return ConfigError(place, told, expected, f"See:  {context.command_path} --help")
 
 
 def joint_setting(joint: list[str] | None) -> dict[str, Any]:

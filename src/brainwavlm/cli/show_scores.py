@@ -61,7 +61,7 @@ def show_comparison(comparison: Any, folder: Path) -> None:
             "runs": int(row["n_runs"]),
             "frozen": row["r_frozen"],
             "tuned": row["mean"],
-            "deviation": _known(row["deviation"]),
+            "deviation": row["deviation"],
             "gain, 95 %": plus_minus(row["gain"], row["low"], row["high"]),
             "shared map": shared_change(row, "gain"),
         }
@@ -76,7 +76,7 @@ def show_comparison(comparison: Any, folder: Path) -> None:
             "epoch": int(row["epoch"]),
             "runs": int(row["n_runs"]),
             "mean": row["mean"],
-            "deviation": _known(row["deviation"]),
+            "deviation": row["deviation"],
         }
         for row in comparison.epochs.to_dict("records")
         if row["score"] == "validation" or row["target"] in _shown(comparison.groups, ())
@@ -88,7 +88,7 @@ def show_comparison(comparison: Any, folder: Path) -> None:
             "target": row["target"],
             "difference, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
             "shared map": shared_change(row),
-            "deviation over seeds": _known(row["deviation_over_seeds"]),
+            "deviation over seeds": row["deviation_over_seeds"],
         }
         for row in comparison.differences.to_dict("records")
     ]
@@ -113,7 +113,7 @@ def show_transfer(scores: Any, folder: Path) -> None:
                 "tuned": row["r_tuned"],
                 "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
                 "shared map": shared_change(row),
-                "own readout": _known(row["r_readout"]),
+                "own readout": row["r_readout"],
             }
             for row in table
             if row["target"] == target
@@ -185,9 +185,7 @@ def show_probes(probes: Probes, folder: Path) -> None:
     rows = probes.rows()
     for run in dict.fromkeys(row["run"] for row in rows):
         some = [
-            {key: _shown_number(value) for key, value in row.items() if key != "run"}
-            for row in rows
-            if row["run"] == run
+            {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
         ]
         show_table(some, title=labelled(f"{run}: features read off hidden states", probes.summary))
     names = ",".join(
@@ -211,8 +209,7 @@ def show_partition(partition: Partition, folder: Path) -> None:
 
 def show_speech_task(result: SpeechTask, folder: Path) -> None:
     """The result of `downstream`."""
-    rows = [{key: _shown_number(value) for key, value in row.items()} for row in result.rows()]
-    show_table(rows, title=labelled(f"Speech task: {result.summary['task']}", result.summary))
+    show_table(result.rows(), title=labelled(f"Speech task: {result.summary['task']}", result.summary))
     run = shlex.quote(result.summary["runs"][0]["path"])
     _show_notes(
         result.summary,
@@ -242,11 +239,3 @@ def _show_notes(
 def _letter(number: int) -> str:
     """A, B, ... Z, A1, B1, ..."""
     return chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "")
-
-
-def _shown_number(value: Any) -> Any:
-    return _known(value) if isinstance(value, float) else value
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

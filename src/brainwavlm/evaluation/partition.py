@@ -19,7 +19,7 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.notes import SIMULATED
 from brainwavlm.evaluation.probes.question import stimuli_of
-from brainwavlm.evaluation.probes.tasks import valued_units, without_value
+from brainwavlm.evaluation.probes.tasks import valued_units, varying_columns, without_value
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
 from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShares
 from brainwavlm.progress import Progress
@@ -158,18 +158,22 @@ class Spaces:
 def feature_spaces(features: Sequence[Feature], plan: ScoringPlan, model: Backbone) -> Spaces:
     """The values of features; raises what `partition` does of files and memory."""
     stimuli = stimuli_of(list(plan.data.recordings.values()), plan.config, model.min_samples)
-    n_delays = len(plan.config.alignment.delays)
+    n_delays, fit = len(plan.config.alignment.delays), plan.fits[0]
+    sides = [[one.story.name for one in some] for some in (fit.fitted, fit.held_out)]
     spaces = Spaces(stimuli, {}, {}, [])
     for feature in features:
         values = feature.values(stimuli)
-        valued = np.concatenate(list(valued_units(feature, values, stimuli).values()))
+        by_story = valued_units(feature, values, stimuli)
+        if feature.unit == STRETCHES:
+            varying_columns(feature, values, by_story, sides)
+        valued = np.concatenate(list(by_story.values()))
         if n := int((~valued).sum()):
             share = without_value(n, len(valued), feature.unit)
             spaces.notes.append(f"{feature.name}: {share} have no value, and count as nothing.")
         spaces.values[feature.name] = feature.unit, values
         spaces.n_columns[feature.name] = len(values.columns) * n_delays
     spaces.n_columns[MODEL] = model.n_dims * n_delays
-    n_rows = sum(one.shape[0] for one in plan.fits[0].fitted)
+    n_rows = sum(one.shape[0] for one in fit.fitted)
     require_memory(n_rows, list(spaces.n_columns.values()), plan.config.ridge)
     return spaces
 

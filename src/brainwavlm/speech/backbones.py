@@ -84,6 +84,6 @@ def _layers(layer: int | Sequence[int] | str, n_blocks: int) -> tuple[int, ...]:
     asked = tuple(asked)
     whole = all(isinstance(number, Integral) and not isinstance(number, bool) for number in asked)
     if not asked or not whole or min(asked) < 0 or max(asked) > n_blocks:
-        found = f"{', '.join(map(str, asked)) or 'none'}."
-        raise BackboneError("backbone.layer", found, f"hidden states from 0 to {n_blocks}.", "Change it.")
+        asked_for = f"{', '.join(map(str, asked)) or 'none'}."
+        raise BackboneError("backbone.layer", asked_for, f"hidden states from 0 to {n_blocks}.", "Change it.")
     return tuple(int(number) for number in asked)

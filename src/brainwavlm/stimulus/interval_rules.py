@@ -35,7 +35,7 @@ def mended_intervals(path: Path, tier: Tier, mended: Counter[str]) -> list[Inter
     def refused(one: tuple[int, Interval], problem: str) -> DatasetError:
         number, interval = one
         where = f"tier {tier.name!r}, interval {number} {_times(interval)}"
-        return unusable(path, f"{where}: {problem}.", "Mend its times in Praat, or align the story again.")
+        return unusable(path, f"{where}: {problem}.", "Mend its times, or align the story again.")
 
     for number, interval in enumerate(tier.intervals, 1):
         if not (math.isfinite(interval.start) and math.isfinite(interval.end)):

@@ -25,8 +25,8 @@ _OTHERS = {
     b"oggs": "a sound",
     b"id3": "a sound",
 }
-EXPORT = "Open it where it was made and save it as a TextGrid, or remove it from the data set."
-AGAIN = "Download it again, save it as text with Praat, or remove it from the data set."
+EXPORT = "Open it where it was made and save it as a TextGrid or a table, or remove it from the data set."
+AGAIN = "Download it or export it again, or remove it from the data set."
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,13 @@ def read_textgrid(path: str | Path) -> TextGrid:
 
 def unusable(path: Path, found: str, remedy: str) -> DatasetError:
     """The error of a transcript."""
-    return DatasetError(path, found, "a TextGrid with a tier of words, or of phones and words.", remedy)
+    return DatasetError(
+        path,
+        found,
+        "words, or phones and words, as tiers of a TextGrid; or words alone: a table onset,offset,word in the order of "
+        "time, in seconds, or Gentle's or WhisperX's JSON.",
+        remedy,
+    )
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
@@ -182,7 +188,9 @@ def _json(text: str, path: Path, encoding: str) -> TextGrid:
         )
     except RepeatedKeyError as error:
         raise Malformed(f"its JSON {error}.") from None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        if content is None:
+            raise unusable(path, f"not readable as JSON: {error}.", AGAIN) from None
         keys = f" with {', '.join(map(str, list(content)[:5]))}" if isinstance(content, dict) else ""
         raise unusable(path, f"JSON{keys}, no TextGrid.", EXPORT) from None
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.errors import DatasetError
 from brainwavlm.files import parsed_json, require_content
 from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
-from brainwavlm.stimulus.textgrid import Interval, TextGrid, Tier, label_of
+from brainwavlm.stimulus.textgrid import AGAIN, Interval, TextGrid, Tier, label_of, unusable
 
 
 def read_word_list(path: str | Path) -> TextGrid | None:
@@ -32,11 +31,11 @@ def read_word_list(path: str | Path) -> TextGrid | None:
         try:
             return TextGrid([Tier("words", list(_table(path)))])
         except ValueError as error:
-            raise _unusable(path, f"{error}.") from None
+            raise unusable(path, f"{error}.", AGAIN) from None
     try:
         content = parsed_json(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
-        raise _unusable(path, "not UTF-8.") from None
+        raise unusable(path, "not UTF-8.", AGAIN) from None
     except (ValueError, RecursionError):
         return None  # the reader of TextGrids says what is wrong with its JSON
     if not isinstance(content, dict) or not {"words", "segments"} & set(content):
@@ -46,12 +45,11 @@ def read_word_list(path: str | Path) -> TextGrid | None:
             content["words"] if "words" in content else [w for s in content["segments"] for w in s["words"]]
         )
         tiers = [Tier("words", list(_aligned(words)))]
-        phones = [phone for word in words if "start" in word for phone in _gentle_phones(word)]
+        phones = [phone for word in words if word.get("start") is not None for phone in _gentle_phones(word)]
         return TextGrid([*tiers, *([Tier("phones", phones)] if phones else [])])
     except (TypeError, LookupError, ValueError, AttributeError):
-        raise _unusable(
-            path, "JSON with words or segments of another form than Gentle's or WhisperX's."
-        ) from None
+        problem = "JSON with words or segments of another form than Gentle's or WhisperX's."
+        raise unusable(path, problem, AGAIN) from None
 
 
 def _table(path: Path) -> Iterator[Interval]:
@@ -75,24 +73,15 @@ def _table(path: Path) -> Iterator[Interval]:
 def _aligned(words: list[Mapping[str, Any]]) -> Iterator[Interval]:
     now = 0.0
     for word in words:
-        start = float(word.get("start", now))
-        now = float(word.get("end", start))
+        start, end = word.get("start"), word.get("end")  # absent or null of a word that was not found
+        start = now if start is None else float(start)
+        now = start if end is None else float(end)
         yield Interval(start, now, label_of(word["word"]))
 
 
 def _gentle_phones(word: Mapping[str, Any]) -> Iterator[Interval]:
     """Phones of a word follow each other from its start."""
     now = float(word["start"])
-    for phone in word.get("phones", ()):
+    for phone in word.get("phones") or ():
         start, now = now, now + float(phone["duration"])
         yield Interval(start, now, label_of(phone["phone"]))
-
-
-def _unusable(path: Path, problem: str) -> DatasetError:
-    return DatasetError(
-        path,
-        problem,
-        "a first line with onset,offset,word, then a word a line in the order of time, in seconds; or Gentle's or "
-        "WhisperX's JSON.",
-        "Correct it, or export the transcript again.",
-    )

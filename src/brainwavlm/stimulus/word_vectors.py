@@ -16,6 +16,7 @@ from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, require_content
 
+LARGEST = 1e15  # of a number: sums of squares of such numbers are finite in float32
 HDF5 = (".hf5", ".h5", ".hdf5")
 
 
@@ -32,7 +33,7 @@ def _one_form(text: str) -> str:
 
 def vectors_path(name: str | Path) -> Path:
     """The file of that name; of `demo`, the vectors that come with the embedded data set."""
-    return demo_folder() / "stimuli" / "word_vectors.npz" if str(name) == "demo" else Path(name)
+    return demo_folder() / "stimuli" / "word_vectors.npz" if str(name) == "demo" else Path(name).expanduser()
 
 
 def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.ndarray]:
@@ -77,8 +78,8 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     else:
         _text(path, wanted)
     for word, vector in wanted.vectors.items():
-        if not np.isfinite(vector).all():
-            raise _unusable(path, f"the vector of {word!r} is not finite.")
+        if not (np.abs(vector) <= LARGEST).all():
+            raise _unusable(path, f"the vector of {word!r} is not finite, or has numbers above {LARGEST:g}.")
     return wanted.vectors
 
 
@@ -123,6 +124,8 @@ def _hdf5(path: Path) -> tuple[list[str], np.ndarray]:
         data: Any = stored(file, "data", path)
         if getattr(vocabulary, "ndim", 0) != 1 or getattr(data, "ndim", 0) != 2:
             raise _unusable(path, f"holds {', '.join(file) or 'nothing'}.")
+        if vocabulary.dtype.kind not in "SO":
+            raise _unusable(path, f"vocab of type {vocabulary.dtype}.")
         words = [
             word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in vocabulary
         ]
@@ -130,10 +133,12 @@ def _hdf5(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _from_arrays(path: Path, words: list[str], vectors: np.ndarray, wanted: _Wanted) -> None:
-    if vectors.ndim != 2 or len(vectors) != len(words) or vectors.dtype.kind not in NUMBERS:
+    numbers = vectors.dtype.kind in NUMBERS
+    if not numbers or vectors.ndim != 2 or len(vectors) != len(words) or not vectors.shape[1]:
         raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
-    for word, vector in zip(words, vectors, strict=True):
-        wanted.add(word, partial(vector.astype, np.float32))
+    with np.errstate(over="ignore"):  # what is too large is told
+        for word, vector in zip(words, vectors, strict=True):
+            wanted.add(word, partial(vector.astype, np.float32))
 
 
 def _binary(path: Path, wanted: _Wanted) -> None:

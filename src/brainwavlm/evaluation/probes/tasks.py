@@ -1,6 +1,6 @@
 """A feature as a task: which units of which stories have a value, and what they are asked."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +123,23 @@ def valued_units(feature: Feature, values: Values, stimuli: Stimuli) -> dict[str
     return valued
 
 
+def varying_columns(
+    feature: Feature, values: Values, valued: Mapping[str, np.ndarray], sides: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """Columns whose values vary within a story on each side, bool (n_columns,); ConfigError where none does."""
+    columns = np.ones(len(values.columns), bool)
+    for side in sides:
+        columns &= np.any([np.ptp(values.values[name][valued[name]], axis=0) > 0 for name in side], axis=0)
+        if not columns.any():
+            raise ConfigError(
+                "features",
+                f"{feature.name} does not vary within {', '.join(side)}.",
+                "numbers that vary within a story, among those that are fitted and among those that are tested.",
+                f"Mend {feature.source}, or leave it out." if feature.needs == "file" else "Leave it out.",
+            )
+    return columns
+
+
 def without_value(n: int, n_units: int, unit: str) -> str:
     """So many units, as a share of all: the subject of a sentence."""
     return f"{n:,} of {n_units:,} {unit} ({n / n_units:.1%})"
@@ -131,8 +148,9 @@ def without_value(n: int, n_units: int, unit: str) -> str:
 def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str], tested: list[str]) -> Task:
     """The task of a feature on the units of fitted and tested stories that have a value; see `question_of`."""
     known = valued_units(feature, values, stimuli)
-    columns = np.ones(len(values.columns), bool)
-    if feature.scale != "numbers":
+    if feature.scale == "numbers":
+        columns = varying_columns(feature, values, known, (fitted, tested))
+    else:
         sides = [
             np.concatenate([values.values[name][known[name]] for name in some]) > 0.5
             for some in (fitted, tested)
@@ -145,7 +163,7 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
     kept = {name: np.flatnonzero(some) for name, some in known.items()}
     rows = [
         Rows(
-            {name: kept[name] for name in some},
+            {name: kept[name] for name in some if len(kept[name])},
             np.repeat(some, [len(kept[name]) for name in some]),
             np.array(
                 [
@@ -172,7 +190,7 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
             "Name more test stories, or leave the feature out.",
         )
     if feature.scale == "numbers":
-        truth = rows[0].centred(values.values), rows[1].centred(values.values)
+        truth = rows[0].centred(values.values)[:, columns], rows[1].centred(values.values)[:, columns]
     else:
         labels = [[values.values[name][some] for name, some in one.kept.items()] for one in rows]
         truth = np.concatenate(labels[0])[:, columns], np.concatenate(labels[1])[:, columns]
@@ -202,6 +220,8 @@ def task_notes(task: Task) -> list[str]:
             f"{without_value(n, facts['n_units'], unit)} have no value, or a rare label, and are left out."
         )
     if n := facts["columns_left_out"]:
-        few = f"fewer than {FEWEST_OF_LABEL} fitted or tested {unit} have, or lack"
-        notes.append(f"{n} labels that {few}, are left out.")
+        few = f"labels that fewer than {FEWEST_OF_LABEL} fitted or tested {unit} have, or lack,"
+        notes.append(
+            f"{n} {'columns that do not vary' if task.feature.scale == 'numbers' else few} are left out."
+        )
     return notes

@@ -10,6 +10,7 @@ from brainwavlm.files import is_listed, require_content
 from brainwavlm.stimulus.features.units import Units, means_of_rows
 from brainwavlm.stimulus.interval_rules import TOLERANCE
 from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
+from brainwavlm.stimulus.word_vectors import LARGEST
 
 _SPAN = ["onset", "offset"]
 _AFTER = 1.0  # seconds after the sound's end that a time may lie, as of transcripts
@@ -55,11 +56,13 @@ def read_table(path: str | Path) -> pd.DataFrame:
     both = times == _SPAN and "time" in values
     if both or not {"story", *times} <= set(frame) or not values or ("label" in values and len(values) > 1):
         raise _unusable(path, f"columns {', '.join(names) or 'none'}.")
+    if "label" in frame and not frame["label"].str.strip().any():
+        raise _unusable(path, "no label in any row.")
     frame["story"] = frame["story"].str.strip()
     for name in (*times, *(name for name in values if name != "label")):
         numbers = pd.to_numeric(frame[name], errors="coerce").astype(float)
         empty = frame[name].str.strip().str.lower().isin(["", "nan", "na"]) & (name not in times)
-        wrong = ~(numbers.abs() <= np.finfo(np.float32).max) & ~empty
+        wrong = ~(numbers.abs() <= LARGEST) & ~empty
         if wrong.any():
             raise _unusable(path, f"line {_line(wrong)}: {name} is {frame[name][wrong].iloc[0]!r}.")
         frame[name] = numbers
@@ -127,7 +130,8 @@ def _unusable(path: Path, problem: str, remedy: str = "Correct the table.") -> D
     return DatasetError(
         path,
         problem,
-        "a first line of names: story,time and columns of numbers; or story,onset,offset and label, or columns of "
-        "numbers; each name once; seconds from the sound's onset, in the order of time within a story, no overlaps.",
+        "a first line of names, each once: story,time and columns of numbers; or story,onset,offset and label, or "
+        "columns of numbers. Seconds from the sound's onset, in their order within a story, no overlaps; numbers up "
+        f"to {LARGEST:g}.",
         remedy,
     )

@@ -64,7 +64,7 @@ class Stimuli:
             else:
                 names, _ = phone_classes(intervals)
             self._said[kind] = {
-                name: Units.said(some, of_story).until(self.ends[name][-1])
+                name: Units.said(some, of_story).within(self.ends[name][-1])
                 for name, some, of_story in zip(self.stories, intervals, names, strict=True)
             }
         return self._said[kind]

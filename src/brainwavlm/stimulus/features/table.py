@@ -215,7 +215,7 @@ def _from_file(name: str, path: str) -> Feature:
         if names:
             by_story = {story: labels.identity(names).values(some.labels) for story, some in units.items()}
         kept = {story: some.middles <= stimuli.ends[story][-1] for story, some in units.items()}
-        units = {story: some.until(stimuli.ends[story][-1]) for story, some in units.items()}
+        units = {story: some.within(stimuli.ends[story][-1]) for story, some in units.items()}
         return Values(columns, units, {story: by_story[story][keep] for story, keep in kept.items()})
 
     return Feature(

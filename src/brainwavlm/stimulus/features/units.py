@@ -45,9 +45,9 @@ class Units:
         """Seconds, (n_units,)."""
         return (self.starts + self.ends) / 2
 
-    def until(self, seconds: float) -> "Units":
-        """Those whose middle is not after a moment."""
-        kept = self.middles <= seconds
+    def within(self, seconds: float) -> "Units":
+        """Those whose middle lies in so many seconds from sound onset."""
+        kept = (self.middles >= 0) & (self.middles <= seconds)
         labels = tuple(label for label, keep in zip(self.labels, kept, strict=False) if keep)
         return Units(self.starts[kept], self.ends[kept], labels)
 
