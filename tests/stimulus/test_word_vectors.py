@@ -101,7 +101,7 @@ def numbered(path):
         ("v.npz", lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS * np.nan), "not finite"),
         (
             "v.npz",
-            lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS * 1e300),
+            lambda path: np.savez(path, words=np.array(WORDS), vectors=VECTORS.astype(float) * 1e300),
             "above 1e\\+15",
         ),
         (
