@@ -114,6 +114,38 @@ def test_a_file_that_is_empty_cut_off_or_of_another_kind_is_named(folder_of, kin
     assert error.value.path == str(path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (k, name)
+        for k, names in TABLES.items()
+        for name in names
+        if name not in ("epochs.csv", "differences.csv")
+    ],
+)
+def test_a_table_without_rows_is_named(folder_of, kind, name):
+    path = folder_of(kind) / name
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(RunError, match=rf"{name}: not readable: no rows"):
+        open_result(path.parent)
+
+
+def test_a_summary_without_any_table_is_of_no_kind(folder_of):
+    folder = folder_of("transfer")
+    for path in folder.glob("*.csv"):
+        path.unlink()
+    with pytest.raises(RunError, match=r"summary\.json without a table"):
+        open_result(folder)
+
+
+def test_show_names_a_summary_that_is_missing(folder_of, brainwavlm):
+    folder = folder_of("evaluation")
+    (folder / "summary.json").unlink()
+    done = brainwavlm("show", folder)
+    assert done.code == 2
+    assert "summary.json: no such file" in done.err
+
+
 @pytest.mark.parametrize("kind", RESULTS)
 def test_a_file_that_must_be_there_is_named(folder_of, kind):
     folder = folder_of(kind)

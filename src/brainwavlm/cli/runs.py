@@ -140,16 +140,18 @@ def show(
 ) -> None:
     """Show a run: what it was asked to do, how it went, what came out and what to do next. Or a study, or scores."""
     from brainwavlm.cli.show_runs import show_run
+    from brainwavlm.results.open import made_at
     from brainwavlm.runs.listing import run_state
     from brainwavlm.runs.provenance import read_provenance
     from brainwavlm.runs.run import open_run
 
-    if (folder / "study.json").is_file():
+    made = made_at(folder)
+    if made == "study":
         from brainwavlm.cli.study import status
 
         status(folder, json)
         return
-    if (folder / "summary.json").is_file() and not (folder / "run.json").is_file():
+    if made not in (None, "run") or (made is None and (folder / "summary.json").is_file()):
         from brainwavlm.cli.show_scores import show_written
 
         show_written(folder, json)

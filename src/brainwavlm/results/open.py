@@ -26,7 +26,7 @@ _SIGNS: dict[Made, tuple[str, ...]] = {
     "partition": ("partition.csv",),
     "speech task": ("speech_task.csv",),
     "ridge": ("scores.csv",),
-    "evaluation": ("table.csv", "voxels.csv", "summary.json"),
+    "evaluation": ("table.csv", "voxels.csv"),
 }
 # A run's folder may hold them, by that name.
 RESULTS: tuple[Made, ...] = ("evaluation", "comparison", "transfer", "partition")
@@ -77,6 +77,14 @@ def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Pro
 
     folder = shown_folder(folder)
     made = made_at(folder)
+    if made is None and (folder / "summary.json").is_file():
+        tables = [signs[0] for signs in _SIGNS.values() if signs[0].endswith(".csv")]
+        raise RunError(
+            folder,
+            "summary.json without a table.",
+            f"one of {', '.join(tables)} beside it.",
+            "Restore it, or run the command again that wrote the folder.",
+        )
     kinds: dict[Any, Any] = {"comparison": Comparison, "transfer": Transfer, "probes": Probes}
     kinds |= {"partition": Partition, "speech task": SpeechTask}
     return kinds.get(made, Evaluation).open(folder)

@@ -14,6 +14,7 @@ from brainwavlm.files import Part, read_json, replacing, write_json
 from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
 
 _TYPES: dict[str, Any] = {**dict.fromkeys(TEXT, str), **dict.fromkeys(WHOLE, np.int64)}
+_PERHAPS_EMPTY = ("differences.csv", "epochs.csv")  # of a single group, of runs without epochs
 _FORMAT: dict[str, Any] = {"index": False, "float_format": "%.6g"}
 
 
@@ -71,6 +72,8 @@ def read_table(path: Path, again: str) -> pd.DataFrame:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
                 raise ValueError("its last line is cut off")
+        if frame.empty and path.name not in _PERHAPS_EMPTY:
+            raise ValueError("no rows")
     except (OSError, ValueError) as error:
         raise RunError(
             path, f"not readable: {error}.", f"a table with {', '.join(columns)}.", again
