@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,22 @@ def is_listed(path: Path) -> bool:
     """Whether the folder names the file, be it as a link whose content is not here yet."""
     with reachable(path):
         return path.is_file() or path.is_symlink()
+
+
+def one_form(name: str) -> str:
+    """A name in Unicode's form NFC, in which it is one name however its accents were typed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def on_disk(folder: Path, name: str) -> Path:
+    """The file of that name, each part of which may be there with its accents typed in another way, as macOS does."""
+    place = folder
+    for part in Path(name).parts:
+        with reachable(place):
+            if not part.isascii() and place.is_dir() and not os.path.lexists(place / part):
+                part = next((entry for entry in os.listdir(place) if one_form(entry) == one_form(part)), part)
+        place /= part
+    return place
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 import yaml
@@ -11,12 +13,17 @@ from brainwavlm.datasets.dataset_yaml import Description, read_description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, write_responses
 from brainwavlm.datasets.responses import SPLITS
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.files import one_form
 
-NAMES = st.text(
-    st.characters(max_codepoint=0x3FF, exclude_categories=("Cc",), exclude_characters="/\\:"),
-    min_size=1,
-    max_size=12,
-).filter(lambda name: name not in (".", "..") and len(name.encode()) < 100)
+NAMES = (
+    st.text(
+        st.characters(max_codepoint=0x3FF, exclude_categories=("Cc",), exclude_characters="/\\:"),
+        min_size=1,
+        max_size=12,
+    )
+    .map(one_form)
+    .filter(lambda name: name not in (".", "..") and len(name.encode()) < 100)
+)
 
 
 @st.composite
@@ -309,3 +316,39 @@ def edit(folder, change):
     content = yaml.safe_load((folder / "dataset.yaml").read_text())
     change(content)
     (folder / "dataset.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("described", ["NFC", "NFD"])
+def test_accents_typed_in_two_ways_are_one_name(native, checked, form, described):
+    """As where a folder was written on a Mac and is read elsewhere."""
+    name = "b\u00e9b\u00e9"
+
+    def in_form(text):
+        return unicodedata.normalize(form, text)
+
+    for folder, ending in (
+        ("stimuli", "wav"),
+        ("stimuli", "TextGrid"),
+        ("responses/anna", "h5"),
+        ("responses/ben", "h5"),
+    ):
+        path = native / folder / f"dog.{ending}"
+        path.rename(path.with_name(in_form(f"{name}.{ending}")))
+    (native / "responses/ben").rename(native / "responses" / in_form("jos\u00e9"))
+    (native / "subjects/ben.h5").rename(native / "subjects" / in_form("jos\u00e9.h5"))
+    description = native / "dataset.yaml"
+    text = description.read_text().replace("dog", name).replace("ben", "jos\u00e9")
+    description.write_text(unicodedata.normalize(described, text), encoding="utf-8")
+    dataset = FolderDataset(native)
+    assert name in dataset.subject(unicodedata.normalize("NFD", "jos\u00e9")).recordings
+    assert checked(native).problems == ()
+    recordings = dataset.subject("jos\u00e9").recordings
+    assert all(one.path.is_file() and one.story.audio.is_file() for one in recordings.values())
+
+
+def test_two_stories_whose_names_differ_in_the_form_of_accents_are_one(native, checked):
+    description = native / "dataset.yaml"
+    text = description.read_text().replace("dog", "b\u00e9").replace("ferry", "be\u0301")
+    description.write_text(text, encoding="utf-8")
+    assert any("a second time" in problem.found for problem in checked(native).errors)

@@ -10,6 +10,7 @@ from brainwavlm.config import RidgeConfig
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation import variance_shares
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
+from brainwavlm.evaluation.notes import run_notes
 from brainwavlm.evaluation.partition import feature_designs, feature_spaces, partition
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scoring_plan import Fit
@@ -17,6 +18,7 @@ from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS, VarianceShare
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.figures import Choice, draw_figure
 from brainwavlm.results.partition import Partition
+from brainwavlm.runs.run import open_run
 from brainwavlm.stimulus.features.table import features_named
 
 
@@ -207,6 +209,15 @@ def test_units_without_a_value_are_counted(finished, features, tmp_path):
     plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
     spaces = feature_spaces(features_named([f"glove={path}"]), plan, evaluator.untuned(run.config))
     assert spaces.notes == ["glove: 56 of 112 words (50.0%) have no value, and count as nothing."]
+
+
+def test_what_a_run_is_stands_in_the_notes(tuned):
+    unfinished = tuned("a", control__kind="shifted", control__seconds=4.0)
+    (unfinished.path / "result.json").unlink()
+    assert run_notes(open_run(unfinished.path), "a") == [
+        "a: the run is not finished.",
+        "a: a control, tuned on responses shifted against the sound.",
+    ]
 
 
 def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavlm):

@@ -18,7 +18,7 @@ from brainwavlm.datasets.dataset_yaml import FILE_NAME, read_description
 from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.folder import FolderDataset
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import reachable
+from brainwavlm.files import one_form, reachable
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 DECODERS = 2  # sounds at once
@@ -50,6 +50,7 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     if dataset is None:
         return Report("", str(path_or_name), problems=tuple(problems))
     if subject is not None:
+        subject = one_form(subject)
         dataset.require_subject(subject)
     names = dataset.subject_names if subject is None else (subject,)
     try:

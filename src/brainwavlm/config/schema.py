@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from brainwavlm.config.controls import ControlConfig
-from brainwavlm.config.step import Step, without_repeats
+from brainwavlm.config.step import Name, Step, without_repeats
 
 # Which end of the order of stories a part of them is taken from.
 OrderEnd = Literal["start", "end"]
@@ -322,13 +322,13 @@ class EvaluationConfig(Step):
 class ListenerConfig(Step):
     """A further subject whose responses tune the same speech model."""
 
-    subject: str = Field(description="Name of the subject.")
+    subject: Name = Field(description="Name of the subject.")
     dataset: str | None = Field(None, description="Folder of their data set; null: that of the run.")
-    train: tuple[str, ...] | None = Field(
+    train: tuple[Name, ...] | None = Field(
         None, description="Training stories; null: the run's that they heard, or those of their data set."
     )
-    validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: likewise.")
-    test: tuple[str, ...] | None = Field(None, description="Test stories; null: likewise.")
+    validation: tuple[Name, ...] | None = Field(None, description="Validation stories; null: likewise.")
+    test: tuple[Name, ...] | None = Field(None, description="Test stories; null: likewise.")
     train_from: OrderEnd = Field(
         "start",
         description="Which end of the order the stories of train_minutes come from for this subject.",
@@ -339,7 +339,7 @@ class RunConfig(Step):
     """One run: who, which model, how tuned, how scored."""
 
     dataset: str = Field("demo", description="Folder of a data set, or the word demo.")
-    subject: str = Field(description="Name of the subject.")
+    subject: Name = Field(description="Name of the subject.")
     joint: tuple[ListenerConfig, ...] = Field(
         (),
         description="Further subjects who tune the same speech model, with a readout each, e.g. [{subject: UTS02}].",
@@ -353,11 +353,11 @@ class RunConfig(Step):
         description="Named unions of targets, e.g. {AC: [a2009s:G_temp_sup-G_T_transv, overlay:AC]}; they go before "
         "regions of the same name that the data set has.",
     )
-    train: tuple[str, ...] | None = Field(
+    train: tuple[Name, ...] | None = Field(
         None, description="Training stories; null: those of the data set's split."
     )
-    validation: tuple[str, ...] | None = Field(None, description="Validation stories; null: the data set's.")
-    test: tuple[str, ...] | None = Field(None, description="Test stories; null: the data set's.")
+    validation: tuple[Name, ...] | None = Field(None, description="Validation stories; null: the data set's.")
+    test: tuple[Name, ...] | None = Field(None, description="Test stories; null: the data set's.")
     train_minutes: float | None = Field(
         None,
         gt=0,

@@ -1,8 +1,12 @@
 """What all parts of a configuration have in common."""
 
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from brainwavlm.files import one_form
+
+Name = Annotated[str, AfterValidator(one_form)]  # of a story or a subject
 
 
 class Step(BaseModel):

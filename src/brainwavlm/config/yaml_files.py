@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from brainwavlm.errors import ConfigError
+from brainwavlm.files import one_form
 
 
 class OnceLoader(yaml.SafeLoader):
@@ -24,9 +25,9 @@ class OnceLoader(yaml.SafeLoader):
         seen = set()
         for key, _ in getattr(node, "value", ()):
             if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
+                if one_form(key.value) in seen:
                     self.faults.append(f"{key.value} a second time in line {key.start_mark.line + 1}")
-                seen.add(key.value)
+                seen.add(one_form(key.value))
         return super().construct_mapping(node, deep)
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:

@@ -10,6 +10,7 @@ import numpy as np
 from brainwavlm.datasets.anatomy import read_anatomy
 from brainwavlm.datasets.responses import SPLITS, Recording, Split, Story
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.files import one_form
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Dataset(ABC):
         DatasetError
             The anatomy does not fit the responses.
         """
+        name = one_form(name)
         self.require_subject(name)
         recordings = self.recordings(name)
         anatomy = self.anatomy(name)

@@ -1,7 +1,6 @@
 """What `dataset.yaml` may say, and everything that is wrong with one that says something else."""
 
 import re
-import unicodedata
 from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +20,7 @@ from pydantic import (
 from brainwavlm.config import parsed_with_faults
 from brainwavlm.datasets.responses import Channel, Split, Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import reachable
+from brainwavlm.files import on_disk, one_form, reachable
 
 FILE_NAME = "dataset.yaml"
 LONGEST_NAME = 240  # bytes; the system's 255 less what the names of files add, while they are written too
@@ -32,7 +31,7 @@ def _plain_name(name: str) -> str:
         raise ValueError("a name that makes a file in the data set's folder: no separators, not '..'")
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"a name of {LONGEST_NAME} bytes or fewer")
-    return name
+    return one_form(name)
 
 
 def inside(path: str) -> str:
@@ -42,7 +41,7 @@ def inside(path: str) -> str:
         raise ValueError("a relative path that stays in the data set's folder")
     if any(len(part.encode()) > 255 for part in parts):
         raise ValueError("names of 255 bytes or fewer")
-    return path
+    return one_form(path)
 
 
 def _number(value: Any) -> Any:
@@ -59,7 +58,7 @@ def _tiers(value: Any) -> Any:
     tiers = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     if not tiers or not all(isinstance(tier, str) for tier in tiers):
         raise ValueError("the name of a tier, or a list of names")
-    return tuple(unicodedata.normalize("NFC", tier) for tier in tiers)  # as TextGrids are read
+    return tuple(map(one_form, tiers))  # as TextGrids are read
 
 
 def _channel(value: Any) -> Any:
@@ -102,12 +101,11 @@ class StoryEntry(_Entry):
     def story(self, folder: Path, name: str, channel: Channel) -> Story:
         """The story of that name; `channel` is that of the data set, for a story that names none."""
         channel = channel if self.channel is None else self.channel
-        text = self.transcript
+        text, audio = self.transcript, on_disk(folder, self.audio)
         if text is None:
-            return Story(name, folder / self.audio, None, self.split, channel)
-        return Story(
-            name, folder / self.audio, folder / text.file, self.split, channel, text.words, text.phones
-        )
+            return Story(name, audio, None, self.split, channel)
+        file = on_disk(folder, text.file)
+        return Story(name, audio, file, self.split, channel, text.words, text.phones)
 
 
 class SubjectEntry(_Entry):

@@ -18,7 +18,7 @@ from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.dataset_yaml import FILE_NAME, Description, inside, read_description
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import is_listed, reachable, replacing
+from brainwavlm.files import is_listed, on_disk, one_form, reachable, replacing
 
 
 class FolderDataset(Dataset):
@@ -67,7 +67,7 @@ class FolderDataset(Dataset):
         entry = self._description.subjects[subject]
         recordings = {}
         for name, story in self.stories.items():
-            file = self.path / entry.responses / f"{name}.h5"
+            file = on_disk(self.path, f"{entry.responses}/{name}.h5")
             if is_listed(file):
                 own = dataclasses.replace(story, split=entry.splits.get(name, story.split))
                 recordings[name] = Recording(subject, own, file, self.tr)
@@ -76,7 +76,7 @@ class FolderDataset(Dataset):
     def anatomy(self, subject: str) -> Path | None:
         """The file named in dataset.yaml."""
         name = self._description.subjects[subject].anatomy
-        return self.path / name if name else None
+        return on_disk(self.path, name) if name else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,13 +170,13 @@ def write_folder(
         with replacing(folder / name) as temporary:
             shutil.copyfile(source, temporary)
     for subject, fields in (anatomy or {}).items():
-        file = description.subjects[subject].anatomy
+        file = description.subjects[one_form(subject)].anatomy
         assert file is not None
         write_anatomy(folder / file, **fields)
     for subject, stories in responses.items():
         for story in stories:
-            own_folder = folder / description.subjects[subject].responses
-            write_responses(own_folder / f"{story}.h5", stories[story], compression)
+            own_folder = folder / description.subjects[one_form(subject)].responses
+            write_responses(own_folder / f"{one_form(story)}.h5", stories[story], compression)
     # Last, so that a folder that was not finished is not taken for a data set.
     content = description.model_dump(exclude_defaults=True)
     with replacing(folder / FILE_NAME) as temporary:
@@ -195,7 +195,7 @@ def _require_described(
 ) -> None:
     named = folder / FILE_NAME
     for subject in (*responses, *anatomy):
-        if subject not in description.subjects:
+        if one_form(subject) not in description.subjects:
             raise DatasetError(
                 named,
                 f"no subject {subject!r}.",
@@ -203,7 +203,7 @@ def _require_described(
                 "Add the subject to the description, or leave out what is given for it.",
             )
         for story in responses.get(subject, ()):
-            if story not in description.stories:
+            if one_form(story) not in description.stories:
                 raise DatasetError(
                     named,
                     f"no story {story!r}, which {subject} has responses to.",
@@ -211,7 +211,7 @@ def _require_described(
                     "Add the story to the description, or leave out its responses.",
                 )
     for subject in anatomy:
-        if description.subjects[subject].anatomy is None:
+        if description.subjects[one_form(subject)].anatomy is None:
             raise DatasetError(
                 named,
                 f"names no anatomy for {subject}.",

@@ -9,6 +9,7 @@ from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.tables import rounded
 from brainwavlm.runs.environment import versions
+from brainwavlm.runs.run import Run
 
 SIMULATED = "The responses are simulated: the numbers show that the method works, not how brains work."
 EDGE_SHARE = 0.1  # of voxels at an end of the grid of penalties is worth a note
@@ -33,6 +34,15 @@ def control_note(name: str, tuned_on: Mapping[str, Any]) -> str:
     if unknown is not None:
         note += f" {100 * unknown[kind] / unknown['of']:.1f} % of {unknown['of']:,} {kind} were unknown."
     return note
+
+
+def run_notes(run: Run, name: str) -> list[str]:
+    """What to know of a run whatever is asked of it: that it is not finished, or a control."""
+    kind = run.config.control.kind
+    return [
+        *([f"{name}: the run is not finished."] if run.result is None else []),
+        *([f"{name}: a control, tuned on {CONTROLS[kind]}."] if kind != "none" else []),
+    ]
 
 
 def summary(

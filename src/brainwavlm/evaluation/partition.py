@@ -17,7 +17,7 @@ from brainwavlm.encoding.banded_ridge import require_memory
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
-from brainwavlm.evaluation.notes import SIMULATED
+from brainwavlm.evaluation.notes import SIMULATED, run_notes
 from brainwavlm.evaluation.probes.question import stimuli_of
 from brainwavlm.evaluation.probes.tasks import valued_units, varying_columns, without_value
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
@@ -112,6 +112,7 @@ def partition(
         )
     simulated = any(plan.data.dataset.simulated for plan in plans)
     notes = [SIMULATED] if simulated else []
+    notes += [note for run, name in zip(runs, run_names(runs), strict=True) for note in run_notes(run, name)]
     notes += [note for one in spaces.values() for note in one.notes]
     notes += [f"{entry['name']}: intervals over {entry['intervals']}." for entry in entries]
     summary = {

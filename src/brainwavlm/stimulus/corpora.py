@@ -1,11 +1,9 @@
 """Folders of sound with labels: data sets of stories, a table of sounds, LibriSpeech, TIMIT."""
 
-import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from io import StringIO
 from pathlib import Path
 
 from brainwavlm.datasets import load_dataset
@@ -13,8 +11,9 @@ from brainwavlm.datasets.dataset_yaml import FILE_NAME
 from brainwavlm.datasets.lebel2023 import derivative_folder
 from brainwavlm.datasets.responses import SPLITS, Split
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
+from brainwavlm.files import on_disk, require_content
 from brainwavlm.stimulus.decoded_sound import SAMPLE_RATE
+from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
 from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.utterances import (
     Utterance,
@@ -22,7 +21,6 @@ from brainwavlm.stimulus.utterances import (
     with_drawn_splits,
     with_validation,
 )
-from brainwavlm.stimulus.word_lists import SEPARATORS
 from brainwavlm.stimulus.word_vectors import spoken
 
 MANIFEST = "manifest.csv"
@@ -112,20 +110,15 @@ def _table(path: Path) -> Iterator[Utterance]:
     if path.suffix.lower() not in SEPARATORS or not path.is_file():
         return
     try:
-        lines = StringIO(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise _wrong(path, "not UTF-8.") from None
-    rows = csv.DictReader(lines, delimiter=SEPARATORS[path.suffix.lower()])
-    names = list(rows.fieldnames or ())
+        names, both = table_rows(path)
+        rows = {line: dict(zip(names, fields, strict=True)) for line, fields in both}
+    except ValueError as error:
+        raise _wrong(path, f"{error}.") from None
     if "path" not in names or not set(names) - {"path", "onset", "offset", "split"}:
         raise _wrong(path, f"columns {', '.join(names) or 'none'}.")
-    for row in rows:
-        where = f"line {rows.line_num}: "
-        if None in row or None in row.values():
-            raise _wrong(
-                path, f"{where}{sum(v is not None for v in row.values())} fields for {len(names)} columns."
-            )
-        audio = path.parent / row["path"]
+    for line, row in rows.items():
+        where = f"line {line}: "
+        audio = on_disk(path.parent, row["path"])
         require_content(audio)
         split = row.get("split", "").strip().lower()
         if split and split not in _SPLIT_NAMES:

@@ -6,8 +6,9 @@ stands behind an exclamation mark, is comment. The long and the short form are t
 
 import re
 import struct
-import unicodedata
 from typing import Any
+
+from brainwavlm.files import one_form
 
 _TOKEN = re.compile(
     r'(?<![^\s=?])(?:"(?P<text>[^"]*(?:""[^"]*)*)(?P<close>"?)|(?P<flag><\w+>)|(?P<number>[-+]?\.?\d\S*)|!.*)'
@@ -41,7 +42,7 @@ class TextValues:
         return int(token)
 
     def string(self) -> str:
-        return unicodedata.normalize("NFC", self._next("text", "text in quotes").replace('""', '"'))
+        return one_form(self._next("text", "text in quotes").replace('""', '"'))
 
     kind = string
 
@@ -101,5 +102,5 @@ class BinaryValues:
         length = self._next("H")
         if length == 0xFFFF:
             text = self._next(f"{2 * self._next('H')}s").decode("utf-16-be", "replace")
-            return unicodedata.normalize("NFC", text)
+            return one_form(text)
         return self._next(f"{length}s").decode("latin-1")

@@ -1,9 +1,10 @@
 """Users' tables in text: a line of names, then as many fields in every row, separated by commas or tabs."""
 
 import csv
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+
+from brainwavlm.files import one_form
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
@@ -44,7 +45,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             rows = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
             for fields in rows:
                 if fields:
-                    yield rows.line_num, [unicodedata.normalize("NFC", field) for field in fields]
+                    yield rows.line_num, list(map(one_form, fields))
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except csv.Error as error:

@@ -1,13 +1,12 @@
 """Praat's TextGrids: every form that Praat reads, as tiers of labelled intervals, whichever program wrote them."""
 
 import math
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import RepeatedKeyError, parsed_json, require_content
+from brainwavlm.files import RepeatedKeyError, one_form, parsed_json, require_content
 from brainwavlm.stimulus.praat_values import BinaryValues, Malformed, TextValues
 
 _BINARY = b"ooBinaryFile"
@@ -197,4 +196,4 @@ def _json(text: str, path: Path, encoding: str) -> TextGrid:
 
 def label_of(value: Any) -> str:
     """Text of a label; null and NaN, as pandas writes what is empty, are no text."""
-    return "" if value is None or value != value else unicodedata.normalize("NFC", str(value))
+    return "" if value is None or value != value else one_form(str(value))

@@ -1,7 +1,6 @@
 """Word embeddings from a file that the user gives: vectors of the words that were said."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection
 from functools import partial
 from mmap import ACCESS_READ, mmap
@@ -14,7 +13,7 @@ import numpy as np
 from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.hdf5 import NUMBERS, open_hdf5, stored
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import is_listed, require_content
+from brainwavlm.files import is_listed, one_form, require_content
 
 LARGEST = 1e15  # of a number: sums of squares of such numbers are finite in float32
 HDF5 = (".hf5", ".h5", ".hdf5")
@@ -26,9 +25,7 @@ def spoken(text: str) -> str:
 
 
 def _one_form(text: str) -> str:
-    return unicodedata.normalize("NFC", text).replace(
-        "’", "'"
-    )  # accents and apostrophes are typed in two ways
+    return one_form(text).replace("’", "'")  # accents and apostrophes are typed in two ways
 
 
 def vectors_path(name: str | Path) -> Path:

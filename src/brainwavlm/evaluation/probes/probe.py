@@ -9,6 +9,7 @@ import pandas as pd
 from brainwavlm.compute import device_of
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers
+from brainwavlm.evaluation.notes import run_notes
 from brainwavlm.evaluation.probes.question import Question, asked_features, question_of
 from brainwavlm.evaluation.probes.rows import dimension_rows, probe_rows, seed_rows, with_q
 from brainwavlm.evaluation.probes.scores import Predictions, probe_predictions
@@ -200,6 +201,7 @@ def _summary(
 ) -> dict[str, Any]:
     simulated = any(plan.data.dataset.simulated for plan in plans)
     notes = ["The runs were tuned on simulated responses."] if simulated else []
+    notes += [note for run, name in zip(runs, names, strict=True) for note in run_notes(run, name)]
     notes += [note for question in questions for note in question.notes]
     units = frame["scores"].map(lambda scores: scores.unit)
     notes.append(f"Intervals over {' or '.join(dict.fromkeys(units))}.")

@@ -12,6 +12,7 @@ from brainwavlm.datasets.responses import Split
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.layers import Layers, chosen_layers
+from brainwavlm.evaluation.notes import run_notes
 from brainwavlm.evaluation.speech_tasks.scores import Heads, HeadScores
 from brainwavlm.evaluation.speech_tasks.states import require_hearable
 from brainwavlm.evaluation.speech_tasks.tasks import ASR, SYNTHESIS, Task, Tokens, task_of
@@ -174,7 +175,8 @@ def _splits_of(run: Run, data: str | Path | None) -> dict[str, Split]:
 
 def _notes(runs: Sequence[Run], names: Sequence[str], task: Task, corpus: Corpus) -> list[str]:
     unit = left_out_pieces(task.group_of_row, "utterances" if task.sequences else "labels", task.groups)[1]
-    notes = [*task.notes, f"Intervals over {unit}, and over seeds of heads."]
+    notes = [note for run, name in zip(runs, names, strict=True) for note in run_notes(run, name)]
+    notes += [*task.notes, f"Intervals over {unit}, and over seeds of heads."]
     tested = {one.source: one.audio for one in (item.utterance for item in task.items["test"])}
     for run, name in zip(runs, names, strict=True):
         if heard := seen_while_tuning(run, tested):
