@@ -245,7 +245,7 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
     assert run.manifest["data"]["control"]["unknown"] == {"of": 84, "words": 42}
     assert run.n_targets == 2
     vectors.write_text("cat 1 2\n")
-    with pytest.raises(ConfigError, match="words, but all 84 words"):
+    with pytest.raises(ConfigError, match="control.embeddings: all 84 words"):
         tune(control("words"), tmp_path / "other")
     vectors.write_text("the 1 3\n")
     with pytest.raises(RunError, match=r"another data than asked for: control\.vectors"):
@@ -270,7 +270,9 @@ def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, con
 
     late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
     monkeypatch.setattr(control_targets, "said", lambda story, kind: late)
-    with pytest.raises(DatasetError, match=r"TextGrid: nothing known is said within the 30 s of sound"):
+    with pytest.raises(
+        DatasetError, match=r"TextGrid: no phones with a value other than 0 in the 30 s of sound"
+    ):
         targets_of(control("phones"), "dog")
 
 

@@ -132,10 +132,10 @@ def _words(data: RunData, config: RunConfig) -> Control:
     if not vectors.of_label:
         total = sum(len(some) for some in units.values())
         raise ConfigError(
-            "control.kind",
-            f"words, but all {total} words of the training and validation stories are not in {path}.",
+            "control.embeddings",
+            f"all {total} words of the training and validation stories are not in {path}.",
             "words that are known.",
-            "Look at the transcripts, and give another file with control.embeddings.",
+            "Look at the transcripts, or give another file.",
         )
     known = np.stack([vectors.of_label[word] for word in sorted(vectors.of_label)])
     digest = hashlib.sha256(known.tobytes()).hexdigest()
@@ -171,9 +171,9 @@ def _labelled(
         if not heard.any():
             raise DatasetError(
                 recording.story.transcript or recording.story.audio,
-                f"nothing known is said within the {times[-1]:g} s of sound.",
+                f"no {config.control.kind} with a value other than 0 in the {times[-1]:g} s of sound.",
                 f"{config.control.kind} of that story, in seconds from its sound's onset.",
-                "Mend the transcript, or leave the story out of train and validation.",
+                "Mend the transcript or the vectors, or leave the story out of train and validation.",
             )
         return as_responses(heard, times, recording, config.alignment)
 
