@@ -80,7 +80,7 @@ def feature_facts(config: RunConfig, options: ProbeOptions, checksums: Checksums
     from brainwavlm.evaluation.probes.question import asked_features
 
     features, _ = asked_features(options.features)
-    files = [checksums.of(feature.file) for feature in features if feature.file is not None]
+    files = [checksums.of(file) for feature in features for file in feature.files]
     return _digest([transcript_facts(config, checksums), files])
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from brainwavlm.config import Step
 from brainwavlm.evaluation.probes.tasks import CONTROLS
+from brainwavlm.stimulus.features.text_model import folder_and_layer
 
 
 class EvaluateOptions(Step):
@@ -68,7 +69,9 @@ class ProbeOptions(Step):
         """With files named from the root, so that every process reads the same ones."""
         parts = [feature.partition("=") for feature in self.features]
         features = tuple(
-            f"{name}={Path(file).resolve()}" if Path(file).is_file() else name + sign + file
+            f"{name}={Path(file).resolve()}"
+            if sign and file != "demo" and folder_and_layer(file)[0].exists()
+            else name + sign + file
             for name, sign, file in parts
         )
         return self.model_copy(update={"features": features})

@@ -15,6 +15,7 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.files import is_table, means_over_time, read_table, require_within, spans
 from brainwavlm.stimulus.features.stimuli import Stimuli
+from brainwavlm.stimulus.features.text_model import contextual_vectors, folder_and_layer, is_text_model
 from brainwavlm.stimulus.features.units import Units, frame_means, rate
 from brainwavlm.stimulus.spoken_labels import Kind as Said
 from brainwavlm.stimulus.word_vectors import vectors_path
@@ -75,9 +76,12 @@ class Feature:
     scale: Scale = "numbers"
 
     @property
-    def file(self) -> Path | None:
-        """Of the user's, that it is read from."""
-        return Path(self.source) if self.needs == "file" else None
+    def files(self) -> list[Path]:
+        """Of the user's, that it is read from; of a text model those of its folder."""
+        if self.needs != "file":
+            return []
+        path, _ = folder_and_layer(self.source)
+        return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 def _of_sound(name: str, dims: int, source: str, frames: Callable[[torch.Tensor], np.ndarray]) -> Feature:
@@ -188,6 +192,8 @@ def _from_file(name: str, path: str) -> Feature:
             f"For instance:  {f'my-{name}' if name else 'glove'}={path}" if path else remedy,
         )
     path = str(vectors_path(path))
+    if is_text_model(path):
+        return _of_text_model(name, path)
     if not is_table(path):
         vectors = partial(labels.embeddings, path)
         return replace(_of_labels(name, "semantic", "words", None, path, vectors), needs="file")
@@ -221,6 +227,15 @@ def _from_file(name: str, path: str) -> Feature:
     return Feature(
         name, "other", "file", name, len(columns), path, of_spans, "classes" if names else "numbers"
     )
+
+
+def _of_text_model(name: str, path: str) -> Feature:
+    def values(stimuli: Stimuli) -> Values:
+        units = stimuli.said("words", name)
+        by_story = {story: contextual_vectors(path, some.labels) for story, some in units.items()}
+        return Values(_numbered(next(iter(by_story.values())).shape[1]), units, by_story)
+
+    return Feature(name, "semantic", "file", "words", None, path, values)
 
 
 def _numbered(n: int) -> tuple[str, ...]:
