@@ -108,9 +108,8 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
             else f"r in {row['target']}"
         )
         tuned = "all cells" if row["group"] == "all cells" else row["group"].rpartition("=")[2]
-        models.setdefault((row["listener"], tuned), {})[column] = (
-            f"{number(row['r_tuned'])}{line}{signed(row['estimate'])}, {signed(row['low'])} to {signed(row['high'])}"
-        )
+        change = f"{signed(row['estimate'])}, {signed(row['low'])} to {signed(row['high'])}"
+        models.setdefault((row["listener"], tuned), {})[column] = line.join([number(row["r_tuned"]), change])
         untuned.setdefault(row["listener"], {})[column] = number(row["r_frozen"])
     everything = {(who, "untuned"): scores for who, scores in untuned.items()} | models
     order = sorted(everything, key=lambda key: list(untuned).index(key[0]))
