@@ -9,6 +9,7 @@ from brainwavlm.encoding.losses import (
     combined,
     contrastive,
     correlation,
+    feature_distance,
     mse,
     spatial,
     temporal,
@@ -26,6 +27,16 @@ def pair():
 
 def tensors(*arrays):
     return [torch.tensor(array, dtype=torch.float64) for array in arrays]
+
+
+def test_distance_of_features_is_a_share_of_the_untuned_variance(pair):
+    features, untuned = pair
+    variance = np.var(untuned, axis=0).sum()
+    expected = np.mean([((f - u) ** 2).sum() for f, u in zip(features, untuned, strict=True)]) / variance
+    distance = feature_distance(*tensors(features, untuned), torch.tensor(variance))
+    assert_allclose(float(distance), expected, rtol=1e-5)
+    to_the_mean = np.tile(untuned.mean(0), (10, 1))
+    assert_allclose(float(feature_distance(*tensors(to_the_mean, untuned, variance))), 1, rtol=1e-5)
 
 
 def test_spatial_is_minus_the_mean_correlation_across_voxels(pair):

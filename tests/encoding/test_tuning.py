@@ -6,6 +6,7 @@ from accelerate.state import AcceleratorState
 
 from brainwavlm.compute import accelerator_for
 from brainwavlm.encoding.optimisation import rate_factor
+from brainwavlm.encoding.run_model import load_backbone_state
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
@@ -13,7 +14,7 @@ from brainwavlm.evaluation.evaluate import score_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
-from tests.encoding.loops import KillAt, Killed, assert_identical, tensors
+from tests.encoding.loops import KillAt, Killed, assert_identical, tensors, untuned_loop
 
 
 def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(finished):
@@ -123,6 +124,28 @@ def test_a_frozen_model_under_a_closed_form_readout_has_nothing_to_train(setting
 )
 def test_every_loss_runs(finished, loss):
     assert finished(**loss).result is not None
+
+
+def test_distil_holds_features_near_the_untuned_models_and_resumes_bit_identical(finished, resumed):
+    """The untuned features are read again on resume, of the model before its checkpoint."""
+    free = finished(training__epochs=2)
+    held = resumed(4, training__epochs=2, training__checkpoint_steps=1, loss__distil=100.0)
+    loop = untuned_loop(free.config)
+    loop.read_untuned()
+    distances = []
+    for run in (free, held):
+        tuned = untuned_loop(free.config)
+        load_backbone_state(tuned.backbone, run.checkpoint("last"))
+        tuned.read_untuned()
+        distances.append(
+            max(float((tuned.untuned[name] - loop.untuned[name]).norm()) for name in loop.lengths)
+        )
+    assert 0 < distances[1] < distances[0] / 2
+
+
+def test_random_blocks_are_not_worth_keeping(settings):
+    with pytest.raises(ConfigError, match=r"loss.distil 0 with adapter.method = reinit"):
+        settings(loss__distil=1.0, adapter__method="reinit")
 
 
 def test_the_authors_quirks_run_together(finished):

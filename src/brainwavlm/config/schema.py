@@ -162,6 +162,13 @@ class LossConfig(Step):
         description="contrastive: cosine similarities are divided by it; lower weighs near-duplicates more.",
     )
     ceiling_weighted: bool = Field(False, description="Weight each voxel by its noise ceiling.")
+    distil: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the squared distance of the features to those of the untuned model, as a share of their "
+        "variance: against forgetting what the model knew. Reads the training stories once more before the first "
+        "epoch.",
+    )
 
     @model_validator(mode="after")
     def _some_term(self):
@@ -410,6 +417,15 @@ class RunConfig(Step):
             raise ValueError(
                 f"loss.temporal with training.slow = {slow} needs training.block_rows of {3 * slow} or more: over two "
                 "rows a correlation is 1 or -1 and has no gradient"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _untuned_model_knew_something(self):
+        if self.loss.distil and self.adapter.method == "reinit":
+            raise ValueError(
+                "loss.distil 0 with adapter.method = reinit: the model begins with random blocks, whose features are "
+                "not worth keeping"
             )
         return self
 

@@ -15,7 +15,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.blocks import Block, epoch_steps
 from brainwavlm.encoding.closed_form import solve_readouts, with_ridge
-from brainwavlm.encoding.losses import require_finite
+from brainwavlm.encoding.losses import feature_distance, require_finite
 from brainwavlm.encoding.run_data import anchored
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning_parts import TuningParts
@@ -98,6 +98,8 @@ class TuningLoop(TuningParts):
         """Train, validate, keep the best epoch, stop when it no longer improves."""
         self.writer = writer
         training = self.config.training
+        if self.config.loss.distil:  # before a checkpoint is restored: the model is still untuned
+            self.read_untuned()
         if checkpoint is None:
             self.begin()
             if self.config.quirks.epoch_by_ridge:
@@ -133,7 +135,12 @@ class TuningLoop(TuningParts):
             predicted = subject.readout(design).float()  # (n_trs, n_voxels)
         require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
         true = story.responses[block.start : block.stop]
-        return self.criterion(*self.compared(predicted, true, subject.weights))
+        loss = self.criterion(*self.compared(predicted, true, subject.weights))
+        if weight := self.config.loss.distil:
+            untuned = self.untuned[block.story]
+            variance = untuned.var(0, correction=0).sum()
+            loss = loss + weight * feature_distance(own[0], untuned[block.start : block.stop], variance)
+        return loss
 
     def train_step(self, blocks: Sequence[Block]) -> tuple[float, float | None]:
         """Some blocks, shared among the processes: gradient, step; mean loss and norm of the gradient."""

@@ -14,7 +14,7 @@ from brainwavlm.encoding.closed_form import require_solvable
 from brainwavlm.encoding.feature_moments import FeatureMoments, moments_of_block, moments_of_epoch
 from brainwavlm.encoding.losses import all_voxels, combined, present_voxels
 from brainwavlm.encoding.optimisation import Optimisation
-from brainwavlm.encoding.prepared_stories import block_rows, block_rows_alone
+from brainwavlm.encoding.prepared_stories import block_rows, block_rows_alone, story_rows
 from brainwavlm.encoding.run_model import (
     configured_backbone,
     load_backbone_state,
@@ -40,6 +40,8 @@ class TuningParts:
     loader : StoryLoader
     moments : FeatureMoments
         Of the epoch before, and sums for the next.
+    untuned : dict of str to tensor (n_trs, n_dims)
+        Features under the untuned model, by training recording; empty without loss.distil.
     lengths : dict of str to int
         TRs of the training recordings of all subjects.
     subject_of : dict of str to TunedSubject
@@ -65,6 +67,7 @@ class TuningParts:
             require_folder(config.training.frontend_folder)
         self.loader = StoryLoader(self.subjects, self.backbone, config, device)
         self.moments = FeatureMoments()
+        self.untuned: dict[str, torch.Tensor] = {}
 
         self.subject_of = {key: subject for subject in self.subjects for key in subject.lengths}
         self.lengths = {key: rows for subject in self.subjects for key, rows in subject.lengths.items()}
@@ -83,6 +86,20 @@ class TuningParts:
     def share(self, items: Sequence[Any]) -> Sequence[Any]:
         """What of these falls to this process: all, where there is one."""
         return items[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    @torch.no_grad()
+    def read_untuned(self) -> None:
+        """Features of all training stories, at TRs, under the model as it is: what loss.distil holds on to.
+
+        Every process reads them all, since any block may fall to it.
+        """
+        self.backbone.eval()
+        names = sorted(self.lengths)
+        stories = self.loader.each(names)
+        for name in self.progress.over(names, "Reading what is to be kept"):
+            story = next(stories)
+            rows = story_rows(story.clock)
+            self.untuned[name] = story.features(self.backbone, rows, self.config)[rows.wanted].float()
 
     def next_moments(self) -> None:
         """The rows that all processes have seen become the moments of the next epoch."""

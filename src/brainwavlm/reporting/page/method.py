@@ -204,7 +204,12 @@ def _loss(config: RunConfig) -> str:
         for key in names
         if weights[key]
     )
-    return terms + (", voxels weighted by their ceiling" if config.loss.ceiling_weighted else "")
+    if config.loss.distil:
+        terms += (
+            f" + {config.loss.distil:g} × squared distance of the features to those of the untuned model, as a share "
+            "of their variance"
+        )
+    return terms + ("; voxels weighted by their ceiling" if config.loss.ceiling_weighted else "")
 
 
 def _training(config: RunConfig) -> str:
