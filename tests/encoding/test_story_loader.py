@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from numpy.testing import assert_allclose
 
 from brainwavlm.encoding import story_loader
 from brainwavlm.encoding.plan import plan
@@ -13,6 +14,7 @@ from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.speech.backbones import load_backbone
 
 STORIES = ["cat", "dog"]
@@ -99,6 +101,26 @@ def test_a_run_from_files_of_the_frontend_equals_one_from_memory(settings, finis
     for key, value in one.items():
         torch.testing.assert_close(value, other[key], atol=1e-5, rtol=1e-4)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("reader")]
+
+
+def test_scores_read_the_frontend_that_the_run_kept(settings, finished, tmp_path, monkeypatch):
+    folder = tmp_path / "frontends"
+    run = finished(training__frontend_folder=str(folder))
+    config = run.config
+    recordings = Evaluator(None, None).data(config).splits["train"]
+    evaluator = Evaluator(None, None)
+    backbone = evaluator.untuned(config)
+    with monkeypatch.context() as changes:
+        changes.setattr(type(backbone), "listen", lambda *_: pytest.fail("the convolutions are run again"))
+        kept = evaluator.features(backbone, config, recordings, "")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()  # as where a run is scored on another machine
+    computed = evaluator.features(backbone, config, recordings, "")
+    assert not folder.exists()
+    for name, features in computed.items():
+        for layer, values in features.layers.items():
+            assert_allclose(kept[name].layers[layer], values, atol=1e-5)
 
 
 def test_a_folder_that_cannot_be_used_leaves_no_run_behind(settings, tmp_path):

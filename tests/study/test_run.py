@@ -10,6 +10,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -323,3 +325,19 @@ def test_no_study_and_a_damaged_one_are_named(tmp_path):
     (tmp_path / "study.json").write_text("{")
     with pytest.raises(RunError, match="not JSON"):
         open_study(Path(tmp_path))
+
+
+@pytest.mark.usefixtures("here")
+def test_cells_share_frontends_and_are_the_same_cells(small_study, tmp_path):
+    study = small_study(one={"set": {"windows.stride": 0.5}})
+    apart, shared = tmp_path / "apart", tmp_path / "shared"
+    run_study(study, apart)
+    run_study(study.model_copy(update={"share_frontends": True}), shared)
+    (one,), (other,) = open_study(apart).cells, open_study(shared).cells
+    assert one.run.path.name == other.run.path.name
+    assert len(list((shared / "frontends").iterdir())) > 1
+    assert not (apart / "frontends").exists()
+    for cell, folder in ((one, None), (other, str(shared / "frontends"))):
+        assert cell.run.config.training.frontend_folder == folder
+    scores = [pd.read_csv(cell.evaluation / "voxels.csv")["r_tuned"] for cell in (one, other)]
+    np.testing.assert_allclose(*scores, atol=1e-4)

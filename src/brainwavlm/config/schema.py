@@ -227,7 +227,8 @@ class TrainingConfig(Step):
     frontend_folder: str | None = Field(
         None,
         min_length=1,
-        description="Keep it in files in this folder otherwise, which runs may share; null: compute it in each epoch.",
+        description="Keep it in files in this folder instead, which runs and their scores may share; null: compute "
+        "it in each epoch where it does not fit into memory.",
     )
     frontend_type: Literal["float32", "float16"] = Field(
         "float32",

@@ -124,11 +124,11 @@ def add_frontend(
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
     training, batch = config.training, config.backbone.batch_windows
     model = (backbone, story.sound, story.windows, config.windows)
-    if in_memory:
-        story.frontend = kept_frontend(*model, batch, training.frontend_type)
-    elif training.frontend_folder is not None:
+    if training.frontend_folder is not None:
         place = (training.frontend_folder, training.frontend_type, batch)
         story.frontend = frontend_file(backbone, source.audio, *model[1:], *place, source.channel)
+    elif in_memory:
+        story.frontend = kept_frontend(*model, batch, training.frontend_type)
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
         story.frontend = SharedFrontend(*model[:3])
 

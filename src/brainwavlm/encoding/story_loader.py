@@ -125,7 +125,7 @@ class StoryLoader:
     @property
     def kept_bytes(self) -> int:
         """What of the frontend's output is kept in memory once all stories have been read."""
-        return self._needed() if self.keeps_all else 0
+        return self._needed() if self.keeps_all and self._config.training.frontend_folder is None else 0
 
     def _needed(self) -> int:
         if self._all_bytes is None:

@@ -81,14 +81,18 @@ class Evaluator:
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.to(device_of(config))
-        size = config.backbone.batch_windows
+        how = (config.backbone.batch_windows, None)
+        kept = config.training.frontend_folder
+        # Those of the run are worth reading where they still are; rounded to float16 they would change scores.
+        if kept is not None and not (Path(kept).is_dir() and config.training.frontend_type == "float32"):
+            kept = None
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
             sound, channel = stories[name].audio, stories[name].channel
             if self.cache is None:
-                yield name, extract(backbone, sound, config.windows, size, None, channel)
+                yield name, extract(backbone, sound, config.windows, *how, channel, kept)
             else:
-                yield name, cached(backbone, sound, config.windows, self.cache, size, None, channel)
+                yield name, cached(backbone, sound, config.windows, self.cache, *how, channel, kept)
 
     def plan(self, config: RunConfig, leave_one_out: bool = False, tested: bool = True) -> ScoringPlan:
         """How a configuration is scored; see `ScoringPlan.of` for what is raised."""

@@ -12,6 +12,7 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
+from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
 from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
@@ -102,6 +103,7 @@ def extract(
     batch_windows: int | None = None,
     device: str | torch.device | None = None,
     channel: Channel = "mean",
+    frontends: str | Path | None = None,
 ) -> StoryFeatures:
     """Features of a whole sound, all the backbone's layers in one pass, in eval mode.
 
@@ -115,6 +117,8 @@ def extract(
         Where to compute; None: where the backbone is.
     channel : str or int
         As in `load_sound`.
+    frontends : str, Path or None
+        Folder of `frontend_file`, to read the frozen frontend's output from and to add it to.
 
     Returns
     -------
@@ -126,9 +130,16 @@ def extract(
     windows = cut_windows(len(sound), config, backbone.min_samples)
     training = backbone.training
     backbone.eval()
+    frontend = None
+    if frontends is not None:
+        frontend = frontend_file(
+            backbone, sound_path, sound, windows, config, frontends, "float32", batch_windows, channel
+        )
     try:
         with torch.no_grad():
-            states = read_at_ends(backbone, sound, windows, range(len(windows)), config, batch_windows)
+            states = read_at_ends(
+                backbone, sound, windows, range(len(windows)), config, batch_windows, frontend
+            )
     finally:
         backbone.train(training)
     layers = {layer: state.float().cpu().numpy() for layer, state in states.items()}
@@ -158,6 +169,7 @@ def cached(
     batch_windows: int | None = None,
     device: str | torch.device | None = None,
     channel: Channel = "mean",
+    frontends: str | Path | None = None,
 ) -> StoryFeatures:
     """`extract`, read from `folder` when it is there and written there when it is not.
 
@@ -166,7 +178,7 @@ def cached(
 
     Parameters
     ----------
-    backbone, sound_path, config, batch_windows, device, channel
+    backbone, sound_path, config, batch_windows, device, channel, frontends
         As in `extract`.
     folder : str or Path
         Made when missing.
@@ -181,6 +193,5 @@ def cached(
         As `kept_features`.
     """
     facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
-    return kept_features(
-        folder, facts, lambda: extract(backbone, sound_path, config, batch_windows, device, channel)
-    )
+    how = (batch_windows, device, channel, frontends)
+    return kept_features(folder, facts, lambda: extract(backbone, sound_path, config, *how))

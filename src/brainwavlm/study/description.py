@@ -83,6 +83,11 @@ class Study(Step):
     title: str = Field("", description="One sentence.")
     preset: str | None = Field(None, description="Base of every cell, as in the file of a run.")
     base: dict[str, Any] = Field({}, description="Settings of every cell above the preset, nested or dotted.")
+    share_frontends: bool = Field(
+        False,
+        description="Compute the frozen frontend's output of each sound once for all cells and keep it in "
+        "STUDY/frontends (training.frontend_folder): for small data, it takes as many GB as a run would in memory.",
+    )
     experiments: dict[str, Experiment] = Field(min_length=1, description="By name.")
     _source: str = PrivateAttr("study")
 

@@ -68,7 +68,8 @@ def run_study(
         with locked(output / "lock", "another `study run` is at work here.", patience=1):
             require_runnable(study, progress.over(cells, f"Looking for wrong values in {len(cells)} cells"))
             prepared = write_study(study, cells, output, progress)
-            left = _left(chosen, prepared, places, output, how, retry_failed)
+            shared = output / "frontends" if study.share_frontends else None
+            left = _left(chosen, prepared, places, output, how, retry_failed, shared)
             _work_on(left, output, how, finished or (lambda state: None))
             return [
                 read_state(output, place.folder, place.identity)
@@ -102,6 +103,7 @@ def _left(
     output: Path,
     how: EngineOptions,
     retry_failed: bool,
+    frontends: Path | None,
 ) -> list[Task]:
     """Tasks of the cells that are to be worked on; their records say that they wait."""
     tasks = []
@@ -114,6 +116,10 @@ def _left(
             continue
         write_state(output, state.but(facts=place.facts, state="waiting", error=None))
         config = cell.config.model_dump(mode="json")
+        if (
+            frontends is not None and cell.config.training.frontend_folder is None
+        ):  # no part of a cell's identity: it changes no score
+            config["training"]["frontend_folder"] = str(frontends)
         task = Task(
             str(output),
             place.folder,

@@ -57,7 +57,9 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
     if path.exists() and not begun:
         shutil.rmtree(path)  # killed before its manifest: of no use
     if not begun or open_run(path).result is None:
-        tune(validated(RunConfig, task.config, task.folder), path, resume=begun, progress=_PrintedProgress())
+        # A run that was begun goes on as it began, wherever frontends are kept now.
+        config = open_run(path).config if begun else validated(RunConfig, task.config, task.folder)
+        tune(config, path, resume=begun, progress=_PrintedProgress())
 
 
 def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
