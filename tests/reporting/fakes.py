@@ -13,6 +13,7 @@ from brainwavlm.datasets.folder import Responses, write_folder
 from brainwavlm.files import write_json
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.schemas import RidgeSummary
 from brainwavlm.results.tables import write_frame, write_summary
 from brainwavlm.results.transfer import Transfer
@@ -182,6 +183,34 @@ def fake_ridge(evaluation, folder):
         folder / "summary.json", {**entry["frozen"], **{k: entry[k] for k in keys}, **more}, RidgeSummary
     )
     return folder
+
+
+def fake_probes(folder, layers=range(5), simulated=True, runs=("one",)):
+    """Write the folder of probes of `meaning` (its controls too) and `mel`; each run was tuned at state 3."""
+    controls = ("none", "shuffled", "selectivity", "unseen-types", "beyond-low-level", "random", "low-level")
+    table = product(run=runs, layer=layers, feature=("mel", "meaning"), control=controls, score=("r", "r2"))
+    of_sound = table["control"].isin(["unseen-types", "beyond-low-level", "low-level"])
+    table = table[(table["feature"] == "meaning") | ~of_sound].reset_index(drop=True)
+    place = table["control"].map(controls.index)
+    table["score_frozen"] = 0.5 + 0.05 * table["layer"] - 0.08 * place - 0.2 * (table["score"] == "r2")
+    untouched = table["control"].isin(["random", "low-level"])
+    change = np.where(untouched, np.nan, np.where(table["feature"] == "meaning", 0.02, -0.001))
+    table["score_tuned"] = table["score_frozen"] + np.nan_to_num(change)
+    table = table.assign(difference=change, low=change - 0.011, high=change + 0.011, p=0.01, q=0.04)
+    for model in ("frozen", "tuned"):
+        table[f"low_{model}"], table[f"high_{model}"] = (
+            table[f"score_{model}"] + end for end in (-0.03, 0.03)
+        )
+    table = table.assign(subject="sim01", seed=0, n_stories=3, n_units=200, n_labels=24)
+    table["kind"] = table["feature"].map({"mel": "acoustic", "meaning": "semantic"})
+    about = {"subject": "sim01", "seed": 0, "layers": list(layers), "splits": {"test": ["museum"]}}
+    config = {"backbone": {"layer": 3}, "target": "cortex"}
+    summary = {"simulated": simulated, "notes": ["Intervals over 3 test stories."], "versions": VERSIONS}
+    summary["runs"] = [{"name": name, "config": config, **about} for name in runs]
+    sizes = {"unit": "words", "columns": ["0"], "n_fitted": 100, "n_tested": 60}
+    features = [{"name": name, "kind": "made-up", **sizes} for name in ("mel", "meaning")]
+    summary |= {"features": features, "controls": list(controls[1:2] + controls[3:])}
+    return Probes(table, summary=summary).save(folder)
 
 
 def product(**axes):

@@ -69,7 +69,7 @@ def finding_label(row: Row) -> str:
     if row["kind"] in ("transfer", "minutes"):
         where = f"{row['target']}, {row['tuned_on']} → {row['listener']}"
     if row["kind"].startswith("probe"):
-        where = f"{score_name(row)}, {where}{UNDER.get(row['stories'], '')}"
+        where = f"{score_name(row['readout'])}, {where}{UNDER.get(row['stories'], '')}"
     if row["kind"] == "layer" or row["kind"].startswith("probe"):
         where += f", state {row['layer']:.0f}"
     if row["against"]:

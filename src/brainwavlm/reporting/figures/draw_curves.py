@@ -50,7 +50,7 @@ def learning(table: pd.DataFrame, canvas: Canvas) -> Figure:
     lower.set_xlabel("epoch")
     lower.xaxis.set_major_locator(whole_numbers())
     if len(runs) > 1:
-        legend_below(figure, lower if lower.lines else upper, canvas)
+        legend_below(figure, canvas)
     return figure
 
 
@@ -78,7 +78,7 @@ def states(table: pd.DataFrame, canvas: Canvas) -> Figure:
         axes[0].set_ylabel(score)
         axes[-1].plot([], [], ":", color=rcParams["axes.labelcolor"], label="untuned")
     if canvas.width < _WIDE:
-        legend_below(figure, axes[-1], canvas)
+        legend_below(figure, canvas)
     else:
         handles, labels = axes[-1].get_legend_handles_labels()
         beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0}
@@ -99,7 +99,7 @@ def delays(table: pd.DataFrame, canvas: Canvas) -> Figure:
     axes.set_xticks(sorted(set(table["seconds"])))
     axes.set(xlabel="seconds after the sound", ylabel="share of the weights' norm")
     if len(lines) > 1:
-        legend_below(figure, axes, canvas)
+        legend_below(figure, canvas)
     return figure
 
 
@@ -114,13 +114,15 @@ def _band(axes: Axes, x: pd.Series, rows: pd.DataFrame, number: int, name: str) 
     axes.fill_between(x, rows["low"], rows["high"], **about)
 
 
-def legend_below(figure: Figure, axes: Axes, canvas: Canvas) -> None:
-    """A legend under all axes, in as many columns as its names leave room for; none where nothing has a name."""
-    handles, labels = axes.get_legend_handles_labels()
-    if labels:
-        labels = [shortened(label, canvas.letters(0.85)) for label in labels]
+def legend_below(figure: Figure, canvas: Canvas) -> None:
+    """A legend under all axes, each name once, in as many columns as they leave room for; none without names."""
+    each = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
+    handles = {label: handle for some in each for handle, label in some}
+    if handles:
+        labels = [shortened(label, canvas.letters(0.85)) for label in handles]
         columns = max(int(canvas.letters() / (max(map(len, labels)) + 7)), 1)
-        figure.legend(handles, labels, loc="outside lower left", ncols=min(columns, len(labels), 4))
+        columns = min(columns, len(labels), 4)
+        figure.legend(list(handles.values()), labels, loc="outside lower left", ncols=columns)
 
 
 def whole_numbers(most: int = 9) -> MaxNLocator:

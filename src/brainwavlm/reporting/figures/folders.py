@@ -139,6 +139,15 @@ def chosen_names(option: str, asked: Sequence[str], there: Iterable[str]) -> lis
     return list(dict.fromkeys(asked)) or names
 
 
+def one_name(option: str, asked: Sequence[str], there: Iterable[str]) -> str:
+    """The name that was asked for, or the only one. ConfigError where there are several."""
+    first, *others = names = chosen_names(option, asked, there)
+    if others:
+        listed = ", ".join(names)
+        raise ConfigError(option, f"{len(names)} {option}s.", "one of them.", f"Choose one of {listed}.")
+    return first
+
+
 def main_target(targets: Sequence[str]) -> str:
     """Whole cortex where it is there, else the first."""
     return "cortex" if "cortex" in targets else targets[0]

@@ -90,6 +90,9 @@ KINDS = {
     "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),
     "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves.tasks"),
     "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves.delays"),
+    "probes": Kind(
+        "features read off hidden states, beside controls", ("probes",), _OF_RUNS, "probes.probes"
+    ),
     "partition": Kind(
         "which features explain a score, by region", ("partition",), _OF_RUNS, "partition.partition"
     ),

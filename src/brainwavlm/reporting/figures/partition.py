@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.reporting.figures.draw_curves import thin
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, one_name
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.partition import Partition
@@ -23,10 +23,7 @@ def partition(places: Sequence[Place], choice: Choice) -> Shown:
     """Product measures of one run: run, target, model (frozen or tuned), space, r2; they sum to R2 of all together."""
     results = [Partition.open(place.path) for place in places]
     table = pd.concat([one.table[one.table["measure"] == "product"] for one in results], ignore_index=True)
-    runs = chosen_names("run", choice.run, table["run"])
-    if len(runs) > 1:
-        raise ConfigError("run", f"{len(runs)} runs.", "one of them.", f"Choose one of {', '.join(runs)}.")
-    table = table[table["run"] == runs[0]]
+    table = table[table["run"] == one_name("run", choice.run, table["run"])]
     targets = chosen_names("target", choice.target, table["target"])
     if choice.target and len(targets) > _MOST_TARGETS:
         raise ConfigError("target", f"{len(targets)} targets.", f"up to {_MOST_TARGETS}.", "Name fewer.")

@@ -142,7 +142,7 @@ def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
     cells = _draw_matrix(figure, first, matrix, canvas)
     if second is not None:
         _draw_minutes(second, minutes)
-        legend_below(figure, second, canvas)
+        legend_below(figure, canvas)
     _write_gains(figure, first, matrix, cells)
     return figure
 

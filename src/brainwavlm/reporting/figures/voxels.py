@@ -14,7 +14,14 @@ from matplotlib.lines import Line2D
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.draw_curves import TALL, TALLEST, thin, whole_numbers
-from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
+from brainwavlm.reporting.figures.folders import (
+    Place,
+    Shown,
+    any_simulated,
+    chosen_names,
+    one_name,
+    scored_runs,
+)
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
@@ -94,9 +101,7 @@ def scatter(places: Sequence[Place], choice: Choice) -> Shown:
 def histogram(places: Sequence[Place], choice: Choice) -> Shown:
     """Voxels by change in one run."""
     runs = scored_runs(places, choice)
-    if len(runs) > 1:
-        listed = ", ".join(run.name for run in runs)
-        raise ConfigError("run", f"{len(runs)} runs.", "one of them.", f"Choose one of {listed}.")
+    one_name("run", (), [run.name for run in runs])
     (run,) = runs
     names = chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
     table = histogram_table(run.voxels, run.name, names[0])

@@ -103,7 +103,7 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
         ):
             continue
         column = (
-            f"{score_name(row)}, {row['target']}{UNDER.get(row['stories'], '')}"
+            f"{score_name(row['readout'])}, {row['target']}{UNDER.get(row['stories'], '')}"
             if probed
             else f"r in {row['target']}"
         )

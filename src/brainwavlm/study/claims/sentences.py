@@ -61,23 +61,22 @@ def _task(row: Row) -> str:
 def _probe(row: Row) -> str:
     return (
         f"{row['target']} read off hidden state {row['layer']:.0f}, model tuned on {row['tuned_on']}"
-        f"{_under(row)}: {score_name(row)} from {number(row['r_frozen'])} (untuned) to {number(row['r_tuned'])}, "
-        f"{signed(row['estimate'])} {_bracket(row)}."
+        f"{_under(row)}: {score_name(row['readout'])} from {number(row['r_frozen'])} (untuned) to "
+        f"{number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
     )
 
 
 def _probe_difference(row: Row) -> str:
     return (
         f"{row['group']} against {row['against']}: {row['target']} read off hidden state {row['layer']:.0f}"
-        f"{_under(row)}: {score_name(row)} of the tuned model differs by {signed(row['estimate'])} {_bracket(row)}."
+        f"{_under(row)}: {score_name(row['readout'])} of the tuned model differs by {signed(row['estimate'])} "
+        f"{_bracket(row)}."
     )
 
 
-def score_name(row: Row) -> str:
+def score_name(score: str) -> str:
     """Of a probe, as prose has it: r, R2, AUC."""
-    return {"r2": "R2", "auc": "AUC", "f1": "macro-F1", "gride-8": "GRIDE"}.get(
-        str(row["readout"]), str(row["readout"])
-    )
+    return {"r2": "R2", "auc": "AUC", "f1": "macro-F1", "gride-8": "GRIDE"}.get(score, score)
 
 
 def _under(row: Row) -> str:
