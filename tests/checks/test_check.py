@@ -22,7 +22,13 @@ from tests.trees import N_VOXELS, responses, write_mask_thick, write_sound
 
 ALICE = Path(__file__).parents[3] / "shared" / "data" / "alice2016"
 POINTER = "/annex/objects/MD5E-s53000000--0123456789abcdef0123456789abcdef.wav\n"
-SOULS = "derivative/preprocessed_data/UTS03/souls.hf5"
+OF_UTS03 = "derivative/preprocessed_data/UTS03"
+SOULS, REPEATED = f"{OF_UTS03}/souls.hf5", f"{OF_UTS03}/wheretheressmoke.hf5"
+GRID, TABLE = "derivative/TextGrids/souls.TextGrid", "derivative/respdict.json"
+THICK = "derivative/pycortex-db/UTS03/transforms/UTS03_auto/mask_thick.nii.gz"
+DOG, DOG_WAV, DOG_GRID = "responses/anna/dog.h5", "stimuli/dog.wav", "stimuli/dog.TextGrid"
+ANNA, DESCRIPTION = "subjects/anna.h5", "dataset.yaml"
+RATE = 16000
 
 
 def only(report, severity, kind, path):
@@ -34,6 +40,328 @@ def only(report, severity, kind, path):
     return str(found[0])
 
 
+# --- changes of a folder
+
+
+def gone(*names):
+    def change(folder):
+        for path in (folder / name for name in names):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return change
+
+
+def written(name, content):
+    return lambda folder: (folder / name).write_bytes(
+        content.encode() if isinstance(content, str) else content
+    )
+
+
+def cut(name, end):
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:end])
+
+
+def moved(name, other):
+    return lambda folder: (folder / name).rename(folder / other)
+
+
+def edited(name, old, new):
+    return lambda folder: (folder / name).write_text((folder / name).read_text().replace(old, new))
+
+
+def linked(name):
+    def change(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to("../.git/annex/objects/0K/1z/MD5E-s53000000--01234/MD5E-s53000000--01234")
+
+    return change
+
+
+def put(name, array, value):
+    """The array replaced, or removed by None; "@name" is an attribute."""
+
+    def change(folder):
+        with h5py.File(folder / name, "a") as file:
+            if array.startswith("@"):
+                file.attrs[array[1:]] = value
+            else:
+                file.pop(array, None)
+                if value is not None:
+                    file[array] = value
+
+    return change
+
+
+def alone(name, **arrays):
+    def change(folder):
+        with h5py.File(folder / name, "w") as file:
+            for array, value in arrays.items():
+                file[array] = value if value is not None else file.create_group("other")
+
+    return change
+
+
+def within(name, array, where, value):
+    def change(folder):
+        with h5py.File(folder / name, "a") as file:
+            file[array][where] = value
+
+    return change
+
+
+def times(values):
+    return put(DOG, "tr_times", values)
+
+
+def start(value):
+    """A time of the first row in place of one for each."""
+
+    def change(folder):
+        times(None)(folder)
+        put(DOG, "@start", value)(folder)
+
+    return change
+
+
+def sound(change, **more):
+    """The samples of dog, changed."""
+
+    def write(folder):
+        samples, rate = soundfile.read(folder / DOG_WAV)
+        soundfile.write(folder / "stimuli/new", change(samples), rate, **{"format": "WAV", **more})
+        (folder / "stimuli/new").rename(folder / DOG_WAV)
+
+    return write
+
+
+def filled(where, value):
+    def change(samples):
+        samples[where] = value
+        return samples
+
+    return change
+
+
+def recorded(seconds, **more):
+    return lambda folder: write_sound(folder / DOG_WAV, seconds, **{"rate": RATE, **more})
+
+
+def rate_in_header(rate):
+    def change(folder):
+        with (folder / DOG_WAV).open("r+b") as file:
+            file.seek(24)
+            file.write(rate.to_bytes(4, "little"))
+
+    return change
+
+
+def described(change):
+    def write(folder):
+        content = yaml.safe_load((folder / DESCRIPTION).read_text())
+        change(content)
+        (folder / DESCRIPTION).write_text(yaml.safe_dump(content))
+
+    return write
+
+
+def damaged_piece(folder):
+    with h5py.File(folder / DOG, "w") as file:
+        data = responses(200, N_VOXELS, 0)
+        file.create_dataset("data", data=data, compression="gzip", chunks=(50, N_VOXELS))
+        offset = file["data"].id.get_chunk_info(2).byte_offset
+    content = bytearray((folder / DOG).read_bytes())
+    content[offset : offset + 40] = bytes(40)
+    (folder / DOG).write_bytes(content)
+
+
+def labels(array):
+    values = {"hemisphere": np.arange(N_VOXELS) > 9, "vertex": np.arange(N_VOXELS)}
+    values[array] = {"AC": np.ones(31, bool)} if array == "rois" else np.ones(31)
+    return lambda folder: write_anatomy(folder / ANNA, **values)
+
+
+def unusable(folder):
+    data = responses(5, N_VOXELS, seed=1)
+    data[2, 0], data[:, 1], data[:, 2:5] = np.nan, np.inf, 3.0
+    alone(SOULS, data=data)(folder)
+
+
+def lists_no_souls(folder):
+    counts = json.loads((folder / TABLE).read_text())
+    (folder / TABLE).write_text(json.dumps({story: n for story, n in counts.items() if story != "souls"}))
+
+
+def three_hemispheres(folder):
+    write_anatomy(folder / ANNA, hemisphere=np.arange(N_VOXELS) % 3)
+
+
+def thirty_two_voxels(folder):
+    write_mask_thick(folder / "derivative", "UTS03", N_VOXELS + 2)
+
+
+NO_ARRAYS = (h5py.Empty("f8"), h5py.SoftLink("/nowhere"))
+DOG_AGAIN = "  dog:\n    audio: stimuli/dog.wav\n    split: test\n"
+LATIN = 'File type = "ooTextFile"\nObject class = "TextGrid"\n café'.encode("latin-1")
+TOO_LATE = (
+    "7 rows, from row 5 on, have no sound|12 rows, the last at 26.0 s; dog.wav ends at 10.0 s|"
+    "write data[:5] and tr_times[:5] together"
+)
+A_COLUMN = "30 values, one a column of the responses"
+OWN_TABLE = "the data set's own table says (ds003020: respdict.json less 20)"
+UNUSABLE = "voxels cannot be used in"
+FETCH = "Expected a file of 53 MB.|Fetch it:  datalad get {}      (in the data set's folder)"
+lost_repeat = within(REPEATED, "individual_repeats", (3, 2, 7), np.nan)
+# Of the native folder: severity, kind and file (None: the folder), of these changes with their words.
+NATIVE = {
+    ("error", "sound", DOG_WAV): [
+        (gone(DOG_WAV), f"{DOG_WAV}: no such file.\n    Expected "),
+        (written(DOG_WAV, b""), "not readable as sound"),
+        (written(DOG_WAV, b"ID3" * 1000), "not readable as sound"),
+        (sound(lambda samples: samples[:0]), "no samples"),
+        (cut(DOG_WAV, -1000), "truncated: 1000 bytes fewer"),
+        (sound(filled([5, 90], np.nan), subtype="FLOAT"), "2 samples are not finite"),
+    ],
+    ("error", "rate", DOG_WAV): [
+        (rate_in_header(rate), f"a sampling rate of {rate} Hz") for rate in (0, 1, 2_000_000_000)
+    ],
+    ("warning", "stereo", DOG_WAV): [(recorded(30.0, channels=2), "2 channels.|mean is used")],
+    ("warning", "clipping", DOG_WAV): [
+        (sound(filled(np.r_[1000:1010, 2000:2005], 1.0)), "15 samples at full scale"),
+        (sound(filled(np.r_[1000:1010], -1.0)), "10 samples at full scale"),
+    ],
+    ("error", "silence", DOG_WAV): [(sound(filled(slice(None), 0)), "every sample is zero")],
+    ("warning", "silence", DOG_WAV): [
+        (sound(filled(slice(5 * RATE, 17 * RATE), 0)), "12 s of silence on end, from 5 s on"),
+    ],
+    ("warning", "transcript", DOG_GRID): [
+        (gone(DOG_GRID), f"{DOG_GRID}: no such file.\n    Expected "),
+        (recorded(25.0), "to 28.5 s"),
+    ],
+    ("error", "rows", DOG): [(recorded(10.0), TOO_LATE)],
+    ("error", "rows", "responses/ben/dog.h5"): [(recorded(10.0), TOO_LATE)],
+    ("warning", "rows", DOG): [(recorded(70.0), "the last of 12 rows is at 26.0 s")],
+    ("error", "tr_times", DOG): [
+        (times(4 + 2.0 * np.arange(11)), "tr_times of shape (11,) beside 12 rows"),
+        (times(np.r_[4.0, 6.0, 6.0, 10 + 2.0 * np.arange(9)]), "not increasing at row 2 (6 s after 6 s)"),
+        (times(np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)]), "1 of 12 times are no numbers"),
+        (times(np.array([b"x"] * 12)), "12 of 12 times are no numbers"),
+        *((start(value), "start = ") for value in ([1.0, 2.0], h5py.Empty("f8"), "two")),
+        *((times(value), "tr_times") for value in NO_ARRAYS),
+    ],
+    ("warning", "tr_times", DOG): [
+        (times(4 + 1.5 * np.arange(12)), "rows 1.5 s apart|2 s, the data set's tr"),
+    ],
+    ("error", "responses", DOG): [
+        (damaged_piece, "cannot be read to its end"),
+        *((put(DOG, "data", value), "data") for value in NO_ARRAYS),
+    ],
+    ("error", "repeats", DOG): [
+        (put(DOG, "individual_repeats", value), "individual_repeats") for value in NO_ARRAYS
+    ],
+    ("error", "mask", ANNA): [
+        (gone(ANNA), f"{ANNA}: no such file.\n    Expected "),
+        *(
+            (labels(name), f"{name} has 31 values.|{A_COLUMN}")
+            for name in ("hemisphere", "ceiling", "vertex")
+        ),
+        (labels("rois"), f"rois/AC has 31 values.|{A_COLUMN}"),
+        (three_hemispheres, "0 left, 1 right"),
+    ],
+    ("error", "dataset", DESCRIPTION): [
+        (edited(DESCRIPTION, "subjects:", f"{DOG_AGAIN}subjects:"), "dog a second time in line"),
+    ],
+    ("warning", "stray", "responses/anna/dog.hdf5"): [
+        (moved(DOG, "responses/anna/dog.hdf5"), "ending in .h5"),
+    ],
+    ("warning", "stray", "responses/anna/dgo.h5"): [
+        (moved(DOG, "responses/anna/dgo.h5"), "a response file of no story"),
+    ],
+    ("error", "split", None): [
+        (gone("responses/anna/market.h5"), "anna has no test story"),
+        (gone(DOG, "responses/anna/ferry.h5"), "anna has no train story"),
+    ],
+    ("warning", "split", None): [(gone("responses/anna/garden.h5"), "anna has no validation story")],
+    ("error", "responses", None): [(gone("responses/anna"), "no response file of subject anna")],
+    ("warning", "unheard", None): [
+        (gone(DOG, "responses/ben/dog.h5"), "no subject has responses to dog"),
+    ],
+}
+# Of a copy of ds003020.
+PUBLISHED = {
+    ("error", "responses", SOULS): [
+        (cut(SOULS, -200), "truncated (|Download it again"),
+        (alone(SOULS, zscored=np.zeros((5, N_VOXELS))), "holds zscored (5, 30)"),
+        (alone(SOULS, data=None), "an array `data`"),
+    ],
+    ("error", "rows", SOULS): [
+        (alone(SOULS, data=responses(7, N_VOXELS, seed=1)), f"7 rows.|5 rows, as {OWN_TABLE}"),
+    ],
+    ("error", "table", TABLE): [
+        (gone(TABLE), "no such file"),
+        (written(TABLE, '{"souls": 25, "souls": 26}'), "not a table of volumes: it lists 'souls' twice."),
+    ],
+    ("warning", "table", None): [(lists_no_souls, "does not list souls.")],
+    **{
+        ("warning" if name in (GRID, THICK) else "error", "pointer", name): [
+            (written(name, POINTER), f"a git-annex pointer|{FETCH.format(name)}"),
+            (linked(name), f"a link to content that is not here|{FETCH.format(name)}"),
+        ]
+        for name in (SOULS, "stimuli/souls.wav", GRID, THICK)
+    },
+    ("warning", "voxels", SOULS): [
+        (unusable, f"5 of 30 {UNUSABLE} data: 1 nan, 1 infinite, 3 constant.|nothing is filled with zeros"),
+    ],
+    ("error", "voxels", SOULS): [
+        (alone(SOULS, data=np.full((5, N_VOXELS), value)), f"30 of 30 {UNUSABLE}")
+        for value in (np.nan, np.inf, 1.0)
+    ],
+    ("error", "columns", SOULS): [
+        (alone(SOULS, data=responses(5, 29, seed=1)), "29 voxels.|30 voxels, as in alternateithicatom.hf5"),
+    ],
+    ("error", "repeats", REPEATED): [
+        (
+            put(REPEATED, "individual_repeats", np.ones(shape)),
+            f"of shape {shape} beside data of shape (5, 30)",
+        )
+        for shape in ((5, 4, N_VOXELS), (5, 5, N_VOXELS - 1), (5, N_VOXELS))
+    ],
+    ("warning", "voxels", REPEATED): [
+        (lost_repeat, f"1 of 30 {UNUSABLE} individual_repeats: 1 nan"),
+    ],
+    ("warning", "transcript", GRID): [
+        (written(GRID, b""), "an empty file"),
+        (written(GRID, LATIN), "breaks off"),
+        (written(GRID, b"once upon a time"), "no TextGrid: it begins with 'once upon a time'"),
+    ],
+    ("error", "mask", THICK): [(thirty_two_voxels, "32 voxels.|30, the number of columns")],
+    ("warning", "mask", THICK): [
+        (cut(THICK, 60), "cannot be read"),
+        *(
+            (written(THICK, content), "cannot be read")
+            for content in (b"", b"\x1f\x8b broken", zlib.compress(b"nothing"))
+        ),
+    ],
+    ("error", "responses", None): [(gone(OF_UTS03, OF_UTS03.replace("03", "09")), "no subject")],
+}
+
+
+@pytest.mark.parametrize(
+    ("tree", "fault", "change", "words"),
+    [
+        pytest.param(tree, fault, change, words, id=f"{fault[1]}-{words[:50]}")
+        for tree, table in (("native", NATIVE), ("published", PUBLISHED))
+        for fault, cases in table.items()
+        for change, words in cases
+    ],
+)
+def test_what_is_wrong_is_one_problem_of_its_kind_and_file(request, checked, tree, fault, change, words):
+    folder, (severity, kind, name) = request.getfixturevalue(tree), fault
+    change(folder)
+    told = only(checked(folder), severity, kind, name or str(folder))
+    for word in words.split("|"):
+        assert word in told
+
+
 # --- data that are as they should be
 
 
@@ -42,9 +370,9 @@ def test_a_whole_copy_of_ds003020_can_be_used(published, checked):
     assert report.usable
     assert {(problem.kind, problem.severity) for problem in report.problems} == {("stereo", "warning")}
     assert "5 of 5 sounds are at 44100 Hz: resampled to 16000 Hz." in report.facts
-    assert any("10 + 2 k s" in fact for fact in report.facts)
-    assert any("2.0045" in fact for fact in report.facts)
-    assert any("not verified" in fact for fact in report.facts)
+    said_of = "stagefright is a validation story of UTS09 and a training story of UTS03"
+    for words in ("10 + 2 k s", "2.0045", "not verified", said_of):
+        assert any(words in fact for fact in report.facts)
     assert report.subjects[0]["subject"] == "UTS03"
     assert (report.subjects[0]["n_voxels"], report.subjects[0]["n_usable"]) == (N_VOXELS, N_VOXELS)
     assert report.subjects[0]["n_rows"] == 25
@@ -80,153 +408,28 @@ def test_real_recordings_of_27_listeners_can_be_used(checked):
 
 
 def test_every_problem_is_told_at_once(published, checked):
-    (published / SOULS).write_bytes(b"not HDF5")
-    (published / "stimuli/stagefright.wav").write_text(POINTER)
-    (published / "derivative/TextGrids/souls.TextGrid").write_bytes(b"")
-    (published / "derivative/respdict.json").unlink()
+    written(SOULS, b"not HDF5")(published)
+    written("stimuli/stagefright.wav", POINTER)(published)
+    written(GRID, b"")(published)
+    gone(TABLE)(published)
     write_sound(published / "stimuli/souls.wav", 31.0, rate=4000)
     errors = {(problem.kind, problem.path) for problem in checked(published).errors}
     assert errors == {
         ("responses", SOULS),
         ("pointer", "stimuli/stagefright.wav"),
-        ("table", "derivative/respdict.json"),
+        ("table", TABLE),
         ("rate", "stimuli/souls.wav"),
     }
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("stimuli/dog.wav", "sound"), ("stimuli/dog.TextGrid", "transcript"), ("subjects/anna.h5", "mask")],
-)
-def test_a_missing_file_is_an_error_but_for_transcripts(native, checked, name, kind):
-    (native / name).unlink()
-    told = only(checked(native), "warning" if kind == "transcript" else "error", kind, name)
-    assert told.startswith(f"{name}: no such file.\n    Expected ")
-
-
-@pytest.mark.parametrize("name", [SOULS, "stimuli/souls.wav", "derivative/TextGrids/souls.TextGrid"])
-@pytest.mark.parametrize("unlocked", [True, False])
-def test_a_git_annex_pointer_says_how_to_fetch_the_content(published, checked, name, unlocked):
-    (published / name).unlink()
-    if unlocked:
-        (published / name).write_text(POINTER)
-    else:
-        (published / name).symlink_to(
-            "../.git/annex/objects/0K/1z/MD5E-s53000000--01234/MD5E-s53000000--01234.wav"
-        )
-    told = only(checked(published), "warning" if "TextGrid" in name else "error", "pointer", name)
-    assert ("a git-annex pointer" if unlocked else "a link to content that is not here") in told
-    assert "Expected a file of 53 MB." in told
-    assert f"Fetch it:  datalad get {name}      (in the data set's folder)" in told
-
-
-def test_a_truncated_response_file_is_an_error(published, checked):
-    file = published / SOULS
-    file.write_bytes(file.read_bytes()[:-200])
-    told = only(checked(published), "error", "responses", SOULS)
-    assert f"truncated ({file.stat().st_size} bytes)" in told
-    assert "Download it again" in told
-
-
-def test_a_damaged_piece_inside_a_response_file_is_an_error(native, checked):
-    name = "responses/anna/dog.h5"
-    with h5py.File(native / name, "w") as file:
-        file.create_dataset(
-            "data", data=responses(200, N_VOXELS, 0), compression="gzip", chunks=(50, N_VOXELS)
-        )
-        offset = file["data"].id.get_chunk_info(2).byte_offset
-    content = bytearray((native / name).read_bytes())
-    content[offset : offset + 40] = bytes(40)
-    (native / name).write_bytes(content)
-    assert "cannot be read to its end" in only(checked(native), "error", "responses", name)
-
-
-def test_a_response_file_without_data_is_an_error(published, checked):
-    with h5py.File(published / SOULS, "w") as file:
-        file["zscored"] = np.zeros((5, N_VOXELS))
-    told = only(checked(published), "error", "responses", SOULS)
-    assert "holds zscored (5, 30)" in told
-    with h5py.File(published / SOULS, "w") as file:
-        file.create_group("data")
-    assert "an array `data`" in only(checked(published), "error", "responses", SOULS)
-
-
-# --- rows and clock
-
-
-def test_rows_that_disagree_with_respdict_are_an_error(published, checked):
-    rewrite(published / SOULS, responses(7, N_VOXELS, seed=1))
-    told = only(checked(published), "error", "rows", SOULS)
-    assert "7 rows." in told
-    assert "5 rows, as the data set's own table says (ds003020: respdict.json less 20)" in told
-
-
-def test_rows_that_outlast_the_sound_are_an_error(native, checked):
-    write_sound(native / "stimuli/dog.wav", 10.0, rate=16000)
-    report = checked(native)
-    for subject in ("anna", "ben"):
-        told = only(report, "error", "rows", f"responses/{subject}/dog.h5")
-        assert "7 rows, from row 5 on, have no sound" in told
-        assert "12 rows, the last at 26.0 s; dog.wav ends at 10.0 s" in told
-        assert "write data[:5] and tr_times[:5] together" in told
-
-
-def test_rows_that_end_long_before_the_sound_are_a_warning(native, checked):
-    write_sound(native / "stimuli/dog.wav", 70.0, rate=16000)
-    told = only(checked(native, "anna"), "warning", "rows", "responses/anna/dog.h5")
-    assert "the last of 12 rows is at 26.0 s" in told
-
-
-@pytest.mark.parametrize(
-    ("times", "message"),
-    [
-        (4 + 2.0 * np.arange(11), "tr_times of shape (11,) beside 12 rows"),
-        (np.r_[4.0, 6.0, 6.0, 10 + 2.0 * np.arange(9)], "not increasing at row 2 (6 s after 6 s)"),
-        (np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
-        (np.array([b"x"] * 12), "12 of 12 times are no numbers"),
-    ],
-)
-def test_times_that_do_not_fit_the_rows_are_an_error(native, checked, times, message):
-    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
-        del file["tr_times"]
-        file["tr_times"] = times
-    assert message in only(checked(native), "error", "tr_times", "responses/anna/dog.h5")
-
-
-@pytest.mark.parametrize("start", [[1.0, 2.0], h5py.Empty("f8"), "two"], ids=str)
-def test_a_start_that_is_not_one_number_is_an_error(native, checked, start):
-    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
-        del file["tr_times"]
-        file.attrs["start"] = start
-    assert "start = " in only(checked(native), "error", "tr_times", "responses/anna/dog.h5")
-
-
-@pytest.mark.parametrize("value", [h5py.Empty("f8"), h5py.SoftLink("/nowhere")], ids=str)
-@pytest.mark.parametrize(
-    ("name", "kind"), [("tr_times", "tr_times"), ("data", "responses"), ("individual_repeats", "repeats")]
-)
-def test_arrays_without_values_are_errors(native, checked, name, kind, value):
-    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
-        file.pop(name, None)
-        file[name] = value
-    assert name in only(checked(native), "error", kind, "responses/anna/dog.h5")
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("responses/anna/dog.h5", "responses"),
-        ("stimuli/dog.wav", "sound"),
-        ("subjects/anna.h5", "mask"),
-        ("dataset.yaml", "dataset"),
-    ],
+    [(DOG, "responses"), (DOG_WAV, "sound"), (ANNA, "mask"), (DESCRIPTION, "dataset")],
 )
 def test_files_that_may_not_be_read_are_errors(native, checked, forbid, name, kind):
     forbid(Path(name).name)
-    if kind == "responses":
-        assert (
-            len([p for p in checked(native).errors if "permission denied" in p.found]) == 2
-        )  # anna's, ben's
+    if kind == "responses":  # anna's, ben's
+        assert len([p for p in checked(native).errors if "permission denied" in p.found]) == 2
     else:
         assert "permission denied" in only(checked(native), "error", kind, name)
 
@@ -235,188 +438,54 @@ def test_a_folder_whose_name_is_too_long_is_told_and_not_raised(tmp_path):
     assert "too long" in str(check_dataset(tmp_path / ("x" * 300)).problems[0])
 
 
-def test_times_that_disagree_with_the_tr_are_a_warning(native, checked):
-    with h5py.File(native / "responses/anna/dog.h5", "a") as file:
-        file["tr_times"][...] = 4 + 1.5 * np.arange(12)
-    told = only(checked(native), "warning", "tr_times", "responses/anna/dog.h5")
-    assert "rows 1.5 s apart" in told
-    assert "2 s, the data set's tr" in told
-
-
-def test_a_table_of_volumes_that_is_missing_is_an_error(published, checked):
-    (published / "derivative/respdict.json").unlink()
-    assert "no such file" in only(checked(published), "error", "table", "derivative/respdict.json")
-
-
-def test_a_table_of_volumes_that_lists_a_story_twice_is_an_error(published, checked):
-    (published / "derivative/respdict.json").write_text('{"souls": 25, "souls": 26}')
-    error = only(checked(published), "error", "table", "derivative/respdict.json")
-    assert "not a table of volumes: it lists 'souls' twice." in error
-
-
-def test_a_table_of_volumes_without_a_story_is_a_warning(published, checked):
-    table = published / "derivative/respdict.json"
-    table.write_text(
-        json.dumps(
-            {story: count for story, count in json.loads(table.read_text()).items() if story != "souls"}
-        )
-    )
-    assert "does not list souls." in only(checked(published), "warning", "table", str(published))
-
-
 # --- voxels
 
 
-def test_voxels_without_usable_numbers_are_counted_and_left_out(published, checked):
-    data = responses(5, N_VOXELS, seed=1)
-    data[2, 0] = np.nan
-    data[:, 1] = np.inf
-    data[:, 2:5] = 3.0
-    rewrite(published / SOULS, data)
+def test_voxels_that_cannot_be_used_are_left_out(published, checked):
+    unusable(published)
     report = checked(published)
-    told = only(report, "warning", "voxels", SOULS)
-    assert "5 of 30 voxels cannot be used in data: 1 nan, 1 infinite, 3 constant." in told
-    assert "nothing is filled with zeros" in told
     assert report.subjects[0]["n_usable"] == 25
     assert report.usable
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1.0])
-def test_a_file_of_which_no_voxel_can_be_used_is_an_error(published, checked, value):
-    rewrite(published / SOULS, np.full((5, N_VOXELS), value))
-    assert "30 of 30 voxels cannot be used" in only(checked(published), "error", "voxels", SOULS)
-
-
 def test_a_subject_of_which_no_voxel_can_be_used_in_all_stories_is_an_error(native, checked):
-    for story, lost in (("dog", slice(0, 15)), ("ferry", slice(15, 30))):
-        with h5py.File(native / f"responses/anna/{story}.h5", "a") as file:
-            file["data"][:, lost] = np.nan
+    within(DOG, "data", (slice(None), slice(0, 15)), np.nan)(native)
+    within("responses/anna/ferry.h5", "data", (slice(None), slice(15, 30)), np.nan)(native)
     report = checked(native)
-    told = only(report, "error", "voxels", str(native))
-    assert "none of the 30 voxels of anna" in told
+    assert "none of the 30 voxels of anna" in only(report, "error", "voxels", str(native))
     assert report.subjects[0]["n_usable"] == 0
 
 
-def test_stories_with_another_number_of_voxels_are_errors(published, checked):
-    rewrite(published / SOULS, responses(5, 29, seed=1))
-    told = only(checked(published), "error", "columns", SOULS)
-    assert "29 voxels." in told
-    assert "30 voxels, as in alternateithicatom.hf5" in told
-
-
-@pytest.mark.parametrize("shape", [(5, 4, N_VOXELS), (5, 5, N_VOXELS - 1), (5, N_VOXELS)])
-def test_repeats_of_another_shape_are_an_error(published, checked, shape):
-    name = "derivative/preprocessed_data/UTS03/wheretheressmoke.hf5"
-    with h5py.File(published / name, "a") as file:
-        del file["individual_repeats"]
-        file["individual_repeats"] = np.ones(shape)
-    told = only(checked(published), "error", "repeats", name)
-    assert f"individual_repeats of shape {shape} beside data of shape (5, 30)" in told
-
-
-def test_repeats_that_hold_no_numbers_are_a_warning(published, checked):
-    name = "derivative/preprocessed_data/UTS03/wheretheressmoke.hf5"
-    with h5py.File(published / name, "a") as file:
-        file["individual_repeats"][3, 2, 7] = np.nan
-    told = only(checked(published), "warning", "voxels", name)
-    assert "1 of 30 voxels cannot be used in individual_repeats: 1 nan" in told
-
-
-def test_a_test_story_without_repeats_is_a_fact(published, checked):
-    with h5py.File(published / "derivative/preprocessed_data/UTS09/wheretheressmoke.hf5", "a") as file:
-        del file["individual_repeats"]
+@pytest.mark.parametrize(
+    ("change", "fact"),
+    [
+        (
+            put(REPEATED.replace("03", "09"), "individual_repeats", None),
+            "No ceiling can be computed from repeats of a test story for: UTS09.",
+        ),
+        (gone("derivative/TextGrids"), "5 of 5 stories have no transcript; only probes need one."),
+    ],
+)
+def test_what_is_not_there_and_need_not_be_is_a_fact(published, checked, change, fact):
+    change(published)
     report = checked(published)
     assert report.usable
-    assert "No ceiling can be computed from repeats of a test story for: UTS09." in report.facts
+    assert fact in report.facts
 
 
 # --- sound
 
 
-@pytest.mark.parametrize("rate", [1, 2_000_000_000])
-def test_a_rate_that_no_recorder_has_is_an_error(native, checked, rate):
-    with (native / "stimuli/dog.wav").open("r+b") as file:
-        file.seek(24)
-        file.write(rate.to_bytes(4, "little"))
-    assert f"a sampling rate of {rate} Hz" in only(checked(native), "error", "rate", "stimuli/dog.wav")
-
-
 def test_another_sampling_rate_is_a_fact_and_a_very_low_one_an_error(native, checked):
-    write_sound(native / "stimuli/dog.wav", 30.0, rate=22050, seed=0)
-    write_sound(native / "stimuli/ferry.wav", 30.0, rate=4000, seed=1)
+    for seed, (name, rate) in enumerate({"dog": 22050, "ferry": 4000, "garden": 11025}.items()):
+        write_sound(native / f"stimuli/{name}.wav", 30.0, rate=rate, seed=seed)
     with pytest.raises(DatasetError, match="a sampling rate of 4000 Hz"):
         load_sound(native / "stimuli/ferry.wav")
-    write_sound(native / "stimuli/garden.wav", 30.0, rate=11025, seed=2)
     report = checked(native)
     assert "1 of 4 sounds are at 22050 Hz: resampled to 16000 Hz." in report.facts
     assert "a sampling rate of 4000 Hz" in only(report, "error", "rate", "stimuli/ferry.wav")
     assert "nothing above 5512 Hz" in only(report, "warning", "rate", "stimuli/garden.wav")
-    assert not [problem for problem in report.problems if problem.path == "stimuli/dog.wav"]
-
-
-def test_a_sound_without_a_sampling_rate_is_an_error(native, checked):
-    with (native / "stimuli/dog.wav").open("r+b") as file:
-        file.seek(24)
-        file.write(bytes(4))
-    assert "a sampling rate of 0 Hz in its header" in only(
-        checked(native), "error", "rate", "stimuli/dog.wav"
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "message"), [(b"", "not readable as sound"), (b"ID3" * 1000, "not readable as sound")]
-)
-def test_a_file_that_is_no_sound_is_an_error(native, checked, content, message):
-    (native / "stimuli/dog.wav").write_bytes(content)
-    assert message in only(checked(native), "error", "sound", "stimuli/dog.wav")
-
-
-def test_a_sound_without_samples_is_an_error(native, checked):
-    soundfile.write(native / "stimuli/dog.wav", np.zeros(0), 16000)
-    assert "no samples" in only(checked(native), "error", "sound", "stimuli/dog.wav")
-
-
-def test_a_truncated_sound_is_an_error(native, checked):
-    file = native / "stimuli/dog.wav"
-    file.write_bytes(file.read_bytes()[:-1000])
-    assert "truncated: 1000 bytes fewer" in only(checked(native), "error", "sound", "stimuli/dog.wav")
-
-
-def test_stereo_is_a_warning_that_says_what_is_done(native, checked):
-    write_sound(native / "stimuli/dog.wav", 30.0, rate=16000, channels=2)
-    told = only(checked(native), "warning", "stereo", "stimuli/dog.wav")
-    assert "2 channels." in told
-    assert "mean is used" in told
-
-
-def test_clipped_samples_are_counted(native, checked):
-    sound, rate = soundfile.read(native / "stimuli/dog.wav")
-    sound[1000:1010] = 1.0
-    sound[2000:2005] = -1.0
-    soundfile.write(native / "stimuli/dog.wav", sound, rate, subtype="PCM_16")
-    assert "15 samples at full scale" in only(checked(native), "warning", "clipping", "stimuli/dog.wav")
-
-
-def test_silence_is_an_error_and_a_long_pause_a_warning(native, checked):
-    soundfile.write(native / "stimuli/dog.wav", np.zeros(30 * 16000), 16000)
-    sound, rate = soundfile.read(native / "stimuli/ferry.wav")
-    sound[5 * rate : 17 * rate] = 0
-    soundfile.write(native / "stimuli/ferry.wav", sound, rate)
-    report = checked(native)
-    assert "every sample is zero" in only(report, "error", "silence", "stimuli/dog.wav")
-    assert "12 s of silence on end, from 5 s on" in only(report, "warning", "silence", "stimuli/ferry.wav")
-
-
-def test_samples_that_are_no_numbers_are_an_error(native, checked):
-    sound, rate = soundfile.read(native / "stimuli/dog.wav")
-    sound[[5, 90]] = np.nan
-    soundfile.write(native / "stimuli/dog.wav", sound, rate, subtype="FLOAT")
-    assert "2 samples are not finite" in only(checked(native), "error", "sound", "stimuli/dog.wav")
-
-
-def damaged(native, name, sound, rate=16000, **kwargs):
-    soundfile.write(native / "stimuli/new", sound, rate, **kwargs)
-    (native / "stimuli/new").rename(native / f"stimuli/{name}.wav")
+    assert not [problem for problem in report.problems if problem.path == DOG_WAV]
 
 
 def noise(native, name="dog"):
@@ -425,36 +494,31 @@ def noise(native, name="dog"):
 
 @pytest.mark.parametrize("kind", ["FLAC", "MP3", "OGG"])
 def test_a_cut_file_is_one_error_beside_those_of_the_other_files(native, checked, kind):
-    damaged(native, "dog", noise(native), format=kind)
-    file = native / "stimuli/dog.wav"
-    file.write_bytes(file.read_bytes()[: int(0.6 * file.stat().st_size)])
+    sound(lambda samples: samples, format=kind)(native)
+    file = native / DOG_WAV
+    cut(DOG_WAV, int(0.6 * file.stat().st_size))(native)
     (native / "stimuli/ferry.wav").write_bytes(b"")
     report = checked(native)
-    assert "truncated" in only(report, "error", "sound", "stimuli/dog.wav")
+    assert "truncated" in only(report, "error", "sound", DOG_WAV)
     assert "not readable as sound" in only(report, "error", "sound", "stimuli/ferry.wav")
     with pytest.raises(DatasetError, match="truncated"):
         load_sound(file)
 
 
 def test_channels_that_cancel_are_an_error_until_a_channel_is_chosen(native, checked):
-    sound = noise(native)
-    damaged(native, "dog", np.stack([sound, -sound], 1), format="WAV")
-    told = only(checked(native), "error", "channels", "stimuli/dog.wav")
-    assert "Set channel: left" in told
-    described = yaml.safe_load((native / "dataset.yaml").read_text())
-    described["stories"]["dog"]["channel"] = "left"
-    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    sound(lambda samples: np.stack([samples, -samples], 1))(native)
+    assert "Set channel: left" in only(checked(native), "error", "channels", DOG_WAV)
+    described(lambda content: content["stories"]["dog"].update(channel="left"))(native)
     assert checked(native).problems == ()
-    described["channel"] = 2  # of every story that names none: only dog has two
-    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+    described(lambda content: content.update(channel=2))(
+        native
+    )  # of each story that names none: only dog has two
     errors = checked(native).errors
-    assert {error.path for error in errors} == {
-        f"stimuli/{name}.wav" for name in ("ferry", "garden", "market")
-    }
+    names = {f"stimuli/{name}.wav" for name in ("ferry", "garden", "market")}
+    assert {error.path for error in errors} == names
     assert "1 channel, where dataset.yaml asks for channel 2" in errors[0].found
-    described["stories"]["dog"]["channel"] = "middle"
-    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
-    assert "channel = 'middle'" in only(checked(native), "error", "dataset", "dataset.yaml")
+    described(lambda content: content["stories"]["dog"].update(channel="middle"))(native)
+    assert "channel = 'middle'" in only(checked(native), "error", "dataset", DESCRIPTION)
 
 
 @pytest.mark.parametrize(
@@ -467,8 +531,8 @@ def test_channels_that_cancel_are_an_error_until_a_channel_is_chosen(native, che
     ],
 )
 def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked, channels, kind, message):
-    damaged(native, "dog", np.stack(channels(noise(native), noise(native, "ferry")), 1), format="WAV")
-    assert message in only(checked(native), "warning", kind, "stimuli/dog.wav")
+    sound(lambda one: np.stack(channels(one, noise(native, "ferry")), 1))(native)
+    assert message in only(checked(native), "warning", kind, DOG_WAV)
 
 
 @pytest.mark.parametrize(
@@ -483,52 +547,24 @@ def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked
         (lambda sound: 0.0005 * sound, "error", "silence", "nothing above -70 dB"),
     ],
 )
-def test_levels_say_what_they_mean(native, checked, change, severity, kind, message):
-    damaged(native, "dog", change(noise(native)), subtype="FLOAT", format="WAV")
+def test_levels_say_what_they_mean_and_nothing_else_is_wrong(
+    native, checked, change, severity, kind, message
+):
+    sound(change, subtype="FLOAT")(native)
     report = checked(native)
-    assert message in only(report, severity, kind, "stimuli/dog.wav")
+    assert message in only(report, severity, kind, DOG_WAV)
     assert {problem.kind for problem in report.problems} == {kind}
 
 
 def test_one_recording_in_other_bytes_in_two_splits_is_an_error(native, checked):
-    damaged(native, "market", noise(native)[3 * 16000 :] * 0.5, format="OGG")
-    told = only(checked(native, "anna"), "error", "split", "stimuli/dog.wav")
+    soundfile.write(native / "stimuli/new", noise(native)[3 * RATE :] * 0.5, RATE, format="OGG")
+    moved("stimuli/new", "stimuli/market.wav")(native)
+    told = only(checked(native, "anna"), "error", "split", DOG_WAV)
     assert "anna heard the same recording" in told
     assert "3.0 s later in the first; the files differ) as dog (train) and market (test)." in told
 
 
 # --- transcripts
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "an empty file"),
-        ('File type = "ooTextFile"\nObject class = "TextGrid"\n café'.encode("latin-1"), "breaks off"),
-        (b"once upon a time", "no TextGrid: it begins with 'once upon a time'"),
-    ],
-)
-def test_a_transcript_that_cannot_be_read_is_a_warning_until_something_needs_it(
-    published, checked, content, message
-):
-    name = "derivative/TextGrids/souls.TextGrid"
-    (published / name).write_bytes(content)
-    report = checked(published)
-    assert message in only(report, "warning", "transcript", name)
-    assert report.usable
-
-
-def test_words_after_the_end_of_the_sound_are_a_warning(native, checked):
-    write_sound(native / "stimuli/dog.wav", 25.0, rate=16000)
-    told = only(checked(native), "warning", "transcript", "stimuli/dog.TextGrid")
-    assert "to 28.5 s" in told
-
-
-def test_stories_without_transcripts_are_a_fact(published, checked):
-    shutil.rmtree(published / "derivative/TextGrids")
-    report = checked(published)
-    assert report.usable
-    assert "5 of 5 stories have no transcript; only probes need one." in report.facts
 
 
 def rename_tiers(native, words, phones):
@@ -539,32 +575,30 @@ def rename_tiers(native, words, phones):
 
 def test_tiers_of_unknown_names_are_listed_until_dataset_yaml_names_them(native, checked):
     rename_tiers(native, "Wörter", "Laute")
-    told = only(checked(native), "warning", "transcript", "stimuli/dog.TextGrid")
+    told = only(checked(native), "warning", "transcript", DOG_GRID)
     assert "tiers: 'Laute', 'Wörter'" in told
     assert "transcript: {file: dog.TextGrid, words: TIER, phones: TIER}" in told
-    described = yaml.safe_load((native / "dataset.yaml").read_text())
-    for name, story in described["stories"].items():
-        story["transcript"] = {"file": f"stimuli/{name}.TextGrid", "words": "Wörter", "phones": ["Laute"]}
-    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
+
+    def name_them(content):
+        for name, story in content["stories"].items():
+            tiers = {"words": "Wörter", "phones": ["Laute"]}
+            story["transcript"] = {"file": f"stimuli/{name}.TextGrid", **tiers}
+
+    described(name_them)(native)
     assert checked(native).problems == ()
-    described["stories"]["dog"]["transcript"]["phones"] = 2
-    (native / "dataset.yaml").write_text(yaml.safe_dump(described))
-    assert "the name of a tier, or a list of names" in only(
-        checked(native), "error", "dataset", "dataset.yaml"
-    )
+    described(lambda content: content["stories"]["dog"]["transcript"].update(phones=2))(native)
+    told = only(checked(native), "error", "dataset", DESCRIPTION)
+    assert "the name of a tier, or a list of names" in told
 
 
 def test_what_was_mended_and_what_tiers_lack_are_facts(native, checked):
     rename_tiers(native, "words", "other")
-    file = native / "stimuli/dog.TextGrid"
-    file.write_text(file.read_text().replace("xmax = 1.5\n", "xmax = 1.501\n"))
+    edited(DOG_GRID, "xmax = 1.5\n", "xmax = 1.501\n")(native)
     report = checked(native)
     assert report.problems == ()
     facts = " ".join(report.facts)
-    assert (
-        "1 overlaps of 2 ms or less joined, 0 intervals without length and 0 tiers that copy another left out (dog)."
-        in facts
-    )
+    mended = "1 overlaps of 2 ms or less joined, 0 intervals without length and 0 tiers that copy another"
+    assert f"{mended} left out (dog)." in facts
     assert "4 transcripts have no tier that is known to hold phones" in facts
     assert "tiers of dog: other, words." in facts
 
@@ -585,38 +619,6 @@ def test_other_phones_than_those_of_arpabet_are_a_fact(native, checked):
 # --- masks
 
 
-def test_a_volume_mask_of_another_size_is_an_error(published, checked):
-    write_mask_thick(published / "derivative", "UTS03", N_VOXELS + 2)
-    name = "derivative/pycortex-db/UTS03/transforms/UTS03_auto/mask_thick.nii.gz"
-    told = only(checked(published), "error", "mask", name)
-    assert "32 voxels." in told
-    assert "30, the number of columns" in told
-
-
-@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b broken", zlib.compress(b"nothing")])
-def test_a_volume_mask_that_cannot_be_read_is_a_warning(published, checked, damage):
-    name = "derivative/pycortex-db/UTS03/transforms/UTS03_auto/mask_thick.nii.gz"
-    (published / name).write_bytes(damage)
-    assert "cannot be read" in only(checked(published), "warning", "mask", name)
-
-
-def test_a_damaged_volume_mask_is_a_warning(published, checked):
-    name = "derivative/pycortex-db/UTS03/transforms/UTS03_auto/mask_thick.nii.gz"
-    content = (published / name).read_bytes()
-    (published / name).write_bytes(content[: len(content) // 2])
-    assert "cannot be read" in only(checked(published), "warning", "mask", name)
-
-
-@pytest.mark.parametrize("array", ["hemisphere", "ceiling", "vertex", "rois"])
-def test_labels_of_another_size_are_an_error(native, checked, array):
-    labels = {"hemisphere": np.arange(N_VOXELS) > 9, "vertex": np.arange(N_VOXELS)}
-    labels[array] = {"AC": np.ones(31, bool)} if array == "rois" else np.ones(31)
-    write_anatomy(native / "subjects/anna.h5", **labels)
-    told = only(checked(native), "error", "mask", "subjects/anna.h5")
-    assert f"{'rois/AC' if array == 'rois' else array} has 31 values." in told
-    assert "30 values, one a column of the responses" in told
-
-
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -634,59 +636,57 @@ def test_labels_of_another_size_are_an_error(native, checked, array):
         ("vertex", np.arange(N_VOXELS) - 1, "1 values that are no vertex"),
         ("vertex", np.arange(N_VOXELS) + 10242 - 29, "1 values that are no vertex"),
         ("vertex", np.full(N_VOXELS, 0.5), "30 values that are no vertex"),
-        ("surface", 5, "surface = "),
-        ("surface", h5py.Empty("f8"), "surface = "),
-        ("surface", ["a", "b"], "surface = "),
+        ("@surface", 5, "surface = "),
+        ("@surface", h5py.Empty("f8"), "surface = "),
+        ("@surface", ["a", "b"], "surface = "),
     ],
 )
 def test_labels_that_cannot_be_are_errors_and_not_loaded(native, checked, name, value, message):
-    with h5py.File(native / "subjects/anna.h5", "a") as file:
-        if name == "surface":
-            file.attrs["surface"] = value
-        else:
-            del file[name]
-            file[name] = value
-    assert message in only(checked(native), "error", "mask", "subjects/anna.h5")
+    put(ANNA, name, value)(native)
+    assert message in only(checked(native), "error", "mask", ANNA)
     with pytest.raises(DatasetError, match=re.escape(message)):
         load_dataset(native).subject("anna")
 
 
 def test_a_ceiling_may_be_nan_and_the_surface_text_of_fixed_length(native):
-    with h5py.File(native / "subjects/anna.h5", "a") as file:
-        file["ceiling"][:3] = np.nan
-        file.attrs["surface"] = np.bytes_("fsaverage5")
-        file["vertex"][0] = 10241
+    within(ANNA, "ceiling", slice(0, 3), np.nan)(native)
+    within(ANNA, "vertex", 0, 10241)(native)
+    put(ANNA, "@surface", np.bytes_("fsaverage5"))(native)
     assert check_dataset(native).usable
     assert load_dataset(native).subject("anna").surface == "fsaverage5"
-
-
-def test_hemispheres_other_than_left_and_right_are_an_error(native, checked):
-    write_anatomy(native / "subjects/anna.h5", hemisphere=np.arange(N_VOXELS) % 3)
-    assert "0 left, 1 right" in only(checked(native), "error", "mask", "subjects/anna.h5")
 
 
 # --- descriptions and splits
 
 
 def test_a_story_name_that_leaves_the_folder_is_told_with_the_other_problems(native, checked):
-    description = yaml.safe_load((native / "dataset.yaml").read_text())
-    description["stories"]["../../escape"] = description["stories"]["dog"]
-    description["stories"]["ferry"]["audio"] = "/etc/hostname"
-    (native / "dataset.yaml").write_text(yaml.safe_dump(description))
-    (native / "stimuli/dog.wav").write_text(POINTER)
+    def leave(content):
+        content["stories"]["../../escape"] = content["stories"]["dog"]
+        content["stories"]["ferry"]["audio"] = "/etc/hostname"
+
+    described(leave)(native)
+    written(DOG_WAV, POINTER)(native)
     report = checked(native)
     told = [(problem.path, problem.found) for problem in report.errors]
-    assert ("dataset.yaml", "stories has an entry '../../escape'.") in told
-    assert ("dataset.yaml", "stories.ferry.audio = '/etc/hostname'.") in told
+    assert (DESCRIPTION, "stories has an entry '../../escape'.") in told
+    assert (DESCRIPTION, "stories.ferry.audio = '/etc/hostname'.") in told
     assert [problem.kind for problem in report.errors].count("pointer") == 1
 
 
-@pytest.mark.parametrize("content", [b"stories: [", b"caf\xe9", b"", b"format: 1"])
-def test_a_description_that_cannot_be_read_is_told_and_not_raised(native, checked, content):
-    (native / "dataset.yaml").write_bytes(content)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        *((written(DESCRIPTION, content), "") for content in (b"stories: [", b"caf\xe9", b"", b"format: 1")),
+        (edited(DESCRIPTION, "tr: 2.0", f"tr: {'1' * 5000}"), "not YAML"),
+        (edited(DESCRIPTION, "tr: 2.0", f"tr: {'[' * 3000}"), "not YAML"),
+    ],
+)
+def test_a_description_that_cannot_be_read_is_told_and_not_raised(native, checked, change, words):
+    change(native)
     report = checked(native)
     assert not report.usable
-    assert {problem.path for problem in report.problems} == {"dataset.yaml"}
+    assert {problem.path for problem in report.problems} == {DESCRIPTION}
+    assert words in str(report.errors[0])
 
 
 def test_a_folder_that_is_no_data_set_is_told_and_not_raised(tmp_path, checked):
@@ -695,22 +695,15 @@ def test_a_folder_that_is_no_data_set_is_told_and_not_raised(tmp_path, checked):
     assert "neither dataset.yaml nor derivative/preprocessed_data" in report.problems[0].found
 
 
-def test_a_story_in_two_splits_is_an_error(native, checked):
-    text = (native / "dataset.yaml").read_text()
-    again = "  dog:\n    audio: stimuli/dog.wav\n    split: test\nsubjects:"
-    (native / "dataset.yaml").write_text(text.replace("subjects:", again))
-    assert "dog a second time in line" in only(checked(native), "error", "dataset", "dataset.yaml")
-
-
 def test_one_sound_under_two_names_in_two_splits_is_an_error(native, checked):
-    shutil.copyfile(native / "stimuli/dog.wav", native / "stimuli/market.wav")
+    shutil.copyfile(native / DOG_WAV, native / "stimuli/market.wav")
     found = [str(problem) for problem in checked(native).errors]
     assert len(found) == 2
     assert "anna heard the same sound as dog (train) and market (test)" in found[0]
 
 
 def test_one_array_of_responses_under_two_names_is_an_error(native, checked, settings):
-    shutil.copyfile(native / "responses/anna/dog.h5", native / "responses/anna/market.h5")
+    shutil.copyfile(native / DOG, native / "responses/anna/market.h5")
     found = only(checked(native), "error", "same", "responses/anna/market.h5")
     assert "the responses to market are those to dog, to the last bit" in found
     with pytest.raises(DatasetError, match="to the last bit"):
@@ -719,89 +712,15 @@ def test_one_array_of_responses_under_two_names_is_an_error(native, checked, set
 
 @pytest.mark.parametrize("story", ["dog", "market"])
 def test_one_array_of_responses_of_two_subjects_is_an_error(native, checked, story):
-    shutil.copyfile(native / "responses/anna/dog.h5", native / f"responses/ben/{story}.h5")
+    shutil.copyfile(native / DOG, native / f"responses/ben/{story}.h5")
     found = only(checked(native), "error", "same", f"responses/ben/{story}.h5")
     assert f"the responses of ben to {story} are those of anna to dog, to the last bit" in found
     assert checked(native, "ben").usable
 
 
-def test_a_story_whose_file_has_another_ending_is_not_lost_without_a_word(native, checked):
-    path = native / "responses/anna/ferry.h5"
-    path.rename(path.with_suffix(".hdf5"))
-    assert "ending in .h5" in only(checked(native), "warning", "stray", "responses/anna/ferry.hdf5")
-
-
 def test_a_test_story_that_another_subject_trains_on_is_a_fact(native, checked):
-    description = yaml.safe_load((native / "dataset.yaml").read_text())
-    description["subjects"]["ben"]["splits"] = {"dog": "test"}
-    (native / "dataset.yaml").write_text(yaml.safe_dump(description))
+    described(lambda content: content["subjects"]["ben"].update(splits={"dog": "test"}))(native)
     report = checked(native)
     assert report.usable
-    assert (
-        "dog is a test story of ben and a training story of anna: a speech model tuned on the latter has heard it."
-        in report.facts
-    )
-
-
-def test_the_validation_story_of_uts09_is_stated_as_one_that_others_train_on(published, checked):
-    assert any(
-        fact.startswith("stagefright is a validation story of UTS09 and a training story of UTS03")
-        for fact in checked(published).facts
-    )
-
-
-@pytest.mark.parametrize(
-    ("story", "split", "severity"), [("market", "test", "error"), ("garden", "validation", "warning")]
-)
-def test_a_subject_without_a_held_out_story_is_told(native, checked, story, split, severity):
-    (native / f"responses/anna/{story}.h5").unlink()
-    told = only(checked(native), severity, "split", str(native))
-    assert f"anna has no {split} story" in told
-
-
-def test_a_subject_without_a_training_story_is_told(native, checked):
-    (native / "responses/anna/dog.h5").unlink()
-    (native / "responses/anna/ferry.h5").unlink()
-    assert "anna has no train story" in only(checked(native), "error", "split", str(native))
-
-
-def test_a_subject_without_responses_is_an_error(native, checked):
-    shutil.rmtree(native / "responses/anna")
-    assert "no response file of subject anna" in only(checked(native), "error", "responses", str(native))
-
-
-def test_a_response_file_of_no_story_is_a_warning(native, checked):
-    (native / "responses/anna/dog.h5").rename(native / "responses/anna/dgo.h5")
-    assert "a response file of no story" in only(checked(native), "warning", "stray", "responses/anna/dgo.h5")
-
-
-def test_a_story_that_nobody_heard_is_a_warning(native, checked):
-    for subject in ("anna", "ben"):
-        (native / f"responses/{subject}/dog.h5").unlink()
-    assert "no subject has responses to dog" in only(checked(native), "warning", "unheard", str(native))
-
-
-def test_a_copy_of_ds003020_without_subjects_is_an_error(published, checked):
-    shutil.rmtree(published / "derivative/preprocessed_data/UTS03")
-    shutil.rmtree(published / "derivative/preprocessed_data/UTS09")
-    assert "no subject" in only(checked(published), "error", "responses", str(published))
-
-
-def test_a_volume_mask_that_is_a_pointer_is_a_warning(published, checked):
-    name = "derivative/pycortex-db/UTS03/transforms/UTS03_auto/mask_thick.nii.gz"
-    (published / name).write_text(POINTER)
-    assert f"datalad get {name}" in only(checked(published), "warning", "pointer", name)
-
-
-def rewrite(path, data):
-    with h5py.File(path, "w") as file:
-        file["data"] = data
-
-
-@pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000], ids=["endless number", "endless nesting"])
-def test_yaml_that_only_breaks_while_it_is_read_is_told_and_not_raised(native, checked, value):
-    path = native / "dataset.yaml"
-    path.write_text(path.read_text().replace("tr: 2.0", f"tr: {value}"))
-    report = checked(native)
-    assert not report.usable
-    assert "not YAML" in str(report.errors[0])
+    stories = "dog is a test story of ben and a training story of anna"
+    assert f"{stories}: a speech model tuned on the latter has heard it." in report.facts

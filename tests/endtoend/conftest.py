@@ -1,5 +1,7 @@
 """The word demo as the name of a small data set, and brains of few triangles."""
 
+import importlib
+
 import pytest
 import yaml
 from nilearn.plotting import plot_surf
@@ -37,3 +39,32 @@ def small_demo(tmp_path_factory):
 def demo_is_small(small_demo, monkeypatch):
     """The word `demo` names these stories."""
     monkeypatch.setattr("brainwavlm.datasets.demo.demo_folder", lambda: small_demo)
+
+
+@pytest.fixture
+def small(tiny_wavlm):
+    """Settings with which each step does what it does in full, on less."""
+    return {
+        "backbone.name": str(tiny_wavlm),
+        "backbone.layer": 3,
+        "windows.context": 1.0,
+        "windows.stride": 2.0,
+        "training.epochs": 1,
+        "training.block_rows": 6,
+        "ridge.folds": 2,
+        "evaluation.shifts": 20,
+        "device": "cpu",
+    }
+
+
+@pytest.fixture
+def runs_are_small(demo_is_small, small, monkeypatch):
+    """Also `load_config` of the library gives these settings, whatever it is asked for."""
+    load = importlib.import_module("brainwavlm.config").load_config
+    importlib.import_module("brainwavlm.study.cells")  # what imports it later would keep the other
+
+    def quick(path=None, preset=None, overrides=None):
+        return load(path, preset, {**(overrides or {}), **small})
+
+    monkeypatch.setattr("brainwavlm.config.load_config", quick)
+    monkeypatch.setattr("brainwavlm.cli.demo.load_config", quick)

@@ -3,28 +3,14 @@
 import pandas as pd
 import pytest
 
-from brainwavlm.cli import demo
-from brainwavlm.config import load_config
-
-# Each step does what it does in full, on less.
-LESS = {
-    "windows.context": 1.0,
-    "windows.stride": 2.0,
-    "training.block_rows": 5,
-    "evaluation.shifts": 20,
-}
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     return tmp_path_factory.mktemp("a folder with spaces") / "demo output"
 
 
-@pytest.mark.usefixtures("demo_is_small")
-def test_the_whole_job_ends_with_one_page(brainwavlm, place, monkeypatch):
-    monkeypatch.setattr(
-        demo, "load_config", lambda preset, overrides: load_config(None, preset, overrides | LESS)
-    )
+@pytest.mark.usefixtures("runs_are_small")
+def test_the_whole_job_ends_with_one_page(brainwavlm, place):
     done = brainwavlm("demo", "--epochs", 1, "--output", place)
     assert done.code == 0, done.err
     page = (place / "report.html").read_text(encoding="utf-8")

@@ -11,9 +11,6 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
-# Every cell does what it does in full, on less.
-FEW = {"training.epochs": 1, "windows.context": 1.0, "training.block_rows": 5}
-FEW |= {"evaluation.shifts": 20}
 # Warnings of Jupyter's own packages, in this process; the kernel has its own filters.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -46,7 +43,7 @@ def test_each_code_cell_has_words_before_it(notebook):
     assert [n for n, kind in enumerate(kinds) if kind == "code" and kinds[n - 1] != "markdown"] == []
 
 
-@pytest.mark.usefixtures("demo_is_small")
+@pytest.mark.usefixtures("runs_are_small")
 def test_every_cell_runs(notebook, tmp_path, monkeypatch):
     """In this process, on the small data set; what a cell ends with is shown as a notebook shows it."""
     made = tempfile.mkdtemp  # the program tries folders with it
@@ -58,8 +55,6 @@ def test_every_cell_runs(notebook, tmp_path, monkeypatch):
         if cell.cell_type == "code":
             *statements, last = ast.parse(cell.source).body
             exec(compile(ast.Module(statements, []), "tutorial", "exec"), names)
-            if "settings = {" in cell.source:
-                names["settings"] |= FEW
             if isinstance(last, ast.Expr):
                 shown = eval(compile(ast.Expression(last.value), "tutorial", "eval"), names)
                 pages.append(shown._repr_html_() if hasattr(shown, "_repr_html_") else str(shown))
