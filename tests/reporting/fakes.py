@@ -13,6 +13,7 @@ from brainwavlm.datasets.folder import Responses, write_folder
 from brainwavlm.files import write_json
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.schemas import RidgeSummary
 from brainwavlm.results.tables import write_frame, write_summary
@@ -211,6 +212,49 @@ def fake_probes(folder, layers=range(5), simulated=True, runs=("one",)):
     features = [{"name": name, "kind": "made-up", **sizes} for name in ("mel", "meaning")]
     summary |= {"features": features, "controls": list(controls[1:2] + controls[3:])}
     return Probes(table, summary=summary).save(folder)
+
+
+def fake_partition(folder, simulated=True, run="one", targets=("cortex", "AC")):
+    """Write the folder of a partition by `mel` of a run tuned on AC, where all of the gain is shared with it."""
+    parts = [
+        ("total", "all"),
+        ("alone", "model"),
+        ("alone", "stimulus"),
+        ("unique", "model"),
+        ("shared", "stimulus"),
+    ]
+    parts += [
+        ("alone", "mel"),
+        ("unique", "mel"),
+        ("shared", "mel"),
+        ("product", "mel"),
+        ("product", "model"),
+    ]
+    gained = {("alone", "model"): 0.02, ("shared", "stimulus"): 0.025, ("unique", "model"): -0.005}
+    rows, voxels = [], pd.DataFrame({"run": run, "subject": "sim01", "voxel": range(8), "cortex": 1})
+    voxels["AC"] = (voxels["voxel"] < 3).astype(int)
+    for place, (measure, space) in enumerate(parts):
+        change, frozen = gained.get((measure, space), -0.01), 0.03 + 0.01 * place
+        for target in targets:
+            row = {
+                "run": run,
+                "subject": "sim01",
+                "seed": 0,
+                "target": target,
+                "measure": measure,
+                "space": space,
+            }
+            row |= {"n_voxels": 8, "r2_frozen": frozen, "r2_tuned": frozen + change, "difference": change}
+            row |= {"low": change - 0.002, "high": change + 0.002}
+            for model, r2 in (("frozen", frozen), ("tuned", frozen + change)):
+                row |= {f"low_{model}": r2 - 0.01, f"high_{model}": r2 + 0.01}
+            rows.append(row)
+        voxels[f"{measure}_{space}_frozen"] = frozen + 0.001 * voxels["voxel"]
+        voxels[f"{measure}_{space}_tuned"] = voxels[f"{measure}_{space}_frozen"] + change
+    summary = {"simulated": simulated, "notes": ["Intervals over 3 test stories."], "versions": VERSIONS}
+    summary["runs"] = [{"name": run, "target": "AC", "intervals": "3 test stories"}]
+    summary["features"] = [{"name": "mel", "kind": "acoustic"}]
+    return Partition(pd.DataFrame(rows), voxels, summary).save(folder)
 
 
 def product(**axes):

@@ -4,9 +4,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError
+from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting import write_report
+from brainwavlm.reporting.page.partition import partition_part
+from brainwavlm.reporting.page.probes import probes_part
+from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
-from tests.reporting.fakes import fake_probes
+from tests.reporting.fakes import fake_evaluation, fake_partition, fake_probes
+from tests.reporting.pages import Page
 from tests.reporting.test_figure_kinds import drawn, words
 
 
@@ -47,3 +54,80 @@ def test_probes_of_several_runs_ask_for_one(tmp_path):
     _, values = drawn("probes", tmp_path, run="two", target="meaning")
     assert set(values["run"]) == {"two"}
     assert set(values["feature"]) == {"meaning"}
+
+
+def test_stacked_bars_of_a_partition_sum_to_the_parts_of_each_model_and_of_the_gain(tmp_path):
+    table = Partition.open(fake_partition(tmp_path)).table
+    mark, values = drawn("partition", tmp_path)
+    rows = table[(table["measure"] == "product") & (table["target"] == "AC")].set_index("space")
+    for model, column in (("frozen", "r2_frozen"), ("tuned", "r2_tuned"), ("gain", "difference")):
+        mel, own = (mark(f"AC:{model}:{space}") for space in ("mel", "model"))
+        assert_allclose([mel.get_height(), own.get_height()], rows.loc[["mel", "model"], column])
+        assert_allclose(own.get_y(), mel.get_height())  # stacked, to either side of 0
+    of_gain = values[(values["model"] == "gain") & (values["target"] == "AC")].set_index("space")
+    assert_allclose(
+        of_gain.loc["mel", ["low", "high"]].astype(float), rows.loc["mel", ["low", "high"]].astype(float)
+    )
+
+
+def test_the_page_says_what_hidden_states_hold_with_every_score_of_the_own_one(tmp_path):
+    folder = fake_probes(tmp_path / "probes")
+    page = Page(write_report(folder, tmp_path / "page.html"))
+    page.require_read_aloud()
+    own = Probes.open(folder).table.query("layer == 3 and score == 'r'")
+    assert all(
+        number(value) in page.text for column in ("score_frozen", "score_tuned") for value in own[column]
+    )
+    assert (
+        "Tuning raised what hidden state 3 holds of meaning (+0.020, 95\u00a0% interval +0.009 to +0.031)."
+        in page.text
+    )
+    assert "Tuning did not demonstrably change what hidden state 3 holds of mel" in page.text
+    assert "Words never fitted: +0.020" in page.text
+    assert "SIMULATED" in page.text
+    assert len(page.charts()) == 2
+    assert page.charts()[1].endswith("At the run's own: untuned 0.650, tuned 0.670.")
+
+
+def test_what_is_no_better_than_shuffled_labels_is_held_by_nobody(tmp_path):
+    probes = Probes.open(fake_probes(tmp_path, layers=[3]))
+    of_chance = probes.table["control"] == "selectivity"
+    for column in ("low_frozen", "low_tuned"):
+        probes.table.loc[of_chance, column] = -0.01
+    part = probes_part(probes)
+    assert {one["kind"] for one in part["answers"]} == {"unsure"}
+    assert all("shuffled labels are read off as well" in one["sentence"] for one in part["answers"])
+    assert part["charts"] == []  # of one hidden state there is no curve
+
+
+def test_the_page_says_which_part_of_a_gain_features_say_too(tmp_path):
+    folder = fake_partition(tmp_path / "partition")
+    found = Partition.open(folder)
+    part = partition_part(found)
+    (answer,) = part["answers"]
+    assert answer["figure"] == "+0.020"
+    assert "how much the model explains in AC: +0.020" in answer["sentence"]
+    assert "shared with mel: +0.025" in answer["elsewhere"]
+    assert "of the model alone: −0.005" in answer["elsewhere"]
+    page = Page(write_report(folder, tmp_path / "page.html"))
+    page.require_read_aloud()
+    assert all(signed(value) in page.text for value in found.table["difference"])
+    own, joint = page.charts()
+    assert "AC: model alone −0.005, shared with features +0.025" in own
+    assert "AC: mel −0.010, model −0.010" in joint
+
+
+def test_probes_and_a_partition_stand_on_one_page_with_an_evaluation(tmp_path):
+    made = [
+        fake_evaluation(tmp_path / "e", n_voxels=12),
+        fake_probes(tmp_path / "p"),
+        fake_partition(tmp_path / "q"),
+    ]
+    page = Page(write_report(made, tmp_path / "page.html", {"sim01": Subject("sim01", {})}))
+    page.require_read_aloud()
+    for title in (
+        "Scores by target of evaluation",
+        "What hidden states hold: mel and meaning, p",
+        "Shares of a score: mel",
+    ):
+        assert title in page.text

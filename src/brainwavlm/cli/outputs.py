@@ -14,7 +14,8 @@ def report(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Folders that `ridge`, `evaluate`, `compare` or `transfer` wrote, or runs, whose evaluation is shown.",
+            help="Folders that `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition` wrote, or runs, "
+            "whose evaluation is shown.",
             show_default=False,
         ),
     ],
@@ -38,7 +39,7 @@ def figure(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Runs, folders of `ridge`, `evaluate`, `compare` or `transfer`, or studies.",
+            help="Runs, folders of `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition`, or studies.",
             show_default=False,
         ),
     ],
@@ -79,7 +80,8 @@ def figure(
         typer.Option("--q", help="maps: only voxels with a false discovery rate below it, e.g. 0.05."),
     ] = None,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="Voxel set that is shown. Repeatable.")
+        list[str] | None,
+        typer.Option("--target", help="Voxel set that is shown; of probes, feature. Repeatable."),
     ] = None,
     run: Annotated[
         list[str] | None, typer.Option("--run", help="Name of a run that is shown. Repeatable; default: all.")

@@ -1,6 +1,6 @@
 """How well features are read off hidden states, beside controls: as a table, and drawn by matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,13 +17,13 @@ from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.probes import Probes
 from brainwavlm.study.claims.sentences import score_name
 
-# By control: what it is called, its colour and its sign.
+# By control: what it is called, the place of its colour among those of lines, and its sign.
 CONTROLS = {
-    SHUFFLED: ("shuffled labels", "C0", "x"),
-    UNSEEN: ("words never fitted", "C3", "^"),
-    RESIDUAL: ("beyond low level", "C2", "s"),
-    RANDOM: ("random weights", "C5", "v"),
-    LOW_LEVEL: ("low level alone", "C4", "D"),
+    SHUFFLED: ("shuffled labels", 0, "x"),
+    UNSEEN: ("words never fitted", 3, "^"),
+    RESIDUAL: ("beyond low level", 2, "s"),
+    RANDOM: ("random weights", 5, "v"),
+    LOW_LEVEL: ("low level alone", 4, "D"),
 }
 _OF_ONE_MODEL = (SHUFFLED, RANDOM, LOW_LEVEL)  # what tuning changes little, or not at all
 _ABOUT = ["run", "feature", "score", "layer", "is_own", "control"]
@@ -31,24 +31,36 @@ _OWN = "hidden state of the run"
 _NARROWEST = 1.5  # inches of a panel
 
 
-def probes_table(probes: Probes) -> pd.DataFrame:
-    """run, feature, score, layer, is_own, control, model, value, low, high: the first score of each feature.
-
-    `control` is `none` for the score itself; `is_own` says whether it is the hidden state that the run was tuned at.
-    Controls that tuning does not touch, and shuffled labels, have the tuned model's row alone.
-    """
-    table = probes.table
+def first_scores(probes: Probes) -> pd.DataFrame:
+    """The table's rows of the first score of each feature; `is_own`: of the hidden state that the run was tuned at."""
+    rows = probes.table
     own = {run["name"]: run["config"]["backbone"]["layer"] for run in probes.summary["runs"]}
-    first = table.groupby(["run", "feature"])["score"].transform("first")
-    rows = table[(table["score"] == first) & table["control"].isin([PLAIN, *CONTROLS])]
-    rows = rows.assign(is_own=rows["layer"] == rows["run"].map(own))
-    models = []
+    first = rows.groupby(["run", "feature"])["score"].transform("first")
+    return rows[rows["score"] == first].assign(is_own=rows["layer"] == rows["run"].map(own))
+
+
+def probes_table(probes: Probes) -> pd.DataFrame:
+    """run, feature, score, layer, is_own, control, model, value, low, high: `first_scores`, a row a model.
+
+    `control` is `none` for the score itself. Controls that tuning does not touch, and shuffled labels, have the row of
+    the tuned model alone.
+    """
+    rows, models = first_scores(probes), []
+    rows = rows[rows["control"].isin([PLAIN, *CONTROLS])]
     for model in ("frozen", "tuned"):
         names = {f"score_{model}": "value", f"low_{model}": "low", f"high_{model}": "high"}
         models.append(rows[[*_ABOUT, *names]].rename(columns=names).assign(model=model))
     long = pd.concat(models, ignore_index=True)
     long = long[(long["model"] == "tuned") | ~long["control"].isin(_OF_ONE_MODEL)]
     return long.sort_values("layer", kind="stable", ignore_index=True)
+
+
+def lines_of(rows: pd.DataFrame) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Control, model, name and rows of each line of a feature: the scores themselves, then the controls."""
+    for control in (PLAIN, *CONTROLS):
+        for model, line in rows[rows["control"] == control].groupby("model"):
+            both = "untuned" if model == "frozen" else "tuned"
+            yield control, str(model), both if control == PLAIN else CONTROLS[control][0], line
 
 
 def panel_name(rows: pd.DataFrame) -> str:
@@ -86,23 +98,22 @@ def draw_probes(values: pd.DataFrame, canvas: Canvas) -> Figure:
             axes.tick_params(labelbottom=True)
     for axes in grid[len(panels) :]:
         axes.remove()
-    controls = values[(values["control"] != PLAIN) & (values["model"] == "frozen")]
+    controls = values.loc[(values["control"] != PLAIN) & (values["model"] == "frozen"), "control"]
     if len(controls):
-        hollow = {"color": rcParams["axes.labelcolor"], "label": "the same, untuned"}
-        grid[0].plot([], [], **_look(controls["control"].iloc[0], "frozen", canvas) | hollow)
+        hollow = _look(controls.iloc[0], "frozen", "controls, untuned", canvas)
+        grid[len(panels) - 1].plot([], [], **hollow | {"color": rcParams["axes.labelcolor"]})
     legend_below(figure, canvas)
     return figure
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, number: int, canvas: Canvas) -> None:
     several = rows["layer"].nunique() > 1
-    lines = dict(iter(rows.groupby(["control", "model"])))
-    order = [(control, model) for control in (PLAIN, *CONTROLS) for model in ("frozen", "tuned")]
-    shown = [key for key in order if key in lines]
-    for place, (control, model) in enumerate(shown):
-        line, about = lines[control, model], _look(control, model, canvas)
+    lines = list(lines_of(rows))
+    for place, (control, model, name, line) in enumerate(lines):
+        hidden = control != PLAIN and model == "frozen"
+        about = _look(control, model, "_" if hidden else name, canvas)
         # Dots of a single hidden state would hide each other.
-        state = line["layer"] + (0 if several else 0.1 * (place - (len(shown) - 1) / 2))
+        state = line["layer"] + (0 if several else 0.1 * (place - (len(lines) - 1) / 2))
         axes.plot(state, line["value"], gid=f"{control}:{model}:{number}", **about)
         if control == PLAIN:
             interval = {"color": about["color"], "gid": f"interval:{model}:{number}"}
@@ -117,14 +128,17 @@ def _panel(axes: Axes, rows: pd.DataFrame, number: int, canvas: Canvas) -> None:
     axes.xaxis.set_major_locator(whole_numbers(5))
 
 
-def _look(control: str, model: str, canvas: Canvas) -> dict[str, Any]:
+def _look(control: str, model: str, name: str, canvas: Canvas) -> dict[str, Any]:
     """Of a line; controls of the untuned model are dotted and hollow."""
-    size, frozen = rcParams["lines.markersize"], model == "frozen"
+    size = rcParams["lines.markersize"]
     if control == PLAIN:
-        name = "untuned" if frozen else "tuned"
-        look = {"color": canvas.colours[model], "label": name, "marker": "o", "markersize": 0.8 * size}
-        return look | {"zorder": 3}
-    name, colour, marker = CONTROLS[control]
-    look = {"color": colour, "marker": marker, "markersize": 0.65 * size, "markeredgewidth": thin()}
-    look |= {"linewidth": 0.6 * rcParams["lines.linewidth"], "label": "_" if frozen else name}
-    return look | ({"linestyle": ":", "markerfacecolor": "white"} if frozen else {"linestyle": "-"})
+        # Where both are equal, the untuned model shows behind the tuned one.
+        wide = 1.6 if model == "frozen" else 0.9
+        look = {"color": canvas.colours[model], "marker": "o", "markersize": 0.8 * wide * size, "zorder": 3}
+        return look | {"linestyle": "-", "linewidth": wide * rcParams["lines.linewidth"], "label": name}
+    _, colour, marker = CONTROLS[control]
+    look = {"color": f"C{colour}", "marker": marker, "markersize": 0.65 * size, "markeredgewidth": thin()}
+    look |= {"linewidth": 0.6 * rcParams["lines.linewidth"], "label": name}
+    return look | (
+        {"linestyle": ":", "markerfacecolor": "white"} if model == "frozen" else {"linestyle": "-"}
+    )

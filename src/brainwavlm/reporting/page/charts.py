@@ -15,7 +15,9 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
+from brainwavlm.reporting.figures.probes import CONTROLS, PLAIN, lines_of
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
+from brainwavlm.study.claims.sentences import score_name
 
 Chart = dict[str, Any]  # title, alt, note, spec, height
 _LEGEND_LETTERS = 34
@@ -25,6 +27,7 @@ _AXIS = {"title": {"standoff": 8}}
 TEMPLATE = go.layout.Template(
     layout={"colorway": GROUPS, "legend": _LEGEND, "hovermode": "closest", "xaxis": _AXIS, "yaxis": _AXIS}
 )
+_SYMBOLS = {"x": "x", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"}
 _MODELS = {"frozen": "dot", "tuned": "solid"}
 # Lines that differ in more than colour.
 _DASHES = [dash for dash in ("solid", "dash", "dot", "dashdot") for _ in GROUPS]
@@ -97,6 +100,40 @@ def states_chart(table: pd.DataFrame, title: str, about: str, note: str) -> Char
     )
     alternative = f"Test correlation by hidden state{about}. {words}."
     return chart(title, alternative, figure, note, height=460)
+
+
+def probes_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
+    """Score of a feature by hidden state, untuned and tuned with intervals, beside its controls."""
+    figure, words = go.Figure(layout={"template": TEMPLATE}), []
+    for control, model, name, line in lines_of(table):
+        plain, untuned = control == PLAIN, model == "frozen"
+        # Where both models are equal, the untuned one shows behind the tuned one.
+        colour, wide, symbol = (OTHER, 5, "circle") if untuned else (GROUPS[1], 2, "circle")
+        if not plain:
+            _, place, sign = CONTROLS[control]
+            colour, wide, symbol = GROUPS[place], 1, _SYMBOLS[sign]
+        ends = {"array": line["high"] - line["value"], "arrayminus": line["value"] - line["low"]}
+        figure.add_scatter(
+            x=line["layer"],
+            y=line["value"],
+            name=name,
+            showlegend=plain or not untuned,
+            line={"color": colour, "width": wide, "dash": "dot" if untuned and not plain else "solid"},
+            marker={"size": 4 + wide, "symbol": symbol},
+            error_y={**ends, "thickness": 1, "visible": plain},
+            hovertemplate=f"{name}{', untuned' * (untuned and not plain)}: %{{y:.4f}}<extra></extra>",
+        )
+        words += [f"{name} {number(value)}" for value in line.loc[line["is_own"], "value"] if plain]
+    for own in table.loc[table["is_own"], "layer"].head(1):
+        figure.add_vline(own, line={"dash": "dash", "width": 1, "color": OTHER})
+    figure.update_xaxes(
+        _whole_numbers(table["layer"]), title_text="hidden state (0: input of the first block)"
+    )
+    figure.update_yaxes(title_text=score_name(table["score"].iloc[0]))
+    alternative = (
+        f"{title} by hidden state, beside controls. At the run's own: {', '.join(words) or 'not probed'}."
+    )
+    return chart(title, alternative, figure, note)
 
 
 def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:

@@ -22,17 +22,11 @@ def comparison_part(comparison: Comparison) -> dict[str, Any]:
     numbers = {group: str(place) for place, group in enumerate(groups, start=1)}
     target = main_target(list(comparison.groups["target"]))
     rows = comparison.groups[comparison.groups["target"] == target].to_dict("records")
-    simulated = bool(comparison.summary["simulated"])
     return {
-        "kind": "comparison",
-        "folder": comparison.path.resolve().name,
-        "simulated": simulated,
         "groups": [f"{numbers[group]}: {group}" for group in groups],
         "answers": [_answer(row, numbers) for row in rows],
         "charts": _charts(comparison, target, numbers),
         "tables": [_groups_table(comparison, numbers), _differences_table(comparison, numbers)],
-        "notes": comparison.summary["notes"],
-        "versions": comparison.summary["versions"],
         "title": f"Comparison of {len(groups)} configuration{'s' * (len(groups) > 1)} over seeds",
     }
 
@@ -76,7 +70,7 @@ def _groups_table(comparison: Comparison, numbers: Mapping[str, str]) -> Table:
         "the untuned model, over test stories, and holds for these seeds.",
         headed(rows, first, "n_runs", *scores, "n_voxels"),
         file=("groups.csv", comparison.groups),
-        simulated=bool(comparison.summary["simulated"]),
+        simulated=comparison.simulated,
     )
 
 
@@ -91,5 +85,5 @@ def _differences_table(comparison: Comparison, numbers: Mapping[str, str]) -> Ta
         "Means over seeds on the same test stories, paired; beside it the deviation of the difference over seeds.",
         headed(rows, first, "difference", "interval", "deviation_over_seeds"),
         file=("differences.csv", comparison.differences),
-        simulated=bool(comparison.summary["simulated"]),
+        simulated=comparison.simulated,
     )

@@ -41,6 +41,31 @@ def bars_chart(table: pd.DataFrame, note: str) -> Chart:
     return chart("Region by region", alternative, figure, note, **_categories(names.values(), "test r"))
 
 
+def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
+    """Parts of R2 by target, stacked: untuned, tuned and the gain, each with its interval."""
+    models = {"frozen": "untuned", "tuned": "tuned", "gain": "gain"}
+    rows = table.assign(label=table["target"] + ", " + table["model"].map(models))
+    order = {target: place for place, target in enumerate(dict.fromkeys(table["target"]))}
+    place = rows["target"].map(order) * len(models) + rows["model"].map(list(models).index)
+    rows = rows.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+    names = _lines_of(rows["label"])
+    spaces = [html.escape(shortened(one, _LETTERS), quote=False) for one in rows["space"]]
+    long = with_ends(rows.assign(label=rows["label"].map(names), space=spaces), "r2")
+    about: dict[str, Any] = {"error_x": "above", "error_x_minus": "below", "template": TEMPLATE}
+    about |= {"barmode": "relative", "color_discrete_map": {"model": OTHER}}
+    figure = px.bar(long, x="r2", y="label", color="space", **about)
+    figure.update_traces(hovertemplate="%{y}: %{x:.4f}", error_x_thickness=1, error_x_width=2)
+    figure.update_layout(legend={"y": 1, "yanchor": "bottom"})
+    gains = rows[rows["model"] == "gain"]
+    words = "; ".join(
+        f"{target}: "
+        + ", ".join(f"{space} {signed(r2)}" for space, r2 in zip(some["space"], some["r2"], strict=True))
+        for target, some in gains.groupby("target", sort=False)
+    )
+    alternative = f"Stacked bars of R2, {title}. Gains: {words}."
+    return chart(title, alternative, figure, note, **_categories(names.values(), "R2 on test stories"))
+
+
 def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
     """A line a finding: tuned r with the interval of the gain, each seed, and the untuned model; None without rows."""
     if table.empty:

@@ -1,6 +1,6 @@
-"""One self-contained page of evaluations, comparisons and transfers; and its part that tells of one evaluation."""
+"""One self-contained page of results, a part each; and the part that tells of an evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, method, wording
 from brainwavlm.reporting.page.comparison import comparison_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
+from brainwavlm.reporting.page.partition import partition_part
+from brainwavlm.reporting.page.probes import probes_part
 from brainwavlm.reporting.page.provenance import origins, rerun_commands, untuned_again
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
 from brainwavlm.reporting.page.tables import file_link
@@ -21,12 +23,20 @@ from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import made_at, open_result
+from brainwavlm.results.partition import Partition
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 
 _MOST_ANSWERS = 6
 _SCRIPTS = ("page.js", "export.js", "cortex.js")
 
-Found = Evaluation | Comparison | Transfer
+_PARTS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Comparison: comparison_part,
+    Transfer: transfer_part,
+    Probes: probes_part,
+    Partition: partition_part,
+}
+Found = Evaluation | Comparison | Transfer | Probes | Partition
 
 
 def write_report(
@@ -38,9 +48,9 @@ def write_report(
 
     Parameters
     ----------
-    results : Evaluation, Comparison, Transfer, str, Path, or sequence of them
-        What `evaluate`, `compare` or `transfer` gave, folders that they or `ridge` wrote, or runs, whose own evaluation
-        is shown.
+    results : Evaluation, Comparison, Transfer, Probes, Partition, str, Path, or sequence of them
+        What `evaluate`, `compare`, `transfer`, `probe` or `partition` gave, folders that they or `ridge` wrote, or
+        runs, whose own evaluation is shown.
     output_html : str or Path
     subjects : mapping of str to Subject, or None
         Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
@@ -68,10 +78,9 @@ def write_report(
 def _opened(folder: Path) -> Found:
     result = open_result(folder)
     if not isinstance(result, Found):
-        made = str(made_at(folder))
-        what = made if made == "probes" else f"a {made}"
         remedy = "See its tables; report the evaluation of the same runs."
-        raise RunError(folder, f"the folder of {what}.", "that of an evaluation, or the like.", remedy)
+        found = f"the folder of a {made_at(folder)}."
+        raise RunError(folder, found, "that of an evaluation, or the like.", remedy)
     return result
 
 
@@ -88,13 +97,13 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
     data, reasons = cortex_data([(label, one.of_run(run["name"]), of) for run, one, of, label in runs])
     parts, first = [], 0
     for one in results:
-        if isinstance(one, Comparison):
-            parts.append(comparison_part(one))
-        elif isinstance(one, Transfer):
-            parts.append(transfer_part(one))
-        else:
-            parts.append(evaluation_part(*each.pop(0), first, bool(data["meshes"])))
+        if isinstance(one, Evaluation):
+            part = evaluation_part(*each.pop(0), first, bool(data["meshes"]))
             first += len(one.runs)
+        else:
+            part = _PARTS[type(one)](one) | {"versions": one.summary["versions"]}
+        about = {"folder": one.path.resolve().name, "simulated": one.simulated, "notes": one.summary["notes"]}
+        parts.append(about | part)
     for place, part in enumerate(parts, start=1):
         part |= {"id": f"part-{place}", "of_several": len(parts) > 1}
     answers = [answer for part in parts for answer in part["answers"]]
@@ -157,9 +166,6 @@ def evaluation_part(
             pictures = run_maps(scores, source.mesh, scales, label, run["simulated"])
             places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
     return {
-        "kind": "evaluation",
-        "folder": results.path.resolve().name,
-        "simulated": results.simulated,
         "tuned": results.tuned,
         "answers": answers,
         "tables": [
@@ -168,7 +174,6 @@ def evaluation_part(
             evaluation_tables.tasks_table(results.downstream, titles, results.simulated),
         ],
         "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
-        "notes": results.summary["notes"],
         "voxel_charts": [*voxels, *_bars(results, sources, labels)],
         "charts": _charts(results, labels, models) if results.tuned else [],
         "places": places,

@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup, escape
 from pandas.io.formats.style import Styler
 
-from brainwavlm.formatting.numbers import number, percent, signed
+from brainwavlm.formatting.numbers import format_p, number, percent, signed
 from brainwavlm.reporting.page.render import download
 from brainwavlm.results.tables import csv_text
 
@@ -90,12 +90,15 @@ _SHOWN: dict[str, tuple[str, Format]] = {
     "normalised_frozen": ("Share of the ceiling", lambda value: number(value, 2)),
     "r_readout": ("Readout r", number),
     "r_time_only": ("Time only r", number),
+    "score_frozen": ("Untuned", number),
+    "score_tuned": ("Tuned", number),
     "auc_frozen": ("Frozen AUC", number),
     "auc_tuned": ("Tuned AUC", number),
     "difference": ("Difference", signed),
     "gain": ("Gain", signed),
     "relative_gain": ("Relative gain", percent),
     "interval": ("95 % interval", str),
+    "q": ("q", format_p),
     "mean": ("Mean r", number),
     "deviation": ("Deviation", number),
     "deviation_over_seeds": ("Deviation over seeds", number),

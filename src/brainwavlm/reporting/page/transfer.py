@@ -16,7 +16,7 @@ from brainwavlm.results.transfer import Transfer
 
 def transfer_part(transfer: Transfer) -> dict[str, Any]:
     """What the template shows of a transfer."""
-    matrix, simulated = transfer.matrix, bool(transfer.summary["simulated"])
+    matrix, simulated = transfer.matrix, transfer.simulated
     targets = _shown_targets(transfer)
     fair = matrix_table(matrix[matrix["target"] == targets[0]])
     minutes = [
@@ -27,9 +27,6 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
         row for row in fair.to_dict("records") if row["scored_on"] not in str(row["tuned_on"]).split("+")
     ]
     return {
-        "kind": "transfer",
-        "folder": transfer.path.resolve().name,
-        "simulated": simulated,
         "answers": [_answer(row) for row in others],
         "charts": [one for one in minutes if one],
         "tables": [
@@ -41,8 +38,6 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
             _cells_table(transfer, simulated),
             _minutes_table(transfer, simulated),
         ],
-        "notes": transfer.summary["notes"],
-        "versions": transfer.summary["versions"],
         "title": f"Transfer to {', '.join(dict.fromkeys(matrix['scored_on']))}",
     }
 

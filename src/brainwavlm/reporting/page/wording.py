@@ -181,6 +181,12 @@ def card(row: Row, change: float, unit: str, sentence: str, elsewhere: str = "")
     return {"kind": kind, "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": elsewhere}
 
 
+def finding(kind: str, change: float, unit: str, sentence: str, elsewhere: str) -> dict[str, str]:
+    """A finding that is no change of r, with its `verdict`."""
+    figure = "No change shown" if kind == "unsure" else signed(change)
+    return {"kind": kind, "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": elsewhere}
+
+
 def in_target(target: str) -> str:
     """In whole cortex, or in AC."""
     return "in whole cortex" if target == "cortex" else f"in {target}"
