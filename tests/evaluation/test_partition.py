@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
+from brainwavlm import open_maps
 from brainwavlm.config import RidgeConfig
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation import variance_shares
@@ -231,9 +232,9 @@ def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavl
     assert {entry["name"] for entry in made.summary["features"]} == {"mel", "word-rate"}
     shown = brainwavlm("show", tmp_path / "split")
     assert "R2 by region" in shown.out
-    page = brainwavlm("report", tmp_path / "split", "--output", tmp_path / "page.html")
-    assert page.code == 2
-    assert "the folder of a partition" in page.err
+    assert brainwavlm("report", tmp_path / "split", "--output", tmp_path / "page.html").code == 0
+    assert "Shares of a score: mel and word-rate" in (tmp_path / "page.html").read_text()
+    assert set(open_maps(tmp_path / "split")) == {made.runs[0]["name"]}
     wrong = brainwavlm("partition", run.path, "--features", "mell", "--output", tmp_path / "none")
     assert (wrong.code, (tmp_path / "none").exists()) == (2, False)
     assert "Did you mean mel?" in wrong.err
@@ -249,4 +250,4 @@ def test_the_figure_stacks_the_parts_of_each_model(split, tmp_path):
     )
     bars = {bar.get_gid(): bar.get_height() for bar in drawing.figure.axes[0].patches}
     assert_allclose(bars["cortex:frozen:mel"], values["frozen", "mel"])
-    assert len(bars) == 6
+    assert len(bars) == 9

@@ -318,8 +318,9 @@ def test_what_is_saved_is_read_back(probed, tmp_path):
     rows = {(row["target"], row["stories"], row["readout"], row["layer"]) for row in again.replicates.about}
     assert ("glove", "unseen-types", "r2", 3) in rows
     assert len(again._repr_html_()) > 100
-    with pytest.raises(brainwavlm.errors.RunError, match="the folder of probes"):
-        brainwavlm.write_report(folder, tmp_path / "page.html")
+    page = brainwavlm.write_report(folder, tmp_path / "page.html").read_text()
+    assert "What hidden states hold: " in page
+    assert all(name in page for name in set(probed.table["feature"]))
 
 
 def test_seeds_of_one_kind_are_gathered_and_the_untuned_model_is_asked_once(

@@ -214,7 +214,7 @@ def fake_probes(folder, layers=range(5), simulated=True, runs=("one",)):
     return Probes(table, summary=summary).save(folder)
 
 
-def fake_partition(folder, simulated=True, run="one", targets=("cortex", "AC")):
+def fake_partition(folder, config=None, n_voxels=8, simulated=True, run="one", targets=("cortex", "AC")):
     """Write the folder of a partition by `mel` of a run tuned on AC, where all of the gain is shared with it."""
     parts = [
         ("total", "all"),
@@ -231,7 +231,7 @@ def fake_partition(folder, simulated=True, run="one", targets=("cortex", "AC")):
         ("product", "model"),
     ]
     gained = {("alone", "model"): 0.02, ("shared", "stimulus"): 0.025, ("unique", "model"): -0.005}
-    rows, voxels = [], pd.DataFrame({"run": run, "subject": "sim01", "voxel": range(8), "cortex": 1})
+    rows, voxels = [], pd.DataFrame({"run": run, "subject": "sim01", "voxel": range(n_voxels), "cortex": 1})
     voxels["AC"] = (voxels["voxel"] < 3).astype(int)
     for place, (measure, space) in enumerate(parts):
         change, frozen = gained.get((measure, space), -0.01), 0.03 + 0.01 * place
@@ -244,7 +244,12 @@ def fake_partition(folder, simulated=True, run="one", targets=("cortex", "AC")):
                 "measure": measure,
                 "space": space,
             }
-            row |= {"n_voxels": 8, "r2_frozen": frozen, "r2_tuned": frozen + change, "difference": change}
+            row |= {
+                "n_voxels": n_voxels,
+                "r2_frozen": frozen,
+                "r2_tuned": frozen + change,
+                "difference": change,
+            }
             row |= {"low": change - 0.002, "high": change + 0.002}
             for model, r2 in (("frozen", frozen), ("tuned", frozen + change)):
                 row |= {f"low_{model}": r2 - 0.01, f"high_{model}": r2 + 0.01}
@@ -252,7 +257,7 @@ def fake_partition(folder, simulated=True, run="one", targets=("cortex", "AC")):
         voxels[f"{measure}_{space}_frozen"] = frozen + 0.001 * voxels["voxel"]
         voxels[f"{measure}_{space}_tuned"] = voxels[f"{measure}_{space}_frozen"] + change
     summary = {"simulated": simulated, "notes": ["Intervals over 3 test stories."], "versions": VERSIONS}
-    summary["runs"] = [{"name": run, "target": "AC", "intervals": "3 test stories"}]
+    summary["runs"] = [run_entry(run, "AC", config, n_voxels, simulated)]
     summary["features"] = [{"name": "mel", "kind": "acoustic"}]
     return Partition(pd.DataFrame(rows), voxels, summary).save(folder)
 

@@ -4,8 +4,11 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from brainwavlm import open_maps
+from brainwavlm.config import load_config
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.partition import partition_part
@@ -131,3 +134,48 @@ def test_probes_and_a_partition_stand_on_one_page_with_an_evaluation(tmp_path):
         "Shares of a score: mel",
     ):
         assert title in page.text
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A partition of voxels on fsaverage5, and an evaluation of the same data."""
+    evaluation = fake_evaluation(tmp_path, n_voxels=60)
+    about = {"dataset": str(tmp_path / "data"), "subject": "sim01", "target": "AC"}
+    return fake_partition(tmp_path / "split", load_config(preset="demo", overrides=about), 60), evaluation
+
+
+def test_shares_of_each_voxel_are_maps_with_their_unit_and_their_gain(mapped, tmp_path):
+    folder, _ = mapped
+    voxels = Partition.open(folder).voxels
+    maps = open_maps(folder)["one"]
+    subject = load_dataset(str(tmp_path / "data")).subject("sim01")
+    left = subject.hemisphere == 0
+    assert_allclose(
+        maps.surface("unique_mel_tuned")["left"][subject.vertex[left]], voxels["unique_mel_tuned"][left]
+    )
+    gain = maps.maps["unique_model_difference"]
+    assert_allclose(gain.values, -0.005, atol=1e-9)
+    assert gain.unit == "difference in share of variance (R2)"
+    assert maps.maps["alone_model_frozen"].meaning.startswith("alone, model, beside the model as it was")
+    assert "target:AC" in maps.maps
+    assert "difference" not in maps.maps  # of r
+    sidecar = open_maps(folder).save(tmp_path / "out") / "one" / "maps.json"
+    text = sidecar.read_text()
+    assert '"simulated": true' in text
+    assert "partition_voxels.csv" in text
+    assert "unique_model_tuned" in open_maps(folder)._repr_html_()
+
+
+def test_the_figure_of_maps_draws_the_unique_share_of_each_space(mapped):
+    folder, evaluation = mapped
+    voxels = Partition.open(folder).voxels
+    mark, values = drawn("maps", folder, width=180.0)
+    assert list(dict.fromkeys(values["space"])) == ["mel", "model"]
+    for space, rows in values.groupby("space"):
+        assert_allclose(sorted(rows["value"]), sorted(voxels[f"unique_{space}_tuned"]), rtol=1e-5)
+    assert {"Unique to mel: tuned", "Unique to model: tuned", "share of variance (R2)"} <= words(mark.figure)
+    mark, values = drawn("maps", folder, width=180.0, quantity="difference")
+    assert_allclose(values.loc[values["space"] == "model", "value"], -0.005, atol=1e-6)
+    assert "difference in share of variance (R2)" in words(mark.figure)
+    with pytest.raises(RunError, match="Draw them apart"):
+        drawn("maps", [folder, evaluation])

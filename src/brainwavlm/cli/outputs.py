@@ -112,7 +112,7 @@ def maps(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Folder that `ridge` or `evaluate` wrote, or a run, whose evaluation is taken.",
+            help="Folder that `ridge`, `evaluate` or `partition` wrote, or a run, whose evaluation is taken.",
             show_default=False,
         ),
     ],
@@ -142,7 +142,7 @@ def maps(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")] = False,
 ) -> None:
-    """Write each map of an evaluation in the subject's space: NIfTI of a volume, GIFTI of a surface, and a sidecar."""
+    """Write each map of a result in the subject's space: NIfTI of a volume, GIFTI of a surface, and a sidecar."""
     from brainwavlm.cli.console import console, show_table
     from brainwavlm.reporting.maps import open_maps
     from brainwavlm.reporting.maps.writer import SIDECAR

@@ -11,6 +11,9 @@ from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.meshes import CARRIED, Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import unmappable
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.partition import Partition
+
+OfVoxels = Evaluation | Partition  # results with a number for each voxel
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Source:
     no_mesh: str = ""
 
 
-def sources_of(results: Evaluation, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
+def sources_of(results: OfVoxels, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
     """The source of each run, by its name; where voxels lie is read from the data sets, unless `subjects` are given."""
     sources: dict[str, Source] = {}
     meshes: dict[tuple[str, str, str], tuple[Mesh | None, str]] = {}  # by subject
@@ -64,7 +67,7 @@ def _mesh(source: Source) -> tuple[Mesh | None, str]:
         return None, reason or "its surfaces cannot be read"
 
 
-def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
+def _source(results: OfVoxels, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
     config = stored_config(run["config"], str(results.path / "summary.json"))
     dataset, subject, reason = None, None, ""
     try:
@@ -89,7 +92,7 @@ def _source(results: Evaluation, run: Mapping[str, Any], subjects: Mapping[str, 
     return Source(config, dataset, subject, reason)
 
 
-def _another(results: Evaluation, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
+def _another(results: OfVoxels, run: Mapping[str, Any], dataset: Dataset, subject: Subject) -> str:
     """Why the data set is not the one that was evaluated, as part of a sentence; empty where it is."""
     evaluated = run["frozen"]
     if dataset.name != evaluated["dataset"]:

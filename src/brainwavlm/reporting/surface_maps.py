@@ -43,10 +43,19 @@ def difference_scale(
     return Scale(label, colours, -high, high)
 
 
-def shown_scales(maps: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Scale]:
-    """The scale of each map that pictures show: one for frozen and tuned r, one for their difference."""
-    r = correlation_scale([values for name, some in maps.items() if name != "difference" for values in some])
-    return {name: difference_scale(some) if name == "difference" else r for name, some in maps.items()}
+def shown_scales(
+    maps: Mapping[str, Sequence[np.ndarray]], unit: str = "test correlation r"
+) -> dict[str, Scale]:
+    """The scale of each map that pictures show: one for frozen and tuned, one for each difference."""
+    of_models = [values for name, some in maps.items() if not name.endswith("difference") for values in some]
+    scale, what = (
+        correlation_scale(of_models, unit),
+        f"difference in {unit.removeprefix('test correlation ')}",
+    )
+    return {
+        name: difference_scale(some, f"{what} (tuned − frozen)") if name.endswith("difference") else scale
+        for name, some in maps.items()
+    }
 
 
 def unmappable(subject: Subject) -> str | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from brainwavlm.formatting.html import block, sentence, simulated_badge, table
 from brainwavlm.formatting.numbers import plus_minus
+from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.schemas import PARTITION_AGAIN, PartitionSummary
 from brainwavlm.results.tables import frame_rows, read_summary, read_table, write_frame, write_summary
 
@@ -57,6 +58,33 @@ class Partition:
             write_frame(folder / name, getattr(self, key))
         write_summary(folder / "summary.json", self.summary, PartitionSummary)
         return folder
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """What summary.json says of each run."""
+        return self.summary["runs"]
+
+    @property
+    def target_names(self) -> list[str]:
+        """Targets in the table's order."""
+        return list(dict.fromkeys(self.table["target"]))
+
+    @property
+    def voxels_path(self) -> Path:
+        """The file of `voxels`."""
+        return self.path / _TABLES["voxels"]
+
+    def spaces_of(self, run: str) -> list[str]:
+        """The spaces that have a share of their own, features before the model."""
+        rows = self.table[(self.table["run"] == run) & (self.table["measure"] == "unique")]
+        return sorted(dict.fromkeys(rows["space"]), key=lambda space: space == "model")
+
+    def of_run(self, run: str, space: str = "model") -> RunVoxels:
+        """The unique share of a space in each voxel of a run."""
+        rows = self.voxels[self.voxels["run"] == run]
+        names = {f"unique_{space}_{model}": f"r_{model}" for model in ("frozen", "tuned")}
+        targets = [name for name in self.target_names if rows[name].notna().all()]
+        return RunVoxels.of_rows(rows.rename(columns=names), targets, ())
 
     @property
     def simulated(self) -> bool:

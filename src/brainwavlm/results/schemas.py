@@ -97,20 +97,25 @@ class _Rows(Part):
     fitted: _Count
 
 
-class _Model(Part):
-    """What was computed with the frozen model."""
+class _Data(Part):
+    """What maps need to know of the responses."""
 
     dataset: str
     licence: str
-    facts: list[str]
     unusable_voxels: dict[str, _Count]
     n_voxels: _Count
+    normalised_by: str
+
+
+class _Model(_Data):
+    """What was computed with the frozen model."""
+
+    facts: list[str]
     voxels_without_r: _Count
     tr: Annotated[float, Field(gt=0)]
     tr_reference: str
     rows: _Rows
     folds: str
-    normalised_by: str
 
 
 class _Best(Part):
@@ -181,8 +186,16 @@ class ComparisonSummary(_Summary):
 
 class _Split(Part):
     name: _Name
+    subject: _Name
     target: _Name
+    seed: int
+    method: str
+    simulated: bool
+    control: ControlKind
     intervals: str
+    splits: dict[Literal["train", "validation", "test"], list[str]]
+    config: dict[str, Any]
+    frozen: _Data
 
 
 class _Space(Part):

@@ -46,8 +46,9 @@ class Scored:
 
     label: str
     entry: Mapping[str, Any]
-    results: Evaluation
+    results: Any  # of voxels
     readout: str = "voxelwise"
+    space: str = ""  # of a partition
 
     @property
     def name(self) -> str:
@@ -56,8 +57,8 @@ class Scored:
 
     @property
     def voxels(self) -> RunVoxels:
-        """Its scores, voxel by voxel, of the readout that is shown."""
-        voxels = self.results.of_run(self.name)
+        """Its scores, voxel by voxel, of the readout that is shown; or the unique share of a space."""
+        voxels = self.results.of_run(self.name, *[self.space] * bool(self.space))
         return voxels.shared() if self.readout == "shared" else voxels
 
 

@@ -77,12 +77,18 @@ class Kind(NamedTuple):
 
 _EVALUATION: tuple[Made, ...] = ("evaluation",)
 _SCORES: tuple[Made, ...] = ("evaluation", "ridge")
+_MAPPED: tuple[Made, ...] = (*_SCORES, "partition")
 _STATES: tuple[Made, ...] = ("evaluation", "study")
 _OF_RUNS = ("run", "target")
 _OF_VOXELS = ("run", "target", "readout")
 _OF_STATES = ("run", "target", "experiment")
 KINDS = {
-    "maps": Kind("scores on the cortex", _SCORES, ("run", "quantity", "readout", "view", "q"), "maps.maps"),
+    "maps": Kind(
+        "scores or unique shares on the cortex",
+        _MAPPED,
+        ("run", "quantity", "readout", "view", "q"),
+        "maps.maps",
+    ),
     "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "voxels.scatter"),
     "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "voxels.histogram"),
     "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table.scores", (".tex", ".csv")),

@@ -9,12 +9,21 @@ from matplotlib.figure import Figure
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
-from brainwavlm.reporting.figures.folders import Place, Scored, Shown, any_simulated, scored_runs
+from brainwavlm.reporting.figures.folders import (
+    Place,
+    Scored,
+    Shown,
+    any_simulated,
+    chosen_names,
+    require_different,
+    scored_runs,
+)
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import sources_of
 from brainwavlm.reporting.surface_maps import Scale, correlation_scale, difference_scale, values_at_vertices
+from brainwavlm.results.partition import Partition
 from brainwavlm.results.schemas import AGAIN
 
 _TITLES = {
@@ -40,9 +49,13 @@ def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> p
 
 
 def maps(places: Sequence[Place], choice: Choice) -> Shown:
-    """Both hemispheres for each run and quantity."""
-    runs = scored_runs(places, choice)
-    tuned = runs[0].results.tuned
+    """Both hemispheres for each run and quantity; of a partition for each space, by default of the tuned model."""
+    split = {place.made == "partition" for place in places}
+    if len(split) > 1:
+        listed = ", ".join(str(place.path) for place in places)
+        raise RunError(listed, "scores, and shares of R2.", "maps of one unit.", "Draw them apart.")
+    runs = _spaces(places, choice) if True in split else scored_runs(places, choice)
+    tuned = True in split or runs[0].results.tuned
     if choice.readout == "shared" and (choice.q or {"share", "share-frozen"} & {*choice.quantity}):
         found = "shared, with shares of the ceiling or false discovery rates."
         raise ConfigError("readout", found, "voxelwise, of which these are.", "Leave one of them out.")
@@ -50,7 +63,8 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
         if quantity not in _UNTUNED:
             found, of = f"{quantity}, of a model that was not tuned.", ", ".join(_UNTUNED)
             raise ConfigError("quantity", found, f"one of {of}.", "Choose one of them, or draw a tuned run.")
-    quantities = choice.quantity or (("frozen", "tuned", "difference") if tuned else ("frozen",))
+    usual = ("tuned",) if True in split else ("frozen", "tuned", "difference") if tuned else ("frozen",)
+    quantities = choice.quantity or usual
     kind = choice.view or "inflated"
     tables, drawn = [], []
     for run in runs:
@@ -58,7 +72,8 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
         for quantity in quantities:
             values = _quantity(run, quantity, choice.q)
             at_vertices = values_at_vertices(mesh, run.voxels.voxel, values)
-            tables.append(vertices_table(at_vertices, run.name, quantity))
+            vertices = vertices_table(at_vertices, run.name, quantity)
+            tables.append(vertices.assign(space=run.space) if run.space else vertices)
             title = _TITLES[quantity] + ", shared readout" * (choice.readout == "shared")
             name = capitalised(title) if len(runs) == 1 else f"{capitalised(run.label)}: {title}"
             drawn.append((quantity, name, at_vertices, mesh))
@@ -67,10 +82,26 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
         scales = _scales(runs, quantities, choice.q, canvas.colours)
         panels = [Panel(name, maps, scales[of], mesh, kind) for of, name, maps, mesh in drawn]
         room = max(int(canvas.width / _NARROWEST), 1)
-        columns = min(room, len(panels)) if len(runs) == 1 else 1
-        return brain_panels(panels, len(quantities) if len(quantities) <= room else columns, canvas)
+        by_run = len(runs) > 1 < len(quantities)  # a row a run
+        columns = (len(quantities) if len(quantities) <= room else 1) if by_run else min(room, len(panels))
+        return brain_panels(panels, columns, canvas)
 
     return Shown(pd.concat(tables, ignore_index=True), any_simulated(runs), draw)
+
+
+def _spaces(places: Sequence[Place], choice: Choice) -> list[Scored]:
+    """What each space of partitions explains that no other does."""
+    results = [Partition.open(place.path) for place in places]
+    names = [str(run["name"]) for one in results for run in one.runs]
+    require_different(names, places)
+    chosen = chosen_names("run", choice.run, names)
+    return [
+        Scored(f"unique to {space}" + f", {run['name']}" * (len(chosen) > 1), run, one, space=space)
+        for one in results
+        for run in one.runs
+        if run["name"] in chosen
+        for space in one.spaces_of(run["name"])
+    ]
 
 
 def _quantity(run: Scored, quantity: str, q: float | None) -> np.ndarray:
@@ -113,14 +144,18 @@ def _scales(
     scales = {}
     for quantity in quantities:
         below = "" if q is None else f", q < {q:g}{_cannot(runs, quantity, q)}"
+        unit = "share of variance (R2)" if runs[0].space else "test r"
         if quantity == "difference":
             values = [_quantity(run, quantity, None) for run in runs]
-            scales[quantity] = difference_scale(values, f"difference in test r{below}", colours["difference"])
+            label = f"difference in {unit}{below}"
+            scales[quantity] = difference_scale(values, label, colours["difference"])
             continue
         pair = tuple(_SHARES) if quantity in _SHARES else ("frozen", "tuned")
-        shown = [one for one in pair if runs[0].results.tuned or one in _UNTUNED]
+        shown = [one for one in pair if runs[0].space or runs[0].results.tuned or one in _UNTUNED]
         values = [_quantity(run, one, None) for run in runs for one in shown]
-        label = "share of the ceiling" if quantity in _SHARES else "test correlation r"
+        label = (
+            "share of the ceiling" if quantity in _SHARES else unit.replace("test r", "test correlation r")
+        )
         scales[quantity] = correlation_scale(values, f"{label}{below}", colours["correlation"])
     return scales
 

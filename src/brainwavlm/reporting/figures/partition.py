@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,9 @@ def draw_partition(values: pd.DataFrame, canvas: Canvas) -> Figure:
             up, down = up + np.maximum(r2, 0), down + np.minimum(r2, 0)
     axes.set_xticks(np.concatenate(list(ticks.values())), np.repeat(MODELS, len(targets)), rotation=90)
     names = axes.secondary_xaxis("top")
-    names.set_xticks(places, [shortened(one, canvas.letters(0.9 / len(targets))) for one in targets])
+    slanted = max(map(len, targets)) > canvas.letters(0.8 / len(targets))
+    slant: dict[str, Any] = {"rotation": 30, "ha": "left"} if slanted else {}
+    names.set_xticks(places, [shortened(one, canvas.letters(0.3)) for one in targets], **slant)
     names.tick_params(length=0)
     axes.axhline(0, color=rcParams["axes.edgecolor"], linewidth=thin())
     axes.set_ylabel("part of R2 on test stories")

@@ -1,4 +1,4 @@
-"""Maps of an evaluation or of `ridge`: every column of its voxels, voxel by voxel and in the subject's space.
+"""Maps of an evaluation, `ridge` or a partition: every column of its voxels, and in the subject's space.
 
 maps = brainwavlm.open_maps("my-run")
 maps.save("exported")                       # NIfTI, GIFTI, a sidecar: docs/how-to/maps.md
@@ -13,15 +13,16 @@ from typing import Any
 from brainwavlm.reporting.maps.columns import voxel_maps
 from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
 from brainwavlm.reporting.maps.volume import Space, grid_of
-from brainwavlm.reporting.sources import Source, sources_of
+from brainwavlm.reporting.sources import OfVoxels, Source, sources_of
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.open import shown_folder
+from brainwavlm.results.open import made_at, shown_folder
+from brainwavlm.results.partition import Partition
 
 
 class Maps(dict[str, RunMaps]):
-    """The maps of an evaluation, `results`, by the names of its runs. Open them with `open_maps`."""
+    """The maps of an evaluation or a partition, `results`, by the names of its runs. Open them with `open_maps`."""
 
-    def __init__(self, results: Evaluation, runs: Mapping[str, RunMaps]) -> None:
+    def __init__(self, results: OfVoxels, runs: Mapping[str, RunMaps]) -> None:
         super().__init__(runs)
         self.results = results
 
@@ -68,12 +69,12 @@ class Maps(dict[str, RunMaps]):
 
 
 def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
-    """The maps of an evaluation, with the volume and the surface on which each run's voxels lie.
+    """The maps of an evaluation or a partition, with the volume and the surface on which each run's voxels lie.
 
     Parameters
     ----------
     path : str or Path
-        A folder that `evaluate` or `ridge` wrote, or a run, whose own evaluation is taken.
+        A folder that `evaluate`, `ridge` or `partition` wrote, or a run, whose own evaluation is taken.
     targets : sequence of str
         Further masks, beside the targets that were scored: anything that `--target` takes, e.g. aparc:bankssts.
 
@@ -84,13 +85,14 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
     ConfigError
         A subject has no such target.
     """
-    results = Evaluation.open(shown_folder(path))
+    folder = shown_folder(path)
+    results = (Partition if made_at(folder) == "partition" else Evaluation).open(folder)
     sources = sources_of(results)
     runs = {run["name"]: _run_maps(results, run, sources[run["name"]], targets) for run in results.runs}
     return Maps(results, runs)
 
 
-def _run_maps(results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
+def _run_maps(results: OfVoxels, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
     maps, notes = voxel_maps(results, run, source, targets)
     grid, no_grid = grid_of(source)
     notes += [note for note in (no_grid, source.no_mesh and f"No surface: {source.no_mesh}") if note]

@@ -9,8 +9,9 @@ import pandas as pd
 
 from brainwavlm.encoding.targets import target_mask, with_regions
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.sources import Source
+from brainwavlm.reporting.sources import OfVoxels, Source
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.partition import Partition
 from brainwavlm.results.schemas import AGAIN
 
 Kind = Literal["value", "chance", "mask"]
@@ -19,7 +20,7 @@ _NO_MAP = ("run", "subject", "voxel")
 _ALWAYS = ("r_frozen", "r_tuned")
 _WHO = {"frozen": "the model as it was", "tuned": "the tuned model"}
 _TESTED = {**_WHO, "difference": "tuned against frozen"}
-_R, _CHANCE, _TRUTH = "correlation r", "probability", "0 or 1"
+_R, _R2, _CHANCE, _TRUTH = "correlation r", "share of variance (R2)", "probability", "0 or 1"
 _DIFFERENCE = ("difference in correlation r", "r_tuned - r_frozen")
 _FIXED: dict[str, tuple[Kind, str, str]] = {
     "r_readout": ("value", _R, "test correlation of the run's own readout"),
@@ -56,7 +57,7 @@ class VoxelMap:
     Attributes
     ----------
     name : str
-        Column of voxels.csv, `target:` and the column of a target, or `difference`, `ceiling`, `scored`.
+        Column of the file of voxels, `target:` and the column of a target, or `difference`, `ceiling`, `scored`.
     kind : str
         value, chance (p and q), or mask (0 and 1).
     unit, meaning : str
@@ -72,7 +73,7 @@ class VoxelMap:
 
 
 def voxel_maps(
-    results: Evaluation, run: Mapping[str, Any], source: Source, targets: Sequence[str] = ()
+    results: OfVoxels, run: Mapping[str, Any], source: Source, targets: Sequence[str] = ()
 ) -> tuple[dict[str, VoxelMap], list[str]]:
     """Every column of a run that holds a number a voxel, its targets, and what follows from them.
 
@@ -88,7 +89,7 @@ def voxel_maps(
     maps: dict[str, VoxelMap] = {}
     notes = [f"{name}: below .05 cannot be tested, whatever the map shows." for name in scores.untestable]
     for name in (name for name in rows if name not in (*_NO_MAP, *results.target_names)):
-        kind, unit, meaning = KNOWN.get(name, ("value", "", f"column {name} of {results.voxels_path.name}"))
+        kind, unit, meaning = _described(name, results)
         values = _numbers(rows[name])
         if values is None and name in KNOWN:
             path = results.voxels_path
@@ -98,8 +99,14 @@ def voxel_maps(
             notes.append(f"Column {name} of {results.voxels_path.name} holds text and is no map.")
         elif name in _ALWAYS or np.isfinite(values).any():
             maps[name] = VoxelMap(name, kind, unit, meaning, values)
-    change = VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen)
-    derived = [change] if results.tuned else []
+    derived = []
+    if isinstance(results, Partition):
+        for name in [name.removesuffix("_tuned") for name in maps if name.endswith("_tuned")]:
+            values = maps[f"{name}_tuned"].values - maps[f"{name}_frozen"].values
+            meaning = f"{name}_tuned - {name}_frozen"
+            derived.append(VoxelMap(f"{name}_difference", "value", f"difference in {_R2}", meaning, values))
+    elif results.tuned:
+        derived.append(VoxelMap("difference", "value", *_DIFFERENCE, scores.tuned - scores.frozen))
     subject = source.subject
     if subject is not None and subject.ceiling is not None:
         given = np.asarray(subject.ceiling, np.float64)[scores.voxel]
@@ -118,6 +125,15 @@ def voxel_maps(
         values = mask[scores.voxel].astype(np.float64)
         derived.append(VoxelMap(f"target:{name}", "mask", _TRUTH, f"scored voxels of {name}", values))
     return maps | {one.name: one for one in derived}, notes
+
+
+def _described(name: str, results: OfVoxels) -> tuple[Kind, str, str]:
+    """Kind, unit and meaning of a column."""
+    if isinstance(results, Evaluation):
+        return KNOWN.get(name, ("value", "", f"column {name} of {results.voxels_path.name}"))
+    measure, _, rest = name.partition("_")
+    space, _, model = rest.rpartition("_")
+    return "value", _R2, f"{measure}, {space}, beside {_WHO[model]}: docs/how-to/partition.md"
 
 
 def _numbers(column: pd.Series) -> np.ndarray | None:

@@ -17,6 +17,9 @@ from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
 from brainwavlm.results.ridge import UNTUNED
 
+_SHOWN = ("r_frozen", "r_tuned", "difference")
+_SHARES = ("unique_model_frozen", "unique_model_tuned", "unique_model_difference")
+
 
 @dataclass(frozen=True, repr=False)
 class RunMaps:
@@ -98,8 +101,9 @@ class RunMaps:
 
     def shown_scales(self) -> dict[str, Scale]:
         """The maps that pictures show, each with its colours."""
-        names = [name for name in ("r_frozen", "r_tuned", "difference") if name in self.maps]
-        return shown_scales({name: [self.maps[name].values] for name in names})
+        names = [name for name in (*_SHOWN, *_SHARES) if name in self.maps]
+        unit = self.maps[names[0]].unit
+        return shown_scales({name: [self.maps[name].values] for name in names}, unit)
 
     def _map(self, name: str) -> VoxelMap:
         if name not in self.maps:
