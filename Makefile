@@ -6,7 +6,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow lint docs examples bench clean setup
+.PHONY: demo test test-slow lint docs examples bench dist clean setup help
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make docs       the documentation as a site in site/, from docs/ and examples/"
 	@echo "make examples   run the examples and keep their pictures (minutes)"
 	@echo "make bench      the measurements behind docs/results/performance.md"
+	@echo "make dist       wheel and source distribution in dist/, checked"
 	@echo "make clean      remove .venv and everything that was made"
 
 setup: $(READY)
@@ -72,6 +73,12 @@ bench: $(READY)
 	@"$(BIN)/python" benchmarks/compiled.py --output $(RESULTS)/compiled.json
 	@"$(BIN)/python" benchmarks/memory.py tune --stories 14 --output $(RESULTS)/memory-tune-14.json
 	@"$(BIN)/python" benchmarks/tables.py
+
+dist: $(READY)
+	@rm -rf build dist
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check build twine
+	@"$(BIN)/python" -m build --outdir dist . >/dev/null
+	@"$(BIN)/python" -m twine check --strict dist/*
 
 clean:
 	rm -rf "$(VENV)" demo-output site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

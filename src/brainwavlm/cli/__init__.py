@@ -101,8 +101,10 @@ def _is_full_disk(error: BaseException | None) -> bool:
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and the digest of the code, as runs record them.", is_eager=True)] = False,
 ) -> None:
     if version:
-        print(__version__)
+        from brainwavlm.runs.environment import code_version
+
+        print(f"{__version__} (code {code_version()['source'][:10]})")
         raise typer.Exit

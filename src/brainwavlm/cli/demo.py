@@ -18,6 +18,7 @@ from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.reporting.page.evaluation import write_report
 
 MARK = ".brainwavlm-demo"
+STEPS_BESIDES = 100  # all but tuning takes as long as so many steps of it, measured on two idle cores
 
 
 def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
@@ -37,10 +38,20 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     Path of the page
     """
     began = time.monotonic()
+    frontends = output / "frontends"
+    overrides = {"training.frontend_folder": str(frontends), **overrides}
     config = load_config(preset="demo", overrides=overrides)
     accelerator_for(config, output)  # refuses several processes, before each makes the same folders
     load_dataset(config.dataset).require_subject(config.subject)
     _make_room(output, replace)
+    frontends.mkdir()
+    expected = plan(config)
+    seconds = 2 * 3600 * expected.hours_of_run + STEPS_BESIDES * expected.seconds_per_step
+    console.print(
+        "The whole method on the embedded data set: check, plan, ridge, tuning on cortex and on auditory cortex, scores, "
+        f"one page. About {max(seconds / 60, 1):.0f} minutes on this machine.",
+        soft_wrap=True,
+    )
 
     _headline("1", "Check the data set")
     report = check_dataset(config.dataset)
@@ -50,7 +61,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
         raise BrainwavlmError(first.path, first.found, first.expected, first.remedy)
 
     _headline("2", "Plan: what tuning will do and cost")
-    show_plan(plan(config))
+    show_plan(expected)
 
     _headline("3", "How well does the speech model predict as it is? Ridge on frozen features")
     cache = output / "features"
@@ -73,6 +84,7 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
 
     _headline("7", "One page with the table, the learning curves and the maps")
     page = write_report(scores, output / "report.html")
+    shutil.rmtree(frontends)  # of use to runs that are still to be made
     minutes = (time.monotonic() - began) / 60
     console.print(
         f"Done in {minutes:.1f} minutes. Open this page in a browser:\n  [bold]{page.resolve()}[/bold]",
