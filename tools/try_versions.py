@@ -3,8 +3,8 @@
     pip install uv
     python tools/try_versions.py --pythons 3.11 3.12 3.13
 
-Each Python gets the versions of constraints.txt and the newest ones that pyproject.toml allows, the first Python also the
-oldest; each combination an environment of its own in --folder. Writes docs/reference/versions.md.
+Each Python gets the versions of constraints.txt and the newest ones that pyproject.toml allows, the first Python also
+the oldest; each combination an environment of its own in --folder. Writes docs/reference/versions.md.
 """
 
 import argparse
@@ -25,8 +25,8 @@ RESOLUTIONS = {
 SHOWN = ("torch", "transformers", "peft", "accelerate", "numpy", "pandas")
 HEAD = """# Versions
 
-The tests of `make test` with other versions than the pinned ones, on Linux, by `python tools/try_versions.py`. *Oldest*: each
-dependency at the lowest version that `pyproject.toml` allows.
+The tests of `make test` with other versions than the pinned ones, on Linux, by `python tools/try_versions.py`. Oldest:
+each dependency at the lowest version that `pyproject.toml` allows.
 
 """
 

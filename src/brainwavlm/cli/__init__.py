@@ -101,7 +101,9 @@ def _is_full_disk(error: BaseException | None) -> bool:
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and the digest of the code, as runs record them.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and the digest of the code.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         from brainwavlm.runs.environment import code_version

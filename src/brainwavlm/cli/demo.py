@@ -48,8 +48,8 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     expected = plan(config)
     seconds = 2 * 3600 * expected.hours_of_run + STEPS_BESIDES * expected.seconds_per_step
     console.print(
-        "The whole method on the embedded data set: check, plan, ridge, tuning on cortex and on auditory cortex, scores, "
-        f"one page. About {max(seconds / 60, 1):.0f} minutes on this machine.",
+        "The whole method on the embedded data set: check, plan, ridge, tuning on cortex and on auditory cortex, "
+        f"scores, one page. About {max(seconds / 60, 1):.0f} minutes on this machine.",
         soft_wrap=True,
     )
 
