@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -246,3 +247,25 @@ def test_no_local_is_called_found():
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == "found"
     }
     assert places == set()
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [name for some in project["optional-dependencies"].values() for name in some]
+    declared = {re.split(r"[>=\[]", one)[0].lower() for one in [*project["dependencies"], *extras]}
+    imported = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            imported |= {name.partition(".")[0] for name in names}
+    known_as = {
+        "sklearn": "scikit-learn",
+        "yaml": "pyyaml",
+        "cortex": "pycortex",
+        "mpl_toolkits": "matplotlib",
+    }
+    known_as |= {"parselmouth": "praat-parselmouth"}
+    of_others = imported - set(sys.stdlib_module_names) - {"brainwavlm"}
+    assert {known_as.get(name, name) for name in of_others} - declared == set()

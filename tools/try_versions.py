@@ -53,7 +53,9 @@ def tried(python: str, which: str, folder: Path, tests: list[str]) -> dict[str, 
         ["uv", "pip", "list", "--format=json", "--python", binary], check=True, capture_output=True
     )
     versions = {one["name"]: one["version"] for one in json.loads(listing.stdout)}
-    how = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "not slow and not browser", *tests]
+    # Warnings of packages of other times are no faults of ours.
+    how = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-o", "filterwarnings=default"]
+    how += ["-m", "not slow and not browser", *tests]
     with (place / "tests.log").open("w") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run([binary, *how], cwd=ROOT, stdout=log, stderr=log, env=environment)
