@@ -23,6 +23,7 @@ ORDER = (
     "results",
     "study",
     "reporting",
+    "models",
 )
 
 HEAD = """# Python

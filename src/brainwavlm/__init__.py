@@ -32,6 +32,11 @@ Scores:
     compare         configurations over their seeds
     transfer        models scored in other subjects
 
+Models to hand on:
+    export          a run as a folder that transformers reads, with readouts and a model card
+    load            such a folder, a model on the hub or a run: features and predictions of any sound
+    verify          every file of it against its checksum
+
 Results to look at:
     write_report    one page of results
     open_maps       maps for other tools

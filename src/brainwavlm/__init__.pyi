@@ -11,6 +11,9 @@ from .evaluation.partition import partition as partition
 from .evaluation.probes.probe import probe as probe
 from .evaluation.speech_tasks.downstream import downstream as downstream
 from .evaluation.transfer import transfer as transfer
+from .models import export as export
+from .models import load as load
+from .models import verify as verify
 from .reporting import open_maps as open_maps
 from .reporting import write_report as write_report
 from .runs import Run as Run

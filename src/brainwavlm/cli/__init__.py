@@ -9,7 +9,7 @@ import typer
 import typer.core
 
 from brainwavlm import __version__
-from brainwavlm.cli import data, outputs, probes, runs, scores
+from brainwavlm.cli import data, models, outputs, probes, runs, scores
 from brainwavlm.cli.options import in_words_of, wrong_words
 from brainwavlm.cli.study import study
 from brainwavlm.errors import BrainwavlmError, printable
@@ -54,6 +54,9 @@ app.command(short_help="Score models tuned on one subject in others.")(scores.tr
 app.command(short_help="Make one self-contained page of results.")(outputs.report)
 app.command(short_help="Draw a figure for a paper from results.")(outputs.figure)
 app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(outputs.maps)
+app.command(short_help="Write a run as a folder that transformers reads.")(models.export)
+app.command(short_help="Predict the responses to sounds of any length.")(models.predict)
+app.command(short_help="Compare a model or a run with its checksums.")(models.verify)
 app.command(short_help="List runs with their state, age and scores.")(runs.runs)
 app.command(short_help="Show how a run went, and what to do next.")(runs.show)
 app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")

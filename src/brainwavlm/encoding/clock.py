@@ -117,16 +117,21 @@ def story_clock(
             "Lower training.slow, or leave the story out.",
         )
     spacing = float(np.median(np.diff(tr_times))) if tr is None else tr
-    first = np.concatenate([[0], gaps(tr_times, spacing)])
-    before = spacing * np.arange(max(delays), 0, -1)
-    kept = np.arange(len(tr_times))
-    kept += max(delays) * np.searchsorted(first, kept, side="right")
-    times = np.empty(kept[-1] + 1)
-    times[kept] = tr_times
-    for row in first:
-        times[kept[row] - max(delays) : kept[row]] = tr_times[row] - before
+    times, kept = rows_with_halo(tr_times, max(delays), spacing)
     heard = (times >= 0) & ((times - np.min(window_times)) / (slow * spacing) > -lobes)
     heard[kept] = True
     matrix = np.zeros((len(times), np.size(window_times)))
     matrix[heard] = lanczos_matrix(window_times, times[heard], lobes, slow * spacing)
     return StoryClock(matrix, kept, delays, slow)
+
+
+def rows_with_halo(tr_times: np.ndarray, halo: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times of all rows of a clock, (n_rows,), and which of them were recorded, (n_trs,); see `story_clock`."""
+    first = np.concatenate([[0], gaps(tr_times, spacing)])
+    kept = np.arange(len(tr_times))
+    kept += halo * np.searchsorted(first, kept, side="right")
+    times = np.empty(kept[-1] + 1)
+    times[kept] = tr_times
+    for row in first:
+        times[kept[row] - halo : kept[row]] = tr_times[row] - spacing * np.arange(halo, 0, -1)
+    return times, kept

@@ -83,6 +83,7 @@ def tune(
                     loop.run(writer, checkpoint)
             finally:
                 loop.loader.close()
+        writer.seal()
     loop.accelerator.wait_for_everyone()
     loop.accelerator.end_training()
     return writer.run

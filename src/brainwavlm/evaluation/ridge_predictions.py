@@ -1,6 +1,6 @@
 """Held-out predictions: ridge on training stories, predictions of stories that it never saw."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.alignment import moments
 from brainwavlm.encoding.prepared_stories import story_responses
 from brainwavlm.encoding.reduced_rank import ReducedRank
-from brainwavlm.encoding.ridge import Penalties, ridge_batches
+from brainwavlm.encoding.ridge import Penalties, RidgeBatch, ridge_batches
 
 
 @dataclass(frozen=True)
@@ -71,28 +71,42 @@ def fit_and_predict(
 
     Penalty and rank of the shared map are chosen on the stories of `validation` among those fitted, else on all.
     """
-    design = np.concatenate([designs[recording.story.name] for recording in fit])
-    story_of_row = stories_of_rows(fit)
-
-    def read(batch: slice) -> np.ndarray:
-        return responses_of(fit, columns[batch])
-
     predicted, of_shared = (
         {one.story.name: np.empty((one.shape[0], len(columns)), np.float32) for one in some}
         for some in (held_out, held_out if shared else ())
     )
     alphas, reduced = np.empty(len(columns)), None
-    untuned = np.isin(story_of_row, list(validation))
-    chosen_on = untuned if untuned.any() else None
-    for batch in ridge_batches(
-        design, read, len(columns), story_of_row, config.ridge, device, shared, reused, chosen_on
-    ):
+    for batch in fitted_ridge(designs, fit, columns, config, device, shared, reused, validation):
         alphas[batch.columns], reduced = batch.alphas, batch.reduced
         for name, values in predicted.items():
             values[:, batch.columns] = designs[name] @ batch.weights
         for name, values in of_shared.items():
             values[:, batch.columns] = designs[name] @ batch.shared
     return FitPredictions(predicted, alphas, of_shared, reduced)
+
+
+def fitted_ridge(
+    designs: Mapping[str, np.ndarray],
+    fit: Sequence[Recording],
+    columns: np.ndarray,
+    config: RunConfig,
+    device: str,
+    shared: bool = False,
+    reused: Penalties | None = None,
+    validation: Collection[str] = (),
+) -> Iterator[RidgeBatch]:
+    """Ridge on some stories, some voxels at a time; see `fit_and_predict`."""
+    design = np.concatenate([designs[recording.story.name] for recording in fit])
+    story_of_row = stories_of_rows(fit)
+    untuned = np.isin(story_of_row, list(validation))
+    chosen_on = untuned if untuned.any() else None
+
+    def read(batch: slice) -> np.ndarray:
+        return responses_of(fit, columns[batch])
+
+    return ridge_batches(
+        design, read, len(columns), story_of_row, config.ridge, device, shared, reused, chosen_on
+    )
 
 
 def responses_of(recordings: Sequence[Recording], columns: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@
     log.jsonl            one line an event
     checkpoints/<epoch>-<step>/  model.safetensors  optimiser.safetensors  state.json
     provenance.json      what each session ran on: code, machine, data, time
-    result.json          written last
+    result.json          written when it is done
+    SHA256SUMS           of all of these, written last
 
 Every file is written beside its place and moved there, so that a reader never sees half of it.
 """

@@ -16,6 +16,7 @@ from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
 from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.runs.run import FORMAT, Run, voxels_key
+from brainwavlm.runs.sums import SUMS, write_sums
 
 
 def require_place(path: Path, resume: bool) -> None:
@@ -151,6 +152,14 @@ class Writer:
         """Write result.json: the run is done."""
         write_json(self.run.path / "result.json", result)
 
+    def seal(self) -> None:
+        """Write the checksums of a run that is done, once: no later session blesses what has changed since."""
+        path = self.run.path
+        if self.run.result is not None and not (path / SUMS).exists():
+            top = ("run.json", "voxels.safetensors", "log.jsonl", "provenance.json", "result.json")
+            files = [*(path / name for name in top), *(path / "checkpoints").rglob("*.*")]
+            write_sums(path, [file for file in files if file.is_file()])
+
 
 class Observer(Writer):
     """The writer of every process but the first: reads, and writes nothing."""
@@ -167,6 +176,9 @@ class Observer(Writer):
         """Nothing."""
 
     def finish(self, result: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def seal(self) -> None:
         """Nothing."""
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
-from os.path import expanduser
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from brainwavlm.config import AdapterConfig
-from brainwavlm.datasets.demo import DEMO_MODEL, demo_model_path
+from brainwavlm.datasets.demo import model_source
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach
 from brainwavlm.speech.cpu.linear import use_products
@@ -60,7 +59,7 @@ def load_backbone(
         A model or an adapter that cannot be used as asked.
     """
     name = str(name_or_path)
-    source = str(demo_model_path()) if name == DEMO_MODEL else expanduser(name)
+    source = model_source(name)
     model, family = load_stock(source, train_noise)
     if random_seed is not None:
         with torch.random.fork_rng(devices=[]):

@@ -75,7 +75,7 @@ class SharedFrontend(Sequence[Tensor]):
     """
 
     def __init__(self, backbone: Backbone, sound: Tensor, windows: Windows):
-        family, device = backbone.family, backbone.device
+        family = backbone.family
         if family.name == "whisper":
             raise BackboneError(
                 "windows.frontend",
@@ -83,28 +83,40 @@ class SharedFrontend(Sequence[Tensor]):
                 "exact: Whisper's frontend adds the positions of frames in the window.",
                 "Set windows.frontend to exact.",
             )
-        hop, first = family.frame_grid(backbone.model.config)
-        n_frames = (len(sound) - first) // hop + 1
-        step = _STRETCH // hop
-        with torch.no_grad():
-            self._frames = torch.cat(
-                [
-                    backbone.listen(
-                        sound[at * hop : (min(at + step, n_frames) - 1) * hop + first][None].to(device)
-                    )
-                    for at in range(0, n_frames, step)
-                ],
-                1,
-            )[0].cpu()
+        self._backbone, self._sound = backbone, sound
+        self._grid = family.frame_grid(backbone.model.config)
+        self._step = _STRETCH // self._grid[0]
+        self._stretches: dict[int, Tensor] = {}
         counts = kept_frames(backbone, windows, WindowConfig())
-        self._starts = np.minimum(np.rint(windows.starts / hop).astype(int), n_frames - counts)
+        self._starts = np.minimum(
+            np.rint(windows.starts / self._grid[0]).astype(int), self._n_frames - counts
+        )
         self._counts = counts
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def __getitem__(self, number):
-        return self._frames[self._starts[number] :][: self._counts[number]]
+        start, stop = self._starts[number], self._starts[number] + self._counts[number]
+        first = start // self._step
+        parts = [self._stretch(n) for n in range(first, (stop - 1) // self._step + 1)]
+        frames = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return frames[start - first * self._step :][: self._counts[number]]
+
+    @property
+    def _n_frames(self) -> int:
+        hop, first = self._grid
+        return (len(self._sound) - first) // hop + 1
+
+    @torch.no_grad()
+    def _stretch(self, number: int) -> Tensor:
+        """Frames of 30 s, on the CPU: those that windows ask for, each computed once."""
+        if number not in self._stretches:
+            (hop, first), at = self._grid, number * self._step
+            end = (min(at + self._step, self._n_frames) - 1) * hop + first
+            heard = self._sound[at * hop : end][None].to(self._backbone.device)
+            self._stretches[number] = self._backbone.listen(heard)[0].cpu()
+        return self._stretches[number]
 
 
 def window_batches(

@@ -71,7 +71,7 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     if any(Path(name).glob("*.bin")) and not any(Path(name).glob("*.safetensors")):
         raise _without_safetensors(name)
     try:
-        with _quiet():
+        with quiet():
             model, info = AutoModel.from_pretrained(
                 name, config=config, dtype=torch.float32, output_loading_info=True, use_safetensors=True
             )
@@ -236,7 +236,7 @@ def _unreadable(name: str, error: Exception) -> BackboneError:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' loading report and progress bar away: what matters in it is raised as an error."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

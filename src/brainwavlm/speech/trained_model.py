@@ -6,6 +6,7 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
+from brainwavlm.datasets.demo import model_source
 from brainwavlm.speech.adapters import copy_trained, merge
 from brainwavlm.speech.family import Family
 from brainwavlm.speech.pretrained import weights_digest
@@ -32,7 +33,7 @@ class TrainedModel(nn.Module):
 
     def merged(self) -> nn.Module:
         """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
-        return merge(self.model, self.name)
+        return merge(self.model, model_source(self.name))
 
     def weights_checksum(self) -> str:
         """SHA-256 over weights and buffers, by name; frozen ones are read once, trained ones each time."""

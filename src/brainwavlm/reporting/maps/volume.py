@@ -39,17 +39,21 @@ def grid_of(source: Source) -> tuple[Grid | None, str]:
         return None, f"No volume: {source.no_map}." if source.no_map else ""
     files = dataset.surface_files(subject.name) if isinstance(dataset, Lebel2023) else None
     path = files.mask if files else dataset.voxel_mask(subject.name)
-    if path is None:
-        return None, ""
+    transform = files.transform / "matrices.xfm" if files else None
+    return (None, "") if path is None else mask_grid(path, subject.n_voxels, transform)
+
+
+def mask_grid(path: Path, n_voxels: int, transform: Path | None = None) -> tuple[Grid | None, str]:
+    """The volume whose voxels above zero are the `n_voxels` columns of the responses, or why it is not."""
     try:
         image = read_volume(path)
     except DatasetError as error:
         return None, f"No volume: {error.path}: {error.found}"
     voxels = mask_voxels(image.dataobj)
-    if len(voxels) != subject.n_voxels:
-        found = f"{path} has {len(voxels)} voxels, the responses have {subject.n_voxels} columns."
+    if len(voxels) != n_voxels:
+        found = f"{path} has {len(voxels)} voxels, the responses have {n_voxels} columns."
         return None, f"No volume: {found}"
-    return Grid(path, image, voxels, files.transform / "matrices.xfm" if files else None), ""
+    return Grid(path, image, voxels, transform), ""
 
 
 def affine_of(grid: Grid, space: Space) -> np.ndarray:

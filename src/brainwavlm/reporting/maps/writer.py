@@ -33,7 +33,7 @@ from brainwavlm.results.ridge import UNTUNED
 from brainwavlm.runs.output_paths import require_apart
 
 SIDECAR = "maps.json"
-_HEMI = {"left": "hemi-L", "right": "hemi-R"}
+HEMI = {"left": "hemi-L", "right": "hemi-R"}
 _LONGEST_NAME = 120
 _STRUCTURES = {"left": "CortexLeft", "right": "CortexRight"}
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,7 +49,7 @@ def write_maps(
     runs: Sequence[RunMaps], table: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
 ) -> Path:
     """Write the folder of `Maps.save`, made of a table of voxels, under another name until it is whole."""
-    _require_new(folder)
+    require_new(folder)
     shown = [run for run in runs if run.grid is not None or run.mesh is not None]
     if not shown:
         found = " ".join(dict.fromkeys(note for run in runs for note in run.notes))
@@ -82,7 +82,8 @@ def file_names(names: Iterable[str]) -> list[str]:
     return list(safe.values())
 
 
-def _require_new(folder: Path) -> None:
+def require_new(folder: Path) -> None:
+    """ConfigError unless the folder is new or empty, and neither in a data set nor in a run."""
     require_apart(folder, in_run=True)
     if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         found = f"{folder} {'is a folder with files' if folder.is_dir() else 'is there already'}."
@@ -150,8 +151,8 @@ def _write_surfaces(
     for group in ("scores", "targets"):
         some = [one for one in run.maps.values() if (one.kind == "mask") == (group == "targets")]
         for side in SIDES:
-            file = f"{group}_{_HEMI[side]}.func.gii"
-            image = _map_file([(one, made[one.name][side]) for one in some], side, about, run.simulated)
+            file = f"{group}_{HEMI[side]}.func.gii"
+            image = map_file([(one, made[one.name][side]) for one in some], side, about, run.simulated)
             nibabel.save(image, folder / file)
             listed.append((side, file))
             for number, one in enumerate(some):
@@ -160,7 +161,7 @@ def _write_surfaces(
     if surfaces and shapes:
         for side, half in shapes.items():
             for kind, image in _shape_files(half, side).items():
-                file = f"{kind}_{_HEMI[side]}.surf.gii"
+                file = f"{kind}_{HEMI[side]}.surf.gii"
                 nibabel.save(image, folder / file)
                 listed.append((side, file))
         (folder / "maps.spec").write_text(_specification(listed), encoding="utf-8")
@@ -178,7 +179,7 @@ def _specification(listed: Iterable[tuple[str, str]]) -> str:
     return f"{head}{rows}</CaretSpecFile>\n"
 
 
-def _map_file(
+def map_file(
     maps: Sequence[tuple[VoxelMap, np.ndarray]], side: str, about: str, simulated: bool
 ) -> GiftiImage:
     """One hemisphere's maps under their names, float32 (n_vertices,); the file and each map say `simulated`."""

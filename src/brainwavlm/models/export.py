@@ -1,0 +1,153 @@
+"""A run as a folder that others can read: stock weights, readouts, checksums and a model card."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from safetensors.numpy import save_file
+
+from brainwavlm import __version__
+from brainwavlm.datasets.demo import demo_dataset
+from brainwavlm.errors import ConfigError
+from brainwavlm.files import write_json
+from brainwavlm.models.brain_model import BrainModel
+from brainwavlm.models.card import scores_of, write_card
+from brainwavlm.models.folder import FORMAT, MANIFEST, OURS, save_subjects
+from brainwavlm.models.from_run import finished_run, model_of_run
+from brainwavlm.models.hub import push_folder, require_hub
+from brainwavlm.models.weights import require_adapter, save_adapter, save_merged
+from brainwavlm.progress import Progress
+from brainwavlm.reporting.maps.writer import require_new
+from brainwavlm.results.open import within_run
+from brainwavlm.runs.output_paths import require_writable
+from brainwavlm.runs.run import Run
+from brainwavlm.runs.sums import write_sums
+from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
+
+_EXAMPLE = 24.0  # seconds, or ten TRs where these are longer
+
+
+def export(
+    run: str | Path | Run,
+    output: str | Path,
+    *,
+    adapter: bool = False,
+    trim: bool = False,
+    scores: str | Path | None = None,
+    cache: str | Path | None = None,
+    push: str | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a finished run into a new folder that transformers reads without this package.
+
+    Parameters
+    ----------
+    run : path or Run
+    output : path
+        New or empty. It is written under another name until it is whole.
+    adapter : bool
+        The adapter of peft in place of merged weights. Stock WavLM ignores it; `load` applies it.
+    trim : bool
+        Leave out the blocks above the hidden state that the run reads.
+    scores : path or None
+        A folder of `evaluate` with this run, perhaps with controls, for the card; None: RUN/evaluation if it is there.
+    cache : path or None
+        Folder of features to read and add to.
+    push : str or None
+        OWNER/NAME on the hub, to which the folder is uploaded then; needs `hf auth login`.
+    progress : Progress or None
+
+    Returns
+    -------
+    Path of the folder
+
+    Raises
+    ------
+    RunError
+        Not a run, not finished, damaged, or changed since; scores of another run.
+    ConfigError
+        An output with files; an adapter where there is none, or trimmed; a hub that does not know who you are.
+    """
+    folder = Path(output)
+    require_writable(folder, "output")
+    require_new(folder)
+    opened = finished_run(run.path if isinstance(run, Run) else run)
+    if adapter:
+        require_adapter(opened.config.adapter.method)
+        if trim:
+            raise ConfigError(
+                "trim", "with an adapter, which has no blocks.", "one of them.", "Leave trim out."
+            )
+    found = Path(scores) if scores is not None else within_run(opened.path, "evaluation")
+    rows = scores_of(opened, found)
+    if push is not None:
+        require_hub(push)
+    model, plans = model_of_run(opened, cache, progress)
+    partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
+    (partial / OURS).mkdir(parents=True)
+    try:
+        subjects = save_subjects(model, [plan.data.dataset.name for plan in plans], opened, partial / OURS)
+        n_blocks = None if adapter else save_merged(model.backbone, model.layer, partial, trim)
+        if adapter:
+            save_adapter(model.backbone, partial)
+        write_card(partial, model, opened, plans, rows, push or folder.name, n_blocks)
+        _write_example(model, partial / OURS)
+        write_json(
+            partial / OURS / MANIFEST,
+            {
+                "format": FORMAT,
+                "kind": "adapter" if adapter else "merged",
+                "made_by": f"brainwavlm {__version__}",
+                "simulated": model.simulated,
+                "backbone": {
+                    "name": model.backbone.name,
+                    "family": model.backbone.family.name,
+                    "checksum": opened.manifest["backbone"]["checksum"],
+                    "layer": model.layer,
+                    "batch_windows": model.batch,
+                    "adapter": opened.config.adapter.model_dump(mode="json"),
+                    "run_unused_blocks": opened.config.quirks.run_unused_blocks,
+                },
+                "windows": model.windows.model_dump(mode="json"),
+                "alignment": model.alignment.model_dump(mode="json"),
+                "clipped_kernel": model.clipped,
+                "normalisation": "mean and deviation of the features over each sound itself",
+                "for_prediction": "ridge",
+                "subjects": subjects,
+                "scores": [_plain(row) for row in rows[0]],
+                "controls": [_plain(row) for row in rows[1]],
+            },
+        )
+        files = [file for file in partial.rglob("*") if file.is_file()]
+        for file in files:
+            file.chmod(0o644)  # safetensors keeps others out
+        write_sums(partial, files)
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if push is not None:
+        push_folder(folder, push)
+    return folder
+
+
+def _write_example(model: BrainModel, folder: Path) -> None:
+    """A stretch of a story of the embedded data set, and what is predicted of it by ridge."""
+    story = demo_dataset().stories["dog"]
+    seconds = max(_EXAMPLE, *(10 * model.subject(name).tr for name in model.subjects))
+    sound = np.resize(load_sound(story.audio), round(seconds * SAMPLE_RATE))
+    soundfile.write(folder / "example.flac", sound, SAMPLE_RATE, subtype="PCM_16")
+    predicted = {name: model.predict(folder / "example.flac", name).values for name in model.subjects}
+    save_file(
+        {name: np.ascontiguousarray(values) for name, values in predicted.items()},
+        folder / "example.safetensors",
+    )
+
+
+def _plain(row: dict) -> dict:
+    """A row of a table without what JSON cannot say."""
+    return {key: None if value != value else value for key, value in row.items()}

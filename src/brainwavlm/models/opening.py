@@ -1,0 +1,117 @@
+"""What users hand on: a model loaded from wherever it lies, and verified."""
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from brainwavlm.compute import device_of
+from brainwavlm.config import RunConfig
+from brainwavlm.errors import RunError
+from brainwavlm.models.brain_model import BrainModel, is_model_folder
+from brainwavlm.models.folder import AGAIN, OURS, open_folder
+from brainwavlm.models.from_run import finished_run, model_of_run
+from brainwavlm.models.hub import fetched, is_hub_id
+from brainwavlm.progress import Progress
+from brainwavlm.runs.sums import require_sums
+
+TOLERANCE = 1e-5  # deviations
+
+
+def load(
+    source: str | Path,
+    *,
+    device: str = "auto",
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> BrainModel:
+    """A tuned model, its readouts and scores: from a folder of `export`, the hub, or a run.
+
+    Every file is compared with its checksum first.
+
+    Parameters
+    ----------
+    source : path or str
+        A folder of `export`; OWNER/NAME on the hub; or a finished run, whose data have to be here: ridge is fitted
+        when a subject is first asked for.
+    device : str
+        Where the speech model computes: auto, cpu or cuda.
+    cache : path or None
+        Of a run: folder of features to read and add to.
+    progress : Progress or None
+
+    Returns
+    -------
+    BrainModel
+
+    Raises
+    ------
+    RunError
+        Nothing of that kind is there, a run that is not finished, or a file that is not as it was written.
+    """
+    folder = Path(source).expanduser()
+    if (folder / "run.json").is_file():
+        model = model_of_run(finished_run(folder), cache, progress)[0]
+    else:
+        model = open_folder(_model_folder(str(source)), str(source) if not folder.is_dir() else "")
+    # Only the device is asked for; who the subject is does not matter.
+    return model.to(device_of(RunConfig(subject="any", device=device)).type)
+
+
+def verify(source: str | Path) -> dict[str, float | int | None]:
+    """Compare every file of an exported model or a run with its checksum, and predict the example again.
+
+    Parameters
+    ----------
+    source : path or str
+        As in `load`. A run has no example.
+
+    Returns
+    -------
+    dict of files, how many were compared, and difference: the largest of the example's predictions, in deviations;
+    None of a run
+
+    Raises
+    ------
+    RunError
+        Names the file; or the prediction differs by more than 1e-5 of a deviation.
+    """
+    folder = Path(source).expanduser()
+    if (folder / "run.json").is_file():
+        run = finished_run(folder)
+        return {"files": require_sums(run.path, ""), "difference": None}
+    folder = _model_folder(str(source))
+    n_files = require_sums(folder, AGAIN)
+    model, path = open_folder(folder), folder / OURS / "example.safetensors"
+    recorded = load_file(path)
+    difference = max(
+        float(np.abs(model.predict(path.with_suffix(".flac"), name).values - recorded[name]).max())
+        for name in model.subjects
+    )
+    if not difference <= TOLERANCE:
+        raise RunError(
+            path,
+            f"a prediction that this machine makes otherwise, by up to {difference:.2g} deviations.",
+            f"the same within {TOLERANCE:g}.",
+            "Compare versions of torch and transformers with those in README.md, and report it.",
+        )
+    return {"files": n_files, "difference": difference}
+
+
+def _model_folder(source: str) -> Path:
+    folder = Path(source).expanduser()
+    if not folder.is_dir() and is_hub_id(source):
+        folder = fetched(source)
+    if not is_model_folder(folder):
+        there = (
+            "a folder without brainwavlm/manifest.json and run.json."
+            if folder.is_dir()
+            else "no such folder."
+        )
+        raise RunError(
+            folder,
+            there,
+            "a folder that `brainwavlm export` wrote, a run, or OWNER/NAME on the hub.",
+            "Export a run:  brainwavlm export RUN --output FOLDER",
+        )
+    return folder

@@ -1,0 +1,86 @@
+"""Tuned weights in the form in which others read them: a folder of transformers, or an adapter of peft."""
+
+from pathlib import Path
+from typing import Any
+
+import peft
+from safetensors.torch import load_file, save_file
+from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+from brainwavlm.errors import BackboneError, ConfigError
+from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.pretrained import quiet
+from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.log_mel import HOP
+
+_FILE = "adapter_model.safetensors"
+
+
+def save_merged(backbone: Backbone, layer: int, folder: Path, trim: bool) -> int:
+    """Write the stock model with what was learned in its plain weights, and how many blocks it has.
+
+    With `trim` without the blocks that `layer` does not need. A model that normalises last keeps one block more: its
+    last state includes the final norm, which the state that was read had not been through.
+    """
+    stock: Any = backbone.merged()
+    family = backbone.family
+    part: Any = family.kept(stock)
+    n_blocks = backbone.n_blocks
+    if trim:
+        n_blocks = min(max(layer + int(family.norm_first(part.config)), 1), n_blocks)
+        del part.get_submodule(family.blocks)[n_blocks:]
+        setattr(stock.config, family.n_blocks, n_blocks)
+    stock.config.name_or_path = ""  # a folder of the machine that tuned it says nothing elsewhere
+    with quiet():
+        stock.save_pretrained(folder)
+    _feature_extractor(backbone, stock.config).save_pretrained(folder)
+    return n_blocks
+
+
+def _feature_extractor(backbone: Backbone, config: Any) -> Any:
+    """What makes of a sound what the run fed to the model."""
+    if not backbone.family.can_normalise:
+        seconds = config.max_source_positions * 2 * HOP // SAMPLE_RATE
+        return WhisperFeatureExtractor(feature_size=config.num_mel_bins, chunk_length=seconds)
+    return Wav2Vec2FeatureExtractor(
+        sampling_rate=SAMPLE_RATE,
+        do_normalize=backbone.normalise_sound,
+        return_attention_mask=config.feat_extract_norm == "layer",
+    )
+
+
+def require_adapter(method: str) -> None:
+    """ConfigError where what was tuned is no adapter on the base's own weights."""
+    if method != "lora":
+        raise ConfigError(
+            "adapter",
+            f"a run with adapter.method={method}.",
+            "adapter.method=lora: else there is no adapter, or it lies on weights that nobody else has.",
+            "Export merged weights: leave adapter out.",
+        )
+
+
+def save_adapter(backbone: Backbone, folder: Path) -> None:
+    """Write adapter_config.json and adapter_model.safetensors as peft reads them on the stock model."""
+    model: Any = backbone.model
+    part = backbone.family.part + "." * bool(backbone.family.part)
+    config = model.peft_config["default"]
+    names = {name.partition(".lora_")[0] for name, _ in backbone.adapter_parameters()}
+    changed = {"target_modules": sorted(part + name for name in names), "inference_mode": True}
+    kept = type(config)(**{**config.to_dict(), **changed, "base_model_name_or_path": backbone.name})
+    kept.save_pretrained(folder)
+    state = peft.get_peft_model_state_dict(model)
+    save_file(
+        {f"base_model.model.{part}{name}": value.contiguous() for name, value in state.items()},
+        folder / _FILE,
+    )
+
+
+def load_adapter(backbone: Backbone, folder: Path) -> None:
+    """Set the adapters of a backbone from such a file; BackboneError where they are not those that it has."""
+    part = f"base_model.model.{backbone.family.part}{'.' * bool(backbone.family.part)}"
+    state = {name.removeprefix(part): value for name, value in load_file(folder / _FILE).items()}
+    if state.keys() != peft.get_peft_model_state_dict(backbone.model).keys():
+        expected = "the adapters that manifest.json names."
+        raise BackboneError(str(folder / _FILE), "other adapters.", expected, "Export the model again.")
+    peft.set_peft_model_state_dict(backbone.model, state)
