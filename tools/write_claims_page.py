@@ -31,6 +31,9 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
     rows = rows[~rows["experiment"].isin(unanswered)]
     units = " or ".join(dict.fromkeys(rows["unit"].dropna()))
     frame = findings_frame(rows.to_dict("records"), "; ")
+    of_voxels = " (of *r* by ridge for each voxel, beside it by the map that voxels share)" * (
+        "Shared map" in frame
+    )
     headings = {
         name: f"{f'{one.claim}. {CLAIMS[one.claim]}: ' if one.claim else ''}{name}"
         for name, one in study.study.experiments.items()
@@ -42,7 +45,7 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
         lines += [[about, *[""] * (len(columns) - 1)], *findings[columns].astype(str).to_numpy().tolist()]
     parts = [
         f"{simulated}Study `{study.study.name}`, {counted(study)}, {hours:.2f} hours of computing, brainwavlm "
-        f"{study.code['version']}. Estimate; 95 % interval over {units}; 95 % interval over seeds.",
+        f"{study.code['version']}. Estimate{of_voxels}; 95 % interval over {units}; 95 % interval over seeds.",
         *(
             [f"![Change of mean test r of every finding under both readouts]({FIGURE.as_posix()})"]
             if figure
@@ -58,12 +61,30 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
                 f"What models of {name} predict and hold; behind each score the change from the untuned model:"
             )
             parts.append(markdown([list(probed), *probed.to_numpy().tolist()]))
+            parts.append(
+                f"The same drawn, r in cortex against what is read off; lines: the untuned model:\n\n"
+                f"![What models of {name} predict in brains, against what they hold]({drawn(study, name).as_posix()})"
+            )
     if len(claims.missing):
         names = ", ".join(f"{row.cell} ({row.step}, {row.state})" for row in claims.missing.itertuples())
         parts.append(f"Missing: {names}.")
     if unanswered:
         parts.append(f"Not answered yet: {', '.join(one for one in headings if one in unanswered)}.")
     return "\n\n".join(parts) + "\n"
+
+
+def drawn(study: StudyFolder, experiment: str) -> Path:
+    """Draw what models predict against what they hold; the address of the picture as seen from the page."""
+    picture = FIGURE.with_name(f"{experiment}.png")
+    write_picture("supervision", study, picture, Choice(experiment=[experiment]))
+    return picture
+
+
+def write_picture(kind: str, study: StudyFolder, picture: Path, choice: Choice) -> None:
+    """A figure without its values, which the page's tables have."""
+    for path in write_figure(kind, study.path, PAGE.parent / picture, choice, width=180):
+        if path.suffix == ".csv":
+            path.unlink()
 
 
 def markdown(lines: list[list[str]]) -> str:
@@ -94,9 +115,7 @@ def main() -> None:
     answered = Choice(
         experiment=[name for name in study.study.experiments if name not in unanswered_in(claims)]
     )
-    for path in write_figure("changes", study.path, PAGE.parent / FIGURE, answered, width=180):
-        if path.suffix == ".csv":  # the page's table has the numbers
-            path.unlink()
+    write_picture("claims", study, FIGURE, answered)
 
 
 if __name__ == "__main__":

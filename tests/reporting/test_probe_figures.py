@@ -18,6 +18,7 @@ from brainwavlm.results.probes import Probes
 from tests.reporting.fakes import fake_evaluation, fake_partition, fake_probes
 from tests.reporting.pages import Page
 from tests.reporting.test_figure_kinds import drawn, words
+from tests.study.fakes import fake_study
 
 
 def test_every_line_of_the_probes_is_a_score_by_hidden_state(tmp_path):
@@ -179,3 +180,32 @@ def test_the_figure_of_maps_draws_the_unique_share_of_each_space(mapped):
     assert "difference in share of variance (R2)" in words(mark.figure)
     with pytest.raises(RunError, match="Draw them apart"):
         drawn("maps", [folder, evaluation])
+
+
+def test_models_of_a_study_stand_where_they_predict_and_what_they_hold(tmp_path):
+    def score(config, listener, target):
+        by_words = config.control.kind == "words"
+        gains = {"cortex": 0.0 if by_words else 0.04, "AC": 0.01, "meaning": 0.03 if by_words else -0.02}
+        return 0.3, 0.3 + gains[target]
+
+    experiment = {
+        "claim": 9,
+        "set": {"control.embeddings": "demo"},
+        "grid": {"control.kind": ["none", "words"], "seed": [0, 1, 2]},
+        "contrast": "control.kind",
+        "probe": {"features": ["meaning=demo"]},
+    }
+    experiments = {"plain": {"grid": {"seed": [0]}}, "supervision": experiment}
+    folder = fake_study(tmp_path / "study", experiments, score=score, probed=(("meaning", "semantic"),))
+    mark, values = drawn("supervision", folder)
+    assert list(values["model"].unique()) == ["responses", "words"]
+    assert {"r, meaning", "r in cortex", "responses", "words", "untuned", "SIMULATED"} <= words(mark.figure)
+    plain = values[values["score"] == "r, meaning"]
+    for place, row in enumerate(plain.to_dict("records")):
+        assert_allclose(mark(f"model:0:{place}").get_xydata()[0], [row["tuned"], row["tuned_in_brains"]])
+    assert_allclose(plain["difference"], [-0.02, 0.03], atol=0.002)
+    assert_allclose(plain["difference_in_brains"], [0.04, 0.0], atol=0.002)
+    _, values = drawn("supervision", folder, target="AC")
+    assert_allclose(values["difference_in_brains"], 0.01, atol=0.002)
+    with pytest.raises(ConfigError, match="one of supervision"):
+        drawn("supervision", folder, experiment="plain")

@@ -70,13 +70,18 @@ def test_what_models_hold_stands_beside_what_they_predict(writer, tmp_path, monk
         in text
     )
     assert "| sim01 | untuned | 0.300 | 0.300 | 0.300 | 0.300 |" in text
-    assert "| sim01 | none | 0.320; +0.020, +0.018 to +0.022 | 0.320;" in text
+    assert "| sim01 | responses | 0.320; +0.020, +0.018 to +0.022 | 0.320;" in text
     assert (
         "| sim01 | words | 0.320; +0.020, +0.018 to +0.022 | 0.320; +0.020, +0.018 to +0.022 | 0.340; +0.040"
         in text
     )
     assert "| 9. Explicit supervision" not in text.split("![")[0]
     assert text.count("](../images/claims.png)") == 1
+    assert text.count("](../images/supervision.png)") == 1
+    assert (tmp_path / "images" / "supervision.png").stat().st_size > 10_000
+    # No voxel takes part in what probes find.
+    assert "| Finding | Estimate | Seeds | What holds |" in text
+    assert "voxel" not in text.split("Study `made-up`")[2]
 
 
 def test_a_page_without_marks_is_refused(writer, tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ def _in_short(group: str) -> str:
     return ", ".join(parts)
 
 
-def changes(places: Sequence[Place], choice: Choice) -> Shown:
+def claims(places: Sequence[Place], choice: Choice) -> Shown:
     """Changes of r that answer a study's questions."""
     tables, simulated = [], False
     for place in places:

@@ -89,21 +89,6 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
     return _forest(tables, simulated)
 
 
-def claims(places: Sequence[Place], choice: Choice) -> Shown:
-    """Gains that answer a study's questions."""
-    tables, simulated = [], False
-    for place in places:
-        of_study = claims_at(place)
-        rows = claim_rows(of_study, place, choice, ("gain", "transfer"), "scored cells")
-        rows = rows[rows["r_tuned"].notna() & (rows["headline"].astype(bool) | bool(choice.target))]
-        rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
-        if rows.empty:
-            raise RunError(place.path, "no headline among its gains.", "some.", "Name a target.")
-        simulated |= bool(rows["simulated"].any())
-        tables.append(findings_table(rows, of_study.seeds).drop(columns="sentence"))
-    return _forest(tables, simulated)
-
-
 def claims_at(place: Place) -> "Claims":
     """The findings of a study so far."""
     from brainwavlm.study.claims.table import claims_of

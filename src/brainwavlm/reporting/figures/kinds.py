@@ -81,6 +81,7 @@ _MAPPED: tuple[Made, ...] = (*_SCORES, "partition")
 _STATES: tuple[Made, ...] = ("evaluation", "study")
 _OF_RUNS = ("run", "target")
 _OF_VOXELS = ("run", "target", "readout")
+_OF_STUDIES = ("target", "experiment")
 _OF_STATES = ("run", "target", "experiment")
 KINDS = {
     "maps": Kind(
@@ -104,10 +105,13 @@ KINDS = {
     ),
     "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings.seeds"),
     "claims": Kind(
-        "findings of a study, a line each", ("study",), ("target", "experiment"), "findings.claims"
+        "findings of a study under both readouts, a line each", ("study",), _OF_STUDIES, "changes.claims"
     ),
-    "changes": Kind(
-        "findings of a study under both readouts", ("study",), ("target", "experiment"), "changes.changes"
+    "supervision": Kind(
+        "what models of a study predict in brains, against what they hold",
+        ("study",),
+        _OF_STUDIES,
+        "supervision.supervision",
     ),
     "transfer": Kind(
         "gain by subject tuned on and subject scored, and by minutes of data",

@@ -13,9 +13,9 @@ from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.figures.changes import NUMBERS, changes_table
+from brainwavlm.reporting.figures.supervision import held_table
 from brainwavlm.reporting.page.tables import Table, table
 from brainwavlm.results.tables import records
-from brainwavlm.study.claims.sentences import UNDER, score_name
 from brainwavlm.study.folder import CellRecord, StudyFolder
 
 PAGE = "report.html"
@@ -23,7 +23,7 @@ STATES = ("done", "failed", "running", "waiting")
 VERDICT = "Against the report"
 # What the estimate of a finding is, where it is no gain or difference of r.
 _KINDS = {"spread": "ratio of deviations over seeds, ", "minutes": "minutes of data, ", "task": "AUC, "}
-_READOUTS = {"": "Ridge for each voxel", "shared_": "Shared map"}
+_READOUTS = {"": "Estimate", "shared_": "Shared map"}
 _NAMES = {"Finding": "name", "What holds": "line", VERDICT: "line"}
 Row = dict[str, Any]
 
@@ -49,7 +49,9 @@ def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
         }
         for row in records(changes_table(rows))
     ]
-    return pd.DataFrame(frame)
+    table = pd.DataFrame(frame)
+    alone = (table[_READOUTS["shared_"]] == "").all()  # of probes and tasks, where no voxel takes part
+    return table.drop(columns=_READOUTS["shared_"]) if alone else table
 
 
 def _estimate(row: Row, readout: str, line: str) -> str:
@@ -84,7 +86,7 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     """What models of an experiment predict and hold, one a row: r in each target, then each feature that was read off.
 
     A cell is the score of the tuned model and its change from the untuned one with the 95 % interval over stories; the
-    first row is the untuned model. Only the hidden state of the runs, and ridge for each voxel.
+    first row is the untuned model.
 
     Parameters
     ----------
@@ -93,27 +95,15 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     line : str
         Between a score and its change.
     """
-    own = {row["group"]: row["layer"] for row in rows if row["kind"] == "probe"}
     models: dict[tuple[str, str], Row] = {}
-    untuned: dict[str, Row] = {}
-    for row in rows:
-        probed = row["kind"] == "probe" and row["layer"] == own[row["group"]]
-        if row["estimate"] is None or not (
-            probed or (row["kind"] == "gain" and row["readout"] == "voxelwise")
-        ):
-            continue
-        column = (
-            f"{score_name(row['readout'])}, {row['target']}{UNDER.get(row['stories'], '')}"
-            if probed
-            else f"r in {row['target']}"
-        )
-        tuned = "all cells" if row["group"] == "all cells" else row["group"].rpartition("=")[2]
-        change = f"{signed(row['estimate'])}, {signed(row['low'])} to {signed(row['high'])}"
-        models.setdefault((row["listener"], tuned), {})[column] = line.join([number(row["r_tuned"]), change])
-        untuned.setdefault(row["listener"], {})[column] = number(row["r_frozen"])
-    everything = {(who, "untuned"): scores for who, scores in untuned.items()} | models
-    order = sorted(everything, key=lambda key: list(untuned).index(key[0]))
-    return pd.DataFrame([{"subject": key[0], "model": key[1], **everything[key]} for key in order]).fillna("")
+    for row in held_table(rows).to_dict("records"):
+        change = f"{signed(row['difference'])}, {signed(row['low'])} to {signed(row['high'])}"
+        models.setdefault((row["subject"], "untuned"), {})[row["score"]] = number(row["untuned"])
+        cell = line.join([number(row["tuned"]), change])
+        models.setdefault((row["subject"], row["model"]), {})[row["score"]] = cell
+    subjects = list(dict.fromkeys(subject for subject, _ in models))
+    order = sorted(models, key=lambda key: subjects.index(key[0]))
+    return pd.DataFrame([{"subject": key[0], "model": key[1], **models[key]} for key in order]).fillna("")
 
 
 def probes_table(rows: Sequence[Row], caption: str) -> Table | None:
