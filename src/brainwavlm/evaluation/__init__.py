@@ -5,6 +5,7 @@
     ScoringPlan     what a score needs, checked before features are read
     Evaluator       models and features that several runs share
     correlation     r of each voxel
+    StoryRidgeCV    ridge by stories for features of your own, as scikit-learn's estimators are
 
 Noise ceiling:
     cc_max          the r that a perfect model would reach

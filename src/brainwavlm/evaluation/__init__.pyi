@@ -6,3 +6,4 @@ from .evaluate import score_backbone as score_backbone
 from .evaluator import Evaluator as Evaluator
 from .scores import correlation as correlation
 from .scoring_plan import ScoringPlan as ScoringPlan
+from .story_ridge import StoryRidgeCV as StoryRidgeCV
