@@ -59,8 +59,9 @@ def tried(python: str, which: str, folder: Path, tests: list[str]) -> dict[str, 
     with (place / "tests.log").open("w") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         subprocess.run([binary, *how], cwd=ROOT, stdout=log, stderr=log, env=environment)
-    last = (place / "tests.log").read_text().strip().splitlines()[-1]
-    result = re.sub(r" in .*$", "", last.strip("= "))
+    lines = (place / "tests.log").read_text().strip().splitlines()
+    last = next((line for line in reversed(lines) if re.search(r"\d (passed|failed|error)", line)), lines[-1])
+    result = re.sub(r", \d+ warnings?| in [\d.]+s.*$", "", last.strip("= "))
     return {"versions": which, "Python": python, **{name: versions[name] for name in SHOWN}, "tests": result}
 
 

@@ -52,6 +52,19 @@ def test_every_moment_is_heard_once_at_the_end_of_its_window(backbone):
     assert place[window == 0][0] == 0
 
 
+def test_vectors_from_a_kept_frontend_are_the_same(backbone, tmp_path, monkeypatch):
+    dataset = load_dataset("demo")
+    story = dataset.stories["dog"]
+    config = WindowConfig(context=0.5, stride=20.0, mode="stream")
+    units = {"stretches": Units.stretches(np.arange(20.0, 80.0, 20.0), 20.0)}
+    computed = cached_unit_vectors(backbone, story, config, units, None)
+    cached_unit_vectors(backbone, story, config, units, None, frontends=tmp_path / "kept")
+    monkeypatch.setattr(type(backbone), "listen", lambda *_: pytest.fail("the convolutions are run again"))
+    read = cached_unit_vectors(backbone, story, config, units, None, frontends=tmp_path / "kept")
+    for layer in backbone.layers:
+        assert_allclose(read[layer]["stretches"], computed[layer]["stretches"], atol=1e-5)
+
+
 @pytest.mark.parametrize("batch", [1, 5, None])
 @pytest.mark.parametrize("frontend", ["exact", "shared"])
 def test_vectors_are_means_of_windows_run_one_by_one(backbone, batch, frontend):

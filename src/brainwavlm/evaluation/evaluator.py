@@ -81,11 +81,7 @@ class Evaluator:
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.to(device_of(config))
-        how = (config.backbone.batch_windows, None)
-        kept = config.training.frontend_folder
-        # Those of the run are worth reading where they still are; rounded to float16 they would change scores.
-        if kept is not None and not (Path(kept).is_dir() and config.training.frontend_type == "float32"):
-            kept = None
+        how, kept = (config.backbone.batch_windows, None), self.frontends(config)
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
             sound, channel = stories[name].audio, stories[name].channel
@@ -93,6 +89,12 @@ class Evaluator:
                 yield name, extract(backbone, sound, config.windows, *how, channel, kept)
             else:
                 yield name, cached(backbone, sound, config.windows, self.cache, *how, channel, kept)
+
+    def frontends(self, config: RunConfig) -> Path | None:
+        """Where outputs of the frozen frontend are kept that scores may read, and add to."""
+        folder, kind = config.training.frontend_folder, config.training.frontend_type
+        # Not where the run has moved away from them; and rounded to float16 they would change scores.
+        return Path(folder) if folder and kind == "float32" and Path(folder).is_dir() else None
 
     def plan(self, config: RunConfig, leave_one_out: bool = False, tested: bool = True) -> ScoringPlan:
         """How a configuration is scored; see `ScoringPlan.of` for what is raised."""

@@ -1,7 +1,7 @@
 """Vectors of stretches, phones and words: the mean over the frames of each, every frame heard in its context."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from brainwavlm.datasets.responses import Story
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.features import heard_facts
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, kept_frames, window_batches
+from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
 from brainwavlm.stimulus.features.units import Units
@@ -70,6 +71,7 @@ def unit_vectors(
     config: WindowConfig,
     units: Mapping[str, Units],
     batch_windows: int | None = None,
+    frontend: Sequence[Tensor] | None = None,
 ) -> Vectors:
     """Means over frames of all the backbone's hidden states, in one pass over the windows of a sound, in eval mode.
 
@@ -82,7 +84,7 @@ def unit_vectors(
         16 kHz.
     config : WindowConfig
     units : mapping of str to Units
-    batch_windows : int or None
+    batch_windows, frontend
         As in `read_windows`.
 
     Returns
@@ -97,14 +99,15 @@ def unit_vectors(
     sums = {layer: np.zeros((weights.shape[0], backbone.n_dims), np.float32) for layer in backbone.layers}
     training = backbone.training
     backbone.eval()
-    shared = SharedFrontend(backbone, sound, windows) if config.frontend == "shared" else None
+    if config.frontend == "shared" and frontend is None:
+        frontend = SharedFrontend(backbone, sound, windows)
     for chosen in window_batches(backbone, windows, np.arange(len(windows)), batch_windows):
         columns = np.flatnonzero(np.isin(window, chosen))
         part = weights[:, columns].tocsr()
         rows = np.flatnonzero(np.diff(part.indptr))
         at = np.searchsorted(chosen, window[columns]), place[columns]
         with torch.no_grad():
-            states = backbone.trunk(frontend_output(backbone, sound, windows, chosen, shared))
+            states = backbone.trunk(frontend_output(backbone, sound, windows, chosen, frontend))
         for layer, state in states.items():
             sums[layer][rows] += part[rows] @ state[at].float().cpu().numpy()
     backbone.train(training)
@@ -118,15 +121,23 @@ def cached_unit_vectors(
     units: Mapping[str, Units],
     folder: str | Path | None,
     batch_windows: int | None = None,
+    frontends: str | Path | None = None,
 ) -> Vectors:
     """`unit_vectors` of a story, read from a folder when it is there and written there when it is not; None: neither.
 
-    The file's name is the SHA-256 of all that the vectors depend on; see `features.cached`.
+    The file's name is the SHA-256 of all that the vectors depend on; see `features.cached`, also for `frontends`.
     """
+    cut = config.model_copy(update={"mode": "windows"})
 
     def made() -> StoryFeatures:
         sound = torch.from_numpy(load_sound(story.audio, story.channel))
-        vectors = unit_vectors(backbone, sound, config, units, batch_windows)
+        frontend = None
+        if frontends is not None:
+            windows = cut_windows(len(sound), cut, backbone.min_samples)
+            frontend = frontend_file(
+                backbone, story.audio, sound, windows, cut, frontends, "float32", batch_windows, story.channel
+            )
+        vectors = unit_vectors(backbone, sound, config, units, batch_windows, frontend)
         layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
         return StoryFeatures(np.concatenate([some.middles for some in units.values()]), layers)
 

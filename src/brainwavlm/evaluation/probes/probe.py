@@ -179,6 +179,7 @@ def _predictions(
             question.units[name],
             evaluator.cache,
             config.backbone.batch_windows,
+            evaluator.frontends(config),
         )
         for name in evaluator.progress.over(sorted(question.units), title)
     }
