@@ -91,6 +91,7 @@ REFUSALS = [
     ("probe RUN --features mel --layers 77", "--layers: 77"),
     ("partition RUN --features mell", "Did you mean mel?"),
     ("partition RUN --features foo=", "--features: foo=.\n    Expected NAME=FILE"),
+    ("downstream RUN --task words -o out", "--data"),
     ("transfer RUN --minutes few", "numbers with commas"),
     ("transfer RUN --minutes 0", "--minutes: 0 minutes.\n    Expected more than 0"),
     ("transfer RUN --subject carla", "--subject: 'carla' is not in"),

@@ -8,7 +8,6 @@ from brainwavlm.encoding.losses import (
     LOSSES,
     combined,
     contrastive,
-    correlation,
     feature_distance,
     mse,
     spatial,
@@ -52,9 +51,10 @@ def test_temporal_is_minus_the_mean_correlation_over_time(pair):
 def test_weights_that_are_counts_equal_repeated_voxels(pair):
     counts = np.random.default_rng(1).integers(0, 4, 30)
     repeated = tensors(*(np.repeat(values, counts, axis=1) for values in pair))
-    for loss in (spatial, temporal):
+    for loss in (spatial, temporal, contrastive):
         weighted = loss(*tensors(*pair), torch.tensor(counts))
         assert_allclose(float(weighted), float(loss(*repeated)), rtol=1e-10)
+        assert abs(float(weighted) - float(loss(*tensors(*pair)))) > 1e-4
     # mse is float32 throughout
     assert_allclose(float(mse(*tensors(*pair), torch.tensor(counts))), float(mse(*repeated)), rtol=1e-5)
 
@@ -64,11 +64,6 @@ def test_mse_is_the_mean_square(pair):
 
 
 def test_unbiased_deviation_shrinks_r_by_one_part_in_n(pair):
-    assert_allclose(
-        float(temporal(*tensors(*pair), std_unbiased=True)),
-        float(temporal(*tensors(*pair))) * 9 / 10,
-        rtol=1e-12,
-    )
     torch_way = [(v - v.mean(0)) / v.std(0) for v in tensors(*pair)]
     assert_allclose(
         float(temporal(*tensors(*pair), std_unbiased=True)),
@@ -100,9 +95,9 @@ def test_one_constant_voxel_leaves_the_others_their_gradient():
 
 
 @pytest.mark.parametrize(
-    "weights", [None, torch.rand(7, generator=torch.Generator().manual_seed(3), dtype=torch.float64)]
+    "weights", [None, torch.tensor([0.0, 0.3, 1.0, 0.0, 0.5, 0.2, 0.9], dtype=torch.float64)]
 )
-@pytest.mark.parametrize("loss", [spatial, temporal])
+@pytest.mark.parametrize("loss", [spatial, temporal, contrastive])
 def test_gradients_agree_with_finite_differences(loss, weights):
     generator = torch.Generator().manual_seed(1)
     predicted = torch.randn(5, 7, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -124,15 +119,11 @@ def test_half_precision_is_computed_in_single():
 
 
 def test_combined_is_the_weighted_sum(pair):
-    config = LossConfig(spatial=0.5, temporal=2.0, mse=0.1)
+    config = LossConfig(spatial=0.5, temporal=2.0, mse=0.1, contrastive=1.5, temperature=0.3)
     values = tensors(*pair)
     expected = 0.5 * spatial(*values) + 2.0 * temporal(*values) + 0.1 * mse(*values)
+    expected += 1.5 * contrastive(*values, temperature=0.3)
     assert_allclose(float(combined(config, *values)), float(expected), rtol=1e-6)
-
-
-def test_correlation_axis(pair):
-    assert correlation(*tensors(*pair), dim=0).shape == (30,)
-    assert correlation(*tensors(*pair), dim=1).shape == (10,)
 
 
 def test_voxels_without_a_ceiling_weigh_nothing():
@@ -141,7 +132,7 @@ def test_voxels_without_a_ceiling_weigh_nothing():
         ceiling_weights(np.array([np.nan, 0.0]))
 
 
-@pytest.mark.parametrize("loss", [spatial, temporal])
+@pytest.mark.parametrize("loss", [spatial, temporal, contrastive])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_prediction_that_is_no_number_is_no_correlation_of_zero(loss, bad):
     true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
@@ -204,24 +195,6 @@ def test_near_duplicates_keep_perfect_predictions_from_zero(pair):
     assert float(contrastive(slow, slow)) < np.log(10)
 
 
-def test_contrastive_weights_that_are_counts_equal_repeated_voxels(pair):
-    counts = np.random.default_rng(1).integers(0, 4, 30)
-    repeated = tensors(*(np.repeat(values, counts, axis=1) for values in pair))
-    weighted = contrastive(*tensors(*pair), torch.tensor(counts))
-    assert_allclose(float(weighted), float(contrastive(*repeated)), rtol=1e-10)
-    assert abs(float(weighted) - float(contrastive(*tensors(*pair)))) > 1e-3
-
-
-@pytest.mark.parametrize(
-    "weights", [None, torch.tensor([0.0, 0.3, 1.0, 0.0, 0.5, 0.2, 0.9], dtype=torch.float64)]
-)
-def test_contrastive_gradients_agree_with_finite_differences(weights):
-    generator = torch.Generator().manual_seed(1)
-    predicted = torch.randn(5, 7, generator=generator, dtype=torch.float64, requires_grad=True)
-    true = torch.randn(5, 7, generator=generator, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda p: contrastive(p, true, weights, 0.3), predicted)
-
-
 def test_contrastive_of_rows_without_a_response_has_a_finite_gradient():
     true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
     true[4] = 0
@@ -234,23 +207,6 @@ def test_contrastive_of_rows_without_a_response_has_a_finite_gradient():
     contrastive(other, true).backward()
     assert torch.isfinite(other.grad).all()
     assert (other.grad[0] != 0).any()
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_contrastive_of_a_prediction_that_is_no_number_is_no_number(bad):
-    true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
-    predicted = true.clone()
-    predicted[2, 3] = bad
-    assert torch.isnan(contrastive(predicted, true))
-
-
-def test_the_configured_contrastive_loss_is_in_the_sum(pair):
-    values = tensors(*pair)
-    config = LossConfig(spatial=0.5, contrastive=2.0, temperature=0.3)
-    expected = 0.5 * spatial(*values) + 2.0 * contrastive(*values, temperature=0.3)
-    assert_allclose(float(combined(config, *values)), float(expected), rtol=1e-6)
-    alone = LossConfig(spatial=0, contrastive=1.0)
-    assert_allclose(float(combined(alone, *values)), float(contrastive(*values)), rtol=1e-6)
 
 
 def test_contrastive_leads_predictions_to_their_own_rows():
@@ -266,5 +222,5 @@ def test_contrastive_leads_predictions_to_their_own_rows():
 
 
 def test_every_weight_of_the_configuration_is_that_of_a_loss():
-    others = {"temperature", "ceiling_weighted"}
+    others = {"temperature", "ceiling_weighted", "distil"}
     assert set(LossConfig.model_fields) - others == set(LOSSES)

@@ -235,9 +235,6 @@ def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavl
     assert brainwavlm("report", tmp_path / "split", "--output", tmp_path / "page.html").code == 0
     assert "Shares of a score: mel and word-rate" in (tmp_path / "page.html").read_text()
     assert set(open_maps(tmp_path / "split")) == {made.runs[0]["name"]}
-    wrong = brainwavlm("partition", run.path, "--features", "mell", "--output", tmp_path / "none")
-    assert (wrong.code, (tmp_path / "none").exists()) == (2, False)
-    assert "Did you mean mel?" in wrong.err
 
 
 def test_the_figure_stacks_the_parts_of_each_model(split, tmp_path):

@@ -256,13 +256,6 @@ def test_what_cannot_be_asked_is_told_before_any_model_hears(finished, monkeypat
         downstream(finished(), **options)
 
 
-def test_the_command_writes_nothing_when_it_refuses(finished, tmp_path, brainwavlm):
-    done = brainwavlm("downstream", finished().path, "--task", "words", "-o", tmp_path / "out")
-    assert done.code == 2
-    assert "--data" in done.err
-    assert not (tmp_path / "out").exists()
-
-
 def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwavlm):
     places = ["-o", tmp_path / "out", "--seeds", "1", "--epochs", "1", "--layers", "0,3"]
     done = brainwavlm("downstream", finished().path, "--task", "synthesis", *places)
