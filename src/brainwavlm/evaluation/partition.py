@@ -101,21 +101,8 @@ def partition(
         entries.append(
             {
                 **about,
+                **_about_run(run, plan),
                 "name": name,
-                "path": str(run.path),
-                "target": run.config.target,
-                "method": run.config.adapter.method,
-                "control": run.config.control.kind,
-                "simulated": plan.data.dataset.simulated,
-                "splits": run.manifest["splits"],
-                "config": config.model_dump(mode="json"),
-                "frozen": {
-                    "dataset": plan.data.dataset.name,
-                    "licence": plan.data.dataset.licence,
-                    "unusable_voxels": plan.data.unusable,
-                    "n_voxels": len(plan.columns),
-                    "normalised_by": "not divided by a ceiling",
-                },
                 "intervals": scores.unit,
                 "fitted": [one.story.name for one in plan.fits[0].fitted],
                 "held_out": [one.story.name for one in plan.held_out],
@@ -137,6 +124,15 @@ def partition(
         "versions": versions(),
     }
     return Partition(pd.DataFrame(rows), pd.concat(voxels, ignore_index=True), summary)
+
+
+def _about_run(run: Run, plan: ScoringPlan) -> dict[str, Any]:
+    config, data = run.config, plan.data.dataset
+    about = {"dataset": data.name, "licence": data.licence, "n_voxels": len(plan.columns)}
+    about |= {"unusable_voxels": plan.data.unusable, "normalised_by": "not divided by a ceiling"}
+    kinds = {"target": config.target, "method": config.adapter.method, "control": config.control.kind}
+    whole = {"path": str(run.path), "config": plan.config.model_dump(mode="json"), **kinds}
+    return whole | {"simulated": data.simulated, "splits": run.manifest["splits"], "frozen": about}
 
 
 def _measures(

@@ -17,6 +17,7 @@ DOWNSTREAM_AGAIN = "Make it again: brainwavlm downstream RUN... --task TASK --ou
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
 _CHANGE = ("difference", "low", "high")
+_ENDS = ("low_frozen", "high_frozen", "low_tuned", "high_tuned")  # of both models' intervals
 _SPREAD = ("n_runs", "mean", "deviation", "lowest", "highest")
 _CELL = ("run", "tuned_on", "scored_on")
 # Columns that a table has at least. Evaluations of earlier versions lack the others.
@@ -49,9 +50,8 @@ COLUMNS = {
     "partition_voxels.csv": ("run", "subject", "voxel"),
     "curve.csv": (*_CELL, "asked", "minutes", "target", "r_frozen", "r_tuned"),
     "probes.csv": (
-        *("run", "subject", "seed", "layer", "feature", "kind", "control"),
-        *("score", "score_frozen", "score_tuned"),
-        *(*_CHANGE, "p", "q", "low_frozen", "high_frozen", "low_tuned", "high_tuned"),
+        *("run", "subject", "seed", "layer", "feature", "kind", "control", "score", "score_frozen"),
+        *("score_tuned", *_CHANGE, "p", "q", *_ENDS),
         *("n_stories", "n_units", "n_labels"),
     ),
     "seeds.csv": (
@@ -60,16 +60,7 @@ COLUMNS = {
     ),
     "speech_task.csv": (
         *("run", "subject", "seed", "task", "score", "n_seeds", "reference", "score_frozen", "score_tuned"),
-        *(
-            *_CHANGE,
-            "deviation",
-            "seed_low",
-            "seed_high",
-            "low_frozen",
-            "high_frozen",
-            "low_tuned",
-            "high_tuned",
-        ),
+        *(*_CHANGE, "deviation", "seed_low", "seed_high", *_ENDS),
         *("n_units", "n_groups"),
     ),
     "needed.csv": (*_CELL, "target", "full_minutes", "r_frozen", "minutes_needed"),
@@ -128,7 +119,7 @@ class _Epoch(Part):
     validation_r: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
-class _Run(Part):
+class _Split(Part):
     name: _Name
     subject: _Name
     target: _Name
@@ -136,11 +127,15 @@ class _Run(Part):
     method: str
     simulated: bool
     control: ControlKind
-    best: _Best | None
-    history: list[_Epoch]
     splits: dict[Literal["train", "validation", "test"], list[str]]
     intervals: str = "test stories"
     config: dict[str, Any]
+    frozen: _Data
+
+
+class _Run(_Split):
+    best: _Best | None
+    history: list[_Epoch]
     frozen: _Model
 
 
@@ -182,20 +177,6 @@ class ComparisonSummary(_Summary):
     """summary.json of a comparison."""
 
     groups: list[_Group]
-
-
-class _Split(Part):
-    name: _Name
-    subject: _Name
-    target: _Name
-    seed: int
-    method: str
-    simulated: bool
-    control: ControlKind
-    intervals: str
-    splits: dict[Literal["train", "validation", "test"], list[str]]
-    config: dict[str, Any]
-    frozen: _Data
 
 
 class _Space(Part):

@@ -116,7 +116,7 @@ def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
 
 def _model_sign(axes: Axes, row: dict[Any, Any], place: int, name: str, gid: str) -> None:
     """The tuned model, with the intervals of its change on both axes."""
-    reach = {
+    reach: dict[str, Any] = {
         f"{axis}err": [
             [row[f"difference{of}"] - row[f"low{of}"]],
             [row[f"high{of}"] - row[f"difference{of}"]],
