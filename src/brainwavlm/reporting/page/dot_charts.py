@@ -52,7 +52,9 @@ def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     spaces = [html.escape(shortened(one, _LETTERS), quote=False) for one in rows["space"]]
     long = with_ends(rows.assign(label=rows["label"].map(names), space=spaces), "r2")
     about: dict[str, Any] = {"error_x": "above", "error_x_minus": "below", "template": TEMPLATE}
-    about |= {"barmode": "relative", "color_discrete_map": {"model": OTHER}}
+    # The colours of the figure for print.
+    colours = {space: GROUPS[place % len(GROUPS)] for place, space in enumerate(dict.fromkeys(spaces))}
+    about |= {"barmode": "relative", "color_discrete_map": colours | {"model": OTHER}}
     figure = px.bar(long, x="r2", y="label", color="space", **about)
     figure.update_traces(hovertemplate="%{y}: %{x:.4f}", error_x_thickness=1, error_x_width=2)
     figure.update_layout(legend={"y": 1, "yanchor": "bottom"})
