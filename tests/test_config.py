@@ -112,6 +112,7 @@ def refused(tmp_path, text):
         ("target: 2024-13-45\n", "not YAML: month must be in 1..12"),
         ("target: !!int x\n", "not YAML"),
         ("target: !!timestamp x\n", "not YAML"),
+        ("target: !!bool x\n", "not YAML"),
         ("target: !!python/object:os.system x\n", "not YAML"),
         ("target: " + "[" * 5000, "too deeply nested"),
         ("target: \x07\n", "not YAML"),

@@ -56,7 +56,7 @@ def patched(path, **places):
 
 
 @pytest.mark.parametrize(
-    "name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff", "a.au", "a.w64", "a.rf64", "a.opus"]
+    "name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff", "a.au", "a.w64", "a.rf64", "a.opus", "a.nist"]
 )
 def test_whole_files_of_every_kind_are_whole_and_cut_ones_are_cut(tmp_path, name):
     kind = {"a.opus": {"format": "OGG", "subtype": "OPUS"}, "a.rf64": {"format": "RF64"}}.get(name, {})
@@ -69,6 +69,20 @@ def test_whole_files_of_every_kind_are_whole_and_cut_ones_are_cut(tmp_path, name
         load_sound(cut(path))
     assert caught.value.path == str(path)
     assert errors(path)["sound"].found.startswith("truncated")
+
+
+def test_forms_whose_length_is_not_compared_are_doubted(tmp_path):
+    path = written(tmp_path / "a.voc", speech(), subtype="PCM_16")
+    assert "cannot be told from a whole one" in sound_facts(path).doubt
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3"])
+def test_the_ending_raw_says_nothing(tmp_path, kind):  # soundfile raises a TypeError for it
+    path = written(tmp_path / "a", speech(), format=kind).rename(tmp_path / "a.RAW")
+    assert len(load_sound(path)) == sound_facts(path).n_samples == SECONDS * SAMPLE_RATE
+    path.write_bytes(bytes(range(256)) * 99)
+    with pytest.raises(DatasetError, match="not readable as sound"):
+        load_sound(path)
 
 
 def test_a_cut_file_says_how_much_of_it_can_be_decoded(tmp_path):

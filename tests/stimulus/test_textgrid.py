@@ -225,6 +225,14 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
         (words((0, 1, 'say "so" now')), "not doubled within a label, line 18"),
         (words(("0,5", 1, "a")), "'0,5' is no number, line 16"),
         (words(("1/0", 1, "a")), "'1/0' is no number"),
+        (words(("1/00", 1, "a")), "'1/00' is no number"),
+        (words((f"1/{'9' * 5000}", 1, "a")), "is no number, line 16"),
+        (words((0, 1, "a")).replace("intervals: size = 1", f"intervals: size = {'1' * 5000}"), "is no count"),
+        (
+            words((0, 1, "a"), (1, 2, "b")).replace("intervals: size = 2", "intervals: size = 1"),
+            "'1' follows",
+        ),
+        (json.dumps({"tiers": {"words": {"entries": [[0, 10**400, "a"]]}}}), "JSON with tiers, no TextGrid"),
         (
             words((0, 1, "a")).replace("size = 1\n        intervals [", "size = 2\n        intervals ["),
             "breaks off",

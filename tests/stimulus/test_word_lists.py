@@ -80,12 +80,14 @@ def test_words_are_read_with_their_times(tmp_path, name, content):
         ("t.json", {"words": ["I"]}, "another form than Gentle's or WhisperX's"),
         ("t.json", {"segments": [{"text": "I"}]}, "another form than Gentle's or WhisperX's"),
         ("t.json", {"words": [{"word": "I", "start": "now"}]}, "another form"),
+        ("t.json", {"words": [{"word": "I", "start": 10**400, "end": 1}]}, "another form"),
         ("t.json", {"text": "I"}, "JSON with text, no TextGrid"),
         ("t.json", "{", "not readable as JSON"),
         ("t.csv", "onset,offset,word,word\n1,2,a,b\n", "column 'word' twice"),
         ("t.csv", "onset,offset,word\n1,2,a,b\n", "line 2 has 4 fields, for the 3 names onset, offset, word"),
         ("t.csv", 'onset,offset,word\n1,2,"a\n', "line 2: unexpected end of data"),
         ("t.csv", 'onset,offset,word\n1,2,"a"b\n', "line 2: ',' expected after"),
+        ("t.tsv", 'onset\toffset\tword\n1\t2\t"a\n2\t3\tb"\n', "line 3: a quote before it"),
     ],
 )
 def test_a_list_of_another_form_is_refused_with_the_reason(tmp_path, name, content, problem):

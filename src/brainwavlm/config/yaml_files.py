@@ -79,7 +79,7 @@ def parsed_with_faults(text: str) -> tuple[Any, list[str]]:
         raise ValueError(f"not YAML: {reason}{where}.") from None
     except RecursionError:
         raise ValueError("not YAML: too deeply nested.") from None
-    except (ValueError, TypeError, AttributeError) as error:  # a date of month 13, a tag on the wrong kind
+    except (ValueError, TypeError, AttributeError, LookupError) as error:  # month 13, a tag on the wrong kind
         where = f" before line {loader.line + 1}" if loader and loader.line else ""
         raise ValueError(f"not YAML: {error}{where}.") from None
 

@@ -4,6 +4,7 @@ A text file is a row of free-standing tokens: numbers, "strings" whose quotes ar
 stands behind an exclamation mark, is comment. The long and the short form are the same row of tokens.
 """
 
+import math
 import re
 import struct
 from typing import Any
@@ -14,6 +15,8 @@ _TOKEN = re.compile(
     r'(?<![^\s=?])(?:"(?P<text>[^"]*(?:""[^"]*)*)(?P<close>"?)|(?P<flag><\w+>)|(?P<number>[-+]?\.?\d\S*)|!.*)'
 )
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:/(\d+))?(%?)")
+
+_LONGEST = 18  # digits of a count
 
 
 class Malformed(ValueError):
@@ -31,14 +34,15 @@ class TextValues:
     def number(self) -> float:
         token = self._next("number", "a number")
         value = _NUMBER.fullmatch(token)
-        if value is None or value[2] == "0":
-            raise self._wrong(f"{token!r} is no number")
-        return float(value[1]) / int(value[2] or 1) / (100 if value[3] else 1)
+        divisor = float(value[2] or 1) if value else 0
+        if value is None or not 0 < divisor < math.inf:
+            raise self._wrong(f"{token[:40]!r} is no number")
+        return float(value[1]) / divisor / (100 if value[3] else 1)
 
     def count(self) -> int:
         token = self._next("number", "a whole number")
-        if not token.isdecimal():
-            raise self._wrong(f"{token!r} is no count")
+        if not token.isdecimal() or len(token) > _LONGEST:
+            raise self._wrong(f"{token[:40]!r} is no count")
         return int(token)
 
     def string(self) -> str:

@@ -22,6 +22,8 @@ RATES = (8000, 768000)
 RATE_REMEDY = "Take the sound from its source again, or mend the rate in the header."
 _UNKNOWN = 0x7FFFE000  # bytes; pipes write such sizes, from sox's 0x7FFFF000 to ffmpeg's 0xFFFFFFFF, or 0
 _BLOCK_SECONDS = 10
+# libsndfile's names of those whose lengths are compared with what is there.
+_COMPARED = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "SVX", "HTK", "NIST", "FLAC", "OGG", "MP3"}
 _END = 1 << 17  # bytes
 
 
@@ -108,7 +110,7 @@ def opened(path: Path) -> Iterator[SoundReader]:
     """
     require_content(path)
     with path.open("rb") as file:
-        start = file.read(40)
+        start = file.read(1024)
     wav = _WavChunks.of(path) if start[:4] in (b"RIFF", b"RIFX") and start[8:12] == b"WAVE" else None
     require_one_stream(path)
     if wav is not None and wav.rate is not None:
@@ -120,8 +122,14 @@ def opened(path: Path) -> Iterator[SoundReader]:
     elif start[:4] == b"fLaC" and len(start) >= 26:
         promised = int.from_bytes(start[21:26], "big") & 0xFFFFFFFFF
         source = _Patched(path, 21, bytes([start[21] & 0xF0, 0, 0, 0, 0]))
+    elif start[:7] == b"NIST_1A" and (counted := re.search(rb"\nsample_count -i (\d{1,18})\s", start)):
+        promised = int(counted[1])
     elif says_no_length(path):
         source = Endless(path)
+    elif path.suffix.lower() == ".raw":
+        source = _Patched(path, 0, b"")
+    if isinstance(source, io.FileIO):
+        source.name = ""  # by its ending .raw soundfile would take it for samples without a header
     try:
         with _Stream(source) as file:
             _require_rate(path, file.samplerate)
@@ -141,6 +149,8 @@ def opened(path: Path) -> Iterator[SoundReader]:
                     wav.cut if wav else _cut(file.extra_info, start, path),
                     "its last page is not marked as the last: cut, or taken from a stream."
                     if ogg_end(path, start) == "open"
+                    else f"{file.format}: a cut file of this form cannot be told from a whole one."
+                    if file.format not in _COMPARED
                     else "",
                 ),
             )

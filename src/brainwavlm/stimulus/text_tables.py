@@ -17,8 +17,8 @@ def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     Raises
     ------
     ValueError
-        What is wrong, in words: not UTF-8, a quote that does not end, a name that is there twice or missing; and, while
-        rows are read, one with more or fewer fields than there are names.
+        What is wrong, in words: not UTF-8, a quote that does not end, or not before whole lines, a name that is there
+        twice or missing; and, while rows are read, one with more or fewer fields than there are names.
     """
     rows = _rows(path)
     names = [name.strip() for name in next(rows, (1, []))[1]]
@@ -44,6 +44,11 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
             for fields in rows:
+                lines = [line for field in fields for line in field.splitlines()[1:]]
+                if any(line.count(rows.dialect.delimiter) == len(fields) - 1 > 0 for line in lines):
+                    raise ValueError(
+                        f"line {rows.line_num}: a quote before it, not closed, takes whole lines for one field"
+                    )
                 if fields:
                     yield rows.line_num, list(map(one_form, fields))
     except UnicodeDecodeError:

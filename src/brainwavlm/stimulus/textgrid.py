@@ -97,7 +97,10 @@ def read_textgrid(path: str | Path) -> TextGrid:
             raise unusable(path, f"no TextGrid: it begins with {' '.join(text[:40].split())!r}.", AGAIN)
         source = TextValues(text)
         source.string()  # ooTextFile
-        return _grid(source, path, encoding)
+        grid = _grid(source, path, encoding)
+        if source.ahead is not None and (source.ahead["number"] or source.ahead["close"]):
+            raise Malformed(f"{source.ahead[0][:40]!r} follows its last tier: a size is too small.")
+        return grid
     except Malformed as error:
         raise unusable(path, f"no readable TextGrid: {error}", AGAIN) from None
 
@@ -187,7 +190,7 @@ def _json(text: str, path: Path, encoding: str) -> TextGrid:
         )
     except RepeatedKeyError as error:
         raise Malformed(f"its JSON {error}.") from None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         if content is None:
             raise unusable(path, f"not readable as JSON: {error}.", AGAIN) from None
         keys = f" with {', '.join(map(str, list(content)[:5]))}" if isinstance(content, dict) else ""

@@ -47,7 +47,7 @@ def read_word_list(path: str | Path) -> TextGrid | None:
         tiers = [Tier("words", list(_aligned(words)))]
         phones = [phone for word in words if word.get("start") is not None for phone in _gentle_phones(word)]
         return TextGrid([*tiers, *([Tier("phones", phones)] if phones else [])])
-    except (TypeError, LookupError, ValueError, AttributeError):
+    except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError):
         problem = "JSON with words or segments of another form than Gentle's or WhisperX's."
         raise unusable(path, problem, AGAIN) from None
 
