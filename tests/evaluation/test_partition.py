@@ -135,7 +135,7 @@ def test_planted_shares_are_recovered(monkeypatch):
         for place, name in enumerate(names)
     }
     model = designs.pop(MODEL)
-    scores = VarianceShares(plan, designs, 20)
+    scores = VarianceShares(plan, designs, 10)
     measures = scores.measures(model, Progress(), "")
     for place, name in enumerate(names):
         assert abs(measures["unique", name][0] - expected[:, place]).mean() < 0.03

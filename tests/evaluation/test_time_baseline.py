@@ -18,7 +18,7 @@ from brainwavlm.progress import Progress
 from brainwavlm.stimulus.audio import same_sounds
 from tests.evaluation.statistics.test_circular_shift import autoregressive
 
-N_VOXELS, TR = 150, 2.0
+N_VOXELS, TR = 60, 2.0
 CONFIG = load_config(
     overrides={
         "subject": "S1",

@@ -17,6 +17,7 @@ import torch
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
+from brainwavlm.runs.writer import Writer
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import engine_options
 from brainwavlm.study.engines.local import run_local
@@ -133,6 +134,15 @@ def broken(small_study, study_file, in_this_process, tmp_path):
     return study, file, tmp_path / "whole"
 
 
+def require_same_cell(folder, whole):
+    """The only cells of both studies are alike bit for bit."""
+    left, right = open_study(whole).cells[0], open_study(folder).cells[0]
+    assert left.path.name == right.path.name
+    assert same_run(left.run, right.run)
+    for table in ("table.csv", "voxels.csv"):
+        assert (left.evaluation / table).read_bytes() == (right.evaluation / table).read_bytes()
+
+
 def killed_and_finished(study, folder, whole, n_events, attempts):
     """Start the study, kill the process of its cell after so many events of the log; what it ends as is the whole one."""
     ended = []
@@ -143,13 +153,29 @@ def killed_and_finished(study, folder, whole, n_events, attempts):
     os.kill(at_work(folder, n_events), signal.SIGKILL)
     thread.join(300)
     assert [(state.state, state.attempts) for state in ended] == [("done", attempts + 1)]
-    left, right = open_study(whole).cells[0], open_study(folder).cells[0]
-    assert left.path.name == right.path.name
-    assert same_run(left.run, right.run)
-    for table in ("table.csv", "voxels.csv"):
-        assert (left.evaluation / table).read_bytes() == (right.evaluation / table).read_bytes()
+    require_same_cell(folder, whole)
 
 
+@pytest.mark.usefixtures("here")
+def test_a_cell_that_was_broken_off_ends_bit_identical_to_an_unbroken_one(broken, tmp_path, monkeypatch):
+    study, _, whole = broken
+    write = Writer.checkpoint
+
+    def broken_off(writer, name, checkpoint):
+        write(writer, name, checkpoint)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "checkpoint", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(study, tmp_path / "broken")
+    begun = next((tmp_path / "broken").glob("cells/*/log.jsonl")).read_bytes()
+    assert [state.state for state in run_study(study, tmp_path / "broken")] == ["done"]
+    require_same_cell(tmp_path / "broken", whole)
+    assert next((tmp_path / "broken").glob("cells/*/log.jsonl")).read_bytes().startswith(begun)
+
+
+@pytest.mark.slow
 def test_a_cell_whose_process_is_killed_ends_bit_identical_to_an_unbroken_one(broken, tmp_path):
     study, _, whole = broken
     killed_and_finished(study, tmp_path / "broken", whole, n_events=4, attempts=1)
