@@ -103,6 +103,13 @@ def test_both_readouts_are_timed_at_the_shape_that_is_asked_for(written):
     assert row["ratio"] > 0
 
 
+@pytest.mark.slow
+def test_predictions_of_two_lengths_are_compared(written):
+    result = written("predict.py", "--hours", "0.05", "0.1")
+    assert [row["hours"] for row in result["sounds"]] == [0.05, 0.1]
+    assert_numbers(result)
+
+
 def test_check_is_timed_cold_and_warm_beside_another_version(written):
     source = str(FOLDER.parent / "src")
     options = ("--stories", "3", "--rows", "12", "--voxels", "20", "--rounds", "1", "--against", source)

@@ -28,8 +28,9 @@ def blocks(language):
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, tree, demo_is_small):
-    """A folder with the reader's own data set `my-data`."""
+    """A folder with the reader's own data set `my-data`, and a sound."""
     (tmp_path / "my-data").symlink_to(tree)
+    (tmp_path / "talk.wav").symlink_to(tree / "stimuli" / "market.wav")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

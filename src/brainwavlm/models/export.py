@@ -89,6 +89,7 @@ def export(
     (partial / OURS).mkdir(parents=True)
     try:
         subjects = save_subjects(model, [plan.data.dataset.name for plan in plans], opened, partial / OURS)
+        model.to("cpu")  # where `verify` predicts the example again
         n_blocks = None if adapter else save_merged(model.backbone, model.layer, partial, trim)
         if adapter:
             save_adapter(model.backbone, partial)

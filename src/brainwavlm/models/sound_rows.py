@@ -11,7 +11,7 @@ from brainwavlm.config import AlignmentConfig, WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.encoding.alignment import delayed, lanczos_matrix, scale_of
 from brainwavlm.encoding.clock import rows_with_halo
-from brainwavlm.errors import AlignmentError
+from brainwavlm.errors import AlignmentError, DatasetError
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE
@@ -162,5 +162,9 @@ class SoundRows:
 def sound_of(sound: Any, rate: int | None, channel: Channel = "mean") -> SoundParts:
     """The sound of a path, or of an array and its rate."""
     if isinstance(sound, str | Path):
-        return SoundParts.of_file(Path(sound).expanduser(), channel)
+        path = Path(sound).expanduser()
+        if not path.is_file() and not path.is_symlink():
+            told = "a folder." if path.is_dir() else "no such file."
+            raise DatasetError(path, told, "a sound file: WAV, FLAC, Ogg or MP3.", "Correct its path.")
+        return SoundParts.of_file(path, channel)
     return SoundParts.of_array(sound, 0 if rate is None else rate)
