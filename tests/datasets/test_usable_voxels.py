@@ -51,6 +51,13 @@ def test_a_row_of_one_number_is_a_volume_that_was_taken_out(row, censored):
     assert_array_equal(censored_rows(data), [False] * 5 + [censored, False, False])
 
 
+@pytest.mark.parametrize(("level", "n_constant"), [(1e3, 0), (-1e3, 0), (1e5, 12), (-1e6, 12)])
+def test_what_is_lost_beside_a_large_level_is_constant(level, n_constant):  # z-scores took it for rounding
+    assert (
+        np.count_nonzero(scan([(level + responses(8, 12, seed=0)).astype(np.float32)]).constant) == n_constant
+    )
+
+
 def test_a_voxel_that_fails_in_one_story_is_left_out_of_all(native):
     recordings = load_dataset(native).recordings("anna")
     for story, column, value in (("dog", 3, np.nan), ("ferry", 4, 2.0), ("market", 5, -np.inf)):

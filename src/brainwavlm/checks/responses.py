@@ -22,7 +22,7 @@ from brainwavlm.datasets.usable_rows import (
     rows_with_sound,
     without_rows,
 )
-from brainwavlm.datasets.usable_voxels import Scan, recording_blocks, scan
+from brainwavlm.datasets.usable_voxels import LEAST, Scan, recording_blocks, scan
 from brainwavlm.errors import AlignmentError, DatasetError
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
@@ -238,8 +238,8 @@ def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
         "voxels",
         str(path),
         f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
-        "finite numbers that vary.",
-        "Write the file again: nothing in it can be used."
+        f"finite numbers that vary, by more than {LEAST:g} of their level.",
+        "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
         if all_of_them
         else "They are left out of this subject in every story; nothing is filled with zeros.",
         "error" if all_of_them else "warning",

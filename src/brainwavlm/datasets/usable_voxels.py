@@ -10,6 +10,7 @@ import numpy as np
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import DatasetError
 
+LEAST = 1e-4  # of a voxel's level; z-scores take what spreads by a tenth of that for rounding of float32
 SPREAD = 0.1  # of a voxel's range; what spreads over less has an outlier beside it
 _BYTES = 1 << 25  # of responses read at once
 _FEWEST = 10  # voxels; fewer may hold one number by chance
@@ -22,6 +23,7 @@ class Scan:
     Attributes
     ----------
     nan, infinite, constant : arrays (n_voxels,) bool
+        Constant: high - low <= 1e-4 max(|low|, |high|).
     censored : int array (n_censored,)
         Rows that hold NaN, 0 or one other number in every voxel: volumes that were taken out, as AFNI and others write
         them. They say nothing of a voxel. An array of nothing else has none.
@@ -84,7 +86,7 @@ class Mask:
 def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray | None = None) -> Mask:
     """Voxels whose responses are finite and vary in every story.
 
-    kept[v] = all over stories of (no NaN, no infinity, max > min of column v), over volumes that were not censored
+    kept[v] = all over stories of (no NaN, no infinity, not constant as in `Scan`), over volumes that were not censored
 
     Parameters
     ----------
@@ -149,7 +151,9 @@ def scan(blocks: Iterable[np.ndarray]) -> Scan:
         return Scan(nan, np.zeros_like(nan), ~nan)
     low, high, calmest, infinite = whole
     nan = np.isnan(low)
-    constant = ~nan & ~infinite & (low == high)
+    level = np.maximum(abs(low), abs(high))
+    with np.errstate(invalid="ignore", over="ignore"):
+        constant = ~nan & ~infinite & (high - low <= LEAST * level)
     return Scan(nan, infinite, constant, np.concatenate(censored), low, high, calmest)
 
 
