@@ -21,12 +21,14 @@ from tests.encoding.loops import KillAt, Killed
 
 
 @pytest.fixture(scope="module")
-def exported(finished, features, tmp_path_factory):
+def exported(finished, features, saved, tmp_path_factory):
     """`exported("run")`: folder of a run's export, made once, and the run."""
     folders = {}
 
-    def folder(name="run", options=(), **overrides):
+    def folder(name="run", options=(), kind="wavlm", **overrides):
         if name not in folders:
+            if kind != "wavlm":
+                overrides["backbone__name"] = str(saved(kind))
             run = finished(**overrides)
             folders[name] = (
                 export(run, tmp_path_factory.mktemp("exported") / name, cache=features, **dict(options)),
@@ -48,6 +50,8 @@ FORMS = {
     "adapter": {"options": (("adapter", True),)},
     "trimmed": {"options": (("trim", True),), "backbone__layer": 2},
     "full": {"adapter__method": "full", "readout__kind": "linear", "alignment__tr_reference": "centre"},
+    "whisper": {"kind": "whisper", "options": (("trim", True),)},
+    "wavlm-large": {"kind": "wavlm-large", "options": (("trim", True),), "adapter__method": "reinit"},
     "stream": {"windows__mode": "stream", "windows__chunk": 4.0, "windows__lookahead": 0.5},
     "shared": {"windows__frontend": "shared", "quirks__clip_kernel": True},
 }

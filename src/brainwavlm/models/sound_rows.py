@@ -146,17 +146,17 @@ class SoundRows:
     def _moments(self, rows: Any, mass: Any) -> tuple[np.ndarray, np.ndarray]:
         """`alignment.moments`, a block at a time: float32 within a block, as there, and float64 over blocks."""
 
-        def mean_over(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-            total = np.zeros(1)
+        def total(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+            result = np.zeros(1)
             for block in self.blocks():
                 kept = np.isin(np.arange(block.start, block.stop), self._kept)
-                total = total + function(rows[block][kept], mass[block][kept]).sum(0)
-            return (total / len(self.times)).astype(np.float32)
+                result = result + function(rows[block][kept], mass[block][kept]).sum(0)
+            return result
 
-        level = mean_over(lambda some, _: some)
-        mean = level / mean_over(lambda _, heavy: heavy)
-        squares = mean_over(lambda some, heavy: (some - heavy * mean) ** 2)
-        return mean, scale_of(np.sqrt(squares), level)
+        n_trs, level = len(self.times), total(lambda some, _: some)
+        mean = (level / total(lambda _, heavy: heavy)).astype(np.float32)
+        deviation = np.sqrt(total(lambda some, heavy: (some - heavy * mean) ** 2) / n_trs)
+        return mean, scale_of(deviation.astype(np.float32), (level / n_trs).astype(np.float32))
 
 
 def sound_of(sound: Any, rate: int | None, channel: Channel = "mean") -> SoundParts:
