@@ -14,7 +14,7 @@ Parts, by what they are worth; the model and the block are those of benchmarks/s
     ridge    a fit of UTS03: 27,797 x 3,072, five folds, 17 penalties, voxels by chunks
     tests    permutations and jackknife of UTS03, which run on the CPU
 
-`fp32` and `tf32` are the package's precision `no` under torch's two kinds of products. Prints a line for each
+`fp32` is the package's precision `float32`. Prints a line for each
 configuration; with `--output` the JSON, which names the card, is written after each. What the time is too short for is
 named as skipped, what does not fit or fails says so in its place.
 """
@@ -81,13 +81,14 @@ class Card:
     def set(self, precision: str) -> str:
         """Nothing left of the configuration before; what `RunConfig.precision` says for this one."""
         AcceleratorState._reset_state(True)  # accelerate's device and precision are one a process
-        tf32 = precision == "tf32"
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        tf32 = precision == "tf32"  # for the bare products below; the package sets it itself
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
         gc.collect()
         if self.device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        return "bf16" if precision == "bf16" else "no"
+        return {"fp32": "float32"}.get(precision, precision)
 
     def bench(self, rows: int) -> speed.Bench:
         """The fake subject and the model, made once for blocks of so many TRs."""

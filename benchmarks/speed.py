@@ -29,6 +29,7 @@ from memory import fake_subject
 from torch import Tensor, nn
 from transformers import WavLMConfig, WavLMModel
 
+from brainwavlm.compute import products
 from brainwavlm.config import load_config
 from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.prepared_stories import block_rows_alone, needed_windows
@@ -122,7 +123,7 @@ class Bench:
         delays = config.alignment.delays
 
         def loss() -> Tensor:
-            with loop.accelerator.autocast():
+            with products(config.precision, device):
                 found = reference.features(model, story.sound, self.spans(), LAYER, batch)
             return reference.loss(found.float(), matrix, delays, loop.readouts[0], true)
 

@@ -188,7 +188,8 @@ def test_numbers_and_words_that_yaml_reads_as_something_else_are_understood(tmp_
         "seed: 4294967295\nquirks: {short_tail: yes}\n"
     )
     config = load_config(path)
-    assert (config.precision, config.training.lr_backbone, config.training.clip) == ("no", 1e-4, 10.0)
+    assert (config.training.lr_backbone, config.training.clip) == (1e-4, 10.0)
+    assert config.precision == "float32"  # its name now
     assert (config.ridge.alphas, config.seed, config.quirks.short_tail) == ((100.0, 1000.0), 2**32 - 1, True)
 
 

@@ -1,8 +1,11 @@
 """Devices, precision, processes and random state."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,6 +13,8 @@ from accelerate import Accelerator
 
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import ConfigError
+
+Precision = Literal["float32", "tf32", "bf16"]
 
 
 def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) -> Accelerator:
@@ -33,16 +38,16 @@ def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) ->
             # Without a device accelerate forgets the other processes, unless it is told to use the CPU; on a Mac it
             # would take mps.
             cpu=config.device == "cpu" or not torch.cuda.is_available(),
-            mixed_precision=config.precision,
+            mixed_precision="no",  # `products` is ours: it leaves out what has to stay float32
             log_with=tracking,
             project_dir=str(folder) if tracking else None,
         )
     except (ValueError, ImportError) as error:
         raise ConfigError(
-            "device, precision, tracking",
+            "device, tracking",
             str(error).splitlines()[0],
             "what this machine has.",
-            "Try device=auto, precision=no; trackers: pip install 'brainwavlm[tracking]'",
+            "Try device=auto; trackers: pip install 'brainwavlm[tracking]'",
         ) from None
     if config.device not in ("auto", accelerator.device.type):
         on_a_mac = config.device == "mps" and torch.backends.mps.is_available()
@@ -67,6 +72,31 @@ def accelerator_for(config: RunConfig, folder: Path, processes: bool = False) ->
 def device_of(config: RunConfig) -> torch.device:
     """Where the configuration computes, without a tracker."""
     return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device
+
+
+@contextmanager
+def float32_products(precision: Precision, device: torch.device) -> Iterator[None]:
+    """What float32 means: itself, or TF32 (ten bits of mantissa, CUDA alone). A backward pass needs it again."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    # Stock torch runs convolutions in TF32 there, whatever is asked of products.
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@contextmanager
+def products(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Products and convolutions of a forward pass: `float32_products`, or in bf16 by autocast."""
+    bf16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    with float32_products(precision, device), bf16:
+        yield
 
 
 def separate(accelerator: Accelerator, seed: int, step: int) -> None:

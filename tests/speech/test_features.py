@@ -41,6 +41,24 @@ def test_batches_say_what_each_window_says_alone(saved, kind, frame):
             torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["wavlm", "hubert-large", "whisper"])
+@pytest.mark.parametrize("mode", ["windows", "stream"])
+def test_bf16_is_of_the_products_alone_and_goes_to_other_files(saved, tmp_path, sound_path, kind, mode):
+    if (kind, mode) == ("whisper", "stream"):
+        pytest.skip("no stream")
+    exact, rounded = (load_backbone(saved(kind), "all") for _ in range(2))
+    windows = WINDOWS.model_copy(update={"mode": mode})
+    rounded.precision = "bf16"
+    one, other = (cached(model, sound_path, windows, tmp_path / "kept") for model in (exact, rounded))
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    for layer, values in one.layers.items():
+        difference = np.sqrt(np.mean((other.layers[layer] - values) ** 2)) / values.std()
+        assert other.layers[layer].dtype == np.float32
+        assert 1e-5 < difference < 0.03
+    again = cached(rounded, sound_path, windows, tmp_path / "kept")
+    np.testing.assert_array_equal(again.layers[1], other.layers[1])
+
+
 def test_rows_come_in_the_order_asked_for(saved):
     backbone, sound = load_backbone(saved("wavlm"), [1, 3]), noise(1, seconds=1.5)[0]
     windows = cut_windows(len(sound), WINDOWS)

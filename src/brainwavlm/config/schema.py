@@ -378,7 +378,10 @@ class RunConfig(Step):
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of weights, order and dropout.")
     device: str = Field("auto", description="cpu, cuda, or auto: cuda where there is one, else cpu.")
-    precision: Literal["no", "bf16"] = Field("no", description="Mixed precision (accelerate).")
+    precision: Literal["float32", "tf32", "bf16"] = Field(
+        "float32",
+        description="Of the speech model's products; tf32: on NVIDIA cards alone. All else is float32.",
+    )
     tracking: Literal["none", "tensorboard", "wandb"] = Field("none", description="Also log there.")
     windows: WindowConfig = WindowConfig()
     backbone: BackboneConfig = BackboneConfig()
@@ -398,10 +401,10 @@ class RunConfig(Step):
         # accelerate takes the scale off in optimisers that it has prepared, and ours clips and steps by itself.
         if precision == "fp16":
             raise ValueError(
-                "bf16: fp16 needs the loss scaled, nothing takes the scale off the gradients again, and one "
-                "overflow leaves weights that are no numbers"
+                "bf16: fp16 needs the loss scaled, and one overflow leaves weights that are no numbers"
             )
-        return precision
+        # Its name in older runs, which YAML reads as false.
+        return "float32" if precision is False or precision == "no" else precision
 
     @model_validator(mode="after")
     def _part_has_an_end(self):
@@ -424,10 +427,7 @@ class RunConfig(Step):
     @model_validator(mode="after")
     def _untuned_model_knew_something(self):
         if self.loss.distil and self.adapter.method == "reinit":
-            raise ValueError(
-                "loss.distil 0 with adapter.method = reinit: the model begins with random blocks, whose features are "
-                "not worth keeping"
-            )
+            raise ValueError("loss.distil 0 with adapter.method = reinit, which begins with random blocks")
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.progress import Progress
@@ -30,8 +29,7 @@ def extract_dataset(
     """
     dataset = load_dataset(config.dataset)
     names = sorted(dataset.stories if subject is None else dataset.subject(subject).recordings)
-    backbone = load_backbone(config.backbone.name, "all")
-    backbone.to(accelerator_for(config, Path(folder)).device)
+    backbone = load_backbone(config.backbone.name, "all").set_up(config)
     return {
         name: cached(
             backbone,

@@ -138,26 +138,10 @@ def combined(
 
 
 def feature_distance(features: Tensor, untuned: Tensor, variance: Tensor) -> Tensor:
-    """Loss = mean_t sum_d (f[t, d] - u[t, d])^2 / sum_d var(u[:, d]), how far tuning has moved the features.
+    """Loss = mean_t sum_d (f[t, d] - u[t, d])^2 / variance, how far tuning has moved features (n_trs, n_dims).
 
-    0 where the model gives what it gave before; 1 where the features of a TR are as far from the untuned ones as these
-    are from their own mean.
-
-    Parameters
-    ----------
-    features, untuned : tensors (n_trs, n_dims)
-        At the same TRs, before any z-scoring.
-    variance : tensor ()
-        Of the untuned features over the TRs of the whole story, summed over dimensions.
-
-    Returns
-    -------
-    tensor (), at least 0
-
-    References
-    ----------
-    Li and Hoiem 2016 (arXiv 1606.09282), learning without forgetting; there the outputs of old tasks are kept, here
-    the features themselves.
+    1 where they are as far from the untuned ones as these are from their own mean: variance = sum_d var(u[:, d]), over
+    the whole story. Li and Hoiem 2016 (arXiv 1606.09282) hold outputs so; here features are held.
     """
     return (features.float() - untuned).square().sum(1).mean() / variance
 

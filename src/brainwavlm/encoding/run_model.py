@@ -37,6 +37,7 @@ def configured_backbone(config: RunConfig) -> Backbone:
         run_unused_blocks=config.quirks.run_unused_blocks,
     )
     backbone.recompute, backbone.memory_gb = config.training.recompute, config.backbone.memory_gb
+    backbone.precision = config.precision
     return backbone
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainwavlm.compute import float32_products
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.blocks import Block, epoch_steps
@@ -126,14 +127,13 @@ class TuningLoop(TuningParts):
         story, subject = self.loader[block.story], self.subject_of[block.story]
         rows = self.rows_of(story.clock, block)  # the block's own, and before them the halo that delays need
         mass = story.mass[rows.all]
-        with self.accelerator.autocast():
-            features = story.features(self.backbone, rows, self.config)  # (n_all, n_dims), at TRs
-            own = features[rows.wanted], mass[rows.wanted]
-            self.moments.add(block.story, own[0].detach(), own[1])
-            mean, scale = self.moments_of(self.moments, block.story, *own)
-            normalised = (features - mass * mean) / scale
-            design = delayed(normalised, story.clock.delays, rows.wanted)  # (n_trs, n_delays * n_dims)
-            predicted = subject.readout(design).float()  # (n_trs, n_voxels)
+        features = story.features(self.backbone, rows, self.config)  # (n_all, n_dims), at TRs
+        own = features[rows.wanted], mass[rows.wanted]
+        self.moments.add(block.story, own[0].detach(), own[1])
+        mean, scale = self.moments_of(self.moments, block.story, *own)
+        normalised = (features - mass * mean) / scale
+        design = delayed(normalised, story.clock.delays, rows.wanted)  # (n_trs, n_delays * n_dims)
+        predicted = subject.readout(design)  # (n_trs, n_voxels)
         require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
         true = story.responses[block.start : block.stop]
         loss = self.criterion(*self.compared(predicted, true, subject.weights))
@@ -154,7 +154,8 @@ class TuningLoop(TuningParts):
             require_finite(loss, f"the loss of {self.place(block)}", self.folder)
             value += loss.detach()
             if self.optimisation.learns:
-                self.optimisation.backward(loss)
+                with float32_products(self.config.precision, self.accelerator.device):
+                    self.optimisation.backward(loss)
                 if self.state.step == 0:
                     require_gradients(self.backbone.reachable_parameters())
         if self.optimisation.learns:

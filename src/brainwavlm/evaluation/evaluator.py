@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
@@ -80,7 +79,7 @@ class Evaluator:
         self, backbone: Backbone, config: RunConfig, recordings: Iterable[Recording], title: str
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
-        backbone.to(device_of(config))
+        backbone.set_up(config)
         how, kept = (config.backbone.batch_windows, None), self.frontends(config)
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):

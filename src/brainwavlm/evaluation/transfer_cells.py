@@ -70,7 +70,6 @@ def tuned_backbone(run: Run, layer: int | Sequence[int] | None = None) -> Backbo
         adapter = adapter.model_copy(update={"layers": (first, min(last, own))})
     layers = sorted({own, *asked})
     backbone = load_backbone(config.backbone.name, layers, adapter=adapter, run_unused_blocks=every)
-    backbone.memory_gb = config.backbone.memory_gb
     load_backbone_state(backbone, run.checkpoint("best"))
     return backbone.eval()
 

@@ -158,6 +158,7 @@ def heard_facts(
         "audio": audio_checksum(sound_path),
         **heard_as(channel),
         "layers": list(backbone.layers),
+        **backbone.computed,
     }
 
 

@@ -70,6 +70,7 @@ def frontend_file(
         "audio": audio_checksum(sound_path),
         **heard_as(channel),
         "type": kind,
+        **backbone.computed,
     }
     path = Path(folder) / f"{content_name(facts)}.npy"
     ends = np.cumsum(kept_frames(backbone, windows, config))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from brainwavlm.compute import products
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.family import Family
 from brainwavlm.speech.last_block import agrees, block_at
@@ -38,8 +39,6 @@ class Backbone(TrainedModel):
         What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
     recompute : bool
         Set it to keep no activations inside blocks, and compute them again in the backward pass.
-    memory_gb : float
-        Set it to what a batch of windows may take, besides what a graph keeps.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Backbone(TrainedModel):
         self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
         if not getattr(config, "apply_spec_augment", True):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
-        self.recompute, self.memory_gb = False, 1.0
+        self.recompute = False
         self._graphed: set[int] = set()  # blocks that have run with gradients on
         deepest = max(layers)
         self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
@@ -110,7 +109,10 @@ class Backbone(TrainedModel):
     @torch.no_grad()
     def enter(self, projected: Tensor) -> Tensor:
         """From the projection to hidden state 0: the second half of `frontend`. Without noise, else nothing."""
-        return projected if self.noise else self.family.enter(self.model, projected)
+        if self.noise:
+            return projected
+        with products(self.precision, self.device):
+            return self.family.enter(self.model, projected).float()
 
     @torch.no_grad()
     def listen(self, windows: Tensor) -> Tensor:
@@ -120,7 +122,8 @@ class Backbone(TrainedModel):
             windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
         config, n_samples = self.model.config, windows.shape[-1]
         parts = windows.split(self._at_once(self.family.listen_floats(config, n_samples)))
-        return torch.cat([self.family.listen(self.model, part) for part in parts])
+        with products(self.precision, self.device):
+            return torch.cat([self.family.listen(self.model, part) for part in parts]).float()
 
     def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
         """The transformer, from the frontend's output up to the deepest layer asked for.
@@ -174,24 +177,20 @@ class Backbone(TrainedModel):
         prunes = frames is not None and self._reads_one_frame and self.n_run == deepest > 1
         prunes = prunes and not (self.training and self.noise)
         states, position_bias = {0: hidden}, None
-        for index, block in enumerate(self._blocks()[: self.n_run]):
-            if not self._drops(index):
-                if prunes and index == deepest - 1:
-                    assert frames is not None
-                    hidden = block_at(self.family, self.model, block, hidden, position_bias, frames, mask)
-                else:
-                    hidden, position_bias = self._run(block, hidden, position_bias, index, mask)
-                if torch.is_grad_enabled():
-                    self._graphed.add(index)
-            if index + 1 in self.layers:
-                last = index + 1 == self.n_blocks
-                states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
-        return {layer: states[layer] for layer in self.layers}, prunes
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return next(self.parameters()).device
+        with products(self.precision, self.device):
+            for index, block in enumerate(self._blocks()[: self.n_run]):
+                if not self._drops(index):
+                    if prunes and index == deepest - 1:
+                        assert frames is not None
+                        hidden = block_at(self.family, self.model, block, hidden, position_bias, frames, mask)
+                    else:
+                        hidden, position_bias = self._run(block, hidden, position_bias, index, mask)
+                    if torch.is_grad_enabled():
+                        self._graphed.add(index)
+                if index + 1 in self.layers:
+                    last = index + 1 == self.n_blocks
+                    states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
+        return {layer: states[layer].float() for layer in self.layers}, prunes
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a window."""
@@ -228,7 +227,10 @@ class Backbone(TrainedModel):
 
     def _entered(self, hidden: Tensor) -> Tensor:
         """Hidden state 0 from the frontend's output, which ends before it where the model has noise."""
-        return self.family.enter(self.model, hidden) if self.noise else hidden
+        if not self.noise:
+            return hidden
+        with products(self.precision, self.device):
+            return self.family.enter(self.model, hidden).float()
 
     def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
         if self.recompute and torch.is_grad_enabled():

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.compute import device_of
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.notes import run_notes
@@ -169,8 +168,7 @@ def _predictions(
     title: str,
 ) -> Predictions:
     config = plan.config
-    backbone.to(device_of(config))
-    backbone.memory_gb = config.backbone.memory_gb
+    backbone.set_up(config)
     vectors = {
         name: cached_unit_vectors(
             backbone,

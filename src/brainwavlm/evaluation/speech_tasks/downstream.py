@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.compute import device_of
 from brainwavlm.datasets.responses import Split
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator
@@ -102,13 +101,13 @@ def downstream(
     heads: dict[str, Heads] = {}
     table, about, sounds = list[dict[str, Any]](), list[dict[str, Any]](), dict[str, np.ndarray]()
     for run, name, chosen in zip(runs, names, states, strict=True):
-        key, device = f"{run.config.backbone.name} {chosen}", device_of(run.config)
+        key = f"{run.config.backbone.name} {chosen} {run.config.precision}"
         if key not in heads:
-            untuned = evaluator.untuned(run.config, chosen).to(device).eval()
+            untuned = evaluator.untuned(run.config, chosen).set_up(run.config).eval()
             heads[key] = Heads(asked, untuned, chosen, seeds, epochs, evaluator.progress)
         both = {
             "frozen": heads[key].frozen,
-            "tuned": heads[key].scores_of(tuned_backbone(run, chosen).to(device).eval(), name),
+            "tuned": heads[key].scores_of(tuned_backbone(run, chosen).set_up(run.config).eval(), name),
         }
         who = {"run": name, "subject": "+".join(run.listeners), "seed": run.config.seed}
         table += [{**who, **row} for row in _rows(asked, both, heads[key].references)]

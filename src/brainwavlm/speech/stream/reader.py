@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brainwavlm.compute import products
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone, Frame
@@ -138,7 +139,9 @@ def _batch_size(
 def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment], device: torch.device) -> Tensor:
     length = segments[0].layout.n_samples
     pieces = torch.stack([sound[segment.start : segment.start + length] for segment in segments]).to(device)
-    return backbone.family.stream(backbone.model, pieces, segments[0].layout, backbone.normalise_sound)
+    with products(backbone.precision, device):
+        hidden = backbone.family.stream(backbone.model, pieces, segments[0].layout, backbone.normalise_sound)
+    return hidden.float()
 
 
 def _read(backbone: Backbone, hidden: Tensor, layout: Layout, frame: Frame) -> dict[int, Tensor]:
