@@ -139,6 +139,7 @@ def test_several_sounds_get_a_file_each_and_surfaces_a_map_a_tr(
 ):
     other = tmp_path / "short.wav"
     soundfile.write(other, 0.5 * noise(1, seconds=20.0)[0].numpy(), 16000)
+    tmp_path = tmp_path / "made" / "here"
     done = brainwavlm("predict", demo_model, other, sound, "-o", tmp_path / "p.func.gii", "--tr", "4")
     assert done.code == 0, done.err
     names = [f"p_{stem}_hemi-{half}.func.gii" for stem in ("short", "long") for half in "LR"]
@@ -173,7 +174,10 @@ def test_bad_input_is_told_before_the_model_runs_and_nothing_is_left(
         ([empty], "p.h5", {}, "no samples"),
         ([sound, short], "p.h5", {}, "sound of two TRs"),
         ([sound], "p.h5", {"subject": "carl"}, "'carl' is not in"),
-        ([sound], "p.h5", {"tr": -1.0}, "seconds between two rows"),
+        ([sound], "p.h5", {"tr": -1.0}, "0.01 s or more between two rows"),
+        ([sound], "p.h5", {"tr": 1e-9}, "0.01 s or more between two rows"),
+        ([sound], "nowhere/p.h5", {"tr": 0.01}, "no window within"),
+        ([sound], "folder/.npy", {}, r"ends in \.h5"),
         ([sound], "p.h5", {"tr": 0.01}, "no window within"),
         ([sound], "p.h5", {"readout": "none"}, "ridge or trained"),
         ([sound], "p.mat", {}, r"ends in \.h5"),

@@ -139,9 +139,9 @@ class BrainModel:
     ) -> SoundRows:
         """A sound's rows on the clock of TRs; nothing is read yet."""
         tr = subject.tr if tr is None else tr
-        if not 0 < tr < 1e4:
+        if not 0.01 <= tr < 1e4:
             raise ConfigError(
-                "tr", f"{tr:g} s.", "seconds between two rows.", "Leave it out for the data set's."
+                "tr", f"{tr:g} s.", "0.01 s or more between two rows.", "Leave it out for the data set's."
             )
         return SoundRows(features, self.alignment, tr, times, self.clipped and readout == "trained")
 

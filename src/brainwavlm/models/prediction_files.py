@@ -68,7 +68,7 @@ def predict_files(
         The subject's voxels are in no volume, or on no surface, that is known.
     """
     kind = next((kind for kind in KINDS if str(output).endswith(kind)), None)
-    if kind is None:
+    if kind is None or Path(output).name == kind:
         raise ConfigError(
             "output", str(output), f"a name that ends in {', '.join(KINDS)}.", "Choose one of them."
         )
@@ -87,6 +87,7 @@ def predict_files(
     voxel, function = who.readout(readout)
     where = _place(who, kind)
     rows = [model.rows(one, who, tr, readout) for one in features]
+    stem.parent.mkdir(parents=True, exist_ok=True)
     for sound, place, some in zip(files, outputs, rows, strict=True):
         facts = _facts(model, who, sound, some)
         with _kept(place.with_name(f".{place.name}.reading.h5"), facts, some, progress or Progress()) as file:

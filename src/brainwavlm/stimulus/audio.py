@@ -70,7 +70,7 @@ def sound_errors(path: Path, facts: SoundFacts) -> Iterator[tuple[str, DatasetEr
         )
     elif facts.gain < CANCELLED:
         problem = "its channels cancel: one is about the other turned upside down, and nothing is left of their mean."
-        setting = "Set channel: left (or right, or a number) for this story in dataset.yaml."
+        setting = "Set channel: left (or right, or a number) for it in dataset.yaml, or write one channel into a file."
         yield (
             "channels",
             DatasetError(path, problem, "a sound whose mean over channels is the speech.", setting),
