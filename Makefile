@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       set up, then the whole method on the embedded data set (four to six minutes on two idle cores)"
+	@echo "make demo       set up, then the whole method on the embedded data set (about five minutes on two idle cores)"
 	@echo "make test       set up, then the tests"
 	@echo "make test-slow  the tests that take minutes, look at pages in a browser or need extra files"
 	@echo "make lint       ruff and mypy"
