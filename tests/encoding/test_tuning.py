@@ -138,7 +138,7 @@ def test_distil_holds_features_near_the_untuned_models_and_resumes_bit_identical
         load_backbone_state(tuned.backbone, run.checkpoint("last"))
         tuned.read_untuned()
         distances.append(
-            max(float((tuned.untuned[name] - loop.untuned[name]).norm()) for name in loop.lengths)
+            max(float((tuned.untuned[name][0] - loop.untuned[name][0]).norm()) for name in loop.lengths)
         )
     assert 0 < distances[1] < distances[0] / 2
 

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.nn.utils import get_total_norm
 
+from brainwavlm.compute import float32_products
 from brainwavlm.config import TrainingConfig
 from brainwavlm.speech.hidden_states import Backbone
 
@@ -33,7 +34,7 @@ class Optimisation:
         steps_per_epoch: int,
         accelerator: Accelerator,
     ):
-        self._config, self._accelerator = config, accelerator
+        self._config, self._accelerator, self._precision = config, accelerator, backbone.precision
         self._total_steps = config.epochs * steps_per_epoch
         groups: list[dict[str, Any]] = [
             {"params": [p for _, p in backbone.adapter_parameters()], "lr": config.lr_backbone},
@@ -58,8 +59,9 @@ class Optimisation:
         self._optimiser.zero_grad()
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Add gradients."""
-        self._accelerator.backward(loss)
+        """Add gradients, with products as in the forward pass."""
+        with float32_products(self._precision, self._accelerator.device):
+            self._accelerator.backward(loss)
 
     def update(self) -> float | None:
         """Sum the gradients of all processes, clip and step; the norm of the gradient before clipping.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.checks.amount import amount_facts
-from brainwavlm.compute import accelerator_for, float32_products
+from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Recording
 from brainwavlm.datasets.usable_rows import left_out
@@ -142,8 +142,7 @@ def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
         loss = loop.loss(chosen[step % len(chosen)])
         if loop.optimisation.learns:
             loop.optimisation.begin(step)
-            with float32_products(loop.config.precision, loop.accelerator.device):
-                loop.optimisation.backward(loss)
+            loop.optimisation.backward(loss)
             loop.optimisation.update()
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])

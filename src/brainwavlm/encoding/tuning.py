@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainwavlm.compute import float32_products
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
 from brainwavlm.encoding.blocks import Block, epoch_steps
@@ -138,8 +137,7 @@ class TuningLoop(TuningParts):
         true = story.responses[block.start : block.stop]
         loss = self.criterion(*self.compared(predicted, true, subject.weights))
         if weight := self.config.loss.distil:
-            untuned = self.untuned[block.story]
-            variance = untuned.var(0, correction=0).sum()
+            untuned, variance = self.untuned[block.story]
             loss = loss + weight * feature_distance(own[0], untuned[block.start : block.stop], variance)
         return loss
 
@@ -154,8 +152,7 @@ class TuningLoop(TuningParts):
             require_finite(loss, f"the loss of {self.place(block)}", self.folder)
             value += loss.detach()
             if self.optimisation.learns:
-                with float32_products(self.config.precision, self.accelerator.device):
-                    self.optimisation.backward(loss)
+                self.optimisation.backward(loss)
                 if self.state.step == 0:
                     require_gradients(self.backbone.reachable_parameters())
         if self.optimisation.learns:

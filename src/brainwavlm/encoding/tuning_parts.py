@@ -40,8 +40,8 @@ class TuningParts:
     loader : StoryLoader
     moments : FeatureMoments
         Of the epoch before, and sums for the next.
-    untuned : dict of str to tensor (n_trs, n_dims)
-        Features under the untuned model, by training recording; empty without loss.distil.
+    untuned : dict of str to tensors (n_trs, n_dims), ()
+        Features under the untuned model and their variance, by training recording; empty without loss.distil.
     lengths : dict of str to int
         TRs of the training recordings of all subjects.
     subject_of : dict of str to TunedSubject
@@ -67,7 +67,7 @@ class TuningParts:
             require_folder(config.training.frontend_folder)
         self.loader = StoryLoader(self.subjects, self.backbone, config, device)
         self.moments = FeatureMoments()
-        self.untuned: dict[str, torch.Tensor] = {}
+        self.untuned: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
         self.subject_of = {key: subject for subject in self.subjects for key in subject.lengths}
         self.lengths = {key: rows for subject in self.subjects for key, rows in subject.lengths.items()}
@@ -99,7 +99,8 @@ class TuningParts:
         for name in self.progress.over(names, "Reading what is to be kept"):
             story = next(stories)
             rows = story_rows(story.clock)
-            self.untuned[name] = story.features(self.backbone, rows, self.config)[rows.wanted].float()
+            features = story.features(self.backbone, rows, self.config)[rows.wanted].float()
+            self.untuned[name] = features, features.var(0, correction=0).sum()
 
     def next_moments(self) -> None:
         """The rows that all processes have seen become the moments of the next epoch."""

@@ -116,9 +116,8 @@ def _left(
             continue
         write_state(output, state.but(facts=place.facts, state="waiting", error=None))
         config = cell.config.model_dump(mode="json")
-        if (
-            frontends is not None and cell.config.training.frontend_folder is None
-        ):  # no part of a cell's identity: it changes no score
+        # No part of a cell's identity: it changes no score.
+        if frontends is not None and cell.config.training.frontend_folder is None:
             config["training"]["frontend_folder"] = str(frontends)
         task = Task(
             str(output),
