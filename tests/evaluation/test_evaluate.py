@@ -177,6 +177,14 @@ def test_evaluating_again_reads_the_cache_and_gives_the_same(run, scores, featur
     pd.testing.assert_frame_equal(scores.table, evaluate(open_run(run.path), cache=features).table)
 
 
+def test_features_of_tuned_models_are_left_out_of_the_cache_on_request(run, scores, tmp_path):
+    score_backbone(run.config, cache=tmp_path)
+    untuned = sorted(tmp_path.iterdir())
+    again = evaluate(run, cache=tmp_path, keep_tuned=False)
+    assert sorted(tmp_path.iterdir()) == untuned
+    pd.testing.assert_frame_equal(scores.table, again.table)
+
+
 def test_ridge_on_a_target_scores_only_its_voxels(settings, features):
     score = score_backbone(settings(target="AC"), cache=features)
     assert_array_equal(score.voxel, np.arange(0, 30, 3))

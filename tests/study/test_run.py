@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
@@ -90,6 +91,9 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     assert (done.transfer / "matrix.csv").is_file()
     assert (done.probes / "probes.csv").is_file()
     assert done.run.config.target == "cortex"
+    kept = [safe_open(file, "np").metadata()["facts"] for file in (folder / "features").iterdir()]
+    # What the tuned model says is its cell's alone, and gigabytes: it is not kept.
+    assert {json.loads(facts)["weights"] for facts in kept} == {done.run.manifest["backbone"]["checksum"]}
     assert (failed.state, failed.attempts, failed.evaluation) == ("failed", 1, None)
 
     before = contents(folder / "cells")

@@ -87,6 +87,7 @@ def evaluate(
     epochs: bool = False,
     cross_fit: bool = False,
     reuse_alphas: bool = False,
+    keep_tuned: bool = True,
 ) -> Evaluation:
     """Score runs on held-out stories against the model they started from.
 
@@ -115,6 +116,8 @@ def evaluate(
     reuse_alphas : bool
         Fit tuned features with the penalties (and the shared map's rank) that were chosen for the untuned ones, as the
         authors' script does, in place of their own. Further `layers` choose their own.
+    keep_tuned : bool
+        Add features of tuned models to the cache; False: only those of models as they were, which others share.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def evaluate(
     runs = subject_runs(runs)
     for run in runs if epochs else ():
         require_epochs(run)
-    evaluator = Evaluator(cache, progress)
+    evaluator = Evaluator(cache, progress, keep_tuned)
     tasks = Downstream(evaluator, downstream) if downstream else None
     tuned_on = tuple(run.config.target for run in runs)
     plans = [evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb)) for run in runs]

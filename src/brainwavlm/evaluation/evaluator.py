@@ -42,14 +42,17 @@ class Evaluator:
         Folder of features to read and add to; None: computed and not kept.
     progress : Progress or None
         Shows which stories are read; None is silent.
+    keep_tuned : bool
+        Keep features of models with trained weights there too.
     """
 
-    def __init__(self, cache: str | Path | None, progress: Progress | None) -> None:
+    def __init__(self, cache: str | Path | None, progress: Progress | None, keep_tuned: bool = True) -> None:
         if (
             cache is not None and not Path(cache).is_dir()
         ):  # what a folder holds may be read where it is closed
             require_writable(Path(cache), "cache")
-        self.cache, self.progress = cache, progress or Progress()
+        self.progress = progress or Progress()
+        self.cache, self.tuned_cache = cache, cache if keep_tuned else None
         self._data: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
@@ -80,14 +83,22 @@ class Evaluator:
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.set_up(config)
-        how, kept = (config.backbone.batch_windows, None), self.frontends(config)
+        how, kept, cache = (
+            (config.backbone.batch_windows, None),
+            self.frontends(config),
+            self.cache_of(backbone),
+        )
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
             sound, channel = stories[name].audio, stories[name].channel
-            if self.cache is None:
+            if cache is None:
                 yield name, extract(backbone, sound, config.windows, *how, channel, kept)
             else:
-                yield name, cached(backbone, sound, config.windows, self.cache, *how, channel, kept)
+                yield name, cached(backbone, sound, config.windows, cache, *how, channel, kept)
+
+    def cache_of(self, backbone: Backbone) -> str | Path | None:
+        """Folder of what a speech model says; None: it is not kept."""
+        return self.tuned_cache if any(backbone.adapter_parameters()) else self.cache
 
     def frontends(self, config: RunConfig) -> Path | None:
         """Where outputs of the frozen frontend are kept that scores may read, and add to."""

@@ -46,6 +46,7 @@ def transfer(
     cache: str | Path | None = None,
     progress: Progress | None = None,
     memory_gb: float | None = None,
+    keep_tuned: bool = True,
 ) -> Transfer:
     """Score tuned models in every listener: ridge on the listener's own stories, tuned features against untuned ones.
 
@@ -69,6 +70,8 @@ def transfer(
     progress : Progress or None
     memory_gb : float or None
         What ridge may use; None: as each run was configured.
+    keep_tuned : bool
+        Add features of tuned models to the cache; False: a temporary folder keeps them meanwhile.
 
     Returns
     -------
@@ -85,7 +88,8 @@ def transfer(
     require_minutes(minutes, draws)
     matrix, curve, units, replicates = [], [], [], []
     with TemporaryDirectory() as temporary:
-        evaluator = Evaluator(cache or temporary, progress)
+        evaluator = Evaluator(cache or temporary, progress, keep_tuned)
+        evaluator.tuned_cache = evaluator.tuned_cache or temporary
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, evaluator)
         for cell in cells:
             require_whole_story(cell.plan.data, minutes)

@@ -4,7 +4,7 @@ study.yaml      the description as it was read
 study.json      what it came to: cells with their configuration, identity and folder; the code
 cells/<cell>/   an ordinary run folder, with evaluation/, transfer/ and probes/ in it
 records/        states, logs and locks of the cells (`study.records`)
-features/       features that cells share
+features/       features of untuned models, which cells share
 checksums.json  of the files of the data, so that each is read once
 """
 

@@ -1,8 +1,8 @@
-"""What is done with a cell, one function a step: tune, evaluate, transfer, probe."""
+"""What is done with a cell, step by step: tune, evaluate, transfer, probe."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.run import open_run
+from brainwavlm.study.records import WRITTEN
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,35 @@ class Task:
     place: str = ""
 
 
-def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
+RESULTS: dict[str, type[Evaluation] | type[Transfer] | type[Probes]] = {
+    "evaluate": Evaluation,
+    "transfer": Transfer,
+    "probe": Probes,
+}
+
+
+def do_step(name: str, path: Path, task: Task, options: dict[str, Any]) -> None:
+    """Tune a cell, or score it, in place of what was there with other options."""
+    if name == "tune":
+        _tune(path, task)
+        return
+    # The digest of the data says what is done, not how.
+    options = {key: value for key, value in options.items() if key != "data"}
+    score = getattr(import_module("brainwavlm"), name)
+    # Features of a tuned model are its cell's alone: gigabytes that nobody else would read.
+    scores = score(open_run(path), cache=Path(task.study) / "features", keep_tuned=False, **options)
+    folder = path / scored_folder(name)
+    if folder.exists():
+        shutil.rmtree(folder)
+    scores.save(folder)
+
+
+def scored_folder(name: str) -> str:
+    """What the folder of a step that scores is called."""
+    return WRITTEN[name][0].partition("/")[0]
+
+
+def _tune(path: Path, task: Task) -> None:
     """Tune, from the last checkpoint where there is one."""
     from brainwavlm.encoding.tuning import tune
 
@@ -60,52 +89,6 @@ def _tune(path: Path, task: Task, options: dict[str, Any]) -> None:
         # A run that was begun goes on as it began, wherever frontends are kept now.
         config = open_run(path).config if begun else validated(RunConfig, task.config, task.folder)
         tune(config, path, resume=begun, progress=_PrintedProgress())
-
-
-def _evaluate(path: Path, task: Task, options: dict[str, Any]) -> None:
-    from brainwavlm.evaluation.evaluate import evaluate
-
-    scores = evaluate(open_run(path), Path(task.study) / "features", **_without_data(options))
-    _replaced(path / "evaluation", scores.save)
-
-
-def _transfer(path: Path, task: Task, options: dict[str, Any]) -> None:
-    from brainwavlm.evaluation.transfer import transfer
-
-    scores = transfer(open_run(path), cache=Path(task.study) / "features", **_without_data(options))
-    _replaced(path / "transfer", scores.save)
-
-
-def _probe(path: Path, task: Task, options: dict[str, Any]) -> None:
-    from brainwavlm.evaluation.probes.probe import probe
-
-    probes = probe(open_run(path), cache=Path(task.study) / "features", **_without_data(options))
-    _replaced(path / "probes", probes.save)
-
-
-def _without_data(options: dict[str, Any]) -> dict[str, Any]:
-    """What the file of the study says, without the digest of the data that goes into what is done."""
-    return {key: value for key, value in options.items() if key != "data"}
-
-
-STEPS: dict[str, Callable[[Path, Task, dict[str, Any]], None]] = {
-    "tune": _tune,
-    "evaluate": _evaluate,
-    "transfer": _transfer,
-    "probe": _probe,
-}
-RESULTS: dict[str, type[Evaluation] | type[Transfer] | type[Probes]] = {
-    "evaluate": Evaluation,
-    "transfer": Transfer,
-    "probe": Probes,
-}
-
-
-def _replaced(folder: Path, save: Callable[[Path], Any]) -> None:
-    """Save into a folder in place of what was there with other options."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    save(folder)
 
 
 class _PrintedProgress(Progress):

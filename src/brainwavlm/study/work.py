@@ -16,7 +16,6 @@ from brainwavlm.runs.environment import code_version, same_code
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
 from brainwavlm.study.records import (
-    WRITTEN,
     CellState,
     locked,
     lost_file,
@@ -24,7 +23,7 @@ from brainwavlm.study.records import (
     record_path,
     write_state,
 )
-from brainwavlm.study.steps import RESULTS, STEPS, Task
+from brainwavlm.study.steps import RESULTS, Task, do_step, scored_folder
 
 
 def run_cell(content: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +118,7 @@ def _worked(task: Task, state: CellState) -> CellState:
                 print(f"{name}: attempt {state.attempts}, process {state.pid} on {state.host}", flush=True)
                 began = time.monotonic()
                 with naming_cell(task.place or task.folder):
-                    STEPS[name](path, task, some)
+                    do_step(name, path, task, some)
                 state = state.with_step(name, some, time.monotonic() - began)
                 write_state(study, state)
         return state.but(state="done")
@@ -143,7 +142,7 @@ def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) 
         if name == "tune":
             _ = open_run(cell).config, open_run(cell).result
         else:
-            RESULTS[name].open(cell / WRITTEN[name][0].partition("/")[0])
+            RESULTS[name].open(cell / scored_folder(name))
     except BrainwavlmError:
         return False
     return True

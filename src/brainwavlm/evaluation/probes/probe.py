@@ -47,6 +47,7 @@ def probe(
     progress: Progress | None = None,
     memory_gb: float | None = None,
     controls: Collection[str] = CONTROLS,
+    keep_tuned: bool = True,
 ) -> Probes:
     """Read features of the stimulus off hidden states of runs, and of the models that they started from.
 
@@ -69,6 +70,8 @@ def probe(
         What ridge may use; None: as each run was configured.
     controls : collection of str
         What is scored beside: of `CONTROLS`, all by default.
+    keep_tuned : bool
+        Add vectors of tuned models to the cache; False: only those of models as they were, which others share.
 
     Returns
     -------
@@ -86,7 +89,7 @@ def probe(
     rows_of_table, dimension = asked_features(features)
     require_controls(controls)
     runs = subject_runs(runs)
-    evaluator = Evaluator(cache, progress)
+    evaluator = Evaluator(cache, progress, keep_tuned)
     tuned_on = tuple(run.config.target for run in runs)
     plans = [
         evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
@@ -175,7 +178,7 @@ def _predictions(
             plan.data.recordings[name].story,
             config.windows,
             question.units[name],
-            evaluator.cache,
+            evaluator.cache_of(backbone),
             config.backbone.batch_windows,
             evaluator.frontends(config),
         )
