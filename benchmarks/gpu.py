@@ -134,6 +134,7 @@ class Card:
             run()
             self.wait()
         spent: dict[str, list[float]] = {}
+        waits = ("cudaStreamSynchronize", "cudaEventSynchronize")
         for event in profiler.events():
             # Annotations (of the optimiser's step) span kernels that are events themselves.
             if event.device_type == torch.autograd.DeviceType.CUDA and not event.is_user_annotation:
@@ -141,6 +142,7 @@ class Card:
         total = sum(map(sum, spent.values()))
         largest = sorted(spent, key=lambda name: -sum(spent[name]))[:12]
         row |= {"kernels": sum(map(len, spent.values())), "card busy": total / seconds}
+        row["waits of the host"] = sum(event.name in waits for event in profiler.events())
         return row | {"largest": {name: sum(spent[name]) / total for name in largest}}
 
 
@@ -292,12 +294,12 @@ def extract(card: Card) -> Configurations:
 
     def forward(layer: int | str, precision: str) -> dict:
         bench = card.bench(card.rows)
-        under = torch.autocast(card.device, torch.bfloat16, enabled=card.set(precision) == "bf16")
         backbone = load_backbone(bench.model, layer).to(card.device).eval()
+        backbone.precision = card.set(precision)
         sound, windows = bench.story.sound.to(card.device), bench.story.windows
 
         def run() -> None:
-            with torch.no_grad(), under:
+            with torch.no_grad():
                 read_windows(backbone, sound, windows, bench.needed, "last", card.at_once[-1])
 
         each = card.seconds(run, 3, 1) / len(bench.needed)

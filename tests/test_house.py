@@ -266,6 +266,6 @@ def test_every_package_that_is_imported_is_declared():
         "cortex": "pycortex",
         "mpl_toolkits": "matplotlib",
     }
-    known_as |= {"parselmouth": "praat-parselmouth"}
+    known_as |= {"parselmouth": "praat-parselmouth", "triton": "torch"}  # torch for CUDA brings it
     of_others = imported - set(sys.stdlib_module_names) - {"brainwavlm"}
     assert {known_as.get(name, name) for name in of_others} - declared == set()

@@ -74,6 +74,21 @@ def device_of(config: RunConfig) -> torch.device:
     return accelerator_for(config.model_copy(update={"tracking": "none"}), Path()).device
 
 
+def card_gb(device: torch.device) -> float:
+    """Memory of a CUDA card, in GB."""
+    return torch.cuda.get_device_properties(device).total_memory / 1e9
+
+
+def on_device(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """A copy of an array there. The host goes on at once: it does not wait for what a card has yet to do."""
+    return sent(torch.from_numpy(array).to(dtype), device)
+
+
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the host there, likewise."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+
+
 @contextmanager
 def float32_products(precision: Precision, device: torch.device) -> Iterator[None]:
     """What float32 means: itself, or TF32 (ten bits of mantissa, CUDA alone). A backward pass needs it again."""
@@ -81,9 +96,10 @@ def float32_products(precision: Precision, device: torch.device) -> Iterator[Non
         yield
         return
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    # Stock torch runs convolutions in TF32 there, whatever is asked of products.
+    # Stock torch runs convolutions in TF32 there, whatever is asked of products. Under bf16 what autocast leaves out
+    # may use it too.
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision != "float32"
     try:
         yield
     finally:

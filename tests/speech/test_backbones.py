@@ -252,3 +252,24 @@ def test_a_layer_may_be_a_number_of_numpy(tiny_wavlm):
 def test_a_layer_that_is_no_whole_number_is_refused(tiny_wavlm, layer):
     with pytest.raises(BackboneError, match=r"backbone\.layer"):
         load_backbone(tiny_wavlm, layer)
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2", "whisper"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+def test_a_block_is_one_graph_for_the_compiler_of_a_card(kind, precision, saved, monkeypatch):
+    """With what is left to a card, where the products of the CPU are not used; adapters drop, and get gradients."""
+    for module in ("wavlm", "cpu.linear", "cpu.lora"):
+        monkeypatch.setattr(f"brainwavlm.speech.{module}.plain_cpu", lambda *_: False)
+    torch.compiler.reset()
+    adapter = AdapterConfig(rank=2, dropout=0.5)
+    backbone = load_backbone(saved(kind), 3, adapter=adapter)
+    backbone.precision = precision
+    windows = torch.randn(2, 6400)
+    whole = torch.compile(backbone.family.run_block, fullgraph=True, backend="eager")
+    expected = backbone(windows)[3]
+    monkeypatch.setattr(backbone, "_run", lambda block, *inputs: whole(block, *inputs))
+    torch.testing.assert_close(backbone(windows)[3], expected)
+    backbone.train()
+    backbone(windows)[3].sum().backward()
+    assert all(p.grad is not None for _, p in backbone.reachable_parameters())

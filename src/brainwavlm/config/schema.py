@@ -52,19 +52,22 @@ class BackboneConfig(Step):
     name: str = Field("microsoft/wavlm-base-plus", description="Hub id or local folder of the speech model.")
     layer: int = Field(9, ge=0, description="Hidden state that is read; 0 is the input of the first block.")
     train_noise: bool = Field(
-        False,
-        description="Keep SpecAugment, layerdrop and dropouts of the model's own configuration while tuning.",
+        False, description="Keep SpecAugment, layerdrop and dropouts of the model's configuration in tuning."
     )
     batch_windows: int | None = Field(
         None,
         ge=1,
-        description="Windows of one length that go through the model at once; null: as many as fit into memory_gb.",
+        description="Windows of one length in the model at once; null: as many as fit into memory_gb.",
     )
-    memory_gb: float = Field(
-        1.0,
+    memory_gb: float | None = Field(
+        None,
         gt=0,
         le=1e6,
-        description="Memory for one batch of windows, in GB, besides what a graph keeps for the gradient.",
+        description="Memory for one batch of windows, in GB, besides what a graph keeps for the gradient; null: 1, or "
+        "a tenth of the card's.",
+    )
+    compile: bool = Field(
+        True, description="On a CUDA card compile the blocks (torch.compile), which takes some seconds a run."
     )
 
 
@@ -186,13 +189,14 @@ class TrainingConfig(Step):
         1,
         ge=1,
         le=1000,
-        description="Tune on responses low-passed to every so many TRs, as from a slower scanner; scores stay at full "
-        "rate.",
+        description="Tune on responses low-passed to every so many TRs, as of a slower scanner; scores: full rate.",
     )
     blocks_per_step: int = Field(
-        1,
-        ge=1,
-        description="Blocks whose mean loss makes one step; several processes share them (torchrun).",
+        1, ge=1, description="Blocks whose mean loss makes one step; several processes share them (torchrun)."
+    )
+    adjacent_blocks: bool = Field(
+        False,
+        description="Blocks of a step follow each other in one story: their windows go through the model once.",
     )
     lr_backbone: float = Field(
         1e-4, gt=0, le=10, description="Learning rate of the speech model's trained weights."
@@ -205,15 +209,12 @@ class TrainingConfig(Step):
     patience: int | None = Field(
         5, ge=1, description="Stop after so many epochs without a better validation correlation; null: never."
     )
-    stories_in_memory: int = Field(
-        8, ge=1, description="Stories held at once; blocks are shuffled among them."
-    )
+    stories_in_memory: int = Field(8, ge=1, description="Stories held at once, whose blocks are shuffled.")
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Also write a checkpoint every so many steps; null: after each epoch only."
     )
     recompute: bool = Field(
-        False,
-        description="Compute activations again in the backward pass: less memory, about a third more time.",
+        False, description="Compute activations again in the backward pass: less memory, a third more time."
     )
     keep_epochs: bool = Field(
         False, description="Keep the checkpoint of every epoch, so that `evaluate` can score each."

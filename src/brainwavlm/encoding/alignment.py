@@ -4,6 +4,7 @@ Tuning, ridge and probes all use this file, so that a row of a design matrix mea
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,7 +72,7 @@ def lanczos_matrix(
     return weights
 
 
-def delayed(features: Array, delays: Sequence[int], rows: np.ndarray | None = None) -> Array:
+def delayed(features: Array, delays: Sequence[int], rows: Any = None) -> Array:
     """Finite impulse response design: copies of the features, each shifted down by one delay.
 
     delayed[t, k * n_dims + d] = features[rows[t] - delays[k], d], zero before the first row.
@@ -83,7 +84,7 @@ def delayed(features: Array, delays: Sequence[int], rows: np.ndarray | None = No
     delays : sequence of int
         In TRs, each zero or more.
     rows : int array (n_wanted,) or None
-        Rows of the design; None: all.
+        Rows of the design, of the kind that features are; None: all.
 
     Returns
     -------
@@ -93,14 +94,14 @@ def delayed(features: Array, delays: Sequence[int], rows: np.ndarray | None = No
     ----------
     Huth et al. 2016, methods: delays of 1 to 4 TRs stand for the haemodynamic response.
     """
-    rows = np.arange(features.shape[0]) if rows is None else rows
-    source_rows = rows[:, None] - np.asarray(delays, dtype=int)[None, :]
-    heard = source_rows >= 0
-    stacked = features[np.maximum(source_rows, 0)]  # (n_rows, n_delays, n_dims)
-    mask = heard[:, :, None]
+    arange: Any = np.arange
+    join: Any = np.concatenate
     if not isinstance(features, np.ndarray):
-        mask = features.new_tensor(mask)
-    return (stacked * mask).reshape(len(rows), -1)
+        import torch  # whoever has arrays does without
+
+        arange, join = partial(torch.arange, device=features.device), torch.cat
+    rows = arange(features.shape[0]) if rows is None else rows
+    return join([features[(rows - delay).clip(0)] * (rows >= delay)[:, None] for delay in delays], 1)
 
 
 def moments(rows: Array, mass: Array) -> tuple[Array, Array]:

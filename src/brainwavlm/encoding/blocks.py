@@ -1,6 +1,6 @@
 """Blocks of consecutive TRs, and the order in which an epoch visits them."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +37,22 @@ def cut_blocks(story: str, n_trs: int, block_rows: int, short_tail: bool = False
     return [Block(story, s, e) for s, e in zip(starts, [*starts[1:], n_trs], strict=True)]
 
 
-def epoch_order(
+def spanned(blocks: Sequence[Block]) -> Block:
+    """All rows from the first of these blocks to the last, of one story."""
+    return Block(blocks[0].story, blocks[0].start, blocks[-1].stop)
+
+
+def read_together(step: Sequence[Block], config: RunConfig) -> list[Sequence[Block]]:
+    """The blocks of a step by those whose sound goes through the model in one piece."""
+    if config.training.adjacent_blocks:
+        return [step] if step else []
+    return [[block] for block in step]
+
+
+def epoch_steps(
     lengths: dict[str, int], config: RunConfig, epoch: int
-) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """The blocks of an epoch: stories in random order, a few at a time in memory, blocks shuffled among these.
+) -> list[tuple[tuple[str, ...], list[list[Block]]]]:
+    """The steps of an epoch: stories in random order, a few at a time in memory, blocks shuffled among these.
 
     Parameters
     ----------
@@ -48,36 +60,37 @@ def epoch_order(
         TRs by story.
     config : RunConfig
         With training.slow blocks count rows of so many TRs each, training.block_rows // training.slow a block: they
-        span the same time.
+        span the same time. With training.adjacent_blocks those of a step follow each other in a story, and steps are
+        shuffled.
     epoch : int
 
-    Yields
-    ------
-    stories : tuple of str
-        Held in memory together.
-    blocks : list of Block
+    Returns
+    -------
+    list of (stories, steps)
+        Stories that are held in memory together, and steps of training.blocks_per_step blocks; the last of the stories,
+        or with training.adjacent_blocks of a story, may have fewer.
     """
     epoch = 0 if config.quirks.fixed_story_order else epoch
     generator = np.random.default_rng([config.seed, epoch])
     names = [str(name) for name in generator.permutation(sorted(lengths))]
-    size, slow = config.training.stories_in_memory, config.training.slow
-    rows = config.training.block_rows // slow
-    for first in range(0, len(names), size):
-        held = tuple(names[first : first + size])
-        blocks = [
-            block
+    training = config.training
+    rows, size = training.block_rows // training.slow, training.blocks_per_step
+    groups = []
+    for first in range(0, len(names), training.stories_in_memory):
+        held = tuple(names[first : first + training.stories_in_memory])
+        cut = [
+            cut_blocks(name, -(-lengths[name] // training.slow), rows, config.quirks.short_tail)
             for name in held
-            for block in cut_blocks(name, -(-lengths[name] // slow), rows, config.quirks.short_tail)
         ]
-        yield held, [blocks[index] for index in generator.permutation(len(blocks))]
+        if training.adjacent_blocks:
+            steps = [step for blocks in cut for step in _in_steps(blocks, size)]
+            steps = [steps[index] for index in generator.permutation(len(steps))]
+        else:
+            blocks = [block for some in cut for block in some]
+            steps = _in_steps([blocks[index] for index in generator.permutation(len(blocks))], size)
+        groups.append((held, steps))
+    return groups
 
 
-def epoch_steps(
-    lengths: dict[str, int], config: RunConfig, epoch: int
-) -> list[tuple[tuple[str, ...], list[list[Block]]]]:
-    """`epoch_order` in steps of training.blocks_per_step blocks; the last step of a group may have fewer."""
-    size = config.training.blocks_per_step
-    return [
-        (held, [blocks[first : first + size] for first in range(0, len(blocks), size)])
-        for held, blocks in epoch_order(lengths, config, epoch)
-    ]
+def _in_steps(blocks: list[Block], size: int) -> list[list[Block]]:
+    return [blocks[first : first + size] for first in range(0, len(blocks), size)]

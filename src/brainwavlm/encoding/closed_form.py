@@ -52,10 +52,11 @@ def _solve(
     story_of_row = np.repeat(np.arange(len(stories)), [len(design) for design in designs])
 
     def read(columns: slice) -> np.ndarray:
-        return np.concatenate([loader[story].responses[:, columns].cpu().numpy() for story in stories])
+        parts = [loader[story].responses[:, columns].float().cpu().numpy() for story in stories]
+        return np.concatenate(parts)
 
-    n_voxels = readout.weights.shape[1]
-    batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, config.ridge)
+    n_voxels, device = readout.weights.shape[1], loader.device.type
+    batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, config.ridge, device)
     readout.refresh(np.concatenate([batch.weights for batch in batches], axis=1))
 
 

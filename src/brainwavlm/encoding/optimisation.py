@@ -43,7 +43,9 @@ class Optimisation:
         groups = [group for group in groups if group["params"]]
         self._rates = [group["lr"] for group in groups]
         self._parameters = [parameter for group in groups for parameter in group["params"]]
-        self._optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay) if groups else None
+        fused = accelerator.device.type == "cuda" or None  # one kernel; elsewhere torch's default
+        options: dict[str, Any] = {"weight_decay": config.weight_decay, "fused": fused}
+        self._optimiser = torch.optim.AdamW(groups, **options) if groups else None
 
     @property
     def learns(self) -> bool:
@@ -63,11 +65,8 @@ class Optimisation:
         with float32_products(self._precision, self._accelerator.device):
             self._accelerator.backward(loss)
 
-    def update(self) -> float | None:
-        """Sum the gradients of all processes, clip and step; the norm of the gradient before clipping.
-
-        None where it is no number.
-        """
+    def update(self) -> torch.Tensor:
+        """Sum the gradients of all processes, clip and step; the norm of the gradient before clipping, ()."""
         assert self._optimiser is not None
         if self._accelerator.num_processes > 1:
             has_one = [float(parameter.grad is not None) for parameter in self._parameters]
@@ -81,8 +80,7 @@ class Optimisation:
         else:
             norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         self._optimiser.step()
-        length = float(norm)
-        return length if math.isfinite(length) else None
+        return norm
 
     def state(self) -> dict[str, torch.Tensor]:
         """Optimiser moments and random state, for a checkpoint."""

@@ -4,6 +4,7 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Recording
 from brainwavlm.datasets.usable_rows import left_out
-from brainwavlm.encoding.blocks import Block, epoch_order
+from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
 from brainwavlm.encoding.prepared_stories import needed_windows, planned_clock, planned_windows
 from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.encoding.tuning import TuningLoop
@@ -88,13 +89,18 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     }
     recordings = {key: recording for some in by_split.values() for key, recording in some.items()}
     windows = {key: planned_windows(r, config, loop.backbone.min_samples) for key, r in recordings.items()}
-    blocks = [block for _, group in epoch_order(loop.lengths, config, 0) for block in group]
+    steps = [step for _, some in epoch_steps(loop.lengths, config, 0) for step in some]
+    groups = [group for step in steps for group in read_together(step, config)]
     clocks = {key: planned_clock(recordings[key], config, loop.backbone.min_samples) for key in loop.lengths}
-    needed = [(block.story, needed_windows(clocks[block.story], block, config.quirks)) for block in blocks]
+    needed = [
+        (group[0].story, needed_windows(clocks[group[0].story], spanned(group), config.quirks))
+        for group in groups
+    ]
     samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
-    step = _timed_step(loop, blocks, calibration_steps)
+    each_group = _timed_group(loop, groups, calibration_steps)
+    epoch = each_group * len(groups)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
-    validation = step / 3 * rows["validation"] / config.training.block_rows  # forward only
+    validation = epoch / 3 * rows["validation"] / rows["train"]  # forward only
     each = {one.name or one.data.subject.name: one.facts()["data"] for one in loop.subjects}
     return Plan(
         facts=loop.subjects[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
@@ -112,8 +118,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
             "speech model": sum(p.numel() for _, p in loop.backbone.adapter_parameters()),
             "readout": sum(p.numel() for p in loop.readouts.parameters() if p.requires_grad),
         },
-        seconds_per_step=step * len(blocks) / loop.steps_per_epoch,
-        hours_of_run=(step * len(blocks) + validation) * config.training.epochs / 3600,
+        seconds_per_step=epoch / loop.steps_per_epoch,
+        hours_of_run=(epoch + validation) * config.training.epochs / 3600,
         memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.loader.kept_bytes) / 1e9,
         device=str(loop.accelerator.device),
         notes=[f"{one.data.subject.name}: {note}" for one in loop.subjects for note in _notes(one, config)],
@@ -128,9 +134,9 @@ def _notes(subject: TunedSubject, config: RunConfig) -> list[str]:
     return [*left_out(data.recordings.values()), *little]
 
 
-def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
-    story = blocks[0].story
-    chosen = [block for block in blocks if block.story == story]
+def _timed_group(loop: TuningLoop, groups: list[Sequence[Block]], n: int) -> float:
+    story = groups[0][0].story
+    chosen = [group for group in groups if group[0].story == story]
     loop.loader.hold([story])
     loop.backbone.eval()
     loop.loader[story].measure(loop.backbone, loop.moments, loop.config)
@@ -139,11 +145,12 @@ def _timed_step(loop: TuningLoop, blocks: list[Block], n: int) -> float:
     seconds = []
     for step in range(n + 1):
         began = time.perf_counter()
-        loss = loop.loss(chosen[step % len(chosen)])
+        loss = loop.loss(*chosen[step % len(chosen)])
         if loop.optimisation.learns:
             loop.optimisation.begin(step)
             loop.optimisation.backward(loss)
             loop.optimisation.update()
+        float(loss.detach())  # waits for a card
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from brainwavlm.compute import on_device
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.alignment import delayed, zscored
@@ -40,6 +41,10 @@ class MatrixRows(NamedTuple):
 
     all: slice
     wanted: np.ndarray
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """`wanted` there."""
+        return on_device(self.wanted, device, torch.int64)
 
 
 @dataclass
@@ -89,22 +94,22 @@ class PreparedStory:
         weights = self.clock.matrix[rows.all]
         needed = np.flatnonzero(weights.any(axis=0))
         said = self.window_features(backbone, needed, config)
-        return said.new_tensor(weights[:, needed]) @ said
+        return on_device(weights[:, needed], said.device, said.dtype) @ said
 
     @torch.no_grad()
     def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
         rows = story_rows(self.clock)
-        features = self.features(backbone, rows, config)
-        moments.add(self.story, features[rows.wanted], self.mass[rows.wanted])
+        features, wanted = self.features(backbone, rows, config), rows.on(self.mass.device)
+        moments.add(self.story, features[wanted], self.mass[wanted])
 
     @torch.no_grad()
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
         """Design matrix of the whole story, z-scored over its own rows, (n_rows, n_delays * n_dims), no graph."""
         rows = story_rows(self.clock)
-        features = self.features(backbone, rows, config)
-        mean, scale = feature_moments(features[rows.wanted], self.mass[rows.wanted])
-        return delayed((features - self.mass * mean) / scale, self.clock.delays, rows.wanted)
+        features, wanted = self.features(backbone, rows, config), rows.on(self.mass.device)
+        mean, scale = feature_moments(features[wanted], self.mass[wanted])
+        return delayed((features - self.mass * mean) / scale, self.clock.delays, wanted)
 
 
 def read_story(

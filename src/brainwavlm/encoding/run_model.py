@@ -36,9 +36,7 @@ def configured_backbone(config: RunConfig) -> Backbone:
         train_noise=config.backbone.train_noise,
         run_unused_blocks=config.quirks.run_unused_blocks,
     )
-    backbone.recompute, backbone.memory_gb = config.training.recompute, config.backbone.memory_gb
-    backbone.precision = config.precision
-    return backbone
+    return backbone.configure(config)
 
 
 def configured_readout(config: RunConfig, backbone: Backbone, n_targets: int) -> torch.nn.Module:

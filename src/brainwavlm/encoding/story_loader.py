@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from brainwavlm.compute import card_gb
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import SPLITS, Channel, Split
 from brainwavlm.encoding.downsampling import downsampled
@@ -15,13 +17,14 @@ from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, pl
 from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.speech.frontend_cache import kept_bytes
 from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 Step = TypeVar("Step")
 TUNED_ON: tuple[Split, ...] = ("train", "validation")
 
 
 class StoryLoader:
-    """The recordings in memory: all of them where their frontend fits, else a few at a time.
+    """The recordings in memory: all of them where their frontend fits, or they fit on a card, else a few at a time.
 
     A thread decodes sound and reads responses ahead of their use. What it draws comes from generators of its own, one a
     story, so results do not depend on it. Subjects who heard one sound share its frontend.
@@ -49,7 +52,6 @@ class StoryLoader:
         self._frontends: dict[tuple[Path, Channel], Sequence[torch.Tensor]] = {}
         self._expected: dict[str, Future[PreparedStory]] = {}
         self._reader: ThreadPoolExecutor | None = None
-        self._all_bytes: int | None = None
 
     def __getitem__(self, story: str) -> PreparedStory:
         if story in self._held:
@@ -62,15 +64,15 @@ class StoryLoader:
         prepared.frontend = self._frontends.get(sound)
         if prepared.frontend is None:
             add_frontend(prepared, source, self._backbone, self._config, keeps_all)
-        if keeps_all:
+        if keeps_all and prepared.frontend is not None:
+            self._frontends[sound] = prepared.frontend
+        if keeps_all or self.on_card:
             self._held[story] = prepared
-            if prepared.frontend is not None:
-                self._frontends[sound] = prepared.frontend
         return prepared
 
     def hold(self, stories: Sequence[str]) -> None:
         """Keep these stories until the next call and let go of the others, unless all fit in memory."""
-        if not self.keeps_all:
+        if not (self.keeps_all or self.on_card):
             self._held = {story: self[story] for story in stories}
 
     def expect(self, stories: Iterable[str]) -> None:
@@ -120,36 +122,50 @@ class StoryLoader:
     @property
     def keeps_all(self) -> bool:
         """Whether the frontend's output of all training and validation stories fits into the configured memory."""
-        return self._needed() <= self._config.training.frontend_cache_gb * 1e9
+        return self._needed <= self._config.training.frontend_cache_gb * 1e9
+
+    @cached_property
+    def on_card(self) -> bool:
+        """Whether sound and responses of all these stories stay on the device: a card with four times their room."""
+        if self.device.type != "cuda":
+            return False
+        sizes = [
+            recording.shape[0] * (2 * int(subject.data.voxels.sum()) + 4 * SAMPLE_RATE * recording.tr)
+            for subject in self._subjects
+            for split in TUNED_ON
+            for recording in subject.data.splits[split]
+        ]
+        return 4 * sum(sizes) <= card_gb(self.device) * 1e9
 
     @property
     def kept_bytes(self) -> int:
         """What of the frontend's output is kept in memory once all stories have been read."""
-        return self._needed() if self.keeps_all and self._config.training.frontend_folder is None else 0
+        return self._needed if self.keeps_all and self._config.training.frontend_folder is None else 0
 
+    @cached_property
     def _needed(self) -> int:
-        if self._all_bytes is None:
-            kind, windows = self._config.training.frontend_type, self._config.windows
-            read = {
-                (recording.story.audio, recording.story.channel): recording
-                for subject in self._subjects
-                for split in TUNED_ON
-                for recording in subject.data.splits[split]
-            }
-            self._all_bytes = sum(
-                kept_bytes(
-                    self._backbone,
-                    planned_windows(recording, self._config, self._backbone.min_samples),
-                    windows,
-                    kind,
-                )
-                for recording in read.values()
+        kind, windows = self._config.training.frontend_type, self._config.windows
+        read = {
+            (recording.story.audio, recording.story.channel): recording
+            for subject in self._subjects
+            for split in TUNED_ON
+            for recording in subject.data.splits[split]
+        }
+        return sum(
+            kept_bytes(
+                self._backbone,
+                planned_windows(recording, self._config, self._backbone.min_samples),
+                windows,
+                kind,
             )
-        return self._all_bytes
+            for recording in read.values()
+        )
 
     def _read(self, story: str) -> PreparedStory:
         subject, recording = self._recordings[story]
         voxels, least = subject.data.voxels, self._backbone.min_samples
         prepared = read_story(recording, voxels, least, subject.config, self.device)
         prepared = downsampled(subject.targets.apply(prepared), recording, subject.config)
-        return replace(prepared, story=story)
+        # z-scores to three digits, half the room: the loss takes them in float32.
+        responses = prepared.responses.half() if self.on_card else prepared.responses
+        return replace(prepared, story=story, responses=responses)

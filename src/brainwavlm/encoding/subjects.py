@@ -91,7 +91,7 @@ class TunedSubject:
         true, predicted = [], []
         for story in stories:
             rows = _scored_rows(len(story.responses), self.config.quirks.validation_rows)
-            true.append(story.responses[rows])
+            true.append(story.responses[rows].float())
             predicted.append(predict(backbone, self.readout, story, self.config)[rows])
             require_finite(predicted[-1], *where)
         return -float(temporal(torch.cat(predicted), without_gaps(torch.cat(true)))) if true else None

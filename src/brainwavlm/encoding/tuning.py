@@ -13,9 +13,10 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.alignment import delayed
-from brainwavlm.encoding.blocks import Block, epoch_steps
+from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
 from brainwavlm.encoding.closed_form import solve_readouts, with_ridge
 from brainwavlm.encoding.losses import feature_distance, require_finite
+from brainwavlm.encoding.prepared_stories import PreparedStory
 from brainwavlm.encoding.run_data import anchored
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning_parts import TuningParts
@@ -121,20 +122,29 @@ class TuningLoop(TuningParts):
         self.writer.finish({"best": state.best, "history": state.history, "chosen_by": by})
         self.progress.stop()
 
-    def loss(self, block: Block) -> torch.Tensor:
-        """Features, design, prediction and loss of one block, with its graph."""
-        story, subject = self.loader[block.story], self.subject_of[block.story]
+    def loss(self, *blocks: Block) -> torch.Tensor:
+        """Features of blocks of one story, read together; the sum of their losses, with its graph."""
+        story = self.loader[blocks[0].story]
+        stretch = self.rows_of(story.clock, spanned(blocks))
+        features = story.features(self.backbone, stretch, self.config)  # (n_all, n_dims), at TRs
+        losses = [self.block_loss(block, story, features, stretch.all.start) for block in blocks]
+        return torch.stack(losses).sum()
+
+    def block_loss(
+        self, block: Block, story: PreparedStory, features: torch.Tensor, first: int
+    ) -> torch.Tensor:
+        """Design, prediction and loss of one block; features (n_all, n_dims) are of rows from `first` on."""
+        subject = self.subject_of[block.story]
         rows = self.rows_of(story.clock, block)  # the block's own, and before them the halo that delays need
-        mass = story.mass[rows.all]
-        features = story.features(self.backbone, rows, self.config)  # (n_all, n_dims), at TRs
-        own = features[rows.wanted], mass[rows.wanted]
+        wanted, mass = rows.on(features.device), story.mass[rows.all]
+        features = features[rows.all.start - first : rows.all.stop - first]
+        own = features[wanted], mass[wanted]
         self.moments.add(block.story, own[0].detach(), own[1])
         mean, scale = self.moments_of(self.moments, block.story, *own)
         normalised = (features - mass * mean) / scale
-        design = delayed(normalised, story.clock.delays, rows.wanted)  # (n_trs, n_delays * n_dims)
+        design = delayed(normalised, story.clock.delays, wanted)  # (n_trs, n_delays * n_dims)
         predicted = subject.readout(design)  # (n_trs, n_voxels)
-        require_finite(predicted, f"the prediction of {self.place(block)}", self.folder)
-        true = story.responses[block.start : block.stop]
+        true = story.responses[block.start : block.stop].float()
         loss = self.criterion(*self.compared(predicted, true, subject.weights))
         if weight := self.config.loss.distil:
             untuned, variance = self.untuned[block.story]
@@ -143,23 +153,24 @@ class TuningLoop(TuningParts):
 
     def train_step(self, blocks: Sequence[Block]) -> tuple[float, float | None]:
         """Some blocks, shared among the processes: gradient, step; mean loss and norm of the gradient."""
-        norm = None
-        value = torch.zeros((), device=self.accelerator.device)
+        length = value = torch.zeros((), device=self.accelerator.device)
         if self.optimisation.learns:
             self.optimisation.begin(self.state.step)
-        for block in self.share(blocks):
-            loss = self.loss(block) / len(blocks)
-            require_finite(loss, f"the loss of {self.place(block)}", self.folder)
-            value += loss.detach()
+        for group in read_together(self.share(blocks), self.config):
+            loss = self.loss(*group) / len(blocks)
+            value = value + loss.detach()
             if self.optimisation.learns:
                 self.optimisation.backward(loss)
                 if self.state.step == 0:
                     require_gradients(self.backbone.reachable_parameters())
         if self.optimisation.learns:
-            norm = self.optimisation.update()
-        mean = float(self.accelerator.reduce(value, "sum"))
-        self.log("step", loss=mean, gradient_norm=norm)
-        return mean, norm
+            length = self.optimisation.update()
+        # One transfer a step: each makes the host wait for the card.
+        mean, length = torch.stack([self.accelerator.reduce(value, "sum"), length]).cpu()
+        require_finite(mean, f"the loss of {self.place(blocks)}", self.folder)
+        norm = float(length) if self.optimisation.learns and length.isfinite() else None
+        self.log("step", loss=float(mean), gradient_norm=norm)
+        return float(mean), norm
 
     def train_epoch(self, done: int) -> None:
         """One pass over the training stories, of which `done` steps are behind us."""
@@ -223,9 +234,10 @@ class TuningLoop(TuningParts):
         numbers = {f"{event}/{key}": value for key, value in values.items() if isinstance(value, int | float)}
         self.accelerator.log(numbers, step=self.state.step)
 
-    def place(self, block: Block) -> str:
+    def place(self, blocks: Sequence[Block]) -> str:
         """Where the loop is, in words."""
-        return f"step {self.state.step} ({block.story}, from row {block.start})"
+        stretches = "; ".join(f"{block.story}, from row {block.start}" for block in blocks)
+        return f"step {self.state.step} ({stretches})"
 
     def checkpoint_due(self) -> bool:
         """Whether to save within an epoch; its end saves anyway."""

@@ -85,7 +85,8 @@ class TuningParts:
 
     def share(self, items: Sequence[Any]) -> Sequence[Any]:
         """What of these falls to this process: all, where there is one."""
-        return items[self.accelerator.process_index :: self.accelerator.num_processes]
+        number, n = self.accelerator.process_index, self.accelerator.num_processes
+        return items[number * len(items) // n : (number + 1) * len(items) // n]
 
     @torch.no_grad()
     def read_untuned(self) -> None:
@@ -99,7 +100,9 @@ class TuningParts:
         for name in self.progress.over(names, "Reading what is to be kept"):
             story = next(stories)
             rows = story_rows(story.clock)
-            features = story.features(self.backbone, rows, self.config)[rows.wanted].float()
+            features = story.features(self.backbone, rows, self.config)[
+                rows.on(self.accelerator.device)
+            ].float()
             self.untuned[name] = features, features.var(0, correction=0).sum()
 
     def next_moments(self) -> None:

@@ -11,7 +11,7 @@ from brainwavlm.config import RunConfig, flattened
 WITHOUT_EFFECT = (
     *("device", "tracking", "evaluation", "ridge.memory_gb", "backbone.memory_gb", "backbone.batch_windows"),
     *("training.checkpoint_steps", "training.recompute", "training.frontend_cache_gb"),
-    *("training.frontend_folder", "training.keep_epochs"),
+    *("training.frontend_folder", "training.keep_epochs", "backbone.compile"),
 )
 LISTENER = ("subject", "train", "validation", "test")
 

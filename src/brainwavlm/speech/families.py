@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.family import Family
-from brainwavlm.speech.stream.frontend import stream_conv, stream_whisper
+from brainwavlm.speech.stream.frontend import convolving, stream_conv, stream_whisper
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.log_mel import HOP, N_FFT, log_mel
 
@@ -37,7 +37,8 @@ def _enter_conv(model: Any, hidden: Tensor) -> Tensor:
         hidden = nn.functional.dropout(hidden, config.feat_proj_dropout)
         if _spec_augment(config) and hidden.shape[1] >= config.mask_time_length:
             hidden = model._mask_hidden_states(hidden.clone())  # masks in place
-    hidden = hidden + model.encoder.pos_conv_embed(hidden)
+    with convolving(hidden):
+        hidden = hidden + model.encoder.pos_conv_embed(hidden)
     if not config.do_stable_layer_norm:
         hidden = model.encoder.layer_norm(hidden)
     return model.encoder.dropout(hidden)

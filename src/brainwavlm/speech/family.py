@@ -102,15 +102,14 @@ class Family:
         block: nn.Module,
         hidden: Tensor,
         position_bias: Tensor | None,
-        index: int,
         mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """One block; the position bias is None for families without it, and before WavLM's first block.
+        """One block; the position bias is None for families without it, and where WavLM's first block has to make it.
 
         The mask (1, 1, n_frames, n_frames) is added to the attention's scores.
         """
         if self.position_bias:
-            outputs = block(hidden, attention_mask=mask, position_bias=position_bias, index=index)
+            outputs = block(hidden, attention_mask=mask, position_bias=position_bias)
             return outputs[0], outputs[1]
         outputs = block(hidden, attention_mask=mask)
         return (outputs[0] if isinstance(outputs, tuple) else outputs), None

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brainwavlm.compute import on_device
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
@@ -92,8 +93,8 @@ def read_windows(
         for layer, state in backbone.read(hidden, frame).items():
             parts[layer].append(state)
         read.append(places)
-    order = torch.from_numpy(np.argsort(np.concatenate(read)))
-    return {layer: torch.cat(part)[order.to(part[0].device)] for layer, part in parts.items()}
+    order = on_device(np.argsort(np.concatenate(read)), backbone.device, torch.int64)
+    return {layer: torch.cat(part)[order] for layer, part in parts.items()}
 
 
 def extract(

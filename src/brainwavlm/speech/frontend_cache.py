@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brainwavlm.compute import sent
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone
@@ -143,7 +144,7 @@ def frontend_output(
     if frontend is None:
         spans = zip(windows.starts[chosen], windows.ends[chosen], strict=True)
         return backbone.frontend(torch.stack([sound[start:end] for start, end in spans]).to(device))
-    hidden = torch.stack([frontend[i] for i in chosen]).to(device, torch.float32)
+    hidden = sent(torch.stack([frontend[i] for i in chosen]), device).float()
     return backbone.enter(hidden) if isinstance(frontend, SharedFrontend) else hidden
 
 

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from brainwavlm.compute import products
 from brainwavlm.errors import BackboneError
@@ -37,8 +36,6 @@ class Backbone(TrainedModel):
         Each window is scaled to zero mean and unit variance first (the checkpoint's `do_normalize`).
     noise : dict of str to float
         What acts in training mode: settings of the model's configuration that are not 0. Empty by default.
-    recompute : bool
-        Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
 
     def __init__(
@@ -61,7 +58,6 @@ class Backbone(TrainedModel):
         self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
         if not getattr(config, "apply_spec_augment", True):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
-        self.recompute = False
         self._graphed: set[int] = set()  # blocks that have run with gradients on
         deepest = max(layers)
         self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
@@ -121,7 +117,7 @@ class Backbone(TrainedModel):
             mean, variance = windows.mean(-1, keepdim=True), windows.var(-1, keepdim=True, unbiased=False)
             windows = (windows - mean) / torch.sqrt(variance + 1e-7)  # 1e-7: Wav2Vec2FeatureExtractor
         config, n_samples = self.model.config, windows.shape[-1]
-        parts = windows.split(self._at_once(self.family.listen_floats(config, n_samples)))
+        parts = windows.split(self.fitting(self.family.listen_floats(config, n_samples)))
         with products(self.precision, self.device):
             return torch.cat([self.family.listen(self.model, part) for part in parts]).float()
 
@@ -176,15 +172,16 @@ class Backbone(TrainedModel):
         deepest = max(self.layers)
         prunes = frames is not None and self._reads_one_frame and self.n_run == deepest > 1
         prunes = prunes and not (self.training and self.noise)
-        states, position_bias = {0: hidden}, None
+        states = {0: hidden}
         with products(self.precision, self.device):
+            position_bias = self._shared_bias(hidden.shape[1])
             for index, block in enumerate(self._blocks()[: self.n_run]):
                 if not self._drops(index):
                     if prunes and index == deepest - 1:
                         assert frames is not None
                         hidden = block_at(self.family, self.model, block, hidden, position_bias, frames, mask)
                     else:
-                        hidden, position_bias = self._run(block, hidden, position_bias, index, mask)
+                        hidden, position_bias = self._run(block, hidden, position_bias, mask)
                     if torch.is_grad_enabled():
                         self._graphed.add(index)
                 if index + 1 in self.layers:
@@ -204,10 +201,7 @@ class Backbone(TrainedModel):
         """
         config, n_frames = self.model.config, self.n_frames(n_samples)
         n_inner, n_heads = (getattr(config, name) for name in (self.family.n_inner, self.family.n_heads))
-        return self._at_once(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
-
-    def _at_once(self, floats: int) -> int:
-        return max(int(self.memory_gb * 1e9 / (4 * floats)), 1)
+        return self.fitting(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
 
     def reachable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Of these, the ones that must have a gradient after a backward pass.
@@ -231,14 +225,6 @@ class Backbone(TrainedModel):
             return hidden
         with products(self.precision, self.device):
             return self.family.enter(self.model, hidden).float()
-
-    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
-        if self.recompute and torch.is_grad_enabled():
-            return checkpoint(self.family.run_block, block, *inputs, use_reentrant=False)
-        return self.family.run_block(block, *inputs)
-
-    def _blocks(self) -> Any:
-        return self.model.get_submodule(self.family.blocks)
 
     def _drops(self, index: int) -> bool:
         rate = self.noise.get(self.family.layerdrop, 0.0)

@@ -57,7 +57,7 @@ def agrees(family: Family, model: Any, block: Any) -> bool:
         n_heads = getattr(model.config, family.n_heads)
         bias = torch.linspace(0.0, 50.0, 25 * n_heads).cos().view(1, n_heads, 5, 5)
     with torch.no_grad():
-        whole, _ = family.run_block(block, frames, bias, 1)
+        whole, _ = family.run_block(block, frames, bias)
         return all(
             torch.allclose(block_at(family, model, block, frames, bias, at), whole[:, [at]], atol=1e-4)
             for at in (0, -1)

@@ -1,19 +1,22 @@
 """The weights of a speech model: where and how they compute, which are trained, what a checkpoint holds of them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from brainwavlm.compute import Precision, device_of
+from brainwavlm.compute import Precision, card_gb, device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.demo import model_source
 from brainwavlm.speech.adapters import copy_trained, merge
+from brainwavlm.speech.cuda import has_triton, kernel_agrees
 from brainwavlm.speech.family import Family
 from brainwavlm.speech.pretrained import weights_digest
+from brainwavlm.speech.wavlm import GatedAttention
 
 
 class TrainedModel(nn.Module):
@@ -21,22 +24,34 @@ class TrainedModel(nn.Module):
 
     Attributes
     ----------
-    memory_gb : float
-        What a batch of windows may take, besides what a graph keeps.
+    memory_gb : float or None
+        What a batch of windows may take, besides what a graph keeps; None: 1, or a tenth of a card's.
     precision : float32, tf32 or bf16
         Of the products of frontend and blocks. Hidden states are float32.
+    compiles : bool
+        Blocks are compiled when they first run on a CUDA card, where there is Triton.
+    recompute : bool
+        Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
 
     def __init__(self, model: nn.Module, family: Family, name: str):
         super().__init__()
         self.model, self.family, self.name = model, family, name
-        self.memory_gb = 1.0
+        self.memory_gb: float | None = None
         self.precision: Precision = "float32"
+        self.compiles = True
+        self.recompute = False
+
+    def configure(self, config: RunConfig) -> Self:
+        """The precision and the memory of a configuration, and whether it has blocks compiled."""
+        self.precision = config.precision
+        self.memory_gb, self.compiles = config.backbone.memory_gb, config.backbone.compile
+        self.recompute = config.training.recompute
+        return self
 
     def set_up(self, config: RunConfig) -> Self:
-        """Compute on the device, in the precision and within the memory of a configuration."""
-        self.precision, self.memory_gb = config.precision, config.backbone.memory_gb
-        return self.to(device_of(config))
+        """`configure`, on the configuration's device."""
+        return self.configure(config).to(device_of(config))
 
     @property
     def device(self) -> torch.device:
@@ -48,6 +63,11 @@ class TrainedModel(nn.Module):
         """How hidden states are computed, where that is not in float32 on a CPU: other results go to other files."""
         facts = {"precision": self.precision, "device": self.device.type}
         return {key: value for key, value in facts.items() if value not in ("float32", "cpu")}
+
+    def fitting(self, floats: int) -> int:
+        """How many of so many numbers fit into `memory_gb`, at least one."""
+        usual = card_gb(self.device) / 10 if self.device.type == "cuda" else 1.0
+        return max(int((self.memory_gb or usual) * 1e9 / (4 * floats)), 1)
 
     def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and parameters that are trained."""
@@ -75,6 +95,33 @@ class TrainedModel(nn.Module):
         """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on."""
         blocks, state = f"{self.family.blocks}.", self.model.state_dict()
         return weights_digest({n: t for n, t in state.items() if not n.startswith(blocks)}).hex()
+
+    def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
+        compiles = self.compiles and self.device.type == "cuda" and has_triton()
+        run = self._compiled if compiles else self.family.run_block
+        if self.recompute and torch.is_grad_enabled():
+            return checkpoint(run, block, *inputs, use_reentrant=False)
+        return run(block, *inputs)
+
+    @cached_property
+    def _compiled(self) -> Callable[..., Any]:
+        # One list for all models, modes and shapes of a process; beyond its end blocks would run as they are.
+        torch._dynamo.config.recompile_limit = 64
+        return torch.compile(self.family.run_block)
+
+    def _shared_bias(self, n_frames: int) -> Tensor | None:
+        """The position bias of our attention, and whether it is fused: outside of the blocks, which are compiled."""
+        attentions = [block.get_submodule(self.family.attention) for block in self._blocks()]
+        if not isinstance(attentions[0], GatedAttention):
+            return None
+        n_dims = getattr(self.model.config, self.family.n_dims)
+        in_bf16 = self.precision == "bf16" and self.device.type == "cuda"
+        for attention in attentions:
+            attention.fuses = in_bf16 and kernel_agrees(n_dims // attention.n_heads)
+        return attentions[0].position_bias(n_frames)
+
+    def _blocks(self) -> Any:
+        return self.model.get_submodule(self.family.blocks)
 
     @cached_property
     def _frozen_digest(self) -> bytes:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.cpu.gated_attention import gated_attention
 from brainwavlm.speech.cpu.linear import plain_cpu
+from brainwavlm.speech.cuda import fused_attention
 from brainwavlm.speech.family import Family
 
 
@@ -50,6 +51,7 @@ class GatedAttention(nn.Module):
             self.register_parameter(name, parameter)
         self.n_heads = stock.num_heads
         self.dropout = stock.dropout
+        self.fuses = False  # on a card, in bf16
         self._compute_bias = stock.compute_bias
         self._kept_bias: tuple[tuple[Any, ...], Tensor] | None = None
         self.train(stock.training)
@@ -80,7 +82,7 @@ class GatedAttention(nn.Module):
         position_bias : tensor (1, n_heads, n_frames, n_frames)
         """
         if position_bias is None:
-            position_bias = self._position_bias(hidden_states.shape[1], hidden_states.device)
+            position_bias = self.position_bias(hidden_states.shape[1])
         mask = attention_mask
         if mask is not None and mask.ndim == 2:
             mask = torch.zeros_like(mask, dtype=hidden_states.dtype).masked_fill(mask.ne(1), float("-inf"))
@@ -114,6 +116,8 @@ class GatedAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         if dropout == 0 and plain_cpu(query, key, value, gates, position_bias):
             attended = gated_attention(query, key, value, gates, position_bias, mask)
+        elif dropout == 0 and self.fuses and _one_for_all(position_bias, mask):
+            attended = fused_attention(query, key, value, gates, position_bias, mask)
         else:
             bias = gates * position_bias if mask is None else gates * position_bias + mask
             attended = nn.functional.scaled_dot_product_attention(
@@ -125,18 +129,26 @@ class GatedAttention(nn.Module):
             ).transpose(1, 2)
         return self.out_proj(attended.reshape(queries.shape))
 
-    def _position_bias(self, n_frames: int, device: torch.device) -> Tensor:
-        """The first block's bias by distance; kept for the next windows of that length unless it is trained."""
+    def position_bias(self, n_frames: int) -> Tensor:
+        """The first block's bias by distance, (1, n_heads, n_frames, n_frames).
+
+        The longest is kept unless it is trained: it has the shorter ones.
+        """
         weight = self.rel_attn_embed.weight
-        key = (n_frames, device, weight._version)
-        if self._kept_bias is not None and self._kept_bias[0] == key:
-            return self._kept_bias[1]
-        bias = self._compute_bias(n_frames, n_frames).unsqueeze(0)
-        self._kept_bias = None if weight.requires_grad else (key, bias)
-        return bias
+        key = (weight.device, weight._version)
+        kept = self._kept_bias
+        if kept is None or kept[0] != key or kept[1].shape[-1] < n_frames:
+            kept = key, self._compute_bias(n_frames, n_frames).unsqueeze(0)
+            self._kept_bias = None if weight.requires_grad else kept
+        return kept[1][..., :n_frames, :n_frames].contiguous()
 
     def _by_head(self, frames: Tensor) -> Tensor:
         return frames.view(*frames.shape[:2], self.n_heads, -1)
+
+
+def _one_for_all(bias: Tensor, mask: Tensor | None) -> bool:
+    """Whether the kernel can be used: one mask for all windows, and a bias that is not trained."""
+    return not bias.requires_grad and (mask is None or mask.shape == (1, 1, *bias.shape[2:]))
 
 
 def make_reachable(model: nn.Module, family: Family) -> bool:
@@ -181,7 +193,7 @@ def _probe(model: nn.Module, block: nn.Module, family: Family) -> bool:
     attention = block.get_submodule(family.attention)
     projections = [attention.get_submodule(name) for name in family.projections.values()]
     frames = next(model.parameters()).new_zeros(1, 4, getattr(model.config, family.n_dims))
-    return all_called(projections, lambda: family.run_block(block, frames, None, 0))
+    return all_called(projections, lambda: family.run_block(block, frames, None))
 
 
 def all_called(modules: Iterable[nn.Module], run: Callable[[], Any]) -> bool:

@@ -153,10 +153,10 @@ def without_mask(backbone, hidden, visible):
             assert seen[low : high + 1].all()
             if (low, high) not in outputs:
                 bias = None if full_bias is None else full_bias[..., low : high + 1, low : high + 1]
-                outputs[low, high], _ = family.run_block(block, hidden[:, low : high + 1], bias, index)
+                outputs[low, high], _ = family.run_block(block, hidden[:, low : high + 1], bias)
             rows.append(outputs[low, high][:, i - low])
         if index == 0 and family.position_bias:
-            _, full_bias = family.run_block(block, hidden, None, index)
+            _, full_bias = family.run_block(block, hidden, None)
         hidden = torch.stack(rows, 1)
         states[index + 1] = hidden
     return states

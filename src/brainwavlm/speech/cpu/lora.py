@@ -22,12 +22,14 @@ class LowRankProduct(LoraLinear):
         """Multiply (..., n_in) to (..., n_out)."""
         base: Any = self.get_base_layer()
         low, high = (cast(Tensor, part[_ADAPTER].weight) for part in (self.lora_A, self.lora_B))
-        usual = not (self.disable_adapters or self.merged or base.weight.requires_grad or args or kwargs)
-        if not (usual and plain_cpu(x, base.weight, low, high) and onednn_multiplies()):
+        if self.disable_adapters or self.merged or base.weight.requires_grad or args or kwargs:
             return super().forward(x, *args, **kwargs)
-        dropout = self.lora_dropout[_ADAPTER]
+        dropout, scale = self.lora_dropout[_ADAPTER], self.scaling[_ADAPTER]
         dropped = dropout(x) if self.training and not isinstance(dropout, nn.Identity) else None
-        return _LowRank.apply(x, dropped, base.weight, base.bias, low, high, self.scaling[_ADAPTER])
+        if plain_cpu(x, base.weight, low, high) and onednn_multiplies():
+            return _LowRank.apply(x, dropped, base.weight, base.bias, low, high, scale)
+        squeezed = nn.functional.linear(x if dropped is None else dropped, low)
+        return base(x) + nn.functional.linear(squeezed, high * scale)
 
 
 def use_low_rank_products(model: nn.Module) -> None:

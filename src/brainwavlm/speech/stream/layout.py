@@ -151,13 +151,21 @@ def cut_segments(windows: Windows, config: WindowConfig, frame_grid: tuple[int, 
     return segments
 
 
-def needed_segments(segments: list[Segment], indices: Sequence[int] | np.ndarray) -> dict[int, Segment]:
-    """The segments that hold chosen windows, by number, each cut after the last of its chosen readings."""
+def needed_segments(
+    segments: list[Segment], indices: Sequence[int] | np.ndarray, whole: bool = False
+) -> dict[int, Segment]:
+    """The segments that hold chosen windows, by number, each cut after the last of its chosen readings.
+
+    With `whole` they are not cut: most are then of one layout.
+    """
     needed: dict[int, Segment] = {}
     firsts = [segment.first for segment in segments]
     numbers = np.searchsorted(firsts, indices, side="right") - 1
     for number in np.unique(numbers).tolist():
         segment = segments[number]
+        if whole:
+            needed[number] = segment
+            continue
         last = int(np.max(np.asarray(indices)[numbers == number]))
         needed[number] = replace(segment, layout=segment.layout.up_to(last - segment.first + 1))
     return needed

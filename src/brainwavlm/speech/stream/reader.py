@@ -7,12 +7,13 @@ See docs/explanation/stream.md.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from brainwavlm.compute import products
+from brainwavlm.compute import on_device, products, sent
 from brainwavlm.config import WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone, Frame
@@ -72,7 +73,7 @@ def read_stream(
     indices = np.asarray(indices, dtype=np.int64)
     if not len(indices):
         return {layer: torch.empty(0, backbone.n_dims, device=device) for layer in backbone.layers}
-    segments = needed_segments(_segments(backbone, windows, config), indices)
+    segments = needed_segments(_segments(backbone, windows, config), indices, whole=device.type == "cuda")
     row = np.full(len(windows), -1)
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
     n_read = 0
@@ -81,14 +82,14 @@ def read_stream(
         if frontend is None:
             hidden = _heard(backbone, sound, [segments[i] for i in batch], device)
         else:
-            hidden = torch.stack([frontend[i][: layout.n_frames] for i in batch]).to(device, torch.float32)
+            hidden = sent(torch.stack([frontend[i][: layout.n_frames] for i in batch]), device).float()
         for layer, state in _read(backbone, hidden, layout, config.frame).items():
             parts[layer].append(state.flatten(0, 1))
         n_readings = len(layout.reading_ends)
         for number in batch:
             row[segments[number].first :][:n_readings] = n_read + np.arange(n_readings)
             n_read += n_readings
-    order = torch.from_numpy(row[indices]).to(device)
+    order = on_device(row[indices], device, torch.int64)
     return {layer: torch.cat(part)[order] for layer, part in parts.items()}
 
 
@@ -126,6 +127,14 @@ def _segments(backbone: Backbone, windows: Windows, config: WindowConfig) -> lis
     return cut_segments(windows, config, backbone.family.frame_grid(backbone.model.config))
 
 
+@lru_cache(maxsize=64)
+def _visible(layout: Layout, frame: Frame, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What is added to scores, 0 or -inf, (1, 1, n_frames, n_frames), and frames of readings, bool, on the device."""
+    visible, members = (torch.from_numpy(a).to(device) for a in (layout.visible(), layout.members(frame)))
+    mask = torch.zeros_like(visible, dtype=torch.float32).masked_fill(~visible, float("-inf"))
+    return mask[None, None], members
+
+
 def _batch_size(
     backbone: Backbone, config: WindowConfig, batch_windows: int | None
 ) -> Callable[[Layout], int]:
@@ -146,10 +155,7 @@ def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment], device: t
 
 def _read(backbone: Backbone, hidden: Tensor, layout: Layout, frame: Frame) -> dict[int, Tensor]:
     """What `Backbone.read` says from hidden state 0 on, under the segment's mask: (n_segments, n_readings, n_dims)."""
-    visible, members = (
-        torch.from_numpy(a).to(hidden.device) for a in (layout.visible(), layout.members(frame))
-    )
-    mask = torch.zeros_like(visible, dtype=hidden.dtype).masked_fill(~visible, float("-inf"))[None, None]
+    mask, members = _visible(layout, frame, hidden.device)
     states, pruned = backbone.states(hidden, None if frame == "mean" else members.int().argmax(1), mask)
     return {
         layer: state if pruned and layer == max(states) else _mean_of(state, members)
