@@ -83,18 +83,6 @@ def write_nan(path):
         (lambda path: soundfile.write(path, tone(440, 6000), 6000), "a sampling rate of 6000 Hz"),
         (lambda path: soundfile.write(path, tone(440, 16000), 768001), "a sampling rate of 768001 Hz"),
     ],
-    ids=[
-        "missing",
-        "pointer",
-        "zero-bytes",
-        "text",
-        "no-samples",
-        "nan",
-        "silent",
-        "slow",
-        "below-telephone",
-        "fast",
-    ],
 )
 def test_what_is_no_sound_is_named(tmp_path, write, said):
     path = tmp_path / "story.wav"

@@ -13,7 +13,7 @@ from brainwavlm.stimulus.spoken_labels import nothing_said
 from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
 from brainwavlm.stimulus.transcripts import Transcript, read_transcript, write_transcript
 from brainwavlm.stimulus.word_vectors import spoken
-from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
+from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT, long_form
 
 TIERS = [
     Tier("phone", [Interval(0.0, 0.1, "SP"), Interval(0.1, 0.4, "AY1"), Interval(0.4, 1.2, "{NS}")]),
@@ -22,7 +22,6 @@ TIERS = [
         [Interval(0.0, 0.1, "{SENTENCE_START}"), Interval(0.1, 0.4, "I"), Interval(0.4, 1.2, " ")],
     ),
 ]
-HEADER = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
 
 
 def grid(path, content):
@@ -30,24 +29,9 @@ def grid(path, content):
     return read_textgrid(path).tiers
 
 
-def words(*intervals, points=False):
-    """The long form of one tier, `words`, its numbers as they are given."""
-    kind, size = ("TextTier", "points") if points else ("IntervalTier", "intervals")
-    lines = [
-        f'{HEADER}xmin = 0\nxmax = 9\ntiers? <exists>\nsize = 1\nitem []:\n    item [1]:\n        class = "{kind}"'
-    ]
-    lines += [
-        f'        name = "words"\n        xmin = 0\n        xmax = 9\n        {size}: size = {len(intervals)}'
-    ]
-    for number, (start, end, text) in enumerate(intervals, 1):
-        lines += [f"        {size} [{number}]:"]
-        lines += (
-            [f"            number = {start}"]
-            if points
-            else [f"            xmin = {start}\n            xmax = {end}"]
-        )
-        lines += [f'            text = "{text}"']
-    return "\n".join(lines) + "\n"
+def words(*entries):
+    """The long form of one tier, `words`."""
+    return long_form(9, words=entries)
 
 
 def binary(tiers, flag=1):
@@ -187,7 +171,7 @@ def test_what_stands_behind_the_last_interval_is_not_read(tmp_path):
 
 
 def test_points_whose_size_line_says_intervals_are_read(tmp_path):  # TextGridTools #16
-    text = words((0.5, None, "x"), points=True).replace("points: size", "intervals: size")
+    text = words((0.5, "x")).replace("points: size", "intervals: size")
     assert grid(tmp_path / "a", text) == [Tier("words", [Interval(0.5, 0.5, "x")], points=True)]
 
 
