@@ -55,7 +55,7 @@ def _solve(
         parts = [loader[story].responses[:, columns].float().cpu().numpy() for story in stories]
         return np.concatenate(parts)
 
-    n_voxels, device = readout.weights.shape[1], loader.device.type
+    n_voxels, device = readout.weights.shape[1], str(loader.device)
     batches = ridge_batches(np.concatenate(designs), read, n_voxels, story_of_row, config.ridge, device)
     readout.refresh(np.concatenate([batch.weights for batch in batches], axis=1))
 
