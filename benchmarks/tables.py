@@ -136,7 +136,26 @@ def significance(found: dict) -> str:
     )
 
 
+def gpu(found: dict) -> str:
+    """Steps, extraction and ridge on a card, and how near its numbers are to those of a CPU."""
+    parts = found["parts"]
+    steps, parity, limits = parts["steps"], parts["parity"], parts["limits"]
+    rows = []
+    for name, precision in (("float32", "fp32"), ("tf32", "tf32"), ("bf16", "bf16")):
+        kept, computed = (
+            steps[f"{precision}, 128 at once, frontend {frontend}"] for frontend in ("kept", "computed")
+        )
+        plain, block = steps[f"{precision}, reference"], parity[f"block, {precision}"]
+        times = [f"{row['ms a window']:.2f}" for row in (plain, computed, kept)]
+        rate = f"{kept['TFLOP/s']:.0f} of {limits[f'{precision}, square, TFLOP/s']:.0f}"
+        apart = f"{block['adapters, difference']:.1e} ({block['adapters, cosine']:.4f})"
+        rows.append([name, *times, rate, apart])
+    header = ["precision", "reference", "ours, frontend computed", "ours, kept", "TFLOP/s of the card's"]
+    return markdown([*header, "gradients, difference (cosine)"], rows)
+
+
 TABLES: dict[str, Callable] = {
+    "gpu": gpu,
     "speed": speed,
     "where": where,
     "compiled": compiled,
@@ -152,7 +171,8 @@ def main() -> None:
     """Replace each table whose result is there."""
     text = PAGE.read_text(encoding="utf-8")
     for name, table in TABLES.items():
-        results = sorted((ROOT / "results").glob(f"{name}*.json"))
+        one = ROOT / "results" / f"{name}.json"
+        results = [one] if one.exists() else sorted(one.parent.glob(f"{name}-*.json"))
         if not results:
             print(f"{name}: no result, table left as it is")
             continue

@@ -44,7 +44,7 @@ def step_counts(monkeypatch, config):
             {"training__blocks_per_step": 2, "training__adjacent_blocks": True, "training__recompute": True},
         ),
         (
-            190,
+            642,
             {
                 "readout__kind": "ridge-fixed",
                 "readout__refresh": 1,

@@ -45,7 +45,10 @@ class TrainedModel(nn.Module):
     def configure(self, config: RunConfig) -> Self:
         """The precision and the memory of a configuration, and whether it has blocks compiled."""
         self.precision = config.precision
-        self.memory_gb, self.compiles = config.backbone.memory_gb, config.backbone.compile
+        self.memory_gb = config.backbone.memory_gb
+        self.compiles = (
+            config.backbone.compile and not config.adapter.dora
+        )  # peft's DoRA falls into dozens of graphs
         self.recompute = config.training.recompute
         return self
 
