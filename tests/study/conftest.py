@@ -25,7 +25,7 @@ def in_this_process(monkeypatch):
     For what a study decides and what its cells compute; what processes are for is tested with processes.
     """
 
-    def work_on(tasks, workers, retries, finished):
+    def work_on(tasks, workers, retries, finished, gpus):
         for task in tasks:
             finished(CellState.model_validate(run_cell(asdict(task))))
 

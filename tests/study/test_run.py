@@ -291,7 +291,8 @@ def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_pat
         ({"workers": 0}, "workers: 0"),
         ({"cpus": 0}, "cpus: 0"),
         ({"retries": -1}, "retries: -1"),
-        ({"gpus": 1}, "gpus: 1.\n.*engine ray"),
+        ({"gpus": 2}, "gpus: 2"),
+        ({"memory_gb": 1}, "memory_gb: 1.\n.*engine ray"),
         ({"address": "auto"}, "address: 'auto'.\n.*engine ray"),
     ],
 )

@@ -49,7 +49,18 @@ def run(
         str | None, typer.Option("--address", help="ray: an existing cluster; default: Ray on this machine.")
     ] = None,
     cpus: Annotated[int, typer.Option("--cpus", help="Threads of each cell, and what it asks of Ray.")] = 1,
-    gpus: Annotated[float, typer.Option("--gpus", help="ray: GPUs that each cell asks for.")] = 0,
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus",
+            help="GPUs of each cell, 1 or a part of one; default: local: 1 where there are any, ray: 0.",
+            show_default=False,
+        ),
+    ] = None,
+    memory_gb: Annotated[
+        float | None,
+        typer.Option("--memory-gb", help="ray: memory that each cell asks for; --dry-run estimates it."),
+    ] = None,
     retries: Annotated[
         int, typer.Option("--retries", help="Times that a cell whose process died is started again.")
     ] = 3,
@@ -81,7 +92,7 @@ def run(
 
     wanted = load_study(file).with_settings(parse_overrides(set_ or []))
     options = {"engine": engine, "workers": workers, "address": address, "cpus": cpus, "gpus": gpus}
-    options["retries"] = retries
+    options |= {"memory_gb": memory_gb, "retries": retries}
     if dry_run:
         engine_options(**options)  # refuses what is wrong
         _dry_run(wanted, output, workers or 1, cpus, only or [], json)

@@ -44,7 +44,7 @@ def run_study(
         Shows how far the look at all cells is, before the first begins; None is silent.
     **engine
         Of `EngineOptions`: engine (local or ray), workers (cells at once), cpus (threads of each), retries (of a cell
-        whose process died), and of Ray address and gpus.
+        whose process died), gpus (of each cell), and of Ray address and memory_gb.
 
     Returns
     -------

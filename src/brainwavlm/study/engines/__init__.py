@@ -25,8 +25,11 @@ class EngineOptions(Step):
         Of a Ray cluster; None: Ray on this machine.
     cpus : int
         Threads of each cell, and what it asks of Ray.
-    gpus : float
-        What each cell asks of Ray.
+    gpus : float or None
+        GPUs of each cell, one or a part of one. None: of Ray none; of this machine one, where it has any and cells
+        compute on it.
+    memory_gb : float or None
+        What each cell asks of Ray, as `--dry-run` gives it; None: Ray does not look at memory.
     retries : int
         Times that a cell whose process died is started again, from its checkpoint.
     """
@@ -35,10 +38,11 @@ class EngineOptions(Step):
     workers: int | None = Field(None, ge=1)
     address: str | None = None
     cpus: int = Field(1, ge=1)
-    gpus: float = Field(0, ge=0)
+    gpus: float | None = Field(None, ge=0, le=1)
+    memory_gb: float | None = Field(None, gt=0)
     retries: int = Field(3, ge=0)
 
-    @field_validator("address", "gpus")
+    @field_validator("address", "memory_gb")
     @classmethod
     def _of_ray(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("engine") == "local":
@@ -50,9 +54,10 @@ class EngineOptions(Step):
         # More workers than cells would have nothing to do.
         workers = None if self.workers is None else min(self.workers, len(tasks))
         if self.engine == "ray":
-            run_ray(tasks, workers, self.retries, finished, self.address, self.cpus, self.gpus)
+            asked = {"CPU": self.cpus, "GPU": self.gpus or 0, "memory": int(1e9 * (self.memory_gb or 0))}
+            run_ray(tasks, workers, self.retries, finished, asked, self.address)
         else:
-            run_local(tasks, workers or 1, self.retries, finished)
+            run_local(tasks, workers or 1, self.retries, finished, self.gpus)
 
 
 def engine_options(**options: Any) -> EngineOptions:

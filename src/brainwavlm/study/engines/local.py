@@ -1,14 +1,19 @@
 """The engine `local`: each cell in a process of its own, one after the other or several at once."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 
+import torch
+
+from brainwavlm.errors import ConfigError
 from brainwavlm.study.records import CellState, read_state, record_path, write_state
 from brainwavlm.study.work import Task
 
@@ -16,7 +21,11 @@ COMMAND = (sys.executable, "-m", "brainwavlm.study.engines.process")
 
 
 def run_local(
-    tasks: Sequence[Task], workers: int, retries: int, finished: Callable[[CellState], None]
+    tasks: Sequence[Task],
+    workers: int,
+    retries: int,
+    finished: Callable[[CellState], None],
+    gpus: float | None = None,
 ) -> None:
     """Work on cells in processes of this machine.
 
@@ -30,8 +39,10 @@ def run_local(
         Times that a cell whose process died is started again, from its checkpoint.
     finished : function of CellState
         Called as each cell ends.
+    gpus : float or None
+        Of each cell, see `shared_gpus`.
     """
-    processes = _Processes()
+    processes = _Processes(shared_gpus(tasks, workers, gpus))
     with ThreadPoolExecutor(workers) as threads:
         try:
             waiting = [threads.submit(processes.work, task, retries) for task in tasks]
@@ -41,6 +52,44 @@ def run_local(
             threads.shutdown(wait=False, cancel_futures=True)
             processes.stop()
             raise
+
+
+def shared_gpus(tasks: Sequence[Task], workers: int, gpus: float | None) -> list[str | None]:
+    """What CUDA_VISIBLE_DEVICES is for each of the cells at once; None: as it is here.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    workers : int
+        Cells at once.
+    gpus : float or None
+        Of each cell: one or a part of one; 0: cells see none; None: one, where there are any and cells compute on them.
+
+    Raises
+    ------
+    ConfigError
+        More cells at once than there are GPUs for.
+    """
+    n_gpus = torch.cuda.device_count()
+    if gpus == 0:
+        return [""] * workers
+    if gpus is None and not (n_gpus and any(map(takes_gpu, tasks))):
+        return [None] * workers
+    room = n_gpus * int(1 / (gpus or 1))
+    if workers > room:
+        raise ConfigError(
+            "workers",
+            f"{workers}, each with {gpus or 1:g} GPU; the {n_gpus} GPUs here have room for {room}.",
+            "as many cells at once as GPUs, or parts of GPUs that hold several.",
+            "Ask for fewer --workers, or a smaller part (--gpus 0.5); --gpus 0 computes on the CPU.",
+        )
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
+    return [names[n % n_gpus] for n in range(workers)]
+
+
+def takes_gpu(task: Task) -> bool:
+    """Whether a cell computes on a GPU where it sees one."""
+    return task.config.get("device") in ("auto", "cuda")
 
 
 def died(task: Task, how: str, times: int) -> CellState:
@@ -69,22 +118,28 @@ def died(task: Task, how: str, times: int) -> CellState:
 class _Processes:
     """The processes that are at work now."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: Sequence[str | None]) -> None:
+        self._free: SimpleQueue[str | None] = SimpleQueue()
+        for gpu in gpus:
+            self._free.put(gpu)
         self._alive: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
         self._lock = Lock()
 
     def work(self, task: Task, retries: int) -> CellState:
         """The state of a cell at its end, after as many processes as it takes."""
-        how = "not started"
-        for _ in range(retries + 1):
-            code, answer = self._attempt(task)
-            if self._stopping:
-                raise KeyboardInterrupt  # its record stays as it is: the cell goes on next time
-            if code == 0 and answer:
-                return CellState.model_validate(json.loads(answer.splitlines()[-1]))
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return died(task, how, retries + 1)
+        how, gpu = "not started", self._free.get()
+        try:
+            for _ in range(retries + 1):
+                code, answer = self._attempt(task, gpu)
+                if self._stopping:
+                    raise KeyboardInterrupt  # its record stays as it is: the cell goes on next time
+                if code == 0 and answer:
+                    return CellState.model_validate(json.loads(answer.splitlines()[-1]))
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            return died(task, how, retries + 1)
+        finally:
+            self._free.put(gpu)
 
     def stop(self) -> None:
         """End all of them; their checkpoints stay."""
@@ -93,7 +148,8 @@ class _Processes:
             for process in self._alive:
                 process.kill()
 
-    def _attempt(self, task: Task) -> tuple[int, bytes]:
+    def _attempt(self, task: Task, gpu: str | None) -> tuple[int, bytes]:
+        seen = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         log = record_path(Path(task.study), task.folder, "log")
         with open(log, "ab") as errors:
             with self._lock:
@@ -104,6 +160,7 @@ class _Processes:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,
+                    env={**os.environ, **seen},
                     start_new_session=True,  # Ctrl-C reaches the study alone, which then ends its cells
                 )
                 self._alive.add(process)

@@ -3,12 +3,12 @@
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.study.engines.local import died
+from brainwavlm.study.engines.local import died, takes_gpu
 from brainwavlm.study.records import CellState
 from brainwavlm.study.work import Task, run_cell
 
@@ -40,9 +40,8 @@ def run_ray(
     workers: int | None,
     retries: int,
     finished: Callable[[CellState], None],
+    asked: Mapping[str, float],
     address: str | None = None,
-    cpus: int = 1,
-    gpus: float = 0,
 ) -> None:
     """Work on cells as tasks of Ray, each in a fresh process.
 
@@ -56,24 +55,31 @@ def run_ray(
         Times that Ray starts a cell again whose worker died; it goes on from its checkpoint.
     finished : function of CellState
         Called as each cell ends.
+    asked : mapping of str to float
+        What each cell asks for: CPU, GPU and memory (bytes).
     address : str or None
         Of a cluster, as `ray.init` takes it; None: Ray on this machine, for as long as this lasts.
-    cpus, gpus : int, float
-        That each cell asks for.
 
     Raises
     ------
     ConfigError
-        No Ray, no cluster at the address, or fewer processors than a cell asks for.
+        No Ray, no cluster at the address, no machine with what a cell asks for, or cells that would share GPUs unasked.
     """
     ray = require_ray()
     at_once = workers or (len(tasks) if address else 1)
     try:
         if address is None:
-            _start_here(ray, at_once * cpus, gpus)
+            _start_here(ray, at_once * int(asked["CPU"]))
         else:
             _connect(ray, address)
-        work = ray.remote(max_calls=1, max_retries=retries, num_cpus=cpus, num_gpus=gpus)(_remote_cell)
+        require_room([node["Resources"] for node in ray.nodes() if node["Alive"]], asked, tasks)
+        work = ray.remote(
+            max_calls=1,
+            max_retries=retries,
+            num_cpus=asked["CPU"],
+            num_gpus=asked["GPU"],
+            memory=asked["memory"] or None,
+        )(_remote_cell)
         waiting = list(tasks)
         pending: dict[Any, Task] = {}
         while waiting or pending:
@@ -97,7 +103,45 @@ def _state(ray: Any, reference: Any, task: Task, retries: int) -> CellState:
         return died(task, str(error).splitlines()[0], retries + 1)
 
 
-def _start_here(ray: Any, cpus: int, gpus: float) -> None:
+def require_room(
+    machines: Sequence[Mapping[str, float]], asked: Mapping[str, float], tasks: Sequence[Task]
+) -> None:
+    """Raise where a cell would wait for ever, or compute on a GPU that it did not ask for.
+
+    Parameters
+    ----------
+    machines : sequence of mapping of str to float
+        What each machine of the cluster has.
+    asked : mapping of str to float
+        What a cell asks for.
+    tasks : sequence of Task
+    """
+    if not any(all(machine.get(what, 0) >= n for what, n in asked.items()) for machine in machines):
+        wanted, most = (
+            f"{some.get('CPU', 0):g} CPUs, {some.get('GPU', 0):g} GPUs and {some.get('memory', 0) / 1e9:.1f} GB"
+            for some in (asked, max(machines, key=lambda machine: machine.get("GPU", 0), default={}))
+        )
+        raise ConfigError(
+            "cpus, gpus, memory_gb",
+            f"{wanted} for each cell; no machine of the cluster has that, the best has {most}.",
+            "a machine with room for a cell, when the study begins.",
+            "Ask for less, or start the study when all machines have joined (see `ray status`).",
+        )
+    if (
+        asked["GPU"] == 0
+        and any(machine.get("GPU", 0) for machine in machines)
+        and any(map(takes_gpu, tasks))
+    ):
+        # Ray hides GPUs from such a task, or, from 2.60 on, shows it all of them: each cell would take the first one.
+        raise ConfigError(
+            "gpus",
+            "0 for each cell, but the cluster has GPUs and cells may compute on them (device: auto or cuda).",
+            "what a cell takes: one GPU or a part of one.",
+            "Add --gpus 1, or --set device=cpu to compute on the CPU.",
+        )
+
+
+def _start_here(ray: Any, cpus: int) -> None:
     # Ray would otherwise report its use to its makers. It reads this from the environment alone.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.init(
@@ -109,14 +153,6 @@ def _start_here(ray: Any, cpus: int, gpus: float) -> None:
         logging_level="error",
         _node_ip_address="127.0.0.1",
     )
-    there = ray.cluster_resources().get("GPU", 0)
-    if there < gpus:
-        raise ConfigError(
-            "gpus",
-            f"{gpus:g} for each cell; this machine has {there:g}.",
-            "GPUs that are here.",
-            "Ask for less.",
-        )
 
 
 def require_cluster(address: str) -> None:
