@@ -11,6 +11,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make demo       set up, then the whole method on the embedded data set (about five minutes on two idle cores)"
+	@echo "make setup      .venv with all that the rest needs; then: source .venv/bin/activate"
 	@echo "make test       set up, then the tests"
 	@echo "make test-slow  the tests that take minutes, look at pages in a browser or need extra files"
 	@echo "make lint       ruff and mypy"

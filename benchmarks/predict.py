@@ -36,9 +36,8 @@ def predict(folder: Path, hours: float) -> dict[str, float]:
     from transformers import WavLMConfig, WavLMModel
 
     from brainwavlm.config import AlignmentConfig, WindowConfig
-    from brainwavlm.models.brain_model import BrainModel
+    from brainwavlm.models.brain_model import BrainModel, SubjectModel
     from brainwavlm.models.prediction_files import predict_files
-    from brainwavlm.models.subject_model import SubjectModel
     from brainwavlm.speech.backbones import load_backbone
 
     conv = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}

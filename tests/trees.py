@@ -114,6 +114,7 @@ def native_tree(
                 "ceiling": np.linspace(0, 0.9, n_voxels),
                 "surface": "fsaverage5",
                 "vertex": np.arange(n_voxels),
+                "position": np.linspace([-80, 0, np.nan], 80, n_voxels),
             }
             for subject in subjects
         },

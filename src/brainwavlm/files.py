@@ -5,12 +5,13 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -76,6 +77,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """`replacing`, of a new or empty folder."""
+    partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
 def naming(path: Path) -> Iterator[None]:
     """An OSError that names the file where a write fails without saying which: a full disk, a limit, safetensors."""
     try:
@@ -136,10 +150,13 @@ class Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-def require_kind(path: Path, content: Any, kind: type[Part]) -> None:
-    """RunError where what a file holds is not of that kind."""
+Kind = TypeVar("Kind", bound=Part)
+
+
+def require_kind(path: Path, content: Any, kind: type[Kind]) -> Kind:
+    """What a file holds, as that kind; RunError where it is not."""
     try:
-        kind.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "it"

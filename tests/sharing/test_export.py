@@ -91,6 +91,10 @@ def test_a_run_is_loaded_as_its_export_is(exported, features):
     sound = folder / "brainwavlm" / "example.flac"
     np.testing.assert_allclose(model.predict(sound).values, again.predict(sound).values, atol=1e-5)
     assert model.subject().splits == again.subject().splits == run.manifest["splits"]
+    subject = load_dataset(run.config.dataset).subject("anna")
+    for name in ("hemisphere", "vertex", "position"):
+        for carried in (model.subject(), again.subject()):
+            np.testing.assert_array_equal(getattr(carried, name), getattr(subject, name))
     with pytest.raises(ConfigError, match="'ben' is not in run"):
         again.predict(sound, "ben")
 
@@ -224,3 +228,20 @@ def test_what_cannot_be_exported_is_told_before_anything_is_computed(
     for source in (tmp_path / "nothing", full):
         with pytest.raises(RunError, match=r"no such folder|without brainwavlm"):
             load(source)
+
+
+def test_resuming_records_the_files_of_a_run_that_an_earlier_version_finished(tuned, brainwavlm):
+    run = tuned("earlier")
+    (run.path / "SHA256SUMS").unlink()
+    manifest = json.loads((run.path / "run.json").read_text())
+    del manifest["config"]["loss"]["distil"], manifest["config"]["windows"]["mode"]
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        RunError, match="Record what is there now:  brainwavlm tune --resume --output"
+    ) as told:
+        verify(run.path)
+    before = {path: path.read_bytes() for path in run.path.rglob("*.*") if path.is_file()}
+    command = told.value.remedy.split("brainwavlm ")[1]
+    assert brainwavlm(*command.split()).code == 0
+    assert verify(run.path)["files"] == len(before)
+    assert all(path.read_bytes() == content for path, content in before.items())

@@ -145,3 +145,10 @@ def test_without_a_network_a_name_of_the_hub_is_told_as_that(hub, monkeypatch):
         match=r"lab/model: the hub cannot be reached or refuses(.|\n)*Check the name and the network",
     ):
         load("lab/model")
+
+
+def test_without_a_network_nothing_is_computed_for_an_upload(hub, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="push: the hub cannot be reached"):
+        export(finished(), tmp_path / "out", push="lab/model")
+    assert not (tmp_path / "out").exists()

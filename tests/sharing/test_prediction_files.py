@@ -13,7 +13,7 @@ from brainwavlm.models import export, load
 from brainwavlm.models.prediction_files import predict_files
 from brainwavlm.progress import Progress
 from brainwavlm.stimulus.audio import load_sound
-from brainwavlm.stimulus.sound_parts import SoundParts
+from brainwavlm.stimulus.sound_parts import SoundParts, array_sound
 from tests.models import noise
 
 
@@ -34,8 +34,8 @@ def sound(tmp_path):
 def test_parts_of_a_sound_are_those_of_the_whole_in_any_order(tmp_path, rate):
     path = tmp_path / "sound.flac"
     soundfile.write(path, noise(2, seconds=40.0).numpy().T, rate)
-    whole, parts = load_sound(path), SoundParts.of_file(path)
-    array = SoundParts.of_array(*soundfile.read(path, dtype="float32"))
+    whole, parts = load_sound(path), SoundParts(path)
+    array = array_sound(*soundfile.read(path, dtype="float32"))
     assert len(parts) == len(array) == len(whole)
     for start, stop in (
         (0, 100),
@@ -108,6 +108,7 @@ def test_every_format_holds_the_same_numbers(brainwavlm, model, published_model,
     np.testing.assert_allclose(np.load(tmp_path / "p.npy"), told.values, atol=1e-6)
     with h5py.File(tmp_path / "p.h5") as file:
         np.testing.assert_allclose(file["data"][:], told.values, atol=1e-6)
+        np.testing.assert_array_equal(file["position"][:], model.subject().position[told.voxel])
         np.testing.assert_array_equal(file["voxel"][:], told.voxel)
         np.testing.assert_array_equal(file["tr_times"][:], told.times)
 

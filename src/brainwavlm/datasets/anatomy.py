@@ -12,7 +12,8 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing
 
 VERTICES = {"fsaverage5": 10242, "fsaverage6": 40962, "fsaverage": 163842}  # in one hemisphere
-ARRAYS = {"hemisphere": np.int8, "ceiling": np.float32, "vertex": np.int32}
+ARRAYS = {"hemisphere": np.int8, "ceiling": np.float32, "vertex": np.int32, "position": np.float32}
+_FARTHEST = 1000  # mm from the origin of any space of a head
 
 
 def read_anatomy(path: Path, n_voxels: int) -> dict[str, Any]:
@@ -22,13 +23,13 @@ def read_anatomy(path: Path, n_voxels: int) -> dict[str, Any]:
     ----------
     path : Path
         HDF5 file: `hemisphere` (n_voxels,) int8, `rois/<name>` (n_voxels,) bool, `ceiling` (n_voxels,),
-        `vertex` (n_voxels,) int32, attribute `surface`; each may be absent.
+        `vertex` (n_voxels,) int32, attribute `surface`, `position` (n_voxels, 3) mm; each may be absent.
     n_voxels : int
         Columns of the responses.
 
     Returns
     -------
-    dict with hemisphere, rois, ceiling, surface, vertex
+    dict with hemisphere, rois, ceiling, surface, vertex, position
 
     Raises
     ------
@@ -81,11 +82,16 @@ def _problems(file: h5py.File, path: Path, n_voxels: int) -> Iterator[DatasetErr
         shape = getattr(array, "shape", None)  # a group has none
         if array is None:
             continue
-        if shape != (n_voxels,):
+        if shape != ((n_voxels, 3) if name == "position" else (n_voxels,)):
+            each = (
+                f"{n_voxels} x 3 values, x, y and z of each"
+                if name == "position"
+                else f"{n_voxels} values, one a"
+            )
             yield DatasetError(
                 path,
                 f"{name} has {_count(shape)}.",
-                f"{n_voxels} values, one a column of the responses.",
+                f"{each} column of the responses.",
                 "Make it again from the mask that chose the columns, or remove it from the file.",
             )
         elif problem := _value_problem(name, array, surface):
@@ -95,12 +101,15 @@ def _problems(file: h5py.File, path: Path, n_voxels: int) -> Iterator[DatasetErr
 def _value_problem(name: str, array: h5py.Dataset, surface: str | None) -> tuple[str, str] | None:
     """What an array holds that it should not, and what it should; None where nothing is wrong."""
     kind = array.dtype.kind
-    if kind not in NUMBERS and not (kind == "b" and name not in ("ceiling", "vertex")):
+    if kind not in NUMBERS and not (kind == "b" and name not in ("ceiling", "vertex", "position")):
         return f"is of type {array.dtype}", "numbers."
     values = array[()]
     if name == "ceiling":
         outside = np.count_nonzero((values < 0) | (values > 1))
         return (f"has {outside} values below 0 or above 1", "0 to 1, or NaN.") if outside else None
+    if name == "position":  # NaN is an electrode of which it is not known
+        outside = np.count_nonzero(np.abs(values) > _FARTHEST)
+        return (f"has {outside} values beyond {_FARTHEST} mm", "millimetres.") if outside else None
     if name == "vertex":
         n_vertices = VERTICES.get(surface or "", np.iinfo(np.int32).max)
         outside = np.count_nonzero(~((values >= 0) & (values < n_vertices) & (values == np.floor(values))))
@@ -119,9 +128,10 @@ def write_anatomy(
     ceiling: np.ndarray | None = None,
     surface: str | None = None,
     vertex: np.ndarray | None = None,
+    position: np.ndarray | None = None,
 ) -> None:
-    """Write what `read_anatomy` reads; an absent part stays absent. All arrays (n_voxels,)."""
-    arrays = {"hemisphere": hemisphere, "ceiling": ceiling, "vertex": vertex}
+    """Write what `read_anatomy` reads; an absent part stays absent. Arrays (n_voxels,), position (n_voxels, 3)."""
+    arrays = {"hemisphere": hemisphere, "ceiling": ceiling, "vertex": vertex, "position": position}
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         for name, values in arrays.items():
             if values is not None:

@@ -31,6 +31,8 @@ class Subject:
         Name of the mesh that `vertex` counts on: fsaverage5, fsaverage6, fsaverage, or native, the subject's own.
     vertex : array (n_voxels,) int32 or None
         Vertex within the voxel's hemisphere.
+    position : array (n_voxels, 3) float32 or None
+        Of electrodes, mm.
     regions : mapping of str to tuple of str
         Named unions of targets, e.g. AC; they go before `rois` of the same name.
     drawn : mapping of str to bool array (n_voxels,)
@@ -46,6 +48,7 @@ class Subject:
     ceiling: np.ndarray | None = None
     surface: str | None = None
     vertex: np.ndarray | None = None
+    position: np.ndarray | None = None
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
     unread: Mapping[str, DatasetError] = field(default_factory=dict)

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from brainwavlm.config import AlignmentConfig, WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError
 from brainwavlm.models.sound_rows import SoundFeatures, SoundRows, sound_of
-from brainwavlm.models.subject_model import Readout, SubjectModel
 from brainwavlm.progress import Progress
 from brainwavlm.speech.hidden_states import Backbone
+
+Readout = Literal["ridge", "trained"]
 
 
 class Features(NamedTuple):
@@ -30,6 +31,74 @@ class Prediction(NamedTuple):
     values: np.ndarray
     times: np.ndarray
     voxel: np.ndarray
+
+
+@dataclass(frozen=True)
+class SubjectModel:
+    """The readouts of one subject.
+
+    `ridge` is meant for prediction: closed form, on all training and validation stories, with a penalty for each voxel
+    chosen over folds of stories, as `evaluate` scores it. `trained` is the readout that tuning had, on its target.
+
+    Attributes
+    ----------
+    name, tr
+        And seconds between the rows that it was fitted on.
+    n_voxels : int
+        Columns of the subject's responses; `ridge_voxel` and `trained_voxel` count in them.
+    ridge_voxel, trained_voxel : int arrays (n_predicted,)
+        Columns that the readouts predict; none where tuning had other targets than voxels.
+    weights : array (n_delays * n_dims, n_predicted), float32
+        Of ridge, delay-major: `design @ weights` are responses in deviations.
+    alphas : array (n_predicted,)
+        Penalties.
+    trained : module
+    hemisphere, vertex, ceiling : arrays (n_voxels,) or None
+        0 left, 1 right; vertex on `surface`; noise ceiling.
+    position : array (n_voxels, 3) or None
+        Of electrodes, mm.
+    surface : str or None
+    mask : Path or None
+        NIfTI volume whose voxels above zero are the columns.
+    splits : dict of str to list of str
+        Stories of train, validation and test.
+    """
+
+    name: str
+    tr: float
+    n_voxels: int
+    ridge_voxel: np.ndarray
+    weights: np.ndarray
+    alphas: np.ndarray
+    trained_voxel: np.ndarray
+    trained: torch.nn.Module
+    hemisphere: np.ndarray | None = None
+    vertex: np.ndarray | None = None
+    ceiling: np.ndarray | None = None
+    position: np.ndarray | None = None
+    surface: str | None = None
+    mask: Path | None = None
+    splits: dict[str, list[str]] = field(default_factory=dict)
+
+    def readout(self, kind: Readout) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """Columns that a readout predicts, and the function from design (n_rows, n_columns) to them.
+
+        Raises
+        ------
+        ConfigError
+            No such readout.
+        """
+        if kind == "ridge":
+            return self.ridge_voxel, lambda design: design @ self.weights
+        if kind != "trained" or not len(self.trained_voxel):
+            there = "ridge or trained." if len(self.trained_voxel) else "ridge; tuning's predicts no voxels."
+            raise ConfigError("readout", repr(kind), there, "Leave it out for ridge.")
+
+        def read_out(design: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return self.trained(torch.from_numpy(design)).numpy()
+
+        return self.trained_voxel, read_out
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +119,7 @@ class BrainModel:
     clipped : bool
         Whether tuning dropped negative lobes (quirks.clip_kernel), which its readout then needs.
     readouts : mapping of str to function
-        By subject, what reads or fits its readouts; `subject` calls it once.
+        By subject, what reads or fits its readouts, once.
     simulated : bool
         Whether the responses are.
     scores : list of dict
@@ -76,10 +145,6 @@ class BrainModel:
         """Whose responses it predicts."""
         return list(self.readouts)
 
-    @cached_property
-    def _read(self) -> dict[str, SubjectModel]:
-        return {}
-
     def subject(self, name: str | None = None) -> SubjectModel:
         """The readouts of one subject, the only one where none is named. Of a run, ridge is fitted at the first call.
 
@@ -93,20 +158,12 @@ class BrainModel:
         if name is None or name not in self.readouts:
             told = "none named." if name is None else f"{name!r} is not in {self.name}."
             raise ConfigError("subject", told, f"one of {', '.join(self.subjects)}.", "Name one of them.")
-        if name not in self._read:
-            self._read[name] = self.readouts[name]()
-        return self._read[name]
-
-    def to(self, device: str) -> "BrainModel":
-        """The same, computing on that device."""
-        self.backbone.to(device)
-        return self
+        return self.readouts[name]()
 
     def sound_features(self, sound: Any, rate: int | None = None, channel: Channel = "mean") -> SoundFeatures:
         """Hidden states of a sound, read as they are asked for."""
-        return SoundFeatures(
-            self.backbone, self.layer, self.windows, sound_of(sound, rate, channel), self.batch
-        )
+        heard = sound_of(sound, rate, channel)
+        return SoundFeatures(self.backbone, self.layer, self.windows, heard, self.batch)
 
     def features(self, sound: Any, rate: int | None = None, channel: Channel = "mean") -> Features:
         """Hidden states of a sound, read as in the run: at `layer`, one a window.
@@ -139,10 +196,6 @@ class BrainModel:
     ) -> SoundRows:
         """A sound's rows on the clock of TRs; nothing is read yet."""
         tr = subject.tr if tr is None else tr
-        if not 0.01 <= tr < 1e4:
-            raise ConfigError(
-                "tr", f"{tr:g} s.", "0.01 s or more between two rows.", "Leave it out for the data set's."
-            )
         return SoundRows(features, self.alignment, tr, times, self.clipped and readout == "trained")
 
     def predict(
@@ -181,10 +234,8 @@ class BrainModel:
         DatasetError, ConfigError, AlignmentError
             As `features`; no such subject or readout; a sound shorter than two TRs.
         """
-        features = self.sound_features(
-            sound, rate, channel
-        )  # what is wrong with it, before anything is fitted
-        who = self.subject(subject)
+        # What is wrong with a sound is told before ridge is fitted.
+        features, who = self.sound_features(sound, rate, channel), self.subject(subject)
         voxel, function = who.readout(readout)
         sound_rows = self.rows(features, who, tr, readout, times)
         blocks = (progress or Progress()).over(sound_rows.blocks(), "Reading the sound")
@@ -195,8 +246,3 @@ class BrainModel:
     def __repr__(self) -> str:
         mark = ", SIMULATED responses" if self.simulated else ""
         return f"<BrainModel {self.name}: {', '.join(self.subjects)}, hidden state {self.layer}{mark}>"
-
-
-def is_model_folder(path: Path) -> bool:
-    """Whether `export` wrote that folder."""
-    return (path / "brainwavlm" / "manifest.json").is_file()

@@ -1,23 +1,20 @@
 """A run as a folder that others can read: stock weights, readouts, checksums and a model card."""
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from safetensors.numpy import save_file
 
-from brainwavlm import __version__
 from brainwavlm.datasets.demo import demo_dataset
 from brainwavlm.errors import ConfigError
-from brainwavlm.files import write_json
+from brainwavlm.files import replacing_folder, write_json
 from brainwavlm.models.brain_model import BrainModel
 from brainwavlm.models.card import scores_of, write_card
-from brainwavlm.models.folder import FORMAT, MANIFEST, OURS, save_subjects
+from brainwavlm.models.folder import MANIFEST, OURS, Base, ModelManifest, save_subjects
 from brainwavlm.models.from_run import finished_run, model_of_run
 from brainwavlm.models.hub import push_folder, require_hub
-from brainwavlm.models.weights import require_adapter, save_adapter, save_merged
+from brainwavlm.models.weights import save_adapter, save_merged
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.maps.writer import require_new
 from brainwavlm.results.open import within_run
@@ -74,63 +71,56 @@ def export(
     require_writable(folder, "output")
     require_new(folder)
     opened = finished_run(run.path if isinstance(run, Run) else run)
-    if adapter:
-        require_adapter(opened.config.adapter.method)
-        if trim:
-            raise ConfigError(
-                "trim", "with an adapter, which has no blocks.", "one of them.", "Leave trim out."
-            )
-    found = Path(scores) if scores is not None else within_run(opened.path, "evaluation")
-    rows = scores_of(opened, found)
+    method = opened.config.adapter.method
+    if adapter and method != "lora":
+        raise ConfigError(
+            "adapter",
+            f"a run with adapter.method={method}.",
+            "adapter.method=lora: else there is no adapter, or it lies on weights that nobody else has.",
+            "Export merged weights: leave adapter out.",
+        )
+    if adapter and trim:
+        raise ConfigError("trim", "with an adapter, which has no blocks.", "one of them.", "Leave trim out.")
+    given = Path(scores) if scores is not None else within_run(opened.path, "evaluation")
+    told = scores_of(opened, given)
     if push is not None:
         require_hub(push)
     model, plans = model_of_run(opened, cache, progress)
-    partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
-    (partial / OURS).mkdir(parents=True)
-    try:
-        subjects = save_subjects(model, [plan.data.dataset.name for plan in plans], opened, partial / OURS)
-        model.to("cpu")  # where `verify` predicts the example again
+    with replacing_folder(folder) as partial:
+        ours = partial / OURS
+        ours.mkdir()
+        datasets = [plan.data.dataset.name for plan in plans]
+        subjects = save_subjects(model, datasets, opened.config.readout, ours)
+        model.backbone.to("cpu")  # where `verify` predicts the example again
         n_blocks = None if adapter else save_merged(model.backbone, model.layer, partial, trim)
         if adapter:
             save_adapter(model.backbone, partial)
-        write_card(partial, model, opened, plans, rows, push or folder.name, n_blocks)
-        _write_example(model, partial / OURS)
-        write_json(
-            partial / OURS / MANIFEST,
-            {
-                "format": FORMAT,
-                "kind": "adapter" if adapter else "merged",
-                "made_by": f"brainwavlm {__version__}",
-                "simulated": model.simulated,
-                "backbone": {
-                    "name": model.backbone.name,
-                    "family": model.backbone.family.name,
-                    "checksum": opened.manifest["backbone"]["checksum"],
-                    "layer": model.layer,
-                    "batch_windows": model.batch,
-                    "adapter": opened.config.adapter.model_dump(mode="json"),
-                    "run_unused_blocks": opened.config.quirks.run_unused_blocks,
-                },
-                "windows": model.windows.model_dump(mode="json"),
-                "alignment": model.alignment.model_dump(mode="json"),
-                "clipped_kernel": model.clipped,
-                "normalisation": "mean and deviation of the features over each sound itself",
-                "for_prediction": "ridge",
-                "subjects": subjects,
-                "scores": [_plain(row) for row in rows[0]],
-                "controls": [_plain(row) for row in rows[1]],
-            },
+        write_card(partial, model, opened, plans, told, push or folder.name, n_blocks)
+        _write_example(model, ours)
+        manifest = ModelManifest(
+            kind="adapter" if adapter else "merged",
+            simulated=model.simulated,
+            backbone=Base(
+                name=model.backbone.name,
+                family=model.backbone.family.name,
+                checksum=opened.manifest["backbone"]["checksum"],
+                layer=model.layer,
+                batch_windows=model.batch,
+                adapter=opened.config.adapter,
+                run_unused_blocks=opened.config.quirks.run_unused_blocks,
+            ),
+            windows=model.windows,
+            alignment=model.alignment,
+            clipped_kernel=model.clipped,
+            subjects=subjects,
+            scores=[_plain(row) for row in told.rows],
+            controls=[_plain(row) for row in told.controls],
         )
+        write_json(ours / MANIFEST, manifest.model_dump(mode="json"))
         files = [file for file in partial.rglob("*") if file.is_file()]
         for file in files:
             file.chmod(0o644)  # safetensors keeps others out
         write_sums(partial, files)
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     if push is not None:
         push_folder(folder, push)
     return folder

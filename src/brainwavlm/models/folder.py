@@ -8,7 +8,7 @@ example.safetensors     what was predicted of it, by subject, for `verify`
 """
 
 import shutil
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,23 +17,32 @@ import torch
 from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
+from brainwavlm import __version__
 from brainwavlm.config import AdapterConfig, AlignmentConfig, ReadoutConfig, WindowConfig
 from brainwavlm.encoding.readout import build_readout
 from brainwavlm.errors import RunError
-from brainwavlm.files import Part, read_json
-from brainwavlm.models.brain_model import BrainModel
-from brainwavlm.models.subject_model import SubjectModel
+from brainwavlm.files import Part, read_json, require_kind
+from brainwavlm.models.brain_model import BrainModel, SubjectModel
 from brainwavlm.models.weights import load_adapter
 from brainwavlm.reporting.maps.writer import file_names
-from brainwavlm.runs.run import Run
 from brainwavlm.runs.sums import require_sums
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.hidden_states import Backbone
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 OURS, MANIFEST = "brainwavlm", "manifest.json"
 AGAIN = "Export the model again, or fetch the whole folder."
-_ARRAYS = ("hemisphere", "vertex", "ceiling")
+_SAID = ("name", "tr", "n_voxels", "surface", "splits")  # of a subject, in the manifest
+_ARRAYS = {  # in its file
+    "ridge.voxel": "ridge_voxel",
+    "ridge.weights": "weights",
+    "ridge.alphas": "alphas",
+    "trained.voxel": "trained_voxel",
+    "hemisphere": "hemisphere",
+    "vertex": "vertex",
+    "ceiling": "ceiling",
+    "position": "position",
+}
 
 
 class Base(Part):
@@ -44,7 +53,7 @@ class Base(Part):
     checksum: str
     layer: int = Field(ge=0)
     batch_windows: int | None = None
-    adapter: dict[str, Any]
+    adapter: AdapterConfig
     run_unused_blocks: bool
 
 
@@ -58,57 +67,44 @@ class OneSubject(Part):
     tr: float
     n_voxels: int
     surface: str | None
-    readout: dict[str, Any]
+    readout: ReadoutConfig
     splits: dict[str, list[str]]
 
 
 class ModelManifest(Part):
     """manifest.json."""
 
-    format: Literal[1]
+    format: Literal[1] = FORMAT
     kind: Literal["merged", "adapter"]
+    made_by: str = f"brainwavlm {__version__}"
     simulated: bool
     backbone: Base
-    windows: dict[str, Any]
-    alignment: dict[str, Any]
+    windows: WindowConfig
+    alignment: AlignmentConfig
     clipped_kernel: bool
+    normalisation: str = "mean and deviation of the features over each sound itself"
+    for_prediction: str = "ridge"
     subjects: list[OneSubject] = Field(min_length=1)
     scores: list[dict[str, Any]]
+    controls: list[dict[str, Any]] = Field(default_factory=list)
 
 
-def save_subjects(model: BrainModel, datasets: list[str], run: Run, folder: Path) -> list[dict[str, Any]]:
+def save_subjects(
+    model: BrainModel, datasets: list[str], readout: ReadoutConfig, folder: Path
+) -> list[OneSubject]:
     """Write the readouts of each subject; their entries for the manifest."""
     entries = []
-    files = file_names(model.subjects)
-    for name, file, dataset in zip(model.subjects, files, datasets, strict=True):
-        one = model.subject(name)
-        tensors = {
-            "ridge.voxel": one.ridge_voxel,
-            "ridge.weights": one.weights,
-            "ridge.alphas": one.alphas,
-            "trained.voxel": one.trained_voxel,
-            **{f"trained.{key}": value.numpy() for key, value in one.trained.state_dict().items()},
-            **{key: np.asarray(value) for key in _ARRAYS if (value := getattr(one, key)) is not None},
-        }
-        save_file(
-            {key: np.ascontiguousarray(value) for key, value in tensors.items()},
-            folder / f"{file}.safetensors",
-        )
+    for name, stem, dataset in zip(model.subjects, file_names(model.subjects), datasets, strict=True):
+        one, file, mask = model.subject(name), f"{stem}.safetensors", None
+        tensors = {key: getattr(one, attribute) for key, attribute in _ARRAYS.items()}
+        tensors |= {f"trained.{key}": value.numpy() for key, value in one.trained.state_dict().items()}
+        kept = {key: np.ascontiguousarray(value) for key, value in tensors.items() if value is not None}
+        save_file(kept, folder / file)
         if one.mask is not None:
-            shutil.copy(one.mask, folder / f"{file}_mask.nii.gz")
-        entries.append(
-            {
-                "name": name,
-                "dataset": dataset,
-                "file": f"{file}.safetensors",
-                "mask": None if one.mask is None else f"{file}_mask.nii.gz",
-                "tr": one.tr,
-                "n_voxels": one.n_voxels,
-                "surface": one.surface,
-                "readout": run.config.readout.model_dump(mode="json"),
-                "splits": one.splits,
-            }
-        )
+            mask = f"{stem}_mask.nii.gz"
+            shutil.copy(one.mask, folder / mask)
+        said = {key: getattr(one, key) for key in _SAID}
+        entries.append(OneSubject(dataset=dataset, file=file, mask=mask, readout=readout, **said))
     return entries
 
 
@@ -124,73 +120,55 @@ def open_folder(folder: Path, name: str = "") -> BrainModel:
     """
     require_sums(folder, AGAIN, "README.md")  # people write on in a model card; `verify` compares it too
     path = folder / OURS / MANIFEST
-    version = read_json(path).get("format")
-    if version != FORMAT:
-        raise RunError(path, f"format {version}.", f"format {FORMAT}.", "Use the version that wrote it.")
-    manifest = read_json(path, kind=ModelManifest)
-    alignment = AlignmentConfig.model_validate(manifest["alignment"])
+    content = read_json(path)
+    if content.get("format") != FORMAT:
+        told = f"format {content.get('format')}."
+        raise RunError(path, told, f"format {FORMAT}.", "Use the version that wrote it.")
+    manifest = require_kind(path, content, ModelManifest)
     backbone = _backbone(folder, manifest)
-    n_columns = backbone.n_dims * len(alignment.delays)
-    readouts = {
-        entry["name"]: partial(_subject, folder / OURS, entry, n_columns) for entry in manifest["subjects"]
-    }
+    n_columns = backbone.n_dims * len(manifest.alignment.delays)
     return BrainModel(
         name or folder.resolve().name,
         backbone,
-        manifest["backbone"]["layer"],
-        WindowConfig.model_validate(manifest["windows"]),
-        alignment,
-        manifest["backbone"].get("batch_windows"),
-        manifest["clipped_kernel"],
-        readouts,
-        manifest["simulated"],
-        manifest["scores"],
-        manifest,
+        manifest.backbone.layer,
+        manifest.windows,
+        manifest.alignment,
+        manifest.backbone.batch_windows,
+        manifest.clipped_kernel,
+        {one.name: cache(partial(_subject, folder / OURS, one, n_columns)) for one in manifest.subjects},
+        manifest.simulated,
+        manifest.scores,
+        content,
     )
 
 
-def _backbone(folder: Path, manifest: dict[str, Any]) -> Backbone:
-    base = manifest["backbone"]
-    if manifest["kind"] == "merged":
-        return load_backbone(folder, base["layer"])
-    now = load_backbone(base["name"], base["layer"]).weights_checksum()
-    if now != base["checksum"]:
+def _backbone(folder: Path, manifest: ModelManifest) -> Backbone:
+    base = manifest.backbone
+    if manifest.kind == "merged":
+        return load_backbone(folder, base.layer)
+    now = load_backbone(base.name, base.layer).weights_checksum()
+    if now != base.checksum:
         raise RunError(
             folder,
-            f"an adapter of another {base['name']} than is there: checksum {now[:12]}.",
-            f"the weights that were tuned, {base['checksum'][:12]}.",
+            f"an adapter of another {base.name} than is there: checksum {now[:12]}.",
+            f"the weights that were tuned, {base.checksum[:12]}.",
             "Get the base model as it was, or export merged weights.",
         )
-    adapter = AdapterConfig.model_validate(base["adapter"])
-    backbone = load_backbone(
-        base["name"], base["layer"], adapter, run_unused_blocks=base["run_unused_blocks"]
-    )
+    backbone = load_backbone(base.name, base.layer, base.adapter, run_unused_blocks=base.run_unused_blocks)
     load_adapter(backbone, folder)
     return backbone.eval()
 
 
-def _subject(folder: Path, entry: dict[str, Any], n_columns: int) -> SubjectModel:
-    tensors = load_file(folder / entry["file"])
-    trained = {
-        key.removeprefix("trained."): torch.from_numpy(value)
-        for key, value in tensors.items()
-        if key.startswith("trained.") and key != "trained.voxel"
-    }
-    config = ReadoutConfig.model_validate(entry["readout"])
-    width = next(iter(v for k, v in trained.items() if k in ("expand.bias", "offset")))
-    module = build_readout(config, n_columns, len(width))
+def _subject(folder: Path, entry: OneSubject, n_columns: int) -> SubjectModel:
+    tensors = load_file(folder / entry.file)
+    arrays: dict[str, Any] = {attribute: tensors.pop(key, None) for key, attribute in _ARRAYS.items()}
+    trained = {key.removeprefix("trained."): torch.from_numpy(value) for key, value in tensors.items()}
+    width = next(value for key, value in trained.items() if key in ("expand.bias", "offset"))
+    module = build_readout(entry.readout, n_columns, len(width))
     module.load_state_dict(trained)
     return SubjectModel(
-        name=entry["name"],
-        tr=entry["tr"],
-        n_voxels=entry["n_voxels"],
-        ridge_voxel=tensors["ridge.voxel"],
-        weights=tensors["ridge.weights"],
-        alphas=tensors["ridge.alphas"],
-        trained_voxel=tensors["trained.voxel"],
         trained=module.eval(),
-        surface=entry["surface"],
-        mask=None if entry["mask"] is None else folder / entry["mask"],
-        splits=entry["splits"],
-        **{key: tensors.get(key) for key in _ARRAYS},
+        mask=None if entry.mask is None else folder / entry.mask,
+        **{key: getattr(entry, key) for key in _SAID},
+        **arrays,
     )

@@ -1,6 +1,6 @@
 """The model of a run: its best epoch, and for each subject the readout of tuning and a ridge as `evaluate` fits it."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.ridge_predictions import fitted_ridge
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.models.brain_model import BrainModel
-from brainwavlm.models.subject_model import SubjectModel
+from brainwavlm.models.brain_model import BrainModel, SubjectModel
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import Run, open_run
 from brainwavlm.runs.sums import require_sums
@@ -31,7 +30,7 @@ def finished_run(path: str | Path) -> Run:
 
 
 def model_of_run(
-    run: Run, cache: str | Path | None = None, progress: Progress | None = None
+    run: Run, features: str | Path | None = None, progress: Progress | None = None
 ) -> tuple[BrainModel, list[ScoringPlan]]:
     """The model of a run whose data are here, and how each subject is scored; see `load`.
 
@@ -40,14 +39,14 @@ def model_of_run(
     RunError, ConfigError, DatasetError
         As `evaluate`: a data set or a speech model that is not the run's any more.
     """
-    evaluator, config = Evaluator(cache, progress), run.config
+    evaluator, config = Evaluator(features, progress), run.config
     plans = [
         evaluator.plan_of(side, with_whole_cortex(side.config, (side.config.target,), None), tested=False)
         for side in run.sides
     ]
     backbone = tuned_model(run)[0]
     readouts = {
-        name: partial(_fitted, evaluator, side, plan, backbone)
+        name: cache(partial(_fitted, evaluator, side, plan, backbone))
         for name, side, plan in zip(run.listeners, run.sides, plans, strict=True)
     }
     model = BrainModel(
@@ -84,6 +83,7 @@ def _fitted(evaluator: Evaluator, side: Run, plan: ScoringPlan, backbone: Backbo
         trained=tuned_model(side)[1],
         hemisphere=subject.hemisphere,
         vertex=subject.vertex,
+        position=subject.position,
         ceiling=plan.data.ceiling,
         surface=subject.surface,
         mask=plan.data.dataset.voxel_mask(subject.name),

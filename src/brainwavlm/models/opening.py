@@ -8,8 +8,8 @@ from safetensors.numpy import load_file
 from brainwavlm.compute import device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import RunError
-from brainwavlm.models.brain_model import BrainModel, is_model_folder
-from brainwavlm.models.folder import AGAIN, OURS, open_folder
+from brainwavlm.models.brain_model import BrainModel
+from brainwavlm.models.folder import AGAIN, MANIFEST, OURS, open_folder
 from brainwavlm.models.from_run import finished_run, model_of_run
 from brainwavlm.models.hub import fetched, is_hub_id
 from brainwavlm.progress import Progress
@@ -49,13 +49,14 @@ def load(
     RunError
         Nothing of that kind is there, a run that is not finished, or a file that is not as it was written.
     """
-    folder = Path(source).expanduser()
+    folder = _folder(str(source))
     if (folder / "run.json").is_file():
         model = model_of_run(finished_run(folder), cache, progress)[0]
     else:
-        model = open_folder(_model_folder(str(source)), str(source) if not folder.is_dir() else "")
+        model = open_folder(folder, "" if Path(source).expanduser().is_dir() else str(source))
     # Only the device is asked for; who the subject is does not matter.
-    return model.to(device_of(RunConfig(subject="any", device=device)).type)
+    model.backbone.to(device_of(RunConfig(subject="any", device=device)))
+    return model
 
 
 def verify(source: str | Path) -> dict[str, float | int | None]:
@@ -76,11 +77,10 @@ def verify(source: str | Path) -> dict[str, float | int | None]:
     RunError
         Names the file; or the prediction differs by more than 1e-5 of a deviation.
     """
-    folder = Path(source).expanduser()
+    folder = _folder(str(source))
     if (folder / "run.json").is_file():
         sums = finished_run(folder).path / SUMS
         return {"files": len(sums.read_text(encoding="utf-8").splitlines()), "difference": None}
-    folder = _model_folder(str(source))
     n_files = require_sums(folder, AGAIN)
     model, path = open_folder(folder), folder / OURS / "example.safetensors"
     recorded = load_file(path)
@@ -98,19 +98,16 @@ def verify(source: str | Path) -> dict[str, float | int | None]:
     return {"files": n_files, "difference": difference}
 
 
-def _model_folder(source: str) -> Path:
+def _folder(source: str) -> Path:
+    """Of a run or an exported model; RunError where it is neither, nor a model on the hub."""
     folder = Path(source).expanduser()
     if not folder.is_dir() and is_hub_id(source):
         folder = fetched(source)
-    if not is_model_folder(folder):
-        there = (
-            "a folder without brainwavlm/manifest.json and run.json."
-            if folder.is_dir()
-            else "no such folder."
-        )
+    if not any((folder / name).is_file() for name in ("run.json", f"{OURS}/{MANIFEST}")):
+        without = f"a folder without {OURS}/{MANIFEST} and run.json."
         raise RunError(
             folder,
-            there,
+            without if folder.is_dir() else "no such folder.",
             "a folder that `brainwavlm export` wrote, a run, or OWNER/NAME on the hub.",
             "Export a run:  brainwavlm export RUN --output FOLDER",
         )

@@ -15,9 +15,8 @@ from brainwavlm import __version__
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import replacing
-from brainwavlm.models.brain_model import BrainModel
+from brainwavlm.models.brain_model import BrainModel, Readout, SubjectModel
 from brainwavlm.models.sound_rows import SoundRows
-from brainwavlm.models.subject_model import Readout, SubjectModel
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.maps.columns import VoxelMap
 from brainwavlm.reporting.maps.volume import Grid, mask_grid, volume_image
@@ -25,7 +24,7 @@ from brainwavlm.reporting.maps.writer import HEMI, map_file
 from brainwavlm.reporting.meshes import Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.runs.output_paths import require_writable
-from brainwavlm.stimulus.sound_files import audio_checksum
+from brainwavlm.speech.features import heard_facts
 
 KINDS = (".h5", ".npy", ".nii.gz", ".func.gii")
 _Blocks = Iterator[tuple[slice, np.ndarray]]
@@ -49,8 +48,9 @@ def predict_files(
     model : BrainModel
     sounds : sequence of path
     output : path
-        OUT.h5 (data (n_trs, n_voxels), tr_times, voxel), OUT.npy (data alone), OUT.nii.gz (a volume a TR), OUT.func.gii
-        (a file a hemisphere, a map a TR). Of several sounds each file has its sound's name too: OUT_<sound>.h5.
+        OUT.h5 (data (n_trs, n_voxels), tr_times, voxel, and position of electrodes), OUT.npy (data alone), OUT.nii.gz
+        (a volume a TR), OUT.func.gii (a file a hemisphere, a map a TR). Of several sounds each file has its sound's
+        name too: OUT_<sound>.h5.
     subject, tr, readout
         As in `BrainModel.predict`.
     progress : Progress or None
@@ -69,48 +69,39 @@ def predict_files(
     """
     kind = next((kind for kind in KINDS if str(output).endswith(kind)), None)
     if kind is None or Path(output).name == kind:
-        raise ConfigError(
-            "output", str(output), f"a name that ends in {', '.join(KINDS)}.", "Choose one of them."
-        )
+        expected = f"a name that ends in {', '.join(KINDS)}."
+        raise ConfigError("output", str(output), expected, "Choose one of them.")
     stem, files = Path(str(output).removesuffix(kind)), [Path(sound) for sound in sounds]
-    outputs = [stem.with_name(stem.name + (f"_{one.stem}" if len(files) > 1 else "")) for one in files]
-    written = [path for one in outputs for path in _paths(one, kind)]
+    ends = [f"_{half}{kind}" for half in HEMI.values()] if kind == ".func.gii" else [kind]
+    stems = [stem.name + (f"_{one.stem}" if len(files) > 1 else "") for one in files]
+    outputs = [[stem.with_name(name + end) for end in ends] for name in stems]
+    written = [path for paths in outputs for path in paths]
     there = [path for path in written if os.path.lexists(path)]
     if there or len(set(written)) < len(written):
         told = f"{there[0]} is there already." if there else "two sounds of one name."
         raise ConfigError("output", told, "new files, one a sound.", "Choose another name, or remove it.")
-    require_writable(outputs[0].absolute().parent, "output")
-    features = [
-        model.sound_features(one) for one in sounds
-    ]  # what is wrong with them, before anything is fitted
-    who = model.subject(subject)
+    require_writable(stem.absolute().parent, "output")
+    # What is wrong with sounds is told before ridge is fitted.
+    features, who = [model.sound_features(one) for one in sounds], model.subject(subject)
     voxel, function = who.readout(readout)
     where = _place(who, kind)
     rows = [model.rows(one, who, tr, readout) for one in features]
     stem.parent.mkdir(parents=True, exist_ok=True)
-    for sound, place, some in zip(files, outputs, rows, strict=True):
-        facts = _facts(model, who, sound, some)
-        with _kept(place.with_name(f".{place.name}.reading.h5"), facts, some, progress or Progress()) as file:
+    for sound, name, paths, some in zip(files, stems, outputs, rows, strict=True):
+        with _kept(stem.with_name(f".{name}.reading.h5"), _facts(model, sound, some), some, progress) as file:
             blocks = some.predicted(file["rows"], file["mass"], function)
             if where is None:
-                _write_stream(_paths(place, kind)[0], blocks, some, voxel, model)
+                _write_stream(paths[0], blocks, some, voxel, model, who.position)
             else:
-                _write_maps(_paths(place, kind), blocks, some, voxel, model, where)
+                _write_maps(paths, blocks, some, voxel, model, where)
     return written
 
 
-def _paths(stem: Path, kind: str) -> list[Path]:
-    ends = [f"_{half}{kind}" for half in HEMI.values()] if kind == ".func.gii" else [kind]
-    return [stem.with_name(stem.name + end) for end in ends]
-
-
-def _facts(model: BrainModel, who: SubjectModel, sound: Path, rows: SoundRows) -> str:
+def _facts(model: BrainModel, sound: Path, rows: SoundRows) -> str:
     """All that the rows of a sound depend on."""
     facts = {
-        "weights": model.backbone.weights_checksum(),
-        "windows": model.windows.model_dump(mode="json"),
+        **heard_facts(model.backbone, sound, model.windows, "mean"),
         "alignment": model.alignment.model_dump(mode="json"),
-        "audio": audio_checksum(sound),
         "times": [len(rows.times), *rows.times[[0, -1]].tolist()],
         "clipped": rows.clipped,
     }
@@ -118,7 +109,7 @@ def _facts(model: BrainModel, who: SubjectModel, sound: Path, rows: SoundRows) -
 
 
 @contextmanager
-def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress) -> Iterator[h5py.File]:
+def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress | None) -> Iterator[h5py.File]:
     """The rows of a sound in a file, which a later call goes on with, and which goes once they are used."""
     if path.exists() and not h5py.is_hdf5(path):  # killed before its first block
         path.unlink()
@@ -128,7 +119,7 @@ def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress) -> Iterat
             file.create_dataset("rows", (rows.n_rows, rows.n_dims), "f4")
             file.create_dataset("mass", (rows.n_rows, 1), "f4")
             file.attrs.update({"facts": facts, "done": 0})
-        for block in progress.over(rows.blocks(int(file.attrs["done"])), "Reading the sound"):
+        for block in (progress or Progress()).over(rows.blocks(int(file.attrs["done"])), "Reading the sound"):
             file["rows"][block], file["mass"][block] = rows.read(block)
             file.attrs["done"] = block.stop
             file.flush()
@@ -136,7 +127,14 @@ def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress) -> Iterat
     path.unlink()
 
 
-def _write_stream(path: Path, blocks: _Blocks, rows: SoundRows, voxel: np.ndarray, model: BrainModel) -> None:
+def _write_stream(
+    path: Path,
+    blocks: _Blocks,
+    rows: SoundRows,
+    voxel: np.ndarray,
+    model: BrainModel,
+    position: np.ndarray | None,
+) -> None:
     """One file to which blocks are appended."""
     shape = (len(rows.times), len(voxel))
     with replacing(path) as temporary:
@@ -152,6 +150,8 @@ def _write_stream(path: Path, blocks: _Blocks, rows: SoundRows, voxel: np.ndarra
             for some, values in blocks:
                 data[some] = values
             hdf5["tr_times"], hdf5["voxel"] = rows.times, voxel
+            if position is not None:
+                hdf5["position"] = position[voxel]
             made_by = f"brainwavlm {__version__}"
             hdf5.attrs.update({"model": model.name, "simulated": model.simulated, "made_by": made_by})
 
@@ -166,26 +166,23 @@ def _write_maps(
 ) -> None:
     """A map a TR, as `maps` writes one: all of them in memory, as these formats want it."""
     maps = [
-        VoxelMap(
-            f"predicted, {time:g} s", "value", "deviations", "predicted response", one.astype(np.float64)
-        )
+        VoxelMap(f"predicted, {time:g} s", "value", "deviations", "predicted response", one.astype(float))
         for some, values in blocks
         for time, one in zip(rows.times[some], values, strict=True)
     ]
     if isinstance(place, Grid):
-        series = nibabel.concat_images(
-            [volume_image(one, voxel, place, simulated=model.simulated) for one in maps]
-        )
+        volumes = [volume_image(one, voxel, place, simulated=model.simulated) for one in maps]
+        series = nibabel.concat_images(volumes)
         series.header.set_zooms((*series.header.get_zooms()[:3], rows.tr))
         series.header.set_xyzt_units("mm", "sec")
         images = [series]
     else:
-        at = [values_at_vertices(place, voxel, one.values) for one in maps]
-        about = f"Predicted by {model.name}."
+        at, about = (
+            [values_at_vertices(place, voxel, one.values) for one in maps],
+            f"Predicted by {model.name}.",
+        )
         images = [
-            map_file(
-                [(one, half[side]) for one, half in zip(maps, at, strict=True)], side, about, model.simulated
-            )
+            map_file([(m, a[side]) for m, a in zip(maps, at, strict=True)], side, about, model.simulated)
             for side in HEMI
         ]
     with TemporaryDirectory(dir=paths[0].absolute().parent) as folder:
@@ -196,20 +193,20 @@ def _write_maps(
 
 def _place(who: SubjectModel, kind: str) -> Grid | Mesh | None:
     """Where a kind of file has its values; RunError where that is not known."""
-    if kind == ".nii.gz":
-        grid, reason = (None, "") if who.mask is None else mask_grid(who.mask, who.n_voxels)
-        if grid is None:
-            raise _nowhere(who, "volume", reason)
-        return grid
+    place: Grid | Mesh | None = None
+    what, reason = "volume", ""
+    if kind in (".h5", ".npy"):
+        return None
     if kind == ".func.gii":
+        what = "surface"
         subject = Subject(who.name, {}, hemisphere=who.hemisphere, surface=who.surface, vertex=who.vertex)
         try:
-            return mesh_of(subject, None)
+            place = mesh_of(subject, None)
         except ValueError as error:
-            raise _nowhere(who, "surface", f"{error}.") from None
-    return None
-
-
-def _nowhere(who: SubjectModel, what: str, reason: str) -> RunError:
-    found = f"{who.name}: no {what} for the columns of the responses. {reason}".strip()
-    return RunError("output", found, f"a model whose voxels lie in a known {what}.", "Write .h5 or .npy.")
+            reason = f"{error}."
+    elif who.mask is not None:
+        place, reason = mask_grid(who.mask, who.n_voxels)
+    if place is None:
+        told = f"{who.name}: no {what} for the columns of the responses. {reason}".strip()
+        raise RunError("output", told, f"a model whose voxels lie in a known {what}.", "Write .h5 or .npy.")
+    return place

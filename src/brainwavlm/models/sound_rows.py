@@ -11,11 +11,11 @@ from brainwavlm.config import AlignmentConfig, WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.encoding.alignment import delayed, lanczos_matrix, scale_of
 from brainwavlm.encoding.clock import rows_with_halo
-from brainwavlm.errors import AlignmentError, DatasetError
+from brainwavlm.errors import AlignmentError, ConfigError, DatasetError
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE
-from brainwavlm.stimulus.sound_parts import SoundParts
+from brainwavlm.stimulus.sound_parts import SoundParts, array_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 BLOCK = 64  # rows that are read, or predicted, at once
@@ -25,9 +25,7 @@ _STRETCH = 31 * SAMPLE_RATE  # before a window, of what `windows.frontend: share
 class SoundFeatures:
     """Hidden states at the ends of the windows of a sound, (n_windows, n_dims); equal to `speech.features.extract`."""
 
-    def __init__(
-        self, backbone: Backbone, layer: int, config: WindowConfig, sound: SoundParts, batch: int | None
-    ):
+    def __init__(self, backbone: Backbone, layer: int, config: WindowConfig, sound: Any, batch: int | None):
         self.backbone, self.layer, self.config, self.sound, self.batch = backbone, layer, config, sound, batch
         self.windows = cut_windows(len(sound), config, backbone.min_samples)
         # A stream is read in whole chunks, so that no frame of it depends on where reading was broken off.
@@ -44,11 +42,10 @@ class SoundFeatures:
             low = int(np.searchsorted(self._chunk, self._chunk[begin], "left"))
             high = int(np.searchsorted(self._chunk, self._chunk[stop - 1], "right"))
             windows = Windows(self.windows.starts[low:high], self.windows.ends[low:high])
-            self.sound.forget(int(windows.starts[0]) - _STRETCH)
-            sound: Any = self.sound  # indexed by stretches only
-            new = read_at_ends(
-                self.backbone, sound, windows, range(begin - low, stop - low), self.config, self.batch
-            )
+            if isinstance(self.sound, SoundParts):
+                self.sound.forget(int(windows.starts[0]) - _STRETCH)
+            indices = range(begin - low, stop - low)
+            new = read_at_ends(self.backbone, self.sound, windows, indices, self.config, self.batch)
             states = np.concatenate([states, new[self.layer].float().cpu().numpy()])
         self._last = (first, states)
         return states[: stop - first]
@@ -72,6 +69,8 @@ class SoundRows:
 
     Raises
     ------
+    ConfigError
+        A TR that no recording has.
     AlignmentError
         A sound shorter than two TRs, or times that it does not cover.
     """
@@ -84,22 +83,22 @@ class SoundRows:
         times: Sequence[float] | np.ndarray | None = None,
         clipped: bool = False,
     ):
+        if not 0.01 <= tr < 1e4:
+            expected = "0.01 s or more between two rows."
+            raise ConfigError("tr", f"{tr:g} s.", expected, "Leave it out for the data set's.")
         seconds = len(features.sound) / SAMPLE_RATE
         self.times = np.arange(int(seconds / tr + 1e-9)) * tr if times is None else np.asarray(times, float)
         if len(self.times) < 2:
-            raise AlignmentError(
-                "tr",
-                f"{tr:g} s, of a sound of {seconds:.2f} s.",
-                "a sound of two TRs or more.",
-                "Take a longer sound, or another TR.",
-            )
+            told = f"{tr:g} s, of a sound of {seconds:.2f} s."
+            remedy = "Take a longer sound, or another TR."
+            raise AlignmentError("tr", told, "a sound of two TRs or more.", remedy)
         later = tr / 2 if alignment.tr_reference == "centre" else 0.0
         self._clock, self._kept = rows_with_halo(self.times + later, max(alignment.delays), tr)
         ends, reach = features.windows.times, alignment.lobes * tr
         heard = (self._clock >= 0) & (self._clock - ends[0] > -reach)
         heard[self._kept] = True
-        at, all_ends = self._clock[heard], features.windows.times
-        unreached = np.searchsorted(all_ends, at - reach, "right") == np.searchsorted(all_ends, at + reach)
+        at = self._clock[heard]
+        unreached = np.searchsorted(ends, at - reach, "right") == np.searchsorted(ends, at + reach)
         if unreached.any():
             raise AlignmentError(
                 "tr",
@@ -145,26 +144,24 @@ class SoundRows:
 
     def _moments(self, rows: Any, mass: Any) -> tuple[np.ndarray, np.ndarray]:
         """`alignment.moments`, a block at a time: float32 within a block, as there, and float64 over blocks."""
+        kept = np.zeros((self.n_rows, 1), bool)
+        kept[self._kept] = True
 
-        def total(function: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-            result = np.zeros(1)
-            for block in self.blocks():
-                kept = np.isin(np.arange(block.start, block.stop), self._kept)
-                result = result + function(rows[block][kept], mass[block][kept]).sum(0)
-            return result
+        def total(values: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+            return sum((values(rows[b], mass[b]).sum(0, where=kept[b]) for b in self.blocks()), np.zeros(1))
 
-        n_trs, level = len(self.times), total(lambda some, _: some)
+        level, n_trs = total(lambda some, _: some), len(self.times)
         mean = (level / total(lambda _, heavy: heavy)).astype(np.float32)
         deviation = np.sqrt(total(lambda some, heavy: (some - heavy * mean) ** 2) / n_trs)
         return mean, scale_of(deviation.astype(np.float32), (level / n_trs).astype(np.float32))
 
 
-def sound_of(sound: Any, rate: int | None, channel: Channel = "mean") -> SoundParts:
-    """The sound of a path, or of an array and its rate."""
-    if isinstance(sound, str | Path):
-        path = Path(sound).expanduser()
-        if not path.is_file() and not path.is_symlink():
-            told = "a folder." if path.is_dir() else "no such file."
-            raise DatasetError(path, told, "a sound file: WAV, FLAC, Ogg or MP3.", "Correct its path.")
-        return SoundParts.of_file(path, channel)
-    return SoundParts.of_array(sound, 0 if rate is None else rate)
+def sound_of(sound: Any, rate: int | None, channel: Channel = "mean") -> Any:
+    """The sound of a path, or of an array and its rate, as `read_at_ends` takes it."""
+    if not isinstance(sound, str | Path):
+        return array_sound(sound, rate or 0)
+    path = Path(sound).expanduser()
+    if not path.is_file() and not path.is_symlink():
+        told = "a folder." if path.is_dir() else "no such file."
+        raise DatasetError(path, told, "a sound file: WAV, FLAC, Ogg or MP3.", "Correct its path.")
+    return SoundParts(path, channel)

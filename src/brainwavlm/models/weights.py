@@ -7,13 +7,13 @@ import peft
 from safetensors.torch import load_file, save_file
 from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
-from brainwavlm.errors import BackboneError, ConfigError
+from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.pretrained import quiet
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.log_mel import HOP
 
-_FILE = "adapter_model.safetensors"
+_FILE, _PEFT = "adapter_model.safetensors", "base_model.model."
 
 
 def save_merged(backbone: Backbone, layer: int, folder: Path, trim: bool) -> int:
@@ -49,38 +49,29 @@ def _feature_extractor(backbone: Backbone, config: Any) -> Any:
     )
 
 
-def require_adapter(method: str) -> None:
-    """ConfigError where what was tuned is no adapter on the base's own weights."""
-    if method != "lora":
-        raise ConfigError(
-            "adapter",
-            f"a run with adapter.method={method}.",
-            "adapter.method=lora: else there is no adapter, or it lies on weights that nobody else has.",
-            "Export merged weights: leave adapter out.",
-        )
-
-
 def save_adapter(backbone: Backbone, folder: Path) -> None:
     """Write adapter_config.json and adapter_model.safetensors as peft reads them on the stock model."""
     model: Any = backbone.model
-    part = backbone.family.part + "." * bool(backbone.family.part)
-    config = model.peft_config["default"]
+    part, config = _part(backbone), model.peft_config["default"]
     names = {name.partition(".lora_")[0] for name, _ in backbone.adapter_parameters()}
-    changed = {"target_modules": sorted(part + name for name in names), "inference_mode": True}
-    kept = type(config)(**{**config.to_dict(), **changed, "base_model_name_or_path": backbone.name})
+    changed = {"inference_mode": True, "base_model_name_or_path": backbone.name}
+    kept = type(config)(**{**config.to_dict(), **changed})
+    kept.target_modules = sorted(part + name for name in names)  # not a set, whose order is another each time
     kept.save_pretrained(folder)
     state = peft.get_peft_model_state_dict(model)
-    save_file(
-        {f"base_model.model.{part}{name}": value.contiguous() for name, value in state.items()},
-        folder / _FILE,
-    )
+    save_file({_PEFT + part + name: value.contiguous() for name, value in state.items()}, folder / _FILE)
 
 
 def load_adapter(backbone: Backbone, folder: Path) -> None:
     """Set the adapters of a backbone from such a file; BackboneError where they are not those that it has."""
-    part = f"base_model.model.{backbone.family.part}{'.' * bool(backbone.family.part)}"
+    part = _PEFT + _part(backbone)
     state = {name.removeprefix(part): value for name, value in load_file(folder / _FILE).items()}
     if state.keys() != peft.get_peft_model_state_dict(backbone.model).keys():
         expected = "the adapters that manifest.json names."
         raise BackboneError(str(folder / _FILE), "other adapters.", expected, "Export the model again.")
     peft.set_peft_model_state_dict(backbone.model, state)
+
+
+def _part(backbone: Backbone) -> str:
+    """What names of the stock model begin with, before those of the part that is run."""
+    return backbone.family.part and f"{backbone.family.part}."

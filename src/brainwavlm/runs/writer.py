@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from brainwavlm.config import stored_config
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
 from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
@@ -183,6 +184,7 @@ class Observer(Writer):
 
 
 def _require_same(recorded: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
+    recorded = _with_defaults(recorded, path)
     for key in ("format", "config", "splits", "data", "listeners", "backbone"):
         if recorded.get(key) != asked.get(key):
             raise RunError(
@@ -191,6 +193,13 @@ def _require_same(recorded: dict[str, Any], asked: dict[str, Any], path: Path) -
                 "the run that is to be resumed, on the same data.",
                 "Resume with the configuration of run.json, or start anew in another folder.",
             )
+
+
+def _with_defaults(recorded: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What a run recorded, with the settings that the version that wrote it did not have yet."""
+    config = stored_config(recorded["config"], str(path)).model_dump(mode="json")
+    listeners = {"listeners": [_with_defaults(one, path) for one in recorded.get("listeners", [])]}
+    return {**recorded, "config": config, **(listeners if "listeners" in recorded else {})}
 
 
 def _first_difference(recorded: Any, asked: Any, key: str = "") -> str:

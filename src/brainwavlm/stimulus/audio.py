@@ -39,14 +39,26 @@ def load_sound(path: str | Path, channel: Channel = "mean") -> np.ndarray:
         no recorder has, or with samples that are no numbers or not scaled.
     """
     path = Path(path)
+    return np.concatenate(list(decoded(path, channel, usable_facts(path, channel).rate)))
+
+
+def decoded(path: Path, channel: Channel, rate: int) -> Iterator[np.ndarray]:
+    """`load_sound` of a file with that rate, some seconds after others, (n_samples,) float32."""
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    with opened(path) as reader:
+        for block in reader.blocks():
+            mono = np.ascontiguousarray(heard(block, channel, path), dtype=np.float32)
+            yield mono if rate == SAMPLE_RATE else stream.resample_chunk(mono)
+    if rate != SAMPLE_RATE:
+        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def usable_facts(path: Path, channel: Channel) -> SoundFacts:
+    """`sound_facts` of a sound that is of use; DatasetError as `load_sound`."""
     facts = sound_facts(path, channel)
     for _, error in sound_errors(path, facts):
         raise error
-    with opened(path) as reader:
-        sound = np.concatenate([heard(block, channel, path) for block in reader.blocks()])
-    if facts.rate == SAMPLE_RATE:
-        return sound
-    return soxr.resample(sound, facts.rate, SAMPLE_RATE, quality="HQ").astype(np.float32, copy=False)
+    return facts
 
 
 def heard_as(channel: Channel) -> dict[str, Channel]:

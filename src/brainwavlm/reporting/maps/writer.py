@@ -10,7 +10,6 @@ RUN/maps.json                      what they are and where they come from
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -23,7 +22,7 @@ from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
 
 from brainwavlm import __version__
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.files import write_json
+from brainwavlm.files import replacing_folder, write_json
 from brainwavlm.reporting.maps.columns import VoxelMap
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.maps.run_maps import RunMaps
@@ -57,17 +56,11 @@ def write_maps(
         raise RunError(table.parent, found, expected, "docs/how-to/maps.md says which do.")
     checksum = hashlib.sha256(table.read_bytes()).hexdigest()
     source = {"folder": table.parent.resolve().name, "file": table.name, "sha256": checksum}
-    partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
+    with replacing_folder(folder) as partial:
         for run, name in zip(shown, file_names(run.name for run in shown), strict=True):
             _write_run(run, partial / name, space, surfaces, source)
             for shown_map, scale in run.shown_scales().items() if flatmaps else ():
                 flatmap_figure(run, shown_map, scale).savefig(partial / name / f"flat_{shown_map}.png")
-        os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return folder
 
 
