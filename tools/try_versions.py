@@ -67,7 +67,17 @@ def tried(python: str, which: str, folder: Path, tests: list[str]) -> dict[str, 
     )
     versions = {one["name"]: one["version"] for one in json.loads(listing.stdout)}
     # Warnings of packages of other times are no faults of ours.
-    how = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-o", "filterwarnings=default"]
+    how = [
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        os.environ.get("WORKERS", "2"),
+        "--dist",
+        "loadfile",
+        "-o",
+        "filterwarnings=default",
+    ]
     how += ["-m", CHOICE, *tests]
     with (place / "tests.log").open("w") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}

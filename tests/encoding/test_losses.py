@@ -221,6 +221,10 @@ def test_contrastive_leads_predictions_to_their_own_rows():
     assert nearest.tolist() == list(range(12))
 
 
-def test_every_weight_of_the_configuration_is_that_of_a_loss():
-    others = {"temperature", "ceiling_weighted", "distil"}
-    assert set(LossConfig.model_fields) - others == set(LOSSES)
+def test_every_weight_of_the_configuration_is_that_of_a_loss_and_each_alone_is_enough():
+    assert set(LossConfig.model_fields) - set(LossConfig.no_term) == set(LOSSES)
+    none = dict.fromkeys(LOSSES, 0.0)
+    for name in LOSSES:
+        assert getattr(LossConfig(**none | {name: 1.0}), name) == 1
+    with pytest.raises(ValueError, match="at least one of"):
+        LossConfig(**none)

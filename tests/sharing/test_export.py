@@ -15,6 +15,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.models import export, load, verify
+from brainwavlm.models.card import base_licence
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.sums import write_sums
 from tests.encoding.loops import KillAt, Killed
@@ -131,6 +132,24 @@ def test_an_export_says_nothing_of_the_machine_and_the_card_says_what_it_is(
     assert [one["target"] for one in load(folder).scores] == list(evaluated().table["target"])
     assert "No control was scored with it" in text
     assert "None was given at export" in (exported()[0] / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "licence"),
+    [
+        ("microsoft/wavlm-base-plus", "cc-by-sa-3.0"),
+        ("facebook/hubert-base-ls960", "apache-2.0"),
+        ("facebook/hubert-xlarge-ll60k", "apache-2.0"),
+        ("facebook/wav2vec2-base", "apache-2.0"),
+        ("facebook/wav2vec2-large-960h-lv60-self", "apache-2.0"),
+        ("facebook/wav2vec2-base-10k-voxpopuli", "other"),
+        ("openai/whisper-small", "apache-2.0"),
+        ("openai/whisper-large-v3-turbo", "mit"),
+        ("my-lab/wavlm", "other"),
+    ],
+)
+def test_a_licence_is_said_of_the_bases_whose_cards_say_it(name, licence):
+    assert base_licence(name)[0] == licence
 
 
 def test_scores_of_another_run_are_refused(finished, evaluated, tmp_path):

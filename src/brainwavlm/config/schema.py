@@ -5,7 +5,7 @@ the nearest known one. The description of a field is its help text and its row i
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -145,6 +145,7 @@ class ReadoutConfig(Step):
 class LossConfig(Step):
     """What tuning lowers: the weighted sum of the terms."""
 
+    no_term: ClassVar = ("temperature", "ceiling_weighted", "distil")
     spatial: float = Field(
         1.0, ge=0, description="Weight of minus the mean over TRs of the correlation over voxels."
     )
@@ -175,8 +176,9 @@ class LossConfig(Step):
 
     @model_validator(mode="after")
     def _some_term(self):
-        if self.spatial + self.temporal + self.mse + self.contrastive == 0:
-            raise ValueError("at least one of spatial, temporal, mse and contrastive must be above 0")
+        terms = [name for name in type(self).model_fields if name not in self.no_term]
+        if not any(getattr(self, name) for name in terms):
+            raise ValueError(f"at least one of {', '.join(terms)} must be above 0")
         return self
 
 
