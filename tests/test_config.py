@@ -210,3 +210,10 @@ def test_the_configuration_of_an_older_run_is_read_without_what_is_gone():
     assert stored_config(kept, "run.json").evaluation == load_config(overrides={"subject": "S1"}).evaluation
     with pytest.raises(ConfigError, match=r"evaluation\.bootstraps"):
         load_config(overrides={"subject": "S1", "evaluation.bootstraps": 2000})
+
+
+def test_a_preset_is_parsed_once_and_no_cell_of_a_study_changes_it_for_the_next(monkeypatch):
+    before = load_config(preset="demo")
+    monkeypatch.setattr("brainwavlm.config.loading.yaml.safe_load", None)
+    assert load_config(preset="demo", overrides={"training.epochs": 3, "loss": {"mse": 1.0}}) != before
+    assert load_config(preset="demo") == before

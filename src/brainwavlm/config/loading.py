@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
@@ -139,6 +140,7 @@ def gigabytes(text: str, source: str) -> float:
     return value
 
 
+@cache  # parsing it takes longer than all else that a cell of a study asks for
 def _preset(name: str) -> dict[str, Any]:
     if name not in PRESETS:
         raise ConfigError("preset", repr(name), f"one of {', '.join(PRESETS)}.", "Choose one of these.")
