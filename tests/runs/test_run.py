@@ -52,6 +52,15 @@ def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
     assert [row["state"] for row in summaries(tmp_path)] == ["unfinished"]
 
 
+def test_a_killed_run_has_all_that_it_logged(tmp_path):
+    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
+        for step in range(3):
+            writer.log(event="step", step=step)
+            # As the system has it at this moment, which a kill would not take away.
+            lines = (tmp_path / "log.jsonl").read_text().splitlines()
+            assert [json.loads(line)["step"] for line in lines] == list(range(step + 1))
+
+
 def test_a_run_is_never_overwritten(tmp_path):
     begin(tmp_path)
     before = (tmp_path / "run.json").read_bytes()

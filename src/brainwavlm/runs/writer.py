@@ -6,7 +6,9 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cached_property
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,8 @@ def writing(
                 with replacing(path / "voxels.safetensors") as temporary:
                     save_file({voxels_key(n): some for n, some in enumerate(voxels)}, temporary)
                 write_json(existing, manifest)
-            yield Writer(Run(path))
+            with closing(Writer(Run(path))) as writer:
+                yield writer
         except (BrainwavlmError, OSError) as error:
             if not (resume or isinstance(error, TuningError) or Run(path).checkpoints):
                 # Bad input, a full disk: nothing is left behind that a second try would stumble over.
@@ -107,8 +110,19 @@ class Writer:
     def log(self, **event: Any) -> None:
         """Append one event."""
         line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
-        with naming(self._log), open(self._log, "ab", buffering=0) as file:
-            file.write(line.encode())
+        with naming(self._log):
+            self._open_log.write(line.encode())
+
+    def close(self) -> None:
+        """Close the log."""
+        if "_open_log" in self.__dict__:
+            self._open_log.close()
+
+    @cached_property
+    def _open_log(self) -> FileIO:
+        # Unbuffered: a line is the system's at once, and stays when this process is killed. To open it for each line
+        # would cost milliseconds of every step where the folder is on a network.
+        return FileIO(self._log, "ab")
 
     def resume(self) -> Checkpoint | None:
         """The last checkpoint, with the log cut back to that moment; None before the first."""
@@ -132,7 +146,10 @@ class Writer:
         with naming(partial):
             save_file(checkpoint.model, partial / "model.safetensors")
             save_file(checkpoint.optimiser, partial / "optimiser.safetensors")
-        log_bytes = self._log.stat().st_size if self._log.exists() else 0
+        log_bytes = 0
+        if self._log.exists():
+            sync(self._log)  # no checkpoint may count lines that a machine's end could take
+            log_bytes = self._log.stat().st_size
         write_json(partial / "state.json", {**checkpoint.state, "log_bytes": log_bytes})
         for file in partial.iterdir():
             sync(file)
