@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from brainwavlm.encoding.blocks import epoch_steps
+from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from tests.pretend_card import pretend_card
@@ -63,3 +65,14 @@ def test_a_step_waits_once_and_mixes_no_devices(kernels, changed, settings, monk
     )
     assert counted["waits"] == 1
     assert counted["kernels"] <= kernels
+
+
+def test_a_plan_says_what_of_the_card_a_run_takes(settings, monkeypatch):
+    """The peak of its steps, and all stories but the first, in half precision."""
+    assert plan(settings(), calibration_steps=1).card_gb is None
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 3e9)
+    config = settings(device="auto", training__clip=None)
+    with pretend_card(monkeypatch):
+        planned = plan(config, calibration_steps=1)
+    stories = sum(planned.rows[split] for split in ("train", "validation"))
+    assert 3.0 < planned.card_gb < 3.0 + stories * (2 * planned.facts["n_target"] + 64_000 * 2.0) / 1e9

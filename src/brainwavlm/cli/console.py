@@ -149,6 +149,7 @@ def show_plan(plan: Any) -> None:
     console.print(
         f"On {plan.device}: {plan.seconds_per_step:.2f} s a step (measured now), about "
         f"{_duration(plan.hours_of_run * 3600)} for the run, about {plan.memory_gb:.1f} GB of memory"
+        + ("" if plan.card_gb is None else f", {plan.card_gb:.1f} GB of the card's")
     )
     for note in plan.notes:
         console.print(f"  {escape(note)}", soft_wrap=True)

@@ -63,8 +63,7 @@ class BackboneConfig(Step):
         None,
         gt=0,
         le=1e6,
-        description="Memory for one batch of windows, in GB, besides what a graph keeps for the gradient; null: 1, or "
-        "a tenth of the card's.",
+        description="GB for a batch of windows, besides what a graph keeps for gradients; null: 1, of a card a tenth.",
     )
     compile: bool = Field(
         True, description="On a CUDA card compile the blocks (torch.compile), which takes some seconds a run."
@@ -95,8 +94,7 @@ class AdapterConfig(Step):
     )
     layers: tuple[int, int] | None = Field(
         None,
-        description="First and last block (from 1) that are adapted, trained or begun anew; null: every block that is "
-        "run.",
+        description="First and last block (from 1) that are adapted, trained or begun anew; null: all that are run.",
     )
     rslora: bool = Field(False, description="Scale by alpha / sqrt(rank).")
     dora: bool = Field(False, description="Split weights into magnitude and direction (DoRA).")
@@ -197,8 +195,7 @@ class TrainingConfig(Step):
         1, ge=1, description="Blocks whose mean loss makes one step; several processes share them (torchrun)."
     )
     adjacent_blocks: bool = Field(
-        False,
-        description="Blocks of a step follow each other in one story: their windows go through the model once.",
+        False, description="Blocks of a step follow each other in a story: the model hears their sound once."
     )
     lr_backbone: float = Field(
         1e-4, gt=0, le=10, description="Learning rate of the speech model's trained weights."

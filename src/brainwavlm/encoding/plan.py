@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from brainwavlm.checks.amount import amount_facts
 from brainwavlm.compute import accelerator_for
 from brainwavlm.config import RunConfig
@@ -45,6 +47,8 @@ class Plan:
         For all epochs with validation; patience may end it sooner.
     memory_gb : float
         Peak of this process after those steps, plus what the run will hold beyond them.
+    card_gb : float or None
+        The same of a CUDA card, which then holds the stories.
     device : str
     notes : list of str
         Rows that are left out, and what so little data cannot tell.
@@ -62,6 +66,7 @@ class Plan:
     seconds_per_step: float
     hours_of_run: float
     memory_gb: float
+    card_gb: float | None
     device: str
     notes: list[str]
 
@@ -101,6 +106,7 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
     epoch = each_group * len(groups)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
     validation = epoch / 3 * rows["validation"] / rows["train"]  # forward only
+    held, on_card = _held_bytes(loop), loop.accelerator.device.type == "cuda"
     each = {one.name or one.data.subject.name: one.facts()["data"] for one in loop.subjects}
     return Plan(
         facts=loop.subjects[0].facts()["data"] | {"subject": "+".join(each), "listeners": each},
@@ -120,7 +126,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         },
         seconds_per_step=epoch / loop.steps_per_epoch,
         hours_of_run=(epoch + validation) * config.training.epochs / 3600,
-        memory_gb=(_peak_bytes() + _held_bytes(loop) + loop.loader.kept_bytes) / 1e9,
+        memory_gb=(_peak_bytes() + loop.loader.kept_bytes + (0 if on_card else held)) / 1e9,
+        card_gb=(torch.cuda.max_memory_allocated() + held) / 1e9 if on_card else None,
         device=str(loop.accelerator.device),
         notes=[f"{one.data.subject.name}: {note}" for one in loop.subjects for note in _notes(one, config)],
     )
@@ -162,9 +169,16 @@ def _peak_bytes() -> float:
 
 def _held_bytes(loop: TuningLoop) -> float:
     """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
+    all_on_card = loop.loader.on_card
     sizes = [
-        rows * (int(subject.data.voxels.sum()) + subject.data.dataset.tr * SAMPLE_RATE) * 4
+        rows
+        * (
+            (2 if all_on_card else 4) * int(subject.data.voxels.sum())
+            + 4 * subject.data.dataset.tr * SAMPLE_RATE
+        )
         for subject in loop.subjects
         for rows in subject.lengths.values()
     ]
-    return sum(sorted(sizes, reverse=True)[1 : loop.config.training.stories_in_memory])
+    return sum(
+        sorted(sizes, reverse=True)[1 : None if all_on_card else loop.config.training.stories_in_memory]
+    )

@@ -81,7 +81,7 @@ def shared_gpus(tasks: Sequence[Task], workers: int, gpus: float | None) -> list
             "workers",
             f"{workers}, each with {gpus or 1:g} GPU; the {n_gpus} GPUs here have room for {room}.",
             "as many cells at once as GPUs, or parts of GPUs that hold several.",
-            "Ask for fewer --workers, or a smaller part (--gpus 0.5); --gpus 0 computes on the CPU.",
+            "Ask for fewer workers, or for parts of GPUs (gpus: 0.5); with gpus: 0 cells compute on the CPU.",
         )
     names = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(n_gpus)))).split(",")
     return [names[n % n_gpus] for n in range(workers)]

@@ -137,7 +137,7 @@ def require_room(
             "gpus",
             "0 for each cell, but the cluster has GPUs and cells may compute on them (device: auto or cuda).",
             "what a cell takes: one GPU or a part of one.",
-            "Add --gpus 1, or --set device=cpu to compute on the CPU.",
+            "Ask for GPUs (gpus: 1), or set device to cpu.",
         )
 
 
