@@ -70,3 +70,14 @@ def test_heads_that_no_kernel_takes_are_not_tried(monkeypatch):
     monkeypatch.setattr(cuda, "fused_attention", fails)
     assert not cuda.kernel_agrees(24)
     assert not cuda.kernel_agrees(8)
+
+
+def test_without_a_compiler_blocks_run_as_they_are_and_a_warning_says_why(monkeypatch, recwarn):
+    monkeypatch.setattr(cuda, "has_triton", lambda: True)
+    monkeypatch.setattr(torch, "compile", fails)
+    assert not cuda.compiler_works.__wrapped__("cpu")
+    assert [str(warning.message) for warning in recwarn] == ["Blocks are not compiled: no such target"]
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    assert cuda.compiler_works.__wrapped__("cpu")
+    monkeypatch.setattr(cuda, "has_triton", lambda: False)
+    assert not cuda.compiler_works.__wrapped__("cpu")

@@ -174,7 +174,7 @@ class Backbone(TrainedModel):
         prunes = prunes and not (self.training and self.noise)
         states = {0: hidden}
         with products(self.precision, self.device):
-            position_bias = self._shared_bias(hidden.shape[1])
+            position_bias = self._prepared_attention(hidden.shape[1])
             for index, block in enumerate(self._blocks()[: self.n_run]):
                 if not self._drops(index):
                     if prunes and index == deepest - 1:

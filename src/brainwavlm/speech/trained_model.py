@@ -13,7 +13,7 @@ from brainwavlm.compute import Precision, card_gb, device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.demo import model_source
 from brainwavlm.speech.adapters import copy_trained, merge
-from brainwavlm.speech.cuda import has_triton, kernel_agrees
+from brainwavlm.speech.cuda import compiler_works, kernel_agrees
 from brainwavlm.speech.family import Family
 from brainwavlm.speech.pretrained import weights_digest
 from brainwavlm.speech.wavlm import GatedAttention
@@ -29,7 +29,7 @@ class TrainedModel(nn.Module):
     precision : float32, tf32 or bf16
         Of the products of frontend and blocks. Hidden states are float32.
     compiles : bool
-        Blocks are compiled when they first run on a CUDA card, where there is Triton.
+        Blocks are compiled when they first run on a CUDA card, where that works.
     recompute : bool
         Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
@@ -100,7 +100,7 @@ class TrainedModel(nn.Module):
         return weights_digest({n: t for n, t in state.items() if not n.startswith(blocks)}).hex()
 
     def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
-        compiles = self.compiles and self.device.type == "cuda" and has_triton()
+        compiles = self.compiles and self.device.type == "cuda" and compiler_works()
         run = self._compiled if compiles else self.family.run_block
         if self.recompute and torch.is_grad_enabled():
             return checkpoint(run, block, *inputs, use_reentrant=False)
@@ -112,8 +112,8 @@ class TrainedModel(nn.Module):
         torch._dynamo.config.recompile_limit = 64
         return torch.compile(self.family.run_block)
 
-    def _shared_bias(self, n_frames: int) -> Tensor | None:
-        """The position bias of our attention, and whether it is fused: outside of the blocks, which are compiled."""
+    def _prepared_attention(self, n_frames: int) -> Tensor | None:
+        """The position bias of our attention, told here whether to use its kernel: blocks, compiled, cannot ask."""
         attentions = [block.get_submodule(self.family.attention) for block in self._blocks()]
         if not isinstance(attentions[0], GatedAttention):
             return None

@@ -28,6 +28,18 @@ def fused_attention(*inputs: Any) -> Tensor:
 
 
 @cache
+def compiler_works(device: str = "cuda") -> bool:
+    """Whether blocks can be compiled for the card: tried once, on a sum. It takes Triton and a C compiler."""
+    if not has_triton():
+        return False
+    try:
+        return bool(torch.compile(lambda numbers: (numbers + 1).sum())(torch.ones(3, device=device)) == 6)
+    except Exception as error:  # a compiler may raise anything
+        warnings.warn(f"Blocks are not compiled: {error}", stacklevel=2)
+        return False
+
+
+@cache
 def kernel_agrees(size: int, device: str = "cuda") -> bool:
     """Whether the kernel for heads of that size can be made on this card and is right: tried once, on a small one."""
     if not has_triton() or size < 16 or size & (size - 1):
