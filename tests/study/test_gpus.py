@@ -48,7 +48,7 @@ def test_each_cell_at_once_sees_a_gpu_of_its_own(tmp_path, with_gpus, here, devi
 )
 def test_more_cells_at_once_than_gpus_are_refused(tmp_path, with_gpus, n_gpus, workers, gpus, words):
     with_gpus(n_gpus)
-    with pytest.raises(ConfigError, match=f"(?s){words}.*--gpus 0 computes on the CPU"):
+    with pytest.raises(ConfigError, match=f"(?s){words}.*with gpus: 0 cells compute on the CPU"):
         run_local([a_task(tmp_path, {}, config={"device": "auto"})], workers, 0, lambda state: None, gpus)
 
 
@@ -90,7 +90,7 @@ def test_what_a_machine_of_the_cluster_has_is_granted(tmp_path, asked, device):
     [
         ({"CPU": 32, "GPU": 1, "memory": 0}, "32 CPUs, 1 GPUs .*the best has 16 CPUs, 2 GPUs"),
         ({"CPU": 1, "GPU": 1, "memory": 2e11}, r"200\.0 GB for each cell"),
-        ({"CPU": 1, "GPU": 0, "memory": 0}, "(?s)gpus: 0 for each cell.*--gpus 1"),
+        ({"CPU": 1, "GPU": 0, "memory": 0}, "(?s)gpus: 0 for each cell.*gpus: 1"),
     ],
 )
 def test_cells_that_would_wait_for_ever_or_meet_on_a_gpu_are_refused(tmp_path, asked, words):
