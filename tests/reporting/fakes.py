@@ -207,7 +207,7 @@ def fake_probes(folder, layers=range(5), simulated=True, runs=("one",)):
     about = {"subject": "sim01", "seed": 0, "layers": list(layers), "splits": {"test": ["museum"]}}
     config = {"backbone": {"layer": 3}, "target": "cortex"}
     summary = {"simulated": simulated, "notes": ["Intervals over 3 test stories."], "versions": VERSIONS}
-    summary["runs"] = [{"name": name, "config": config, **about} for name in runs]
+    summary["runs"] = [{"name": name, "path": name, "config": config, **about} for name in runs]
     sizes = {"unit": "words", "columns": ["0"], "n_fitted": 100, "n_tested": 60}
     features = [{"name": name, "kind": "made-up", **sizes} for name in ("mel", "meaning")]
     summary |= {"features": features, "controls": list(controls[1:2] + controls[3:])}

@@ -11,12 +11,23 @@ from pydantic import BaseModel
 
 from brainwavlm.errors import RunError
 from brainwavlm.results.comparison import Comparison
-from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import open_result
+from brainwavlm.results.partition import Partition
+from brainwavlm.results.probes import Probes
 from brainwavlm.results.replicates import FILE, gathered, replicate_rows
-from brainwavlm.results.schemas import COLUMNS, TEXT, ComparisonSummary, EvaluationSummary, TransferSummary
+from brainwavlm.results.schemas import (
+    COLUMNS,
+    TEXT,
+    ComparisonSummary,
+    EvaluationSummary,
+    PartitionSummary,
+    ProbesSummary,
+    SpeechTaskSummary,
+    TransferSummary,
+)
+from brainwavlm.results.speech_task import SpeechTask
 from brainwavlm.results.transfer import Transfer
-from tests.results.made_up import VERSIONS, filled, small_evaluation
+from tests.results.made_up import VERSIONS, filled, run_entry, small_evaluation
 
 DRAWS = {"cortex": (np.zeros(9), np.ones(9))}
 RESAMPLES = gathered(replicate_rows("one", "ann", DRAWS, "2 stories", np.array(["a", "b"])))
@@ -27,17 +38,66 @@ TABLES = {
     "evaluation": ("table.csv", "voxels.csv", "layers.csv", "downstream.csv"),
     "comparison": ("runs.csv", "groups.csv", "epochs.csv", "differences.csv"),
     "transfer": ("matrix.csv", "curve.csv", "needed.csv"),
+    "probes": ("probes.csv", "seeds.csv"),
+    "partition": ("partition.csv", "partition_voxels.csv"),
+    "speech task": ("speech_task.csv",),
 }
-FRAMES = {name: filled(name, [{"run": "one"}]) for names in TABLES.values() for name in names}
+NEEDED = dict(
+    zip(
+        TABLES,
+        ("voxels.csv", "groups.csv", "matrix.csv", "probes.csv", "partition_voxels.csv", "speech_task.csv"),
+        strict=True,
+    )
+)
+SHARES = {
+    "cortex": 1,
+    "unique_model_frozen": 0.1,
+    "unique_model_tuned": 0.2,
+}  # what the row of partition.csv names
+ROWS = {
+    "partition.csv": {"run": "one", "target": "cortex", "measure": "unique", "space": "model"},
+    "partition_voxels.csv": {"run": "one", **SHARES},
+}
+FRAMES = {name: filled(name, [ROWS.get(name, {"run": "one"})]) for names in TABLES.values() for name in names}
+PROBED = run_entry("one") | {"layers": [3], "config": {"backbone": {"layer": 3}}}
+FEATURE = {"name": "mel", "kind": "acoustic", "unit": "words", "columns": ["0"], "n_fitted": 9, "n_tested": 9}
+HEADS = {"name": "one", "path": "one", "layers": [3], "shares_frozen": [1.0], "shares_tuned": [1.0]}
 RESULTS = {
     "evaluation": small_evaluation([{"run": "one"}], True, [{"run": "one"}], [{"run": "one"}], RESAMPLES),
     "comparison": Comparison(*(FRAMES[name] for name in TABLES["comparison"]), {**ABOUT, "groups": [GROUP]}),
     "transfer": Transfer(
         *(FRAMES[name] for name in TABLES["transfer"]), {**ABOUT, "cells": [CELL]}, RESAMPLES
     ),
+    "probes": Probes(
+        *(FRAMES[name] for name in TABLES["probes"]),
+        {**ABOUT, "controls": ["random"], "runs": [PROBED], "features": [FEATURE]},
+        RESAMPLES,
+    ),
+    "partition": Partition(
+        *(FRAMES[name] for name in TABLES["partition"]),
+        {**ABOUT, "runs": [run_entry("one")], "features": [FEATURE]},
+    ),
+    "speech task": SpeechTask(
+        FRAMES["speech_task.csv"], {**ABOUT, "task": "asr", "labels": ["a"], "runs": [HEADS]}
+    ),
 }
-SCHEMAS = {"evaluation": EvaluationSummary, "comparison": ComparisonSummary, "transfer": TransferSummary}
-AGAIN = {"evaluation": "Evaluate again", "comparison": "Compare again", "transfer": "Transfer again"}
+KINDS = {kind: type(result) for kind, result in RESULTS.items()}
+SCHEMAS = {
+    "evaluation": EvaluationSummary,
+    "comparison": ComparisonSummary,
+    "transfer": TransferSummary,
+    "probes": ProbesSummary,
+    "partition": PartitionSummary,
+    "speech task": SpeechTaskSummary,
+}
+AGAIN = {
+    "evaluation": "Evaluate again",
+    "comparison": "Compare again",
+    "transfer": "Transfer again",
+    "probes": "Probe again: brainwavlm probe",
+    "partition": "Make it again: brainwavlm partition",
+    "speech task": "Make it again: brainwavlm downstream",
+}
 
 
 def schema_within(annotation):
@@ -70,7 +130,7 @@ CELLS_OF_TABLES = [
     (kind, name, column, change)
     for kind, names in TABLES.items()
     for name in names
-    for column in COLUMNS[name]
+    for column in (*COLUMNS[name], *(SHARES if name == "partition_voxels.csv" else ()))
     for change in (lose, write_a_word)
     if change is lose or column not in TEXT
 ]
@@ -84,7 +144,7 @@ KEYS = [
 WHOLE_FILES = [
     (kind, name, change)
     for kind, names in TABLES.items()
-    for name in (*names, "summary.json", *([FILE] if kind != "comparison" else []))
+    for name in (*names, "summary.json", *([FILE] if getattr(RESULTS[kind], "replicates", None) else []))
     for change in (lambda content: b"", lambda content: content[:-2], lambda content: b"\xff\x00" * 50)
 ]
 
@@ -101,8 +161,7 @@ def folder_of(saved, tmp_path):
 
 
 def test_what_is_whole_is_read(saved):
-    kinds = {"evaluation": Evaluation, "comparison": Comparison, "transfer": Transfer}
-    assert {kind: type(open_result(folder)) for kind, folder in saved.items()} == kinds
+    assert {kind: type(open_result(folder)) for kind, folder in saved.items()} == KINDS
 
 
 @pytest.mark.parametrize(("kind", "name", "change"), WHOLE_FILES)
@@ -149,10 +208,10 @@ def test_show_names_a_summary_that_is_missing(folder_of, brainwavlm):
 @pytest.mark.parametrize("kind", RESULTS)
 def test_a_file_that_must_be_there_is_named(folder_of, kind):
     folder = folder_of(kind)
-    for name in (TABLES[kind][1] if kind != "transfer" else "matrix.csv", "summary.json"):
+    for name in (NEEDED[kind], "summary.json"):
         (folder / name).unlink()
         with pytest.raises(RunError, match=name):
-            {"evaluation": Evaluation, "comparison": Comparison, "transfer": Transfer}[kind].open(folder)
+            KINDS[kind].open(folder)
 
 
 @pytest.mark.parametrize(("kind", "name", "column", "change"), CELLS_OF_TABLES)

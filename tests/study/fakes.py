@@ -150,7 +150,8 @@ def _probes(path, cell, score, probed, simulated, stories, unit):
             table.append(about | {"score_frozen": frozen, "score_tuned": tuned, "difference": tuned - frozen})
             pairs = {feature: _without(frozen, tuned)}
             rows += replicate_rows(run, listener, pairs, unit, stories, layer, control, measure)
-    about = {"name": run, "subject": listener, "seed": cell.config.seed, "layers": list(layers), "splits": {}}
+    about = {"name": run, "path": run, "subject": listener, "seed": cell.config.seed, "splits": {}}
+    about |= {"layers": list(layers), "config": {"backbone": {"layer": cell.config.backbone.layer}}}
     features = [
         {"name": name, "kind": kind, "unit": "words", "columns": ["0"], "n_fitted": 60, "n_tested": 60}
         for name, kind in probed

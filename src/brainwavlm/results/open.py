@@ -29,7 +29,7 @@ _SIGNS: dict[Made, tuple[str, ...]] = {
     "evaluation": ("table.csv", "voxels.csv"),
 }
 # A run's folder may hold them, by that name.
-RESULTS: tuple[Made, ...] = ("evaluation", "comparison", "transfer", "partition")
+RESULTS: tuple[Made, ...] = ("evaluation", "comparison", "transfer", "probes", "partition")
 
 
 def made_at(folder: Path) -> Made | None:

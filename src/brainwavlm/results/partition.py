@@ -48,8 +48,12 @@ class Partition:
         """
         folder = Path(folder)
         summary = read_summary(folder / "summary.json", PartitionSummary, PARTITION_AGAIN)
-        tables = {key: read_table(folder / name, PARTITION_AGAIN) for key, name in _TABLES.items()}
-        return cls(**tables, summary=summary, path=folder)
+        table = read_table(folder / _TABLES["table"], PARTITION_AGAIN)
+        shares = (table["measure"] + "_" + table["space"]).unique()
+        columns = [f"{share}_{model}" for share in shares for model in ("frozen", "tuned")]
+        further = [*dict.fromkeys(table["target"]), *columns]
+        voxels = read_table(folder / _TABLES["voxels"], PARTITION_AGAIN, further)
+        return cls(table, voxels, summary, folder)
 
     def save(self, folder: str | Path) -> Path:
         """Write partition.csv, partition_voxels.csv and summary.json, each whole; the summary last."""

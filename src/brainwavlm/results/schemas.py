@@ -45,7 +45,7 @@ COLUMNS = {
     ),
     "partition.csv": (
         *("run", "subject", "seed", "target", "measure", "space", "n_voxels", "r2_frozen", "r2_tuned"),
-        *_CHANGE,
+        *(*_CHANGE, *_ENDS),
     ),
     "partition_voxels.csv": ("run", "subject", "voxel"),
     "curve.csv": (*_CELL, "asked", "minutes", "target", "r_frozen", "r_tuned"),
@@ -204,12 +204,22 @@ class TransferSummary(_Summary):
     cells: list[_Cell]
 
 
+class _Layer(Part):
+    layer: int
+
+
+class _ProbedConfig(Part):
+    backbone: _Layer
+
+
 class _ProbedRun(Part):
     name: _Name
+    path: str
     subject: _Name
     seed: int
     layers: list[int]
     splits: dict[Literal["train", "validation", "test"], list[str]]
+    config: _ProbedConfig
 
 
 class _ProbedFeature(Part):
@@ -224,12 +234,14 @@ class _ProbedFeature(Part):
 class ProbesSummary(_Summary):
     """summary.json of probes."""
 
+    controls: list[str]
     runs: Annotated[list[_ProbedRun], Field(min_length=1)]
     features: Annotated[list[_ProbedFeature], Field(min_length=1)]
 
 
 class _HeadRun(Part):
     name: _Name
+    path: str
     layers: list[int]
     shares_frozen: list[float]
     shares_tuned: list[float]

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def write_if_any(path: Path, frame: pd.DataFrame) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_table(path: Path, again: str) -> pd.DataFrame:
+def read_table(path: Path, again: str, further: Sequence[str] = ()) -> pd.DataFrame:
     """One of the tables named in `COLUMNS`.
 
     Parameters
@@ -48,13 +48,15 @@ def read_table(path: Path, again: str) -> pd.DataFrame:
     path : Path
     again : str
         How to make the file again, for errors.
+    further : sequence of str
+        Columns of numbers that it has besides.
 
     Raises
     ------
     RunError
         Missing, without one of its columns, or with a word in place of a number.
     """
-    columns = COLUMNS[path.name]
+    columns = (*COLUMNS[path.name], *further)
     if not path.is_file():
         raise RunError(path, "no such file.", f"a table with {', '.join(columns)}.", again)
     try:
