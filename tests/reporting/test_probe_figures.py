@@ -51,6 +51,13 @@ def test_a_single_hidden_state_has_dots_and_intervals_beside_each_other(tmp_path
     assert_allclose(lines[0][:, 1], [0.62, 0.68])
 
 
+def test_a_run_stands_for_the_probes_in_its_folder(tmp_path):
+    fake_probes(tmp_path / "probes")
+    (tmp_path / "run.json").write_text("{}")
+    _, values = drawn("probes", tmp_path)
+    assert set(values["feature"]) == {"mel", "meaning"}
+
+
 def test_probes_of_several_runs_ask_for_one(tmp_path):
     fake_probes(tmp_path, runs=("one", "two"))
     with pytest.raises(ConfigError, match="one, two"):
@@ -205,6 +212,8 @@ def test_models_of_a_study_stand_where_they_predict_and_what_they_hold(tmp_path)
         assert_allclose(mark(f"model:0:{place}").get_xydata()[0], [row["tuned"], row["tuned_in_brains"]])
     assert_allclose(plain["difference"], [-0.02, 0.03], atol=0.002)
     assert_allclose(plain["difference_in_brains"], [0.04, 0.0], atol=0.002)
+    labels = drawn("claims", folder)[1]["label"]
+    assert any(label.endswith(": words − responses") for label in labels)
     _, values = drawn("supervision", folder, target="AC")
     assert_allclose(values["difference_in_brains"], 0.01, atol=0.002)
     with pytest.raises(ConfigError, match="one of supervision"):

@@ -73,14 +73,14 @@ def finding_label(row: Row) -> str:
     if row["kind"] == "layer" or row["kind"].startswith("probe"):
         where += f", state {row['layer']:.0f}"
     if row["against"]:
-        return f"{where}: {_in_short(row['group'])} − {_in_short(row['against'])}"
-    return where if row["group"] == "all cells" else f"{where}: {_in_short(row['group'])}"
+        return f"{where}: {in_short(row['group'])} − {in_short(row['against'])}"
+    return where if row["group"] == "all cells" else f"{where}: {in_short(row['group'])}"
 
 
-def _in_short(group: str) -> str:
+def in_short(group: str) -> str:
     """A group by its values, with the last part of a key before numbers: `full, lr_backbone 0.001`."""
     parts = []
-    for part in group.split(", "):
+    for part in group.replace("control.kind=none", "responses").split(", "):
         key, _, value = part.rpartition("=")
         name = {"target": "tuned on"}.get(key, key.rpartition(".")[2])
         parts.append(value if value[:1].isalpha() and name != "tuned on" else f"{name} {value}".strip())

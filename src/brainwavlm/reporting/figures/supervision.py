@@ -10,6 +10,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from brainwavlm.reporting.figures.changes import in_short
 from brainwavlm.reporting.figures.draw_curves import legend_below, thin
 from brainwavlm.reporting.figures.findings import Rows, claim_rows, claims_at
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, one_name
@@ -35,7 +36,7 @@ def held_table(rows: Rows) -> pd.DataFrame:
     table = table[probed | ((table["kind"] == "gain") & (table["readout"] == "voxelwise"))]
     table = table.assign(
         subject=table["listener"],
-        model=[_model(group) for group in table["group"]],
+        model=[in_short(group.replace("all cells", "tuned")) for group in table["group"]],
         score=[_score(row) for row in table.to_dict("records")],
     )
     names = {
@@ -48,12 +49,6 @@ def held_table(rows: Rows) -> pd.DataFrame:
     numbers = list(names.values())
     table = table.rename(columns=names)[["subject", "model", "kind", "score", *numbers]]
     return table.astype(dict.fromkeys(numbers, float)).reset_index(drop=True)
-
-
-def _model(group: str) -> str:
-    """What its models were tuned on, or whatever else tells a group from the others."""
-    value = group.rpartition("=")[2]
-    return {"all cells": "tuned", "control.kind=none": "responses"}.get(group, value)
 
 
 def _score(row: dict[Any, Any]) -> str:
