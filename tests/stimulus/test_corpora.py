@@ -79,6 +79,7 @@ def test_a_table_names_sounds_with_text_and_any_labels(table):
         ("path,text,onset,offset\na.wav,yes,3,2\n", r"line 2: onset 3 s, offset 2 s"),
         ("path,text\na.wav,yes\nb.wav,no,maybe\n", r"line 3 has 3 fields, for the 2 names path, text"),
         ("path,text\nd.wav,yes\n", r"d.wav: no such file"),
+        ("path,text\na.wav,yes\n ,no\n", r"line 3: no path"),
         ("path,text,split\na.wav,yes,train\nb.wav,no,\n", r"a split for some sounds, and none for b.wav"),
         ("path,text,split\na.wav,yes,train\nb.wav,no,train\n", r"2 utterances, none of them of the split"),
     ],
@@ -102,6 +103,12 @@ def test_librispeech_has_speakers_and_splits_in_its_names(tmp_path):
         (s, k) for s in SPLITS for k in ("84", "85")
     }
     assert {one.text for one in corpus.utterances} == {"he didn't say"}
+    transcript = tmp_path / "test-other/84/1/84-1.trans.txt"
+    text = transcript.read_bytes()
+    transcript.write_bytes(text.replace(b"SAY", b"S\xc9E"))
+    with pytest.raises(DatasetError, match=r"84-1.trans.txt: not UTF-8"):
+        read_corpus(tmp_path)
+    transcript.write_bytes(text)
     next(tmp_path.rglob("84-1-0001.flac")).unlink()
     with pytest.raises(DatasetError, match=r"(?s)line 2: .*with no 84-1-0001.flac beside it"):
         read_corpus(tmp_path)

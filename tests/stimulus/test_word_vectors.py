@@ -132,6 +132,7 @@ def numbered(path):
         ("v.bin", lambda path: path.write_bytes(b""), "an empty file"),
         ("v.txt", lambda path: None, "no such file"),
         ("v.txt", lambda path: path.mkdir(), "a folder"),
+        ("v.txt", lambda path: path.write_text("zebra 1 2\n"), "none of the 3 words that are said, as"),
         (
             "v.txt",
             lambda path: path.write_text("../.git/annex/objects/xx/SHA256E-s99-- x"),

@@ -118,6 +118,8 @@ def _table(path: Path) -> Iterator[Utterance]:
         raise _wrong(path, f"columns {', '.join(names) or 'none'}.")
     for line, row in rows.items():
         where = f"line {line}: "
+        if not row["path"].strip():
+            raise _wrong(path, f"{where}no path.")
         audio = on_disk(path.parent, row["path"])
         require_content(audio)
         split = row.get("split", "").strip().lower()
@@ -145,7 +147,7 @@ def _table(path: Path) -> Iterator[Utterance]:
 
 def _librispeech(path: Path) -> Iterator[Utterance]:
     for transcript in sorted(path.rglob("*.trans.txt")):
-        for number, line in enumerate(transcript.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(_lines(transcript), start=1):
             name, _, text = line.partition(" ")
             sounds = [transcript.with_name(name + ending) for ending in (".flac", ".wav")]
             audio = next((sound for sound in sounds if name and sound.is_file()), None)
@@ -187,7 +189,7 @@ def _timit(path: Path) -> Iterator[Utterance]:
 
 def _spans(path: Path) -> Iterator[Interval]:
     """Lines of a .PHN or .WRD file: first sample, last sample, label."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         match = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\S.*?)\s*", line)
         if match is None or int(match[1]) > int(match[2]):
             raise DatasetError(
@@ -197,6 +199,14 @@ def _spans(path: Path) -> Iterator[Interval]:
                 "Unpack TIMIT again.",
             )
         yield Interval(int(match[1]) / SAMPLE_RATE, int(match[2]) / SAMPLE_RATE, match[3])
+
+
+def _lines(path: Path) -> list[str]:
+    require_content(path)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DatasetError(path, f"not UTF-8: {error}.", "text.", "Unpack the archive again.") from None
 
 
 _READERS: dict[str, Callable[[Path], Iterator[Utterance]]] = {

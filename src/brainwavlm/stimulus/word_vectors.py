@@ -77,6 +77,9 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     for word, vector in wanted.vectors.items():
         if not (np.abs(vector) <= LARGEST).all():
             raise _unusable(path, f"the vector of {word!r} is not finite, or has numbers above {LARGEST:g}.")
+    if not wanted.vectors:
+        told = ", ".join(map(repr, sorted(words)[:3]))
+        raise _unusable(path, f"none of the {len(words):,} words that are said, as {told}.")
     return wanted.vectors
 
 
@@ -197,6 +200,7 @@ def _unusable(path: Path, found: str) -> DatasetError:
     return DatasetError(
         path,
         found,
-        ".npz (words, vectors), .hf5 (vocab, data), .bin of word2vec, or text with a word and its numbers a line.",
+        ".npz (words, vectors), .hf5 (vocab, data), .bin of word2vec, or text with a word and its numbers a line, "
+        "spaces between.",
         "Give another file of word vectors.",
     )

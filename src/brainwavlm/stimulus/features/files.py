@@ -96,7 +96,8 @@ def require_within(path: Path, table: pd.DataFrame, story: str, seconds: float) 
         times = " to ".join(f"{rows[name][line]:g}" for name in dict.fromkeys((first, last)))
         raise _unusable(
             path,
-            f"line {line}: {times} s, where the sound of {story} lasts {seconds:.1f} s ({outside.sum()} rows are so).",
+            f"line {line}: {times} s, where the sound of {story} lasts {seconds:.1f} s ({outside.sum()} of "
+            f"{len(rows)} rows).",
             "Correct the times (are they seconds?), or take these rows out.",
         )
 

@@ -136,8 +136,7 @@ def word_length(labels: Labels) -> Vectors:
 def embeddings(path: str | Path, labels: Labels) -> Vectors:
     """Vectors of words from a file of the user's; see `read_embeddings` for its forms."""
     vectors = read_embeddings(path, set(labels) - {""})
-    n_dims = len(next(iter(vectors.values()))) if vectors else 1
-    return Vectors(tuple(map(str, range(n_dims))), vectors)
+    return Vectors(tuple(map(str, range(len(next(iter(vectors.values())))))), vectors)
 
 
 def _numbers(name: str, labels: Labels, number: Callable[[str], float]) -> Vectors:

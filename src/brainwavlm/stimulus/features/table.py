@@ -23,7 +23,7 @@ from brainwavlm.stimulus.word_vectors import vectors_path
 FeatureKind = Literal["acoustic", "phonetic", "lexical", "semantic", "other"]
 Scale = Literal["numbers", "labels", "classes"]
 STRETCHES = "stretches"
-_TAKEN = ("all", "dimension", "model", "stimulus")  # what tables of results call something else
+_TAKEN = ("all", "dimension", "model", "stimulus", STRETCHES)  # what the program calls something else
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,15 @@ def _row(name: str) -> Feature:
         raise ConfigError(
             "features",
             f"{name!r}.",
-            f"some of {', '.join(FEATURES)}, or NAME=FILE: vectors of words, or a table .csv, .tsv.",
+            f"some of {', '.join(FEATURES)}, of probe also dimension, or NAME=FILE: vectors of words, or a table "
+            ".csv, .tsv.",
             f"Did you mean {similar}?" if similar else "For instance: mel,articulation,glove=glove.txt",
         )
     return FEATURES[name]
 
 
 def _similar(name: str) -> str:
-    return next(iter(get_close_matches(name.lower(), FEATURES, n=1)), "")
+    return next(iter(get_close_matches(name.lower(), [*FEATURES, "dimension"], n=1)), "")
 
 
 def _from_file(name: str, path: str) -> Feature:
