@@ -16,17 +16,19 @@ from brainwavlm.cli.options import (
     require_output,
 )
 
+_Features = Annotated[
+    str,
+    typer.Option(
+        "--features",
+        help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
+        show_default=False,
+    ),
+]
+
 
 def probe(
     runs: RunsArgument,
-    features: Annotated[
-        str,
-        typer.Option(
-            "--features",
-            help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
-            show_default=False,
-        ),
-    ],
+    features: _Features,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/probes.")
     ] = None,
@@ -57,7 +59,7 @@ def probe(
     memory_gb, states = memory_gb_of(memory), layers_of(layers)
     require_output(folder, "probes.csv", "summary.json", in_run=True)
     names = names_of(features)
-    asked = CONTROLS if controls is None else [] if controls == "none" else controls.split(",")
+    asked = CONTROLS if controls is None else [] if controls == "none" else names_of(controls)
     opened = [open_run(path) for path in runs]
     probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
     probes.save(folder)
@@ -69,14 +71,7 @@ def probe(
 
 def partition(
     runs: RunsArgument,
-    features: Annotated[
-        str,
-        typer.Option(
-            "--features",
-            help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
-            show_default=False,
-        ),
-    ],
+    features: _Features,
     candidates: Annotated[
         int, typer.Option("--candidates", help="Weights of the spaces to try for each fit.")
     ] = 30,

@@ -23,7 +23,7 @@ from brainwavlm.evaluation.probes.tasks import valued_units, varying_columns, wi
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
 from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShares
 from brainwavlm.progress import Progress
-from brainwavlm.results.estimates import jackknife_interval
+from brainwavlm.results.estimates import of_both_models
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.runs.environment import versions
@@ -218,22 +218,8 @@ def _rows(
             both = np.stack([frozen[:, mask], models["tuned"][measure, space][:, mask]])
             known = ~np.isnan(both[:, 0]).any(0)
             means = both[:, :, known].mean(2) if known.any() else np.full(both.shape[:2], np.nan)
-            difference = means[1] - means[0]
-            row: dict[str, Any] = {
-                **about,
-                "target": target,
-                "measure": measure,
-                "space": space,
-                "n_voxels": int(known.sum()),
-            }
-            for name, values in (("_frozen", means[0]), ("_tuned", means[1]), ("", difference)):
-                low, high = jackknife_interval(float(values[0]), values[1:])
-                row |= {
-                    f"r2{name}" if name else "difference": float(values[0]),
-                    f"low{name}": low,
-                    f"high{name}": high,
-                }
-            yield row
+            place = {"target": target, "measure": measure, "space": space, "n_voxels": int(known.sum())}
+            yield {**about, **place, **of_both_models("r2", *means)}
 
 
 def _voxel_rows(name: str, plan: ScoringPlan, models: Mapping[str, Measures]) -> pd.DataFrame:

@@ -63,6 +63,16 @@ def jackknife_interval(estimate: float, replicates: np.ndarray) -> tuple[float, 
     return estimate - half, estimate + half
 
 
+def of_both_models(name: str, frozen: np.ndarray, tuned: np.ndarray) -> dict[str, float]:
+    """Columns `name_frozen`, `name_tuned` and `difference`, each with its low and high, of means (n_pieces + 1,)."""
+    row: dict[str, float] = {}
+    models = {f"{name}_frozen": ("_frozen", frozen), f"{name}_tuned": ("_tuned", tuned)}
+    for column, (ends, means) in (models | {"difference": ("", tuned - frozen)}).items():
+        row[column] = float(means[0])
+        row[f"low{ends}"], row[f"high{ends}"] = jackknife_interval(row[column], means[1:])
+    return row
+
+
 def drawn_half(draws: np.ndarray) -> float:
     """Half of the 95 % interval of what a mean over n random draws estimates: t(.975, n - 1) deviation / sqrt(n)."""
     from scipy.stats import t as student_t

@@ -32,18 +32,16 @@ def probe_rows(
     """Rows of probes.csv of one feature and hidden state, and those of its replicates."""
     pair = {name: models[name] for name in ("frozen", "tuned")}
     stories = task.tested.story_of_row
-    start = {**about, "layer": layer, "feature": task.feature.name, "kind": task.feature.kind}
-    rows, replicates = _compared_rows(start, control_scores(task, layer, pair, controls), stories)
     alone = {LOW_LEVEL: task.low_level} if LOW_LEVEL in controls and task.low_level is not None else {}
     if RANDOM in controls:
         alone[RANDOM] = models[RANDOM][task.feature.name, PLAIN, layer]
-    for control, predicted in alone.items():
-        for score in SCORES[task.feature.scale]:
-            one = scored(task, score, {control: predicted}, task.asked[PLAIN][1], stories)
-            columns = _of_models(one, frozen=control, tuned=control)
-            rows.append({**start, "control": control, "score": score, **columns, "scores": one})
-    sizes = {"n_stories": len(task.tested.kept), "n_labels": len(task.columns)}
-    return [{**row, **sizes, "n_units": row["scores"].n_units} for row in rows], replicates
+    untouched = {
+        (control, score): scored(task, score, {control: predicted}, task.asked[PLAIN][1], stories)
+        for control, predicted in alone.items()
+        for score in SCORES[task.feature.scale]
+    }
+    start = {**about, "layer": layer, "feature": task.feature.name, "kind": task.feature.kind}
+    return _rows(start, control_scores(task, layer, pair, controls), untouched, stories, len(task.columns))
 
 
 def dimension_rows(
@@ -53,25 +51,24 @@ def dimension_rows(
     stories: np.ndarray,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The same of the intrinsic dimension of hidden states, whose vectors stand in the place of predictions."""
-    points = {name: some[DIMENSION, PLAIN, layer] for name, some in models.items()}
-    scores = dimension_scores(points, stories)
-    start = {**about, "layer": layer, "feature": DIMENSION, "kind": GEOMETRY}
-    rows, replicates = _compared_rows(
-        start, {(PLAIN, score): both for score, both in scores.items()}, stories
+    scores = dimension_scores({name: some[DIMENSION, PLAIN, layer] for name, some in models.items()}, stories)
+    compared, untouched = (
+        {(control, score): one for score, one in scores.items()} for control in (PLAIN, RANDOM)
     )
-    for score, one in scores.items() if RANDOM in models else ():
-        columns = _of_models(one, frozen=RANDOM, tuned=RANDOM)
-        rows.append({**start, "control": RANDOM, "score": score, **columns, "scores": one})
-    sizes = {"n_stories": len(set(stories)), "n_labels": 1, "n_units": len(stories)}
-    return [{**row, **sizes} for row in rows], replicates
+    start = {**about, "layer": layer, "feature": DIMENSION, "kind": GEOMETRY}
+    return _rows(start, compared, untouched if RANDOM in models else {}, stories, 1)
 
 
-def _compared_rows(
-    start: Mapping[str, Any], scores: Mapping[tuple[str, str], ControlScore], stories: np.ndarray
+def _rows(
+    start: Mapping[str, Any],
+    compared: Mapping[tuple[str, str], ControlScore],
+    untouched: Mapping[tuple[str, str], ControlScore],
+    stories: np.ndarray,
+    n_labels: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of both models under each control and score, and those of their replicates."""
+    """Rows of both models under each control and score, and of what tuning does not touch; those of replicates."""
     rows, replicates = [], []
-    for (control, score), both in scores.items():
+    for (control, score), both in compared.items():
         change, low, high = both.estimate(lambda of: of["tuned"] - of["frozen"])
         columns = {
             **_of_models(both, frozen="frozen", tuned="tuned"),
@@ -84,7 +81,11 @@ def _compared_rows(
         kept = {start["feature"]: (both.means["frozen"][1:], both.means["tuned"][1:])}
         of_run = start["run"], start["subject"]
         replicates += replicate_rows(*of_run, kept, both.unit, stories, start["layer"], control, score)
-    return rows, replicates
+    for (control, score), one in untouched.items():
+        columns = _of_models(one, frozen=control, tuned=control)
+        rows.append({**start, "control": control, "score": score, **columns, "scores": one})
+    sizes = {"n_stories": len(set(stories)), "n_labels": n_labels}
+    return [{**row, **sizes, "n_units": row["scores"].n_units} for row in rows], replicates
 
 
 def _of_models(scores: ControlScore, **models: str) -> dict[str, float]:

@@ -14,10 +14,8 @@ FEWEST_UNITS = 50  # that are tested
 SHUFFLES = 10
 FEWEST_OF_LABEL = 10  # with it and without it, among fitted and tested units
 PLAIN, SHUFFLED, UNSEEN, RESIDUAL = "none", "shuffled", "unseen-types", "beyond-low-level"
-DIMENSION, GEOMETRY = (
-    "dimension",
-    "geometry",
-)  # no feature of the stimulus: of the hidden states themselves, and its kind
+# No feature of the stimulus: of the hidden states themselves, and its kind.
+DIMENSION, GEOMETRY = "dimension", "geometry"
 RANDOM, LOW_LEVEL = "random", "low-level"
 CONTROLS = (SHUFFLED, UNSEEN, RESIDUAL, RANDOM, LOW_LEVEL)
 # What a feature may say beside these has to be shown for features of words and meaning, which follow them.
@@ -29,8 +27,8 @@ def require_controls(controls: Collection[str]) -> None:
     if not set(controls) <= set(CONTROLS):
         raise ConfigError(
             "controls",
-            f"{', '.join(controls)}.",
-            f"some of {', '.join(CONTROLS)}.",
+            f"{', '.join(map(repr, controls))}.",
+            f"some of {', '.join(CONTROLS)}; or none.",
             "Correct the name.",
         )
 
@@ -161,28 +159,19 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
         if feature.scale == "classes":
             known = {name: some & values.values[name][:, columns].any(1) for name, some in known.items()}
     kept = {name: np.flatnonzero(some) for name, some in known.items()}
+    labels = {name: some.labels for name, some in values.units.items()}
     rows = [
         Rows(
             {name: kept[name] for name in some if len(kept[name])},
             np.repeat(some, [len(kept[name]) for name in some]),
-            np.array(
-                [
-                    values.units[name].labels[k]
-                    for name in some
-                    for k in kept[name]
-                    if values.units[name].labels
-                ]
-            ),
+            np.array([labels[name][k] for name in some if labels[name] for k in kept[name]]),
         )
         for some in (fitted, tested)
     ]
     n_tested = len(rows[1].story_of_row)
     if n_tested < FEWEST_UNITS or not columns.any():
-        often = (
-            ""
-            if feature.scale == "numbers"
-            else f" whose label is said {FEWEST_OF_LABEL} times on both sides"
-        )
+        often = f" with a label that {FEWEST_OF_LABEL} have, and {FEWEST_OF_LABEL} lack, on both sides"
+        often *= feature.scale != "numbers"
         raise ConfigError(
             "features",
             f"{feature.name}: {n_tested if columns.any() else 0} {feature.unit}{often} in the test stories.",
@@ -192,8 +181,8 @@ def task_of(feature: Feature, values: Values, stimuli: Stimuli, fitted: list[str
     if feature.scale == "numbers":
         truth = rows[0].centred(values.values)[:, columns], rows[1].centred(values.values)[:, columns]
     else:
-        labels = [[values.values[name][some] for name, some in one.kept.items()] for one in rows]
-        truth = np.concatenate(labels[0])[:, columns], np.concatenate(labels[1])[:, columns]
+        said = [[values.values[name][some] for name, some in one.kept.items()] for one in rows]
+        truth = np.concatenate(said[0])[:, columns], np.concatenate(said[1])[:, columns]
     n_units = sum(len(some) for some in values.values.values())
     names = tuple(name for name, keep in zip(values.columns, columns, strict=True) if keep)
     facts = {

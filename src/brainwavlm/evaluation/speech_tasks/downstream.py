@@ -18,7 +18,7 @@ from brainwavlm.evaluation.speech_tasks.tasks import ASR, SYNTHESIS, Task, Token
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
 from brainwavlm.evaluation.transfer_cells import seen_while_tuning, tuned_backbone
 from brainwavlm.progress import Progress
-from brainwavlm.results.estimates import jackknife_interval, over_seeds
+from brainwavlm.results.estimates import of_both_models, over_seeds
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.speech_task import SOUNDS, SpeechTask
 from brainwavlm.runs.environment import versions
@@ -111,12 +111,13 @@ def downstream(
         }
         who = {"run": name, "subject": "+".join(run.listeners), "seed": run.config.seed}
         table += [{**who, **row} for row in _rows(asked, both, heads[key].references)]
+        place = name.strip("./").replace("/", "_")
         shares = {f"shares_{model}": one.shares for model, one in both.items()}
         about.append({"name": name, "path": str(run.path), **who, "layers": list(chosen), **shares})
         for label, said in (
             {model: one.sounds for model, one in both.items()} | heads[key].real_sounds
         ).items():
-            sounds |= {f"{SOUNDS}/{Path(name).name}/{which} {label}.wav": one for which, one in said.items()}
+            sounds |= {f"{SOUNDS}/{place}/{which} {label}.wav": one for which, one in said.items()}
     notes = _notes(runs, names, asked, corpus)
     return SpeechTask(pd.DataFrame(table), _summary(runs, about, asked, corpus, notes), sounds)
 
@@ -127,23 +128,11 @@ def _rows(
     rows = []
     for score, frozen in both["frozen"].scores.items():
         tuned = both["tuned"].scores[score]
-        change = tuned - frozen
-        row: dict[str, Any] = {
-            "task": task.name,
-            "score": score,
-            "n_seeds": len(frozen),
-            "reference": references.get(score, np.nan),
-        }
-        for name, ends, values in (
-            ("score_frozen", "_frozen", frozen),
-            ("score_tuned", "_tuned", tuned),
-            ("difference", "", change),
-        ):
-            mean = values.mean(0)
-            row[name] = float(mean[0])
-            row[f"low{ends}"], row[f"high{ends}"] = jackknife_interval(row[name], mean[1:])
+        about = {"task": task.name, "score": score, "n_seeds": len(frozen)}
+        means = of_both_models("score", frozen.mean(0), tuned.mean(0))
+        of_seeds = over_seeds((tuned - frozen)[:, 0].tolist())
         sizes = {"n_units": len(task.group_of_row), "n_groups": len(set(task.group_of_row.tolist()))}
-        rows.append({**row, **over_seeds(change[:, 0].tolist()), **sizes})
+        rows.append({**about, "reference": references.get(score, np.nan), **means, **of_seeds, **sizes})
     return rows
 
 

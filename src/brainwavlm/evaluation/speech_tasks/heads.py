@@ -126,12 +126,11 @@ def trained(
 @torch.no_grad()
 def outputs(head: Head, states: Sequence[Tensor], size: int) -> list[Tensor]:
     """Outputs of rows, (n_frames, n_out) each, on the CPU."""
-    said: list[Tensor] = []
+    said: dict[int, Tensor] = {}
     for rows in _batches(states, size):
-        values, lengths = head([states[n] for n in rows])
-        said += [value[:n].cpu() for value, n in zip(values, lengths.tolist(), strict=True)]
-    order = [n for rows in _batches(states, size) for n in rows]
-    return [said[place] for place in sorted(range(len(order)), key=order.__getitem__)]
+        values, lengths = head([states[row] for row in rows])
+        said |= {row: value[:n].cpu() for row, value, n in zip(rows, values, lengths.tolist(), strict=True)}
+    return [said[row] for row in range(len(states))]
 
 
 @torch.no_grad()

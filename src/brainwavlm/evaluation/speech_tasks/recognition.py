@@ -7,14 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brainwavlm.evaluation.speech_tasks.heads import (
-    Head,
-    Loss,
-    States,
-    Training,
-    outputs,
-    trained,
-)
+from brainwavlm.evaluation.speech_tasks.heads import Head, Loss, States, Training, outputs, trained
 from brainwavlm.evaluation.speech_tasks.tasks import Item, Task
 
 BATCH = 8  # utterances

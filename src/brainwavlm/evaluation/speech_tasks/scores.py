@@ -116,15 +116,10 @@ class Heads:
     @cached_property
     def references(self) -> dict[str, float]:
         """What scores are held against: the most frequent label, or the vocoder on the sounds' own energies."""
-        said = {
-            split: [label for item in items for label in item.labels]
-            for split, items in self.task.items.items()
-        }
         if not self.task.sequences:
-            return {
-                "accuracy": said["test"].count(max(self.task.labels, key=said["train"].count))
-                / len(said["test"])
-            }
+            sides = (self.task.items[split] for split in ("train", "test"))
+            train, test = ([label for item in items for label in item.labels] for items in sides)
+            return {"accuracy": test.count(max(self.task.labels, key=train.count)) / len(test)}
         if self.task.name == ASR:
             return {}
         rates = [_rates(self.task, self._off(self._vocoded, training.seed)) for training in self._trainings]

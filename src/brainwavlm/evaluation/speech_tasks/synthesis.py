@@ -6,14 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brainwavlm.evaluation.speech_tasks.heads import (
-    Head,
-    Loss,
-    States,
-    Training,
-    outputs,
-    trained,
-)
+from brainwavlm.evaluation.speech_tasks.heads import Head, Loss, States, Training, outputs, trained
 from brainwavlm.evaluation.speech_tasks.recognition import BATCH
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.log_mel import HOP, N_FFT, log_mel, mel_filters

@@ -112,6 +112,10 @@ def task_of(name: str, corpus: Corpus, tokens: Tokens | None = None) -> Task:
         items = [Item(one, (label,) if label else ()) for one, label in zip(utterances, labels, strict=True)]
     if not any(item.labels for item in items):
         raise _unknown(name, tokens, corpus)
+    if n_empty := sum(not item.labels for item in items):
+        notes.append(
+            f"{n_empty:,} of {len(items):,} utterances have no {tokens if sequences else name}, and are left out."
+        )
     said: dict[str, list[Item]] = {
         split: [item for item in items if item.utterance.split == split and item.labels] for split in SPLITS
     }
