@@ -369,7 +369,7 @@ def test_what_is_wrong_is_said_before_a_model_is_run(run, own, tmp_path, unread)
     ):
         with pytest.raises(error, match=problem):
             probe(run, [name])
-    with pytest.raises(ConfigError, match=r"controls: chance"):
+    with pytest.raises(ConfigError, match=r"controls: 'chance'"):
         probe(run, ["mel"], controls=["chance"])
     with pytest.raises(ConfigError, match=r"probe\.layers: 9"):
         probe(run, ["mel"], [9])

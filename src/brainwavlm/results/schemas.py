@@ -88,9 +88,7 @@ class _Rows(Part):
     fitted: _Count
 
 
-class _Data(Part):
-    """What maps need to know of the responses."""
-
+class _Data(Part):  # what maps need to know of the responses
     dataset: str
     licence: str
     unusable_voxels: dict[str, _Count]
@@ -98,9 +96,7 @@ class _Data(Part):
     normalised_by: str
 
 
-class _Model(_Data):
-    """What was computed with the frozen model."""
-
+class _Model(_Data):  # what was computed with the frozen model
     facts: list[str]
     voxels_without_r: _Count
     tr: Annotated[float, Field(gt=0)]
@@ -113,8 +109,7 @@ class _Best(Part):
     epoch: int
 
 
-class _Epoch(Part):
-    epoch: int
+class _Epoch(_Best):
     loss: float | None = None
     validation_r: Annotated[float, Field(ge=-1, le=1)] | None = None
 
@@ -222,9 +217,7 @@ class _ProbedRun(Part):
     config: _ProbedConfig
 
 
-class _ProbedFeature(Part):
-    name: _Name
-    kind: str
+class _ProbedFeature(_Space):
     unit: str
     columns: list[str]
     n_fitted: _Count
