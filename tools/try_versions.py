@@ -39,8 +39,9 @@ Tests with other versions of Python and of packages than those in which the proj
 
 Each row ran `pytest -m "{choice}" {tests}`.
 
-**Not run** in these environments: {rest}other systems than {system}{no_gpu}. The numbers of a run may differ in
-their last digits between versions; that a killed run ends bit-identical holds within one environment.
+**Not run** in these environments: {rest}other systems than {system}{no_gpu}. macOS has a job in
+`.github/workflows/ci.yml`; Windows has none, as locks of runs need `fcntl`. The numbers of a run may differ in their
+last digits between versions; that a killed run ends bit-identical holds within one environment.
 """
 
 
