@@ -270,7 +270,7 @@ def steps(card: Card) -> Configurations:
             for frontend in ("kept", "computed"):
                 name = f"{precision}, {size} at once, frontend {frontend}"
                 yield name, partial(exact, precision, size, frontend == "kept")
-        yield f"{precision}, reference", partial(plain, precision, card.at_once[0])
+        yield f"{precision}, reference", partial(plain, precision, card.at_once[-1])
 
 
 def stream(card: Card) -> Configurations:
