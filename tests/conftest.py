@@ -10,6 +10,8 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from nilearn.plotting import plot_surf
+from nilearn.surface import InMemoryMesh
 
 from brainwavlm import cli
 from brainwavlm.checks import check_dataset
@@ -17,6 +19,7 @@ from brainwavlm.checks.report import Report
 from brainwavlm.config import load_config
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.reporting.figures import brains
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.run import Run, open_run
 from brainwavlm.stimulus import decoded_sound
@@ -45,6 +48,27 @@ def cache_of_sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoded_sound, "cache_folder", lambda: folder)
         yield folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_triangles() -> Iterator[None]:
+    """Every fiftieth triangle of a brain is drawn: matplotlib takes seconds for each whole one."""
+    draw = brains.plot_surf
+
+    def drawn(surf_mesh, **options):
+        few = InMemoryMesh(
+            surf_mesh.coordinates, surf_mesh.faces[:: 50 if len(surf_mesh.faces) > 1000 else 1]
+        )
+        return draw(surf_mesh=few, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(brains, "plot_surf", drawn)
+        yield
+
+
+@pytest.fixture
+def every_triangle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brains, "plot_surf", plot_surf)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,11 @@ from transformers import (
     WhisperModel,
 )
 
-CONV = {"conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}
+CONV = {
+    "conv_dim": (8, 8, 8, 16, 16, 16, 16),
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
 SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48, "num_hidden_layers": 4, **CONV}
 LARGE_STYLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
 WHISPER = {
@@ -45,6 +49,10 @@ MODELS = {
     "wav2vec2-large": (Wav2Vec2Model, Wav2Vec2Config, {**SMALL, **LARGE_STYLE}),
     "whisper": (WhisperModel, WhisperConfig, WHISPER),
 }
+
+
+# Each family and both places of the layer norms once: for what does not hang on the pair.
+FAMILIES = ("wavlm", "hubert-large", "wav2vec2", "whisper")
 
 
 def stock_model(kind: str) -> torch.nn.Module:

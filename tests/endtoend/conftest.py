@@ -1,23 +1,11 @@
-"""The word demo as the name of a small data set, and brains of few triangles."""
+"""The word demo as the name of a small data set."""
 
 import importlib
 
 import pytest
 import yaml
-from nilearn.plotting import plot_surf
-from nilearn.surface import InMemoryMesh
 
 from tests.trees import native_tree
-
-
-@pytest.fixture(autouse=True)
-def few_triangles(monkeypatch):
-    """Pages and figures with every fiftieth triangle of a brain: matplotlib takes seconds for each whole one."""
-
-    def drawn(surf_mesh, **options):
-        return plot_surf(surf_mesh=InMemoryMesh(surf_mesh.coordinates, surf_mesh.faces[::50]), **options)
-
-    monkeypatch.setattr("brainwavlm.reporting.figures.brains.plot_surf", drawn)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from brainwavlm.reporting.figures.maps import maps
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shipped_style
 from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.meshes import mesh_of
+from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
@@ -151,6 +152,9 @@ def test_learning_curves_are_the_history_of_each_run(simulated_evaluation):
     mark, values = drawn("learning", simulated_evaluation)
     for number, entry in enumerate(Evaluation.open(simulated_evaluation).runs):
         rows = values[values["run"] == entry["name"]]
+        for key in ("epoch", "loss", "validation_r"):
+            assert_array_equal(rows[key], np.array([one[key] for one in entry["history"]], float))
+        assert list(rows.loc[rows["kept"], "epoch"]) == [entry["best"]["epoch"]]
         assert_allclose(mark(f"validation_r:{number}").get_xydata(), rows[["epoch", "validation_r"]])
         assert_allclose(mark(f"loss:{number}").get_xydata(), rows[["epoch", "loss"]].dropna())
         kept = rows.loc[rows["kept"], ["epoch", "validation_r"]]
@@ -189,8 +193,9 @@ def test_epochs_are_whole_numbers_even_where_there_is_one():
 )
 def test_scores_and_gains_by_hidden_state_are_drawn(simulated_evaluation, kind, about, score, targets):
     mark, values = drawn(kind, simulated_evaluation, run="on-AC", target=targets)
+    source = pd.read_csv(simulated_evaluation / {"layers": "layers.csv", "tasks": "downstream.csv"}[kind])
     for number, name in enumerate(values["label"].unique()):
-        rows = values[values[about] == name]
+        rows = source[(source["run"] == "on-AC") & (source[about] == name)]
         keys = {"r_frozen": f"{score}_frozen", "r_tuned": f"{score}_tuned", "gain": "difference"}
         for gid, key in keys.items():
             assert_allclose(mark(f"{gid}:{number}").get_xydata(), rows[["layer", key]])
@@ -246,10 +251,15 @@ def test_a_run_that_two_folders_hold_is_not_drawn_twice(tmp_path):
 def test_seeds_are_the_runs_of_each_group(tmp_path):
     folder = fake_comparison(tmp_path / "comparison")
     mark, values = drawn("seeds", folder, target="AC")
+    found = Comparison.open(folder)
     for number, (_, rows) in enumerate(values.groupby("label", sort=False)):
-        mean, seeds = rows[rows["part"] == "mean"].iloc[0], rows[rows["part"] == "seed"]
+        groups, seeds = (
+            one[(one["group"] == rows["group"].iloc[0]) & (one["target"] == "AC")]
+            for one in (found.groups, found.runs)
+        )
+        mean = groups.iloc[0]
         assert_allclose(mark(f"seeds:{number}").get_offsets()[:, 0], seeds["r_tuned"])
-        assert_allclose(mark(f"mean:{number}").get_xdata(), mean["r_tuned"])
+        assert_allclose(mark(f"mean:{number}").get_xdata(), mean["mean"])
         assert_allclose(mark(f"untuned:{number}").get_xdata(), mean["r_frozen"])
         ends = mean["r_frozen"] + mean[["low", "high"]].to_numpy(float)
         assert_allclose(mark(f"interval:{number}").get_xdata(), ends)
@@ -324,6 +334,7 @@ def test_maps_hold_each_vertex_with_its_value(mapped):
         assert_allclose(found, expected, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("every_triangle")
 def test_faces_of_a_map_have_the_colours_of_their_side(mapped, tmp_path):
     folder = shutil.copytree(mapped, tmp_path / "evaluation")
     voxels = pd.read_csv(folder / "voxels.csv")

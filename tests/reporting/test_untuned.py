@@ -105,7 +105,7 @@ def test_a_folder_of_an_earlier_version_is_refused_with_what_to_do(untuned, tmp_
         Evaluation.open(tmp_path)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.browser)])
 def test_a_browser_draws_its_cortex(browser, page, width):
     opened(browser, page, width=width)
     ((coloured, _),) = pixels(browser)

@@ -17,7 +17,7 @@ from transformers import (
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech import pretrained
 from brainwavlm.speech.backbones import load_backbone
-from tests.models import MODELS, noise, stock_model
+from tests.models import noise, stock_model
 
 
 @pytest.fixture
@@ -247,12 +247,12 @@ def test_weights_that_can_hold_code_are_not_read(own):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("train_noise", [False, True])
-def test_a_broken_configuration_is_refused(own, change, train_noise):
+def test_a_broken_configuration_is_refused(own, change):
     path = own() / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(BackboneError):
-        load_backbone(path.parent, 1, train_noise=train_noise)
+    for train_noise in (False, True):
+        with pytest.raises(BackboneError):
+            load_backbone(path.parent, 1, train_noise=train_noise)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,3 @@ def test_a_broken_preprocessor_configuration_is_refused(own, content):
     (folder / "preprocessor_config.json").write_text(content)
     with pytest.raises(BackboneError, match="preprocessor_config"):
         load_backbone(folder, 1)
-
-
-def test_every_kind_of_model_in_the_tests_is_in_the_table():
-    assert {kind.partition("-")[0] for kind in MODELS} == {"wavlm", "hubert", "wav2vec2", "whisper"}

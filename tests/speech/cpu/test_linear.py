@@ -114,13 +114,11 @@ def test_attention_a_window_at_a_time_equals_the_formula_with_all_gradients(n_qu
 @pytest.mark.parametrize(
     "kind", ["wavlm", "wavlm-large", "hubert", "hubert-large", "wav2vec2", "wav2vec2-large", "whisper"]
 )
-@pytest.mark.parametrize("frame", ["last", "first", "mean"])
-@pytest.mark.parametrize("layers", [3, [0, 2, 4], 1])
-def test_reading_one_frame_gives_what_the_whole_trunk_gives(saved, kind, frame, layers):
+@pytest.mark.parametrize("layers", [[0, 2, 4], 1])
+@torch.no_grad()
+def test_reading_one_frame_gives_what_the_whole_trunk_gives(saved, kind, layers):
     backbone = load_backbone(saved(kind), layers)
-    with torch.no_grad():
-        hidden = backbone.frontend(noise(3))
-        found, whole = backbone.read(hidden, frame), backbone.trunk(hidden)
-    for layer, state in whole.items():
-        expected = state.mean(1) if frame == "mean" else state[:, -1 if frame == "last" else 0]
-        torch.testing.assert_close(found[layer], expected, atol=1e-5, rtol=1e-5)
+    hidden = backbone.frontend(noise(3))
+    for layer, state in backbone.trunk(hidden).items():
+        for frame, expected in {"last": state[:, -1], "first": state[:, 0], "mean": state.mean(1)}.items():
+            torch.testing.assert_close(backbone.read(hidden, frame)[layer], expected, atol=1e-5, rtol=1e-5)
