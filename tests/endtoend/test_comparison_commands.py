@@ -1,4 +1,4 @@
-"""`compare` and `transfer` as a user calls them."""
+"""`compare`, `transfer` and `evaluate --layers` as a user calls them."""
 
 import json
 
@@ -41,9 +41,11 @@ def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
         assert words in done.out
     assert brainwavlm("show", runs[0] / "transfer").out == done.out
     assert len(pd.read_csv(runs[0] / "transfer" / "needed.csv")) > 0
-    done = brainwavlm(
-        "transfer", *runs, "--subject", "ben", "--layer", 2, "--json", "--output", tmp_path / "t"
-    )
-    found = json.loads(done.out)
-    assert {row["scored_on"] for row in found["tables"]["matrix"]} == {"ben"}
-    assert {row["layer"] for row in found["tables"]["matrix"]} == {2}
+
+
+def test_evaluate_by_state_prints_and_gives_json(brainwavlm, finished, features, tmp_path):
+    places = ("--features", features, "--output", tmp_path / "e")
+    done = brainwavlm("evaluate", finished().path, "--layers", "0,4", *places, "--json")
+    assert done.code == 0, done.err
+    assert {row["layer"] for row in json.loads(done.out)["tables"]["layers"]} == {0, 4}
+    assert "mean test correlation by hidden state, cortex" in brainwavlm("show", tmp_path / "e").out

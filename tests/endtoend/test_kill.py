@@ -51,7 +51,7 @@ def compare(settings, folder, n_kills, seed):
     What is killed is the command; the library goes on with it, and makes the unbroken run. Moments are counted in events of the log: counted
     in seconds, a run that happens to be faster would be over.
     """
-    config = settings(training__epochs=3, training__checkpoint_steps=2)
+    config = settings(training__checkpoint_steps=2)
     config_path = folder / "config.yaml"
     config_path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
     whole = tune(config, folder / "whole")

@@ -1,7 +1,5 @@
 """The embedded data set is simulated: what was planted must be found, and nothing where nothing was planted."""
 
-from itertools import product
-
 import h5py
 import numpy as np
 import pytest
@@ -88,36 +86,16 @@ def test_the_planted_haemodynamic_response_is_recovered(subject):
     assert peak[late].mean() - peak[early].mean() > 0.5  # in TRs
 
 
-def test_noise_is_shared_by_voxels_of_one_place():
-    """Residuals of test presentations of silent voxels: neighbours correlate, as 30 % of the noise is of four courses."""
-    subject = load_dataset("demo").subject("sim01")
-    silent = np.flatnonzero(subject.rois["silent"])
-    repeats = (recording.repeats(columns=silent) for recording in subject.recordings.values())
-    r = np.corrcoef(np.concatenate([of_story[0] for of_story in repeats if of_story is not None]).T)
-    pairs = r[np.triu_indices(len(r), 1)]
-    assert 0.1 < np.abs(pairs).mean() < 0.3
-
-
-def test_the_two_listeners_have_different_haemodynamic_responses():
-    early, late = (h5py.File(demo_folder() / "planted" / f"{name}.h5")["hrf"][...] for name in SUBJECTS)
-    assert late.mean(0) @ np.arange(6) - early.mean(0) @ np.arange(6) > 0.2
-
-
-def test_language_sources_of_one_listener_are_within_reach_of_adapters():
-    """sim02 follows what a model with low-rank adapters says of the sources that sim01 follows."""
-    first, second = (h5py.File(demo_folder() / "planted" / f"{name}.h5") for name in SUBJECTS)
-    n_heard = int(first.attrs["n_auditory"])
-    for story, source in product(first["clean"], range(2)):
-        true, said = (file[f"sources/{story}"][:, n_heard + source].astype(float) for file in (first, second))
-        assert 0.3 < np.corrcoef(true, said)[0, 1] < 0.99
-    assert first.attrs["language_sources"] == "language"
-    assert second.attrs["language_sources"] == "reachable"
-
-
 @pytest.fixture(scope="module")
 def score():
-    config = load_config(preset="demo", overrides={"evaluation.shifts": 1000, "windows.stride": 2.0})
-    return score_backbone(config)
+    """Of an early hidden state, fitted on four stories of nine: enough to tell chance from what was planted."""
+    few = {
+        "train": ["bees", "dog", "ferry", "play"],
+        "evaluation.shifts": 200,
+        "ridge.alphas": [100.0, 10000.0],
+    }
+    short = {"windows.context": 1.0, "windows.stride": 2.0, "backbone.layer": 2}
+    return score_backbone(load_config(preset="demo", overrides=few | short))
 
 
 def test_silent_voxels_are_at_chance_and_signal_voxels_are_not(score):
