@@ -39,14 +39,6 @@ def sound_features(times, n_dims=3, seed=0):
 # Trap 5: Lanczos
 
 
-def test_negative_lobes_stay():
-    times = np.arange(10, 50, 2.0)
-    matrix = lanczos_matrix(WINDOWS, times)
-    assert matrix.min() < -0.01
-    row = matrix[10]
-    assert 0.08 < -row[row < 0].sum() / row.sum() < 0.3
-
-
 def test_a_slow_wave_keeps_its_amplitude_and_clipping_the_lobes_costs_a_sixth():
     times = np.arange(10, 50, 2.0)
     matrix = lanczos_matrix(WINDOWS, times)
@@ -73,14 +65,6 @@ def test_weights_are_the_formula():
 def test_only_the_distance_in_time_matters(clock, shift):
     windows, trs, _ = clock
     assert_allclose(lanczos_matrix(windows + shift, trs + shift), lanczos_matrix(windows, trs), atol=1e-9)
-
-
-@given(clock=clocks(), lobes=st.integers(2, 4))
-def test_no_window_beyond_the_lobes_counts(clock, lobes):
-    windows, trs, _ = clock
-    matrix = lanczos_matrix(windows, trs, lobes)
-    far = np.abs(trs[:, None] - windows) >= lobes * np.mean(np.diff(trs)) * (1 + 1e-9)
-    assert not matrix[far].any()
 
 
 def test_a_tr_outside_the_sound_is_an_error_that_names_it():

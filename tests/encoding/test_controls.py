@@ -1,14 +1,13 @@
 """Controls keep what they say they keep, lose what they say they lose, and give normal runs."""
 
 import dataclasses
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.config import CONTROLS, ControlKind
+from brainwavlm.config import CONTROLS
 from brainwavlm.encoding import control_targets
 from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.controls import (
@@ -124,10 +123,6 @@ def test_a_voxel_with_a_gap_stays_empty_and_touches_no_other(responses):
         assert_allclose(np.delete(found, 2, 1), np.delete(make(responses), 2, 1), atol=1e-5)
 
 
-def test_a_voxel_that_is_constant_becomes_zero():
-    assert_array_equal(zscored(np.full((10, 2), 3.1, np.float32)), 0)
-
-
 @pytest.mark.parametrize("n_trs", [40, 60, 150])
 def test_another_storys_responses_are_cut_or_begin_again(responses, n_trs):
     found = wrapped(responses, n_trs)
@@ -194,10 +189,8 @@ def test_another_storys_responses_are_those_of_the_other_training_story(targets_
     assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["block-permuted", "words"])
-def test_a_killed_control_resumes_bit_identical(resumed, vectors, kind):
-    of_kind = {"control__kind": kind, "control__seconds": 4.0, "control__embeddings": str(vectors)}
-    resumed(3, **of_kind, training__checkpoint_steps=1)
+def test_a_killed_control_resumes_bit_identical(resumed):
+    resumed(3, control__kind="block-permuted", control__seconds=4.0, training__checkpoint_steps=1)
 
 
 @pytest.mark.parametrize("kind", ["phones", "phase-randomised"])
@@ -259,11 +252,6 @@ def test_without_a_control_the_targets_are_the_responses(targets_of, backbone, s
     )
     assert_array_equal(targets_of(settings(), "dog"), plain.responses.numpy())
     assert story_generator(0, "dog").integers(10**9) != story_generator(0, "ferry").integers(10**9)
-
-
-def test_there_is_a_phrase_and_a_function_for_every_control():
-    assert get_args(ControlKind) == ("none", *CONTROLS)
-    assert set(CONTROLS) == set(control_targets.CONTROLS)
 
 
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, control, monkeypatch):

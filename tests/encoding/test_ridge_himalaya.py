@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from himalaya.kernel_ridge import solve_kernel_ridge_cv_eigenvalues
 from himalaya.ridge import solve_ridge_cv_svd
 from himalaya.scoring import correlation_score
 from numpy.testing import assert_allclose, assert_array_equal
@@ -121,20 +120,6 @@ def test_penalties_far_below_and_above_every_singular_value_are_himalayas(name):
 def test_folds_of_any_kind_are_himalayas(story):
     design = spectrum(240, 100)
     assert_same(design, listening_to(design), story, RidgeConfig())
-
-
-@pytest.mark.parametrize("name", ["tall", "wide", "square"])
-def test_himalayas_kernel_form_gives_the_same(name):
-    design = DESIGNS[name]()
-    responses, story = listening_to(design), np.arange(len(design)) * 8 // len(design)
-    config = RidgeConfig(folds=4)
-    options = oracle(design, responses, story, config)[3]
-    kernel = design.astype(np.float64) @ design.T.astype(np.float64)
-    alphas, dual, cv_r = solve_kernel_ridge_cv_eigenvalues(kernel, responses.astype(np.float64), **options)
-    batch = ours(design, responses, story, config)
-    assert_allclose(batch.alphas, alphas, rtol=1e-9)
-    assert_allclose(batch.cv_r, cv_r[0], atol=1e-6)
-    assert_allclose(batch.weights, design.T @ dual, atol=2e-5 * np.abs(design.T @ dual).max())
 
 
 def test_sums_over_thirty_thousand_rows_lose_nothing():

@@ -30,7 +30,10 @@ def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(finished):
 
 
 def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
-    run = tune(settings(training__epochs=8, adapter__dropout=0.0, training__schedule="constant"), tmp_path)
+    run = tune(
+        settings(train=["dog"], training__epochs=8, adapter__dropout=0.0, training__schedule="constant"),
+        tmp_path,
+    )
     losses = [epoch["loss"] for epoch in run.result["history"]]
     assert losses[-1] < losses[0] - 0.2
 
@@ -38,8 +41,11 @@ def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
 @pytest.mark.parametrize(
     ("killed_after", "checkpoint_steps"),
     [
-        *((1, None), (6, None), (3, 1), (4, 1)),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in ((3, None), (4, None), (1, 1), (6, 1))),
+        *((6, None), (3, 1)),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in ((1, None), (3, None), (4, None), (1, 1), (4, 1), (6, 1))
+        ),
     ],
 )
 def test_a_killed_run_resumes_and_ends_bit_identical(resumed, killed_after, checkpoint_steps):
@@ -88,7 +94,6 @@ def test_a_finished_run_is_not_run_again(tuned):
     [
         ({"adapter__method": "frozen"}, 0),
         ({"adapter__method": "full"}, None),
-        ({"adapter__rslora": True}, None),
         ({"adapter__dora": True}, None),
         ({"adapter__layers": [2, 3], "adapter__projections": ["q", "out"]}, None),
     ],
@@ -218,9 +223,9 @@ def test_delays_longer_than_every_story_are_refused(settings, tmp_path):
 
 
 def test_patience_ends_a_run_that_no_longer_improves(settings, tmp_path):
-    run = tune(settings(training__epochs=40, training__patience=2), tmp_path)
+    run = tune(settings(training__epochs=40, training__patience=1), tmp_path)
     last, best = run.result["history"][-1]["epoch"], run.result["best"]["epoch"]
-    assert last - best == 2 or last == 40
+    assert last - best == 1
     assert last < 40
 
 
@@ -284,7 +289,7 @@ def test_a_mac_is_told_why_not_mps(settings, tmp_path, mac):
         accelerator_for(settings(device="mps"), tmp_path)
 
 
-@pytest.mark.parametrize("clip", [1.0, None, 1e-9])
+@pytest.mark.parametrize("clip", [None, 1e-9])
 def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path, clip):
     config = settings(training__clip=clip, training__epochs=1)
     loop = TuningLoop(config, tmp_path, Progress())

@@ -73,12 +73,6 @@ def test_responses_are_read_for_scattered_voxels_and_z_scored_within_stories(pla
     assert row == len(found)
 
 
-def test_voxel_batches_change_nothing(planted, monkeypatch):
-    whole = planted.score()
-    monkeypatch.setattr("brainwavlm.encoding.ridge.voxels_at_once", lambda shape, config: 7)
-    assert_allclose(planted.score().r, whole.r, atol=1e-5)
-
-
 def test_repeats_normalise_by_what_the_repeats_allow(planted):
     known, _ = ceiling(planted.data.subject.recordings.values(), N_VOXELS)
     score = planted.score(ceiling=known)

@@ -85,12 +85,6 @@ def test_voxels_that_no_test_could_find_are_not_counted_as_none(scores, capsys, 
     assert page.count("cannot be tested") > len(cells)
 
 
-def test_a_frozen_run_changes_nothing(evaluated):
-    scores = evaluated(adapter__method="frozen")
-    assert_array_equal(scores.voxels["r_tuned"], scores.voxels["r_frozen"])
-    assert (scores.table["difference"] == 0).all()
-
-
 def test_a_run_whose_untuned_model_was_kept_is_scored_shown_and_reported(tuned, features, brainwavlm):
     run = tuned(quirks__epoch_by_ridge=True, training__keep_epochs=True)
     scores = evaluate(run, cache=features, epochs=True)
@@ -114,15 +108,21 @@ def test_the_readouts_own_score_is_that_of_its_predictions(run, scores):
     assert_allclose(scores.voxels["r_readout"], expected, atol=1e-4)
 
 
-def test_runs_with_one_frozen_model_share_its_scores(run, monkeypatch, tuned, features):
+def test_runs_with_one_frozen_model_load_and_score_it_and_scan_the_responses_once(
+    run, monkeypatch, tuned, features
+):
     other = tuned("tuned-on-AC", target="AC", seed=3)
     computed = []
     original = module.score_states
     monkeypatch.setattr(
         module, "score_states", lambda *args, **more: computed.append(args[3]) or original(*args, **more)
     )
+    loaded, scanned = [], []
+    load, scan = evaluator.load_backbone, evaluator.run_data
+    monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
+    monkeypatch.setattr(evaluator, "run_data", lambda config: scanned.append(config) or scan(config))
     scores = evaluate([run, other], cache=features)
-    assert computed.count("Reading stories, model as it is") == 1
+    assert computed.count("Reading stories, model as it is") == len(loaded) == len(scanned) == 1
     assert list(dict.fromkeys(scores.table["run"])) == ["run", "tuned-on-AC"]
     table = scores.table.set_index(["run", "target"])
     assert_allclose(
@@ -194,11 +194,6 @@ def test_ridge_on_a_target_scores_only_its_voxels(settings, features):
     assert sizes["LH within AC"] + sizes["RH within AC"] == sizes["AC"] == 10
 
 
-def test_leave_one_out_scores_all_stories(settings, features):
-    score = score_backbone(settings(), leave_one_out=True, cache=features)
-    assert sorted(dict.fromkeys(score.story_of_row)) == ["dog", "ferry", "garden", "market"]
-
-
 def test_a_run_named_twice_or_none_is_refused(run):
     for runs in ([run, run], []):
         with pytest.raises(ConfigError, match="runs"):
@@ -226,19 +221,6 @@ def test_a_speech_model_that_changed_since_the_run_is_refused(settings, tmp_path
     )
     with pytest.raises(RunError, match="speech model"):
         evaluate(run)
-
-
-def test_the_speech_model_is_loaded_and_the_responses_are_scanned_once_for_all_runs(
-    run, monkeypatch, tuned, features
-):
-    other = tuned("other", seed=3, target="AC")
-    loaded, scanned = [], []
-    load, scan = evaluator.load_backbone, evaluator.run_data
-    monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
-    monkeypatch.setattr(evaluator, "run_data", lambda config: scanned.append(config) or scan(config))
-    evaluate([run, other], cache=features)
-    assert len(loaded) == 1
-    assert len(scanned) == 1
 
 
 def test_each_voxel_has_p_q_and_p_max(scores):

@@ -256,7 +256,8 @@ def test_what_cannot_be_asked_is_told_before_any_model_hears(finished, monkeypat
         downstream(finished(), **options)
 
 
-def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwavlm):
+def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwavlm, monkeypatch):
+    monkeypatch.setattr(vocoded, "__defaults__", (2,))  # rounds
     places = ["-o", tmp_path / "out", "--seeds", "1", "--epochs", "1", "--layers", "0,3"]
     done = brainwavlm("downstream", finished().path, "--task", "synthesis", *places)
     assert done.code == 0, done.err

@@ -70,10 +70,6 @@ def test_the_matrix_at_another_layer_is_that_of_its_features(tuned, settings, fe
     assert row["layer"] == 4
     assert_allclose(row["r_frozen"], frozen.test.mean["cortex"][0], atol=1e-6)
     assert row["difference"] != 0
-    nothing = transfer(
-        tuned("ben", adapter__method="frozen"), subjects=["anna"], layer=1, cache=features
-    ).matrix
-    assert (nothing["difference"] == 0).all()
 
 
 def test_stories_that_tuning_has_heard_are_named_and_left_out_beside(tuned, features):
