@@ -1,12 +1,15 @@
 """Studies of seconds: the small native data set and the WavLM with random weights of the tests of tuning."""
 
-from contextlib import contextmanager
+import io
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from brainwavlm.study import load_study
+from brainwavlm.study.engines import calibration
 from brainwavlm.study.records import CellState
 from brainwavlm.study.work import run_cell
 
@@ -20,7 +23,7 @@ def base(settings):
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """A context in which the local engine works on cells in this process: one of its own imports for ten seconds.
+    """A context in which cells are worked on, or timed, in this process: one of its own imports for ten seconds.
 
     For what a study decides and what its cells compute; what processes are for is tested with processes.
     """
@@ -29,10 +32,17 @@ def in_this_process(monkeypatch):
         for task in tasks:
             finished(CellState.model_validate(run_cell(asdict(task))))
 
+    def timed(_, **task):
+        with monkeypatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+            patch.setattr("sys.stdin", io.StringIO(task["input"]))
+            calibration.main()
+        return SimpleNamespace(returncode=0, stdout=out.getvalue())
+
     @contextmanager
     def context():
         with monkeypatch.context() as patch:
             patch.setattr("brainwavlm.study.engines.run_local", work_on)
+            patch.setattr("brainwavlm.study.cost.subprocess", SimpleNamespace(run=timed))
             yield
 
     return context

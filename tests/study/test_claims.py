@@ -18,6 +18,13 @@ def claims(folder, experiments, **more):
     return claims_of(open_study(fake_study(folder / "study", experiments, **more)))
 
 
+def experiment(claim=None, contrast=None, seeds=SEEDS, more=None, **grid):
+    """One experiment whose grid varies some keys (`__` for a dot) and the seed."""
+    varied = {key.replace("__", "."): values for key, values in grid.items()}
+    asked = {"claim": claim, "contrast": contrast, "grid": {**varied, "seed": seeds}, **(more or {})}
+    return {key: value for key, value in asked.items() if value is not None}
+
+
 def only(table, **wanted):
     for key, value in wanted.items():
         table = table[table[key] == value]
@@ -81,11 +88,7 @@ def test_a_difference_is_paired_by_seed_and_against_the_first_value_of_the_file(
     # The first experiment names full first; the order of the second one counts in it.
     experiments = {
         "before": {"grid": {"adapter.method": ["full"], "seed": SEEDS}},
-        "methods": {
-            "claim": 2,
-            "grid": {"adapter.method": ["lora", "full"], "seed": SEEDS},
-            "contrast": "adapter.method",
-        },
+        "methods": experiment(2, "adapter.method", adapter__method=["lora", "full"]),
     }
     found = claims(tmp_path, experiments, score=score)
     assert "spread" not in set(found.table["kind"])  # too few seeds for it
@@ -135,18 +138,11 @@ def test_what_did_not_come_out_as_in_the_paper_is_said(tmp_path):
 
 
 def test_an_interval_that_contains_zero_is_said(tmp_path):
-    experiment = {
-        "controls": {
-            "claim": 16,
-            "grid": {"control.kind": ["none", "shifted"], "seed": SEEDS},
-            "contrast": "control.kind",
-        }
-    }
-
     def score(config, listener, target):
         return 0.3, 0.3 + (0.02 if config.control.kind == "none" else 0.0002 * (config.seed - 1))
 
-    found = claims(tmp_path, experiment, score=score)
+    controls = experiment(16, "control.kind", control__kind=["none", "shifted"])
+    found = claims(tmp_path, {"controls": controls}, score=score)
     control = only(found.table, kind="gain", group="control.kind=shifted", target="cortex")
     assert control["verdict"] == "not contradicted"
     assert "The interval contains 0: no change is shown." in control["sentence"]
@@ -186,26 +182,15 @@ def test_missing_cells_are_counted_and_named(tmp_path):
 
 
 def test_a_group_without_any_cell_is_named(tmp_path):
-    experiments = {
-        "methods": {
-            "grid": {"adapter.method": ["lora", "full"], "seed": [0, 1]},
-            "contrast": "adapter.method",
-        }
-    }
+    methods = experiment(None, "adapter.method", [0, 1], adapter__method=["lora", "full"])
     gone = [f"sim01-cortex-full-seed{seed}" for seed in (0, 1)]
-    row = only(claims(tmp_path, experiments, waiting=gone).table, kind="none")
+    row = only(claims(tmp_path, {"methods": methods}, waiting=gone).table, kind="none")
     assert (row["group"], row["n_missing"], row["headline"]) == ("adapter.method=full", 2, True)
 
 
 def test_transfer_counts_gains_in_the_other_listener_alone(tmp_path):
-    experiments = {
-        "transfer": {
-            "claim": 6,
-            "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS},
-            "transfer": {"minutes": [4]},
-        }
-    }
-    found = claims(tmp_path, experiments, needed=lambda config: 10.0 + config.seed)
+    asked = experiment(6, more={"transfer": {"minutes": [4]}}, subject=["sim01", "sim02"])
+    found = claims(tmp_path, {"transfer": asked}, needed=lambda config: 10.0 + config.seed)
     rows = found.table[found.table["kind"] == "transfer"]
     cortex = rows[rows["target"] == "cortex"]
     assert set(zip(cortex["tuned_on"], cortex["listener"], strict=True)) == {
@@ -274,18 +259,11 @@ def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path
 
 
 def test_more_data_is_expected_to_help_whatever_the_order(tmp_path):
-    experiments = {
-        "amount": {
-            "claim": 11,
-            "grid": {"train_minutes": [4.4, None], "seed": SEEDS},
-            "contrast": "train_minutes",
-        }
-    }
-
     def score(config, listener, target):
         return 0.3, 0.32 if config.train_minutes else 0.35
 
-    row = only(claims(tmp_path, experiments, score=score).table, kind="difference", target="cortex")
+    amount = experiment(11, "train_minutes", train_minutes=[4.4, None])
+    row = only(claims(tmp_path, {"amount": amount}, score=score).table, kind="difference", target="cortex")
     assert (row["group"], row["against"], row["verdict"]) == (
         "train_minutes=all",
         "train_minutes=4.4",
@@ -326,13 +304,8 @@ def test_two_people_of_one_name_in_two_data_sets_stay_two(tmp_path):
     def score(config, listener, target):
         return 0.1, (r[listener] if config.joint else r[listener] - 0.05) + 0.001 * config.seed
 
-    experiments = {
-        "joint": {
-            "grid": {"joint": [[], ELSEWHERE], "seed": SEEDS},
-            "contrast": "joint",
-            "transfer": {"minutes": [4]},
-        }
-    }
+    more = {"transfer": {"minutes": [4]}}
+    experiments = {"joint": experiment(None, "joint", more=more, joint=[[], ELSEWHERE])}
     found = claims(tmp_path, experiments, score=score, targets=("cortex",), needed=lambda config: 10.0)
     together = {"group": "joint=other:sim01", "target": "cortex"}
     for listener, tuned in (("demo:sim01", 0.401), ("other:sim01", 0.201)):
@@ -354,9 +327,7 @@ def test_two_people_of_one_name_in_two_data_sets_stay_two(tmp_path):
 
 
 def test_the_same_people_in_two_data_sets_are_compared_where_the_data_set_is_the_question(tmp_path):
-    experiments = {
-        "data": {"grid": {"dataset": ["demo", "other"], "seed": SEEDS}, "contrast": "dataset"},
-    }
+    experiments = {"data": experiment(None, "dataset", dataset=["demo", "other"])}
 
     def score(config, listener, target):
         return 0.1, 0.3 + 0.05 * (config.dataset == "other")
@@ -380,12 +351,8 @@ def test_models_of_other_listeners_in_one_group_are_not_one_seed(tmp_path):
     experiments = {
         "joint": {
             "include": [
-                {"subject": "sim01", "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
-                for method in ("lora", "full")
-                for seed in SEEDS
-            ]
-            + [
-                {"subject": "sim03", "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
+                {"subject": who, "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
+                for who in ("sim01", "sim03")
                 for method in ("lora", "full")
                 for seed in SEEDS
             ],
@@ -450,11 +417,8 @@ def test_one_setting_in_two_spellings_is_one_group(tmp_path):
 def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
     # Two losses that were both `mse` once, each with two methods: a pair differs in the method alone.
     losses = [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}]
-    experiment = {
-        "grid": {"loss": losses, "adapter.method": ["lora", "full"], "seed": SEEDS},
-        "contrast": "adapter.method",
-    }
-    table = claims(tmp_path, {"a": experiment}).table
+    methods = experiment(None, "adapter.method", loss=losses, adapter__method=["lora", "full"])
+    table = claims(tmp_path, {"a": methods}).table
     rows = table[(table["kind"] == "difference") & (table["target"] == "cortex")]
     assert len(rows) == 2
     for row in rows.to_dict("records"):
@@ -462,51 +426,32 @@ def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("experiment", "kind", "target"),
+    ("asked", "kind", "target"),
     [
-        ({"claim": 1, "set": {"target": "AC"}}, "gain", "cortex"),
-        ({"claim": 1, "set": {"adapter.method": "frozen"}}, "gain", "cortex"),
-        ({"claim": 1, "set": {"control.kind": "shifted"}}, "gain", "cortex"),
-        ({"claim": 3, "set": {"target": "AC"}}, "gain", "AC"),
-        ({"claim": 6, "set": {"target": "AC"}, "transfer": {}}, "transfer", "cortex"),
+        (experiment(1, more={"set": {"target": "AC"}}), "gain", "cortex"),
+        (experiment(1, more={"set": {"adapter.method": "frozen"}}), "gain", "cortex"),
+        (experiment(1, more={"set": {"control.kind": "shifted"}}), "gain", "cortex"),
+        (experiment(3, more={"set": {"target": "AC"}}), "gain", "AC"),
+        (experiment(6, more={"set": {"target": "AC"}, "transfer": {}}), "transfer", "cortex"),
+        (experiment(4, "target", target=["LH", "AC"]), "difference", "AC"),
         (
-            {"claim": 4, "grid": {"target": ["LH", "AC"]}, "contrast": "target"},
-            "difference",
-            "AC",
+            experiment(
+                11, ["train_minutes", "adapter.method"], train_minutes=[4, 8], adapter__method=["lora"]
+            ),
+            *("difference", "cortex"),
         ),
+        (experiment(12, "training.epochs", training__epochs=[1, 2]), "difference", "cortex"),
         (
-            {
-                "claim": 11,
-                "grid": {"train_minutes": [4, 8], "adapter.method": ["lora"]},
-                "contrast": ["train_minutes", "adapter.method"],
-            },
-            "difference",
-            "cortex",
-        ),
-        (
-            {"claim": 12, "grid": {"training.epochs": [1, 2]}, "contrast": "training.epochs"},
-            "difference",
-            "cortex",
-        ),
-        (
-            {
-                "claim": 16,
-                "set": {"target": "AC"},
-                "grid": {"control.kind": ["none", "shifted"]},
-                "contrast": "control.kind",
-            },
-            "difference",
-            "cortex",
+            experiment(16, "control.kind", more={"set": {"target": "AC"}}, control__kind=["none", "shifted"]),
+            *("difference", "cortex"),
         ),
     ],
 )
-def test_there_is_no_verdict_where_something_else_was_tuned_or_compared(tmp_path, experiment, kind, target):
-    grid = {**experiment.get("grid", {}), "seed": SEEDS}
-
+def test_there_is_no_verdict_where_something_else_was_tuned_or_compared(tmp_path, asked, kind, target):
     def score(config, listener, where):
         return 0.3, 0.3 + [0.02, 0.021, 0.0221][config.seed] * (3 if config.adapter.method == "full" else 1)
 
-    table = claims(tmp_path, {"a": {**experiment, "grid": grid}}, score=score).table
+    table = claims(tmp_path, {"a": asked}, score=score).table
     rows = table[(table["kind"] == kind) & (table["target"] == target)]
     assert len(rows)
     assert set(rows["verdict"]) == {""}
@@ -529,12 +474,8 @@ PROBED = (("meaning", "semantic"), ("mel", "acoustic"))
 
 
 def test_probes_of_meaning_answer_by_the_state_of_the_run_and_beyond_low_level_features(tmp_path):
-    experiment = {
-        "claim": 7,
-        "grid": {"seed": SEEDS},
-        "probe": {"features": ["mel", "meaning=demo"], "layers": "all"},
-    }
-    table = claims(tmp_path, {"meaning": experiment}, probed=PROBED).table
+    asked = experiment(7, more={"probe": {"features": ["mel", "meaning=demo"], "layers": "all"}})
+    table = claims(tmp_path, {"meaning": asked}, probed=PROBED).table
     probes = table[table["kind"] == "probe"]
     assert len(probes) == 2 * 2 * 2  # features, hidden states, controls: one score of each
     row = only(probes, target="meaning", layer=4, stories="none")
@@ -552,14 +493,9 @@ def test_supervision_by_words_is_compared_with_that_by_responses(tmp_path):
     def score(config, listener, target):
         return 0.3, 0.32 + (0.05 if config.control.kind == "words" and target == "meaning" else 0)
 
-    experiment = {
-        "claim": 9,
-        "set": {"control.embeddings": "demo"},
-        "grid": {"control.kind": ["none", "words"], "seed": SEEDS},
-        "contrast": "control.kind",
-        "probe": {"features": ["mel", "meaning=demo"]},
-    }
-    table = claims(tmp_path, {"supervision": experiment}, score=score, probed=PROBED).table
+    more = {"set": {"control.embeddings": "demo"}, "probe": {"features": ["mel", "meaning=demo"]}}
+    asked = experiment(9, "control.kind", more=more, control__kind=["none", "words"])
+    table = claims(tmp_path, {"supervision": asked}, score=score, probed=PROBED).table
     row = only(table, kind="probe difference", target="meaning", layer=4, stories="none")
     assert_allclose(row["estimate"], 0.05, atol=1e-6)
     assert (row["verdict"], row["headline"]) == ("otherwise", True)

@@ -1,6 +1,7 @@
 """`brainwavlm study` as a user calls it."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 
@@ -46,11 +47,15 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_p
     assert len(json.loads(listed.out)) == 2
 
 
-def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(brainwavlm, study_file, tmp_path):
+@pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(
+    brainwavlm, study_file, in_this_process, tmp_path, in_a_process
+):
     file = study_file(methods={"grid": {"seed": [0, 1]}}, broken={"set": {"device": "mps"}})
     before = sorted(tmp_path.rglob("*"))
     words = ["--output", tmp_path / "out", "--dry-run", "--workers", 2]
-    done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
+    with nullcontext() if in_a_process else in_this_process():
+        done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
     assert done.code == 0, done.err
     assert sorted(tmp_path.rglob("*")) == before
     found = json.loads(done.out)

@@ -159,12 +159,6 @@ def test_a_file_is_read_again_only_when_it_changed(tmp_path):
     assert Checksums(kept).of(path) != known_once
 
 
-def test_damaged_checksums_are_made_again(tmp_path):
-    (tmp_path / "checksums.json").write_text("{")
-    (tmp_path / "a").write_text("a")
-    assert len(Checksums(tmp_path / "checksums.json").of(tmp_path / "a")) == 64
-
-
 def test_data_that_are_not_there_are_named(config, own_tree):
     next((own_tree / "stimuli").glob("*.wav")).unlink()
     with pytest.raises(DatasetError, match="no such file"):

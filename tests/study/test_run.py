@@ -360,7 +360,7 @@ def test_no_study_and_a_damaged_one_are_named(tmp_path):
 
 @pytest.mark.usefixtures("here")
 def test_cells_share_frontends_and_are_the_same_cells(small_study, tmp_path):
-    study = small_study(one={"set": {"windows.stride": 0.5}})
+    study = small_study(one={})
     apart, shared = tmp_path / "apart", tmp_path / "shared"
     run_study(study, apart)
     run_study(study.model_copy(update={"share_frontends": True}), shared)
