@@ -199,9 +199,8 @@ def thirty_two_voxels(folder):
     write_mask_thick(folder / "derivative", "UTS03", N_VOXELS + 2)
 
 
-NO_ARRAYS = (h5py.Empty("f8"), h5py.SoftLink("/nowhere"))
+LABELS = {"hemisphere": "hemisphere", "rois": "rois/AC"}
 DOG_AGAIN = "  dog:\n    audio: stimuli/dog.wav\n    split: test\n"
-LATIN = 'File type = "ooTextFile"\nObject class = "TextGrid"\n café'.encode("latin-1")
 TOO_LATE = (
     "7 rows, from row 5 on, have no sound|12 rows, the last at 26.0 s; dog.wav ends at 10.0 s|"
     "write data[:5] and tr_times[:5] together"
@@ -216,18 +215,14 @@ NATIVE = {
     ("error", "sound", DOG_WAV): [
         (gone(DOG_WAV), f"{DOG_WAV}: no such file.\n    Expected "),
         (written(DOG_WAV, b""), "not readable as sound"),
-        (written(DOG_WAV, b"ID3" * 1000), "not readable as sound"),
-        (sound(lambda samples: samples[:0]), "no samples"),
-        (cut(DOG_WAV, -1000), "truncated: 1000 bytes fewer"),
         (sound(filled([5, 90], np.nan), subtype="FLOAT"), "2 samples are not finite"),
     ],
     ("error", "rate", DOG_WAV): [
-        (rate_in_header(rate), f"a sampling rate of {rate} Hz") for rate in (0, 1, 2_000_000_000)
+        (rate_in_header(0), "a sampling rate of 0 Hz"),
     ],
     ("warning", "stereo", DOG_WAV): [(recorded(30.0, channels=2), "2 channels.|mean is used")],
     ("warning", "clipping", DOG_WAV): [
         (sound(filled(np.r_[1000:1010, 2000:2005], 1.0)), "15 samples at full scale"),
-        (sound(filled(np.r_[1000:1010], -1.0)), "10 samples at full scale"),
     ],
     ("error", "silence", DOG_WAV): [(sound(filled(slice(None), 0)), "every sample is zero")],
     ("warning", "silence", DOG_WAV): [
@@ -242,29 +237,20 @@ NATIVE = {
     ("warning", "rows", DOG): [(recorded(70.0), "the last of 12 rows is at 26.0 s")],
     ("error", "tr_times", DOG): [
         (times(4 + 2.0 * np.arange(11)), "tr_times of shape (11,) beside 12 rows"),
-        (times(np.r_[4.0, 6.0, 6.0, 10 + 2.0 * np.arange(9)]), "not increasing at row 2 (6 s after 6 s)"),
-        (times(np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)]), "1 of 12 times are no numbers"),
-        (times(np.array([b"x"] * 12)), "12 of 12 times are no numbers"),
-        *((start(value), "start = ") for value in ([1.0, 2.0], h5py.Empty("f8"), "two")),
-        *((times(value), "tr_times") for value in NO_ARRAYS),
+        (start([1.0, 2.0]), "start = "),
     ],
     ("warning", "tr_times", DOG): [
         (times(4 + 1.5 * np.arange(12)), "rows 1.5 s apart|2 s, the data set's tr"),
     ],
     ("error", "responses", DOG): [
         (damaged_piece, "cannot be read to its end"),
-        *((put(DOG, "data", value), "data") for value in NO_ARRAYS),
     ],
     ("error", "repeats", DOG): [
-        (put(DOG, "individual_repeats", value), "individual_repeats") for value in NO_ARRAYS
+        (put(DOG, "individual_repeats", h5py.SoftLink("/nowhere")), "individual_repeats"),
     ],
     ("error", "mask", ANNA): [
         (gone(ANNA), f"{ANNA}: no such file.\n    Expected "),
-        *(
-            (labels(name), f"{name} has 31 values.|{A_COLUMN}")
-            for name in ("hemisphere", "ceiling", "vertex")
-        ),
-        (labels("rois"), f"rois/AC has 31 values.|{A_COLUMN}"),
+        *((labels(name), f"{shown} has 31 values.|{A_COLUMN}") for name, shown in LABELS.items()),
         (three_hemispheres, "0 left, 1 right"),
     ],
     ("error", "dataset", DESCRIPTION): [
@@ -291,7 +277,6 @@ PUBLISHED = {
     ("error", "responses", SOULS): [
         (cut(SOULS, -200), "truncated (|Download it again"),
         (alone(SOULS, zscored=np.zeros((5, N_VOXELS))), "holds zscored (5, 30)"),
-        (alone(SOULS, data=None), "an array `data`"),
     ],
     ("error", "rows", SOULS): [
         (alone(SOULS, data=responses(7, N_VOXELS, seed=1)), f"7 rows.|5 rows, as {OWN_TABLE}"),
@@ -304,42 +289,33 @@ PUBLISHED = {
     **{
         ("warning" if name in (GRID, THICK) else "error", "pointer", name): [
             (written(name, POINTER), f"a git-annex pointer|{FETCH.format(name)}"),
-            (linked(name), f"a link to content that is not here|{FETCH.format(name)}"),
         ]
-        for name in (SOULS, "stimuli/souls.wav", GRID, THICK)
+        for name in ("stimuli/souls.wav", GRID, THICK)
     },
+    ("error", "pointer", SOULS): [
+        (linked(SOULS), f"a link to content that is not here|{FETCH.format(SOULS)}"),
+    ],
     ("warning", "voxels", SOULS): [
         (unusable, f"5 of 30 {UNUSABLE} data: 1 nan, 1 infinite, 3 constant.|nothing is filled with zeros"),
     ],
     ("error", "voxels", SOULS): [
-        (alone(SOULS, data=np.full((5, N_VOXELS), value)), f"30 of 30 {UNUSABLE}")
-        for value in (np.nan, np.inf, 1.0)
+        (alone(SOULS, data=np.full((5, N_VOXELS), np.nan)), f"30 of 30 {UNUSABLE}"),
     ],
     ("error", "columns", SOULS): [
         (alone(SOULS, data=responses(5, 29, seed=1)), "29 voxels.|30 voxels, as in alternateithicatom.hf5"),
     ],
     ("error", "repeats", REPEATED): [
-        (
-            put(REPEATED, "individual_repeats", np.ones(shape)),
-            f"of shape {shape} beside data of shape (5, 30)",
-        )
-        for shape in ((5, 4, N_VOXELS), (5, 5, N_VOXELS - 1), (5, N_VOXELS))
+        (put(REPEATED, "individual_repeats", np.ones((5, 4, 30))), "of shape (5, 4, 30) beside data of"),
     ],
     ("warning", "voxels", REPEATED): [
         (lost_repeat, f"1 of 30 {UNUSABLE} individual_repeats: 1 nan"),
     ],
     ("warning", "transcript", GRID): [
         (written(GRID, b""), "an empty file"),
-        (written(GRID, LATIN), "breaks off"),
-        (written(GRID, b"once upon a time"), "no TextGrid: it begins with 'once upon a time'"),
     ],
     ("error", "mask", THICK): [(thirty_two_voxels, "32 voxels.|30, the number of columns")],
     ("warning", "mask", THICK): [
-        (cut(THICK, 60), "cannot be read"),
-        *(
-            (written(THICK, content), "cannot be read")
-            for content in (b"", b"\x1f\x8b broken", zlib.compress(b"nothing"))
-        ),
+        *((written(THICK, content), "cannot be read") for content in (b"", zlib.compress(b"nothing"))),
     ],
     ("error", "responses", None): [(gone(OF_UTS03, OF_UTS03.replace("03", "09")), "no subject")],
 }
@@ -492,9 +468,8 @@ def noise(native, name="dog"):
     return soundfile.read(native / f"stimuli/{name}.wav")[0]
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "MP3", "OGG"])
-def test_a_cut_file_is_one_error_beside_those_of_the_other_files(native, checked, kind):
-    sound(lambda samples: samples, format=kind)(native)
+def test_a_cut_file_is_one_error_beside_those_of_the_other_files(native, checked):
+    sound(lambda samples: samples, format="FLAC")(native)
     file = native / DOG_WAV
     cut(DOG_WAV, int(0.6 * file.stat().st_size))(native)
     (native / "stimuli/ferry.wav").write_bytes(b"")
@@ -538,13 +513,10 @@ def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked
 @pytest.mark.parametrize(
     ("change", "severity", "kind", "message"),
     [
-        (lambda sound: np.round(sound * 32767), "error", "scale", "samples up to"),
         (lambda sound: 8 * sound, "warning", "level", "above full scale, which WAV FLOAT can hold"),
         (lambda sound: np.clip(8 * sound, -1, 1), "warning", "clipping", "samples at full scale"),
         (lambda sound: sound + 0.1, "warning", "offset", "an offset (DC)"),
         (lambda sound: 0.01 * sound, "warning", "level", "too quiet: its largest sample is 5"),
-        (lambda sound: 0 * sound + 0.5, "error", "silence", "every sample is 0.5"),
-        (lambda sound: 0.0005 * sound, "error", "silence", "nothing above -70 dB"),
     ],
 )
 def test_levels_say_what_they_mean_and_nothing_else_is_wrong(
@@ -623,17 +595,12 @@ def test_other_phones_than_those_of_arpabet_are_a_fact(native, checked):
     ("name", "value", "message"),
     [
         ("rois", np.ones(N_VOXELS), "rois is an array"),
-        ("rois", h5py.SoftLink("/nowhere"), "rois cannot be opened"),
         ("rois/AC", np.full(N_VOXELS, b"x"), "rois/AC is of type"),
         ("hemisphere", np.zeros(N_VOXELS, complex), "hemisphere is of type complex128"),
-        ("ceiling", np.full(N_VOXELS, b"x"), "ceiling is of type"),
-        ("ceiling", np.zeros(N_VOXELS, complex), "ceiling is of type complex128"),
         ("ceiling", np.full(N_VOXELS, 1.5), "30 values below 0 or above 1"),
         ("ceiling", np.full(N_VOXELS, -np.inf), "30 values below 0 or above 1"),
         ("ceiling", h5py.SoftLink("/nowhere"), "ceiling cannot be opened"),
-        ("vertex", np.full(N_VOXELS, b"x"), "vertex is of type"),
         ("vertex", np.full(N_VOXELS, np.nan), "30 values that are no vertex"),
-        ("vertex", np.arange(N_VOXELS) - 1, "1 values that are no vertex"),
         ("vertex", np.arange(N_VOXELS) + 10242 - 29, "1 values that are no vertex"),
         ("vertex", np.full(N_VOXELS, 0.5), "30 values that are no vertex"),
         ("position", np.zeros(N_VOXELS), "position has 30 values"),
@@ -681,8 +648,7 @@ def test_a_story_name_that_leaves_the_folder_is_told_with_the_other_problems(nat
     ("change", "words"),
     [
         *((written(DESCRIPTION, content), "") for content in (b"stories: [", b"caf\xe9", b"", b"format: 1")),
-        (edited(DESCRIPTION, "tr: 2.0", f"tr: {'1' * 5000}"), "not YAML"),
-        (edited(DESCRIPTION, "tr: 2.0", f"tr: {'[' * 3000}"), "not YAML"),
+        (edited(DESCRIPTION, "tr: 2.0", "tr: [2.0"), "not YAML"),
     ],
 )
 def test_a_description_that_cannot_be_read_is_told_and_not_raised(native, checked, change, words):

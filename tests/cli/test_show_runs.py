@@ -290,12 +290,10 @@ def test_colours_are_for_terminals_that_want_them(hostile):
     red = b"\x1b[31mred"  # what a name tries
     assert b"\x1b[" not in command("runs", hostile).stdout
     assert b"\x1b[32mdone" in in_a_terminal("runs", hostile)
-    assert b"\x1b[32mdone" in command("runs", hostile, FORCE_COLOR="1").stdout
-    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        written = in_a_terminal("runs", hostile, **environment)
-        assert b"\x1b[3" not in written
-        assert red not in written
-        assert b"done" in written
+    written = in_a_terminal("runs", hostile, NO_COLOR="1")
+    assert b"\x1b[3" not in written
+    assert red not in written
+    assert b"done" in written
 
 
 def test_a_terminal_that_knows_only_ascii_gets_escapes_and_no_traceback(hostile):
@@ -328,19 +326,19 @@ def test_no_such_sign_reaches_a_terminal(sign):
     assert printable("naïve 🧠 שלום") == "naïve 🧠 שלום"
 
 
-def test_a_thousand_runs_are_listed_at_once(tmp_path):
+def test_hundreds_of_runs_are_listed_at_once(tmp_path):
     whole = made(
         tmp_path / "one", table=[scores("one", "anna", 0.35, 0.05, 0.01, 0.09)], sessions=[SESSION]
     ).path
-    for number in range(1000):
+    for number in range(300):
         shutil.copytree(whole, tmp_path / "many" / f"{number:04}")
-    for number in range(200):  # what a search must not open: files of features
+    for number in range(100):  # what a search must not open: files of features
         (tmp_path / "many" / "features").mkdir(exist_ok=True)
         np.save(tmp_path / "many" / "features" / f"{number}.npy", np.zeros(3))
     began = time.process_time()
     rows = summaries(tmp_path / "many")
-    assert time.process_time() - began < 5
-    assert len(rows) == 1000
+    assert time.process_time() - began < 1.5
+    assert len(rows) == 300
     assert {row["test_r"] for row in rows} == {0.35}
 
 

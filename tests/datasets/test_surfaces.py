@@ -65,19 +65,6 @@ def test_auditory_cortex_is_the_named_union_and_the_sum_of_its_hemispheres(subje
     assert_array_equal(target_mask("cortex-AC", subject), ~truth)
 
 
-def test_labels_of_one_atlas_do_not_overlap(subject):
-    for atlas in ("aparc", "a2009s", "DKT", "BA"):
-        names = [name for name in subject.rois if name.startswith(f"{atlas}:")]
-        assert sum(subject.rois[name].astype(int) for name in names).max() == 1
-
-
-def test_names_with_hyphens_combine(subject, brain):
-    heschl = brain.masks["a2009s:G_temp_sup-G_T_transv"]
-    assert_array_equal(target_mask("a2009s:G_temp_sup-G_T_transv-LH", subject), heschl & brain.right)
-    union = heschl | brain.masks["aparc:insula"]
-    assert_array_equal(target_mask("a2009s:G_temp_sup-G_T_transv + aparc:insula", subject), union)
-
-
 def test_counts_are_of_all_targets_and_fit_the_columns(subject, brain):
     counts, missing = target_counts(subject)
     assert missing == {}

@@ -24,9 +24,9 @@ def model(finished, features, tmp_path_factory):
 
 @pytest.fixture
 def sound(tmp_path):
-    """Five minutes at a rate that is resampled, so that several blocks of rows are read."""
+    """Four and a half minutes at a rate that is resampled, so that several blocks of rows are read."""
     path = tmp_path / "long.wav"
-    soundfile.write(path, 0.5 * noise(1, seconds=413.0)[0].numpy(), 22050)
+    soundfile.write(path, 0.5 * noise(1, seconds=365.0)[0].numpy(), 22050)
     return path
 
 
@@ -136,19 +136,19 @@ def published_model(published, small_settings, brainwavlm, tmp_path):
 
 
 def test_several_sounds_get_a_file_each_and_surfaces_a_map_a_tr(
-    brainwavlm, features, sound, tmp_path, demo_model
+    brainwavlm, features, sound, tmp_path, simulated_model
 ):
     other = tmp_path / "short.wav"
     soundfile.write(other, 0.5 * noise(1, seconds=20.0)[0].numpy(), 16000)
     tmp_path = tmp_path / "made" / "here"
-    done = brainwavlm("predict", demo_model, other, sound, "-o", tmp_path / "p.func.gii", "--tr", "4")
+    done = brainwavlm("predict", simulated_model, other, sound, "-o", tmp_path / "p.func.gii", "--tr", "4")
     assert done.code == 0, done.err
     names = [f"p_{stem}_hemi-{half}.func.gii" for stem in ("short", "long") for half in "LR"]
     assert all((tmp_path / name).is_file() for name in names)
     image = nibabel.load(tmp_path / names[0])
     assert len(image.darrays) == 5
     assert "SIMULATED" in image.meta["Description"]
-    opened = load(demo_model)
+    opened = load(simulated_model)
     told, who = opened.predict(other, tr=4.0), opened.subject()
     vertex = who.vertex[told.voxel][0]
     side = names[who.hemisphere[told.voxel][0]]

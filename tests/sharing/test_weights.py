@@ -14,7 +14,7 @@ from brainwavlm.config import AdapterConfig
 from brainwavlm.models.card import loading_code
 from brainwavlm.models.weights import load_adapter, save_adapter, save_merged
 from brainwavlm.speech.backbones import load_backbone
-from tests.models import MODELS, noise
+from tests.models import FAMILIES, MODELS, noise
 
 METHODS = {
     "lora": AdapterConfig(rank=2),
@@ -54,10 +54,9 @@ def tuned(folder, layer, config):
 
 
 def test_a_stranger_reads_the_runs_state_of_every_family_and_method_with_transformers_alone(saved, tmp_path):
-    cases = [(kind, method, 3, False) for kind in KINDS for method in METHODS]
-    cases += [
-        (kind, "lora", layer, trim) for kind in KINDS for layer, trim in ((2, True), (3, True), (4, True))
-    ]
+    cases = [(kind, "lora", 3, False) for kind in KINDS]
+    cases += [(kind, way, 3, False) for kind in FAMILIES for way in METHODS if way != "lora"]
+    cases += [(kind, "lora", layer, True) for kind in ("wavlm-large", *FAMILIES) for layer in (2, 3, 4)]
     expected, codes = {}, {}
     for kind, method, layer, trim in cases:
         name = f"{kind}-{method}-{layer}{'-trimmed' * trim}"
