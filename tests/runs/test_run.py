@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from brainwavlm.config import RunConfig
 from brainwavlm.errors import DatasetError, RunError
 from brainwavlm.runs.checkpoint import Checkpoint
 from brainwavlm.runs.listing import summaries
@@ -16,7 +17,7 @@ from brainwavlm.runs.writer import writing
 
 VOXELS = [np.array([True, False, True])]
 MANIFEST = {
-    "config": {"subject": "anna", "seed": 1},
+    "config": RunConfig(subject="anna", seed=1).model_dump(mode="json"),
     "splits": {"train": ["a"]},
     "data": {
         "dataset": "d",
@@ -84,7 +85,7 @@ def test_resuming_nothing_is_an_error(tmp_path):
 
 def test_resuming_with_another_configuration_names_the_difference(tmp_path):
     begin(tmp_path)
-    other = {**MANIFEST, "config": {"subject": "anna", "seed": 2}}
+    other = {**MANIFEST, "config": {**MANIFEST["config"], "seed": 2}}
     with pytest.raises(RunError, match="seed is 1, asked 2"):
         begin(tmp_path, other, resume=True)
 
