@@ -13,6 +13,8 @@ from tests.brains import write_brain, write_drawing
 from tests.reporting.fakes import (
     fake_comparison,
     fake_evaluation,
+    fake_partition,
+    fake_probes,
     fake_ridge,
     fake_transfer,
     native_evaluation,
@@ -123,10 +125,11 @@ def measured_page(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def other_page(tmp_path_factory):
-    """A comparison and a transfer on one page."""
+    """A comparison, a transfer, probes and a partition on one page."""
     folder = tmp_path_factory.mktemp("other")
-    found = [fake_comparison(folder / "comparison"), fake_transfer(folder / "transfer")]
-    return write_report(found, folder / "report.html")
+    made = {"comparison": fake_comparison, "transfer": fake_transfer}
+    made |= {"probes": fake_probes, "partition": fake_partition}
+    return write_report([make(folder / name) for name, make in made.items()], folder / "report.html")
 
 
 SEEDS = [0, 1, 2]

@@ -22,7 +22,8 @@ from brainwavlm.study.claims.sentences import score_name
 Chart = dict[str, Any]  # title, alt, note, spec, height
 _LEGEND_LETTERS = 34
 _MOST_TICKS = 12
-_LEGEND = {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "title": {"text": ""}}
+# Above the plot: below it many entries would lie on the axis, in a narrow window.
+_LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "title": {"text": ""}}
 _AXIS = {"title": {"standoff": 8}}
 TEMPLATE = go.layout.Template(
     layout={"colorway": GROUPS, "legend": _LEGEND, "hovermode": "closest", "xaxis": _AXIS, "yaxis": _AXIS}

@@ -57,7 +57,6 @@ def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     about |= {"barmode": "relative", "color_discrete_map": colours | {"model": OTHER}}
     figure = px.bar(long, x="r2", y="label", color="space", **about)
     figure.update_traces(hovertemplate="%{y}: %{x:.4f}", error_x_thickness=1, error_x_width=2)
-    figure.update_layout(legend={"y": 1, "yanchor": "bottom"})
     gains = rows[rows["model"] == "gain"]
     words = "; ".join(
         f"{target}: "
