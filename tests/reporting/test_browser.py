@@ -11,6 +11,12 @@ from tests.reporting.conftest import HOSTILE
 from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 
 OPEN = "for (const one of document.querySelectorAll('details')) one.open = true"
+LEGENDS_ON_PLOTS = """return [...document.querySelectorAll('.chart')].filter((chart) => {
+  const legend = chart.querySelector('.legend')?.getBoundingClientRect();
+  return legend && [...chart.querySelectorAll('.nsewdrag')].some((plot) => {
+    const { top, bottom } = plot.getBoundingClientRect();
+    return legend.bottom > top + 1 && legend.top < bottom - 1; });
+}).map((chart) => chart.getAttribute('aria-label'))"""
 CANVASES = "#cortex-view figure:not([hidden]) canvas"
 # Share of the brain that is coloured: bare cortex is grey, and so is the outline.
 COLOURED = """const done = arguments[0];
@@ -118,6 +124,7 @@ def test_nothing_but_tables_is_wider_than_the_window(browser, request, which, wi
     browser.execute_script(OPEN)
     shown_charts(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(LEGENDS_ON_PLOTS) == []
 
 
 @BROWSER

@@ -22,8 +22,8 @@ from brainwavlm.study.claims.sentences import score_name
 Chart = dict[str, Any]  # title, alt, note, spec, height
 _LEGEND_LETTERS = 34
 _MOST_TICKS = 12
-# Above the plot: below it many entries would lie on the axis, in a narrow window.
-_LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "title": {"text": ""}}
+# Measured from the edge of the chart: many entries would else lie on the plot, in a narrow window.
+_LEGEND = {"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "title": {"text": ""}}
 _AXIS = {"title": {"standoff": 8}}
 TEMPLATE = go.layout.Template(
     layout={"colorway": GROUPS, "legend": _LEGEND, "hovermode": "closest", "xaxis": _AXIS, "yaxis": _AXIS}
