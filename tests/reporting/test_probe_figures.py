@@ -11,6 +11,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
+from brainwavlm.reporting.figures.changes import in_short
 from brainwavlm.reporting.page.partition import partition_part
 from brainwavlm.reporting.page.probes import probes_part
 from brainwavlm.results.partition import Partition
@@ -212,8 +213,7 @@ def test_models_of_a_study_stand_where_they_predict_and_what_they_hold(tmp_path)
         assert_allclose(mark(f"model:0:{place}").get_xydata()[0], [row["tuned"], row["tuned_in_brains"]])
     assert_allclose(plain["difference"], [-0.02, 0.03], atol=0.002)
     assert_allclose(plain["difference_in_brains"], [0.04, 0.0], atol=0.002)
-    labels = drawn("claims", folder)[1]["label"]
-    assert any(label.endswith(": words − responses") for label in labels)
+    assert in_short("control.kind=none, training.epochs=2") == "responses, epochs 2"
     _, values = drawn("supervision", folder, target="AC")
     assert_allclose(values["difference_in_brains"], 0.01, atol=0.002)
     with pytest.raises(ConfigError, match="one of supervision"):
