@@ -238,7 +238,7 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
     assert run.manifest["data"]["control"]["unknown"] == {"of": 84, "words": 42}
     assert run.n_targets == 2
     vectors.write_text("cat 1 2\n")
-    with pytest.raises(ConfigError, match=r"control\.embeddings: all 84 words"):
+    with pytest.raises(DatasetError, match=r"vectors\.txt: none of the 2 words that are said"):
         tune(control("words"), tmp_path / "other")
     vectors.write_text("the 1 3\n")
     with pytest.raises(RunError, match=r"another data than asked for: control\.vectors"):

@@ -129,14 +129,6 @@ def _words(data: RunData, config: RunConfig) -> Control:
     words = _said(data, config, "words")
     units = {name: Units.said(some, [spoken(word.text) for word in some]) for name, some in words.items()}
     vectors = labels.embeddings(path, Counter(word for some in units.values() for word in some.labels))
-    if not vectors.of_label:
-        total = sum(len(some) for some in units.values())
-        raise ConfigError(
-            "control.embeddings",
-            f"all {total} words of the training and validation stories are not in {path}.",
-            "words that are known.",
-            "Look at the transcripts, or give another file.",
-        )
     known = np.stack([vectors.of_label[word] for word in sorted(vectors.of_label)])
     digest = hashlib.sha256(known.tobytes()).hexdigest()
     return _labelled(units, vectors, config, "words", {"vectors": digest})
