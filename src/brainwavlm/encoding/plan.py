@@ -18,6 +18,7 @@ from brainwavlm.datasets.responses import SPLITS, Recording
 from brainwavlm.datasets.usable_rows import left_out
 from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
 from brainwavlm.encoding.prepared_stories import needed_windows, planned_clock, planned_windows
+from brainwavlm.encoding.story_loader import TUNED_ON
 from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
@@ -102,8 +103,7 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         for group in groups
     ]
     samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
-    each_group = _timed_group(loop, groups, calibration_steps)
-    epoch = each_group * len(groups)
+    epoch = len(groups) * _timed_group(loop, groups, calibration_steps)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
     validation = epoch / 3 * rows["validation"] / rows["train"]  # forward only
     held, on_card = _held_bytes(loop), loop.accelerator.device.type == "cuda"
@@ -169,16 +169,7 @@ def _peak_bytes() -> float:
 
 def _held_bytes(loop: TuningLoop) -> float:
     """Responses and sound of the recordings that are held at once beyond the one of the calibration."""
-    all_on_card = loop.loader.on_card
-    sizes = [
-        rows
-        * (
-            (2 if all_on_card else 4) * int(subject.data.voxels.sum())
-            + 4 * subject.data.dataset.tr * SAMPLE_RATE
-        )
-        for subject in loop.subjects
-        for rows in subject.lengths.values()
-    ]
-    return sum(
-        sorted(sizes, reverse=True)[1 : None if all_on_card else loop.config.training.stories_in_memory]
-    )
+    # On a card all stories stay, those of validation too.
+    stay, splits = loop.loader.on_card, TUNED_ON if loop.loader.on_card else TUNED_ON[:1]
+    sizes = sorted(loop.loader.sizes(splits, 2 if stay else 4), reverse=True)
+    return sum(sizes[1 : None if stay else loop.config.training.stories_in_memory])

@@ -129,13 +129,17 @@ class StoryLoader:
         """Whether sound and responses of all these stories stay on the device: a card with four times their room."""
         if self.device.type != "cuda":
             return False
-        sizes = [
-            recording.shape[0] * (2 * int(subject.data.voxels.sum()) + 4 * SAMPLE_RATE * recording.tr)
+        return 4 * sum(self.sizes(TUNED_ON, 2)) <= card_gb(self.device) * 1e9
+
+    def sizes(self, splits: Iterable[Split], response_bytes: int) -> list[float]:
+        """Bytes of sound and responses of each recording, with so many bytes a response."""
+        return [
+            recording.shape[0]
+            * (response_bytes * int(subject.data.voxels.sum()) + 4 * SAMPLE_RATE * recording.tr)
             for subject in self._subjects
-            for split in TUNED_ON
+            for split in splits
             for recording in subject.data.splits[split]
         ]
-        return 4 * sum(sizes) <= card_gb(self.device) * 1e9
 
     @property
     def kept_bytes(self) -> int:

@@ -83,11 +83,8 @@ class Evaluator:
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.set_up(config)
-        how, kept, cache = (
-            (config.backbone.batch_windows, None),
-            self.frontends(config),
-            self.cache_of(backbone),
-        )
+        how, kept = (config.backbone.batch_windows, None), self.frontends(config)
+        cache = self.cache_of(backbone)
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
             sound, channel = stories[name].audio, stories[name].channel

@@ -120,8 +120,7 @@ class Writer:
 
     @cached_property
     def _open_log(self) -> FileIO:
-        # Unbuffered: a line is the system's at once, and stays when this process is killed. To open it for each line
-        # would cost milliseconds of every step where the folder is on a network.
+        # Unbuffered: a line is the system's at once, and stays when this process is killed.
         return FileIO(self._log, "ab")
 
     def resume(self) -> Checkpoint | None:

@@ -46,9 +46,8 @@ class TrainedModel(nn.Module):
         """The precision and the memory of a configuration, and whether it has blocks compiled."""
         self.precision = config.precision
         self.memory_gb = config.backbone.memory_gb
-        self.compiles = (
-            config.backbone.compile and not config.adapter.dora
-        )  # peft's DoRA falls into dozens of graphs
+        # peft's DoRA falls into dozens of graphs.
+        self.compiles = config.backbone.compile and not config.adapter.dora
         self.recompute = config.training.recompute
         return self
 
