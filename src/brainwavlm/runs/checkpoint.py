@@ -10,6 +10,8 @@ from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json
 from brainwavlm.runs.manifest import State
 
+OPTIMISER = "optimiser.safetensors"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -20,7 +22,7 @@ class Checkpoint:
     model : dict of str to tensor
         Trained weights, readout, normalisation.
     optimiser : dict of str to tensor
-        Moments of the optimiser and the random state.
+        Moments of the optimiser and the random state; empty where only the model was asked for.
     state : dict
         Epoch, step, history, best epoch; JSON.
     path : Path
@@ -38,8 +40,8 @@ def ends_epoch(checkpoint: Path) -> bool:
     return read_json(checkpoint / "state.json", kind=State)["losses"] == []
 
 
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """The checkpoint in a folder.
+def read_checkpoint(folder: Path, to_resume: bool = False) -> Checkpoint:
+    """The checkpoint in a folder; what only a run needs that goes on, where it does.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
     try:
         model = load_file(folder / "model.safetensors")
-        optimiser = load_file(folder / "optimiser.safetensors")
+        optimiser = load_file(folder / OPTIMISER) if to_resume else {}
     except (OSError, SafetensorError) as error:
         raise RunError(
             folder,

@@ -3,7 +3,7 @@
     run.json             manifest: configuration, versions, data set, stories, voxels
     voxels.safetensors   which columns of the responses the run uses
     log.jsonl            one line an event
-    checkpoints/<epoch>-<step>/  model.safetensors  optimiser.safetensors  state.json
+    checkpoints/<epoch>-<step>/  model.safetensors  state.json, and until the run is done optimiser.safetensors
     provenance.json      what each session ran on: code, machine, data, time
     result.json          written when it is done
     SHA256SUMS           of all of these, written last
@@ -159,7 +159,7 @@ class Run:
         }
 
     def checkpoint(self, which: str | int = "best") -> Checkpoint:
-        """The last or the best checkpoint, or that at the end of an epoch.
+        """The model of the last or the best checkpoint, or of that at the end of an epoch.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class Run:
 
     def require_whole(self) -> None:
         """RunError where a file is missing or damaged that scoring the best epoch reads."""
-        _ = self.config, self.voxels, self.result, self.checkpoint("last"), self.checkpoint("best")
+        _ = self.config, self.voxels, self.result, self.checkpoint("best")
 
     def _repr_html_(self) -> str:
         from brainwavlm.formatting.html import or_its_error

@@ -17,7 +17,7 @@ import numpy as np
 from brainwavlm.config import stored_config
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
-from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
+from brainwavlm.runs.checkpoint import OPTIMISER, Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.runs.run import FORMAT, Run, voxels_key
 from brainwavlm.runs.sums import SUMS, write_sums
 
@@ -129,7 +129,7 @@ class Writer:
         length = 0
         checkpoint = None
         if checkpoints:
-            checkpoint = read_checkpoint(checkpoints[-1])
+            checkpoint = read_checkpoint(checkpoints[-1], to_resume=True)
             length = checkpoint.state["log_bytes"]
         if self._log.exists():
             os.truncate(self._log, length)
@@ -144,7 +144,7 @@ class Writer:
         partial.mkdir(parents=True)
         with naming(partial):
             save_file(checkpoint.model, partial / "model.safetensors")
-            save_file(checkpoint.optimiser, partial / "optimiser.safetensors")
+            save_file(checkpoint.optimiser, partial / OPTIMISER)
         log_bytes = 0
         if self._log.exists():
             sync(self._log)  # no checkpoint may count lines that a machine's end could take
@@ -154,8 +154,29 @@ class Writer:
             sync(file)
         os.rename(partial, folder / name)
         sync(folder)
-        best = checkpoint.state["best"]
-        keep = {name, best["checkpoint"] if best else name}
+        self._drop_but(checkpoint.state["best"], name)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write result.json: the run is done."""
+        write_json(self.run.path / "result.json", result)
+
+    def seal(self) -> None:
+        """Of a run that is done, once: drop what only a resumed run reads, and write the checksums of the rest.
+
+        No later session blesses what has changed since.
+        """
+        path, result = self.run.path, self.run.result
+        if result is not None and not (path / SUMS).exists():
+            self._drop_but(result["best"])
+            for checkpoint in self.run.checkpoints:
+                (checkpoint / OPTIMISER).unlink(missing_ok=True)
+            top = ("run.json", "voxels.safetensors", "log.jsonl", "provenance.json", "result.json")
+            files = [*(path / name for name in top), *(path / "checkpoints").rglob("*.*")]
+            write_sums(path, [file for file in files if file.is_file()])
+
+    def _drop_but(self, best: dict[str, Any] | None, *last: str) -> None:
+        """Drop checkpoints that are neither the best nor the last, nor an epoch's to keep."""
+        keep = {*last, *([best["checkpoint"]] if best else [])}
         if self.run.config.training.keep_epochs:
             keep |= {old.name for old in self.run.checkpoints if ends_epoch(old)}
         for old in self.run.checkpoints:
@@ -164,18 +185,6 @@ class Writer:
                 doomed = old.with_name(old.name + ".partial")
                 os.rename(old, doomed)
                 shutil.rmtree(doomed)
-
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write result.json: the run is done."""
-        write_json(self.run.path / "result.json", result)
-
-    def seal(self) -> None:
-        """Write the checksums of a run that is done, once: no later session blesses what has changed since."""
-        path = self.run.path
-        if self.run.result is not None and not (path / SUMS).exists():
-            top = ("run.json", "voxels.safetensors", "log.jsonl", "provenance.json", "result.json")
-            files = [*(path / name for name in top), *(path / "checkpoints").rglob("*.*")]
-            write_sums(path, [file for file in files if file.is_file()])
 
 
 class Observer(Writer):
@@ -187,7 +196,7 @@ class Observer(Writer):
     def resume(self) -> Checkpoint | None:
         """The last checkpoint; None before the first."""
         checkpoints = self.run.checkpoints
-        return read_checkpoint(checkpoints[-1]) if checkpoints else None
+        return read_checkpoint(checkpoints[-1], to_resume=True) if checkpoints else None
 
     def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
         """Nothing."""
