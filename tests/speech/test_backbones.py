@@ -97,6 +97,23 @@ def test_forward_is_the_trunk_of_the_frontend(saved, kind):
         assert torch.equal(state, backbone.trunk(frames)[layer])
 
 
+@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize(("method", "layers", "n_fixed"), [("lora", [4], 2), ("full", [1, 4], 1)])
+def test_blocks_below_the_first_trained_one_belong_to_the_frontend(saved, kind, method, layers, n_fixed):
+    adapter = AdapterConfig(method=method, layers=(3, 4), dropout=0.0)
+    fixed, whole = (load_backbone(saved(kind), layers, adapter) for _ in range(2))
+    whole.n_fixed = 0
+    assert fixed.n_fixed == n_fixed
+    whole.load_trained_state(fixed.trained_state())
+    for backbone in (fixed, whole):
+        backbone.train().trunk(backbone.frontend(noise(2)))[4].square().sum().backward()
+    for layer, state in whole(noise(2)).items():
+        torch.testing.assert_close(fixed(noise(2))[layer], state)
+    for (name, one), (_, other) in zip(fixed.adapter_parameters(), whole.adapter_parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, msg=name)
+    assert fixed.frontend_checksum != whole.frontend_checksum
+
+
 @pytest.mark.parametrize("kind", ["wavlm", "whisper"])
 def test_frames_are_counted_as_the_model_makes_them(saved, kind):
     backbone = load_backbone(saved(kind), 1)

@@ -1,6 +1,7 @@
 """A speech model as a function from windows of sound to hidden states."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -77,9 +78,9 @@ class Backbone(TrainedModel):
 
     @torch.no_grad()
     def frontend(self, windows: Tensor) -> Tensor:
-        """All that comes before anything that may change: convolutions, projection and positions. No graph, no noise.
+        """All that comes before anything that may change: convolutions, projection, positions and `n_fixed` blocks.
 
-        With `noise`, which acts on the projection's output, it ends there.
+        No graph, no noise. With `noise`, which acts on the projection's output, it ends there.
 
         It is run on each window by itself, although windows overlap: WavLM base and its like normalise the
         first convolution over the whole input (group norm), so frames cut from a frontend run over the whole
@@ -104,11 +105,15 @@ class Backbone(TrainedModel):
 
     @torch.no_grad()
     def enter(self, projected: Tensor) -> Tensor:
-        """From the projection to hidden state 0: the second half of `frontend`. Without noise, else nothing."""
+        """From the projection to hidden state `n_fixed`: the second half of `frontend`. Without noise, else nothing."""
         if self.noise:
             return projected
         with products(self.precision, self.device):
-            return self.family.enter(self.model, projected).float()
+            hidden = self.family.enter(self.model, projected)
+            position_bias = self._prepared_attention(hidden.shape[1]) if self.n_fixed else None
+            for block in self._blocks()[: self.n_fixed]:
+                hidden, position_bias = self._run(block, hidden, position_bias)
+            return hidden.float()
 
     @torch.no_grad()
     def listen(self, windows: Tensor) -> Tensor:
@@ -132,7 +137,7 @@ class Backbone(TrainedModel):
         -------
         dict from layer to tensor (n_windows, n_frames, n_dims)
         """
-        return self.states(self._entered(hidden))[0]
+        return self.states(self._entered(hidden), first=self.n_fixed)[0]
 
     def read(self, hidden: Tensor, frame: Frame) -> dict[int, Tensor]:
         """The transformer read at one frame of each window, or at the mean over its frames.
@@ -149,20 +154,24 @@ class Backbone(TrainedModel):
         -------
         dict from layer to tensor (n_windows, n_dims)
         """
-        hidden = self._entered(hidden)
+        hidden, first = self._entered(hidden), self.n_fixed
         if frame == "mean":
-            return {layer: state.mean(1) for layer, state in self.states(hidden)[0].items()}
+            return {layer: state.mean(1) for layer, state in self.states(hidden, first=first)[0].items()}
         at = -1 if frame == "last" else 0
-        return {layer: state[:, at] for layer, state in self.states(hidden, at)[0].items()}
+        return {layer: state[:, at] for layer, state in self.states(hidden, at, first=first)[0].items()}
 
     def states(
-        self, hidden: Tensor, frames: int | Tensor | None = None, mask: Tensor | None = None
+        self,
+        hidden: Tensor,
+        frames: int | Tensor | None = None,
+        mask: Tensor | None = None,
+        first: int = 0,
     ) -> tuple[dict[int, Tensor], bool]:
-        """Hidden states from state 0 on, and whether the deepest of them holds chosen frames only.
+        """Hidden states, and whether the deepest of them holds chosen frames only.
 
         Parameters
         ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
+        hidden : tensor (n_windows, n_frames, n_dims), state `first`
         frames : int, or tensor (n_read,) of int, or None
             Frames of the deepest state that will be read; None: all. The deepest block is run for these alone where
             it can be.
@@ -172,10 +181,10 @@ class Backbone(TrainedModel):
         deepest = max(self.layers)
         prunes = frames is not None and self._reads_one_frame and self.n_run == deepest > 1
         prunes = prunes and not (self.training and self.noise)
-        states = {0: hidden}
+        states = {first: hidden}
         with products(self.precision, self.device):
             position_bias = self._prepared_attention(hidden.shape[1])
-            for index, block in enumerate(self._blocks()[: self.n_run]):
+            for index, block in enumerate(self._blocks()[first : self.n_run], first):
                 if not self._drops(index):
                     if prunes and index == deepest - 1:
                         assert frames is not None
@@ -188,6 +197,13 @@ class Backbone(TrainedModel):
                     last = index + 1 == self.n_blocks
                     states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
         return {layer: states[layer].float() for layer in self.layers}, prunes
+
+    @cached_property
+    def n_fixed(self) -> int:
+        """Blocks that `frontend` runs: all below the first that is trained and the states returned; none with noise."""
+        blocks = enumerate(self._blocks())
+        trained = (index for index, block in blocks if any(p.requires_grad for p in block.parameters()))
+        return 0 if self.noise else min(next(trained, 0), *self.layers)
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a window."""

@@ -94,9 +94,12 @@ class TrainedModel(nn.Module):
 
     @cached_property
     def frontend_checksum(self) -> str:
-        """SHA-256 over the weights and buffers outside of the blocks, by name: what `frontend` depends on."""
+        """SHA-256 over the weights and buffers outside of blocks that change, by name: what `frontend` depends on."""
         blocks, state = f"{self.family.blocks}.", self.model.state_dict()
-        return weights_digest({n: t for n, t in state.items() if not n.startswith(blocks)}).hex()
+        n_fixed: Any = self.n_fixed  # of `Backbone`
+        fixed = tuple(f"{blocks}{index}." for index in range(n_fixed))
+        kept = {n: t for n, t in state.items() if not n.startswith(blocks) or n.startswith(fixed)}
+        return weights_digest(kept).hex()
 
     def _run(self, block: nn.Module, *inputs: Any) -> tuple[Tensor, Tensor | None]:
         compiles = self.compiles and self.device.type == "cuda" and compiler_works()
