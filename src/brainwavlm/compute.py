@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import reduce
+from torch import distributed
 
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import ConfigError
@@ -113,6 +115,37 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
     bf16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
     with float32_products(precision, device), bf16:
         yield
+
+
+def own_share(items: np.ndarray) -> np.ndarray:
+    """What of these falls to this process: all, where there is one."""
+    if not _several_processes():
+        return items
+    number, n = distributed.get_rank(), distributed.get_world_size()
+    return items[number * len(items) // n : (number + 1) * len(items) // n]
+
+
+def summed(part: torch.Tensor) -> torch.Tensor:
+    """The sum of a tensor over the processes; the tensor itself, where there is one.
+
+    For a loss that each process computes from the sum, divided by their number, and gradients that are added up over
+    them: that of the part is multiplied by the number.
+    """
+    return _Sum.apply(part) if _several_processes() else part
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, part: torch.Tensor) -> torch.Tensor:
+        return reduce(part, "sum")
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * distributed.get_world_size()
+
+
+def _several_processes() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
 
 
 def separate(accelerator: Accelerator, seed: int, step: int) -> None:

@@ -28,7 +28,7 @@ def step_counts(monkeypatch, config):
         counts.clear()
         loop.train_step(steps[1])
         counted = dict(counts)
-        loop.next_moments()
+        loop.moments.next_epoch()
         loop.refresh_readout()
         loop.validate()
     return counted

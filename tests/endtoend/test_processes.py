@@ -1,4 +1,4 @@
-"""Two processes that share each step give the loss curve of one process with the same blocks a step."""
+"""Two processes that share the windows of blocks give the loss curve of one."""
 
 import shutil
 import subprocess
@@ -29,12 +29,11 @@ def launched(config, folder, *arguments):
 
 @pytest.fixture
 def shared(settings):
-    """Three blocks a story, so that some steps have one block, and one process has nothing to do."""
+    """Three blocks a story in steps of two, so that some have one block."""
 
     def make(**overrides):
-        return settings(
-            adapter__dropout=0.0, training__blocks_per_step=2, training__checkpoint_steps=1, **overrides
-        )
+        usual = {"training__blocks_per_step": 2, "training__checkpoint_steps": 1}
+        return settings(adapter__dropout=0.0, **(usual | overrides))
 
     return make
 
@@ -66,8 +65,10 @@ def test_listeners_who_share_a_model_give_the_same_curve_in_two_processes(shared
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_loss_curve_of_one(shared, tmp_path):
-    require_same_curve(shared(), tmp_path)
+@pytest.mark.parametrize("n_blocks", [1, 2])
+@pytest.mark.parametrize("mode", ["windows", "stream"])
+def test_two_processes_give_the_loss_curve_of_one(shared, tmp_path, n_blocks, mode):
+    require_same_curve(shared(training__blocks_per_step=n_blocks, windows__mode=mode), tmp_path)
 
 
 @pytest.mark.slow

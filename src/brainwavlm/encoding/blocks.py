@@ -45,7 +45,7 @@ def spanned(blocks: Sequence[Block]) -> Block:
 def read_together(step: Sequence[Block], config: RunConfig) -> list[Sequence[Block]]:
     """The blocks of a step by those whose sound goes through the model in one piece."""
     if config.training.adjacent_blocks:
-        return [step] if step else []
+        return [step]
     return [[block] for block in step]
 
 

@@ -1,7 +1,6 @@
 """Means and deviations that z-score each story's features while the speech model changes."""
 
 import torch
-from accelerate import Accelerator
 
 from brainwavlm.encoding.alignment import moments, scale_of
 
@@ -37,19 +36,6 @@ class FeatureMoments:
         variance = (rows_rows - 2 * mean * mass_rows + mean**2 * mass_mass) / n
         self._moments[story] = (mean.float(), scale_of(variance.clamp_min(0).sqrt(), rows / n).float())
 
-    def shared(self, accelerator: Accelerator, stories: list[str], n_dims: int) -> "FeatureMoments":
-        """The same with the sums of all processes; every process must ask, with the same stories."""
-        if accelerator.num_processes == 1:
-            return self
-        shared = FeatureMoments()
-        shared._moments = dict(self._moments)
-        none = torch.zeros(6, n_dims, dtype=torch.float64, device=accelerator.device)
-        for story in stories:
-            sums = accelerator.reduce(self._sums.get(story, none).clone(), "sum")
-            if sums[0].any():
-                shared._sums[story] = sums
-        return shared
-
     def next_epoch(self) -> None:
         """The sums of this epoch become the moments of the next."""
         for story in list(self._sums):
@@ -60,13 +46,13 @@ class FeatureMoments:
         state = {f"moments.{story}": torch.stack(pair) for story, pair in self._moments.items()}
         return state | {f"sums.{story}": sums for story, sums in self._sums.items()}
 
-    def restore(self, state: dict[str, torch.Tensor], device: torch.device, sums: bool = True) -> None:
-        """From a checkpoint, which may hold other things too; the sums of all processes go to one of them."""
+    def restore(self, state: dict[str, torch.Tensor], device: torch.device) -> None:
+        """From a checkpoint, which may hold other things too."""
         for key, value in state.items():
             kind, _, story = key.partition(".")
             if kind == "moments":
                 self._moments[story] = (value[0].to(device), value[1].to(device))
-            elif kind == "sums" and sums:
+            elif kind == "sums":
                 self._sums[story] = value.to(device)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from brainwavlm.compute import on_device
+from brainwavlm.compute import on_device, own_share, summed
 from brainwavlm.config import AlignmentConfig, QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.encoding.alignment import delayed, zscored
@@ -90,11 +90,14 @@ class PreparedStory:
         return layers[config.backbone.layer]
 
     def features(self, backbone: Backbone, rows: MatrixRows, config: RunConfig) -> torch.Tensor:
-        """Features at TRs, (n_all, n_dims): the Lanczos weights of these rows @ what the model says at windows."""
+        """Features at TRs, (n_all, n_dims): the Lanczos weights of these rows @ what the model says at windows.
+
+        Processes share the windows; each gets the features of all.
+        """
         weights = self.clock.matrix[rows.all]
-        needed = np.flatnonzero(weights.any(axis=0))
+        needed = own_share(np.flatnonzero(weights.any(axis=0)))
         said = self.window_features(backbone, needed, config)
-        return on_device(weights[:, needed], said.device, said.dtype) @ said
+        return summed(on_device(weights[:, needed], said.device, said.dtype) @ said)
 
     @torch.no_grad()
     def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:

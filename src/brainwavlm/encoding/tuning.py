@@ -77,7 +77,7 @@ def tune(
             loop.recorder = Recorder(
                 Path(output), config, loop.accelerator.device, loop.accelerator.num_processes, command
             )
-        checkpoint = writer.resume() if resume else None
+        checkpoint = writer.resume() if resume and not finished else None
         if not finished:
             try:
                 with loop.recorder:
@@ -113,7 +113,7 @@ class TuningLoop(TuningParts):
         self.progress.start(training.epochs, self.steps_per_epoch, len(self.lengths), done=state.step)
         while state.epoch < training.epochs and not state.stopped_improving(training.patience):
             self.train_epoch(done=state.step - state.epoch * self.steps_per_epoch)
-            self.next_moments()
+            self.moments.next_epoch()
             state.epoch += 1
             self.refresh_readout()
             self.record(self.validate())
@@ -152,12 +152,12 @@ class TuningLoop(TuningParts):
         return loss
 
     def train_step(self, blocks: Sequence[Block]) -> tuple[float, float | None]:
-        """Some blocks, shared among the processes: gradient, step; mean loss and norm of the gradient."""
+        """Some blocks, whose windows the processes share: gradient, step; mean loss and norm of the gradient."""
         length = value = torch.zeros((), device=self.accelerator.device)
         if self.optimisation.learns:
             self.optimisation.begin(self.state.step)
-        for group in read_together(self.share(blocks), self.config):
-            loss = self.loss(*group) / len(blocks)
+        for group in read_together(blocks, self.config):
+            loss = self.loss(*group) / (len(blocks) * self.accelerator.num_processes)
             value = value + loss.detach()
             if self.optimisation.learns:
                 self.optimisation.backward(loss)
@@ -191,11 +191,11 @@ class TuningLoop(TuningParts):
     def begin(self) -> None:
         """Moments of each story under the untuned model, and the readout where it is closed-form."""
         self.backbone.eval()
-        names = self.share(sorted(self.lengths))
+        names = sorted(self.lengths)
         stories = self.loader.each(names)
         for _ in self.progress.over(names, "Reading the untuned model"):
             next(stories).measure(self.backbone, self.moments, self.config)
-        self.next_moments()
+        self.moments.next_epoch()
         solve_readouts(self.subjects, self.backbone, self.loader, self.config)
 
     def validate(self) -> dict[str, float]:

@@ -1,9 +1,7 @@
 """What a tuning run is made of, and what a checkpoint holds of it."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -83,17 +81,9 @@ class TuningParts:
         separate(self.accelerator, config.seed, 0)
         self.state = TrainingState()
 
-    def share(self, items: Sequence[Any]) -> Sequence[Any]:
-        """What of these falls to this process: all, where there is one."""
-        number, n = self.accelerator.process_index, self.accelerator.num_processes
-        return items[number * len(items) // n : (number + 1) * len(items) // n]
-
     @torch.no_grad()
     def read_untuned(self) -> None:
-        """Features of all training stories, at TRs, under the model as it is: what loss.distil holds on to.
-
-        Every process reads them all, since any block may fall to it.
-        """
+        """Features of all training stories, at TRs, under the model as it is: what loss.distil holds on to."""
         self.backbone.eval()
         names = sorted(self.lengths)
         stories = self.loader.each(names)
@@ -105,25 +95,18 @@ class TuningParts:
             ].float()
             self.untuned[name] = features, features.var(0, correction=0).sum()
 
-    def next_moments(self) -> None:
-        """The rows that all processes have seen become the moments of the next epoch."""
-        self.moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
-        self.moments.next_epoch()
-
     def checkpoint(self) -> Checkpoint:
         """Everything that the rest of the run depends on."""
         model = model_state(self.backbone, self.readouts, self.config)
-        moments = self.moments.shared(self.accelerator, sorted(self.lengths), self.backbone.n_dims)
-        return Checkpoint(model, self.optimisation.state() | moments.state(), self.state.as_dict())
+        return Checkpoint(model, self.optimisation.state() | self.moments.state(), self.state.as_dict())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """The inverse of `checkpoint`."""
         load_backbone_state(self.backbone, checkpoint)
         for number, readout in enumerate(self.readouts):
             load_readout_state(readout, checkpoint, self.config, number)
-        first = self.accelerator.is_main_process
         with restoring(checkpoint):
-            self.moments.restore(checkpoint.optimiser, self.accelerator.device, sums=first)
+            self.moments.restore(checkpoint.optimiser, self.accelerator.device)
             self.optimisation.restore(checkpoint.optimiser)
         self.state = TrainingState.from_dict(checkpoint.state)
         separate(self.accelerator, self.config.seed, self.state.step)
