@@ -18,6 +18,7 @@ from safetensors import safe_open
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
+from brainwavlm.runs.object_store import copy_folder
 from brainwavlm.runs.writer import Writer
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import engine_options
@@ -81,12 +82,17 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     study = small_study(devices=asked)
     folder = tmp_path / "out"
     ended = []
-    first = run_study(study, folder, workers=2, finished=ended.append)
+    store = "memory://test-run/devices"
+    first = run_study(study, folder, workers=2, finished=ended.append, upload=store)
     assert [state.state for state in first] == ["done", "failed"]
     assert sorted(state.folder for state in ended) == sorted(state.folder for state in first)
     assert "study.yaml: experiments.devices (device=mps): device: mps is not here" in first[1].error
     assert first[0].steps.keys() == {"tune", "evaluate", "transfer", "probe"}
     done, failed = open_study(folder).cells
+    copied = copy_folder(store, tmp_path / "elsewhere")
+    assert f"cells/{first[0].folder}/probes/probes.csv" in copied
+    assert not any(first[1].folder in name and name.startswith("cells") for name in copied)
+    assert open_study(tmp_path / "elsewhere").cells[0].run.result == done.run.result
     assert (done.evaluation / "voxels.csv").is_file()
     assert (done.transfer / "matrix.csv").is_file()
     assert (done.probes / "probes.csv").is_file()

@@ -1,4 +1,4 @@
-"""Commands about models that travel: export, predict, verify."""
+"""Commands about models and folders that travel: export, predict, verify, copy."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -117,3 +117,26 @@ def verify(model: SourceArgument, json: JsonOption = False) -> None:
     print(f"{told['files']} files have the content that they were written with.")
     if told["difference"] is not None:
         print(f"The example is predicted as it was, within {told['difference']:.1g} deviations.")
+
+
+def copy(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="Folder, or address such as s3://bucket/folder.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="The other of the two.", show_default=False)
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Copy a folder of data, a run, a study or a model from an object store, or to one; only files that changed."""
+    from brainwavlm.cli.progress import TerminalProgress
+    from brainwavlm.runs.object_store import copy_folder
+
+    copied = copy_folder(source, target, TerminalProgress())
+    if json:
+        print_json({"target": target, "copied": copied})
+        return
+    print(f"{target}: {len(copied)} files copied, each with the size that it has in {source}.")

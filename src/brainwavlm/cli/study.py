@@ -70,6 +70,14 @@ def run(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Experiment whose cells are worked on; repeatable.")
     ] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            "--upload",
+            help="Address on an object store, e.g. s3://bucket/study, to which cells go when they are done.",
+            show_default=False,
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +118,7 @@ def run(
             only=only or (),
             finished=finished,
             progress=_ToldProgress(),
+            upload=upload,
             **options,
         )
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 Run          settings, history, best epoch, checkpoints
 open_run     open a run folder
 run_folders  the runs in a folder
+copy_folder  a folder from an object store, or to one
 summaries    a row a run: state, age, scores
 """
 

@@ -1,6 +1,7 @@
 """A study from its description to the states of its cells: who is done, who is left, who works on them."""
 
 import shutil
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.progress import Progress
+from brainwavlm.runs.object_store import copy_folder
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study
@@ -25,6 +27,7 @@ def run_study(
     only: Sequence[str] = (),
     finished: Callable[[CellState], None] | None = None,
     progress: Progress | None = None,
+    upload: str | None = None,
     **engine: Any,
 ) -> list[CellState]:
     """Tune and score every cell of a study that is not done yet.
@@ -42,6 +45,8 @@ def run_study(
         Called as each cell ends.
     progress : Progress, optional
         Shows how far the look at all cells is, before the first begins; None is silent.
+    upload : str or None
+        Address on an object store to which each cell is copied when it is done (`runs.object_store`).
     **engine
         Of `EngineOptions`: engine (local or ray), workers (cells at once), cpus (threads of each), retries (of a cell
         whose process died), gpus (of each cell), and of Ray address and memory_gb.
@@ -69,16 +74,29 @@ def run_study(
             require_runnable(study, progress.over(cells, f"Looking for wrong values in {len(cells)} cells"))
             prepared = write_study(study, cells, output, progress)
             shared = output / "frontends" if study.share_frontends else None
+            if upload is not None:  # what is wrong with the address goes wrong here
+                copy_folder(output, upload, only=_DESCRIPTION)
             left = _left(chosen, prepared, places, output, how, retry_failed, shared)
-            _work_on(left, output, how, finished or (lambda state: None))
-            return [
+            _work_on(left, output, how, finished or (lambda state: None), upload)
+            states = [
                 read_state(output, place.folder, place.identity)
                 for place in (prepared[name] for name in places)
             ]
+            if upload is not None:
+                copy_folder(output, upload, only=_finished(states))
+            return states
     except (BrainwavlmError, OSError):
         if made and not (output / "study.json").exists():
             shutil.rmtree(output, ignore_errors=True)
         raise
+
+
+_DESCRIPTION = ("study.json", "study.yaml")
+
+
+def _finished(states: Sequence[CellState]) -> list[str]:
+    """What of a study's folder is copied when these cells have ended: those that are done, and all records."""
+    return [*_DESCRIPTION, "records", *(f"cells/{state.folder}" for state in states if state.state == "done")]
 
 
 def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
@@ -135,7 +153,11 @@ def _left(
 
 
 def _work_on(
-    tasks: Sequence[Task], output: Path, how: EngineOptions, finished: Callable[[CellState], None]
+    tasks: Sequence[Task],
+    output: Path,
+    how: EngineOptions,
+    finished: Callable[[CellState], None],
+    upload: str | None,
 ) -> None:
     def ended(state: CellState) -> None:
         if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing
@@ -143,6 +165,11 @@ def _work_on(
             state = before.but(state="failed", error=state.error)
             write_state(output, state)
         finished(state)
+        if upload is not None:
+            try:
+                copy_folder(output, upload, only=_finished([state]))
+            except BrainwavlmError as error:  # a store that rests must not stop the cells
+                warnings.warn(f"{state.folder} is uploaded at the end:\n{error}", stacklevel=2)
 
     try:
         if tasks:
