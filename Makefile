@@ -65,7 +65,7 @@ examples: $(READY)
 
 RESULTS := benchmarks/results
 bench: $(READY)
-	@"$(BIN)/python" benchmarks/speed.py --output $(RESULTS)/speed.json
+	@"$(BIN)/python" benchmarks/speed.py --output $(RESULTS)/speed-here.json
 	@"$(BIN)/python" benchmarks/where.py --output $(RESULTS)/where.json
 	@"$(BIN)/python" benchmarks/ridge.py --output $(RESULTS)/ridge.json
 	@"$(BIN)/python" benchmarks/growth.py --output $(RESULTS)/growth.json

@@ -1,17 +1,19 @@
 """Speed of tuning and extraction against the plain way (benchmarks/reference.py), side by side in one process.
 
-    python benchmarks/speed.py --output benchmarks/results/speed.json
+    python benchmarks/speed.py --processor "EPYC, Zen 5" --output benchmarks/results/speed-zen5.json
     python benchmarks/speed.py --memory exact         # peak memory of one path, in its own process
 
 WavLM of the size of base+ with random weights, windows of 4 s every 0.25 s, blocks of 4 TRs, which with the kernel's
 reach take the 80 windows that 10 TRs of sound hold (more do not fit into 24 GB on the plain way), no halo, layer 9,
 the last frame, LoRA of rank 4 on query, key and value without dropout, a readout with a bottleneck of 100 to 20,000
 voxels. The paths take turns; medians over the rounds. The loss and the gradients of the exact path are compared with
-the reference's first, from the same weights.
+the reference's first, from the same weights. What a step costs is also said as work, which no processor changes:
+products in GFLOP a window, and windows of four adjacent blocks against four single ones.
 """
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -31,8 +33,9 @@ from transformers import WavLMConfig, WavLMModel
 
 from brainwavlm.compute import products
 from brainwavlm.config import load_config
-from brainwavlm.encoding.blocks import Block
-from brainwavlm.encoding.prepared_stories import block_rows_alone, needed_windows
+from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
+from brainwavlm.encoding.prepared_stories import block_rows_alone, needed_windows, planned_clock
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
@@ -199,6 +202,45 @@ def trunk_flops(n_windows: int, n_frames: int, n_dims: int = N_DIMS, n_inner: in
     return forward + backward
 
 
+def window_gflop(n_frames: int) -> dict[str, float]:
+    """Products of a window of 4 s in a steady step, in GFLOP: the reference's from sound, ours from a kept frontend.
+
+    The reference runs convolutions and all blocks, and its backward pass has the gradients of the whole weights of
+    query, key and value, to which the adapters are added.
+    """
+    square, inner, attention = 2 * N_DIMS**2, 2 * N_DIMS * N_INNER, 4 * N_DIMS * n_frames
+    frames, convolutions, n_channels = 64_000, 0, 1
+    for kernel, stride in zip((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2), strict=True):
+        frames = (frames - kernel) // stride + 1
+        convolutions += frames * 2 * 512 * n_channels * kernel
+        n_channels = 512
+    positions = 2 * N_DIMS * (N_DIMS // 16) * 128
+    before = convolutions + n_frames * (2 * 512 * N_DIMS + positions)
+    whole = 4 * square + 2 * inner + attention
+    plain = before + n_frames * (12 * whole + LAYER * (whole + attention + 3 * square))
+    return {"reference": plain / 1e9, "exact": trunk_flops(1, n_frames) / 1e9}
+
+
+def epoch_windows(folder: Path) -> dict[str, int]:
+    """Windows of an epoch of a story of 335 TRs in blocks of 10 with their halo: one by one, and four read together."""
+    data = fake_subject(folder / "story", 3, 1, n_trs=335)
+    model, counts = str(folder / "model"), {}
+    for adjacent in (False, True):
+        training = {"block_rows": 10, "blocks_per_step": 4, "adjacent_blocks": adjacent}
+        settings = {**SETTINGS, "quirks": {}, "dataset": str(data), "backbone.name": model}
+        config = load_config(
+            overrides={**settings, **{f"training.{key}": value for key, value in training.items()}}
+        )
+        recording = load_dataset(data).subject("uts").recordings["story00"]
+        clock = planned_clock(recording, config, min_samples=400)
+        steps = [step for _, some in epoch_steps({"story00": 335}, config, 0) for step in some]
+        read = [spanned(group) for step in steps for group in read_together(step, config)]
+        counts["adjacent" if adjacent else "single"] = sum(
+            len(needed_windows(clock, blocks, config.quirks)) for blocks in read
+        )
+    return counts
+
+
 def timed(step: Callable[[], object]) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
@@ -243,6 +285,8 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     stream_story.frontend = kept_frontend(
         stream.backbone, sound, stream_story.windows, stream_config.windows, BATCH
     )
+    upper = bench.loop(adapter={**SETTINGS["adapter"], "layers": [5, LAYER]})
+    bench.keep_frontend(upper)
     own = needed[: bench.own]
     part = type(windows)(windows.starts[own], windows.ends[own])
     one, every = load_backbone(bench.model, LAYER), load_backbone(bench.model, "all")
@@ -274,6 +318,7 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
                 patched_loss, optimisers[1]
             ),
             "tuning step, exact": lambda: bench.step(bench.exact),
+            "tuning step, exact, adapters from block 5": lambda: bench.step(upper),
             "frontend of a block, exact": lambda: kept_frontend(
                 bench.exact.backbone, sound, part, bench.exact.config.windows, BATCH
             ),
@@ -307,11 +352,18 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     }
     rewritten = median["tuning step, reference with its attention rewritten"]
     ratios["tuning step, against a rewritten attention"] = rewritten / median["tuning step, exact"]
+    ratios["adapters from block 5"] = (
+        median["tuning step, reference"] / median["tuning step, exact, adapters from block 5"]
+    )
+    counts = epoch_windows(folder)
+    ratios["adjacent blocks"] = ratios["tuning step"] * counts["single"] / counts["adjacent"]
     ratios["first epoch"] = first[0] / first[1]
     ratios["stream"] = median["tuning step, reference"] / median["tuning step, stream"]
     return {
         "parity": agreement,
         "windows": {"of a step": len(needed), "of extraction": bench.own},
+        "windows_of_an_epoch": counts,
+        "gflop_a_window": {name: round(value, 1) for name, value in window_gflop(n_frames).items()},
         "seconds": {name: round(value, 3) for name, value in median.items()},
         "all_seconds": {name: [round(value, 3) for value in values] for name, values in spent.items()},
         "ratios": {name: round(value, 2) for name, value in ratios.items()},
@@ -347,8 +399,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4, help="TRs of a block")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", choices=["reference", "exact", "stream"])
+    parser.add_argument("--processor", default=platform.machine(), help="its name, for the table")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command does, here for both sides
     with tempfile.TemporaryDirectory() as folder:
         if arguments.memory:
             print(
@@ -357,7 +411,11 @@ def main() -> None:
             return
         memory = {path: _memory_of(path, arguments.rows) for path in ("reference", "exact", "stream")}
         result = {**compare(Path(folder), arguments.rows, arguments.rounds), "memory_gb": memory}
-    result |= {"threads": torch.get_num_threads(), "torch": torch.__version__, "machine": platform.machine()}
+    result |= {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "processor": arguments.processor,
+    }
     print(json.dumps(result, indent=2))
     if arguments.output:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -20,44 +20,74 @@ def markdown(header: list[str], rows: list[list[object]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def speed(found: dict) -> str:
-    """Paths against the reference."""
-    seconds, ratios = found["seconds"], found["ratios"]
-    step = seconds["tuning step, reference"]
-    first = sum(
-        seconds[f"{part}, exact"] for part in ("tuning step", "frontend of a block", "moments of a block")
-    )
+def speed(found: list[dict]) -> str:
+    """Paths against the reference on each processor, and what of it is work and what is rate."""
     rows = [
-        ("tuning step, frontend kept", step, seconds["tuning step, exact"], ratios["tuning step"]),
+        ("tuning step, frontend kept", "tuning step, reference", "tuning step, exact", "tuning step"),
         (
             "the same, against a reference with the attention rewritten",
-            seconds["tuning step, reference with its attention rewritten"],
-            seconds["tuning step, exact"],
-            ratios["tuning step, against a rewritten attention"],
+            "tuning step, reference with its attention rewritten",
+            "tuning step, exact",
+            "tuning step, against a rewritten attention",
         ),
-        ("tuning step of the first epoch, with the moments before it", step, first, ratios["first epoch"]),
-        ("tuning step, stream", step, seconds["tuning step, stream"], ratios["stream"]),
+        (
+            "the same, adapters in blocks 5 to 9",
+            "tuning step, reference",
+            "tuning step, exact, adapters from block 5",
+            "adapters from block 5",
+        ),
+        ("the same, four adjacent blocks, from windows counted", None, None, "adjacent blocks"),
+        (
+            "tuning step of the first epoch, with the moments before it",
+            "tuning step, reference",
+            None,
+            "first epoch",
+        ),
+        ("tuning step, stream", "tuning step, reference", "tuning step, stream", "stream"),
+        *(
+            (name, f"{name}, reference", f"{name}, exact", name)
+            for name in ("extraction of one layer", "extraction of all layers")
+        ),
     ]
-    for name in ("extraction of one layer", "extraction of all layers"):
-        rows.append((name, seconds[f"{name}, reference"], seconds[f"{name}, exact"], ratios[name]))
-    cells = [[name, f"{plain:.2f}", f"{ours:.2f}", f"{ratio:.2f}"] for name, plain, ours, ratio in rows]
-    parity, gflops = found["parity"], found["gflops"]
-    memory = ", ".join(f"{name} {value:.1f} GB" for name, value in found["memory_gb"].items())
-    shares = ", ".join(
-        f"{100 * value:.0f} % of {name}'s {gflops[name]:.0f}" for name, value in found["trunk_share"].items()
-    )
-    return "\n".join(
+
+    def cell(one: dict, plain: str | None, ours: str | None, ratio: str) -> str:
+        if ratio not in one["ratios"]:
+            return ""
+        seconds = [f"{one['seconds'][name]:.2f}" for name in (plain, ours) if name in one["seconds"]]
+        times = f"**{one['ratios'][ratio]:.2f}**"
+        return f"{times} ({' / '.join(seconds)} s)" if len(seconds) == 2 else times
+
+    def trunk(one: dict) -> str:
+        return ", ".join(
+            f"{100 * share:.0f} % of {name}'s {one['gflops'][name]:.0f}"
+            for name, share in one["trunk_share"].items()
+        )
+
+    table = [[name, *(cell(one, *keys) for one in found)] for name, *keys in rows]
+    table.append(["our trunk, GFLOP/s", *(f"{one['gflops']['trunk']:.0f}: {trunk(one)}" for one in found)])
+    table.append(
         [
-            markdown(["what", "reference, s", "ours, s", "times faster"], cells),
-            "",
-            f"{found['windows']['of a step']} windows a step, {found['windows']['of extraction']} of extraction, "
-            f"{found['threads']} threads, torch {found['torch']}.",
-            f"From the same weights, the losses differ by {parity['loss_difference']:.1e} and the gradients of the "
-            f"adapters by at most {parity['gradient']:.1e} of their norm.",
-            f"Peak memory of a process that makes one step: {memory}.",
-            f"The trunk reaches {gflops['trunk']:.0f} GFLOP/s: {shares} (products of the trunk's shapes in float32).",
+            "largest difference of the adapters' gradients, of their norm",
+            *(f"{one['parity']['gradient']:.0e}" for one in found),
         ]
     )
+    last = max(found, key=lambda one: "gflop_a_window" in one)  # of those that say their work
+    memory = ", ".join(f"{name} {value:.1f} GB" for name, value in last["memory_gb"].items())
+    lines = [
+        markdown(["times faster (reference / ours)", *(one["processor"] for one in found)], table),
+        "",
+        f"{last['windows']['of a step']} windows a step, {last['windows']['of extraction']} of extraction, "
+        f"{last['threads']} threads; peak memory of a process that makes one step: {memory}.",
+    ]
+    if work := last.get("gflop_a_window"):
+        counts = last["windows_of_an_epoch"]
+        lines += [
+            f"A window costs {work['reference']:.0f} GFLOP in the reference's step and {work['exact']:.0f} in ours, "
+            f"{work['reference'] / work['exact']:.2f} times less work; four adjacent blocks read "
+            f"{counts['single'] / counts['adjacent']:.2f} times fewer windows. "
+            "The rest of the gain is the rate of products."
+        ]
+    return "\n".join(lines)
 
 
 def where(found: dict) -> str:
@@ -127,6 +157,21 @@ def startup(found: dict) -> str:
     return markdown(["command", "s"], [[f"`{name}`", f"{seconds:.2f}"] for name, seconds in found.items()])
 
 
+def environment(found: dict) -> str:
+    """Steps under settings of the process, on an idle and on a busy machine."""
+    rows = []
+    for name, one in found["settings"].items():
+        cells = [one[state] for state in ("idle", "busy")]
+        rows.append(
+            [name, *(f"{cell['step']:.2f}" for cell in cells), *(f"{cell['cpu']:.2f}" for cell in cells)]
+        )
+    header = ["setting", "step, s", "step, busy, s", "processor time, s", "processor time, busy, s"]
+    return markdown(header, rows) + (
+        f"\n\n{found['processor']}, {found['threads']} threads, medians of {found['rounds']} runs; busy: two other "
+        "processes compute."
+    )
+
+
 def significance(found: dict) -> str:
     """Permutations at full size."""
     rows = [[name, f"{seconds:.1f}"] for name, seconds in found["seconds"].items()]
@@ -156,6 +201,7 @@ def gpu(found: dict) -> str:
 
 TABLES: dict[str, Callable] = {
     "gpu": gpu,
+    "environment": environment,
     "speed": speed,
     "where": where,
     "compiled": compiled,
@@ -177,7 +223,7 @@ def main() -> None:
             print(f"{name}: no result, table left as it is")
             continue
         found = [json.loads(path.read_text()) for path in results]
-        new = table(found if name == "memory" else found[0])
+        new = table(found if name in ("memory", "speed") else found[0])
         pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
         text, count = re.subn(pattern, lambda match, new=new: match[1] + new + match[2], text, flags=re.S)
         print(f"{name}: {count} table from {', '.join(path.name for path in results)}")

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -57,6 +58,7 @@ app.command(short_help="Write maps as NIfTI and GIFTI files for other tools.")(o
 app.command(short_help="Write a run as a folder that transformers reads.")(models.export)
 app.command(short_help="Predict the responses to sounds of any length.")(models.predict)
 app.command(short_help="Compare a model or a run with its checksums.")(models.verify)
+app.command(short_help="Copy a folder from or to an object store.")(models.copy)
 app.command(short_help="List runs with their state, age and scores.")(runs.runs)
 app.command(short_help="Show how a run went, and what to do next.")(runs.show)
 app.add_typer(study, name="study", short_help="Run a grid of cells from one file, each once.")
@@ -72,6 +74,9 @@ def main() -> None:
             stream, io.TextIOWrapper
         ):  # a sign that the terminal's encoding lacks is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
+    # Activations in large pages, as NumPy asks for its arrays: a step faults a hundred times less. PyTorch reads this
+    # at its first large tensor.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         app(standalone_mode=True)
     except BrainwavlmError as error:
