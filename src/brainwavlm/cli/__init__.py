@@ -11,7 +11,7 @@ import typer.core
 
 from brainwavlm import __version__
 from brainwavlm.cli import data, models, outputs, probes, runs, scores
-from brainwavlm.cli.options import in_words_of, wrong_words
+from brainwavlm.cli.options import in_words_of, option, wrong_words
 from brainwavlm.cli.study import study
 from brainwavlm.errors import BrainwavlmError, printable
 
@@ -110,7 +110,7 @@ def _is_full_disk(error: BaseException | None) -> bool:
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and the digest of the code.", is_eager=True)
+        bool, option("--version", "Print the version and the digest of the code.", is_eager=True)
     ] = False,
 ) -> None:
     if version:

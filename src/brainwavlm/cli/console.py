@@ -13,6 +13,7 @@ from rich.table import Table
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.errors import printable
+from brainwavlm.formatting.html import shown
 from brainwavlm.formatting.numbers import format_p, voxel_count
 
 console = Console(highlight=False)
@@ -159,7 +160,7 @@ def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
     """The result of `ridge`, from its summary."""
     least = summary["null"]["least_p"]
     rows = [
-        {shown: row[key] for key, shown in RIDGE_COLUMNS.items()}
+        {heading: row[key] for key, heading in RIDGE_COLUMNS.items()}
         | {"p": format_p(row["p"], least), "q < .05": voxel_count(row["voxels_q_below_.05"])}
         for row in summary["targets"]
     ]
@@ -171,10 +172,7 @@ def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
         "of ceiling: r / noise ceiling",
         soft_wrap=True,
     )
-    for note in summary["notes"]:
-        console.print(f"  {escape(note)}", soft_wrap=True)
-    console.print(f"Written: {escape(str(folder))}/scores.csv, summary.json", soft_wrap=True)
-    console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
+    show_end(summary["notes"], f"Written: {folder}/scores.csv, summary.json", f"brainwavlm report {folder}")
 
 
 def show_scores(scores: Any, folder: Path) -> None:
@@ -202,10 +200,14 @@ def show_scores(scores: Any, folder: Path) -> None:
         show_table(
             listeners, title=labelled("Over listeners: mean change, one-sided sign flips", scores.summary)
         )
-    for note in scores.summary.get("notes", []):
-        console.print(f"  {escape(note)}", soft_wrap=True)
-    console.print(f"Written: {escape(str(folder))}", soft_wrap=True)
-    console.print(f"Next:  brainwavlm report {escape(str(folder))}", soft_wrap=True)
+    show_end(scores.summary.get("notes", []), f"Written: {folder}", f"brainwavlm report {folder}")
+
+
+def show_end(notes: Sequence[str], written: str, step: str) -> None:
+    """The last lines of a command: notes, where its files are, and what can be done next, if anything."""
+    lines = [*(f"  {note}" for note in notes), written, *([f"Next:  {step}"] if step else [])]
+    for line in lines:
+        console.print(escape(line), soft_wrap=True)
 
 
 def _show_by_run(rows: Sequence[Mapping[str, Any]], title: str, summary: Mapping[str, Any]) -> None:
@@ -230,15 +232,7 @@ def labelled(title: str, summary: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    return printable(value)
+    return printable(shown(value, nothing="-", minus="-"))
 
 
 def _duration(seconds: float) -> str:

@@ -6,32 +6,20 @@ from typing import Annotated
 
 import typer
 
-from brainwavlm.cli.options import (
-    BackboneOption,
-    ContextOption,
-    DatasetArgument,
-    DeviceOption,
-    FrameOption,
-    JsonOption,
-    OutputOption,
-    PresetOption,
-    SetOption,
-    StrideOption,
-    SubjectOption,
-    config_of,
-    print_json,
-    require_output,
-)
+from brainwavlm.cli import options
+from brainwavlm.cli.options import argument, option
 
 
-def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOption = False) -> None:
+def check(
+    dataset: options.DatasetArgument, subject: options.SubjectOption = None, json: options.JsonOption = False
+) -> None:
     """Read all of a data set and list everything that is wrong with it. Exit code 0 only when it can be used."""
     from brainwavlm.checks import check_dataset
     from brainwavlm.cli.console import show_report
 
     report = check_dataset(dataset, subject)
     if json:
-        print_json(report.as_dict())
+        options.print_json(report.as_dict())
     else:
         show_report(report)
     if not report.usable:
@@ -39,16 +27,12 @@ def check(dataset: DatasetArgument, subject: SubjectOption = None, json: JsonOpt
 
 
 def targets(
-    dataset: DatasetArgument,
-    who: Annotated[
-        str | None, typer.Argument(metavar="[SUBJECT]", help="Name of the subject.", show_default=False)
-    ] = None,
-    subject: SubjectOption = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="YAML file of a run, for the regions in it.")
-    ] = None,
-    set_: SetOption = None,
-    json: JsonOption = False,
+    dataset: options.DatasetArgument,
+    who: Annotated[str | None, argument("Name of the subject.", metavar="[SUBJECT]")] = None,
+    subject: options.SubjectOption = None,
+    config: Annotated[Path | None, option("--config", "YAML file of a run, for the regions in it.")] = None,
+    set_: options.SetOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """List the voxel sets of one subject, or of each, with their sizes. Why others are missing goes to stderr."""
     from brainwavlm.cli.console import show_table
@@ -60,7 +44,7 @@ def targets(
         remedy = "Name it once; without a name all subjects are listed."
         raise ConfigError("--subject", f"{subject}, beside the subject {who}.", "one subject.", remedy)
     loaded = load_dataset(dataset)
-    regions = config_of(config, None, set_, {}, subject_needed=False).regions
+    regions = options.config_of(config, None, set_, {}, subject_needed=False).regions
     name = who if who is not None else subject
     rows, missing = [], []
     for each in (name,) if name is not None else loaded.subject_names:
@@ -68,7 +52,7 @@ def targets(
         rows += [{"subject": each, "target": target, "voxels": count} for target, count in counts.items()]
         missing += [f"{each}, {target}: {reason}" for target, reason in reasons.items()]
     if json:
-        print_json(rows)
+        options.print_json(rows)
     else:
         show_table(rows, title=f"Targets of {loaded.name}")
     for reason in dict.fromkeys(missing):
@@ -76,22 +60,22 @@ def targets(
 
 
 def features(
-    dataset: DatasetArgument,
-    output: OutputOption,
-    backbone: BackboneOption = None,
-    subject: SubjectOption = None,
-    context: ContextOption = None,
-    stride: StrideOption = None,
-    frame: FrameOption = None,
-    device: DeviceOption = None,
-    preset: PresetOption = None,
-    set_: SetOption = None,
+    dataset: options.DatasetArgument,
+    output: options.OutputOption,
+    backbone: options.BackboneOption = None,
+    subject: options.SubjectOption = None,
+    context: options.ContextOption = None,
+    stride: options.StrideOption = None,
+    frame: options.FrameOption = None,
+    device: options.DeviceOption = None,
+    preset: options.PresetOption = None,
+    set_: options.SetOption = None,
 ) -> None:
     """Compute the features of all layers for each story once, into a folder that other commands read."""
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.encoding.extraction import extract_dataset
 
     given = locals()
-    require_output(output)
-    wanted = config_of(None, preset, set_, given, subject_needed=False)
+    options.require_output(output)
+    wanted = options.config_of(None, preset, set_, given, subject_needed=False)
     extract_dataset(wanted, output, subject, TerminalProgress())

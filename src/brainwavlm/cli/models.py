@@ -3,48 +3,39 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
-from brainwavlm.cli.options import DeviceOption, FeaturesOption, JsonOption, SubjectOption, print_json
+from brainwavlm.cli import options
+from brainwavlm.cli.options import argument, option
 
 SourceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="Folder that `export` wrote, OWNER/NAME on the hub, or a run.",
-        show_default=False,
-    ),
+    str, argument("Folder that `export` wrote, OWNER/NAME on the hub, or a run.", metavar="MODEL")
 ]
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.", show_default=False)],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for the model.", show_default=False)
-    ],
+    run: Annotated[Path, argument("Folder of a finished run.")],
+    output: Annotated[Path, option("--output -o", "New folder for the model.", show_default=False)],
     adapter: Annotated[
         bool,
-        typer.Option(
+        option(
             "--adapter",
-            help="The adapter of peft in place of merged weights. Stock WavLM ignores it: only `load` applies it.",
+            "The adapter of peft in place of merged weights. Stock WavLM ignores it: only `load` applies it.",
         ),
     ] = False,
     trim: Annotated[
-        bool, typer.Option("--trim", help="Leave out the blocks above the hidden state that the run reads.")
+        bool, option("--trim", "Leave out the blocks above the hidden state that the run reads.")
     ] = False,
     scores: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--scores",
-            help="Folder of `evaluate` with this run, and controls, for the card; default: the run's own.",
+            "Folder of `evaluate` with this run, and controls, for the card; default: the run's own.",
         ),
     ] = None,
-    cache: FeaturesOption = None,
+    cache: options.FeaturesOption = None,
     push: Annotated[
-        str | None,
-        typer.Option("--push", help="Also upload it to OWNER/NAME on the hub.", metavar="OWNER/NAME"),
+        str | None, option("--push", "Also upload it to OWNER/NAME on the hub.", metavar="OWNER/NAME")
     ] = None,
-    json: JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Write a run as a folder that transformers reads without this package: weights, readouts, a model card."""
     from brainwavlm.cli.console import console
@@ -63,7 +54,7 @@ def export(
     )
     files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     if json:
-        print_json({"folder": str(folder), "files": files, "pushed": push})
+        options.print_json({"folder": str(folder), "files": files, "pushed": push})
         return
     console.print(f"Written: {folder}, {len(files)} files. Read {folder / 'README.md'} next.", markup=False)
     if adapter:
@@ -74,27 +65,22 @@ def export(
 
 def predict(
     model: SourceArgument,
-    sounds: Annotated[
-        list[Path], typer.Argument(metavar="SOUND...", help="Sound files.", show_default=False)
-    ],
+    sounds: Annotated[list[Path], argument("Sound files.", metavar="SOUND...")],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="OUT.h5, .npy, .nii.gz or .func.gii; of several sounds with the name of each before the ending.",
+        option(
+            "--output -o",
+            "OUT.h5, .npy, .nii.gz or .func.gii; of several sounds with the name of each before the ending.",
             show_default=False,
         ),
     ],
-    subject: SubjectOption = None,
-    tr: Annotated[
-        float | None, typer.Option("--tr", help="Seconds between rows; default: the data set's.")
-    ] = None,
+    subject: options.SubjectOption = None,
+    tr: Annotated[float | None, option("--tr", "Seconds between rows; default: the data set's.")] = None,
     readout: Annotated[
-        Literal["ridge", "trained"], typer.Option("--readout", help="ridge, or trained: that of tuning.")
+        Literal["ridge", "trained"], option("--readout", "ridge, or trained: that of tuning.")
     ] = "ridge",
-    device: DeviceOption = None,
-    cache: FeaturesOption = None,
+    device: options.DeviceOption = None,
+    cache: options.FeaturesOption = None,
 ) -> None:
     """Predict a subject's responses to sounds of any length. What is broken off goes on with the same command."""
     from brainwavlm.cli.progress import TerminalProgress
@@ -106,13 +92,13 @@ def predict(
         print(f"{path}{' (SIMULATED responses)' if opened.simulated else ''}")
 
 
-def verify(model: SourceArgument, json: JsonOption = False) -> None:
+def verify(model: SourceArgument, json: options.JsonOption = False) -> None:
     """Compare every file of an exported model or a run with its checksum; predict the model's example again."""
     from brainwavlm.models import verify as compare
 
     told = compare(model)
     if json:
-        print_json(told)
+        options.print_json(told)
         return
     print(f"{told['files']} files have the content that they were written with.")
     if told["difference"] is not None:

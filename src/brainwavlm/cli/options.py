@@ -11,53 +11,45 @@ if TYPE_CHECKING:
     from brainwavlm.errors import BrainwavlmError
 
 
-DatasetArgument = Annotated[
-    str,
-    typer.Argument(help="Folder of a data set (native or ds003020), or the word demo.", show_default=False),
-]
-ConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(help="YAML file of the run; may be left out with --preset.", show_default=False),
-]
+def option(names: str, text: str, **more: Any) -> Any:
+    """An option of a command: its names with spaces between them, and its help."""
+    return typer.Option(*names.split(), help=text, **more)
+
+
+def argument(text: str, show_default: bool = False, **more: Any) -> Any:
+    return typer.Argument(help=text, show_default=show_default, **more)
+
+
+DatasetArgument = Annotated[str, argument("Folder of a data set (native or ds003020), or the word demo.")]
+ConfigArgument = Annotated[Path | None, argument("YAML file of the run; may be left out with --preset.")]
 PresetOption = Annotated[
-    str | None,
-    typer.Option("--preset", help="paper, authors-2026, recommended or demo: the base of the run."),
+    str | None, option("--preset", "paper, authors-2026, recommended or demo: the base of the run.")
 ]
 SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="key=value over file and preset, e.g. training.epochs=3. Repeatable."),
+    list[str] | None, option("--set", "key=value over file and preset, e.g. training.epochs=3. Repeatable.")
 ]
-SubjectOption = Annotated[str | None, typer.Option("--subject", help="Name of the subject.")]
-BackboneOption = Annotated[
-    str | None, typer.Option("--backbone", help="Hub id or local folder of the speech model.")
-]
-LayerOption = Annotated[int | None, typer.Option("--layer", help="Hidden state that is read.")]
+SubjectOption = Annotated[str | None, option("--subject", "Name of the subject.")]
+BackboneOption = Annotated[str | None, option("--backbone", "Hub id or local folder of the speech model.")]
+LayerOption = Annotated[int | None, option("--layer", "Hidden state that is read.")]
 TargetOption = Annotated[
-    str | None,
-    typer.Option("--target", help="Voxels: cortex, AC, LH, aparc:bankssts, cortex-AC, ceiling>0.4, a file."),
+    str | None, option("--target", "Voxels: cortex, AC, LH, aparc:bankssts, cortex-AC, ceiling>0.4, a file.")
 ]
-FrameOption = Annotated[str | None, typer.Option("--frame", help="Frames of a window: last, first or mean.")]
-ContextOption = Annotated[float | None, typer.Option("--context", help="Seconds of sound in a window.")]
-StrideOption = Annotated[float | None, typer.Option("--stride", help="Seconds between windows.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of weights, order and dropout.")]
+FrameOption = Annotated[str | None, option("--frame", "Frames of a window: last, first or mean.")]
+ContextOption = Annotated[float | None, option("--context", "Seconds of sound in a window.")]
+StrideOption = Annotated[float | None, option("--stride", "Seconds between windows.")]
+SeedOption = Annotated[int | None, option("--seed", "Seed of weights, order and dropout.")]
 JointOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--joint", help="Further subject who tunes the same model, with their own readout; repeatable."
-    ),
+    option("--joint", "Further subject who tunes the same model, with their own readout; repeatable."),
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu or cuda.")]
+DeviceOption = Annotated[str | None, option("--device", "auto, cpu or cuda.")]
 MemoryOption = Annotated[
-    str | None, typer.Option("--memory", help="What ridge may use, e.g. 8GB: decides voxels solved at once.")
+    str | None, option("--memory", "What ridge may use, e.g. 8GB: decides voxels solved at once.")
 ]
-RunsArgument = Annotated[list[Path], typer.Argument(help="Folders of tuning runs.", show_default=False)]
-OutputOption = Annotated[
-    Path, typer.Option("--output", help="New folder for what is made.", show_default=False)
-]
-FeaturesOption = Annotated[
-    Path | None, typer.Option("--features", help="Folder of features to read and add to.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")]
+RunsArgument = Annotated[list[Path], argument("Folders of tuning runs.")]
+OutputOption = Annotated[Path, option("--output", "New folder for what is made.", show_default=False)]
+FeaturesOption = Annotated[Path | None, option("--features", "Folder of features to read and add to.")]
+JsonOption = Annotated[bool, option("--json", "Print JSON for machines instead of text.")]
 
 
 OPTION_KEYS = {

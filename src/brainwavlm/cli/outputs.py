@@ -3,24 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
-from brainwavlm.cli.options import print_json
+from brainwavlm.cli.options import argument, option, print_json
 from brainwavlm.reporting.figures.kinds import KINDS, QUANTITIES, VIEWS
 
 
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="PATH...",
-            help="Folders that `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition` wrote, or runs, "
+        argument(
+            "Folders that `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition` wrote, or runs, "
             "whose evaluation is shown.",
-            show_default=False,
+            metavar="PATH...",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", help="HTML file; default: report.html in the first folder.")
+        Path | None, option("--output", "HTML file; default: report.html in the first folder.")
     ] = None,
 ) -> None:
     """Make one self-contained page of results: findings, a cortex that turns, tables, charts, how it was computed."""
@@ -34,61 +31,52 @@ _KINDS = "; ".join(f"{name}: {kind.shows}" for name, kind in KINDS.items())
 
 
 def figure(
-    kind: Annotated[str, typer.Argument(help=f"{_KINDS}.", show_default=False)],
+    kind: Annotated[str, argument(f"{_KINDS}.")],
     paths: Annotated[
         list[Path],
-        typer.Argument(
+        argument(
+            "Runs, folders of `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition`, or studies.",
             metavar="PATH...",
-            help="Runs, folders of `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition`, or studies.",
-            show_default=False,
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="FILE.pdf, .svg or .png (table: .tex or .csv); its values go to FILE.csv beside it.",
+        option(
+            "--output -o",
+            "FILE.pdf, .svg or .png (table: .tex or .csv); its values go to FILE.csv beside it.",
             show_default=False,
         ),
     ],
-    width: Annotated[
-        float | None, typer.Option("--width", help="Millimetres; default: the style's, 85.")
-    ] = None,
+    width: Annotated[float | None, option("--width", "Millimetres; default: the style's, 85.")] = None,
     height: Annotated[
-        float | None, typer.Option("--height", help="Millimetres; default: what the content needs.")
+        float | None, option("--height", "Millimetres; default: what the content needs.")
     ] = None,
     style: Annotated[
-        Path | None,
-        typer.Option("--style", help="matplotlib style file whose entries replace those of the package's."),
+        Path | None, option("--style", "matplotlib style file whose entries replace those of the package's.")
     ] = None,
-    title: Annotated[str, typer.Option("--title", help="Above the figure; default: none.")] = "",
+    title: Annotated[str, option("--title", "Above the figure; default: none.")] = "",
     quantity: Annotated[
-        list[str] | None,
-        typer.Option("--quantity", help=f"maps: {', '.join(QUANTITIES)}. Repeatable."),
+        list[str] | None, option("--quantity", f"maps: {', '.join(QUANTITIES)}. Repeatable.")
     ] = None,
     readout: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--readout",
-            help="maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map).",
+            "maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map).",
         ),
     ] = None,
-    view: Annotated[str | None, typer.Option("--view", help=f"maps: {', '.join(VIEWS)}.")] = None,
+    view: Annotated[str | None, option("--view", f"maps: {', '.join(VIEWS)}.")] = None,
     q: Annotated[
-        float | None,
-        typer.Option("--q", help="maps: only voxels with a false discovery rate below it, e.g. 0.05."),
+        float | None, option("--q", "maps: only voxels with a false discovery rate below it, e.g. 0.05.")
     ] = None,
     target: Annotated[
-        list[str] | None,
-        typer.Option("--target", help="Voxel set that is shown; of probes, feature. Repeatable."),
+        list[str] | None, option("--target", "Voxel set that is shown; of probes, feature. Repeatable.")
     ] = None,
     run: Annotated[
-        list[str] | None, typer.Option("--run", help="Name of a run that is shown. Repeatable; default: all.")
+        list[str] | None, option("--run", "Name of a run that is shown. Repeatable; default: all.")
     ] = None,
     experiment: Annotated[
-        list[str] | None,
-        typer.Option("--experiment", help="Experiment of a study. Repeatable; default: all."),
+        list[str] | None, option("--experiment", "Experiment of a study. Repeatable; default: all.")
     ] = None,
 ) -> None:
     """Draw one figure for a paper, from what other commands wrote, with a CSV file of exactly the values it shows."""
@@ -111,36 +99,28 @@ def figure(
 def maps(
     path: Annotated[
         Path,
-        typer.Argument(
-            help="Folder that `ridge`, `evaluate` or `partition` wrote, or a run, whose evaluation is taken.",
-            show_default=False,
+        argument(
+            "Folder that `ridge`, `evaluate` or `partition` wrote, or a run, whose evaluation is taken."
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for the maps.", show_default=False)
-    ],
+    output: Annotated[Path, option("--output -o", "New folder for the maps.", show_default=False)],
     target: Annotated[
         list[str] | None,
-        typer.Option(
-            "--target",
-            help="Further mask, e.g. aparc:bankssts or AC&LH; repeatable. Scored targets are there.",
+        option(
+            "--target", "Further mask, e.g. aparc:bankssts or AC&LH; repeatable. Scored targets are there."
         ),
     ] = None,
     space: Annotated[
         Literal["scanner", "surfaces"],
-        typer.Option(
-            "--space", help="Of volumes: the data set's own, or mm of the subject's pycortex surfaces."
-        ),
+        option("--space", "Of volumes: the data set's own, or mm of the subject's pycortex surfaces."),
     ] = "scanner",
     surfaces: Annotated[
-        bool,
-        typer.Option("--surfaces", help="Also write the surfaces, and maps.spec for Connectome Workbench."),
+        bool, option("--surfaces", "Also write the surfaces, and maps.spec for Connectome Workbench.")
     ] = False,
     flatmaps: Annotated[
-        bool,
-        typer.Option("--flatmaps", help="Also pictures of flatmaps by pycortex; needs the extra flatmaps."),
+        bool, option("--flatmaps", "Also pictures of flatmaps by pycortex; needs the extra flatmaps.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text.")] = False,
+    json: Annotated[bool, option("--json", "Print JSON for machines instead of text.")] = False,
 ) -> None:
     """Write each map of a result in the subject's space: NIfTI of a volume, GIFTI of a surface, and a sidecar."""
     from brainwavlm.cli.console import console, show_table

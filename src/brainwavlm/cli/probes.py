@@ -3,153 +3,123 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
-from brainwavlm.cli.options import (
-    JsonOption,
-    MemoryOption,
-    RunsArgument,
-    layers_of,
-    memory_gb_of,
-    names_of,
-    print_json,
-    require_output,
-)
+from brainwavlm.cli import options
+from brainwavlm.cli.options import option
 
 _Features = Annotated[
     str,
-    typer.Option(
+    option(
         "--features",
-        help="Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
+        "Names with commas between them: mel,articulation,glove=FILE,word-rate. See docs/how-to/probes.md.",
         show_default=False,
     ),
 ]
 
 
 def probe(
-    runs: RunsArgument,
+    runs: options.RunsArgument,
     features: _Features,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/probes.")
+        Path | None, option("--output -o", "Folder for tables; default: first RUN/probes.")
     ] = None,
     layers: Annotated[
-        str | None, typer.Option("--layers", help="Hidden states: all, or 0,3,9. Default: the run's own.")
+        str | None, option("--layers", "Hidden states: all, or 0,3,9. Default: the run's own.")
     ] = None,
     controls: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--controls",
-            help="Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
+            "Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
         ),
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Folder of vectors to read and add to.")
-    ] = None,
-    memory: MemoryOption = None,
-    json: JsonOption = False,
+    cache: Annotated[Path | None, option("--cache", "Folder of vectors to read and add to.")] = None,
+    memory: options.MemoryOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Read features of the stimulus off both models' hidden states: sound, phones, words, meaning."""
     from brainwavlm.cli.progress import TerminalProgress
-    from brainwavlm.cli.show_scores import show_probes
+    from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.probes.probe import probe as score
     from brainwavlm.evaluation.probes.tasks import CONTROLS
     from brainwavlm.runs.run import open_run
 
     folder = output if output is not None else runs[0] / "probes"
-    memory_gb, states = memory_gb_of(memory), layers_of(layers)
-    require_output(folder, "probes.csv", "summary.json", in_run=True)
-    names = names_of(features)
-    asked = CONTROLS if controls is None else [] if controls == "none" else names_of(controls)
+    memory_gb, states = options.memory_gb_of(memory), options.layers_of(layers)
+    options.require_output(folder, "probes.csv", "summary.json", in_run=True)
+    names = options.names_of(features)
+    asked = CONTROLS if controls is None else [] if controls == "none" else options.names_of(controls)
     opened = [open_run(path) for path in runs]
     probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
-    probes.save(folder)
-    if json:
-        print_json(probes.as_dict())
-    else:
-        show_probes(probes, folder)
+    save_and_show(probes, folder, json)
 
 
 def partition(
-    runs: RunsArgument,
+    runs: options.RunsArgument,
     features: _Features,
-    candidates: Annotated[
-        int, typer.Option("--candidates", help="Weights of the spaces to try for each fit.")
-    ] = 30,
+    candidates: Annotated[int, option("--candidates", "Weights of the spaces to try for each fit.")] = 30,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables; default: first RUN/partition.")
+        Path | None, option("--output -o", "Folder for tables; default: first RUN/partition.")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option("--cache", help="Folder of the model's features to read and add to.")
+        Path | None, option("--cache", "Folder of the model's features to read and add to.")
     ] = None,
-    memory: MemoryOption = None,
-    json: JsonOption = False,
+    memory: options.MemoryOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Split scores between features of the stimulus and what only the model has, frozen and tuned, by banded ridge."""
     from brainwavlm.cli.progress import TerminalProgress
-    from brainwavlm.cli.show_scores import show_partition
+    from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.partition import partition as split
     from brainwavlm.runs.run import open_run
 
-    folder, memory_gb = output if output is not None else runs[0] / "partition", memory_gb_of(memory)
-    require_output(folder, "partition.csv", "partition_voxels.csv", "summary.json", in_run=True)
-    opened, names = [open_run(path) for path in runs], names_of(features)
+    folder, memory_gb = output if output is not None else runs[0] / "partition", options.memory_gb_of(memory)
+    options.require_output(folder, "partition.csv", "partition_voxels.csv", "summary.json", in_run=True)
+    opened, names = [open_run(path) for path in runs], options.names_of(features)
     result = split(opened, names, cache, TerminalProgress(), memory_gb, candidates)
-    result.save(folder)
-    if json:
-        print_json(result.as_dict())
-    else:
-        show_partition(result, folder)
+    save_and_show(result, folder, json)
 
 
 def downstream(
-    runs: RunsArgument,
+    runs: options.RunsArgument,
     task: Annotated[
         str,
-        typer.Option(
+        option(
             "--task",
-            help="phones, words, speaker, a column of a table of sounds, asr or synthesis.",
+            "phones, words, speaker, a column of a table of sounds, asr or synthesis.",
             show_default=False,
         ),
     ],
     data: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--data",
-            help="demo, a data set with transcripts, a table of sounds (or its folder), LibriSpeech or TIMIT. Default: "
+            "demo, a data set with transcripts, a table of sounds (or its folder), LibriSpeech or TIMIT. Default: "
             "the data set of the first run. See docs/how-to/speech-tasks.md.",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder; default: first RUN/downstream-TASK.")
+        Path | None, option("--output -o", "Folder; default: first RUN/downstream-TASK.")
     ] = None,
-    layers: Annotated[
-        str, typer.Option("--layers", help="Hidden states that are summed: all, or 0,3,9.")
-    ] = "all",
-    seeds: Annotated[int, typer.Option("--seeds", help="Heads to train for each model.")] = 3,
+    layers: Annotated[str, option("--layers", "Hidden states that are summed: all, or 0,3,9.")] = "all",
+    seeds: Annotated[int, option("--seeds", "Heads to train for each model.")] = 3,
     tokens: Annotated[
         Literal["phones", "characters"] | None,
-        typer.Option("--tokens", help="What is recognised. Default: phones where every utterance has some."),
+        option("--tokens", "What is recognised. Default: phones where every utterance has some."),
     ] = None,
-    epochs: Annotated[
-        int, typer.Option("--epochs", help="Passes over the training utterances at most.")
-    ] = 20,
-    memory: Annotated[str, typer.Option("--memory", help="What hidden states may take.")] = "8GB",
-    json: JsonOption = False,
+    epochs: Annotated[int, option("--epochs", "Passes over the training utterances at most.")] = 20,
+    memory: Annotated[str, option("--memory", "What hidden states may take.")] = "8GB",
+    json: options.JsonOption = False,
 ) -> None:
     """Train small heads for a speech task on frozen hidden states of both models: is tuned speech still good speech?"""
     from brainwavlm.cli.progress import TerminalProgress
-    from brainwavlm.cli.show_scores import show_speech_task
+    from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.config import gigabytes
     from brainwavlm.evaluation.speech_tasks.downstream import downstream as score
     from brainwavlm.runs.run import open_run
 
     folder = output if output is not None else runs[0] / f"downstream-{task}"
-    memory_gb, states = gigabytes(memory, "--memory"), layers_of(layers)
-    require_output(folder, "speech_task.csv", "summary.json", in_run=True)
+    memory_gb, states = gigabytes(memory, "--memory"), options.layers_of(layers)
+    options.require_output(folder, "speech_task.csv", "summary.json", in_run=True)
     opened = [open_run(path) for path in runs]
     result = score(opened, task, data, states, seeds, tokens, epochs, memory_gb, TerminalProgress())
-    result.save(folder)
-    if json:
-        print_json(result.as_dict())
-    else:
-        show_speech_task(result, folder)
+    save_and_show(result, folder, json)

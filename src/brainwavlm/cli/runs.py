@@ -5,37 +5,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from brainwavlm.cli.options import (
-    BackboneOption,
-    ConfigArgument,
-    DeviceOption,
-    JointOption,
-    JsonOption,
-    LayerOption,
-    OutputOption,
-    PresetOption,
-    SeedOption,
-    SetOption,
-    SubjectOption,
-    TargetOption,
-    config_of,
-    joint_setting,
-    print_json,
-    require_output,
-)
+from brainwavlm.cli import options
+from brainwavlm.cli.options import argument, option
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", help="Folder for runs, scores and the page.")] = Path(
+    output: Annotated[Path, option("--output", "Folder for runs, scores and the page.")] = Path(
         "demo-output"
     ),
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Remove what an earlier demo left there.")
-    ] = False,
-    subject: SubjectOption = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of each tuning.")] = None,
+    replace: Annotated[bool, option("--replace", "Remove what an earlier demo left there.")] = False,
+    subject: options.SubjectOption = None,
+    epochs: Annotated[int | None, option("--epochs", "Epochs of each tuning.")] = None,
 ) -> None:
     """Do the whole job on the embedded data set: check, plan, tune on cortex and on AC, score, report."""
     from brainwavlm.cli.demo import run_demo
@@ -45,51 +25,51 @@ def demo(
         overrides["subject"] = subject
     if epochs is not None:
         overrides["training.epochs"] = epochs
-    require_output(output)
+    options.require_output(output)
     run_demo(output, replace, overrides)
 
 
 def plan(
-    config: ConfigArgument = None,
-    preset: PresetOption = None,
-    set_: SetOption = None,
-    subject: SubjectOption = None,
-    backbone: BackboneOption = None,
-    layer: LayerOption = None,
-    target: TargetOption = None,
-    seed: SeedOption = None,
-    device: DeviceOption = None,
-    joint: JointOption = None,
-    json: JsonOption = False,
+    config: options.ConfigArgument = None,
+    preset: options.PresetOption = None,
+    set_: options.SetOption = None,
+    subject: options.SubjectOption = None,
+    backbone: options.BackboneOption = None,
+    layer: options.LayerOption = None,
+    target: options.TargetOption = None,
+    seed: options.SeedOption = None,
+    device: options.DeviceOption = None,
+    joint: options.JointOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Say what a tuning run would do and cost, from a short calibration. Writes nothing."""
     from brainwavlm.cli.console import show_plan
     from brainwavlm.encoding.plan import plan as make_plan
 
-    made = make_plan(config_of(config, preset, set_, locals() | joint_setting(joint)))
+    made = make_plan(options.config_of(config, preset, set_, locals() | options.joint_setting(joint)))
     if json:
-        print_json(made.as_dict())
+        options.print_json(made.as_dict())
     else:
         show_plan(made)
 
 
 def tune(
-    output: OutputOption,
-    config: ConfigArgument = None,
-    preset: PresetOption = None,
-    set_: SetOption = None,
-    subject: SubjectOption = None,
-    backbone: BackboneOption = None,
-    layer: LayerOption = None,
-    target: TargetOption = None,
-    seed: SeedOption = None,
-    device: DeviceOption = None,
-    joint: JointOption = None,
+    output: options.OutputOption,
+    config: options.ConfigArgument = None,
+    preset: options.PresetOption = None,
+    set_: options.SetOption = None,
+    subject: options.SubjectOption = None,
+    backbone: options.BackboneOption = None,
+    layer: options.LayerOption = None,
+    target: options.TargetOption = None,
+    seed: options.SeedOption = None,
+    device: options.DeviceOption = None,
+    joint: options.JointOption = None,
     resume: Annotated[
         bool,
-        typer.Option(
+        option(
             "--resume",
-            help="Go on from the last checkpoint in --output; without a file, preset or --set, as it was configured.",
+            "Go on from the last checkpoint in --output; without a file, preset or --set, as it was configured.",
         ),
     ] = False,
 ) -> None:
@@ -98,11 +78,11 @@ def tune(
     from brainwavlm.encoding.tuning import tune as start
     from brainwavlm.runs.run import open_run
 
-    given = locals() | joint_setting(joint)
-    require_output(output)
+    given = locals() | options.joint_setting(joint)
+    options.require_output(output)
     again = resume and config is None and preset is None and not set_
     base = open_run(output).config.model_dump(mode="json") if again else None
-    wanted = config_of(config, preset, set_, given, base=base)
+    wanted = options.config_of(config, preset, set_, given, base=base)
     typed = shlex.join(["brainwavlm", *sys.argv[1:]])
     run = start(wanted, output, resume=resume, progress=TerminalProgress(), command=typed)
     best = (run.result or {})["best"]
@@ -118,8 +98,8 @@ def tune(
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path(),
-    json: JsonOption = False,
+    folder: Annotated[Path, argument("Where to look.", show_default=True)] = Path(),
+    json: options.JsonOption = False,
 ) -> None:
     """List the runs below a folder: state, age, best validation r, and test r where there is an evaluation."""
     from brainwavlm.cli.show_runs import show_runs
@@ -127,16 +107,14 @@ def runs(
 
     rows = summaries(folder)
     if json:
-        print_json(rows)
+        options.print_json(rows)
     else:
         show_runs(rows, folder)
 
 
 def show(
-    folder: Annotated[
-        Path, typer.Argument(help="A run, a study, or what a command wrote.", show_default=False)
-    ],
-    json: JsonOption = False,
+    folder: Annotated[Path, argument("A run, a study, or what a command wrote.")],
+    json: options.JsonOption = False,
 ) -> None:
     """Show a run: what it was asked to do, how it went, what came out and what to do next. Or a study, or scores."""
     from brainwavlm.cli.show_runs import show_run
@@ -159,6 +137,6 @@ def show(
     opened = open_run(folder)
     if json:
         record = {"state": run_state(opened), "provenance": read_provenance(opened.path)}
-        print_json({"manifest": opened.manifest, "result": opened.result, **record})
+        options.print_json({"manifest": opened.manifest, "result": opened.result, **record})
     else:
         show_run(opened)

@@ -1,129 +1,95 @@
-"""What `compare`, `transfer` and `evaluate --layers --downstream` print, for people. No science, no files."""
+"""What commands that score print, for people. No science, no files but what they save."""
 
 import math
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.console import labelled, show_ridge, show_scores, show_table
+from brainwavlm.cli.console import labelled, show_end, show_ridge, show_scores, show_table
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
-from brainwavlm.formatting.numbers import plus_minus, shared_change
 from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import open_result
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
+from brainwavlm.results.result import Result
 from brainwavlm.results.speech_task import SpeechTask
+from brainwavlm.results.tables import told
 from brainwavlm.results.transfer import Transfer
+
+
+def save_and_show(result: Result, folder: Path, json: bool) -> None:
+    """The end of a command: its result goes into a folder and is printed, for machines or for people."""
+    result.save(folder)
+    if json:
+        print_json(result.as_dict())
+    else:
+        _SHOWN[type(result)](result, folder)
 
 
 def show_written(folder: Path, json: bool) -> None:
     """The result that a command wrote into a folder, as that command showed it."""
     if json:
         print_json(read_json(folder / "summary.json"))
-        return
-    result = open_result(folder)
-    if isinstance(result, Comparison):
-        show_comparison(result, folder)
-    elif isinstance(result, Transfer):
-        show_transfer(result, folder)
-    elif isinstance(result, Probes):
-        show_probes(result, folder)
-    elif isinstance(result, Partition):
-        show_partition(result, folder)
-    elif isinstance(result, SpeechTask):
-        show_speech_task(result, folder)
-    elif not result.tuned:
-        show_ridge(result.runs[0]["frozen"], folder)
     else:
-        show_scores(result, folder)
-        show_layers(result)
-        show_downstream(result)
+        result = open_result(folder)
+        _SHOWN[type(result)](result, folder)
 
 
-def show_comparison(comparison: Any, folder: Path) -> None:
-    """The result of `compare`."""
-    letters = {row["group"]: _letter(number) for number, row in enumerate(comparison.summary["groups"])}
-    for row in comparison.summary["groups"]:
+def _show_evaluation(scores: Evaluation, folder: Path) -> None:
+    if not scores.tuned:
+        show_ridge(scores.runs[0]["frozen"], folder)
+        return
+    show_scores(scores, folder)
+    _show_layers(scores)
+    for run in scores.runs if len(scores.downstream) else ():
+        rows = scores.downstream[scores.downstream["run"] == run["name"]]
+        title = f"{run['name']}: what is said in clips, mean AUC over labels (chance .5)"
+        columns = ("task", "n_labels", "layer", "auc_frozen", "auc_tuned", "change, 95 %")
+        show_table(told(rows, *columns), title=title)
+
+
+def _show_comparison(comparison: Comparison, folder: Path) -> None:
+    summary = comparison.summary
+    letters = {row["group"]: _letter(number) for number, row in enumerate(summary["groups"])}
+    for row in summary["groups"]:
         seeds = ", ".join(map(str, row["seeds"]))
-        terminal.console.print(
-            f"{letters[row['group']]}: {escape(row['group'])} (subject {escape(row['subject'])}, seeds {seeds})",
-            soft_wrap=True,
-        )
-    groups = [
-        {
-            "group": letters[row["group"]],
-            "target": row["target"],
-            "runs": int(row["n_runs"]),
-            "frozen": row["r_frozen"],
-            "tuned": row["mean"],
-            "deviation": row["deviation"],
-            "gain, 95 %": plus_minus(row["gain"], row["low"], row["high"]),
-            "shared map": shared_change(row, "gain"),
-        }
-        for row in comparison.groups.to_dict("records")
-    ]
-    show_table(groups, title=labelled("Mean test correlation over seeds", comparison.summary))
-    epochs = [
-        {
-            "group": letters[row["group"]],
-            "score": row["score"],
-            "target": row["target"],
-            "epoch": int(row["epoch"]),
-            "runs": int(row["n_runs"]),
-            "mean": row["mean"],
-            "deviation": row["deviation"],
-        }
-        for row in comparison.epochs.to_dict("records")
-        if row["score"] == "validation" or row["target"] in _shown(comparison.groups, ())
-    ]
-    show_table(epochs, title=labelled("Over seeds, by epoch", comparison.summary))
-    differences = [
-        {
-            "groups": f"{letters[row['second']]} - {letters[row['first']]}",
-            "target": row["target"],
-            "difference, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
-            "shared map": shared_change(row),
-            "deviation over seeds": row["deviation_over_seeds"],
-        }
-        for row in comparison.differences.to_dict("records")
-    ]
-    show_table(
-        differences, title=labelled("Differences between groups, the same test stories", comparison.summary)
+        about = f"{escape(row['group'])} (subject {escape(row['subject'])}, seeds {seeds})"
+        terminal.console.print(f"{letters[row['group']]}: {about}", soft_wrap=True)
+    groups, epochs = (
+        table.assign(group=[letters[name] for name in table["group"]])
+        for table in (comparison.groups, comparison.epochs)
     )
-    _show_notes(comparison.summary, folder)
+    columns: tuple[str, ...]
+    columns = ("group", "target", "n_runs", "r_frozen", "r_tuned", "deviation", "gain, 95 %", "shared map")
+    rows = told(groups.rename(columns={"mean": "r_tuned"}), *columns)
+    show_table(rows, title=labelled("Mean test correlation over seeds", summary))
+    first = epochs["target"].isin(_shown(comparison.groups, ()))
+    columns = ("group", "score", "target", "epoch", "n_runs", "mean", "deviation")
+    rows = told(epochs[first | (epochs["score"] == "validation")], *columns)
+    show_table(rows, title=labelled("Over seeds, by epoch", summary))
+    pairs = zip(comparison.differences["second"], comparison.differences["first"], strict=True)
+    names = [f"{letters[second]} - {letters[first]}" for second, first in pairs]
+    columns = ("groups", "target", "difference, 95 %", "shared map", "deviation_over_seeds")
+    rows = told(comparison.differences.assign(groups=names), *columns)
+    show_table(rows, title=labelled("Differences between groups, the same test stories", summary))
+    _show_notes(comparison, folder)
 
 
-def show_transfer(scores: Any, folder: Path) -> None:
-    """The result of `transfer`."""
-    table = scores.matrix.to_dict("records")
+def _show_transfer(scores: Transfer, folder: Path) -> None:
     targets = _shown(scores.matrix, [cell["target"] for cell in scores.summary["cells"]])
+    columns = ("run", "tuned_on", "scored_on", "stories", "r_frozen", "r_tuned", "change, 95 %", "shared map")
     for target in targets:
-        rows = [
-            {
-                "run": row["run"],
-                "tuned on": row["tuned_on"],
-                "scored on": row["scored_on"],
-                "stories": row["stories"],
-                "frozen": row["r_frozen"],
-                "tuned": row["r_tuned"],
-                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
-                "shared map": shared_change(row),
-                "own readout": row["r_readout"],
-            }
-            for row in table
-            if row["target"] == target
-        ]
+        rows = told(scores.matrix[scores.matrix["target"] == target], *columns, "r_readout")
         show_table(rows, title=labelled(f"Mean test correlation, {target}", scores.summary))
     needed = [
         {
-            "run": row["run"],
-            "scored on": row["scored_on"],
-            "target": row["target"],
+            **{name: row[name] for name in ("run", "scored_on", "target")},
             "frozen": row["r_frozen"],
             "with minutes": round(row["full_minutes"], 1),
             "tuned needs": "-" if math.isnan(row["minutes_needed"]) else f"{row['minutes_needed']:.1f}",
@@ -133,55 +99,23 @@ def show_transfer(scores: Any, folder: Path) -> None:
     ]
     if needed:
         show_table(needed, title=labelled("Minutes to reach the untuned model's score", scores.summary))
-    _show_notes(scores.summary, folder)
+    _show_notes(scores, folder)
 
 
-def show_layers(scores: Any) -> None:
-    """Scores by hidden state, where `evaluate` was asked for them."""
-    for described in scores.summary["runs"] if len(scores.layers) else ():
-        table = scores.layers[scores.layers["run"] == described["name"]]
-        for target in _shown(table, [described["target"]]):
-            rows = [
-                {
-                    "layer": int(row["layer"]),
-                    "frozen": row["r_frozen"],
-                    "tuned": row["r_tuned"],
-                    "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
-                    "shared map": shared_change(row),
-                    "adapted": row["adapted"],
-                }
-                for row in table[table["target"] == target].to_dict("records")
-            ]
-            title = f"{described['name']}: mean test correlation by hidden state, {target}"
+def _show_layers(scores: Evaluation) -> None:
+    for run in scores.runs if len(scores.layers) else ():
+        table = scores.layers[scores.layers["run"] == run["name"]]
+        for target in _shown(table, [run["target"]]):
+            columns = ("layer", "r_frozen", "r_tuned", "change, 95 %", "shared map", "adapted")
+            title = f"{run['name']}: mean test correlation by hidden state, {target}"
+            rows = told(table[table["target"] == target], *columns)
             show_table(rows, title=labelled(title, scores.summary))
     if len(scores.layers):
-        terminal.console.print(
-            "adapted: a block up to that state was tuned; layers.csv has all targets", soft_wrap=True
-        )
+        note = "adapted: a block up to that state was tuned; layers.csv has all targets"
+        terminal.console.print(note, soft_wrap=True)
 
 
-def show_downstream(scores: Any) -> None:
-    """Scores of tasks, where `evaluate` was asked for them."""
-    for described in scores.summary["runs"] if len(scores.downstream) else ():
-        table = scores.downstream[scores.downstream["run"] == described["name"]]
-        rows = [
-            {
-                "said": row["task"],
-                "labels": int(row["n_labels"]),
-                "layer": int(row["layer"]),
-                "frozen": row["auc_frozen"],
-                "tuned": row["auc_tuned"],
-                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
-            }
-            for row in table.to_dict("records")
-        ]
-        show_table(
-            rows, title=f"{described['name']}: what is said in clips, mean AUC over labels (chance .5)"
-        )
-
-
-def show_probes(probes: Probes, folder: Path) -> None:
-    """The result of `probe`: the first score of each feature, and the tuned model's under each control."""
+def _show_probes(probes: Probes, folder: Path) -> None:
     rows = probes.rows()
     for run in dict.fromkeys(row["run"] for row in rows):
         some = [
@@ -195,28 +129,33 @@ def show_probes(probes: Probes, folder: Path) -> None:
     )
     run = shlex.quote(probes.summary["runs"][0]["path"])
     what_next = f"brainwavlm partition {run} --features {shlex.quote(names)}" if names else ""
-    _show_notes(probes.summary, folder, "scores and controls", what_next)
+    _show_notes(probes, folder, "scores and controls", what_next)
 
 
-def show_partition(partition: Partition, folder: Path) -> None:
-    """The result of `partition`: the first target and those that runs were tuned on."""
-    targets = _shown(partition.table, {run["target"] for run in partition.summary["runs"]})
+def _show_partition(partition: Partition, folder: Path) -> None:
+    """The first target and those that runs were tuned on."""
+    targets = _shown(partition.table, {run["target"] for run in partition.runs})
     rows = [row for row in partition.rows() if row["target"] in targets]
-    show_table(rows, title=labelled("R2 by region, measure and space", partition.summary))
+    show_table(rows, title=labelled(partition.title, partition.summary))
     drawn = f"brainwavlm figure partition {shlex.quote(str(folder))} --output partition.pdf"
-    _show_notes(partition.summary, folder, "targets", drawn)
+    _show_notes(partition, folder, "targets", drawn)
 
 
-def show_speech_task(result: SpeechTask, folder: Path) -> None:
-    """The result of `downstream`."""
-    show_table(result.rows(), title=labelled(f"Speech task: {result.summary['task']}", result.summary))
+def _show_speech_task(result: SpeechTask, folder: Path) -> None:
+    show_table(result.rows(), title=labelled(result.title, result.summary))
     run = shlex.quote(result.summary["runs"][0]["path"])
-    _show_notes(
-        result.summary,
-        folder,
-        "scores",
-        f"brainwavlm probe {run} --features mel,phones,word-rate --layers all",
-    )
+    step = f"brainwavlm probe {run} --features mel,phones,word-rate --layers all"
+    _show_notes(result, folder, "scores", step)
+
+
+_SHOWN: dict[type, Callable[[Any, Path], None]] = {
+    Evaluation: _show_evaluation,
+    Comparison: _show_comparison,
+    Transfer: _show_transfer,
+    Probes: _show_probes,
+    Partition: _show_partition,
+    SpeechTask: _show_speech_task,
+}
 
 
 def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
@@ -225,15 +164,9 @@ def _shown(table: Any, tuned_on: Collection[str]) -> list[str]:
     return [target for target in targets if target == targets[0] or target in tuned_on]
 
 
-def _show_notes(
-    summary: Mapping[str, Any], folder: Path, what: str = "targets", command: str | None = None
-) -> None:
-    for note in summary["notes"]:
-        terminal.console.print(f"  {escape(note)}", soft_wrap=True)
-    terminal.console.print(f"Written, with all {what}: {escape(str(folder))}", soft_wrap=True)
-    command = f"brainwavlm report {shlex.quote(str(folder))}" if command is None else command
-    if command:
-        terminal.console.print(f"Next:  {escape(command)}", soft_wrap=True)
+def _show_notes(result: Result, folder: Path, what: str = "targets", command: str | None = None) -> None:
+    step = f"brainwavlm report {shlex.quote(str(folder))}" if command is None else command
+    show_end(result.summary["notes"], f"Written, with all {what}: {folder}", step)
 
 
 def _letter(number: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brainwavlm.cli.options import JsonOption, print_json
+from brainwavlm.cli.options import JsonOption, argument, option, print_json
 from brainwavlm.cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ study = typer.Typer(
     rich_markup_mode=None,
 )
 
-FileArgument = Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)]
-FolderArgument = Annotated[Path, typer.Argument(help="Folder of the study.", show_default=False)]
+FileArgument = Annotated[Path, argument("YAML file of the study.")]
+FolderArgument = Annotated[Path, argument("Folder of the study.")]
 
 
 @study.command(short_help="Tune and score every cell that is not done yet.")
@@ -30,45 +30,42 @@ def run(
     file: FileArgument,
     output: Annotated[
         Path,
-        typer.Option(
+        option(
             "--output",
-            help="Folder of the study: new, or to go on with. ray: on shared storage.",
+            "Folder of the study: new, or to go on with. ray: on shared storage.",
             show_default=False,
         ),
     ],
     engine: Annotated[
-        str, typer.Option("--engine", help="local: processes of this machine. ray: a Ray cluster.")
+        str, option("--engine", "local: processes of this machine. ray: a Ray cluster.")
     ] = "local",
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", help="Cells at once; default: 1, with --address what the cluster has room for."
-        ),
+        option("--workers", "Cells at once; default: 1, with --address what the cluster has room for."),
     ] = None,
     address: Annotated[
-        str | None, typer.Option("--address", help="ray: an existing cluster; default: Ray on this machine.")
+        str | None, option("--address", "ray: an existing cluster; default: Ray on this machine.")
     ] = None,
-    cpus: Annotated[int, typer.Option("--cpus", help="Threads of each cell, and what it asks of Ray.")] = 1,
+    cpus: Annotated[int, option("--cpus", "Threads of each cell, and what it asks of Ray.")] = 1,
     gpus: Annotated[
         float | None,
-        typer.Option(
+        option(
             "--gpus",
-            help="GPUs of each cell, 1 or a part of one; default: local: 1 where there are any, ray: 0.",
+            "GPUs of each cell, 1 or a part of one; default: local: 1 where there are any, ray: 0.",
             show_default=False,
         ),
     ] = None,
     memory_gb: Annotated[
-        float | None,
-        typer.Option("--memory-gb", help="ray: memory that each cell asks for; --dry-run estimates it."),
+        float | None, option("--memory-gb", "ray: memory that each cell asks for; --dry-run estimates it.")
     ] = None,
     retries: Annotated[
-        int, typer.Option("--retries", help="Times that a cell whose process died is started again.")
+        int, option("--retries", "Times that a cell whose process died is started again.")
     ] = 3,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Start also the cells that failed before.")
+        bool, option("--retry-failed", "Start also the cells that failed before.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Experiment whose cells are worked on; repeatable.")
+        list[str] | None, option("--only", "Experiment whose cells are worked on; repeatable.")
     ] = None,
     upload: Annotated[
         str | None,
@@ -80,12 +77,10 @@ def run(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", help="key=value for every cell, above the file, e.g. training.epochs=3. Repeatable."
-        ),
+        option("--set", "key=value for every cell, above the file, e.g. training.epochs=3. Repeatable."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the cells with hours and memory; write nothing.")
+        bool, option("--dry-run", "List the cells with hours and memory; write nothing.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -150,8 +145,7 @@ def status(folder: FolderArgument, json: JsonOption = False) -> None:
 def report(
     folder: FolderArgument,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", help="HTML file; default: report.html in that folder.", show_default=False),
+        Path | None, option("--output", "HTML file; default: report.html in that folder.", show_default=False)
     ] = None,
 ) -> None:
     """Write one page of a study: what was asked, the table of claims, figures, and which cells are missing.

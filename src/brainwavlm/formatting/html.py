@@ -56,16 +56,16 @@ def table(rows: Sequence[Mapping[str, Any]], most: int = MOST_ROWS) -> str:
     )
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, nothing: str = "–", minus: str = "−") -> str:
     """A value as text: three decimals, a dash for nothing."""
     if value is None or value != value:  # NaN is not itself
-        return "–"
+        return nothing
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.3f}".replace("-", "−")
+        return f"{value:.3f}".replace("-", minus)
     return str(value)
 
 

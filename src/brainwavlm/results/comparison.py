@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from brainwavlm.formatting.html import block, sentence, simulated_badge, table
+from brainwavlm.formatting.html import sentence, table
+from brainwavlm.results.result import Result
 from brainwavlm.results.schemas import COMPARE_AGAIN, ComparisonSummary
-from brainwavlm.results.tables import frame_rows, read_summary, read_table, write_frame, write_summary
-
-_TABLES = ("runs", "groups", "epochs", "differences")
+from brainwavlm.results.tables import frame_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Result):
     """What a comparison of runs found.
 
     Attributes
@@ -37,6 +36,8 @@ class Comparison:
         The folder that it was read from; of one that was never saved, a name.
     """
 
+    FILES: ClassVar = {name: f"{name}.csv" for name in ("runs", "groups", "epochs", "differences")}
+    SUMMARY, AGAIN, title = ComparisonSummary, COMPARE_AGAIN, "Comparison over seeds"
     runs: pd.DataFrame
     groups: pd.DataFrame
     epochs: pd.DataFrame
@@ -44,43 +45,9 @@ class Comparison:
     summary: dict[str, Any]
     path: Path = Path("comparison")
 
-    @classmethod
-    def open(cls, folder: str | Path) -> "Comparison":
-        """The comparison in a folder.
-
-        Raises
-        ------
-        RunError
-            A file is missing or damaged, or of a version that this one cannot read.
-        """
-        folder = Path(folder)
-        summary = read_summary(folder / "summary.json", ComparisonSummary, COMPARE_AGAIN)
-        runs, groups, epochs, differences = (
-            read_table(folder / f"{name}.csv", COMPARE_AGAIN) for name in _TABLES
-        )
-        return cls(runs, groups, epochs, differences, summary, folder)
-
-    def save(self, folder: str | Path) -> Path:
-        """Write runs.csv, groups.csv, epochs.csv, differences.csv and summary.json, each whole; the summary last."""
-        folder = Path(folder)
-        for name in _TABLES:
-            write_frame(folder / f"{name}.csv", getattr(self, name))
-        write_summary(folder / "summary.json", self.summary, ComparisonSummary)
-        return folder
-
-    @property
-    def simulated(self) -> bool:
-        """Whether any of the responses are simulated."""
-        return bool(self.summary["simulated"])
-
-    def as_dict(self) -> dict[str, Any]:
-        """All tables and the summary, for `--json`."""
-        return {**self.summary, "tables": {name: frame_rows(getattr(self, name)) for name in _TABLES}}
-
-    def _repr_html_(self) -> str:
+    def _html(self) -> list[str]:
         columns = ("group", "target", "n_runs", "mean", "deviation", "r_frozen", "gain", "low", "high")
-        marks = simulated_badge(bool(self.summary.get("simulated")))
         parts = [table(frame_rows(self.groups[[name for name in columns if name in self.groups]]))]
         if len(self.differences):
             parts += [sentence("Second minus first:"), table(frame_rows(self.differences))]
-        return block("Comparison over seeds", marks, *parts, *map(sentence, self.summary.get("notes", [])))
+        return parts

@@ -53,14 +53,18 @@ def jackknife_interval(estimate: float, replicates: np.ndarray) -> tuple[float, 
     ----------
     Efron and Stein 1981; coverage: benchmarks/coverage.py.
     """
-    from scipy.stats import t as student_t  # a third of a second to import
-
     n = len(replicates)
     if n < 2:
         return np.nan, np.nan
-    error = np.sqrt((n - 1) / n * ((replicates - np.mean(replicates)) ** 2).sum())
-    half = float(student_t.ppf(0.975, n - 1) * error)
+    half = _t(n) * float(np.sqrt((n - 1) / n * ((replicates - np.mean(replicates)) ** 2).sum()))
     return estimate - half, estimate + half
+
+
+def _t(n: int) -> float:
+    """The .975 quantile of Student's t of n values."""
+    from scipy.stats import t as student_t  # a third of a second to import
+
+    return float(student_t.ppf(0.975, n - 1))
 
 
 def of_both_models(name: str, frozen: np.ndarray, tuned: np.ndarray) -> dict[str, float]:
@@ -75,10 +79,7 @@ def of_both_models(name: str, frozen: np.ndarray, tuned: np.ndarray) -> dict[str
 
 def drawn_half(draws: np.ndarray) -> float:
     """Half of the 95 % interval of what a mean over n random draws estimates: t(.975, n - 1) deviation / sqrt(n)."""
-    from scipy.stats import t as student_t
-
-    n = len(draws)
-    return float(student_t.ppf(0.975, n - 1) * np.std(draws, ddof=1) / np.sqrt(n))
+    return _t(len(draws)) * float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
 
 
 def interval_p(estimate: float, high: float, n: int) -> float:
@@ -87,7 +88,7 @@ def interval_p(estimate: float, high: float, n: int) -> float:
 
     if not high > estimate:
         return np.nan
-    error = (high - estimate) / float(student_t.ppf(0.975, n - 1))
+    error = (high - estimate) / _t(n)
     return float(2 * student_t.sf(abs(estimate) / error, n - 1))
 
 
@@ -164,9 +165,7 @@ def over_seeds(values: Sequence[float]) -> dict[str, float]:
 
     With two seeds t is 12.7: next to nothing is known of how seeds differ.
     """
-    from scipy.stats import t as student_t
-
     spread, n = deviation(values), len(values)
-    half = float(student_t.ppf(0.975, n - 1)) * spread / n**0.5 if n > 1 else np.nan
+    half = _t(n) * spread / n**0.5 if n > 1 else np.nan
     mean = float(np.mean(values))
     return {"deviation": spread, "seed_low": mean - half, "seed_high": mean + half}

@@ -5,40 +5,30 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.formatting.html import block, sentence, simulated_badge, table
-from brainwavlm.formatting.numbers import format_p, plus_minus, shared_change, voxel_count
+from brainwavlm.formatting.html import table
+from brainwavlm.formatting.numbers import format_p, voxel_count
 from brainwavlm.results.replicates import FILE, Replicates, read_if_there
+from brainwavlm.results.result import Result
 from brainwavlm.results.ridge import FILE as RIDGE_FILE
 from brainwavlm.results.ridge import ridge_parts
 from brainwavlm.results.run_voxels import RunVoxels
-from brainwavlm.results.schemas import AGAIN, EvaluationSummary
-from brainwavlm.results.tables import (
-    frame_rows,
-    read_if_any,
-    read_summary,
-    read_table,
-    records,
-    write_if_any,
-    write_summary,
-)
+from brainwavlm.results.schemas import AGAIN as EVALUATE_AGAIN
+from brainwavlm.results.schemas import EvaluationSummary
+from brainwavlm.results.tables import frame_rows, read_if_any, read_summary, read_table, records, told
 
-_TABLES = ("table", "voxels", "layers", "downstream", "delays", "ridge_epochs")
 # Columns of voxels.csv, and those of the table that count voxels below .05; empty where that cannot be tested.
-VOXELS_BELOW = {
-    "q_frozen": "voxels_frozen",
-    "q_tuned": "voxels_tuned",
-    "q_difference": "voxels_better",
-}
-PARTS = (*_TABLES[1:], "replicates")
+VOXELS_BELOW = {"q_frozen": "voxels_frozen", "q_tuned": "voxels_tuned", "q_difference": "voxels_better"}
+_FURTHER = ("layers", "downstream", "delays", "ridge_epochs")
+PARTS = ("voxels", *_FURTHER, "replicates")
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Result):
     """What an evaluation of runs found.
 
     Attributes
@@ -72,6 +62,9 @@ class Evaluation:
         The folder that it was read from; of one that was never saved, a name.
     """
 
+    FILES: ClassVar = {name: f"{name}.csv" for name in ("table", "voxels", *_FURTHER)}
+    PERHAPS = tuple(FILES)
+    SUMMARY, AGAIN = EvaluationSummary, EVALUATE_AGAIN
     table: pd.DataFrame
     voxels: pd.DataFrame
     summary: dict[str, Any]
@@ -100,42 +93,18 @@ class Evaluation:
         folder = Path(folder)
         if (folder / RIDGE_FILE).is_file():
             return cls(*ridge_parts(folder), path=folder)
-        summary = read_summary(folder / "summary.json", EvaluationSummary, AGAIN)
-        names = ["table.csv", *(["voxels.csv"] if "voxels" in parts else [])]
-        frames = {name: read_table(folder / name, AGAIN) for name in names}
-        runs = {run["name"] for run in summary["runs"]}
-        for name, frame in frames.items():
-            if set(frame["run"]) != runs:  # files of two evaluations, or one that lost its end
+        summary = read_summary(folder / "summary.json", cls.SUMMARY, cls.AGAIN)
+        runs, tables = {run["name"] for run in summary["runs"]}, {"voxels": pd.DataFrame()}
+        for name in ("table", "voxels") if "voxels" in parts else ("table",):
+            path = folder / f"{name}.csv"
+            tables[name] = read_table(path, cls.AGAIN)
+            if set(tables[name]["run"]) != runs:  # files of two evaluations, or one that lost its end
                 raise RunError(
-                    folder / name, "rows of other runs than summary.json.", "rows of each of its runs.", AGAIN
+                    path, "rows of other runs than summary.json.", "rows of each of its runs.", cls.AGAIN
                 )
-        further = {name: read_if_any(folder / f"{name}.csv", AGAIN) for name in _TABLES[2:] if name in parts}
-        return cls(
-            frames["table.csv"],
-            frames.get("voxels.csv", pd.DataFrame()),
-            summary,
-            replicates=read_if_there(folder / FILE) if "replicates" in parts else None,
-            path=folder,
-            **further,
-        )
-
-    def save(self, folder: str | Path) -> Path:
-        """Write table.csv, voxels.csv, delays.csv, replicates.npz and summary.json; further tables where asked for.
-
-        Each is written whole or not at all; the summary last.
-        """
-        folder = Path(folder)
-        for name in _TABLES:
-            write_if_any(folder / f"{name}.csv", getattr(self, name))
-        if self.replicates is not None:
-            self.replicates.save(folder / FILE)
-        write_summary(folder / "summary.json", self.summary, EvaluationSummary)
-        return folder
-
-    @property
-    def simulated(self) -> bool:
-        """Whether any of the responses are simulated."""
-        return bool(self.summary["simulated"])
+        tables |= {name: read_if_any(folder / f"{name}.csv", cls.AGAIN) for name in _FURTHER if name in parts}
+        replicates = read_if_there(folder / FILE) if "replicates" in parts else None
+        return cls(**tables, summary=summary, replicates=replicates, path=folder)
 
     @property
     def runs(self) -> list[dict[str, Any]]:
@@ -176,33 +145,24 @@ class Evaluation:
         tables = {name: frame_rows(frame) for name, frame in asked.items() if len(frame)}
         return self.summary | ({"tables": tables} if tables else {})
 
+    @property
+    def title(self) -> str:
+        """What it is, and its run where it has one."""
+        return "Scores on held-out stories" + (f": {self.runs[0]['name']}" if len(self.runs) == 1 else "")
+
     def rows(self) -> list[dict[str, Any]]:
-        """The most telling columns, for a table in the terminal."""
+        """The most telling columns, for people."""
         if not self.tuned:
-            return [
-                {
-                    "target": row["target"],
-                    "voxels": int(row["n_voxels"]),
-                    "mean r": row["r_frozen"],
-                    "95 %": f"{row['low_frozen']:.3f} to {row['high_frozen']:.3f}",
-                    "shared map": row["shared_frozen"],
-                }
-                for row in self.table.to_dict("records")
-            ]
-        return [
-            {
-                "run": row["run"],
-                "target": row["target"],
-                "voxels": int(row["n_voxels"]),
-                "frozen": row["r_frozen"],
-                "tuned": row["r_tuned"],
-                "change, 95 %": plus_minus(row["difference"], row["low"], row["high"]),
-                "gain": "-" if math.isnan(row["relative_gain"]) else f"{100 * row['relative_gain']:+.1f} %",
-                "shared map": shared_change(row),
-                "readout": None if math.isnan(row["r_readout"]) else row["r_readout"],
-            }
-            for row in self.table.to_dict("records")
-        ]
+            names = {"target": "target", "n_voxels": "voxels", "r_frozen": "mean r", "95 %": "95 %"}
+            names |= {"shared_frozen": "shared map"}
+            ends = zip(self.table["low_frozen"], self.table["high_frozen"], strict=True)
+            table = self.table.assign(**{"95 %": [f"{low:.3f} to {high:.3f}" for low, high in ends]})
+            return records(table[list(names)].rename(columns=names))
+        gains = ["-" if math.isnan(gain) else f"{100 * gain:+.1f} %" for gain in self.table["relative_gain"]]
+        readout = [None if math.isnan(r) else r for r in self.table["r_readout"]]
+        columns = ("run", "target", "n_voxels", "r_frozen", "r_tuned", "change, 95 %", "gain", "shared map")
+        rows = told(self.table.assign(gain=gains), *columns)
+        return [row | {"readout": r} for row, r in zip(rows, readout, strict=True)]
 
     def test_rows(self) -> list[dict[str, Any]]:
         """Tests of each mean and of the voxels, for a table in the terminal."""
@@ -222,10 +182,6 @@ class Evaluation:
             for row in self.table.to_dict("records")
         ]
 
-    def _repr_html_(self) -> str:
-        rows, marks = self.rows(), simulated_badge(bool(self.summary.get("simulated")))
-        title = "Scores on held-out stories"
-        if len(self.runs) == 1:
-            title = f"{title}: {self.runs[0]['name']}"
-            rows = [{key: value for key, value in row.items() if key != "run"} for row in rows]
-        return block(title, marks, table(rows), *map(sentence, self.summary.get("notes", [])))
+    def _html(self) -> list[str]:
+        apart = {"run"} if len(self.runs) == 1 else set()
+        return [table([{key: row[key] for key in row if key not in apart} for row in self.rows()])]

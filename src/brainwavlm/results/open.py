@@ -1,21 +1,19 @@
 """What lies at a path: which command wrote the folder, and the result in it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from brainwavlm import results
 from brainwavlm.errors import RunError
 
 if TYPE_CHECKING:
-    from brainwavlm.results.comparison import Comparison
-    from brainwavlm.results.evaluation import Evaluation
-    from brainwavlm.results.partition import Partition
-    from brainwavlm.results.probes import Probes
-    from brainwavlm.results.speech_task import SpeechTask
-    from brainwavlm.results.transfer import Transfer
+    from brainwavlm.results.result import Result
 
 Made = Literal[
     "study", "run", "comparison", "transfer", "probes", "partition", "speech task", "ridge", "evaluation"
 ]
+_CLASSES: dict[Made | None, str] = {"comparison": "Comparison", "transfer": "Transfer", "probes": "Probes"}
+_CLASSES |= {"partition": "Partition", "speech task": "SpeechTask"}  # all else is an evaluation
 # Files by which a folder is known, in the order in which they are looked for.
 _SIGNS: dict[Made, tuple[str, ...]] = {
     "study": ("study.json",),
@@ -57,34 +55,19 @@ def shown_folder(folder: str | Path) -> Path:
         return folder
     evaluation = within_run(folder, "evaluation")
     if evaluation is None:
-        raise RunError(
-            folder,
-            "a run without an evaluation.",
-            "scores of the run on test stories.",
-            f"Make them:  brainwavlm evaluate {folder}",
-        )
+        remedy = f"Make them:  brainwavlm evaluate {folder}"
+        raise RunError(folder, "a run without an evaluation.", "scores of the run on test stories.", remedy)
     return evaluation
 
 
-def open_result(folder: str | Path) -> "Evaluation | Comparison | Transfer | Probes | Partition | SpeechTask":
+def open_result(folder: str | Path) -> "Result":
     """The result in a folder, or the evaluation of a run. RunError where it is damaged, or nothing is there."""
-    from brainwavlm.results.comparison import Comparison
-    from brainwavlm.results.evaluation import Evaluation
-    from brainwavlm.results.partition import Partition
-    from brainwavlm.results.probes import Probes
-    from brainwavlm.results.speech_task import SpeechTask
-    from brainwavlm.results.transfer import Transfer
-
     folder = shown_folder(folder)
     made = made_at(folder)
     if made is None and (folder / "summary.json").is_file():
         tables = [signs[0] for signs in _SIGNS.values() if signs[0].endswith(".csv")]
-        raise RunError(
-            folder,
-            "summary.json without a table.",
-            f"one of {', '.join(tables)} beside it.",
-            "Restore it, or run the command again that wrote the folder.",
-        )
-    kinds: dict[Any, Any] = {"comparison": Comparison, "transfer": Transfer, "probes": Probes}
-    kinds |= {"partition": Partition, "speech task": SpeechTask}
-    return kinds.get(made, Evaluation).open(folder)
+        remedy = "Restore it, or run the command again that wrote the folder."
+        expected = f"one of {', '.join(tables)} beside it."
+        raise RunError(folder, "summary.json without a table.", expected, remedy)
+    kind: type[Result] = getattr(results, _CLASSES.get(made, "Evaluation"))
+    return kind.open(folder)

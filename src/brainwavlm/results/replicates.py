@@ -109,16 +109,14 @@ def read_replicates(path: str | Path) -> Replicates:
         Missing or damaged.
     """
     path = Path(path)
-    again = "Evaluate again."
+    expected, again = "the jackknife replicates of an evaluation.", "Evaluate again."
     if not path.is_file():
-        raise RunError(path, "no such file.", "the jackknife replicates of an evaluation.", again)
+        raise RunError(path, "no such file.", expected, again)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {key: content[key] for key in (*_TEXT, "layer", "frozen", "tuned")}
     except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
-        raise RunError(
-            path, f"not readable: {error}.", "the jackknife replicates of an evaluation.", again
-        ) from None
+        raise RunError(path, f"not readable: {error}.", expected, again) from None
     n = len(arrays["run"])
     shapes = {arrays[key].shape for key in ("frozen", "tuned")}
     if any(len(values) != n for values in arrays.values()) or len(shapes) > 1:

@@ -1,7 +1,7 @@
 """What `ridge` wrote, as tables and summary of an evaluation in which no model was tuned."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -35,16 +35,8 @@ _VOXEL = {
 }
 
 
-class RidgeParts(NamedTuple):
-    """The parts of an `Evaluation`."""
-
-    table: pd.DataFrame
-    voxels: pd.DataFrame
-    summary: dict[str, Any]
-
-
-def ridge_parts(folder: Path) -> RidgeParts:
-    """What lies in a folder of `ridge`; the columns of a tuned model are not there, and its run is the folder.
+def ridge_parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Table, voxels and summary in a folder of `ridge`; columns of a tuned model are not there, its run is the folder.
 
     Raises
     ------
@@ -56,21 +48,17 @@ def ridge_parts(folder: Path) -> RidgeParts:
     about = {"run": folder.resolve().name, "subject": known["subject"]}
     table = pd.DataFrame(known["targets"]).rename(columns=_TARGET).assign(**about, seed=known["seed"])
     numbers = [name for name in _TARGET.values() if name in table]
+    same = ("subject", "target", "seed", "simulated", "splits", "intervals", "config")
     entry = {
         "name": about["run"],
         "method": UNTUNED,
         "control": "none",
         "best": None,
         "history": [],
-        **{
-            key: known[key]
-            for key in ("subject", "target", "seed", "simulated", "splits", "intervals", "config")
-        },
+        **{key: known[key] for key in same},
         "frozen": known,
     }
     summary = {key: known[key] for key in ("simulated", "notes", "versions")}
-    return RidgeParts(
-        table.astype(dict.fromkeys(numbers, float)),
-        voxels.rename(columns=_VOXEL).drop(columns="split").assign(run=about["run"]),
-        {**summary, "runs": [entry], "listeners": []},
-    )
+    voxels = voxels.rename(columns=_VOXEL).drop(columns="split").assign(run=about["run"])
+    summary |= {"runs": [entry], "listeners": []}
+    return table.astype(dict.fromkeys(numbers, float)), voxels, summary

@@ -72,13 +72,21 @@ class RunVoxels:
 
         Whole cortex, hemispheres and combinations of names (A-B) tell no places apart and are left out.
         """
-        left = np.ones(len(self.voxel), dtype=bool)
-        groups: dict[str, np.ndarray] = {}
-        for name, mask in sorted(self.masks.items(), key=lambda item: int(item[1].sum())):
-            is_place = name not in ("cortex", "LH", "RH") and not set(name) & set("+-&>/")
-            if is_place and mask.any() and not mask.all() and len(groups) < MOST_GROUPS:
-                groups[name] = mask & left
-                left &= ~mask
-        if left.any():
-            groups[REMAINDER if groups else "voxels"] = left
-        return groups
+        places = [
+            name
+            for name, mask in self.masks.items()
+            if name not in ("cortex", "LH", "RH")
+            and not set(name) & set("+-&>/")
+            and mask.any()
+            and not mask.all()
+        ]
+        groups = self.disjoint(sorted(places, key=lambda name: int(self.masks[name].sum()))[:MOST_GROUPS])
+        return groups if places or not groups else {"voxels": groups[REMAINDER]}
+
+    def disjoint(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Each voxel in the smallest of these targets that holds it; the rest together, if any."""
+        left, groups = np.ones(len(self.voxel), dtype=bool), {}
+        for name in sorted(names, key=lambda one: int(self.masks[one].sum())):
+            groups[name] = self.masks[name] & left
+            left &= ~self.masks[name]
+        return groups | ({REMAINDER: left} if left.any() else {})

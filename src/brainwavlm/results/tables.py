@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,30 @@ import pandas as pd
 
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json, replacing, write_json
+from brainwavlm.formatting.numbers import plus_minus, shared_change
 from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
 
 _TYPES: dict[str, Any] = {**dict.fromkeys(TEXT, str), **dict.fromkeys(WHOLE, np.int64)}
 _PERHAPS_EMPTY = ("differences.csv", "epochs.csv")  # of a single group, of runs without epochs
 _FORMAT: dict[str, Any] = {"index": False, "float_format": "%.6g"}
+# What people read above columns of results; and what is made of several.
+_HEADINGS = {
+    "n_voxels": "voxels",
+    "n_runs": "runs",
+    "n_labels": "labels",
+    "task": "said",
+    "r_readout": "own readout",
+}
+_HEADINGS |= {
+    f"{score}_{model}": model for score in ("r", "r2", "auc", "score") for model in ("frozen", "tuned")
+}
+_MADE: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "change, 95 %": lambda row: plus_minus(row["difference"], row["low"], row["high"]),
+    "difference, 95 %": lambda row: plus_minus(row["difference"], row["low"], row["high"]),
+    "gain, 95 %": lambda row: plus_minus(row["gain"], row["low"], row["high"]),
+    "shared map": lambda row: shared_change(row, "difference" if "difference" in row else "gain"),
+    "over seeds": lambda row: plus_minus(row["difference"], row["seed_low"], row["seed_high"]),
+}
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -107,6 +126,23 @@ def read_summary(path: Path, kind: type[Part], again: str) -> dict[str, Any]:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A mapping a row, from column to value."""
     return [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
+
+
+def rows_or_none(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The same, None where there is nothing."""
+    return records(frame.astype(object).where(frame.notna(), None))
+
+
+def told(table: pd.DataFrame, *columns: str) -> list[dict[str, Any]]:
+    """Rows of a table for people: columns under their headings, and changes with their intervals by theirs."""
+    shown = table.astype({name: int for name in columns if name in WHOLE})
+    return [
+        {
+            _HEADINGS.get(name, name.replace("_", " ")): _MADE[name](row) if name in _MADE else row[name]
+            for name in columns
+        }
+        for row in records(shown)
+    ]
 
 
 def frame_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

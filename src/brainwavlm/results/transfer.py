@@ -2,26 +2,19 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from brainwavlm.formatting.html import block, sentence, simulated_badge, table
-from brainwavlm.results.replicates import FILE, Replicates, read_if_there
+from brainwavlm.formatting.html import table
+from brainwavlm.results.replicates import Replicates
+from brainwavlm.results.result import Result
 from brainwavlm.results.schemas import TRANSFER_AGAIN, TransferSummary
-from brainwavlm.results.tables import (
-    frame_rows,
-    read_if_any,
-    read_summary,
-    read_table,
-    write_frame,
-    write_if_any,
-    write_summary,
-)
+from brainwavlm.results.tables import frame_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Transfer:
+class Transfer(Result):
     """What runs give in other listeners.
 
     Attributes
@@ -46,6 +39,9 @@ class Transfer:
         The folder that it was read from; of one that was never saved, a name.
     """
 
+    FILES: ClassVar = {name: f"{name}.csv" for name in ("matrix", "curve", "needed")}
+    PERHAPS = ("curve", "needed")
+    SUMMARY, AGAIN, title = TransferSummary, TRANSFER_AGAIN, "Scores in other listeners"
     matrix: pd.DataFrame
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -53,49 +49,6 @@ class Transfer:
     replicates: Replicates | None = None
     path: Path = Path("transfer")
 
-    @classmethod
-    def open(cls, folder: str | Path) -> "Transfer":
-        """The transfer in a folder.
-
-        Raises
-        ------
-        RunError
-            A file is missing or damaged, or of a version that this one cannot read.
-        """
-        folder = Path(folder)
-        summary = read_summary(folder / "summary.json", TransferSummary, TRANSFER_AGAIN)
-        return cls(
-            read_table(folder / "matrix.csv", TRANSFER_AGAIN),
-            read_if_any(folder / "curve.csv", TRANSFER_AGAIN),
-            read_if_any(folder / "needed.csv", TRANSFER_AGAIN),
-            summary,
-            read_if_there(folder / FILE),
-            folder,
-        )
-
-    def save(self, folder: str | Path) -> Path:
-        """Write matrix.csv, replicates.npz, summary.json; curve.csv and needed.csv where amounts were asked for."""
-        folder = Path(folder)
-        write_frame(folder / "matrix.csv", self.matrix)
-        if self.replicates is not None:
-            self.replicates.save(folder / FILE)
-        write_if_any(folder / "curve.csv", self.curve)
-        write_if_any(folder / "needed.csv", self.needed)
-        write_summary(folder / "summary.json", self.summary, TransferSummary)
-        return folder
-
-    @property
-    def simulated(self) -> bool:
-        """Whether any of the responses are simulated."""
-        return bool(self.summary["simulated"])
-
-    def as_dict(self) -> dict[str, Any]:
-        """All tables and the summary, for `--json`."""
-        tables = {name: frame_rows(getattr(self, name)) for name in ("matrix", "curve", "needed")}
-        return {**self.summary, "tables": tables}
-
-    def _repr_html_(self) -> str:
+    def _html(self) -> list[str]:
         columns = ("run", "tuned_on", "scored_on", "stories", "target", "r_frozen", "r_tuned", "difference")
-        marks = simulated_badge(bool(self.summary.get("simulated")))
-        rows = table(frame_rows(self.matrix[[*columns, "low", "high"]]))
-        return block("Scores in other listeners", marks, rows, *map(sentence, self.summary.get("notes", [])))
+        return [table(frame_rows(self.matrix[[*columns, "low", "high"]]))]
