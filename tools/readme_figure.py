@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.formatting.numbers import capitalised, number, shared_change
-from brainwavlm.reporting.figures.brains import Panel, colour_bar, draw_hemisphere, shared_scales
+from brainwavlm.reporting.figures.brains import Panel, colour_bar, draw_hemisphere
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shortened
 from brainwavlm.reporting.meshes import SIDES, mesh_of
 from brainwavlm.reporting.page.wording import answer, in_target, interval_words, own_row, run_labels
 from brainwavlm.reporting.sources import sources_of
-from brainwavlm.reporting.surface_maps import values_at_vertices
+from brainwavlm.reporting.surface_maps import shown_scales, values_at_vertices
 from brainwavlm.results.evaluation import Evaluation
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55
@@ -48,7 +48,7 @@ def readme_figure(evaluation_folder: str | Path, path: str | Path) -> Path:
 
 def _drawn(results: Evaluation, canvas: Canvas) -> Figure:
     sources, labels = sources_of(results), run_labels(results.runs)
-    scales = shared_scales([results.of_run(run["name"]) for run in results.runs])
+    scales = shown_scales([results.of_run(run["name"]).shown() for run in results.runs])
     n = len(results.runs)
     height = _HEAD + _ROW * n + _FOOT
     ink, muted = rcParams["text.color"], rcParams["axes.labelcolor"]

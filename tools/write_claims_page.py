@@ -9,8 +9,8 @@ from pathlib import Path
 
 from brainwavlm.cli.show_study import counted
 from brainwavlm.reporting.figures import Choice, write_figure
-from brainwavlm.reporting.page.study import rows_of
 from brainwavlm.reporting.page.study_tables import findings_frame, probes_frame
+from brainwavlm.results.tables import rows_or_none
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.paper import CLAIMS
 from brainwavlm.study.claims.sentences import NOTHING
@@ -54,7 +54,7 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
         markdown(lines),
     ]
     for name, one in study.study.experiments.items():
-        of_probes = rows_of(claims.table[claims.table["experiment"] == name])
+        of_probes = rows_or_none(claims.table[claims.table["experiment"] == name])
         if one.probe is not None and one.contrasts and name not in unanswered:
             probed = probes_frame(of_probes)
             parts.append(

@@ -7,18 +7,10 @@ import numpy as np
 from nilearn.datasets import load_fsaverage, load_fsaverage_data
 from nilearn.surface import InMemoryMesh
 
+from brainwavlm.datasets import surfaces
 from brainwavlm.datasets.anatomy import VERTICES
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.datasets.lebel2023 import Lebel2023
-from brainwavlm.datasets.surfaces import (
-    HEMISPHERES,
-    SurfaceFiles,
-    mask_voxels,
-    read_points,
-    read_transform,
-    read_triangles,
-    read_volume,
-)
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed
 
@@ -110,7 +102,7 @@ def columns_at_vertices(
     of the vertices that lie in a column.
     """
     column = np.full(volume.shape, -1, dtype=np.int32)
-    voxels = mask_voxels(volume)
+    voxels = surfaces.mask_voxels(volume)
     column[tuple(voxels.T)] = np.arange(len(voxels))
     at = np.rint(np.column_stack([points, np.ones(len(points))]) @ np.asarray(surface_to_voxel)[:3].T)
     inside = ((at >= 0) & (at < volume.shape)).all(axis=1)
@@ -122,9 +114,9 @@ def columns_at_vertices(
 
 def _carried(side: str) -> tuple[dict[str, InMemoryMesh], np.ndarray]:
     """Shapes of a hemisphere as nilearn has them, and which vertices are in sulci."""
-    surfaces, shapes = load_fsaverage(CARRIED), {}
+    carried, shapes = load_fsaverage(CARRIED), {}
     for kind in ("inflated", "pial", "flat"):
-        part = surfaces[kind].parts[side]
+        part = carried[kind].parts[side]
         points = np.array(part.coordinates, np.float32)
         if kind == "flat":
             points[:, 2] = 0  # nilearn keeps a little relief
@@ -133,29 +125,24 @@ def _carried(side: str) -> tuple[dict[str, InMemoryMesh], np.ndarray]:
     return shapes, np.asarray(sulcal.parts[side]) > 0
 
 
-def _native(files: SurfaceFiles, subject: Subject) -> Mesh:
+def _native(files: surfaces.SurfaceFiles, subject: Subject) -> Mesh:
     """The subject's inflated, pial and flat surfaces, as far as they are here; each vertex takes its voxel's column."""
-    volume = np.asarray(read_volume(files.mask).dataobj)
-    transform = read_transform(files.transform / "matrices.xfm")
+    volume = np.asarray(surfaces.read_volume(files.mask).dataobj)
+    transform = surfaces.read_transform(files.transform / "matrices.xfm")
     halves, notes = {}, []
-    for side, name in zip(SIDES, HEMISPHERES, strict=True):
+    for side, name in zip(SIDES, surfaces.HEMISPHERES, strict=True):
         pial = files.surface("pia", name)
-        middle = (read_points(pial) + read_points(files.surface("wm", name))) / 2
+        middle = (surfaces.read_points(pial) + surfaces.read_points(files.surface("wm", name))) / 2
         shapes = {}
-        for kind, file in (
-            ("inflated", files.surface("inflated", name)),
-            ("pial", pial),
-            ("flat", files.surface("flat", name)),
-        ):
+        for kind in ("inflated", "pial", "flat"):
+            file = pial if kind == "pial" else files.surface(kind, name)
             if not is_listed(file):
                 continue
-            points, triangles = read_points(file).astype(np.float32), read_triangles(file)
+            points, triangles = surfaces.read_points(file).astype(np.float32), surfaces.read_triangles(file)
             if len(points) != len(middle):
+                found, expected = f"{len(points)} vertices.", f"{len(middle)}, as in {pial.name}."
                 raise DatasetError(
-                    file,
-                    f"{len(points)} vertices.",
-                    f"{len(middle)}, as in {pial.name}.",
-                    "Take all surfaces from one version of the data set.",
+                    file, found, expected, "Take all surfaces from one version of the data set."
                 )
             exist = ((triangles >= 0) & (triangles < len(middle))).all(axis=1)  # all corners of a triangle
             triangles = triangles[exist].astype(np.uint32)
@@ -181,7 +168,7 @@ def _gathered(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return np.where(drawn[:, None], points, middle).astype(points.dtype)
 
 
-def _depth(files: SurfaceFiles, side: str, n_vertices: int) -> tuple[np.ndarray, list[str]]:
+def _depth(files: surfaces.SurfaceFiles, side: str, n_vertices: int) -> tuple[np.ndarray, list[str]]:
     """Which vertices are in sulci by FreeSurfer's own file, or none of them and the reason."""
     file = files.folder.parent.parent / "freesurfer_subjdir" / files.folder.name / "surf" / f"{side}.sulc"
     try:

@@ -46,9 +46,7 @@ def sources_of(results: OfVoxels, subjects: Mapping[str, Subject] | None = None)
     for run in results.runs:
         source = _source(results, run, subjects)
         key = (run["subject"], source.no_map, str(source.dataset and source.dataset.path))
-        if key not in meshes:
-            meshes[key] = _mesh(source)
-        mesh, reason = meshes[key]
+        mesh, reason = meshes[key] = meshes[key] if key in meshes else _mesh(source)
         sources[run["name"]] = replace(source, mesh=mesh, no_mesh=reason)
     return sources
 
@@ -74,10 +72,9 @@ def _source(results: OfVoxels, run: Mapping[str, Any], subjects: Mapping[str, Su
         dataset = load_dataset(config.dataset)
         subject = dataset.subject(run["subject"])
         reason = _another(results, run, dataset, subject)
-    except BrainwavlmError as error:
-        reason = f"the data set cannot be read any more ({error.path}: {error.found})"
-    except (OSError, ValueError) as error:
-        reason = f"the data set cannot be read any more ({error})"
+    except (BrainwavlmError, OSError, ValueError) as error:
+        told = f"{error.path}: {error.found}" if isinstance(error, BrainwavlmError) else error
+        reason = f"the data set cannot be read any more ({told})"
     if reason:
         dataset, subject = None, None
     if subjects is not None:

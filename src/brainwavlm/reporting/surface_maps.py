@@ -44,18 +44,16 @@ def difference_scale(
 
 
 def shown_scales(
-    maps: Mapping[str, Sequence[np.ndarray]], unit: str = "test correlation r"
+    runs: Sequence[Mapping[str, np.ndarray]], unit: str = "test correlation r"
 ) -> dict[str, Scale]:
-    """The scale of each map that pictures show: one for frozen and tuned, one for each difference."""
-    of_models = [values for name, some in maps.items() if not name.endswith("difference") for values in some]
-    scale, what = (
-        correlation_scale(of_models, unit),
-        f"difference in {unit.removeprefix('test correlation ')}",
-    )
-    return {
-        name: difference_scale(some, f"{what} (tuned − frozen)") if name.endswith("difference") else scale
-        for name, some in maps.items()
-    }
+    """The scale of each map that pictures show, over all runs: one for frozen and tuned, one for each difference."""
+    pooled: dict[str, list[np.ndarray]] = {}
+    for name, values in (item for maps in runs for item in maps.items()):
+        pooled.setdefault(name if name.endswith("difference") else "", []).append(values)
+    label = f"difference in {unit.removeprefix('test correlation ')} (tuned − frozen)"
+    scales = {name: difference_scale(some, label) for name, some in pooled.items() if name}
+    scale = correlation_scale(pooled.get("", []), unit)
+    return {name: scales.get(name, scale) for maps in runs for name in maps}
 
 
 def unmappable(subject: Subject) -> str | None:

@@ -17,7 +17,7 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
 from brainwavlm.reporting.meshes import SIDES, Mesh
-from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices, views_of
+from brainwavlm.reporting.surface_maps import Scale, values_at_vertices, views_of
 from brainwavlm.results.run_voxels import RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
@@ -48,12 +48,9 @@ def run_maps(
     scores: RunVoxels, mesh: Mesh, scales: Mapping[str, Scale], label: str, simulated: bool
 ) -> list[Picture]:
     """Those of frozen r, tuned r and their difference that have scales, with text alternatives, for the page."""
-    pictures = []
-    words_of = {
-        "r_frozen": ("Frozen", "test correlation of the frozen model"),
-        "r_tuned": (capitalised(label), "test correlation after tuning"),
-        "difference": ("Difference", "difference tuned minus frozen"),
-    }
+    pictures, words_of = [], {"r_frozen": ("Frozen", "test correlation of the frozen model")}
+    words_of["r_tuned"] = (capitalised(label), "test correlation after tuning")
+    words_of["difference"] = ("Difference", "difference tuned minus frozen")
     for key, values in scores.shown().items():
         title, words = words_of[key]
         maps = values_at_vertices(mesh, scores.voxel, values)
@@ -64,13 +61,6 @@ def run_maps(
         alternative = f"Cortical map, {label}: {words}. Mean over vertices with voxels: {means}."
         pictures.append((figure, alternative))
     return pictures
-
-
-def shared_scales(voxels: Sequence[RunVoxels]) -> dict[str, Scale]:
-    """One scale for frozen and tuned r, one for their difference, over all runs."""
-    each = [one.shown() for one in voxels]
-    keys = dict.fromkeys(key for maps in each for key in maps)
-    return shown_scales({key: [maps[key] for maps in each if key in maps] for key in keys})
 
 
 def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figure:

@@ -42,16 +42,9 @@ def states_table(
 ) -> pd.DataFrame:
     """run, label, target, layer, r_frozen, r_tuned, difference, low, high: a row a target and hidden state of a run.
 
-    Parameters
-    ----------
-    states : DataFrame
-        layers.csv; or downstream.csv, with `task` for `target` (so does `about`) and auc_ for r_.
-    run : mapping
-        An entry of `runs` in summary.json.
-    label : str
-        Of the run, before the target's name, where lines of several runs are to be told apart.
-    targets : sequence of str
-        None named: the one the run was tuned on, cortex and AC, as far as they are there; else the first three.
+    `states` is layers.csv; or downstream.csv, with `task` for `target` (so does `about`) and auc_ for r_. `run` is an
+    entry of `runs` in summary.json, and `label` stands before the target's name, where runs are to be told apart. No
+    `targets` named: the one the run was tuned on, cortex and AC, as far as they are there; else the first three.
     """
     rows = states[states["run"] == run["name"]]
     rows = rows[rows[about].isin(targets or _usual(run, rows[about]))]
@@ -123,10 +116,8 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
     folders.require_different(names, places)
     chosen = folders.chosen_names("run", choice.run, names)
     runs = [run for run in runs if run["name"] in chosen]
-    for run in runs:
-        if not run["history"]:
-            remedy = "Leave it out, or resume it."
-            raise RunError(run["name"], "no epoch is finished.", "a run with epochs.", remedy)
+    for name in (run["name"] for run in runs if not run["history"]):
+        raise RunError(name, "no epoch is finished.", "a run with epochs.", "Leave it out, or resume it.")
     labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
     table = learning_table(runs, labels).drop(columns="gradient_norm")
     return Shown(table, any(run["simulated"] for run in runs), partial(draw_curves.learning, table))

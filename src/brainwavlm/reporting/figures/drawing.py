@@ -16,10 +16,11 @@ from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.folders import Shown, place_of
 from brainwavlm.reporting.figures.kinds import KINDS, Choice, kind_named
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
-from brainwavlm.reporting.page.render import OWN_FILES, writing_problem
+from brainwavlm.reporting.page.render import OWN_FILES, writing_problem, written
 
 _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
 _HEADER = b"figure,"
+_ELSEWHERE = ("a file that can be written.", "Choose another output.")
 # No date, so that the same input gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"Creator": "brainwavlm", "CreationDate": None},
@@ -70,7 +71,7 @@ def draw_figure(
         An option that does not fit, a folder of another command, or a damaged one.
     """
     choice = choice or Choice()
-    module, function = kind_named(kind, choice).home.split(".")
+    home = kind_named(kind, choice).home
     style = style if isinstance(style, Style) else read_style(style)
     folders = [paths] if isinstance(paths, str | Path) else list(paths)
     if not folders:
@@ -84,7 +85,7 @@ def draw_figure(
                 expected = f"{_NARROWEST:g} to {_WIDEST:g} mm."
                 remedy = "A column of a journal has about 85 mm, a page 180."
                 raise ConfigError(option, f"{size:g} mm.", expected, remedy)
-        shown: Shown = getattr(import_module(f"{__package__}.{module}"), function)(places, choice)
+        shown: Shown = getattr(import_module(f"{__package__}.{home}"), kind)(places, choice)
         if shown.draw is None:
             return Drawing(None, shown.values, shown.simulated, shown.tex)
         high = height / MILLIMETRES if height else None
@@ -119,7 +120,11 @@ def write_figure(
         As `draw_figure`, or no figure can be written to that path.
     """
     target = Path(output)
-    _require_suffix(target, kind_named(kind, choice or Choice()).suffixes)
+    suffixes = kind_named(kind, choice or Choice()).suffixes
+    if target.suffix.lower() not in suffixes:
+        ending = f"a name that ends in {target.suffix!r}." if target.suffix else "a name without a suffix."
+        remedy = f"Name it -o {target.stem.strip('.') or 'figure'}{suffixes[0]}"
+        raise ConfigError("output", ending, f"one that ends in {', '.join(suffixes)}.", remedy)
     values = target.with_suffix(".csv")
     for path in dict.fromkeys([target, values]):
         _require_path(path, _HEADER if path == values else b"")
@@ -127,18 +132,14 @@ def write_figure(
     drawing = draw_figure(kind, paths, choice, width, height, style)
     frame = drawing.values.assign(simulated=drawing.simulated)
     frame.insert(0, "figure", kind)
-    try:
-        with replacing(values) as beside:
-            frame.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
-            if target != values:
-                with replacing(target) as temporary:
-                    if drawing.figure is None:
-                        temporary.write_text(drawing.tex, encoding="utf-8")
-                    else:
-                        _save(drawing.figure, temporary, target.suffix.lower(), style)
-    except OSError as error:
-        found = f"not writable: {error.strerror}."
-        raise RunError(target, found, "a file that can be written.", "Choose another output.") from None
+    with written(target, *_ELSEWHERE), replacing(values) as beside:
+        frame.to_csv(beside, index=False, encoding="utf-8", lineterminator="\n")
+        if target != values:
+            with replacing(target) as temporary:
+                if drawing.figure is None:
+                    temporary.write_text(drawing.tex, encoding="utf-8")
+                else:
+                    _save(drawing.figure, temporary, target.suffix.lower(), style)
     return list(dict.fromkeys([target, values]))
 
 
@@ -162,12 +163,4 @@ def _require_path(path: Path, ours: bytes) -> None:
     else:
         problem = writing_problem(path, ours, "another table is here, not the values of a figure.")
     if problem:
-        raise RunError(path, problem, "a file that can be written.", "Choose another output.")
-
-
-def _require_suffix(output: Path, suffixes: Sequence[str]) -> None:
-    if output.suffix.lower() not in suffixes:
-        ending = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without a suffix."
-        expected = f"one that ends in {', '.join(suffixes)}."
-        remedy = f"Name it -o {output.stem.strip('.') or 'figure'}{suffixes[0]}"
-        raise ConfigError("output", ending, expected, remedy)
+        raise RunError(path, problem, *_ELSEWHERE)

@@ -27,7 +27,6 @@ _ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "r
 SHARED = {"shared": ", shared readout"}  # what a label says of the readout
 _PAGE_TALL = 9.4  # inches of a page that a figure can take
 _COLUMN = 3.3  # inches that findings need
-_KEY = ("untuned", "tuned: mean, 95 % interval of the gain", "one seed")
 Row = Mapping[str, Any]
 Rows = Sequence[Row] | pd.DataFrame
 
@@ -139,9 +138,20 @@ def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
     def draw(axes: Axes, number: int, place: float) -> None:
         _finding(axes, table[table["label"] == names[number]], place, number, canvas)
 
-    return draw_lines(
-        names, canvas, draw, dict(zip(_KEY, _signs(canvas), strict=True)), "mean test correlation r"
-    )
+    wide, dot = 1.4 * rcParams["lines.linewidth"], 1.1 * rcParams["lines.markersize"]
+    frozen: dict[str, Any] = {
+        "color": canvas.colours["frozen"],
+        "marker": "|",
+        "linestyle": "",
+        "markersize": 8,
+    }
+    frozen["markeredgewidth"] = rcParams["lines.linewidth"]
+    tuned = {"color": canvas.colours["tuned"], "marker": "D", "linewidth": wide, "markersize": dot}
+    seed: dict[str, Any] = {"color": rcParams["text.color"], "marker": "o", "linestyle": ""}
+    seed |= {"markerfacecolor": "white", "markeredgewidth": thin()}
+    looks = {"untuned": frozen, "tuned: mean, 95 % interval of the gain": tuned, "one seed": seed}
+    key = {name: Line2D([], [], **look) for name, look in looks.items()}
+    return draw_lines(names, canvas, draw, key, "mean test correlation r")
 
 
 def draw_lines(
@@ -206,15 +216,3 @@ def _finding(axes: Axes, rows: pd.DataFrame, place: float, number: int, canvas: 
     about = {"facecolor": "white", "edgecolor": rcParams["text.color"], "linewidth": thin()}
     dots = seeds["r_tuned"].to_numpy(float)
     axes.scatter(dots, np.full(len(dots), place), s=marker**2, zorder=5, gid=f"seeds:{number}", **about)
-
-
-def _signs(canvas: Canvas) -> list[Line2D]:
-    """What the signs of findings look like, in the order of `_KEY`."""
-    width, marker = rcParams["lines.linewidth"], rcParams["lines.markersize"]
-    frozen = Line2D([], [], color=canvas.colours["frozen"], marker="|", linestyle="", markersize=8)
-    tuned = Line2D([], [], color=canvas.colours["tuned"], marker="D", linewidth=1.4 * width)
-    seed = Line2D([], [], color=rcParams["text.color"], marker="o", linestyle="", markerfacecolor="white")
-    frozen.set_markeredgewidth(width)
-    tuned.set_markersize(1.1 * marker)
-    seed.set_markeredgewidth(thin())
-    return [frozen, tuned, seed]

@@ -71,28 +71,24 @@ def place_of(path: str | Path, name: str, kind: Kind) -> Place:
     made = made_at(folder)
     if made in kind.made_of:
         return Place(made, folder)
-    wanted = " or ".join(_with_article(one) for one in kind.made_of)
-    makers = "   or   ".join(MAKERS[one] for one in kind.made_of)
-    expected = f"the folder of {wanted}, for {name}."
-    if made is None:
-        nothing = "nothing that this program wrote" if folder.is_dir() else "no such folder"
-        raise RunError(folder, f"{nothing}.", expected, f"Make it:  {makers}")
-    if made != "run":
-        others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
-        remedy = f"Make it:  {makers}" + (
-            f"   or draw another kind of this folder: {others}." if others else ""
-        )
-        raise RunError(
-            folder, f"the folder of {_with_article(made)}.", f"that of {wanted}, for {name}.", remedy
-        )
-    for one in RESULTS:
+    for one in RESULTS if made == "run" else ():
         if one in kind.made_of and (result := within_run(folder, one)):
             return Place(one, result)
-    one = next(some for some in kind.made_of if some != "run")
-    maker = MAKERS[one].replace(" RUN...", f" {folder}").replace(" RUN", f" {folder}")
-    raise RunError(
-        folder, f"a run without {_with_article(one)}.", f"{wanted}, for {name}.", f"Make it:  {maker}"
-    )
+    wanted = " or ".join(_with_article(one) for one in kind.made_of)
+    remedy = "Make it:  " + "   or   ".join(MAKERS[one] for one in kind.made_of)
+    if made is None:
+        found, wanted = "no such folder.", f"the folder of {wanted}"
+        if folder.is_dir():
+            found = "nothing that this program wrote."
+    elif made == "run":
+        one = next(some for some in kind.made_of if some != "run")
+        maker = MAKERS[one].replace(" RUN...", f" {folder}").replace(" RUN", f" {folder}")
+        found, remedy = f"a run without {_with_article(one)}.", f"Make it:  {maker}"
+    else:
+        found, wanted = f"the folder of {_with_article(made)}.", f"that of {wanted}"
+        others = ", ".join(other for other, some in KINDS.items() if made in some.made_of)
+        remedy += f"   or draw another kind of this folder: {others}." if others else ""
+    raise RunError(folder, found, f"{wanted}, for {name}.", remedy)
 
 
 def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
@@ -102,19 +98,24 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
     """
     evaluations = [Evaluation.open(place.path) for place in places]
     if len({results.tuned for results in evaluations}) > 1:
-        listed = ", ".join(str(place.path) for place in places)
-        expected = "runs of `evaluate`, or what `ridge` wrote."
-        raise RunError(
-            listed, "models that were tuned and others that were not.", expected, "Draw them apart."
+        found, expected = (
+            "models that were tuned and others that were not.",
+            "runs of `evaluate`, or what `ridge` wrote.",
         )
-    runs = [(entry, results) for results in evaluations for entry in results.runs]
-    names = [str(entry["name"]) for entry, _ in runs]
-    require_different(names, places)
-    chosen = chosen_names("run", choice.run, names)
-    runs = [(entry, results) for entry, results in runs if entry["name"] in chosen]
+        raise RunError(paths_of(places), found, expected, "Draw them apart.")
+    runs = chosen_runs(evaluations, places, choice)
     labels = run_labels([entry for entry, _ in runs])
     readout = choice.readout or "voxelwise"
     return [Scored(labels[entry["name"]], entry, results, readout) for entry, results in runs]
+
+
+def chosen_runs(results: Sequence[Any], places: Sequence[Place], choice: Choice) -> list[tuple[Any, Any]]:
+    """Entries of runs in summary.json with their results, of those that were named; errors as of `scored_runs`."""
+    runs = [(entry, one) for one in results for entry in one.runs]
+    names = [str(entry["name"]) for entry, _ in runs]
+    require_different(names, places)
+    chosen = chosen_names("run", choice.run, names)
+    return [(entry, one) for entry, one in runs if entry["name"] in chosen]
 
 
 def any_simulated(runs: Sequence[Scored]) -> bool:
@@ -124,11 +125,14 @@ def any_simulated(runs: Sequence[Scored]) -> bool:
 
 def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
     """RunError where two folders hold runs of one name."""
-    for name in names:
-        if names.count(name) > 1:
-            listed = ", ".join(str(place.path) for place in places)
-            found = f"several runs with the name {name}."
-            raise RunError(listed, found, "a name for each run.", "Draw them one by one.")
+    for name in (name for name in names if names.count(name) > 1):
+        found = f"several runs with the name {name}."
+        raise RunError(paths_of(places), found, "a name for each run.", "Draw them one by one.")
+
+
+def paths_of(places: Iterable[Place]) -> str:
+    """For errors."""
+    return ", ".join(str(place.path) for place in places)
 
 
 def chosen_names(option: str, asked: Sequence[str], there: Iterable[str]) -> list[str]:

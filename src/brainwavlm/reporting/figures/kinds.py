@@ -63,9 +63,9 @@ class Choice(BaseModel):
 
 
 class Kind(NamedTuple):
-    """One kind of figure: the folders that it takes, the fields of `Choice` that it knows, what reads its values.
+    """One kind of figure: the folders that it takes, the fields of `Choice` that it knows, the module that reads it.
 
-    A run stands for what its own folder holds of these folders. Every kind has a title.
+    A run stands for what its own folder holds of these folders. Every kind has a title, and a function of its name.
     """
 
     shows: str
@@ -77,48 +77,31 @@ class Kind(NamedTuple):
 
 _EVALUATION: tuple[Made, ...] = ("evaluation",)
 _SCORES: tuple[Made, ...] = ("evaluation", "ridge")
-_MAPPED: tuple[Made, ...] = (*_SCORES, "partition")
 _STATES: tuple[Made, ...] = ("evaluation", "study")
+_OF_MAPS = ("run", "quantity", "readout", "view", "q")
 _OF_RUNS = ("run", "target")
 _OF_VOXELS = ("run", "target", "readout")
 _OF_STUDIES = ("target", "experiment")
 _OF_STATES = ("run", "target", "experiment")
+_PAIRS = "gain by subject tuned on and subject scored, and by minutes of data"
+_HELD = "what models of a study predict in brains, against what they hold"
 KINDS = {
-    "maps": Kind(
-        "scores or unique shares on the cortex",
-        _MAPPED,
-        ("run", "quantity", "readout", "view", "q"),
-        "maps.maps",
-    ),
-    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "voxels.scatter"),
-    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "voxels.histogram"),
-    "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table.scores", (".tex", ".csv")),
-    "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves.learning"),
-    "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves.layers"),
-    "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves.tasks"),
-    "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves.delays"),
-    "probes": Kind(
-        "features read off hidden states, beside controls", ("probes",), _OF_RUNS, "probes.probes"
-    ),
-    "partition": Kind(
-        "which features explain a score, by region", ("partition",), _OF_RUNS, "partition.partition"
-    ),
-    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings.seeds"),
+    "maps": Kind("scores or unique shares on the cortex", (*_SCORES, "partition"), _OF_MAPS, "maps"),
+    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "voxels"),
+    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "voxels"),
+    "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table", (".tex", ".csv")),
+    "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves"),
+    "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves"),
+    "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves"),
+    "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves"),
+    "probes": Kind("features read off hidden states, beside controls", ("probes",), _OF_RUNS, "stimulus"),
+    "partition": Kind("which features explain a score, by region", ("partition",), _OF_RUNS, "stimulus"),
+    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings"),
     "claims": Kind(
-        "findings of a study under both readouts, a line each", ("study",), _OF_STUDIES, "changes.claims"
+        "findings of a study under both readouts, a line each", ("study",), _OF_STUDIES, "changes"
     ),
-    "supervision": Kind(
-        "what models of a study predict in brains, against what they hold",
-        ("study",),
-        _OF_STUDIES,
-        "supervision.supervision",
-    ),
-    "transfer": Kind(
-        "gain by subject tuned on and subject scored, and by minutes of data",
-        ("transfer", "study"),
-        _OF_STATES,
-        "transfer.transfer",
-    ),
+    "supervision": Kind(_HELD, ("study",), _OF_STUDIES, "changes"),
+    "transfer": Kind(_PAIRS, ("transfer", "study"), _OF_STATES, "transfer"),
 }
 
 

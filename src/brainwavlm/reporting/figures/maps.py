@@ -8,16 +8,9 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
-from brainwavlm.reporting.figures.folders import (
-    Place,
-    Scored,
-    Shown,
-    any_simulated,
-    chosen_names,
-    require_different,
-    scored_runs,
-)
+from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
@@ -52,9 +45,10 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
     """Both hemispheres for each run and quantity; of a partition for each space, by default of the tuned model."""
     split = {place.made == "partition" for place in places}
     if len(split) > 1:
-        listed = ", ".join(str(place.path) for place in places)
-        raise RunError(listed, "scores, and shares of R2.", "maps of one unit.", "Draw them apart.")
-    runs = _spaces(places, choice) if True in split else scored_runs(places, choice)
+        raise RunError(
+            folders.paths_of(places), "scores, and shares of R2.", "maps of one unit.", "Draw them apart."
+        )
+    runs = _spaces(places, choice) if True in split else folders.scored_runs(places, choice)
     tuned = True in split or runs[0].results.tuned
     if choice.readout == "shared" and (choice.q or {"share", "share-frozen"} & {*choice.quantity}):
         found = "shared, with shares of the ceiling or false discovery rates."
@@ -86,20 +80,15 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
         columns = (len(quantities) if len(quantities) <= room else 1) if by_run else min(room, len(panels))
         return brain_panels(panels, columns, canvas)
 
-    return Shown(pd.concat(tables, ignore_index=True), any_simulated(runs), draw)
+    return Shown(pd.concat(tables, ignore_index=True), folders.any_simulated(runs), draw)
 
 
 def _spaces(places: Sequence[Place], choice: Choice) -> list[Scored]:
     """What each space of partitions explains that no other does."""
-    results = [Partition.open(place.path) for place in places]
-    names = [str(run["name"]) for one in results for run in one.runs]
-    require_different(names, places)
-    chosen = chosen_names("run", choice.run, names)
+    runs = folders.chosen_runs([Partition.open(place.path) for place in places], places, choice)
     return [
-        Scored(f"unique to {space}" + f", {run['name']}" * (len(chosen) > 1), run, one, space=space)
-        for one in results
-        for run in one.runs
-        if run["name"] in chosen
+        Scored(f"unique to {space}" + f", {run['name']}" * (len(runs) > 1), run, one, space=space)
+        for run, one in runs
         for space in one.spaces_of(run["name"])
     ]
 

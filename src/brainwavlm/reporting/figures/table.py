@@ -1,16 +1,14 @@
 """Scores by target as a table: for LaTeX, and as CSV."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
-from brainwavlm.formatting.numbers import capitalised, number, signed
+from brainwavlm.formatting.numbers import capitalised, number
 from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.page.tables import intervals
+from brainwavlm.reporting.page.tables import headed, intervals, texts
 
-# Columns of the tables of results,.
 _TUNED = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
 _UNTUNED = ["n_voxels", "r_frozen", "low_frozen", "high_frozen"]
 _UNTUNED += ["shared_frozen", "shared_low_frozen", "shared_high_frozen"]
@@ -21,7 +19,7 @@ _SPECIAL = str.maketrans(
 )
 
 
-def scores(places: Sequence[Place], choice: Choice) -> Shown:
+def table(places: Sequence[Place], choice: Choice) -> Shown:
     """Mean test r of both models by target, with the paired difference and its interval.
 
     Of a model that was not tuned its mean under both readouts, with intervals.
@@ -40,14 +38,15 @@ def scores(places: Sequence[Place], choice: Choice) -> Shown:
 
 def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
     """The table for LaTeX with booktabs, title and the word SIMULATED as its caption."""
-    shown = pd.DataFrame(
-        {
-            "Run": table["label"].mask(table["run"].duplicated(), ""),
-            "Target": table["target"],
-            "Voxels": [f"{int(count):,}" for count in table["n_voxels"]],
-            **(_changes(table) if "r_tuned" in table else _means(table)),
-        }
-    )
+    first = {"Run": table["label"].mask(table["run"].duplicated(), ""), "Target": table["target"]}
+    columns = ["r_frozen", "r_tuned", "difference", "interval"]
+    if "r_tuned" not in table:
+        ends = {name: (table[f"{name}low_frozen"], table[f"{name}high_frozen"]) for name in ("", "shared_")}
+        columns = ["r_frozen", "95 % interval", "shared_frozen", "Its 95 % interval"]
+        table = table.assign(
+            **{columns[1]: intervals(*ends[""], number), columns[3]: intervals(*ends["shared_"], number)}
+        )
+    shown = texts(headed(table, first, "n_voxels", *columns)).rename(columns={"Difference": "Change"})
     if table["run"].nunique() == 1:
         shown = shown.drop(columns="Run")
     caption = ". ".join(part for part in (title, "SIMULATED responses" if simulated else "") if part)
@@ -59,24 +58,6 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
         position_float="centering" if caption else None,
     )
     return f"% \\usepackage{{booktabs}}\n{body}"
-
-
-def _changes(table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "Frozen r": table["r_frozen"].map(number),
-        "Tuned r": table["r_tuned"].map(number),
-        "Change": table["difference"].map(signed),
-        "95 % interval": intervals(table["low"], table["high"]),
-    }
-
-
-def _means(table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "Frozen r": table["r_frozen"].map(number),
-        "95 % interval": intervals(table["low_frozen"], table["high_frozen"], number),
-        "Shared map r": table["shared_frozen"].map(number),
-        "Its 95 % interval": intervals(table["shared_low_frozen"], table["shared_high_frozen"], number),
-    }
 
 
 def escaped(text: object) -> str:

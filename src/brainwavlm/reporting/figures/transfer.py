@@ -14,7 +14,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import signed
 from brainwavlm.reporting.figures.draw_curves import legend_below, line_of, small, thin
 from brainwavlm.reporting.figures.findings import claim_rows, claims_at
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
+from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, paths_of
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.reporting.surface_maps import difference_scale
@@ -120,8 +120,7 @@ def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
     if twice.any():
         row = matrix.iloc[int(twice.argmax())]
         cell = f"run {row['run']} in {row['scored_on']} more than once."
-        listed = ", ".join(str(place.path) for place in places)
-        raise RunError(listed, cell, "each once.", "Draw them one by one.")
+        raise RunError(paths_of(places), cell, "each once.", "Draw them one by one.")
 
 
 def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:

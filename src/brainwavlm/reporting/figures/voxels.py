@@ -13,15 +13,9 @@ from matplotlib.lines import Line2D
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.draw_curves import TALL, TALLEST, thin, whole_numbers
-from brainwavlm.reporting.figures.folders import (
-    Place,
-    Shown,
-    any_simulated,
-    chosen_names,
-    one_name,
-    scored_runs,
-)
+from brainwavlm.reporting.figures.folders import Place, Shown
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
@@ -87,7 +81,7 @@ def single_voxel_names(regions: Mapping[str, np.ndarray]) -> dict[int, str]:
 
 def scatter(places: Sequence[Place], choice: Choice) -> Shown:
     """Tuned against frozen of every voxel with both."""
-    runs = scored_runs(places, choice)
+    runs = folders.scored_runs(places, choice)
     tables = [
         scatter_table(run.voxels, run.name, capitalised(run.label), _groups(run.voxels, choice.target))
         for run in runs
@@ -95,36 +89,31 @@ def scatter(places: Sequence[Place], choice: Choice) -> Shown:
     table = pd.concat(tables, ignore_index=True)
     if table.empty:
         raise RunError(runs[0].results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
-    return Shown(table, any_simulated(runs), partial(draw_scatter, table))
+    return Shown(table, folders.any_simulated(runs), partial(draw_scatter, table))
 
 
 def histogram(places: Sequence[Place], choice: Choice) -> Shown:
     """Voxels by change in one run."""
-    runs = scored_runs(places, choice)
-    one_name("run", (), [run.name for run in runs])
+    runs = folders.scored_runs(places, choice)
+    folders.one_name("run", (), [run.name for run in runs])
     (run,) = runs
-    names = chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
+    names = folders.chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
     table = histogram_table(run.voxels, run.name, names[0])
     if table.empty:
         raise RunError(run.results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
     values = table.drop(columns=["gained", "unchanged"])
-    return Shown(values, any_simulated(runs), partial(draw_histogram, table))
+    return Shown(values, folders.any_simulated(runs), partial(draw_histogram, table))
 
 
 def _groups(scores: RunVoxels, targets: Sequence[str]) -> dict[str, np.ndarray]:
     """Disjoint groups of voxels: those of the targets asked for, each voxel in the smallest; else the run's regions."""
     if not targets:
         return scores.groups()
-    names = chosen_names("target", targets, list(scores.masks))
+    names = folders.chosen_names("target", targets, list(scores.masks))
     if len(names) > MOST_GROUPS:
         most = f"up to {MOST_GROUPS} colours."
         raise ConfigError("target", f"{len(names)} targets.", most, "Name fewer.")
-    left = np.ones(len(scores.voxel), dtype=bool)
-    groups = {}
-    for name in sorted(names, key=lambda one: int(scores.masks[one].sum())):
-        groups[name] = scores.masks[name] & left
-        left &= ~scores.masks[name]
-    return groups | ({REMAINDER: left} if left.any() else {})
+    return scores.disjoint(names)
 
 
 def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:

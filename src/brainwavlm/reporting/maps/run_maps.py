@@ -103,7 +103,7 @@ class RunMaps:
         """The maps that pictures show, each with its colours."""
         names = [name for name in (*_SHOWN, *_SHARES) if name in self.maps]
         unit = self.maps[names[0]].unit
-        return shown_scales({name: [self.maps[name].values] for name in names}, unit)
+        return shown_scales([{name: self.maps[name].values for name in names}], unit)
 
     def _map(self, name: str) -> VoxelMap:
         if name not in self.maps:

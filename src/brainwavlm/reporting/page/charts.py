@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.probes import CONTROLS, PLAIN, lines_of
+from brainwavlm.reporting.figures.stimulus import CONTROLS, PLAIN, lines_of
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.study.claims.sentences import score_name
 
@@ -53,7 +53,10 @@ def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart
     titles = list(panels.values())
     long = table.rename(columns=panels).melt(["label", "epoch", "kept"], titles, "panel", "value")
     figure = _lines(long, "epoch", "value", facet_row="panel", custom_data=["kept"])
-    figure.for_each_trace(_star_kept_epochs)
+    for trace in figure.data:
+        kept = [bool(row[0]) for row in trace.customdata]
+        trace.marker.symbol = ["star" if one else "circle" for one in kept]
+        trace.marker.size = [10 if one else 4 for one in kept]
     _panels(figure, titles)
     figure.update_xaxes(_whole_numbers(table["epoch"]))
     words = [_learning(str(label), run) for label, run in table.groupby("label", sort=False)]
@@ -65,12 +68,6 @@ def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart
         height=520 if len(panels) > 2 else None,
         showlegend=legend,  # of many lines a legend would leave no room for them
     )
-
-
-def _star_kept_epochs(trace: Any) -> None:
-    kept = [bool(row[0]) for row in trace.customdata]
-    trace.marker.symbol = ["star" if one else "circle" for one in kept]
-    trace.marker.size = [10 if one else 4 for one in kept]
 
 
 def _learning(label: str, run: pd.DataFrame) -> str:
@@ -151,7 +148,7 @@ def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
     return chart("Delays of the readout", alternative, figure, note)
 
 
-def epochs_chart(table: pd.DataFrame, what: str, note: str = "") -> Chart | None:
+def epochs_chart(table: pd.DataFrame, what: str) -> Chart | None:
     """Mean over seeds by epoch with its lowest and highest, a line a group; None without rows."""
     if table.empty:
         return None
@@ -159,12 +156,13 @@ def epochs_chart(table: pd.DataFrame, what: str, note: str = "") -> Chart | None
     figure = _lines(with_ends(ends, "mean"), "epoch", "mean", **_ENDS_Y)
     figure.update_xaxes(_whole_numbers(table["epoch"]))
     figure.update_yaxes(title_text=what.split(",")[0])
-    labels = ", ".join(dict.fromkeys(table["label"]))
-    alternative = f"{what} by epoch, mean, lowest and highest over seeds, of {labels}."
-    return chart(f"By epoch: {what}", alternative, figure, note)
+    alternative = (
+        f"{what} by epoch, mean, lowest and highest over seeds, of {', '.join(table['label'].unique())}."
+    )
+    return chart(f"By epoch: {what}", alternative, figure)
 
 
-def minutes_chart(table: pd.DataFrame, target: str, note: str) -> Chart | None:
+def minutes_chart(table: pd.DataFrame, target: str) -> Chart | None:
     """Mean r by minutes of the subject's data, tuned against untuned; None without rows."""
     if table.empty:
         return None
@@ -172,10 +170,8 @@ def minutes_chart(table: pd.DataFrame, target: str, note: str) -> Chart | None:
     figure = _lines(both_models(means, ["label", "minutes"]), "minutes", "value", line_dash="model")
     figure.update_xaxes(title_text="minutes of responses", rangemode="tozero")
     figure.update_yaxes(title_text="test r")
-    alternative = (
-        f"Test correlation in {target} by minutes of the subject's own data, tuned and untuned model."
-    )
-    return chart(f"Amount of the subject's data, {target}", alternative, figure, note)
+    words = f"Test correlation in {target} by minutes of the subject's own data, tuned and untuned model."
+    return chart(f"Amount of the subject's data, {target}", words, figure, "Dotted: untuned.")
 
 
 def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.ndarray) -> Chart:

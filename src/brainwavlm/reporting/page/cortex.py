@@ -13,7 +13,7 @@ import numpy as np
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting.figures.style import GROUPS, OTHER
-from brainwavlm.reporting.meshes import Hemisphere, Mesh
+from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import correlation_scale, difference_scale
 from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
@@ -36,27 +36,23 @@ def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str
     for label, scores, source in runs:
         subject, mesh = source.subject, source.mesh
         name = subject.name if subject else ""
-        untestable = [_MASKS[name] for name in scores.untestable]
-        run: dict[str, Any] = {
-            "untestable": untestable,
-            "label": label,
-            "subject": name,
-            "mesh": None,
-            **_values(scores),
-        }
+        run: dict[str, Any] = {"untestable": [_MASKS[name] for name in scores.untestable], "label": label}
+        run |= {"subject": name, "mesh": None, **_values(scores)}
         if subject is None or mesh is None or not mesh.kinds:
             reasons[label] = source.no_mesh or source.no_map
         else:
-            meshes.setdefault(mesh.name, _mesh(mesh))
+            if mesh.name not in meshes:
+                halves = {side: _hemisphere(half, mesh.kinds) for side, half in mesh.halves.items()}
+                meshes[mesh.name] = {"kinds": mesh.kinds, "notes": list(mesh.notes), **halves}
             run |= {"mesh": mesh.name, "places": _places(mesh, scores), **_labels(subject, scores)}
         shown.append(run)
     maps = _maps([scores for _, scores, _ in runs]) if runs else []
-    return {
-        "meshes": meshes,
-        "runs": shown,
-        "maps": maps,
-        "colours": {name: _colours(name) for name in dict.fromkeys(one["colours"] for one in maps)},
-    }, reasons
+    steps = np.linspace(0, 1, _STEPS)
+    colours = {
+        name: packed(np.rint(255 * matplotlib.colormaps[name](steps)[:, :3]), "u1")
+        for name in dict.fromkeys(one["colours"] for one in maps)
+    }
+    return {"meshes": meshes, "runs": shown, "maps": maps, "colours": colours}, reasons
 
 
 def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
@@ -69,9 +65,7 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
         "kinds": list(dict.fromkeys(kind for mesh in data["meshes"].values() for kind in mesh["kinds"])),
         "targets": targets,
         "outline": "AC" if "AC" in targets else next(iter(targets), ""),
-        "masks": [
-            (key, name) for key, name in _MASKS.items() if any(key in run["values"] for run in shown.values())
-        ],
+        "masks": [item for item in _MASKS.items() if any(item[0] in run["values"] for run in shown.values())],
         "reasons": [f"{label}: {reason}" for label, reason in reasons.items()],
         "notes": [
             *(note for mesh in data["meshes"].values() for note in mesh["notes"]),
@@ -97,11 +91,6 @@ def quantised(points: np.ndarray) -> dict[str, Any]:
     return {"low": low.tolist(), "step": step.tolist(), "points": packed(numbers, "u2")}
 
 
-def _mesh(mesh: Mesh) -> dict[str, Any]:
-    halves = {side: _hemisphere(half, mesh.kinds) for side, half in mesh.halves.items()}
-    return {"kinds": mesh.kinds, "notes": list(mesh.notes), **halves}
-
-
 def _hemisphere(half: Hemisphere, kinds: Sequence[str]) -> dict[str, Any]:
     """Triangles that several shapes share are sent once."""
     shapes: dict[str, dict[str, Any]] = {}
@@ -112,12 +101,8 @@ def _hemisphere(half: Hemisphere, kinds: Sequence[str]) -> dict[str, Any]:
         if same == kind:
             triangles[kind] = packed(faces, "u4")
         shapes[kind] = quantised(half.shapes[kind].coordinates) | {"triangles": same}
-    return {
-        "n": len(half.sulcal),
-        "shapes": shapes,
-        "triangles": triangles,
-        "sulcal": packed(half.sulcal, "u1"),
-    }
+    sulcal = packed(half.sulcal, "u1")
+    return {"n": len(half.sulcal), "shapes": shapes, "triangles": triangles, "sulcal": sulcal}
 
 
 def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
@@ -128,11 +113,8 @@ def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
     places = {}
     for side, half in mesh.halves.items():
         row = row_of[half.column]
-        count = np.bincount(half.vertex[row >= 0], minlength=len(half.sulcal))
-        places[side] = {
-            "start": packed(np.concatenate([[0], np.cumsum(count)]), "u4"),
-            "row": packed(row[row >= 0], "u4"),
-        }
+        start, rows = by_vertex(half.vertex[row >= 0], row[row >= 0], len(half.sulcal))
+        places[side] = {"start": packed(start, "u4"), "row": packed(rows, "u4")}
     return places
 
 
@@ -186,25 +168,10 @@ def _maps(scores: Sequence[RunVoxels]) -> list[dict[str, Any]]:
         "normalised_frozen": ("Frozen, share of ceiling", share),
     }
     there = {key for one in scores for key in _with_values(one)}
-    maps = {
-        key: shown
-        for key, shown in maps.items()
-        if key in there or (there >= {"tuned"} and key == "difference")
-    }
+    there |= {"difference"} if "tuned" in there else set()
+    ends = ("low", "high", "colours")
     return [
-        {
-            "key": key,
-            "title": title,
-            "unit": scale.label,
-            "low": scale.low,
-            "high": scale.high,
-            "colours": scale.colours,
-        }
+        {"key": key, "title": title, "unit": scale.label, **{name: getattr(scale, name) for name in ends}}
         for key, (title, scale) in maps.items()
+        if key in there
     ]
-
-
-def _colours(name: str) -> str:
-    """The colour map in 256 steps of red, green, blue."""
-    steps = matplotlib.colormaps[name](np.linspace(0, 1, _STEPS))[:, :3]
-    return packed(np.rint(255 * steps), "u1")

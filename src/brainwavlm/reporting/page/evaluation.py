@@ -7,19 +7,18 @@ from typing import Any
 from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures.brains import run_maps, shared_scales
+from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, method, wording
-from brainwavlm.reporting.page.comparison import comparison_part
+from brainwavlm.reporting.page.between_runs import comparison_part, transfer_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
-from brainwavlm.reporting.page.partition import partition_part
-from brainwavlm.reporting.page.probes import probes_part
 from brainwavlm.reporting.page.provenance import origins, rerun_commands, untuned_again
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
+from brainwavlm.reporting.page.stimulus import partition_part, probes_part
 from brainwavlm.reporting.page.tables import file_link
-from brainwavlm.reporting.page.transfer import transfer_part
 from brainwavlm.reporting.sources import Source, sources_of
+from brainwavlm.reporting.surface_maps import shown_scales
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import made_at, open_result
@@ -76,11 +75,11 @@ def write_report(
 
 
 def _opened(folder: Path) -> Found:
-    result = open_result(folder)
+    result, remedy = open_result(folder), "See its tables; report the evaluation of the same runs."
     if not isinstance(result, Found):
-        remedy = "See its tables; report the evaluation of the same runs."
-        found = f"the folder of a {made_at(folder)}."
-        raise RunError(folder, found, "that of an evaluation, or the like.", remedy)
+        raise RunError(
+            folder, f"the folder of a {made_at(folder)}.", "that of an evaluation, or the like.", remedy
+        )
     return result
 
 
@@ -155,9 +154,9 @@ def evaluation_part(
     else:
         blocks, answers = [], [wording.untuned_answer(run, results.rows_of(run["name"])) for run in runs]
         texts, commands = untuned_again(runs[0], sources[runs[0]["name"]].config)
-    voxels, places = [], []
+    voxels, places, bars = [], [], []
     every = [results.of_run(run["name"]) for run in runs]
-    scales = shared_scales(every)
+    scales = shown_scales([one.shown() for one in every])
     for place, (run, scores) in enumerate(zip(runs, every, strict=True), start=first):
         source, label = sources[run["name"]], labels[run["name"]]
         if results.tuned:
@@ -165,6 +164,10 @@ def evaluation_part(
         if source.mesh is not None and not source.no_map:
             pictures = run_maps(scores, source.mesh, scales, label, run["simulated"])
             places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
+        else:
+            names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
+            note = f"No cortical map of {run['subject']}: {source.no_map or source.no_mesh}. Bars instead."
+            bars.append(dot_charts.bars_chart(bars_table(scores, run["name"], label, names), note))
     return {
         "tuned": results.tuned,
         "answers": answers,
@@ -174,7 +177,7 @@ def evaluation_part(
             evaluation_tables.tasks_table(results.downstream, titles, results.simulated),
         ],
         "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
-        "voxel_charts": [*voxels, *_bars(results, sources, labels)],
+        "voxel_charts": voxels + bars,
         "charts": _charts(results, labels, models) if results.tuned else [],
         "places": places,
         "open_figures": not interactive,
@@ -184,9 +187,7 @@ def evaluation_part(
     }
 
 
-def _charts(
-    results: Evaluation, labels: Mapping[str, str], models: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> list[charts.Chart]:
+def _charts(results: Evaluation, labels: Mapping[str, str], models: Mapping[str, Any]) -> list[charts.Chart]:
     """Those of the models; a joint run is one model."""
     learned = {runs[0]["name"]: label for label, runs in models.items()}
     learning = learning_table([run for run in results.runs if run["name"] in learned], learned)
@@ -206,18 +207,3 @@ def _charts(
     )
     every.append(charts.delays_chart(delays, " ".join([note, *reasons])))
     return [one for one in every if one]
-
-
-def _bars(
-    results: Evaluation, sources: Mapping[str, Source], labels: Mapping[str, str]
-) -> list[charts.Chart]:
-    """Of the runs whose voxels lie on no surface."""
-    bars = []
-    for run in results.runs:
-        source = sources[run["name"]]
-        if source.mesh is None or source.no_map:
-            names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
-            table = bars_table(results.of_run(run["name"]), run["name"], labels[run["name"]], names)
-            note = f"No cortical map of {run['subject']}: {source.no_map or source.no_mesh}. Bars instead."
-            bars.append(dot_charts.bars_chart(table, note))
-    return bars

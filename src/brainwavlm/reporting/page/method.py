@@ -24,17 +24,12 @@ def blocks(
     run: Mapping[str, Any], versions: Mapping[str, str], configs: Mapping[str, RunConfig]
 ) -> list[dict[str, Any]]:
     """How numbers came about, as titles with entries: of an entry of summary.json, with the settings of each model."""
-    config, different = next(iter(configs.values())), differing(configs)
-    untuned = run["method"] == UNTUNED
-    return [
-        {"title": "Data", "entries": data_entries(run, config)},
-        {
-            "title": "Speech model" if untuned else "Tuning",
-            "entries": model_entries(config)[: 3 if untuned else None],
-        },
-        *([{"title": "In which settings the runs differ", "entries": different}] if different else []),
-        {"title": "Scores", "entries": score_entries(run, versions, config)},
-    ]
+    config = next(iter(configs.values()))
+    title, most = ("Speech model", 3) if run["method"] == UNTUNED else ("Tuning", None)
+    each = {"Data": data_entries(run, config), title: model_entries(config)[:most]}
+    each["In which settings the runs differ"] = differing(configs)
+    each["Scores"] = score_entries(run, versions, config)
+    return [{"title": name, "entries": entries} for name, entries in each.items() if entries]
 
 
 def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
@@ -48,19 +43,14 @@ def data_entries(run: Mapping[str, Any], config: RunConfig) -> Entries:
     when = "the start" if frozen["tr_reference"] == "onset" else "the middle"
     amount = ""
     if config.train_minutes is not None:
-        amount = (
-            f"the speech model was tuned on up to {config.train_minutes:g} minutes of training stories; ridge is "
-            f"fitted on all of them: {', '.join(frozen['fitted'])}"
-        )
+        minutes, fitted = f"{config.train_minutes:g} minutes of training stories", ", ".join(frozen["fitted"])
+        amount = f"the speech model was tuned on up to {minutes}; ridge is fitted on all of them: {fitted}"
     entries = [
         ("Recordings", recordings),
         ("Voxels left out", left_out),
         *(("As read", fact) for fact in frozen["facts"]),
         ("Clock", f"one volume every {frozen['tr']:g} s; features are read at {when} of each volume's time"),
-        *(
-            (f"{_SPLITS[split]} stories", ", ".join(stories) or "none")
-            for split, stories in run["splits"].items()
-        ),
+        *((f"{_SPLITS[split]} stories", ", ".join(some) or "none") for split, some in run["splits"].items()),
         ("Amount", amount),
         ("Volumes", f"{frozen['rows']['fitted']:,} to fit, {frozen['rows']['held_out']:,} to test"),
     ]
@@ -102,43 +92,29 @@ def model_name(config: RunConfig) -> str:
 
 def score_entries(run: Mapping[str, Any], versions: Mapping[str, str], config: RunConfig) -> Entries:
     """How frozen and tuned features were scored and compared; `run` is an entry of summary.json."""
-    alphas, frozen = config.ridge.alphas, run["frozen"]
-    untuned = run["method"] == UNTUNED
+    alphas, frozen, untuned = config.ridge.alphas, run["frozen"], run["method"] == UNTUNED
     what = "ridge regression on the features of the model as it is"
     if not untuned:
         what = "ridge regression on frozen and on tuned features, never the readout that took part in tuning"
     alone = frozen.get("split") == "leave-one-out"
     fitted = "all other stories" if alone else "training and validation stories"
-    score = (
-        f"a fresh closed-form {what}, fitted on {fitted}; Pearson correlation of predicted and true responses over "
-        "all volumes of the test stories, voxel by voxel, then the mean over a target"
-    )
-    ridge = (
-        f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), chosen by "
-        f"{frozen['folds']}, the same for every model"
-    )
     chosen_on = "the same folds" if alone else "validation stories where these were fitted"
-    shared = (
-        f"reduced-rank ridge for all voxels together, of rank {config.ridge.max_rank} at most, fitted to the same "
-        f"rows; its rank and penalty chosen on {chosen_on}"
-    )
     floor = f"voxels with a ceiling of {config.evaluation.ceiling_floor:g} or less have none"
-    readout = "the test score of the readout that learned together with the adapters, for comparison"
-    entries = [
-        ("Score", score),
-        ("Ridge", ridge),
-        ("Shared map", shared),
-        (
-            "Intervals",
-            f"95 %, jackknife over {run.get('intervals', 'test stories')}"
-            + ("" if untuned else ", the same for frozen and tuned"),
-        ),
-        ("Relative gain", "difference and interval divided by the frozen mean, which is taken as exact"),
-        ("Share of ceiling", f"{frozen['normalised_by']}; {floor}"),
-        ("Readout r", readout),
-        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
-    ]
-    return [one for one in entries if not (untuned and one[0] in ("Relative gain", "Readout r"))]
+    both = "" if untuned else ", the same for frozen and tuned"
+    entries = {
+        "Score": f"a fresh closed-form {what}, fitted on {fitted}; Pearson correlation of predicted and true responses "
+        "over all volumes of the test stories, voxel by voxel, then the mean over a target",
+        "Ridge": f"one penalty a voxel out of {len(alphas)} from {min(alphas):.3g} to {max(alphas):.3g} (himalaya), "
+        f"chosen by {frozen['folds']}, the same for every model",
+        "Shared map": f"reduced-rank ridge for all voxels together, of rank {config.ridge.max_rank} at most, fitted to "
+        f"the same rows; its rank and penalty chosen on {chosen_on}",
+        "Intervals": f"95 %, jackknife over {run.get('intervals', 'test stories')}{both}",
+        "Relative gain": "difference and interval divided by the frozen mean, which is taken as exact",
+        "Share of ceiling": f"{frozen['normalised_by']}; {floor}",
+        "Readout r": "the test score of the readout that learned together with the adapters, for comparison",
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+    return [one for one in entries.items() if not (untuned and one[0] in ("Relative gain", "Readout r"))]
 
 
 def differing(configs: Mapping[str, RunConfig]) -> Entries:
@@ -199,11 +175,8 @@ def _loss(config: RunConfig) -> str:
         f"temperature {config.loss.temperature:g})",
     }
     weights = {key: getattr(config.loss, key) for key in names}
-    terms = " + ".join(
-        names[key] if weights[key] == 1 else f"{weights[key]:g} × {names[key]}"
-        for key in names
-        if weights[key]
-    )
+    each = (f"{weights[key]:g} × {names[key]}".removeprefix("1 × ") for key in names if weights[key])
+    terms = " + ".join(each)
     if config.loss.distil:
         terms += (
             f" + {config.loss.distil:g} × squared distance of the features to those of the untuned model, as a share "

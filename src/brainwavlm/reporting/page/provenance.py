@@ -79,8 +79,8 @@ def origins(
         blocks.append({"title": titles[label], "entries": entries})
         settings.append(_settings(name, config))
         if files:
-            title = f"Files that run {name} read, with their checksums"
             file = download(f"{name}-files.txt", files, "text/plain")
+            title = f"Files that run {name} read, with their checksums"
             lists.append({"title": title, "text": files, "file": file})
     return blocks, settings + lists
 
@@ -114,11 +114,8 @@ def untuned_again(run: Entry, config: RunConfig) -> tuple[list[dict[str, Any]], 
 
 def _settings(name: str, config: RunConfig) -> dict[str, Any]:
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    return {
-        "title": f"All settings of run {name}",
-        "text": text,
-        "file": download(f"{name}.yaml", text, "text/yaml"),
-    }
+    file = download(f"{name}.yaml", text, "text/yaml")
+    return {"title": f"All settings of run {name}", "text": text, "file": file}
 
 
 def model_file(runs: Sequence[Entry]) -> str:
@@ -138,7 +135,7 @@ def record_entries(recorded: Mapping[str, Any]) -> Entries:
         return "; ".join(f"session {number}: {text}" for number, text in enumerate(texts, start=1))
 
     return [
-        ("Code", of_each(lambda session: _code(session["code"]))),
+        ("Code", of_each(_code)),
         ("Versions", of_each(lambda session: _pairs(session["versions"]))),
         ("Data read", _data(recorded)),
         ("Machine", of_each(lambda session: _machine(session["machine"]))),
@@ -150,14 +147,14 @@ def record_entries(recorded: Mapping[str, Any]) -> Entries:
 
 def file_lines(files: Mapping[str, Mapping[str, Any]]) -> str:
     """A line a file: SHA-256, of how much of it, size, name."""
-    lines = [
-        f"{file['sha256']}  {'whole' if file['whole'] else 'first MiB'}  {file['bytes']}  {name}"
-        for name, file in files.items()
-    ]
-    return "\n".join(lines)
+    parts = {name: "whole" if file["whole"] else "first MiB" for name, file in files.items()}
+    return "\n".join(
+        f"{file['sha256']}  {parts[name]}  {file['bytes']}  {name}" for name, file in files.items()
+    )
 
 
-def _code(code: Mapping[str, Any]) -> str:
+def _code(session: Mapping[str, Any]) -> str:
+    code = session["code"]
     git = f"git {code['git']}" if code.get("git") else "not run from a git checkout"
     return f"brainwavlm {code.get('version')}, {git}, SHA-256 of its source {code.get('source')}"
 

@@ -4,7 +4,8 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,18 @@ def write_page(output: Path, template: str, scripts: Sequence[str], content: Map
     texts = [*own, get_plotlyjs()]
     about = {"version": __version__, "css": css, "scripts": texts, "allowed": _allowed(texts)}
     page = environment.get_template(template).render(about | dict(content))
-    try:
-        with replacing(output) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(output, f"not writable: {error.strerror}.", *ELSEWHERE) from None
+    with written(output, *ELSEWHERE), replacing(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return output
+
+
+@contextmanager
+def written(path: Path, expected: str, remedy: str) -> Iterator[None]:
+    """A RunError in place of the system's own where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(path, f"not writable: {error.strerror}.", expected, remedy) from None
 
 
 def image(picture: Picture) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.errors import BrainwavlmError, RunError
+from brainwavlm.errors import BrainwavlmError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
 from brainwavlm.reporting.figures.changes import KINDS, changes_table, labels_with_claims
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
 from brainwavlm.reporting.figures.findings import findings_table
 from brainwavlm.reporting.page import charts, dot_charts, study_tables
-from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
+from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page, written
 from brainwavlm.reporting.page.study_tables import PAGE, Row
 from brainwavlm.results.schemas import EvaluationSummary
-from brainwavlm.results.tables import csv_text, records
+from brainwavlm.results.tables import csv_text, rows_or_none
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
@@ -39,10 +39,8 @@ def write_study_report(folder: str | Path, output_html: str | Path | None = None
     output = study.path / PAGE if output_html is None else Path(output_html)
     require_page_path(output, study.path)
     claims = claims_of(study)
-    try:
+    with written(study.path / TABLES, *ELSEWHERE):
         tables = write_tables(study, claims)
-    except OSError as error:
-        raise RunError(study.path / TABLES, f"not writable: {error.strerror}.", *ELSEWHERE) from None
     return write_page(output, "study.html.j2", ("page.js",), page_content(study, claims, tables, output))
 
 
@@ -65,7 +63,7 @@ def page_content(
     study: StudyFolder, claims: Claims, tables: Mapping[str, Path], output: Path
 ) -> dict[str, Any]:
     """Everything that the template shows."""
-    rows = rows_of(claims.table)
+    rows = rows_or_none(claims.table)
     links = {name: study_tables.relative(path, output) for name, path in tables.items()}
     asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
@@ -85,9 +83,7 @@ def page_content(
         "claims": study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described}),
         "states": study_tables.state_counts(study.cells),
         "n_cells": len(study.cells),
-        "cells": study_tables.cells_table(
-            study_tables.cells_frame(study), study.cells, output, links["cells"]
-        ),
+        "cells": study_tables.cells_table(study, output, links["cells"]),
         "missing": study_tables.missing_table(claims.missing, links["missing"]),
         "stale": [path.name for path in study.stale],
         "not_asked": [f"{n}. {CLAIMS[n]}" for n in CLAIMS if n not in asked and n not in NOT_YET],
@@ -100,11 +96,6 @@ def page_content(
         "links": links,
         "energy": _energy(study),
     }
-
-
-def rows_of(frame: pd.DataFrame) -> list[Row]:
-    """Rows with None where there is nothing."""
-    return records(frame.astype(object).where(frame.notna(), None))
 
 
 def _experiment(
@@ -149,18 +140,13 @@ def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord
     scored = [row for row in rows if row["estimate"] is not None]
     gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
     states = claim_states_table([row for row in scored if row["kind"] == "layer"])
+    findings, learned = findings_table(gains, seeds), _learned(cells[:MOST_RUNS])
+    note = f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}"
+    intervals = "Dotted: untuned. Bars: 95 % intervals over test stories."
     every = [
-        dot_charts.findings_chart(
-            findings_table(gains, seeds), "Findings, seed by seed", dot_charts.DOTS_NOTE
-        ),
-        charts.states_chart(
-            states, "Gain by hidden state", "", "Dotted: untuned. Bars: 95 % intervals over test stories."
-        ),
-        charts.learning_chart(
-            _learned(cells[:MOST_RUNS]),
-            f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}",
-            legend=False,
-        ),
+        dot_charts.findings_chart(findings, "Findings, seed by seed", dot_charts.DOTS_NOTE),
+        charts.states_chart(states, "Gain by hidden state", "", intervals),
+        charts.learning_chart(learned, note, legend=False),
     ]
     return [one for one in every if one is not None]
 

@@ -12,8 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.changes import NUMBERS, changes_table
-from brainwavlm.reporting.figures.supervision import held_table
+from brainwavlm.reporting.figures.changes import NUMBERS, changes_table, held_table
 from brainwavlm.reporting.page.tables import Table, table
 from brainwavlm.results.tables import records
 from brainwavlm.study.folder import CellRecord, StudyFolder
@@ -31,12 +30,7 @@ Row = dict[str, Any]
 def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     """Findings as page and documentation show them, one a row: experiment, and columns by their headings.
 
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of the table of claims.
-    line : str
-        Between an estimate and its intervals; `Markup` where the cells are HTML.
+    `rows` are of the table of claims; `line` stands between an estimate and its intervals, `Markup` in cells of HTML.
     """
     frame = [
         {
@@ -60,11 +54,9 @@ def _estimate(row: Row, readout: str, line: str) -> str:
     if estimate is None or estimate != estimate:
         return "not reached in every seed" if row["kind"] == "minutes" and not readout else ""
     shown = partial(number, digits=1) if row["kind"] in ("spread", "minutes") else signed
-    intervals = [
-        f"{shown(low)} to {shown(high)}" if low is not None and low == low else "–"
-        for low, high in (ends[:2], ends[2:])
-    ]
-    return line.join([f"{shown(estimate)}, {intervals[0]}", f"seeds {intervals[1]}"])
+    pairs = ((low, high) if low is not None and low == low else None for low, high in (ends[:2], ends[2:]))
+    over_stories, over_seeds = (f"{shown(pair[0])} to {shown(pair[1])}" if pair else "–" for pair in pairs)
+    return line.join([f"{shown(estimate)}, {over_stories}", f"seeds {over_seeds}"])
 
 
 def _verdicts(row: Row) -> str:
@@ -86,14 +78,8 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     """What models of an experiment predict and hold, one a row: r in each target, then each feature that was read off.
 
     A cell is the score of the tuned model and its change from the untuned one with the 95 % interval over stories; the
-    first row is the untuned model.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of the table of claims, of one experiment.
-    line : str
-        Between a score and its change.
+    first row is the untuned model. `rows` are of the table of claims, of one experiment; `line` stands between a score
+    and its change.
     """
     models: dict[tuple[str, str], Row] = {}
     for row in held_table(rows).to_dict("records"):
@@ -142,8 +128,8 @@ def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
         "Scores that are missing, and why. Failed cells are tried again by <code>brainwavlm study run "
         '--retry-failed</code>. <a href="{}">missing.csv</a>'
     ).format(link)
-    names = {"Cell": "name", "Experiments": "name", "State": _failed(frame["State"]), "Error": "words"}
-    return table("Missing scores", caption, frame, classes=names)
+    classes = {"Cell": "name", "Experiments": "name", "State": _failed(frame["State"]), "Error": "words"}
+    return table("Missing scores", caption, frame, classes=classes)
 
 
 def cells_frame(study: StudyFolder) -> pd.DataFrame:
@@ -163,11 +149,12 @@ def cells_frame(study: StudyFolder) -> pd.DataFrame:
     )
 
 
-def cells_table(rows: pd.DataFrame, records: Sequence[CellRecord], output: Path, link: str) -> Table:
-    """All cells, with links to their own pages; `rows` are those of cells.csv."""
-    columns = {"state": "State", "attempts": "Tries", "seconds": "Seconds", "identity": "Identity"}
-    frame = rows[list(columns)].rename(columns=columns)
-    frame.insert(0, "Cell", [_linked(record, output) for record in records])
+def cells_table(study: StudyFolder, output: Path, link: str) -> Table:
+    """All cells, with links to their own pages."""
+    frame = cells_frame(study)[["state", "attempts", "seconds", "identity"]].set_axis(
+        ["State", "Tries", "Seconds", "Identity"], axis=1
+    )
+    frame.insert(0, "Cell", [_linked(record, output) for record in study.cells])
     frame.insert(0, "", "")
     caption = Markup(
         "State, cost and identity of each cell; a name leads to the cell's own page where <code>brainwavlm "

@@ -11,6 +11,7 @@ from pandas.io.formats.style import Styler
 
 from brainwavlm.formatting.numbers import format_p, number, percent, signed
 from brainwavlm.reporting.page.render import download
+from brainwavlm.results.result import Result
 from brainwavlm.results.tables import csv_text
 
 Table = dict[str, Any]  # label, html, file
@@ -33,7 +34,7 @@ def table(
     *,
     classes: Mapping[str, Any] | None = None,
     heat: pd.DataFrame | None = None,
-    file: tuple[str, pd.DataFrame] | None = None,
+    of: tuple[Result, str] | None = None,
     element: str = "",
     simulated: bool = False,
 ) -> Table:
@@ -50,8 +51,8 @@ def table(
         Classes of cells: `name` and `words` are for text, `range` for drawings.
     heat : DataFrame or None
         Numbers behind columns of the frame: red above 0, blue below.
-    file : tuple of str and DataFrame, or None
-        Name of the file and all of its rows, to be downloaded.
+    of : tuple of Result and str, or None
+        The result and its table that is shown: all of its rows can be downloaded, and it knows what is simulated.
     element : str
         Name of the table within the page, for what filters it.
     """
@@ -66,11 +67,13 @@ def table(
         end = _PALER * float(values.abs().to_numpy().max())
         ends: dict[str, Any] = {"vmin": -end, "vmax": end, "text_color_threshold": 0}
         styler.background_gradient("RdBu_r", axis=None, subset=list(heat), gmap=values, **ends)
+    simulated |= of is not None and of[0].simulated
     badge = Markup('<span class="badge">SIMULATED</span> ') if simulated else ""
     styler.set_caption(str(badge + escape(caption)))
     attributes = 'class="sortable"' + (f' id="{element}"' if element else "")
     text = styler.to_html(table_attributes=attributes, exclude_styles=heat is None)
-    return {"label": label, "html": Markup(text), "file": file_link(*file) if file else None}
+    file = file_link(of[0].FILES[of[1]], getattr(*of)) if of else None
+    return {"label": label, "html": Markup(text), "file": file}
 
 
 def _escaped(shown: Format) -> Format:
@@ -119,14 +122,19 @@ _FORMATS = dict(_SHOWN.values())
 
 
 def headed(rows: pd.DataFrame, first: Mapping[str, Any], *columns: str) -> pd.DataFrame:
-    """Columns of results under their headings; before them titles of groups and headers of rows."""
+    """Columns of results under their headings, others as they are; before them titles of groups and headers of rows."""
     if "interval" in columns:
         rows = rows.assign(interval=intervals(rows["low"], rows["high"]))
-    headings = {name: _SHOWN[name][0] for name in columns}
+    headings = {name: _SHOWN[name][0] for name in columns if name in _SHOWN}
     frame = rows[list(columns)].rename(columns=headings)
     for place, (heading, values) in enumerate(first.items()):
         frame.insert(place, heading, values)
     return frame
+
+
+def texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of `headed` as text."""
+    return pd.DataFrame({name: frame[name].map(_FORMATS.get(str(name), str)) for name in frame})
 
 
 def intervals(low: pd.Series, high: pd.Series, shown: Format = signed) -> list[str]:

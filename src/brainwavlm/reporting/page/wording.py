@@ -89,13 +89,8 @@ def untuned_answer(run: Run, rows: Sequence[Row]) -> dict[str, str]:
     )
     if not above_chance(row):
         sentence = f"Not above chance for {run['subject']} {where}: mean test r {number(row['r_frozen'])} ({chance})."
-    return {
-        "kind": "untuned",
-        "figure": f"r = {number(row['r_frozen'])}",
-        "unit": f"Untuned model: mean test r {where}, {chance}",
-        "sentence": sentence,
-        "elsewhere": "",
-    }
+    unit, figure = f"Untuned model: mean test r {where}, {chance}", f"r = {number(row['r_frozen'])}"
+    return {"kind": "untuned", "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": ""}
 
 
 def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
@@ -213,7 +208,5 @@ def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """A, B and C."""
-    unique = list(dict.fromkeys(names))
-    return (
-        unique[0] if len(unique) == 1 else "" if not unique else ", ".join(unique[:-1]) + " and " + unique[-1]
-    )
+    *others, last = dict.fromkeys(names) or [""]
+    return f"{', '.join(others)} and {last}" if others else last
