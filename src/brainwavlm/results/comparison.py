@@ -45,9 +45,11 @@ class Comparison(Result):
     summary: dict[str, Any]
     path: Path = Path("comparison")
 
-    def _html(self) -> list[str]:
+    def rows(self) -> list[dict[str, Any]]:
+        """The most telling columns of the groups, for people."""
         columns = ("group", "target", "n_runs", "mean", "deviation", "r_frozen", "gain", "low", "high")
-        parts = [table(frame_rows(self.groups[[name for name in columns if name in self.groups]]))]
-        if len(self.differences):
-            parts += [sentence("Second minus first:"), table(frame_rows(self.differences))]
-        return parts
+        return frame_rows(self.groups[[name for name in columns if name in self.groups]])
+
+    def _html(self) -> list[str]:
+        differences = [sentence("Second minus first:"), table(frame_rows(self.differences))]
+        return super()._html() + (differences if len(self.differences) else [])

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from brainwavlm.formatting.html import table
 from brainwavlm.results.replicates import Replicates
 from brainwavlm.results.result import Result
 from brainwavlm.results.schemas import TRANSFER_AGAIN, TransferSummary
@@ -49,6 +48,7 @@ class Transfer(Result):
     replicates: Replicates | None = None
     path: Path = Path("transfer")
 
-    def _html(self) -> list[str]:
+    def rows(self) -> list[dict[str, Any]]:
+        """The most telling columns of the matrix, for people."""
         columns = ("run", "tuned_on", "scored_on", "stories", "target", "r_frozen", "r_tuned", "difference")
-        return [table(frame_rows(self.matrix[[*columns, "low", "high"]]))]
+        return frame_rows(self.matrix[[*columns, "low", "high"]])
