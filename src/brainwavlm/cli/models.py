@@ -1,7 +1,7 @@
 """Commands about models and folders that travel: export, predict, verify, copy."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from brainwavlm.cli import options
 from brainwavlm.cli.options import argument, option
@@ -42,16 +42,8 @@ def export(
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.models import export as write
 
-    folder = write(
-        run,
-        output,
-        adapter=adapter,
-        trim=trim,
-        scores=scores,
-        cache=cache,
-        push=push,
-        progress=TerminalProgress(),
-    )
+    asked: dict[str, Any] = {"adapter": adapter, "trim": trim, "scores": scores, "cache": cache, "push": push}
+    folder = write(run, output, progress=TerminalProgress(), **asked)
     files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     if json:
         options.print_json({"folder": str(folder), "files": files, "pushed": push})

@@ -82,16 +82,8 @@ def figure(
     """Draw one figure for a paper, from what other commands wrote, with a CSV file of exactly the values it shows."""
     from brainwavlm.reporting.figures import Choice, write_figure
 
-    choice = Choice(
-        quantity=quantity,
-        target=target,
-        run=run,
-        readout=readout,
-        view=view,
-        q=q,
-        experiment=experiment,
-        title=title,
-    )
+    asked = {"quantity": quantity, "target": target, "run": run, "readout": readout, "view": view, "q": q}
+    choice = Choice(**asked, experiment=experiment, title=title)
     for path in write_figure(kind, paths, output, choice, width, height, style):
         print(path)
 

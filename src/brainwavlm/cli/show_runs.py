@@ -103,11 +103,8 @@ def _asked(run: Run, config: RunConfig) -> None:
     _heading("Asked")
     for side in run.sides:
         data = side.manifest["data"]
-        _entry(
-            "data",
-            f"{data['dataset']}, {data['subject']}, target {config.target}: "
-            f"{data['n_target']:,} of {data['n_voxels']:,} voxels",
-        )
+        voxels = f"{data['n_target']:,} of {data['n_voxels']:,} voxels"
+        _entry("data", f"{data['dataset']}, {data['subject']}, target {config.target}: {voxels}")
         stories = ", ".join(f"{len(some)} {split}" for split, some in side.manifest["splits"].items())
         _entry("stories", stories)
     rank = f", rank {config.adapter.rank}" if config.adapter.method == "lora" else ""
@@ -136,11 +133,8 @@ def _went(
         energy = kwh if parts else "energy not measured"
         _entry("time, energy", f"{hours} in {number} session{'s' if number > 1 else ''}, {energy}")
         last = recorded["sessions"][-1]
-        machine = last["machine"]
-        _entry(
-            "machine",
-            f"{machine.get('cpu')}, {machine.get('cores')} cores, accelerator {machine.get('accelerator')}",
-        )
+        cpu, cores, accelerator = map(last["machine"].get, ("cpu", "cores", "accelerator"))
+        _entry("machine", f"{cpu}, {cores} cores, accelerator {accelerator}")
         git = last["code"].get("git")
         _entry("code", f"brainwavlm {last['code'].get('version')}{f', git {git[:12]}' if git else ''}")
         if last["command"]:
@@ -162,36 +156,28 @@ def _result(run: Run, scored: Sequence[Mapping[str, Any]]) -> None:
     if not scored:
         return
     _heading("Result on test stories: ridge on the untuned and on the tuned features")
-    rows = [
-        {
-            **({"listener": row["subject"]} if len(run.sides) > 1 else {}),
-            "target": row["target"] + (" (tuned on)" if row["target"] == run.config.target else ""),
-            "voxels": row["n_voxels"],
-            "frozen r": row["r_frozen"],
+    rows = []
+    for row in scored:
+        own = " (tuned on)" * (row["target"] == run.config.target)
+        ends = "-" if row["low"] in (None, row["high"]) else f"{row['low']:+.4f} to {row['high']:+.4f}"
+        rows.append({"listener": row["subject"]} if len(run.sides) > 1 else {})
+        rows[-1] |= {"target": row["target"] + own, "voxels": row["n_voxels"], "frozen r": row["r_frozen"]}
+        rows[-1] |= {
             "tuned r": row["r_tuned"],
             "change": _score(row["difference"], "+"),
-            "95 % interval": "-"
-            if row["low"] in (None, row["high"])
-            else f"{row['low']:+.4f} to {row['high']:+.4f}",
+            "95 % interval": ends,
         }
-        for row in scored
-    ]
     terminal.show_table(rows)
 
 
 def _files(run: Run, went: Mapping[str, Any]) -> None:
     _heading("Files")
     checkpoint = (went["best"] or {}).get("checkpoint")
-    places = {"best epoch": run.path / "checkpoints" / checkpoint} if checkpoint else {}
-    places |= {
-        "log": run.path / "log.jsonl",
-        "record": run.path / "provenance.json",
-        "scores": run.path / "evaluation",
-        "page": run.path / "evaluation" / "report.html",
-    }
-    for name, place in places.items():
-        if place.exists():
-            _entry(name, place)
+    places = {"best epoch": f"checkpoints/{checkpoint}"} if checkpoint else {}
+    places |= {"log": "log.jsonl", "record": "provenance.json", "scores": "evaluation"}
+    for name, place in (places | {"page": "evaluation/report.html"}).items():
+        if (run.path / place).exists():
+            _entry(name, run.path / place)
 
 
 def _next(run: Run, state: str, went: Mapping[str, Any], evaluated: bool) -> None:

@@ -94,28 +94,27 @@ def run(
     from brainwavlm.study.engines import engine_options
 
     wanted = load_study(file).with_settings(parse_overrides(set_ or []))
-    options = {"engine": engine, "workers": workers, "address": address, "cpus": cpus, "gpus": gpus}
+    options: dict[str, Any] = {
+        "engine": engine,
+        "workers": workers,
+        "address": address,
+        "cpus": cpus,
+        "gpus": gpus,
+    }
     options |= {"memory_gb": memory_gb, "retries": retries}
     if dry_run:
         engine_options(**options)  # refuses what is wrong
         _dry_run(wanted, output, workers or 1, cpus, only or [], json)
         return
 
+    options |= {"retry_failed": retry_failed, "only": only or (), "upload": upload}
+
     def finished(state: Any) -> None:
         took = "" if state.seconds is None else f", {state.seconds:.0f} s"
         print(f"{state.folder}: {state.state}{took}", file=sys.stderr if json else sys.stdout, flush=True)
 
     try:
-        states = run_study(
-            wanted,
-            output,
-            retry_failed=retry_failed,
-            only=only or (),
-            finished=finished,
-            progress=_ToldProgress(),
-            upload=upload,
-            **options,
-        )
+        states = run_study(wanted, output, finished=finished, progress=_ToldProgress(), **options)
     except KeyboardInterrupt:
         print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -171,26 +170,16 @@ def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[s
     from brainwavlm.cli.console import console, show_table
     from brainwavlm.study.cost import estimate
 
-    cost = estimate(
-        study,
-        output,
-        workers,
-        cpus,
-        only,
-        timed=lambda name: print(f"Timing {name}", file=sys.stderr),
-        progress=_ToldProgress(),
-    )
+    def timed(name: str) -> None:
+        print(f"Timing {name}", file=sys.stderr)
+
+    cost = estimate(study, output, workers, cpus, only, timed=timed, progress=_ToldProgress())
     if json:
         print_json(asdict(cost))
         return
     rows = [
-        {
-            "cell": row["name"],
-            "experiments": ", ".join(row["experiments"]),
-            "state": row["state"],
-            "hours": row["hours"],
-            "GB": row["memory_gb"],
-        }
+        {"cell": row["name"], "experiments": ", ".join(row["experiments"]), "state": row["state"]}
+        | {"hours": row["hours"], "GB": row["memory_gb"]}
         for row in cost.cells
     ]
     show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")

@@ -8,12 +8,11 @@ maps["my-run"].surface("r_tuned")["left"]   # (n_vertices,), where voxels lie on
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from brainwavlm.reporting.maps.columns import voxel_maps
 from brainwavlm.reporting.maps.run_maps import RunMaps, maps_html
 from brainwavlm.reporting.maps.volume import Space, grid_of
-from brainwavlm.reporting.sources import OfVoxels, Source, sources_of
+from brainwavlm.reporting.sources import OfVoxels, sources_of
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import made_at, shown_folder
 from brainwavlm.results.partition import Partition
@@ -57,9 +56,8 @@ class Maps(dict[str, RunMaps]):
         """
         from brainwavlm.reporting.maps.writer import write_maps
 
-        return write_maps(
-            list(self.values()), self.results.voxels_path, Path(folder), space, surfaces, flatmaps
-        )
+        runs, table = list(self.values()), self.results.voxels_path
+        return write_maps(runs, table, Path(folder), space, surfaces, flatmaps)
 
     def __repr__(self) -> str:
         return f"<{self.title}: {', '.join(map(repr, self))}>"
@@ -88,13 +86,12 @@ def open_maps(path: str | Path, targets: Sequence[str] = ()) -> Maps:
     folder = shown_folder(path)
     results = (Partition if made_at(folder) == "partition" else Evaluation).open(folder)
     sources = sources_of(results)
-    runs = {run["name"]: _run_maps(results, run, sources[run["name"]], targets) for run in results.runs}
+    runs = {}
+    for run in results.runs:
+        name, source = run["name"], sources[run["name"]]
+        maps, notes = voxel_maps(results, run, source, targets)
+        grid, no_grid = grid_of(source)
+        notes += [note for note in (no_grid, source.no_mesh and f"No surface: {source.no_mesh}") if note]
+        known = tuple(dict.fromkeys(notes))
+        runs[name] = RunMaps(run, results.of_run(name).voxel, maps, source, grid, source.mesh, known)
     return Maps(results, runs)
-
-
-def _run_maps(results: OfVoxels, run: Mapping[str, Any], source: Source, targets: Sequence[str]) -> RunMaps:
-    maps, notes = voxel_maps(results, run, source, targets)
-    grid, no_grid = grid_of(source)
-    notes += [note for note in (no_grid, source.no_mesh and f"No surface: {source.no_mesh}") if note]
-    voxel = results.of_run(run["name"]).voxel
-    return RunMaps(run, voxel, maps, source, grid, source.mesh, tuple(dict.fromkeys(notes)))

@@ -181,8 +181,7 @@ def map_file(
     for one, values in maps:
         texts = {"Name": one.name, "Unit": one.unit, "Description": mark + one.meaning}
         arrays.append(_array(values, "NONE", "FLOAT32", texts))
-    meta = {"AnatomicalStructurePrimary": _STRUCTURES[side], "Description": mark + about, **_program()}
-    return GiftiImage(meta=_texts(meta), darrays=arrays)
+    return _image(arrays, side, Description=mark + about)
 
 
 def _shape_files(half: Hemisphere, side: str) -> dict[str, GiftiImage]:
@@ -195,9 +194,14 @@ def _shape_files(half: Hemisphere, side: str) -> dict[str, GiftiImage]:
         topology = {"TopologicalType": "Cut" if kind == "flat" else "Closed"}
         points = _array(shape.coordinates, "POINTSET", "FLOAT32", about)
         triangles = _array(shape.faces.astype(np.int32), "TRIANGLE", "INT32", topology)
-        meta = {"AnatomicalStructurePrimary": _STRUCTURES[side], **_program()}
-        files[kind] = GiftiImage(meta=GiftiMetaData(meta), darrays=[points, triangles])
+        files[kind] = _image([points, triangles], side)
     return files
+
+
+def _image(arrays: list[GiftiDataArray], side: str, **more: str) -> GiftiImage:
+    program = {"ProvenanceProgram": f"brainwavlm {__version__}"}
+    meta = {"AnatomicalStructurePrimary": _STRUCTURES[side], **more, **program}
+    return GiftiImage(meta=_texts(meta), darrays=arrays)
 
 
 def _array(values: np.ndarray, intent: str, kind: str, meta: dict[str, str]) -> GiftiDataArray:
@@ -208,7 +212,3 @@ def _array(values: np.ndarray, intent: str, kind: str, meta: dict[str, str]) -> 
 def _texts(meta: dict[str, str]) -> GiftiMetaData:
     """Metadata, with a question mark for signs that XML has no way to write."""
     return GiftiMetaData({name: _UNWRITABLE.sub("?", text) for name, text in meta.items()})
-
-
-def _program() -> dict[str, str]:
-    return {"ProvenanceProgram": f"brainwavlm {__version__}"}
