@@ -98,16 +98,9 @@ def verify(model: SourceArgument, json: options.JsonOption = False) -> None:
 
 
 def copy(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE", help="Folder, or address such as s3://bucket/folder.", show_default=False
-        ),
-    ],
-    target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="The other of the two.", show_default=False)
-    ],
-    json: JsonOption = False,
+    source: Annotated[str, argument("Folder, or address such as s3://bucket/folder.", metavar="SOURCE")],
+    target: Annotated[str, argument("The other of the two.", metavar="TARGET")],
+    json: options.JsonOption = False,
 ) -> None:
     """Copy a folder of data, a run, a study or a model from an object store, or to one; only files that changed."""
     from brainwavlm.cli.progress import TerminalProgress
@@ -115,6 +108,6 @@ def copy(
 
     copied = copy_folder(source, target, TerminalProgress())
     if json:
-        print_json({"target": target, "copied": copied})
+        options.print_json({"target": target, "copied": copied})
         return
     print(f"{target}: {len(copied)} files copied, each with the size that it has in {source}.")
