@@ -36,10 +36,12 @@ def made(saved, kind, sound, config):
 
 @pytest.mark.parametrize("kind", ["wavlm", "whisper"])
 @pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
-def test_a_file_holds_what_memory_holds_and_is_written_once(saved, tmp_path, sound, kind, config):
+def test_a_file_holds_what_memory_holds_and_is_written_once(
+    saved, tmp_path, sound, kind, config, monkeypatch
+):
     backbone, windows = made(saved, kind, sound, config)
     folder = tmp_path / "kept"
-    stored = frontend_file(backbone, sound[0], sound[1], windows, config, folder)
+    stored = frontend_file(backbone, sound[0], windows, config, folder)
     expected = kept_frontend(backbone, sound[1], windows, config)
     assert len(stored) == len(expected)
     for one, other in zip(stored, expected, strict=True):
@@ -47,16 +49,16 @@ def test_a_file_holds_what_memory_holds_and_is_written_once(saved, tmp_path, sou
     (file,) = folder.iterdir()
     assert 0 <= file.stat().st_size - kept_bytes(backbone, windows, config) <= 256  # the header
     before = file.stat().st_mtime_ns
-    again = frontend_file(
-        backbone, sound[0], torch.zeros(0), windows, config, folder
-    )  # the sound is not read
+    with monkeypatch.context() as patch:
+        patch.setattr("brainwavlm.speech.frontend_file.load_sound", None)  # nothing is decoded
+        again = frontend_file(backbone, sound[0], windows, config, folder)
     assert file.stat().st_mtime_ns == before
     assert torch.equal(again[3], stored[3])
 
 
 def test_half_precision_takes_half_the_room_and_changes_features_little(saved, tmp_path, sound):
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
-    stored = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept", "float16")
+    stored = frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept", "float16")
     held = kept_frontend(backbone, sound[1], windows, WINDOWS, kind="float16")
     assert held[3].dtype == torch.float16
     assert torch.equal(held[3].float(), stored[3])
@@ -82,7 +84,7 @@ def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(save
             for _, parameter in backbone.adapter_parameters():
                 parameter.add_(1.0)
         windows = cut_windows(len(sound[1]), config, backbone.min_samples)
-        return frontend_file(backbone, sound[0], sound[1], windows, config, tmp_path / "kept").path.name
+        return frontend_file(backbone, sound[0], windows, config, tmp_path / "kept").path.name
 
     assert names() == names(method="lora") == names(method="full")
     assert len({names(), names(kind="hubert"), names(config=STREAM), names(config=SHARED)}) == 4
@@ -91,10 +93,10 @@ def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(save
 @pytest.mark.parametrize("damage", [b"", b"abc", None])
 def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound, damage):
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
-    path = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept").path
+    path = frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept").path
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(DatasetError, match="Delete it"):
-        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
 
 
 @pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
@@ -115,9 +117,7 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
     for name in ("window_outputs", "segment_outputs"):
         monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
-    path = frontend_file(
-        backbone, sound[0], sound[1], windows, config, tmp_path / "kept", batch_windows=1
-    ).path
+    path = frontend_file(backbone, sound[0], windows, config, tmp_path / "kept", batch_windows=1).path
     assert sizes == sorted(sizes)
     assert sizes[0] < 0.5 * path.stat().st_size
 
@@ -131,7 +131,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(saved, tmp_path, sound, m
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
     monkeypatch.setattr(frontends.np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(OSError, match=r"No space.*\.npy"):
-        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -139,7 +139,7 @@ def test_a_write_that_fails_leaves_nothing(saved, tmp_path, sound, monkeypatch):
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
     monkeypatch.setattr(type(backbone), "frontend", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -206,14 +206,14 @@ def test_a_small_memory_changes_no_feature(saved, sound):
 
 def test_a_file_of_another_type_is_not_trusted(saved, tmp_path, sound):
     backbone, windows = made(saved, "wavlm", sound, WINDOWS)
-    path = frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept").path
+    path = frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept").path
     np.save(path, np.load(path).astype(np.int64))
     with pytest.raises(DatasetError, match="int64"):
-        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
     np.savez(path.with_suffix(".npz"), frames=np.zeros(3))
     path.with_suffix(".npz").replace(path)
     with pytest.raises(DatasetError, match="not readable"):
-        frontend_file(backbone, sound[0], sound[1], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
 
 
 def test_a_folder_that_cannot_be_used_is_named_before_anything_is_written(tmp_path):

@@ -131,14 +131,23 @@ def add_frontend(
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
     training, batch = config.training, config.backbone.batch_windows
-    model = (backbone, story.sound, story.windows, config.windows)
     if training.frontend_folder is not None:
-        place = (training.frontend_folder, training.frontend_type, batch)
-        story.frontend = frontend_file(backbone, source.audio, *model[1:], *place, source.channel)
-    elif in_memory:
-        story.frontend = kept_frontend(*model, batch, training.frontend_type)
+        story.frontend = frontend_file(
+            backbone,
+            source.audio,
+            story.windows,
+            config.windows,
+            training.frontend_folder,
+            training.frontend_type,
+            batch,
+            source.channel,
+        )
+        return
+    model = (backbone, story.sound, story.windows)
+    if in_memory:
+        story.frontend = kept_frontend(*model, config.windows, batch, training.frontend_type)
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
-        story.frontend = SharedFrontend(*model[:3])
+        story.frontend = SharedFrontend(*model)
 
 
 def story_rows(clock: StoryClock) -> MatrixRows:

@@ -16,7 +16,7 @@ from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, wi
 from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
-from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
+from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
@@ -127,14 +127,15 @@ def extract(
     """
     if device is not None:
         backbone.to(device)
-    sound = torch.from_numpy(load_sound(sound_path, channel))
-    windows = cut_windows(len(sound), config, backbone.min_samples)
+    windows = cut_windows(sound_facts(sound_path, channel).n_samples, config, backbone.min_samples)
     training = backbone.training
     backbone.eval()
-    frontend = None
-    if frontends is not None:
+    if frontends is None:
+        sound, frontend = torch.from_numpy(load_sound(sound_path, channel)), None
+    else:  # decoded only to write the file
+        sound = torch.empty(0)
         frontend = frontend_file(
-            backbone, sound_path, sound, windows, config, frontends, "float32", batch_windows, channel
+            backbone, sound_path, windows, config, frontends, "float32", batch_windows, channel
         )
     try:
         with torch.no_grad():

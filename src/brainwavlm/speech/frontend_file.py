@@ -17,7 +17,7 @@ from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.frontend_cache import Kept, kept_frames, segment_outputs, window_outputs
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import audio_checksum, heard_as
+from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
 from brainwavlm.stimulus.windows import Windows
 
 _FORMAT = "1"
@@ -26,7 +26,6 @@ _FORMAT = "1"
 def frontend_file(
     backbone: Backbone,
     sound_path: str | Path,
-    sound: Tensor,
     windows: Windows,
     config: WindowConfig,
     folder: str | Path,
@@ -43,8 +42,7 @@ def frontend_file(
     ----------
     backbone : Backbone
     sound_path : str or Path
-        Of the sound, for its checksum.
-    sound : tensor (n_samples,)
+        Its checksum is compared; it is decoded where the file is not there.
     windows : Windows
     config : WindowConfig
     folder : str or Path
@@ -77,6 +75,7 @@ def frontend_file(
     if not path.is_file():
         require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
         make = segment_outputs if config.mode == "stream" else window_outputs
+        sound = torch.from_numpy(load_sound(sound_path, channel)).to(backbone.device)
         with replacing(path) as temporary, temporary.open("wb") as file:
             # Plain writes: a disk that fills up is an error, where through a memory map it kills the process.
             shape = (int(ends[-1]), backbone.n_dims)

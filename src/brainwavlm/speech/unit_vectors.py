@@ -135,7 +135,7 @@ def cached_unit_vectors(
         if frontends is not None:
             windows = cut_windows(len(sound), cut, backbone.min_samples)
             frontend = frontend_file(
-                backbone, story.audio, sound, windows, cut, frontends, "float32", batch_windows, story.channel
+                backbone, story.audio, windows, cut, frontends, "float32", batch_windows, story.channel
             )
         vectors = unit_vectors(backbone, sound, config, units, batch_windows, frontend)
         layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
