@@ -69,9 +69,9 @@ def run(
     ] = None,
     upload: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--upload",
-            help="Address on an object store, e.g. s3://bucket/study, to which cells go when they are done.",
+            "Address on an object store, e.g. s3://bucket/study, to which cells go when they are done.",
             show_default=False,
         ),
     ] = None,
