@@ -192,9 +192,7 @@ class TrainingConfig(Step):
         description="Tune on responses low-passed to every so many TRs, as of a slower scanner; scores: full rate.",
     )
     blocks_per_step: int = Field(
-        1,
-        ge=1,
-        description="Blocks whose mean loss makes one step. Several processes (torchrun) share their windows.",
+        1, ge=1, description="Blocks whose mean loss makes one step; processes (torchrun) share windows."
     )
     adjacent_blocks: bool = Field(
         False, description="Blocks of a step follow each other in a story: the model hears their sound once."
