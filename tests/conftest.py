@@ -12,10 +12,12 @@ import pytest
 import torch
 from nilearn.plotting import plot_surf
 from nilearn.surface import InMemoryMesh
+from rich.console import Console
 
 from brainwavlm import cli
 from brainwavlm.checks import check_dataset
 from brainwavlm.checks.report import Report
+from brainwavlm.cli import console
 from brainwavlm.config import load_config
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
@@ -147,6 +149,12 @@ def tree(tmp_path_factory):
     return native_tree(tmp_path_factory.mktemp("native")).path
 
 
+@pytest.fixture
+def own_tree(tree, tmp_path):
+    """A copy of it that a test may change."""
+    return shutil.copytree(tree, tmp_path / "data")
+
+
 @pytest.fixture(scope="session")
 def settings(tree, tiny_wavlm):
     """A function from overrides to the configuration of a run of seconds."""
@@ -156,23 +164,23 @@ def settings(tree, tiny_wavlm):
             "dataset": str(tree),
             "subject": "anna",
             "device": "cpu",
-            "windows": {"context": 1.0, "stride": 1.0, "frame": "mean"},
-            "backbone": {"name": str(tiny_wavlm), "layer": 3},
-            "adapter": {"rank": 2, "dropout": 0.1},
-            "readout": {"width": 4},
-            "training": {"epochs": 2, "block_rows": 5, "lr_backbone": 1e-2, "lr_readout": 1e-2},
-            "ridge": {"alphas": [1.0, 100.0], "folds": 2},
-            "evaluation": {"shifts": 20},
+            "windows.context": 1.0,
+            "windows.stride": 1.0,
+            "windows.frame": "mean",
+            "backbone.name": str(tiny_wavlm),
+            "backbone.layer": 3,
+            "adapter.rank": 2,
+            "adapter.dropout": 0.1,
+            "readout.width": 4,
+            "training.epochs": 2,
+            "training.block_rows": 5,
+            "training.lr_backbone": 1e-2,
+            "training.lr_readout": 1e-2,
+            "ridge.alphas": [1.0, 100.0],
+            "ridge.folds": 2,
+            "evaluation.shifts": 20,
         }
-        dotted = {
-            f"{key}.{name}": v
-            for key, value in base.items()
-            if isinstance(value, dict)
-            for name, v in value.items()
-        }
-        plain = {key: value for key, value in base.items() if not isinstance(value, dict)}
-        changed = {key.replace("__", "."): value for key, value in overrides.items()}
-        return load_config(overrides={**plain, **dotted, **changed})
+        return load_config(overrides=base | {key.replace("__", "."): v for key, v in overrides.items()})
 
     return make
 
@@ -262,30 +270,43 @@ def control(settings, vectors):
 
 @dataclass(frozen=True)
 class Done:
-    """What a command left: its exit code and what it printed."""
+    """What a command printed."""
 
-    code: int
     out: str
     err: str
 
 
 @pytest.fixture
 def brainwavlm(monkeypatch, capsys):
-    """`brainwavlm("check", folder)` as a function."""
+    """`brainwavlm("check", folder, code=2)` as a function, which must end with that exit code."""
 
-    def run(*arguments):
+    def run(*arguments, code=0):
         monkeypatch.setattr(sys, "argv", ["brainwavlm", *map(str, arguments)])
         capsys.readouterr()
-        code = 0
+        ended = 0
         try:
             cli.main()
         except SystemExit as stop:
-            code = stop.code or 0
+            ended = int(stop.code or 0)
         out, err = capsys.readouterr()
         assert "Traceback" not in out + err
-        return Done(int(code), out, err)
+        assert ended == code, err
+        return Done(out, err)
 
     return run
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """What a function prints in a terminal of that width."""
+
+    def show(function, *arguments, width=80, **keywords):
+        monkeypatch.setattr(console, "console", Console(width=width, highlight=False))
+        capsys.readouterr()
+        function(*arguments, **keywords)
+        return capsys.readouterr().out
+
+    return show
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,8 @@
 """Small models of every family: real configurations, random weights, saved as transformers saves them."""
 
+import copy
+from functools import cache
+
 import numpy as np
 import torch
 from transformers import (
@@ -13,23 +16,18 @@ from transformers import (
     WhisperModel,
 )
 
-CONV = {
-    "conv_dim": (8, 8, 8, 16, 16, 16, 16),
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 4,
-}
+CONV = {"conv_dim": (8, 8, 8, 16, 16, 16, 16), "num_conv_pos_embeddings": 16}
+CONV["num_conv_pos_embedding_groups"] = 4
 SMALL = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48, "num_hidden_layers": 4, **CONV}
 LARGE_STYLE = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
 WHISPER = {
     "d_model": 32,
     "encoder_layers": 4,
     "decoder_layers": 1,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 48,
-    "decoder_ffn_dim": 48,
     "vocab_size": 64,
     "max_source_positions": 50,
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+    **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 48),
     "pad_token_id": 0,
     "bos_token_id": 1,
     "eos_token_id": 2,
@@ -57,6 +55,11 @@ FAMILIES = ("wavlm", "hubert-large", "wav2vec2", "whisper")
 
 def stock_model(kind: str) -> torch.nn.Module:
     """A random model whose every part matters: position biases, gates and norms are not at their neutral start."""
+    return copy.deepcopy(_stock_model(kind))
+
+
+@cache
+def _stock_model(kind: str) -> torch.nn.Module:
     cls, config, settings = MODELS[kind]
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)

@@ -16,30 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 CARD = torch.device("cuda:0")
-VIEWS = {
-    "view",
-    "transpose",
-    "t",
-    "permute",
-    "slice",
-    "select",
-    "unsqueeze",
-    "squeeze",
-    "expand",
-    "split",
-    "unbind",
-}
-VIEWS |= {
-    "split_with_sizes",
-    "detach",
-    "alias",
-    "as_strided",
-    "_unsafe_view",
-    "diagonal",
-    "lift_fresh",
-    "empty",
-}
-VIEWS |= {"_reshape_alias", "empty_like", "new_empty", "unfold", "is_same_size", "squeeze_", "unsqueeze_"}
+VIEWS = "view transpose t permute slice select unsqueeze squeeze expand split unbind split_with_sizes detach"
+VIEWS += " alias as_strided _unsafe_view diagonal lift_fresh empty _reshape_alias empty_like new_empty unfold"
+VIEWS = {*VIEWS.split(), "is_same_size", "squeeze_", "unsqueeze_"}
 FETCHES = {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select", "_unique2"}
 MAY_MIX = {"index", "index_put", "index_put_", "_index_put_impl_", "copy_"}
 counts: Counter[str] = Counter()

@@ -11,41 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from brainwavlm.runs.writer import writing
+from tests.runs.test_run import MANIFEST, VOXELS
+
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "brainwavlm"
 # Lower ones know nothing of higher ones.
 ORDER = [
-    *(
-        "errors",
-        "formatting",
-        "files",
-        "config",
-        "compute",
-        "progress",
-        "results",
-        "datasets",
-        "runs",
-        "stimulus",
-    ),
-    *("checks", "speech", "encoding", "evaluation", "study", "reporting", "models", "cli"),
+    *("errors", "formatting", "files", "config", "compute", "progress", "results", "datasets", "runs"),
+    *("stimulus", "checks", "speech", "encoding", "evaluation", "study", "reporting", "models", "cli"),
 ]
 AT_THE_ROOT = {"__init__", "__main__", "errors", "files", "compute", "progress"}
-CONTENTS = re.compile(
-    r"^ *(\w+) {2,}\S", re.MULTILINE
-)  # a line of a docstring that lists what is in a folder
+CONTENTS = re.compile(r"^ *(\w+) {2,}\S", re.M)  # a line of a docstring that lists what is in a folder
 LONGEST, LONGEST_SCHEMA = 250, 450
-HEAVY = {
-    "torch",
-    "transformers",
-    "peft",
-    "accelerate",
-    "himalaya",
-    "nilearn",
-    "sklearn",
-    "scipy",
-    "pandas",
-    "matplotlib",
-}
+HEAVY = {"torch", "transformers", "peft", "accelerate", "himalaya"}
+HEAVY |= {"nilearn", "sklearn", "scipy", "pandas", "matplotlib"}
 
 
 def modules():
@@ -105,36 +85,39 @@ def test_a_file_is_one_idea():
     assert lengths["config.schema"] <= LONGEST_SCHEMA
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["tune", "--help"]])
-def test_help_imports_nothing_heavy(arguments):
-    code = (
-        "import sys; sys.argv = ['brainwavlm', *sys.argv[1:]]\n"
-        "from brainwavlm.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print('LOADED', ' '.join(sys.modules), file=sys.stderr)"
-    )
+RUN = "import sys; sys.argv = ['brainwavlm', *sys.argv[1:]]; from brainwavlm.cli import main; main()"
+NAMES = "import sys, atexit; atexit.register(lambda: print('LOADED', *sys.modules))\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "forbidden"),
+    [
+        (RUN, ["--help"], HEAVY),
+        (RUN, ["tune", "--help"], HEAVY),
+        (RUN, ["runs", "FOLDER"], HEAVY),
+        (
+            "import brainwavlm.datasets",
+            [],
+            HEAVY | {"numpy", "pydantic", "h5py", "nibabel", "soundfile", "yaml"},
+        ),
+        (
+            "from brainwavlm.results import Comparison, Evaluation, Transfer, open_result\n"
+            "from brainwavlm.evaluation.compare import compare",
+            [],
+            {"torch", "transformers", "peft"},
+        ),
+    ],
+    ids=["help", "help of a command", "a list of runs", "the package", "results"],
+)
+def test_nothing_heavy_is_imported_for(tmp_path, code, arguments, forbidden):
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
+        pass
+    words = [str(tmp_path) if word == "FOLDER" else word for word in arguments]
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", NAMES + code, *words], capture_output=True, text=True, check=True
     )
-    loaded = {name.split(".")[0] for name in done.stderr.split("LOADED")[1].split()}
-    assert loaded & HEAVY == set()
-
-
-def test_results_are_read_and_compared_without_torch():
-    code = (
-        "import sys; from brainwavlm.results import Comparison, Evaluation, Transfer, open_result; "
-        "from brainwavlm.evaluation.compare import compare; print(' '.join(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {name.split(".")[0] for name in done.stdout.split()} & {"torch", "transformers", "peft"} == set()
-
-
-def test_importing_the_package_imports_nothing_heavy():
-    code = "import brainwavlm.datasets, sys; print(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {name.split(".")[0] for name in done.stdout.split()} & (
-        HEAVY | {"numpy", "pydantic", "h5py", "nibabel", "soundfile", "yaml"}
-    ) == set()
+    loaded = {name.split(".")[0] for name in done.stdout.split("LOADED")[1].split()}
+    assert loaded & forbidden == set()
 
 
 def test_files_that_a_folder_without_public_names_lists_are_there():
@@ -157,13 +140,8 @@ def test_a_folder_says_what_its_public_names_are_and_each_can_be_imported(folder
 @pytest.mark.parametrize(
     "pattern",
     [
-        r"\bpickle\b",
-        r"strict=False\)\s*#?.*load_state",
-        r"trust_remote_code",
-        r"nan_to_num",
-        r"os\.environ",
-        r"import \*",
-        r"except\s*:",
+        *(r"\bpickle\b", r"strict=False\)\s*#?.*load_state", r"trust_remote_code", r"nan_to_num"),
+        *(r"os\.environ", r"import \*", r"except\s*:"),
     ],
 )
 def test_nothing_forbidden_is_in_the_source(pattern):
@@ -209,20 +187,8 @@ def test_errors_of_the_library_name_keys_and_leave_options_to_the_command_line()
 
 
 # Where locals are called by what they are; folders come here once they are clean.
-NAMED = (
-    "encoding",
-    "speech",
-    "stimulus",
-    "datasets",
-    "config",
-    "runs",
-    "checks",
-    "compute",
-    "files",
-    "formatting",
-    "study",
-    "cli",
-)
+NAMED = {"encoding", "speech", "stimulus", "datasets", "config", "runs", "checks", "compute"}
+NAMED |= {"files", "formatting", "study", "cli"}
 
 
 def test_no_local_is_called_found():
@@ -250,12 +216,8 @@ def test_every_package_that_is_imported_is_declared():
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]
             imported |= {name.partition(".")[0] for name in names}
-    known_as = {
-        "sklearn": "scikit-learn",
-        "yaml": "pyyaml",
-        "cortex": "pycortex",
-        "mpl_toolkits": "matplotlib",
-    }
-    known_as |= {"parselmouth": "praat-parselmouth", "triton": "torch"}  # torch for CUDA brings it
+    known_as = {"sklearn": "scikit-learn", "yaml": "pyyaml", "cortex": "pycortex"}
+    known_as |= {"mpl_toolkits": "matplotlib", "parselmouth": "praat-parselmouth"}
+    known_as["triton"] = "torch"  # torch for CUDA brings it
     of_others = imported - set(sys.stdlib_module_names) - {"brainwavlm"}
     assert {known_as.get(name, name) for name in of_others} - declared == set()

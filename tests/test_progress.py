@@ -30,19 +30,23 @@ def to_a_file(**environment):
     return stream.getvalue()
 
 
-def to_a_terminal(monkeypatch, term):
-    monkeypatch.setenv("TERM", term)
-    controller, worker = pty.openpty()
-    with os.fdopen(worker, "w", encoding="utf-8") as stream:
-        run_through(TerminalProgress(Console(file=stream, width=80)))
+def read_to_its_end(controller):
+    """What was written to a pseudo-terminal."""
     written = b""
     while True:
         try:
             written += os.read(controller, 65536)
         except OSError:  # the other end is closed, and all is read
-            break
-    os.close(controller)
-    return written.decode()
+            os.close(controller)
+            return written
+
+
+def to_a_terminal(monkeypatch, term):
+    monkeypatch.setenv("TERM", term)
+    controller, worker = pty.openpty()
+    with os.fdopen(worker, "w", encoding="utf-8") as stream:
+        run_through(TerminalProgress(Console(file=stream, width=80)))
+    return read_to_its_end(controller).decode()
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

@@ -70,55 +70,41 @@ def native_tree(
     for number, story in enumerate(splits):
         write_sound(root / "stimuli" / f"{story}.wav", seconds, rate=16000, seed=number)
         write_textgrid(root / "stimuli" / f"{story}.TextGrid", seconds)
+
+    def story(name, split):
+        return {"audio": f"stimuli/{name}.wav", "transcript": f"stimuli/{name}.TextGrid", "split": split}
+
+    def heard(split, seed, noise_seed):
+        data = responses(n_trs, n_voxels, seed)
+        repeats = repeats_of(data, 3, noise_seed) if split == "test" else None
+        return Responses(data.astype(np.float32), tr_times=4.0 + tr * np.arange(n_trs), repeats=repeats)
+
     description = Description(
+        stories={name: story(name, split) for name, split in splits.items()},
+        subjects={
+            name: {"responses": f"responses/{name}", "anatomy": f"subjects/{name}.h5"} for name in subjects
+        },
         format=1,
         name="native",
         licence="CC0",
         tr=tr,
-        stories={
-            story: {
-                "audio": f"stimuli/{story}.wav",
-                "transcript": f"stimuli/{story}.TextGrid",
-                "split": split,
-            }
-            for story, split in splits.items()
-        },
-        subjects={
-            subject: {"responses": f"responses/{subject}", "anatomy": f"subjects/{subject}.h5"}
-            for subject in subjects
-        },
     )
-    left = np.arange(n_voxels) < n_voxels // 2
-    return write_folder(
-        root,
-        description,
-        {
-            subject: {
-                story: Responses(
-                    responses(n_trs, n_voxels, seed=number + 100 * listener).astype(np.float32),
-                    tr_times=4.0 + tr * np.arange(n_trs),
-                    repeats=repeats_of(
-                        responses(n_trs, n_voxels, seed=number + 100 * listener), 3, seed=number + 50
-                    )
-                    if splits[story] == "test"
-                    else None,
-                )
-                for number, story in enumerate(splits)
-            }
-            for listener, subject in enumerate(subjects)
-        },
-        anatomy={
-            subject: {
-                "hemisphere": ~left,
-                "rois": {"AC": np.arange(n_voxels) % 3 == 0},
-                "ceiling": np.linspace(0, 0.9, n_voxels),
-                "surface": "fsaverage5",
-                "vertex": np.arange(n_voxels),
-                "position": np.linspace([-80, 0, np.nan], 80, n_voxels),
-            }
-            for subject in subjects
-        },
-    )
+    anatomy = {
+        "hemisphere": np.arange(n_voxels) >= n_voxels // 2,
+        "rois": {"AC": np.arange(n_voxels) % 3 == 0},
+        "ceiling": np.linspace(0, 0.9, n_voxels),
+        "surface": "fsaverage5",
+        "vertex": np.arange(n_voxels),
+        "position": np.linspace([-80, 0, np.nan], 80, n_voxels),
+    }
+    all_heard = {
+        subject: {
+            name: heard(split, number + 100 * listener, number + 50)
+            for number, (name, split) in enumerate(splits.items())
+        }
+        for listener, subject in enumerate(subjects)
+    }
+    return write_folder(root, description, all_heard, anatomy=dict.fromkeys(subjects, anatomy))
 
 
 def responses(n_trs: int, n_voxels: int, seed: int) -> np.ndarray:

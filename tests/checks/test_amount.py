@@ -88,9 +88,3 @@ def test_check_and_plan_say_the_same(settings, tmp_path):
         "The test of a change in a voxel gives no p below 0.062 on 40 test rows" in note for note in said
     )
     assert [fact for fact in check_dataset(path).facts if fact.startswith("anna")] == said
-
-
-def test_check_says_it_of_a_data_set(native, checked):
-    said = checked(native).facts
-    assert any(fact.startswith("anna: 12 test rows are one block") for fact in said)
-    assert any(fact.startswith("ben: 1 test story, fewer than 3") for fact in said)

@@ -25,10 +25,7 @@ def test_whole_files_have_no_problem_and_uts09_needs_no_freesurfer(published, ch
     assert any("UTS09 has no FreeSurfer folder" in fact for fact in report.facts)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [XFM, f"{DERIVED}/surfaces/pia_lh.gii", f"{DERIVED}/surfaces/wm_rh.gii", f"{LABELS}/rh.aparc.annot"],
-)
+@pytest.mark.parametrize("name", [XFM, f"{DERIVED}/surfaces/wm_rh.gii", f"{LABELS}/rh.aparc.annot"])
 def test_a_missing_file_is_one_warning(published, checked, name):
     (published / name).unlink()
     (told,) = regions(checked(published))

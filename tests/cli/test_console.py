@@ -9,18 +9,6 @@ from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.formatting.numbers import format_p
 
 
-@pytest.fixture
-def printed(capsys, monkeypatch):
-    from rich.console import Console
-
-    def show(function, *arguments, width=100, **keywords):
-        monkeypatch.setattr(terminal, "console", Console(width=width, highlight=False))
-        function(*arguments, **keywords)
-        return capsys.readouterr().out
-
-    return show
-
-
 def test_a_table_shows_every_cell_and_dashes_for_nothing(printed):
     out = printed(
         terminal.show_table, [{"target": "AC", "n_voxels": 12345, "r": 0.12345, "low": None, "done": True}]
@@ -88,8 +76,7 @@ def test_a_full_disk_ends_every_command_alike(brainwavlm, evaluated, tmp_path, m
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("brainwavlm.files.NamedTemporaryFile", full)
-    done = brainwavlm(*[evaluated if word == "RUN" else word for word in command])
-    assert done.code == 1, done
+    done = brainwavlm(*[evaluated if word == "RUN" else word for word in command], code=1)
     assert "No space left on device" in done.err
 
 

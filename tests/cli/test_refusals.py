@@ -20,10 +20,7 @@ REFUSALS = [
     ("compare", "runs"),
     ("transfer", "runs"),
     ("ridge --set dataset=TREE --output x", "DATASET: missing.\n    Expected Folder of a data set"),
-    (
-        "partition RUN --features mel --candidates 1.5",
-        "--candidates: '1.5'.\n    Expected a valid integer",
-    ),
+    ("partition RUN --features mel --candidates 1.5", "--candidates: '1.5'.\n    Expected a valid integer"),
     ("partition RUN --features mel --candidates 1.5", "partition --help"),
     ("partition RUN --features mel --candidates 0", "--candidates: 0.\n    Expected one or more"),
     ("tune --stride 1", "brainwavlm tune: No such option: --stride"),
@@ -34,8 +31,8 @@ REFUSALS = [
     *((f"{command} nowhere", "nowhere") for command in ("report", "check", "targets")),
     ("compare RUN RUN", "2 runs, 1 different"),
     *(
-        (f"{command} RUN --output RUN", "a folder with other files")
-        for command in ("evaluate", "compare", "transfer")
+        (f"{one} RUN --output RUN", "a folder with other files")
+        for one in ("evaluate", "compare", "transfer")
     ),
     # what cannot be written to
     *(
@@ -69,36 +66,28 @@ REFUSALS = [
     (f"{RIDGE} --stride 1 --memory 1MB", "--memory: 0.001 GB for a design of"),
     (f"{RIDGE} --memory much", "--memory: 'much'\n    Expected an amount of memory, e.g. 8GB"),
     ("plan CONFIG --set train_minutes=0.1", "the first story in the order of seed 0"),
-    ("plan CONFIG --set train_minutes=0", "greater than 0"),
-    ("plan CONFIG --set training.slow=2", "multiple of slow"),
-    ("plan CONFIG --set loss.temperature=0", "loss.temperature"),
     ("targets TREE anna --subject ben", "one subject"),
     ("targets TREE anna --set 'regions.cortex=[LH]'", "other than cortex, LH, RH and ceiling"),
     ("targets TREE anna --set 'regions={a-b: [LH]}'", "letters, digits and _"),
     ("targets TREE anna --set 'regions.mine=[]'", "one target or more"),
     ("targets TREE anna --set regions.mine=LH", "tuple"),
     ("tune --resume --output RUN --joint ben", "another config than asked for: joint"),
-    ("tune --resume --output RUN --subject ben", "another config than asked for: subject"),
     ("tune --resume --output RUN --seed 9", "another config than asked for: seed"),
     # options of one command
     ("evaluate RUN --memory 1MB", "--memory: 0.001 GB for a design of"),
     ("evaluate RUN --layers some", "all, or whole numbers"),
-    ("evaluate RUN --layers 0.5", "all, or whole numbers"),
     ("evaluate RUN --layers 77", "--layers: 77.\n    Expected hidden states from 0 to 4"),
     ("evaluate RUN --downstream music", "--downstream: 'music'"),
     ("probe RUN --features MEL", "--features: 'MEL'.\n    Expected some of mel"),
     ("probe RUN --features mel --controls chance", "--controls: 'chance'"),
     ("probe RUN --features dimenson", "Did you mean dimension?"),
     ("probe RUN --features stretches=CONFIG", "a name that is taken"),
-    ("probe RUN --features mel --layers 77", "--layers: 77"),
     ("partition RUN --features mell", "Did you mean mel?"),
     ("partition RUN --features foo=", "--features: foo=.\n    Expected NAME=FILE"),
     ("downstream RUN --task words -o out", "--data"),
     ("transfer RUN --minutes few", "numbers with commas"),
     ("transfer RUN --minutes 0", "--minutes: 0 minutes.\n    Expected more than 0"),
     ("transfer RUN --subject carla", "--subject: 'carla' is not in"),
-    ("transfer RUN --layer 77", "hidden states from 0 to 4"),
-    ("transfer RUN --memory much", "amount of memory"),
     ("figure learning RUN --output x.pdf --width 3", "--width: 3 mm"),
     ("figure nothing RUN --output x.pdf", "KIND: 'nothing'"),
     (
@@ -137,15 +126,14 @@ def test_wrong_words_end_with_two_and_the_next_step_and_leave_nothing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Backbone, "trunk", lambda *_: pytest.fail("ran a model"))
     before = sorted(places["RUN"].rglob("*"))
-    done = brainwavlm(*[places.get(word, word) for word in shlex.split(line)])
-    assert done.code == 2
+    done = brainwavlm(*[places.get(word, word) for word in shlex.split(line)], code=2)
     assert words in done.out + done.err
     assert list(tmp_path.iterdir()) == []
     assert sorted(places["RUN"].rglob("*")) == before
 
 
 def test_a_run_is_resumed_with_its_own_options(brainwavlm, places):
-    assert brainwavlm("tune", "--resume", "--output", places["RUN"]).code == 0
+    brainwavlm("tune", "--resume", "--output", places["RUN"])
 
 
 @pytest.mark.parametrize("names", [["thesis.tex"], ["summary.json"], ["scores.csv", "thesis.tex"]])
@@ -154,8 +142,7 @@ def test_ridge_leaves_a_folder_with_other_files_alone(brainwavlm, places, tmp_pa
     (tmp_path / "x").mkdir()
     for name in names:
         (tmp_path / "x" / name).write_text("years of work")
-    done = brainwavlm(*[places.get(word, word) for word in RIDGE.split()])
-    assert done.code == 2
+    done = brainwavlm(*[places.get(word, word) for word in RIDGE.split()], code=2)
     assert "--output: x is a folder with other files" in done.err
     assert "scores.csv, summary.json" in done.err
     left = {path.name: path.read_text() for path in (tmp_path / "x").iterdir()}

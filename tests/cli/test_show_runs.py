@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
-from brainwavlm.cli import console as terminal
 from brainwavlm.cli.show_runs import show_run, show_runs
 from brainwavlm.errors import RunError, printable
 from brainwavlm.files import write_json
 from brainwavlm.runs.listing import run_state, scores_of, summaries
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
-from tests.results.made_up import small_evaluation
-from tests.runs.test_run import COURSE, MANIFEST, VOXELS
+from tests.made_up import small_evaluation
+from tests.runs.test_run import COURSE, MANIFEST, VOXELS, checkpoint
+from tests.test_progress import read_to_its_end
 
 HOSTILE = (
     "[red]x[/]",
@@ -34,18 +33,9 @@ HOSTILE = (
     "🧠 brain 👩‍🔬",
     "a name of three hundred characters " + "x" * 190,
 )
-SESSION = {
-    "began": 1.0,
-    "hours": 0.5,
-    "ended": "done",
-    "error": None,
-    "command": "brainwavlm tune",
-    "code": {"version": "1", "source": "abc", "git": None},
-    "versions": {},
-    "machine": {"cpu": "One", "cores": 2, "accelerator": "none"},
-    "energy_kwh": None,
-    "data_changed": [],
-}
+SESSION = {"began": 1.0, "hours": 0.5, "ended": "done", "error": None, "command": "brainwavlm tune"}
+SESSION |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {}, "energy_kwh": None}
+SESSION |= {"machine": {"cpu": "One", "cores": 2, "accelerator": "none"}, "data_changed": []}
 
 
 def scores(run, subject, r_tuned, difference, low, high):
@@ -66,17 +56,6 @@ def made(folder, result=True, table=None, sessions=None):
     if sessions is not None:
         write_json(folder / "provenance.json", {"files": {}, "sessions": sessions})
     return open_run(folder)
-
-
-@pytest.fixture
-def printed(capsys, monkeypatch):
-    def show(function, *arguments, width=80):
-        monkeypatch.setattr(terminal, "console", Console(width=width, highlight=False))
-        capsys.readouterr()
-        function(*arguments)
-        return capsys.readouterr().out
-
-    return show
 
 
 @pytest.fixture
@@ -128,12 +107,8 @@ def test_a_name_is_never_cut(printed, tmp_path, name):
 
 def test_a_control_is_told_apart_in_any_width(printed, tmp_path):
     control = {"kind": "block-permuted"}
-    with writing(
-        tmp_path / "a twin with a long name of its own",
-        {**MANIFEST, "config": {**MANIFEST["config"], "control": control}},
-        VOXELS,
-        resume=False,
-    ) as writer:
+    manifest = {**MANIFEST, "config": {**MANIFEST["config"], "control": control}}
+    with writing(tmp_path / "a twin with a long name of its own", manifest, VOXELS, resume=False) as writer:
         writer.finish(COURSE)
     lines = printed(show_runs, summaries(tmp_path), tmp_path).splitlines()
     assert "control" in lines[0]
@@ -155,8 +130,6 @@ def test_the_state_is_what_the_lock_and_the_last_session_tell(tmp_path):
 
 
 def test_a_run_that_is_not_done_shows_its_best_epoch_so_far(tmp_path, printed):
-    from tests.runs.test_run import checkpoint
-
     with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False) as writer:
         writer.checkpoint("00001-00000001", checkpoint(1, COURSE["best"]))
     (row,) = summaries(tmp_path)
@@ -186,11 +159,7 @@ def test_damaged_runs_are_skipped_with_a_line_that_says_so(tmp_path, printed):
 
 def test_listeners_of_a_joint_run_count_alike_and_other_runs_of_the_evaluation_do_not(tmp_path):
     manifest = {**MANIFEST, "config": {**MANIFEST["config"], "joint": [{"subject": "ben"}]}}
-    side = {
-        "name": "anna",
-        **{key: MANIFEST[key] for key in ("splits", "data")},
-        "config": manifest["config"],
-    }
+    side = {key: manifest[key] for key in ("splits", "data", "config")} | {"name": "anna"}
     ben = {**side, "name": "ben", "config": {"subject": "ben", "joint": [{"subject": "anna"}]}}
     with writing(tmp_path / "run", {**manifest, "listeners": [side, ben]}, VOXELS, resume=False) as writer:
         writer.finish(COURSE)
@@ -247,68 +216,46 @@ def test_the_epochs_of_a_long_run_fit_a_screen(tmp_path, printed):
     assert " 300 " in out
 
 
-def command(*arguments, **environment):
-    """The program in a process of its own, its output in a pipe."""
-    clean = {
-        key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "brainwavlm", *map(str, arguments)],
-        capture_output=True,
-        env={**clean, **environment},
-        check=False,
-    )
+def started(arguments, environment, **streams):
+    """The program in a process of its own."""
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+    words = [sys.executable, "-m", "brainwavlm", *map(str, arguments)]
+    return subprocess.Popen(words, env={**clean, **environment}, **streams)
 
 
 def in_a_terminal(*arguments, **environment):
-    """What the program writes to a pseudo-terminal."""
-    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    """What it writes to a pseudo-terminal."""
     controller, worker = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "brainwavlm", *map(str, arguments)],
-        stdout=worker,
-        stderr=worker,
-        stdin=worker,
-        env={**clean, "TERM": "xterm-256color", "COLUMNS": "80", **environment},
-    )
+    environment = {"TERM": "xterm-256color", "COLUMNS": "80", **environment}
+    process = started(arguments, environment, stdout=worker, stderr=worker, stdin=worker)
     os.close(worker)
-    written = b""
-    while True:
-        try:
-            part = os.read(controller, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        written += part
-    os.close(controller)
+    written = read_to_its_end(controller)
     assert process.wait() == 0
     return written
 
 
 def test_colours_are_for_terminals_that_want_them(hostile):
-    red = b"\x1b[31mred"  # what a name tries
-    assert b"\x1b[" not in command("runs", hostile).stdout
     assert b"\x1b[32mdone" in in_a_terminal("runs", hostile)
     written = in_a_terminal("runs", hostile, NO_COLOR="1")
     assert b"\x1b[3" not in written
-    assert red not in written
+    assert b"\x1b[31mred" not in written  # what a name tries
     assert b"done" in written
 
 
-def test_a_terminal_that_knows_only_ascii_gets_escapes_and_no_traceback(hostile):
-    done = command("runs", hostile, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert done.returncode == 0, done.stderr
-    assert rb"\u05e9" in done.stdout
-    assert done.stdout.isascii()
+def test_a_pipe_gets_no_colours_and_one_that_knows_only_ascii_escapes_and_no_traceback(hostile):
+    ascii_alone = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    process = started(["runs", hostile], ascii_alone, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert rb"\u05e9" in out
+    assert out.isascii()
+    assert b"\x1b" not in out
 
 
-def test_an_error_is_one_block_whatever_the_path_is_called(tmp_path):
-    done = command("show", tmp_path / "a\nb\x1b[31m")
-    text = done.stderr.decode()
-    assert done.returncode == 2
-    assert r"a\nb\x1b[31m: no run.json." in text
-    first, *others = text.rstrip("\n").splitlines()
+def test_an_error_is_one_block_whatever_the_path_is_called(brainwavlm, tmp_path):
+    done = brainwavlm("show", tmp_path / "a\nb\x1b[31m", code=2)
+    assert r"a\nb\x1b[31m: no run.json." in done.err
+    first, *others = done.err.rstrip("\n").splitlines()
     assert not first.startswith(" ")
     assert all(line.startswith("    ") for line in others)
     assert "brainwavlm runs FOLDER" in others[-1]
@@ -342,23 +289,8 @@ def test_hundreds_of_runs_are_listed_at_once(tmp_path):
     assert {row["test_r"] for row in rows} == {0.35}
 
 
-def test_listing_imports_nothing_heavy(tmp_path):
-    made(tmp_path / "one")
-    code = (
-        "import sys; sys.argv = ['brainwavlm', 'runs', sys.argv[1]]\n"
-        "from brainwavlm.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print('LOADED', ' '.join(sys.modules), file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    loaded = {name.split(".")[0] for name in done.stderr.split("LOADED")[1].split()}
-    assert loaded & {"torch", "transformers", "pandas", "scipy", "matplotlib", "nilearn", "sklearn"} == set()
-
-
-def test_json_has_every_name_whole(hostile):
-    rows = json.loads(command("runs", hostile, "--json").stdout)
+def test_json_has_every_name_whole(brainwavlm, hostile):
+    rows = json.loads(brainwavlm("runs", hostile, "--json").out)
     assert {row["run"] for row in rows} == set(HOSTILE)
     assert all(Path(hostile / row["run"]).is_dir() for row in rows)
 

@@ -1,14 +1,21 @@
+import h5py
+
 from brainwavlm.checks import check_dataset
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.demo import demo_model_path
 
 
 def test_the_embedded_data_set_can_be_used_and_says_that_it_is_simulated():
-    assert load_dataset("demo").simulated
-    report = check_dataset("demo")
+    dataset, report = load_dataset("demo"), check_dataset("demo")
+    assert dataset.simulated
+    assert "SIMULATED" in "".join(dataset.facts)
     assert report.errors == ()
-    assert len(report.subjects) >= 2
     assert report.simulated
+    assert len(report.subjects) >= 2
+    for name in dataset.subject_names:
+        for recording in dataset.subject(name).recordings.values():
+            with h5py.File(recording.path) as file:
+                assert bool(file.attrs["simulated"])
 
 
 def test_the_embedded_speech_model_is_a_transformers_folder():

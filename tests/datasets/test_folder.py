@@ -46,12 +46,9 @@ def folders(draw):
         )
 
     heard = {subject: draw(st.lists(st.sampled_from(names), min_size=1, unique=True)) for subject in subjects}
+    about = {"format": 1, "name": draw(NAMES), "licence": draw(st.text(max_size=5))}
     description = Description(
-        format=1,
-        name=draw(NAMES),
-        licence=draw(st.text(max_size=5)),
-        tr=draw(st.floats(0.5, 3)),
-        simulated=draw(st.booleans()),
+        **{**about, "tr": draw(st.floats(0.5, 3)), "simulated": draw(st.booleans())},
         stories={
             name: {"audio": f"stimuli/{k}.wav", "split": draw(st.sampled_from(SPLITS))}
             for k, name in enumerate(names)
@@ -74,11 +71,8 @@ def folders(draw):
         }
         for subject in subjects
     }
-    return (
-        description,
-        {subject: {story: responses(story) for story in heard[subject]} for subject in subjects},
-        anatomy,
-    )
+    responses_of = {subject: {story: responses(story) for story in heard[subject]} for subject in subjects}
+    return description, responses_of, anatomy
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,11 +84,8 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, content):
 
     assert read_description(folder / "dataset.yaml") == (description, [])
     dataset = load_dataset(folder)
-    assert (dataset.name, dataset.tr, dataset.simulated) == (
-        description.name,
-        description.tr,
-        description.simulated,
-    )
+    for name in ("name", "tr", "simulated"):
+        assert getattr(dataset, name) == getattr(description, name)
     assert dataset.subject_names == tuple(responses)
     for name, stories in responses.items():
         subject = dataset.subject(name)
@@ -149,18 +140,18 @@ def test_a_missing_subject_is_told_with_those_there_are(native):
         load_dataset(native).subject("carl")
 
 
+INSIDE = "stays in the data set's folder"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda c: c.update(format=2), "format = 2"),
         (lambda c: c.pop("format"), "format is not there"),
-        (lambda c: c.update(tr=0), "tr = 0"),
-        (lambda c: c.update(tr="two"), "tr = 'two'"),
-        (lambda c: c.update(tr="2"), "tr = '2'"),
-        (lambda c: c.update(tr=True), "tr = True"),
-        (lambda c: c.update(tr=1e-9), "tr = 1e-09"),
-        (lambda c: c.update(tr=101), "tr = 101"),
-        (lambda c: c.update(tr=float("nan")), "tr = nan"),
+        *(
+            (lambda c, tr=tr: c.update(tr=tr), f"tr = {tr!r}")
+            for tr in (0, "two", "2", True, 1e-9, 101, np.nan)
+        ),
         (lambda c: c.update(format=True), "format = True"),
         (lambda c: c["stories"].update({"x" * 241: c["stories"]["dog"]}), "240 bytes or fewer"),
         (lambda c: c["stories"]["dog"].update(audio="x" * 256), "255 bytes or fewer"),
@@ -168,17 +159,11 @@ def test_a_missing_subject_is_told_with_those_there_are(native):
         (lambda c: c["stories"]["dog"].update(split="trian"), "stories.dog.split = 'trian'"),
         (lambda c: c["stories"]["dog"].pop("audio"), "stories.dog.audio is not there"),
         (lambda c: c["stories"]["dog"].update(audio="../dog.wav"), "stories.dog.audio = '../dog.wav'"),
-        (lambda c: c["stories"]["dog"].update(audio="/etc/dog.wav"), "stays in the data set's folder"),
-        (
-            lambda c: c["stories"]["dog"].update(audio="stimuli/../../dog.wav"),
-            "stays in the data set's folder",
-        ),
-        (
-            lambda c: c["stories"]["dog"].update(transcript="..\\dog.TextGrid"),
-            "stays in the data set's folder",
-        ),
-        (lambda c: c["subjects"]["anna"].update(responses="/data/anna"), "stays in the data set's folder"),
-        (lambda c: c["subjects"]["anna"].update(anatomy="C:/anna.h5"), "stays in the data set's folder"),
+        (lambda c: c["stories"]["dog"].update(audio="/etc/dog.wav"), INSIDE),
+        (lambda c: c["stories"]["dog"].update(audio="stimuli/../../dog.wav"), INSIDE),
+        (lambda c: c["stories"]["dog"].update(transcript="..\\dog.TextGrid"), INSIDE),
+        (lambda c: c["subjects"]["anna"].update(responses="/data/anna"), INSIDE),
+        (lambda c: c["subjects"]["anna"].update(anatomy="C:/anna.h5"), INSIDE),
         (lambda c: c["stories"].update({"../../escape": c["stories"]["dog"]}), "entry '../../escape'"),
         (lambda c: c["stories"].update({"..": c["stories"]["dog"]}), "no separators"),
         (lambda c: c["stories"].update({"/etc/passwd": c["stories"]["dog"]}), "no separators"),
@@ -321,14 +306,8 @@ def test_accents_typed_in_two_ways_are_one_name(native, checked, form, described
     def in_form(text):
         return unicodedata.normalize(form, text)
 
-    for folder, ending in (
-        ("stimuli", "wav"),
-        ("stimuli", "TextGrid"),
-        ("responses/anna", "h5"),
-        ("responses/ben", "h5"),
-    ):
-        path = native / folder / f"dog.{ending}"
-        path.rename(path.with_name(in_form(f"{name}.{ending}")))
+    for path in list(native.rglob("dog.*")):
+        path.rename(path.with_name(in_form(f"{name}{path.suffix}")))
     (native / "responses/ben").rename(native / "responses" / in_form("jos\u00e9"))
     (native / "subjects/ben.h5").rename(native / "subjects" / in_form("jos\u00e9.h5"))
     description = native / "dataset.yaml"

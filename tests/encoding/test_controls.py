@@ -189,10 +189,6 @@ def test_another_storys_responses_are_those_of_the_other_training_story(targets_
     assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
-def test_a_killed_control_resumes_bit_identical(resumed):
-    resumed(3, control__kind="block-permuted", control__seconds=4.0, training__checkpoint_steps=1)
-
-
 @pytest.mark.parametrize("kind", ["phones", "phase-randomised"])
 def test_a_closed_form_readout_learns_a_control_too(control, tmp_path, kind):
     run = tune(control(kind, readout__kind="ridge-fixed", training__epochs=1), tmp_path / "run")

@@ -1,7 +1,6 @@
 """Several listeners tune one speech model: each with their own stories, voxels, clock and readout, or one readout."""
 
 import json
-import shutil
 from itertools import pairwise
 
 import h5py
@@ -90,13 +89,11 @@ def test_blocks_of_both_listeners_are_mixed_within_an_epoch(settings, tmp_path):
     assert changes > 3
 
 
-def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, tree, tmp_path):
-    copied = tmp_path / "data"
-    shutil.copytree(tree, copied)
-    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, own_tree, tmp_path):
+    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
         file["vertex"][...] = np.arange(30) + 5  # vertices 5 to 34: 25 in common
         file["hemisphere"][...] = np.arange(30) + 5 >= 15
-    config = settings(dataset=str(copied), joint=BEN, readout__shared=True, training__epochs=1)
+    config = settings(dataset=str(own_tree), joint=BEN, readout__shared=True, training__epochs=1)
     run = tune(config, tmp_path / "run")
     anna, ben = run.sides
     assert_array_equal(np.flatnonzero(anna.voxels), np.arange(5, 30))
@@ -108,26 +105,24 @@ def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, tree, 
     assert set(scores.index.get_level_values("subject")) == {"anna", "ben"}
 
 
-def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(settings, tree, tmp_path):
+def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(settings, own_tree, tmp_path):
     """Ben hears and answers as anna does, but one vertex on; at common vertices anna's readout is that of anna."""
-    copied = tmp_path / "data"
-    shutil.copytree(tree, copied)
-    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
         file["vertex"][...] = np.arange(30) + 1
         file["hemisphere"][...] = np.arange(30) + 1 >= 15
-    for path in (copied / "responses" / "ben").iterdir():
-        with h5py.File(path, "r+") as file, h5py.File(copied / "responses" / "anna" / path.name) as anna:
+    for path in (own_tree / "responses" / "ben").iterdir():
+        with h5py.File(path, "r+") as file, h5py.File(own_tree / "responses" / "anna" / path.name) as anna:
             file["data"][:, :29] = anna["data"][:, 1:]
-    run = tune(settings(dataset=str(copied), training__epochs=1), tmp_path / "run")
+    run = tune(settings(dataset=str(own_tree), training__epochs=1), tmp_path / "run")
     cache = tmp_path / "features"
     matrix = transfer(run, cache=cache).matrix.set_index(["scored_on", "target"])
     assert matrix.loc[("ben", "cortex"), "n_readout"] == 29
     assert matrix.loc[("anna", "cortex"), "n_readout"] == 30
     table = evaluate(run, cache=cache).voxels.set_index("voxel")["r_readout"]
     assert matrix.loc[("ben", "cortex"), "r_readout"] == pytest.approx(table.loc[1:].mean(), abs=1e-5)
-    joint = tune(settings(dataset=str(copied), joint=BEN, training__epochs=1), tmp_path / "joint")
+    joint = tune(settings(dataset=str(own_tree), joint=BEN, training__epochs=1), tmp_path / "joint")
     assert transfer(joint, cache=cache).matrix["n_readout"].gt(0).all()
-    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
         file.attrs["surface"] = "fsaverage6"
     elsewhere = transfer(run, subjects=["ben"], cache=cache).matrix
     assert elsewhere["n_readout"].eq(0).all()
@@ -148,12 +143,10 @@ def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(se
         (lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32) // 2), "order"),
     ],
 )
-def test_a_shared_readout_without_a_common_surface_is_refused(settings, tree, tmp_path, change, why):
-    copied = tmp_path / "data"
-    shutil.copytree(tree, copied)
-    with h5py.File(copied / "subjects" / "ben.h5", "r+") as file:
+def test_a_shared_readout_without_a_common_surface_is_refused(settings, own_tree, tmp_path, change, why):
+    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
         change(file)
-    config = settings(dataset=str(copied), joint=BEN, readout__shared=True)
+    config = settings(dataset=str(own_tree), joint=BEN, readout__shared=True)
     with pytest.raises(ConfigError, match=rf"readout\.shared(.|\n)*({why})"):
         tune(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -194,10 +187,6 @@ def test_a_run_json_without_all_listeners_is_refused(tuned, tmp_path):
         with pytest.raises(RunError, match=r"run\.json(.|\n)*listeners"):
             evaluate(open_run(run.path))
         assert "damaged" in summaries(tmp_path)[0]["state"]
-
-
-def test_a_killed_joint_run_resumes_and_ends_bit_identical(resumed):
-    resumed(7, joint=BEN, training__checkpoint_steps=1)
 
 
 def test_scores_of_a_joint_run_are_those_of_its_speech_model_in_each_listener(finished, evaluated, features):

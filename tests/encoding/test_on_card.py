@@ -34,26 +34,19 @@ def step_counts(monkeypatch, config):
     return counted
 
 
+TWO = {"training__blocks_per_step": 2}
+FIXED = {"readout__kind": "ridge-fixed", "readout__refresh": 1, "training__slow": 2, "adapter__dora": True}
+
+
 @pytest.mark.parametrize(
     ("kernels", "changed"),
     [
         (453, {}),
         (501, {"training__frontend_cache_gb": 0.0, "adapter__method": "full"}),
         (770, {"windows__mode": "stream"}),
-        (931, {"joint": [{"subject": "ben"}], "training__blocks_per_step": 2, "loss__distil": 0.1}),
-        (
-            727,
-            {"training__blocks_per_step": 2, "training__adjacent_blocks": True, "training__recompute": True},
-        ),
-        (
-            642,
-            {
-                "readout__kind": "ridge-fixed",
-                "readout__refresh": 1,
-                "training__slow": 2,
-                "adapter__dora": True,
-            },
-        ),
+        (931, TWO | {"joint": [{"subject": "ben"}], "loss__distil": 0.1}),
+        (727, TWO | {"training__adjacent_blocks": True, "training__recompute": True}),
+        (642, FIXED),
         (569, {"readout__kind": "linear", "loss__temporal": 1.0, "loss__contrastive": 1.0, "loss__mse": 1.0}),
     ],
 )

@@ -30,32 +30,32 @@ def subject():
     return Subject("S1", recordings, np.array([0, 0, 0, 0, 1, 1, 1, 1], np.int8), rois, ceiling)
 
 
-@pytest.mark.parametrize(
-    ("expression", "voxels"),
-    [
-        ("cortex", range(8)),
-        ("AC", [0, 1, 4]),
-        ("LH", [0, 1, 2, 3]),
-        ("RH", [4, 5, 6, 7]),
-        ("cortex-AC", [2, 3, 5, 6, 7]),
-        (" AC + language ", [0, 1, 2, 4, 5]),
-        ("AC&LH", [0, 1]),
-        ("AC&LH+RH", [0, 1, 4, 5, 6, 7]),
-        ("RH+AC&LH", [0, 1, 4, 5, 6, 7]),
-        ("cortex-AC&LH", [2, 3, 4, 5, 6, 7]),
-        ("cortex-AC+AC", range(8)),
-        ("cortex-AC-language", [3, 6, 7]),
-        ("AC&LH&language", [1]),
-        ("ceiling>0.4", [0, 1, 5]),
-        ("ceiling > .4 & LH", [0, 1]),
-        ("AC-ceiling>0.4", [4]),
-        ("G-S+x", [7]),
-        ("G-G-S+x", [3]),
-        ("G - AC", [3, 7]),
-    ],
-)
+EXPRESSIONS = {
+    "cortex": "01234567",
+    "AC": "014",
+    "LH": "0123",
+    "RH": "4567",
+    "cortex-AC": "23567",
+    " AC + language ": "01245",
+    "AC&LH": "01",
+    "AC&LH+RH": "014567",
+    "RH+AC&LH": "014567",
+    "cortex-AC&LH": "234567",
+    "cortex-AC+AC": "01234567",
+    "cortex-AC-language": "367",
+    "AC&LH&language": "1",
+    "ceiling>0.4": "015",
+    "ceiling > .4 & LH": "01",
+    "AC-ceiling>0.4": "4",
+    "G-S+x": "7",
+    "G-G-S+x": "3",
+    "G - AC": "37",
+}
+
+
+@pytest.mark.parametrize(("expression", "voxels"), EXPRESSIONS.items())
 def test_expressions(subject, expression, voxels):
-    assert_array_equal(np.flatnonzero(target_mask(expression, subject)), list(voxels))
+    assert "".join(map(str, np.flatnonzero(target_mask(expression, subject)))) == voxels
 
 
 def test_a_measured_ceiling_replaces_the_one_that_came_with_the_data(subject):
@@ -169,14 +169,5 @@ def test_without_hemispheres_or_ceiling_these_targets_are_missing(subject):
 
 
 def test_available_targets(subject):
-    assert available_targets(subject) == [
-        "cortex",
-        "LH",
-        "RH",
-        "AC",
-        "G",
-        "G-S+x",
-        "empty",
-        "language",
-        "ceiling>x",
-    ]
+    names = "cortex LH RH AC G G-S+x empty language ceiling>x"
+    assert available_targets(subject) == names.split()

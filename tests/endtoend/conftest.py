@@ -11,11 +11,8 @@ from tests.trees import native_tree
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory):
     """Seven stories of 30 s for the subjects of the embedded data set."""
-    splits = dict.fromkeys(("bees", "dog", "ferry", "play"), "train") | {
-        "chess": "validation",
-        "museum": "test",
-        "flood": "test",
-    }
+    splits = dict.fromkeys(("bees", "dog", "ferry", "play"), "train") | {"chess": "validation"}
+    splits |= dict.fromkeys(("museum", "flood"), "test")
     path = native_tree(tmp_path_factory.mktemp("demo"), ("sim01", "sim02"), splits).path
     description = path / "dataset.yaml"
     content = yaml.safe_load(description.read_text())

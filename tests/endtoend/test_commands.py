@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.trees import ds003020_tree, write_sound
+from tests.trees import ds003020_tree
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_check_plan_tune_evaluate_report_need_nothing_but_the_path(
     brainwavlm, published, small_settings, tmp_path
 ):
     data = ["--set", f"dataset={published}"]
-    assert brainwavlm("check", published).code == 0
+    brainwavlm("check", published)
 
     plan = brainwavlm("plan", small_settings, *data, "--json")
     planned = json.loads(plan.out)
@@ -36,11 +36,10 @@ def test_check_plan_tune_evaluate_report_need_nothing_but_the_path(
 
     run = tmp_path / "run"
     tuned = brainwavlm("tune", small_settings, *data, "--output", run)
-    assert tuned.code == 0
     assert f"brainwavlm evaluate {run}" in tuned.out
 
     scores = tmp_path / "scores"
-    assert brainwavlm("evaluate", run, "--memory", "0.5GB", "--output", scores).code == 0
+    brainwavlm("evaluate", run, "--memory", "0.5GB", "--output", scores)
     table = pd.read_csv(scores / "table.csv")
     assert set(table["target"]) >= {"cortex"}
     assert np.isfinite(table[["r_frozen", "r_tuned", "low", "high"]]).all(axis=None)
@@ -48,7 +47,7 @@ def test_check_plan_tune_evaluate_report_need_nothing_but_the_path(
     assert summary["simulated"] is False
     assert any("10 + 2 k s" in fact for fact in summary["runs"][0]["frozen"]["facts"])
 
-    assert brainwavlm("report", scores).code == 0
+    brainwavlm("report", scores)
     page = (scores / "report.html").read_text()
     assert "SIMULATED" not in page
 
@@ -63,51 +62,40 @@ def test_ridge_writes_one_row_a_voxel(brainwavlm, published, tiny_wavlm, tmp_pat
     words = ["--subject", "UTS03", "--backbone", tiny_wavlm, "--layer", 2, "--frame", "mean", "--context", 1]
     words += ["--device", "cpu", "--memory", "500MB", "--output", tmp_path / "ridge"]
     words += ["--set", "evaluation.shifts=20"]
-    done = brainwavlm("ridge", published, *words, "--stride", 0.5)
-    assert done.code == 0, done.err
+    brainwavlm("ridge", published, *words, "--stride", 0.5)
     scores = pd.read_csv(tmp_path / "ridge" / "scores.csv")
     assert len(scores) == 30
     assert {"subject", "voxel", "cortex", "r", "r_normalised", "alpha"} <= set(scores.columns)
     assert json.loads((tmp_path / "ridge" / "summary.json").read_text())["tr_reference"] == "onset"
     first = (tmp_path / "ridge" / "summary.json").read_text()
     assert json.loads(first)["ridge"]["memory_gb"] == 0.5
-    assert brainwavlm("ridge", published, *words, "--stride", 1).code == 0
+    brainwavlm("ridge", published, *words, "--stride", 1)
     assert (tmp_path / "ridge" / "summary.json").read_text() != first
     assert "shared map" in brainwavlm("show", tmp_path / "ridge").out
-    assert brainwavlm("report", tmp_path / "ridge").code == 0
-    assert brainwavlm("figure", "scatter", tmp_path / "ridge", "-o", tmp_path / "a.svg").code == 2
+    brainwavlm("report", tmp_path / "ridge")
+    brainwavlm("figure", "scatter", tmp_path / "ridge", "-o", tmp_path / "a.svg", code=2)
 
 
 def test_features_are_kept_and_read_again(brainwavlm, published, tiny_wavlm, tmp_path):
     arguments = ["features", published, "--backbone", tiny_wavlm]
     arguments += ["--context", 1, "--stride", 1, "--device", "cpu"]
-    assert brainwavlm(*arguments, "--output", tmp_path / "features").code == 0
+    brainwavlm(*arguments, "--output", tmp_path / "features")
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()}
     assert len(files) == 5
-    assert brainwavlm(*arguments, "--output", tmp_path / "features").code == 0
+    brainwavlm(*arguments, "--output", tmp_path / "features")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "features").iterdir()} == files
 
 
 SOULS = "derivative/preprocessed_data/UTS03/souls.hf5"
-SOUND = "stimuli/souls.wav"
 
 
 def pointer_sound(root):
-    (root / SOUND).write_text("/annex/objects/MD5E-s5--00.wav\n")
+    (root / "stimuli/souls.wav").write_text("/annex/objects/MD5E-s5--00.wav\n")
 
 
 def truncated_responses(root):
     content = (root / SOULS).read_bytes()
     (root / SOULS).write_bytes(content[: len(content) // 2])
-
-
-def other_voxels(root):
-    with h5py.File(root / SOULS, "w") as file:
-        file["data"] = np.random.default_rng(0).standard_normal((40, 29))
-
-
-def responses_longer_than_the_sound(root):
-    write_sound(root / SOUND, 20.0)
 
 
 def nothing_but_nan(root):
@@ -119,8 +107,6 @@ def nothing_but_nan(root):
 BREAKAGES = {
     pointer_sound: r"datalad get .*souls\.wav",
     truncated_responses: r"souls\.hf5.*truncated",
-    other_voxels: r"souls\.hf5.*29",
-    responses_longer_than_the_sound: r"souls",
     nothing_but_nan: r"nan|NaN",
 }
 
@@ -138,7 +124,6 @@ def test_a_broken_data_set_ends_each_command_with_its_message_and_leaves_nothing
         ("tune", small_settings, *data, "--output", output),
         ("ridge", broken, "--preset", "demo", "--subject", "UTS03", "--output", output),
     ):
-        done = brainwavlm(*command)
-        assert done.code == 2, (command, done)
+        done = brainwavlm(*command, code=2)
         assert re.search(BREAKAGES[breakage], (done.out + done.err).replace("\n", " ")), (command, done)
     assert not output.exists()

@@ -12,12 +12,8 @@ import pytest
 from brainwavlm.evaluation.speech_tasks import synthesis
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "examples" / "README.md",
-]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -46,9 +42,9 @@ def test_python_in_the_docs_runs(code, workplace, capsys):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """Runs that several blocks begin with, by their command: each is tuned once."""
+    """Runs that several blocks begin with, by what made them: each is tuned and evaluated once."""
     folder = tmp_path_factory.mktemp("kept")
-    return lambda command: folder / re.sub(r"\W", "-", "".join(command))
+    return lambda words: folder / re.sub(r"\W", "-", " ".join(words))
 
 
 # What the stories of 30 s are too short for.
@@ -58,24 +54,28 @@ SHORTER = {"train_minutes=5": "train_minutes=0.5", "5,10": "0.4", "0,2,3": "0,2"
 @pytest.mark.parametrize("code", list(blocks("bash")))
 def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monkeypatch):
     """One after the other, as they stand but for smaller data, a smaller speech model and one epoch."""
-    monkeypatch.setattr(
-        synthesis.vocoded, "__defaults__", (2,)
-    )  # rounds, whose number test_speech_tasks looks at
+    # Rounds, whose number test_speech_tasks looks at.
+    monkeypatch.setattr(synthesis.vocoded, "__defaults__", (2,))
     enough = small | {"windows.stride": 1.0}  # for probes, which need 50 stretches in the test stories
     extra = [word for key, value in enough.items() for word in ("--set", f"{key}={value}")]
+    few = {"plan": extra, "tune": extra, "downstream": ["--seeds", "1", "--epochs", "1"]}
+    run, made = None, []  # the last run, and what made it
     for line in code.splitlines():
         words = [SHORTER.get(word, word) for word in shlex.split(line, comments=True)]
         if not words or words[0] != "brainwavlm":
             continue
-        tuned = kept(words[:-1]) if words[1:4] == ["tune", "--preset", "demo"] else None
-        if tuned and tuned.exists():
-            shutil.copytree(tuned, words[-1])
+        if words[1:4] == ["tune", "--preset", "demo"]:
+            run, made = words[-1], words[1:-1]
+        elif made and words[1:] in (["evaluate", run], ["evaluate", run, "--layers", "all"]):
+            made = [*made, *words[1:]]
+        else:
+            made = []
+        if made and kept(made).exists():
+            shutil.copytree(kept(made), run, dirs_exist_ok=True)
             continue
-        few = {"plan": extra, "tune": extra, "downstream": ["--seeds", "1", "--epochs", "1"]}
-        done = brainwavlm(*words[1:], *few.get(words[1], []))
-        assert done.code == 0, (line, done.err)
-        if tuned:
-            shutil.copytree(words[-1], tuned)
+        brainwavlm(*words[1:], *few.get(words[1], []))
+        if made:
+            shutil.copytree(run, kept(made))
 
 
 # A study works in processes of its own, which know of no small data set.

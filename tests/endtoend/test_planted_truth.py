@@ -35,16 +35,6 @@ def ceiling_of_the_repeated_stories(subject, file):
     return np.sqrt(single**2 * power / (single**2 * power + (1 - single**2) / N_REPEATS))
 
 
-def test_the_data_say_that_they_are_simulated():
-    dataset = load_dataset("demo")
-    assert dataset.simulated
-    assert "SIMULATED" in "".join(dataset.facts)
-    for name in SUBJECTS:
-        for recording in dataset.subject(name).recordings.values():
-            with h5py.File(recording.path) as file:
-                assert bool(file.attrs["simulated"])
-
-
 def test_the_planted_ceiling_is_recovered_across_voxels(subject):
     measured, repeats = ceiling(subject.recordings.values(), subject.n_voxels)
     assert set(repeats.values()) == {N_REPEATS}

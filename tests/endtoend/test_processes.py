@@ -108,7 +108,6 @@ def test_commands_that_cannot_share_their_work_are_refused(brainwavlm, tmp_path,
         ["plan", "--preset", "demo"],
         ["demo", *output],
     ):
-        done = brainwavlm(*command)
-        assert done.code == 2
+        done = brainwavlm(*command, code=2)
         assert "only `tune` shares its work" in done.err
         assert not (tmp_path / "output").exists()

@@ -46,16 +46,9 @@ class Planted:
 @pytest.fixture
 def planted(tmp_path):
     rng = np.random.default_rng(0)
-    config = load_config(
-        overrides={
-            "subject": "S1",
-            "backbone.layer": LAYER,
-            "ridge.folds": 3,
-            "windows.stride": 0.5,
-            "evaluation.shifts": 200,
-            "evaluation.targets": ["cortex", "AC", "cortex-AC", "language"],
-        }
-    )
+    asked = {"subject": "S1", "backbone.layer": LAYER, "ridge.folds": 3, "windows.stride": 0.5}
+    asked |= {"evaluation.shifts": 200, "evaluation.targets": ["cortex", "AC", "cortex-AC", "language"]}
+    config = load_config(overrides=asked)
     weights = rng.standard_normal((4 * N_DIMS, N_VOXELS))
     weights[:, SILENT] = 0
     noise = np.linspace(0.5, 3.0, N_VOXELS) * np.sqrt(4 * N_DIMS)

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
+from brainwavlm.results.comparison import Comparison
 from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
@@ -143,14 +144,10 @@ def test_two_runs_of_one_seed_are_no_spread_over_seeds(tuned, compared):
 
 def test_files_are_whole(tuned, compared, tmp_path):
     found = compared(tuned("a"))
-    found.save(tmp_path / "out")
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["differences.csv", "epochs.csv", "groups.csv", "runs.csv", "summary.json"]
-    groups = pd.read_csv(tmp_path / "out" / "groups.csv")
-    assert_allclose(groups["mean"], found.groups["mean"], rtol=1e-5)
-    assert pd.read_csv(tmp_path / "out" / "differences.csv").empty
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["groups"] == [{"group": "all runs", "runs": ["a"], "seeds": [0], "subject": "anna"}]
+    again = Comparison.open(found.save(tmp_path / "out"))
+    pd.testing.assert_frame_equal(again.groups, found.groups, rtol=1e-5)
+    assert again.differences.empty
+    assert again.summary["groups"] == [{"group": "all runs", "runs": ["a"], "seeds": [0], "subject": "anna"}]
     json.dumps(found.as_dict(), allow_nan=False)
 
 

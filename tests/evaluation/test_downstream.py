@@ -89,17 +89,10 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
     task, random = labels_of(talkative), np.random.default_rng(0)
     labels = {"d": task.tested_labels} | dict.fromkeys("abc", task.tested_labels)
     # Columns on scales that differ by a million: AA in the second, nothing about IY in any.
-    features = {
-        story: StoryFeatures(
-            np.arange(1.0, SECONDS + 1),
-            {
-                3: np.stack(
-                    [random.normal(size=SECONDS), 1e6 * (y[:, 0] + random.normal(0, 0.2, SECONDS)) + 7], 1
-                )
-            },
-        )
-        for story, y in labels.items()
-    }
+    features = {}
+    for story, y in labels.items():
+        columns = [random.normal(size=SECONDS), 1e6 * (y[:, 0] + random.normal(0, 0.2, SECONDS)) + 7]
+        features[story] = StoryFeatures(np.arange(1.0, SECONDS + 1), {3: np.stack(columns, 1)})
     decided = decisions(features, task, 3, talkative)
     of_aa, of_iy = (
         roc_auc_score(truth, decision)

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from rich.console import Console
 
 from brainwavlm.cli import console as terminal
 from brainwavlm.datasets.noise_ceiling import ceiling
@@ -133,7 +132,7 @@ def test_the_target_table_counts_means_and_misses(planted):
     assert "'language' is no target of S1" in score.summary["missing_targets"]["language"]
 
 
-def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypatch, capsys):
+def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypatch, printed):
     def flat(recordings, columns):
         found = responses_of(recordings, columns)
         found[:, columns == 5] = 0.0
@@ -144,27 +143,15 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
     assert np.isnan(score.r[5])
     assert score.summary["voxels_without_r"] == 1
     assert {row["target"]: row["n_voxels"] for row in score.summary["targets"]}["AC"] == 11
-    monkeypatch.setattr(terminal, "console", Console(width=100))
-    terminal.show_ridge(score.summary, Path("out"))
-    assert "No r for 1 of 40 voxels" in capsys.readouterr().out
+    assert "No r for 1 of 40 voxels" in printed(terminal.show_ridge, score.summary, Path("out"))
 
 
 def test_files_say_one_row_a_voxel_and_no_nan_in_json(planted, tmp_path):
     score = planted.score()
     score.save(tmp_path / "out")
     frame = pd.read_csv(tmp_path / "out" / "scores.csv")
-    expected = ["subject", "voxel", "split", "cortex", "AC", "cortex-AC"]
-    assert list(frame.columns) == [
-        *expected,
-        "r",
-        "shared_r",
-        "r_normalised",
-        "alpha",
-        "p",
-        "q",
-        "p_max",
-        "r_time_only",
-    ]
+    columns = "subject voxel split cortex AC cortex-AC r shared_r r_normalised alpha p q p_max r_time_only"
+    assert list(frame.columns) == columns.split()
     assert len(frame) == N_VOXELS
     assert set(frame["AC"]) == {0, 1}
     assert_allclose(frame["r"], score.r, rtol=1e-5)

@@ -195,7 +195,7 @@ def test_what_is_saved_is_opened_again_and_shown(phones, tmp_path, brainwavlm):
     pd.testing.assert_frame_equal(again.table, phones.table, rtol=1e-5)
     assert again.summary == json.loads(json.dumps(phones.summary))
     assert "Speech task: phones" in brainwavlm("show", tmp_path / "task").out
-    assert brainwavlm("report", tmp_path / "task").code == 2
+    brainwavlm("report", tmp_path / "task", code=2)
 
 
 def test_seeds_have_an_interval_of_their_own(phones):
@@ -259,8 +259,7 @@ def test_what_cannot_be_asked_is_told_before_any_model_hears(finished, monkeypat
 def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwavlm, monkeypatch):
     monkeypatch.setattr(vocoded, "__defaults__", (2,))  # rounds
     places = ["-o", tmp_path / "out", "--seeds", "1", "--epochs", "1", "--layers", "0,3"]
-    done = brainwavlm("downstream", finished().path, "--task", "synthesis", *places)
-    assert done.code == 0, done.err
+    brainwavlm("downstream", finished().path, "--task", "synthesis", *places)
     table = open_result(tmp_path / "out").table.set_index("score")
     assert list(table.index) == ["mcd", "per"]
     assert (table.loc["mcd", ["reference", "score_frozen", "score_tuned"]] > 0).all()

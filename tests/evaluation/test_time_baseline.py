@@ -19,15 +19,8 @@ from brainwavlm.stimulus.audio import same_sounds
 from tests.evaluation.statistics.test_circular_shift import autoregressive
 
 N_VOXELS, TR = 60, 2.0
-CONFIG = load_config(
-    overrides={
-        "subject": "S1",
-        "ridge.folds": 3,
-        "evaluation.shifts": 200,
-        "evaluation.targets": ["cortex"],
-        "windows.stride": 1.0,
-    }
-)
+ASKED = {"subject": "S1", "ridge.folds": 3, "windows.stride": 1.0}
+CONFIG = load_config(overrides=ASKED | {"evaluation.shifts": 200, "evaluation.targets": ["cortex"]})
 
 
 def recording(folder, name, split, values, times=None, sound=None):

@@ -10,7 +10,7 @@ from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.study import write_study_report
 from tests.brains import write_brain, write_drawing
-from tests.reporting.fakes import (
+from tests.made_up import (
     fake_comparison,
     fake_evaluation,
     fake_partition,
@@ -19,8 +19,8 @@ from tests.reporting.fakes import (
     fake_transfer,
     native_evaluation,
 )
+from tests.made_up_study import fake_study
 from tests.runs.test_run import COURSE
-from tests.study.fakes import fake_study
 
 HOSTILE = (
     "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">",

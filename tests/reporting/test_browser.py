@@ -7,8 +7,8 @@ import pytest
 
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.render import in_script
+from tests.made_up import fake_comparison, fake_evaluation, fake_transfer
 from tests.reporting.conftest import HOSTILE
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_transfer
 
 OPEN = "for (const one of document.querySelectorAll('details')) one.open = true"
 LEGENDS_ON_PLOTS = """return [...document.querySelectorAll('.chart')].filter((chart) => {

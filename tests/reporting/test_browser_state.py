@@ -146,13 +146,9 @@ def test_the_scatter_holds_every_voxel(page, simulated_evaluation):
     shown_charts(page)
     page.execute_script("document.querySelector('.chart').scrollIntoView()")
     results = Evaluation.open(simulated_evaluation)
-    script = (
-        "const [n, done] = arguments; const c = document.querySelectorAll('.chart')[n]; c.scrollIntoView();"
-        + (
-            "const t = setInterval(() => { if (!c.dataset.ready) return; clearInterval(t);"
-            "done(c.data.filter((d) => d.type === 'scattergl').map((d) => [d.name, [...d.x], [...d.y]])); }, 20)"
-        )
-    )
+    script = """const [n, done] = arguments; const c = document.querySelectorAll('.chart')[n]; c.scrollIntoView();
+    const t = setInterval(() => { if (!c.dataset.ready) return; clearInterval(t);
+    done(c.data.filter((d) => d.type === 'scattergl').map((d) => [d.name, [...d.x], [...d.y]])); }, 20)"""
     for number, run in enumerate(results.runs):
         scores, traces = results.of_run(run["name"]), page.execute_async_script(script, number)
         groups = scores.groups()

@@ -8,7 +8,7 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.meshes import by_vertex, columns_at_vertices, mesh_of
+from brainwavlm.reporting.meshes import columns_at_vertices, mesh_of
 from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
@@ -39,11 +39,6 @@ def test_a_flat_surface_keeps_its_plane():
     sent = quantised(np.array([[0.0, 0, 5], [1, 2, 5]]))
     assert sent["step"][2] == 0
     assert sent["low"][2] == 5
-
-
-def test_columns_are_found_by_vertex():
-    start, column = by_vertex(np.array([2, 0, 2]), np.array([10, 11, 12]), 4)
-    assert [list(column[start[i] : start[i + 1]]) for i in range(4)] == [[11], [], [10, 12], []]
 
 
 def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_evaluation):

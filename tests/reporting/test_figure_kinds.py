@@ -23,8 +23,8 @@ from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
-from tests.study.fakes import fake_study
+from tests.made_up import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
+from tests.made_up_study import fake_study
 
 
 def drawn(kind, path, width=120.0, **choice):
@@ -170,14 +170,8 @@ def test_a_run_shows_how_it_learned_before_it_is_evaluated(tuned_run):
 
 
 def test_epochs_are_whole_numbers_even_where_there_is_one():
-    history = {
-        "run": "one",
-        "label": "One",
-        "epoch": [1],
-        "loss": [-0.1],
-        "validation_r": [np.nan],
-        "kept": [True],
-    }
+    history = {"run": "one", "label": "One", "epoch": [1], "loss": [-0.1], "validation_r": [np.nan]}
+    history["kept"] = [True]
     canvas = page_canvas(4.0)
     with canvas.style.applied():
         figure = learning(pd.DataFrame(history), canvas)

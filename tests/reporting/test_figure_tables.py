@@ -12,8 +12,8 @@ from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.folder import open_study
-from tests.reporting.fakes import fake_comparison, fake_transfer
-from tests.study.fakes import fake_study
+from tests.made_up import fake_comparison, fake_transfer
+from tests.made_up_study import fake_study
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.meshes import mesh_of
 from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
-from tests.reporting.fakes import fake_evaluation, native_evaluation
+from tests.made_up import fake_evaluation, native_evaluation
 
 needs_pycortex = pytest.mark.skipif(
     importlib.util.find_spec("cortex") is None,

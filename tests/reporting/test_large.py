@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from brainwavlm.datasets.surfaces import mask_voxels
 from brainwavlm.reporting import write_report
 from tests.brains import write_anatomy_files, write_responses, write_surface
-from tests.reporting.fakes import native_evaluation
+from tests.made_up import native_evaluation
 from tests.reporting.test_browser import opened
 from tests.reporting.test_browser_state import VIEW, choose, pixels
 

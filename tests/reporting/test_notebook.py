@@ -10,36 +10,22 @@ import pytest
 from brainwavlm import open_maps
 from brainwavlm.config import load_config
 from brainwavlm.formatting.html import block, sentence, shown, table
-from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.replicates import Replicates
-from brainwavlm.results.transfer import Transfer
+from brainwavlm.results.open import open_result
 from brainwavlm.runs.run import Run
-from tests.reporting.fakes import fake_comparison, fake_evaluation, fake_run, fake_transfer
+from tests.made_up import fake_comparison, fake_evaluation, fake_run, fake_transfer
 from tests.reporting.pages import Page
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&amp;\'"'
 
 
+QUIET = "div b span table thead tbody tr th td svg title polyline img"
+
+
 def harmless(html):
     """The text, when there is nothing in it but quiet elements, all of them closed."""
     page = Page(html)
-    allowed = {
-        "div",
-        "b",
-        "span",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "svg",
-        "title",
-        "polyline",
-        "img",
-    }
-    assert {tag for tag, _ in page.tags} <= allowed
+    assert {tag for tag, _ in page.tags} <= set(QUIET.split())
     assert page.open == []
     attributes = [item for _, some in page.tags for item in some.items()]
     assert not [name for name, _ in attributes if name.startswith("on")]
@@ -64,11 +50,6 @@ def renamed(folder, place, name):
     summary["runs"][1]["name"] = name
     (copy / "summary.json").write_text(json.dumps(summary))
     return copy
-
-
-def opened_scores(folder):
-    summary = json.loads((folder / "summary.json").read_text())
-    return Evaluation(pd.read_csv(folder / "table.csv"), pd.read_csv(folder / "voxels.csv"), summary)
 
 
 def test_a_table_shows_each_value_and_counts_what_it_leaves_out():
@@ -133,31 +114,21 @@ def test_maps_without_a_surface_say_why_and_show_no_picture(tmp_path):
 
 
 def test_scores_show_their_table_and_notes(scored, tmp_path):
-    text = harmless(opened_scores(scored)._repr_html_())
+    text = harmless(Evaluation.open(scored)._repr_html_())
     assert "SIMULATED RESPONSES" in text
     assert "no target Broca" in text
-    text = harmless(opened_scores(renamed(scored, tmp_path / "evaluation", HOSTILE))._repr_html_())
+    text = harmless(Evaluation.open(renamed(scored, tmp_path / "evaluation", HOSTILE))._repr_html_())
     assert HOSTILE in text
 
 
 def test_comparisons_and_transfers_show_their_tables(tmp_path):
-    fake_comparison(tmp_path / "comparison", names=(HOSTILE, "full"))
-    fake_transfer(tmp_path / "transfer", subjects=(HOSTILE, "ben"))
-    tables = {p.stem: pd.read_csv(p) for p in tmp_path.glob("*/*.csv")}
-    summary = {"simulated": True, "notes": ["None heard."]}
-    compared = Comparison(*(tables[n] for n in ("runs", "groups", "epochs", "differences")), summary)
-    transferred = Transfer(
-        tables["matrix"],
-        tables["curve"],
-        tables["needed"],
-        summary,
-        Replicates((), np.empty((0, 0)), np.empty((0, 0))),
-    )
-    for found in (compared, transferred):
-        text = harmless(found._repr_html_())
+    compared = fake_comparison(tmp_path / "comparison", names=(HOSTILE, "full"))
+    transferred = fake_transfer(tmp_path / "transfer", subjects=(HOSTILE, "ben"))
+    for folder, note in ((compared, "Intervals over 3 test stories."), (transferred, "None heard.")):
+        text = harmless(open_result(folder)._repr_html_())
         assert "SIMULATED RESPONSES" in text
         assert HOSTILE in text
-        assert "None heard." in text
+        assert note in text
 
 
 @pytest.fixture

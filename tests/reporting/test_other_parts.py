@@ -11,7 +11,7 @@ from brainwavlm.reporting.page.between_runs import transfer_part
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result, shown_folder
 from brainwavlm.results.transfer import Transfer
-from tests.reporting.fakes import fake_comparison, fake_transfer
+from tests.made_up import fake_comparison, fake_transfer
 from tests.reporting.pages import Page
 
 

@@ -11,7 +11,7 @@ from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page import evaluation
 from brainwavlm.reporting.sources import sources_of
 from brainwavlm.results.evaluation import Evaluation
-from tests.reporting.fakes import fake_evaluation
+from tests.made_up import fake_evaluation
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, r
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.provenance import read_provenance
 from brainwavlm.runs.run import open_run
-from tests.reporting.fakes import fake_evaluation
+from tests.made_up import fake_evaluation
 
 MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerator": "none", "os": "Linux"}
 

@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose
 from brainwavlm import open_maps
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
@@ -15,10 +14,10 @@ from brainwavlm.reporting.figures.changes import in_short
 from brainwavlm.reporting.page.stimulus import partition_part, probes_part
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
-from tests.reporting.fakes import fake_evaluation, fake_partition, fake_probes
+from tests.made_up import fake_evaluation, fake_partition, fake_probes
+from tests.made_up_study import SUPERVISION, fake_study
 from tests.reporting.pages import Page
 from tests.reporting.test_figure_kinds import drawn, words
-from tests.study.fakes import fake_study
 
 
 def test_every_line_of_the_probes_is_a_score_by_hidden_state(tmp_path):
@@ -128,22 +127,6 @@ def test_the_page_says_which_part_of_a_gain_features_say_too(tmp_path):
     assert "AC: mel −0.010, model −0.010" in joint
 
 
-def test_probes_and_a_partition_stand_on_one_page_with_an_evaluation(tmp_path):
-    made = [
-        fake_evaluation(tmp_path / "e", n_voxels=12),
-        fake_probes(tmp_path / "p"),
-        fake_partition(tmp_path / "q"),
-    ]
-    page = Page(write_report(made, tmp_path / "page.html", {"sim01": Subject("sim01", {})}))
-    page.require_read_aloud()
-    for title in (
-        "Scores by target of evaluation",
-        "What hidden states hold: mel and meaning, p",
-        "Shares of a score: mel",
-    ):
-        assert title in page.text
-
-
 @pytest.fixture
 def mapped(tmp_path):
     """A partition of voxels on fsaverage5, and an evaluation of the same data."""
@@ -195,14 +178,7 @@ def test_models_of_a_study_stand_where_they_predict_and_what_they_hold(tmp_path)
         gains = {"cortex": 0.0 if by_words else 0.04, "AC": 0.01, "meaning": 0.03 if by_words else -0.02}
         return 0.3, 0.3 + gains[target]
 
-    experiment = {
-        "claim": 9,
-        "set": {"control.embeddings": "demo"},
-        "grid": {"control.kind": ["none", "words"], "seed": [0, 1, 2]},
-        "contrast": "control.kind",
-        "probe": {"features": ["meaning=demo"]},
-    }
-    experiments = {"plain": {"grid": {"seed": [0]}}, "supervision": experiment}
+    experiments = {"plain": {"grid": {"seed": [0]}}, "supervision": SUPERVISION}
     folder = fake_study(tmp_path / "study", experiments, score=score, probed=(("meaning", "semantic"),))
     mark, values = drawn("supervision", folder)
     assert list(values["model"].unique()) == ["responses", "words"]

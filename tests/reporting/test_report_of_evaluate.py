@@ -5,7 +5,7 @@ from brainwavlm.formatting.numbers import number, shared_change, signed
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.method import differing
 from brainwavlm.results.evaluation import Evaluation
-from tests.reporting.fakes import fake_evaluation
+from tests.made_up import fake_evaluation
 
 
 def test_the_page_shows_a_real_evaluation(real_evaluation, real_page):

@@ -11,7 +11,7 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.figures import Choice, draw_figure
 from brainwavlm.results.evaluation import Evaluation
-from tests.reporting.fakes import fake_evaluation, fake_ridge
+from tests.made_up import fake_evaluation, fake_ridge
 from tests.reporting.pages import Page
 from tests.reporting.test_browser import CANVASES, complaints, opened, pixels
 

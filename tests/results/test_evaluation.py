@@ -5,7 +5,7 @@ import pytest
 from brainwavlm.errors import RunError
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
-from tests.results.made_up import filled, small_evaluation
+from tests.made_up import filled, small_evaluation
 
 RUNS = ("NA", "1", "run (a), b")  # names that a CSV reader may take for something else
 

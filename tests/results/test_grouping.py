@@ -16,19 +16,11 @@ def test_seeds_of_one_configuration_are_one_group():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("device", "cuda"),
-        ("tracking", "wandb"),
-        ("backbone__memory_gb", 7.0),
-        ("backbone__batch_windows", 3),
-        ("ridge__memory_gb", 3.0),
-        ("training__checkpoint_steps", 5),
-        ("training__keep_epochs", True),
-        ("training__recompute", True),
-        ("training__frontend_cache_gb", 0.0),
-        ("training__frontend_folder", "kept"),
-        ("evaluation__targets", ["AC"]),
-        ("evaluation__shifts", 100),
-        ("evaluation__ceiling_floor", 0.1),
+        *(("device", "cuda"), ("tracking", "wandb"), ("backbone__memory_gb", 7.0)),
+        *(("backbone__batch_windows", 3), ("ridge__memory_gb", 3.0), ("training__checkpoint_steps", 5)),
+        *(("training__keep_epochs", True), ("training__recompute", True)),
+        *(("training__frontend_cache_gb", 0.0), ("training__frontend_folder", "kept")),
+        *(("evaluation__targets", ["AC"]), ("evaluation__shifts", 100), ("evaluation__ceiling_floor", 0.1)),
     ],
 )
 def test_where_and_how_a_run_computes_makes_no_group(key, value):

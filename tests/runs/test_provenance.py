@@ -4,7 +4,6 @@ import getpass
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 
 import h5py
@@ -19,12 +18,6 @@ from brainwavlm.runs.energy import Meter, rapl_packages
 from brainwavlm.runs.environment import git_revision, machine_facts
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from tests.encoding.loops import KillAt, Killed
-
-
-@pytest.fixture
-def own_tree(tree, tmp_path):
-    """A copy of the data set that a test may change."""
-    return shutil.copytree(tree, tmp_path / "data")
 
 
 def test_a_run_says_on_what_it_ran_and_on_which_files(settings, tmp_path):

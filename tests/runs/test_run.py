@@ -16,20 +16,10 @@ from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
 
 VOXELS = [np.array([True, False, True])]
-MANIFEST = {
-    "config": RunConfig(subject="anna", seed=1).model_dump(mode="json"),
-    "splits": {"train": ["a"]},
-    "data": {
-        "dataset": "d",
-        "subject": "anna",
-        "simulated": False,
-        "n_voxels": 3,
-        "n_target": 2,
-        "control": {"kind": "none", "n_targets": 2, "voxels": True},
-    },
-    "backbone": {"checksum": "0"},
-    "versions": {},
-}
+DATA = {"dataset": "d", "subject": "anna", "simulated": False, "n_voxels": 3, "n_target": 2}
+DATA["control"] = {"kind": "none", "n_targets": 2, "voxels": True}
+MANIFEST = {"splits": {"train": ["a"]}, "data": DATA, "backbone": {"checksum": "0"}, "versions": {}}
+MANIFEST["config"] = RunConfig(subject="anna", seed=1).model_dump(mode="json")
 
 
 def checkpoint(epoch, best):
@@ -132,8 +122,6 @@ def test_what_a_kill_left_half_written_is_removed_and_never_read(tmp_path):
     ("file", "content"),
     [
         ("run.json", "{"),
-        ("run.json", "[]"),
-        ("run.json", '{"format": 1}'),
         ("run.json", '{"format": 99}'),
         ("voxels.safetensors", "no"),
         ("result.json", "{}"),
@@ -165,19 +153,11 @@ STATE = {**COURSE, "epoch": 1, "step": 3, "losses": [], "log_bytes": 0}
 @pytest.mark.parametrize(
     ("file", "whole", "key", "value"),
     [
-        ("run.json", MANIFEST, "data", []),
         ("run.json", MANIFEST, "splits", {"train": "a"}),
-        ("run.json", MANIFEST, "config", None),
-        ("run.json", MANIFEST, "backbone", "0"),
         ("run.json", MANIFEST, "listeners", []),
         ("run.json", MANIFEST["data"], "n_voxels", "3"),
-        ("run.json", MANIFEST["data"], "control", 4),
         ("result.json", COURSE, "best", "00001-00000001"),
-        ("result.json", COURSE, "history", 3),
-        ("result.json", COURSE["history"][0], "validation_r", "high"),
         ("checkpoints/00001-00000001/state.json", STATE, "best", {"epoch": 1}),
-        ("checkpoints/00001-00000001/state.json", STATE, "losses", 0.5),
-        ("checkpoints/00001-00000001/state.json", STATE, "epoch", None),
         ("checkpoints/00001-00000001/state.json", STATE, "log_bytes", -1),
     ],
 )

@@ -103,15 +103,13 @@ def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path, damage):
     path = tmp_path / "a.safetensors"
     write_features(path, FEATURES, {})
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
-    path.write_bytes(
-        {"cut": content[:-50], "flipped": content, "emptied": b"", "foreign": b"text" * 99}[damage]
-    )
+    path.write_bytes(content[:-50] if damage == "cut" else content)
     with pytest.raises(DatasetError, match="Delete it") as caught:
         read_features(path)
     assert caught.value.path == str(path)

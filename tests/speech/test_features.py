@@ -10,6 +10,7 @@ from brainwavlm.speech.features import cached, extract, read_windows
 from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
 from brainwavlm.stimulus.windows import cut_windows
 from tests.models import FAMILIES, noise
+from tests.speech.test_feature_cache import assert_same
 
 WINDOWS = WindowConfig(context=0.5, stride=0.1, frame="last")
 
@@ -113,14 +114,6 @@ def test_a_story_is_stamped_with_window_ends_and_read_in_eval_mode(saved, sound_
 
 def no_extraction(*args, **kwargs):
     raise AssertionError("features were computed, not read")
-
-
-def assert_same(one, other):
-    np.testing.assert_array_equal(one.times, other.times)
-    assert one.times.dtype == other.times.dtype == np.float64
-    assert one.layers.keys() == other.layers.keys()
-    for layer, array in one.layers.items():
-        np.testing.assert_array_equal(array, other.layers[layer])
 
 
 def test_features_are_computed_once(saved, sound_path, tmp_path, monkeypatch):

@@ -157,11 +157,8 @@ def test_loading_leaves_transformers_logging_as_it_was(saved):
 
 
 def test_other_families_are_refused_by_name(tmp_path):
-    BertModel(
-        BertConfig(
-            hidden_size=8, num_attention_heads=2, num_hidden_layers=1, intermediate_size=8, vocab_size=8
-        )
-    ).save_pretrained(tmp_path)
+    sizes = dict.fromkeys(("hidden_size", "intermediate_size", "vocab_size", "num_attention_heads"), 8)
+    BertModel(BertConfig(num_hidden_layers=1, **sizes)).save_pretrained(tmp_path)
     with pytest.raises(BackboneError, match="type bert") as caught:
         load_backbone(tmp_path, 1)
     assert all(name in caught.value.expected for name in ("wavlm", "hubert", "wav2vec2", "whisper"))
@@ -175,19 +172,12 @@ def test_folders_without_a_model_are_refused(tmp_path, content):
         load_backbone(tmp_path, 1)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "{tmp}/wavlm-bsae",
-        "./wavlm-bsae",
-        "~/wavlm-bsae",
-        "models/wavlm-bsae",
-        "x/../x/wavlm-bsae",
-        "wavlm-bsae",
-        "a/b/c",
-        "a\\b",
-    ],
+MISSING = (
+    "{tmp}/wavlm-bsae ./wavlm-bsae ~/wavlm-bsae models/wavlm-bsae x/../x/wavlm-bsae wavlm-bsae a/b/c a\\b"
 )
+
+
+@pytest.mark.parametrize("name", MISSING.split())
 def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -223,30 +213,19 @@ def test_weights_that_can_hold_code_are_not_read(own):
         load_backbone(folder, 1)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"num_attention_heads": 0},
-        {"num_attention_heads": "four"},
-        {"conv_dim": None},
-        {"conv_dim": 16},
-        {"conv_kernel": [1, 2]},
-        {"hidden_size": None},
-        {"hidden_size": "wide"},
-        {"hidden_act": "nothing"},
-        {"hidden_act": 3},
-        {"num_hidden_layers": "x"},
-        {"num_hidden_layers": -1},
-        {"hidden_dropout": "x"},
-        {"mask_time_prob": "x"},
-        {"num_conv_pos_embedding_groups": 0},
-        {"dtype": "float99"},
-        {"layerdrop": []},
-        {"model_type": ["wavlm"]},
-        {"model_type": None},
-    ],
-    ids=str,
-)
+BROKEN = [
+    *({"num_attention_heads": heads} for heads in (0, "four")),
+    *({"conv_dim": dims} for dims in (None, 16)),
+    *({"hidden_size": size} for size in (None, "wide")),
+    *({"hidden_act": act} for act in ("nothing", 3)),
+    *({"num_hidden_layers": n} for n in ("x", -1)),
+    *({name: "x"} for name in ("hidden_dropout", "mask_time_prob")),
+    *({"model_type": kind} for kind in (["wavlm"], None)),
+    *({"conv_kernel": [1, 2]}, {"num_conv_pos_embedding_groups": 0}, {"dtype": "float99"}, {"layerdrop": []}),
+]
+
+
+@pytest.mark.parametrize("change", BROKEN, ids=str)
 def test_a_broken_configuration_is_refused(own, change):
     path = own() / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))

@@ -9,38 +9,16 @@ from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.transcripts import read_transcript
 
 WORDS = [Interval(0.5, 0.9, "The"), Interval(0.9, 1.4, "dog,")]
-GENTLE = {
-    "transcript": "The dog, um",
-    "words": [
-        {
-            "alignedWord": "the",
-            "case": "success",
-            "start": 0.5,
-            "end": 0.9,
-            "word": "The",
-            "phones": [{"duration": 0.25, "phone": "dh_B"}, {"duration": 0.15, "phone": "ah_E"}],
-        },
-        {"case": "success", "start": 0.9, "end": 1.4, "word": "dog,", "phones": []},
-        {"case": "not-found-in-audio", "word": "um"},
-    ],
-}
-WHISPERX = {
-    "segments": [
-        {
-            "start": 0.5,
-            "end": 0.9,
-            "text": "The",
-            "words": [{"word": "The", "start": 0.5, "end": 0.9, "score": 0.9}],
-        },
-        {
-            "start": 0.9,
-            "end": 1.4,
-            "text": "dog, 12",
-            "words": [{"word": "dog,", "start": 0.9, "end": 1.4}, {"word": "12"}],
-        },
-    ],
-    "word_segments": [],
-}
+THE = {"alignedWord": "the", "case": "success", "start": 0.5, "end": 0.9, "word": "The"}
+THE["phones"] = [{"duration": 0.25, "phone": "dh_B"}, {"duration": 0.15, "phone": "ah_E"}]
+DOG = {"case": "success", "start": 0.9, "end": 1.4, "word": "dog,", "phones": []}
+UM = {"case": "not-found-in-audio", "word": "um"}
+GENTLE = {"transcript": "The dog, um", "words": [THE, DOG, UM]}
+FIRST = {"start": 0.5, "end": 0.9, "text": "The"}
+FIRST["words"] = [{"word": "The", "start": 0.5, "end": 0.9, "score": 0.9}]
+SECOND = {"start": 0.9, "end": 1.4, "text": "dog, 12"}
+SECOND["words"] = [{"word": "dog,", "start": 0.9, "end": 1.4}, {"word": "12"}]
+WHISPERX = {"segments": [FIRST, SECOND], "word_segments": []}
 
 
 def write(path, content):

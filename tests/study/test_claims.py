@@ -4,11 +4,12 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.config import load_config
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
-from brainwavlm.results.estimates import over_seeds, ratio_of_deviations
+from brainwavlm.results.estimates import gain, mean_over_seeds, over_seeds, ratio_of_deviations
 from brainwavlm.study import open_study
+from brainwavlm.study.claims.reading import read_cell
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.claims.verdicts import expected, holds
-from tests.study.fakes import fake_study
+from tests.made_up_study import fake_study
 
 LOW, HIGH = -0.002, 0.002  # what fakes leave of an interval
 SEEDS = [0, 1, 2]
@@ -118,9 +119,6 @@ def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
     found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
     row = only(found.table, kind="gain", target="cortex")
     assert np.isfinite(row["low"])
-    from brainwavlm.results.estimates import gain, mean_over_seeds
-    from brainwavlm.study.claims.reading import read_cell
-
     cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]
     scores = [cell.scores[0] for cell in cells]
     others = [*scores[:2], type(scores[2])(**{**vars(scores[2]), "rows": "another 70"})]
@@ -146,19 +144,15 @@ def test_an_interval_that_contains_zero_is_said(tmp_path):
     control = only(found.table, kind="gain", group="control.kind=shifted", target="cortex")
     assert control["verdict"] == "not contradicted"
     assert "The interval contains 0: no change is shown." in control["sentence"]
-    assert (
-        only(found.table, kind="gain", group="control.kind=none", target="cortex")["verdict"] == "as reported"
-    )
-    assert only(found.table, kind="difference", target="cortex")["verdict"] == "as reported"
+    for row in ({"kind": "gain", "group": "control.kind=none"}, {"kind": "difference"}):
+        assert only(found.table, target="cortex", **row)["verdict"] == "as reported"
 
 
 def test_a_gain_that_depends_on_the_seed_is_not_called_shown(tmp_path):
     def score(config, listener, target):
         return 0.3, 0.3 + [0.06, -0.02, 0.01][config.seed]
 
-    row = only(
-        claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}}}, score=score).table, target="cortex"
-    )
+    row = only(claims(tmp_path, {"one": experiment(1)}, score=score).table, target="cortex")
     assert row["low"] > 0
     assert row["seed_low"] < 0
     assert row["verdict"] == "not shown"
@@ -193,10 +187,8 @@ def test_transfer_counts_gains_in_the_other_listener_alone(tmp_path):
     found = claims(tmp_path, {"transfer": asked}, needed=lambda config: 10.0 + config.seed)
     rows = found.table[found.table["kind"] == "transfer"]
     cortex = rows[rows["target"] == "cortex"]
-    assert set(zip(cortex["tuned_on"], cortex["listener"], strict=True)) == {
-        ("sim01", "sim02"),
-        ("sim02", "sim01"),
-    }
+    both = set(zip(cortex["tuned_on"], cortex["listener"], strict=True))
+    assert both == {("sim01", "sim02"), ("sim02", "sim01")}
     assert_allclose(cortex["estimate"], 0.021, atol=1e-6)
     assert_allclose(cortex["low"], 0.021 + LOW, atol=1e-6)
     assert set(cortex["verdict"]) == {"as reported"}
@@ -243,14 +235,9 @@ def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path
         return 0.3, 0.35 if config.joint else 0.34 if listener == "sim01" else 0.36
 
     joint = [{"subject": "sim02"}]
-    experiments = {
-        "joint": {
-            "grid": {"subject": ["sim01", "sim02"], "joint": [[], joint], "seed": SEEDS},
-            "exclude": [{"subject": "sim02", "joint": joint}],
-            "contrast": "joint",
-        }
-    }
-    found = claims(tmp_path, experiments, score=score)
+    asked = experiment(None, "joint", subject=["sim01", "sim02"], joint=[[], joint])
+    asked["exclude"] = [{"subject": "sim02", "joint": joint}]
+    found = claims(tmp_path, {"joint": asked}, score=score)
     for listener, change in (("sim01", 0.01), ("sim02", -0.01)):
         row = only(found.table, kind="difference", listener=listener, target="cortex")
         assert row["group"] == "joint=sim02"
@@ -264,17 +251,8 @@ def test_more_data_is_expected_to_help_whatever_the_order(tmp_path):
 
     amount = experiment(11, "train_minutes", train_minutes=[4.4, None])
     row = only(claims(tmp_path, {"amount": amount}, score=score).table, kind="difference", target="cortex")
-    assert (row["group"], row["against"], row["verdict"]) == (
-        "train_minutes=all",
-        "train_minutes=4.4",
-        "as reported",
-    )
-
-
-def test_measured_responses_are_not_called_simulated(tmp_path):
-    found = claims(tmp_path, {"one": {"grid": {"seed": SEEDS}}}, simulated=False)
-    assert not found.simulated
-    assert not found.table["sentence"].str.contains("SIMULATED").any()
+    verdict = ("train_minutes=all", "train_minutes=4.4", "as reported")
+    assert (row["group"], row["against"], row["verdict"]) == verdict
 
 
 def test_the_interval_over_two_seeds_is_wide():
@@ -348,21 +326,11 @@ def test_models_of_other_listeners_in_one_group_are_not_one_seed(tmp_path):
     def score(config, listener, target):
         return 0.3, 0.4 if config.subject == "sim01" else 0.5
 
-    experiments = {
-        "joint": {
-            "include": [
-                {"subject": who, "joint": [{"subject": "sim02"}], "adapter.method": method, "seed": seed}
-                for who in ("sim01", "sim03")
-                for method in ("lora", "full")
-                for seed in SEEDS
-            ],
-            "contrast": "adapter.method",
-        }
-    }
-    table = claims(tmp_path, experiments, score=score).table
-    rows = table[
-        (table["kind"] == "difference") & (table["listener"] == "sim02") & (table["target"] == "cortex")
-    ]
+    with_sim02 = {"set": {"joint": [{"subject": "sim02"}]}}
+    methods = {"subject": ["sim01", "sim03"], "adapter__method": ["lora", "full"]}
+    asked = experiment(None, "adapter.method", more=with_sim02, **methods)
+    table = claims(tmp_path, {"joint": asked}, score=score, targets=("cortex",)).table
+    rows = table[(table["kind"] == "difference") & (table["listener"] == "sim02")]
     assert sorted(zip(rows["tuned_on"], rows["r_tuned"].round(6), rows["estimate"], strict=True)) == [
         ("sim01+sim02", 0.4, 0.0),
         ("sim03+sim02", 0.5, 0.0),
@@ -372,29 +340,18 @@ def test_models_of_other_listeners_in_one_group_are_not_one_seed(tmp_path):
 @pytest.mark.parametrize(
     ("key", "values", "labels"),
     [
-        (
-            "loss",
-            [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}],
-            ["loss=mse 1", "loss=spatial 0 mse 1"],
-        ),
-        ("training.patience", [None, 5], ["training.patience=null", "training.patience=5"]),
-        ("train_minutes", [4.0, None], ["train_minutes=4", "train_minutes=all"]),
-        ("training.weight_decay", [0, 1], ["training.weight_decay=0", "training.weight_decay=1"]),
-        ("adapter.dora", [False, True], ["adapter.dora=false", "adapter.dora=true"]),
-        (
-            "training.lr_backbone",
-            [1.0000001e-3, 1.0000002e-3],
-            ["training.lr_backbone=0.0010000001", "training.lr_backbone=0.0010000002"],
-        ),
-        (
-            "joint",
-            [[], [{"subject": "sim02"}, {"subject": "sim03"}]],
-            ["joint=none", "joint=sim02+sim03"],
-        ),
+        ("loss", [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}], ["mse 1", "spatial 0 mse 1"]),
+        ("training.patience", [None, 5], ["null", "5"]),
+        ("train_minutes", [4.0, None], ["4", "all"]),
+        ("training.weight_decay", [0, 1], ["0", "1"]),
+        ("adapter.dora", [False, True], ["false", "true"]),
+        ("training.lr_backbone", [1.0000001e-3, 1.0000002e-3], ["0.0010000001", "0.0010000002"]),
+        ("joint", [[], [{"subject": "sim02"}, {"subject": "sim03"}]], ["none", "sim02+sim03"]),
     ],
 )
 def test_different_settings_have_different_labels_and_are_compared(tmp_path, key, values, labels):
     found = claims(tmp_path, {"a": {"grid": {key: values, "seed": SEEDS}, "contrast": key}})
+    labels = [f"{key}={label}" for label in labels]
     gains = found.table[(found.table["kind"] == "gain") & (found.table["target"] == "cortex")]
     assert list(dict.fromkeys(gains["group"])) == labels
     row = only(found.table, kind="difference", listener="sim01", target="cortex")
@@ -402,16 +359,12 @@ def test_different_settings_have_different_labels_and_are_compared(tmp_path, key
 
 
 def test_one_setting_in_two_spellings_is_one_group(tmp_path):
-    experiments = {
-        "a": {
-            "include": [
-                {"adapter.alpha": 1, "seed": 0},
-                {"adapter.alpha": 1.0, "seed": 1},
-                {"loss": {"spatial": 1.0}, "seed": 2, "adapter.alpha": 1},
-            ]
-        }
-    }
-    assert only(claims(tmp_path, experiments).table, kind="gain", target="cortex")["n_seeds"] == 3
+    spellings = [{"adapter.alpha": 1, "seed": 0}, {"adapter.alpha": 1.0, "seed": 1}]
+    spellings.append({"loss": {"spatial": 1.0}, "seed": 2, "adapter.alpha": 1})
+    assert (
+        only(claims(tmp_path, {"a": {"include": spellings}}).table, kind="gain", target="cortex")["n_seeds"]
+        == 3
+    )
 
 
 def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
@@ -425,25 +378,26 @@ def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
         assert row["group"].replace("full", "lora") == row["against"]
 
 
+ON_AC = {"set": {"target": "AC"}}
+BY_MINUTES = ["train_minutes", "adapter.method"]
+BY_MINUTES = experiment(11, BY_MINUTES, train_minutes=[4, 8], adapter__method=["lora"])
+
+
 @pytest.mark.parametrize(
     ("asked", "kind", "target"),
     [
-        (experiment(1, more={"set": {"target": "AC"}}), "gain", "cortex"),
+        (experiment(1, more=ON_AC), "gain", "cortex"),
         (experiment(1, more={"set": {"adapter.method": "frozen"}}), "gain", "cortex"),
         (experiment(1, more={"set": {"control.kind": "shifted"}}), "gain", "cortex"),
-        (experiment(3, more={"set": {"target": "AC"}}), "gain", "AC"),
-        (experiment(6, more={"set": {"target": "AC"}, "transfer": {}}), "transfer", "cortex"),
+        (experiment(3, more=ON_AC), "gain", "AC"),
+        (experiment(6, more=ON_AC | {"transfer": {}}), "transfer", "cortex"),
         (experiment(4, "target", target=["LH", "AC"]), "difference", "AC"),
-        (
-            experiment(
-                11, ["train_minutes", "adapter.method"], train_minutes=[4, 8], adapter__method=["lora"]
-            ),
-            *("difference", "cortex"),
-        ),
+        (BY_MINUTES, "difference", "cortex"),
         (experiment(12, "training.epochs", training__epochs=[1, 2]), "difference", "cortex"),
         (
-            experiment(16, "control.kind", more={"set": {"target": "AC"}}, control__kind=["none", "shifted"]),
-            *("difference", "cortex"),
+            experiment(16, "control.kind", more=ON_AC, control__kind=["none", "shifted"]),
+            "difference",
+            "cortex",
         ),
     ],
 )
@@ -524,11 +478,9 @@ def test_what_is_expected_of_probes(claim, settings, row, against, sign):
 
 
 def test_a_group_without_probes_is_told(tmp_path):
-    from brainwavlm.study.claims.table import claims_of as made
-
     experiments = {"meaning": {"claim": 7, "grid": {"seed": [0]}, "probe": {"features": ["meaning=demo"]}}}
     folder = fake_study(tmp_path / "study", experiments, probed=PROBED)
     (folder / "cells" / next((folder / "cells").iterdir()).name / "probes" / "summary.json").unlink()
-    found = made(open_study(folder))
+    found = claims_of(open_study(folder))
     assert only(found.missing, step="probes")["state"] == "waiting"
     assert "No probes yet" in only(found.table, kind="no probes")["sentence"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.fakes import fake_study
+from tests.made_up_study import SUPERVISION, fake_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,15 +51,7 @@ def test_what_models_hold_stands_beside_what_they_predict(writer, tmp_path, monk
     def score(config, listener, target):
         return 0.3, 0.32 + 0.02 * (config.control.kind == "words") * (target == "meaning")
 
-    experiments = {
-        "supervision": {
-            "claim": 9,
-            "set": {"control.embeddings": "demo"},
-            "grid": {"control.kind": ["none", "words"], "seed": [0, 1, 2]},
-            "contrast": "control.kind",
-            "probe": {"features": ["meaning=demo"]},
-        }
-    }
+    experiments = {"supervision": SUPERVISION}
     first = fake_study(tmp_path / "first", {"one": {"claim": 1, "grid": {"seed": [0, 1]}}})
     second = fake_study(tmp_path / "study", experiments, score=score, probed=(("meaning", "semantic"),))
     monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(first), str(second)])

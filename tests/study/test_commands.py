@@ -21,8 +21,8 @@ def file(study_file):
 def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_process, tmp_path):
     output = tmp_path / "out"
     with in_this_process():
-        done = brainwavlm("study", "run", file, "--output", output, "--workers", 2)
-    assert done.code == 1, done.err  # one cell failed, the others are there
+        # One cell fails, the others are there.
+        done = brainwavlm("study", "run", file, "--output", output, "--workers", 2, code=1)
     assert "mps is not here" in done.out
     assert "Computing identities of 3 cells" in done.err
     assert "3 cells: 2 done, 1 failed" in done.out
@@ -34,14 +34,12 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_p
     assert [row["state"] for row in rows] == ["done", "done", "failed"]
     assert rows[1]["varied"] == {"methods": {"adapter.method": "frozen", "seed": 0}}
     shown = brainwavlm("study", "status", output)
-    assert shown.code == 0
     assert brainwavlm("show", output).out == shown.out
     assert f"Next:  brainwavlm study run FILE --output {output}" in shown.out
     for words in ("methods: Does tuning help?", "method", "frozen", "broken"):
         assert words in shown.out
 
     again = brainwavlm("study", "run", file, "--output", output, "--only", "methods", "--json")
-    assert again.code == 0, again.err
     assert [row["attempts"] for row in json.loads(again.out)] == [1, 1, 1]
     listed = brainwavlm("runs", output, "--json")
     assert len(json.loads(listed.out)) == 2
@@ -56,7 +54,7 @@ def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(
     words = ["--output", tmp_path / "out", "--dry-run", "--workers", 2]
     with nullcontext() if in_a_process else in_this_process():
         done = brainwavlm("study", "run", file, *words, "--only", "methods", "--json")
-    assert done.code == 0, done.err
+
     assert sorted(tmp_path.rglob("*")) == before
     found = json.loads(done.out)
     assert [cell["state"] for cell in found["cells"]] == ["new", "new"]

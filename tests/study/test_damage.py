@@ -1,20 +1,20 @@
 """Damaged files of a study: named, with a next step that works; the other cells are reported all the same."""
 
+import errno
 import json
 
-import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
 from brainwavlm.reporting.page.study import write_study_report
 from brainwavlm.runs.checksums import Checksums
-from brainwavlm.study import open_study
+from brainwavlm.study import open_study, run, run_study
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.description import study_from
 from brainwavlm.study.preparation import require_place
 from brainwavlm.study.records import CellState, read_state, record_path, write_state
-from brainwavlm.study.work import steps_done
-from tests.study.fakes import fake_study
+from brainwavlm.study.work import _is_done, steps_done
+from tests.made_up_study import fake_study
 
 SEEDS = {"grid": {"seed": [0, 1, 2]}}
 
@@ -32,28 +32,17 @@ def write(name, text):
     return lambda path: (path / name).write_text(text)
 
 
-def a_word(path):
-    table = pd.read_csv(path / "evaluation/table.csv").astype({"r_tuned": object})
-    table.loc[0, "r_tuned"] = "much"
-    table.to_csv(path / "evaluation/table.csv", index=False)
-
-
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
         (write("evaluation/summary.json", "{"), "summary.json: not JSON"),
-        (write("evaluation/summary.json", '{"simulated": "no"}'), "simulated is 'no'"),
-        (a_word, "table.csv: not readable"),
-        (write("evaluation/table.csv", ""), "table.csv: not readable"),
-        (write("evaluation/replicates.npz", "x"), "replicates.npz: not readable"),
         (remove("evaluation/replicates.npz"), "replicates.npz: no such file"),
-        (remove("evaluation/table.csv"), "table.csv: no such file"),
-        (remove("evaluation/summary.json"), "summary.json: no such file"),
         (remove("run.json"), "run.json: no such file"),
     ],
 )
 def test_a_cell_with_a_damaged_score_is_missing_and_the_others_are_reported(folder, damage, words):
     record = open_study(folder).cells[1]
+    assert open_study(folder).cells[0].state == record.state == "done"
     damage(record.path)
     found = claims_of(open_study(folder))
     (row,) = found.missing.to_dict("records")
@@ -65,47 +54,27 @@ def test_a_cell_with_a_damaged_score_is_missing_and_the_others_are_reported(fold
     assert write_study_report(folder).is_file()
 
 
-@pytest.mark.parametrize(
-    "damage", [remove("evaluation/replicates.npz"), a_word, write("evaluation/summary.json", "{")]
-)
-def test_a_damaged_step_is_not_done(folder, damage):
+def test_a_damaged_step_is_not_done(folder):
     record = open_study(folder).cells[0]
     options = {"layers": None}
-    state = CellState(folder=record.path.name, identity=record.identity, state="done").with_step(
-        "evaluate", options, 1.0
-    )
+    done = CellState(folder=record.path.name, identity=record.identity, state="done")
+    state = done.with_step("evaluate", options, 1.0)
     # The manifests of these cells are made up; what is asked here is the evaluation alone.
-    from brainwavlm.study.work import _is_done
-
     assert _is_done(folder, state, "evaluate", options)
     assert not _is_done(folder, state, "evaluate", {"layers": "all"})
-    damage(record.path)
+    (record.path / "evaluation/summary.json").write_text("{")
     assert not _is_done(folder, state, "evaluate", options)
-
-
-def test_a_cell_without_its_manifest_is_not_done(folder):
-    record = open_study(folder).cells[0]
-    assert record.state == "done"
     (record.path / "run.json").unlink()
     again = open_study(folder).cells[0]
     assert again.state == "waiting"
     assert "run.json" in again.error
-    state = CellState(folder=record.path.name, identity=record.identity, state="done").with_step(
-        "tune", {}, 1.0
-    )
-    assert not steps_done(folder, state, {})
+    assert not steps_done(folder, done.with_step("tune", {}, 1.0), {})
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        "[]",
-        '{"identity": "1", "state": "dreaming"}',
-        '{"identity": "1", "state": "done", "attempts": "many"}',
-        '{"identity": "1", "state": "done", "seconds": "long"}',
-        '{"identity": "1", "state": "done", "steps": []}',
         '{"identity": "1", "state": "done", "steps": {"tune": 3}}',
-        '{"identity": "1"}',
         "{",
     ],
 )
@@ -119,40 +88,20 @@ def test_a_damaged_record_is_named_and_the_advice_helps(tmp_path, content):
     assert read_state(tmp_path, "x", "1").state == "waiting"
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("cells", {}),
-        ("cells", ["one"]),
-        ("cells", [{"name": "x"}]),
-        ("study", "small"),
-        ("code", "1"),
-        ("code", {}),
-        ("format", "1"),
-    ],
-)
-def test_a_damaged_description_is_named_and_the_advice_helps(folder, key, value):
+def test_a_damaged_description_is_named_and_the_advice_helps(folder):
     path = folder / "study.json"
     content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, key: value}))
-    with pytest.raises(RunError, match=r"study\.json: (.|\n)*remove it and give the file"):
-        open_study(folder)
+    outside = {**content["cells"][0], "folder": "../elsewhere"}
+    for wrong in ({"cells": [{"name": "x"}]}, {"cells": [outside]}, {"study": "small"}):
+        path.write_text(json.dumps(content | wrong))
+        with pytest.raises(RunError, match=r"study\.json: (.|\n)*remove it and give the file"):
+            open_study(folder)
     path.unlink()
     (folder / "study.yaml").write_text("name: made-up\n")
     require_place(folder, study_from(content["study"], "fake"))
 
 
-@pytest.mark.parametrize(("key", "value"), [("folder", "../elsewhere"), ("experiments", []), ("varied", [])])
-def test_a_damaged_cell_of_a_description_is_named(folder, key, value):
-    path = folder / "study.json"
-    content = json.loads(path.read_text())
-    content["cells"][0][key] = value
-    path.write_text(json.dumps(content))
-    with pytest.raises(RunError, match=r"study\.json"):
-        open_study(folder)
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"PATH": 3}', '{"PATH": [1]}', '{"PATH": {"a": 1}}'])
+@pytest.mark.parametrize("content", ["{", '{"PATH": {"a": 1}}'])
 def test_damaged_checksums_are_made_again(tmp_path, content):
     file = tmp_path / "sound.wav"
     file.write_text("sound")
@@ -178,10 +127,6 @@ def test_what_a_kill_left_while_preparing_counts_as_new(tmp_path, folder):
 
 
 def test_a_full_disk_leaves_no_folder(tmp_path, monkeypatch):
-    import errno
-
-    from brainwavlm.study import run, run_study
-
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device", "study.json")
 

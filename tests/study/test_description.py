@@ -5,57 +5,49 @@ import yaml
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.study import cells_of, load_study
+from brainwavlm.study.description import study_from
+
+BOTH = "loss or loss.spatial, not both"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "place", "words"),
+    [
+        ({"grids": {}}, "", "Did you mean grid?"),
+        ({"set": {"adapter.metod": "lora"}}, "", "unknown key adapter.metod"),
+        ({"grid": {"seed": [0, -1]}}, " (seed=-1)", "seed = -1"),
+        ({"include": [{"loss.spatail": 1}]}, " (loss.spatail=1)", "loss.spatial?"),
+        ({"grid": {"seed": 3}}, "", "grid.seed = 3"),
+        ({"grid": {"seed": [1, 1]}}, "", "each once"),
+        ({"grid": {"seed": []}}, "", "one value or more"),
+        ({"contrast": "seed"}, "", "contrast seed, which no cell varies"),
+        ({"transfer": {"subject": "x"}}, "", "unknown key transfer.subject"),
+        ({"exclude": [{"seed": 4}]}, "", "no cell of the grid is"),
+        ({"claim": 99}, "", "from 1 to 18"),
+        ({"grid": {"loss.spatial": [0, 1], "loss": [{"mse": 1}]}}, "", BOTH),
+        ({"include": [{"loss": {"mse": 1}, "loss.spatial": 0}]}, "", BOTH),
+    ],
+)
+def test_a_mistake_is_named_with_file_experiment_and_key(tmp_path, experiment, place, words):
+    refused(tmp_path, {"experiments": {"a": experiment}}, f"experiments.a{place}", words)
 
 
 @pytest.mark.parametrize(
     ("change", "place", "words"),
     [
         ({"experimets": {}}, "study.yaml", "Did you mean experiments?"),
-        ({"experiments": {"a": {"grids": {}}}}, "experiments.a", "Did you mean grid?"),
-        (
-            {"experiments": {"a": {"set": {"adapter.metod": "lora"}}}},
-            "experiments.a",
-            "unknown key adapter.metod",
-        ),
-        ({"experiments": {"a": {"grid": {"seed": [0, -1]}}}}, "experiments.a (seed=-1)", "seed = -1"),
-        (
-            {"experiments": {"a": {"include": [{"loss.spatail": 1}]}}},
-            "experiments.a (loss.spatail=1)",
-            "loss.spatial?",
-        ),
         ({"base": {"trainin": {"epochs": 3}}}, "experiments.b", "Did you mean training"),
-        ({"experiments": {"a": {"grid": {"seed": 3}}}}, "experiments.a", "grid.seed = 3"),
-        ({"experiments": {"a": {"grid": {"seed": [1, 1]}}}}, "experiments.a", "each once"),
-        ({"experiments": {"a": {"grid": {"seed": []}}}}, "experiments.a", "one value or more"),
-        (
-            {"experiments": {"a": {"contrast": "seed"}}},
-            "experiments.a",
-            "contrast seed, which no cell varies",
-        ),
-        (
-            {"experiments": {"a": {"transfer": {"subject": "x"}}}},
-            "experiments.a",
-            "unknown key transfer.subject",
-        ),
-        ({"experiments": {"a": {"exclude": [{"seed": 4}]}}}, "experiments.a", "no cell of the grid is"),
-        ({"experiments": {"a": {"claim": 99}}}, "experiments.a", "from 1 to 18"),
-        (
-            {"experiments": {"a": {"grid": {"loss.spatial": [0, 1], "loss": [{"mse": 1}]}}}},
-            "experiments.a",
-            "loss or loss.spatial, not both",
-        ),
-        (
-            {"experiments": {"a": {"include": [{"loss": {"mse": 1}, "loss.spatial": 0}]}}},
-            "experiments.a",
-            "loss or loss.spatial, not both",
-        ),
         ({"experiments": {"a/b": {}}}, "study.yaml", "'a/b' is not"),
         ({"experiments": {}}, "study.yaml", "experiments"),
         ({"format": 2}, "study.yaml", "format = 2"),
         ({"preset": "papr"}, "preset", "papr"),
     ],
 )
-def test_a_mistake_is_named_with_file_experiment_and_key(tmp_path, change, place, words):
+def test_a_mistake_outside_of_experiments_is_named_too(tmp_path, change, place, words):
+    refused(tmp_path, change, place, words)
+
+
+def refused(tmp_path, change, place, words):
     path = tmp_path / "study.yaml"
     content = {"format": 1, "name": "x", "preset": "demo", "experiments": {"b": {}}}
     path.write_text(yaml.safe_dump({**content, **change}))
@@ -78,8 +70,6 @@ def test_what_is_set_for_all_counts_above_the_experiment_however_it_is_written(s
 
 
 def test_the_description_survives_its_way_through_study_json(small_study):
-    from brainwavlm.study.description import study_from
-
     study = small_study(one={"grid": {"seed": [0, 1]}, "contrast": "seed", "transfer": {"minutes": [1]}})
     content = study.model_dump(mode="json")
     assert study_from(content, "again").model_dump() == study.model_dump()

@@ -16,12 +16,6 @@ from brainwavlm.study.options import TransferOptions
 CODE = {"version": "1", "source": "abc", "git": None}
 
 
-@pytest.fixture
-def own_tree(tree, tmp_path):
-    """A copy of the data set that a test may change."""
-    return shutil.copytree(tree, tmp_path / "data")
-
-
 def append_comment(file):
     file.write_text(file.read_text() + "# more\n")
 

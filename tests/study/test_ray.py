@@ -27,8 +27,9 @@ def same_studies(one, other):
 
 def test_without_ray_the_extra_is_named_and_nothing_is_written(brainwavlm, study_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    done = brainwavlm("study", "run", study_file(one={}), "--output", tmp_path / "out", "--engine", "ray")
-    assert done.code == 2
+    done = brainwavlm(
+        "study", "run", study_file(one={}), "--output", tmp_path / "out", "--engine", "ray", code=2
+    )
     assert "pip install 'brainwavlm[cluster]'" in done.err
     assert not (tmp_path / "out").exists()
 

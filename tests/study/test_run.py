@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -334,12 +333,6 @@ def test_other_places_are_refused_and_left_alone(small_study, tmp_path, tree):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_study_whose_data_are_not_there_leaves_nothing_behind(small_study, tmp_path):
-    with pytest.raises(ConfigError, match="carla"):
-        run_study(small_study(one={"set": {"subject": "carla"}}), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_folder_in_use_is_refused(small_study, tmp_path):
     with (
         locked(tmp_path / "out" / "lock", "x", patience=0),
@@ -354,14 +347,6 @@ def test_the_record_of_another_cell_is_not_taken_for_this_one(tmp_path):
     assert read_state(tmp_path, "x", "1").state == "done"
     with pytest.raises(RunError, match="another cell"):
         read_state(tmp_path, "x", "2")
-
-
-def test_no_study_and_a_damaged_one_are_named(tmp_path):
-    with pytest.raises(RunError, match=r"no study\.json"):
-        open_study(tmp_path)
-    (tmp_path / "study.json").write_text("{")
-    with pytest.raises(RunError, match="not JSON"):
-        open_study(Path(tmp_path))
 
 
 @pytest.mark.usefixtures("here")

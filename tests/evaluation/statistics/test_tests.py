@@ -113,12 +113,8 @@ def test_five_listeners_are_tested_with_their_seeds_averaged():
     rows = table(GAINS)
     kinds = {"lora": [row["run"] for row in rows], "nobody": []}
     cortex, ac = listener_rows(kinds, rows, settings())
-    assert (cortex["kind"], cortex["target"], cortex["n_listeners"], cortex["n_gain"]) == (
-        "lora",
-        "cortex",
-        5,
-        5,
-    )
+    keys = ("kind", "target", "n_listeners", "n_gain")
+    assert [cortex[key] for key in keys] == ["lora", "cortex", 5, 5]
     assert cortex["p"] == 1 / 32
     assert cortex["difference"] == pytest.approx(0.0305)
     assert ac["p"] > 0.2

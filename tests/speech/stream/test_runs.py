@@ -5,34 +5,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.reporting.page.method import model_entries
-from tests.encoding.loops import block_design, tensors, untuned_loop
 
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
-
-
-@pytest.fixture(scope="module", params=[0.0, 1.0])
-def loop(settings, request):
-    return untuned_loop(settings(**STREAM, training__frontend_cache_gb=request.param), "dog")
-
-
-@pytest.mark.parametrize(("start", "stop"), [(0, 5), (3, 8), (7, 12)])
-def test_a_block_of_the_stream_equals_the_same_rows_of_the_whole_story(loop, start, stop):
-    design = block_design(loop, "dog", start, stop)
-    whole = loop.loader["dog"].story_design(loop.backbone, loop.config)
-    torch.testing.assert_close(design, whole[start:stop], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("cache_gb", [0.0, 1.0])
-def test_a_killed_run_resumes_and_ends_bit_identical(resumed, cache_gb):
-    run = resumed(3, **STREAM, training__frontend_cache_gb=cache_gb, training__checkpoint_steps=1)
-    moved = [key for key, value in tensors(run).items() if "lora_B" in key and value.abs().max() > 0]
-    assert len(moved) >= 3 * 3
 
 
 def test_training_noise_made_for_windows_is_refused_before_anything_is_written(settings, tmp_path):
@@ -65,24 +44,23 @@ def test_features_ridge_tune_and_evaluate_take_the_stream(
     stream = ["--set", "windows.mode=stream", "--set", "windows.chunk=3"]
     few = ["--set", "evaluation.shifts=20"]
     model = ["--backbone", tiny_wavlm, "--context", 1, "--stride", 0.5, "--device", "cpu"]
-    assert brainwavlm("features", tree, *model, *stream, "--output", tmp_path / "features").code == 0
+    brainwavlm("features", tree, *model, *stream, "--output", tmp_path / "features")
     assert len(list((tmp_path / "features").glob("*.safetensors"))) == 4
 
     ridge = ["ridge", tree, "--subject", "anna", "--layer", 2, *model, *few]
     r = []
     for name, more in (("stream", stream), ("windows", [])):
-        assert brainwavlm(*ridge, *more, "--output", tmp_path / name).code == 0
+        brainwavlm(*ridge, *more, "--output", tmp_path / name)
         r.append(pd.read_csv(tmp_path / name / "scores.csv")["r"].to_numpy())
     assert np.isfinite(r).all()
     assert np.abs(r[0] - r[1]).max() > 1e-3  # another model of context
 
     data = ["--set", f"dataset={tree}", "--set", "subject=anna", *stream, *few]
     planned = brainwavlm("plan", small_settings, *data)
-    assert planned.code == 0
     assert "h of sound go through the model" in " ".join(planned.out.split())
     run = tmp_path / "run"
-    assert brainwavlm("tune", small_settings, *data, "--output", run).code == 0
+    brainwavlm("tune", small_settings, *data, "--output", run)
     assert json.loads(brainwavlm("show", run, "--json").out)["result"]["best"]["epoch"] == 1
-    assert brainwavlm("evaluate", run, "--output", tmp_path / "scores").code == 0
+    brainwavlm("evaluate", run, "--output", tmp_path / "scores")
     table = pd.read_csv(tmp_path / "scores" / "table.csv")
     assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)
