@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,18 +33,24 @@ def modules():
     return sorted(SOURCE.rglob("*.py"))
 
 
+@cache
+def nodes(path):
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def name_of(path):
     parts = path.relative_to(SOURCE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def imports():
     """Every module with the modules of the package that it imports, lazily and for typing too."""
     names = {name_of(path): path for path in modules()}
     found = {}
     for name, path in names.items():
         found[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "brainwavlm":
                 folder = node.module.removeprefix("brainwavlm").removeprefix(".")
                 below = {f"{folder}.{alias.name}".lstrip(".") for alias in node.names}
@@ -166,7 +173,7 @@ def statements(path):
     """Every statement of a module that holds no other, without docstrings, as text."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(path):
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if isinstance(node, ast.stmt) and not hasattr(node, "body") and not docstring:
             yield "\n".join(lines[node.lineno - 1 : node.end_lineno])
@@ -197,7 +204,7 @@ def test_no_local_is_called_found():
         f"{name_of(path)}:{node.lineno}"
         for path in modules()
         if name_of(path).split(".")[0] in NAMED
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for function in nodes(path)
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == "found"
@@ -211,7 +218,7 @@ def test_every_package_that_is_imported_is_declared():
     declared = {re.split(r"[>=\[]", one)[0].lower() for one in [*project["dependencies"], *extras]}
     imported = set()
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names = [node.module]

@@ -64,7 +64,7 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
         words = [SHORTER.get(word, word) for word in shlex.split(line, comments=True)]
         if not words or words[0] != "brainwavlm":
             continue
-        if words[1:4] == ["tune", "--preset", "demo"]:
+        if words[1:3] == ["tune", "--preset"]:
             run, made = words[-1], words[1:-1]
         elif made and words[1:] in (["evaluate", run], ["evaluate", run, "--layers", "all"]):
             made = [*made, *words[1:]]

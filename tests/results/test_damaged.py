@@ -56,7 +56,7 @@ def folder_of(saved, tmp_path):
     return lambda kind: shutil.copytree(saved[kind], tmp_path / "copy")
 
 
-def refused(folder, path, words=""):
+def refused(folder, path, words=None):
     """What is said when the folder is opened, of that file."""
     with pytest.raises(RunError, match=words) as error:
         open_result(folder)

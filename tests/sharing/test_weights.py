@@ -54,9 +54,10 @@ def tuned(folder, layer, config):
 
 
 def test_a_stranger_reads_the_runs_state_of_every_family_and_method_with_transformers_alone(saved, tmp_path):
+    """Each family with one method, two of them with each: how a method is merged does not hang on the family."""
     cases = [(kind, "lora", 3, False) for kind in KINDS]
-    cases += [(kind, way, 3, False) for kind in FAMILIES for way in METHODS if way != "lora"]
-    cases += [(kind, "lora", layer, True) for kind in ("wavlm-large", *FAMILIES) for layer in (2, 3, 4)]
+    cases += [(kind, way, 3, False) for kind in ("wavlm", "whisper") for way in METHODS if way != "lora"]
+    cases += [(kind, "lora", layer, True) for kind in ("wavlm-large", *FAMILIES) for layer in (2, 4)]
     expected, codes = {}, {}
     for kind, method, layer, trim in cases:
         name = f"{kind}-{method}-{layer}{'-trimmed' * trim}"
