@@ -236,6 +236,13 @@ def test_a_column_of_a_table_is_a_task_and_characters_are_recognised(voices):
         task_of("asr", corpus, "phones")
 
 
+def test_labels_too_rare_to_learn_are_named(voices):
+    table = voices / "manifest.csv"
+    table.write_text(table.read_text().replace("bad", "good").replace(",good,train", ",sad,train", 3))
+    with pytest.raises(ConfigError, match=r"1 labels to tell apart \(5 to learn from needed: sad 3\)"):
+        task_of("mood", read_corpus(voices))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -73,10 +73,14 @@ def test_a_table_names_sounds_with_text_and_any_labels(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,split\na.wav,train\n", r"columns path, split.*path, then text, speaker or any label"),
-        ("path,text,split\na.wav,yes,trial\n", r"line 2: split 'trial'"),
-        ("path,text,onset\na.wav,yes,soon\n", r"line 2: onset 'soon'"),
-        ("path,text,onset,offset\na.wav,yes,3,2\n", r"line 2: onset 3 s, offset 2 s"),
+        (
+            "path,split\na.wav,train\n",
+            r"columns path, split, none of labels.*path, then text, speaker or any label",
+        ),
+        ("sound,text\na.wav,yes\n", r"columns sound, text, none of path"),
+        ("path,text,split\na.wav,yes,trial\n", r"line 2: split 'trial'.*train, validation or test"),
+        ("path,text,onset\na.wav,yes,soon\n", r"line 2: onset 'soon'.*numbers of seconds"),
+        ("path,text,onset,offset\na.wav,yes,3,2\n", r"line 2: onset '3', offset '2'.*after the onset"),
         ("path,text\na.wav,yes\nb.wav,no,maybe\n", r"line 3 has 3 fields, for the 2 names path, text"),
         ("path,text\nd.wav,yes\n", r"d.wav: no such file"),
         ("path,text\na.wav,yes\n ,no\n", r"line 3: no path"),

@@ -31,7 +31,7 @@ def chosen_layers(layers: Layers, n_blocks: int, key: str = "evaluate.layers") -
             key,
             f"{','.join(map(str, layers)) or 'none'}.",
             f"hidden states from 0 to {n_blocks}, each once.",
-            "For instance: all, or 0,3,9",
+            f"For instance: all, or 0,{n_blocks}",
         )
     return tuple(sorted(int(layer) for layer in layers))
 

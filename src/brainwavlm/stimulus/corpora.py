@@ -28,6 +28,9 @@ _SPLIT_NAMES: dict[str, Split] = {
     **{name: name for name in SPLITS},
     **dict.fromkeys(("dev", "valid", "val"), "validation"),
 }
+_FIRST_LINE = (
+    "a first line with path, then text, speaker or any label, perhaps onset, offset, split; so many in each."
+)
 _OF_SOUNDS = ("path", "onset", "offset", "split", "speaker", "text")  # further columns are labels
 # Lee and Hon 1989: 61 phones of TIMIT as 39, of which silence (closures, pauses, the glottal stop) is none here.
 _TIMIT = dict(
@@ -89,7 +92,9 @@ def read_corpus(data: str | Path, splits: Mapping[str, Split] | None = None) -> 
     read = ((kind, list(reader(path))) for kind, reader in _READERS.items())
     kind, utterances = next((some for some in read if some[1]), ("", []))
     if not utterances:
-        raise _none(path, "no sound with labels." if path.exists() else "no such file or folder.")
+        sounds = sum(file.suffix.lower() in (".flac", ".wav") for file in path.rglob("*"))
+        bare = "no sound with labels." if path.exists() else "no such file or folder."
+        raise _none(path, f"{sounds:,} sounds, and nothing that says what is in them." if sounds else bare)
     told = {bool(one.split) for one in utterances}
     if told == {True, False}:
         missing = next(one for one in utterances if not one.split)
@@ -115,24 +120,26 @@ def _table(path: Path) -> Iterator[Utterance]:
     except ValueError as error:
         raise _wrong(path, f"{error}.") from None
     if "path" not in names or not set(names) - {"path", "onset", "offset", "split"}:
-        raise _wrong(path, f"columns {', '.join(names) or 'none'}.")
+        lacks = "labels" if "path" in names else "path"
+        raise _wrong(path, f"columns {', '.join(names) or 'none'}, none of {lacks}.")
     for line, row in rows.items():
         where = f"line {line}: "
         if not row["path"].strip():
-            raise _wrong(path, f"{where}no path.")
+            raise _wrong(path, f"{where}no path.", "the sound of each row, from the table's folder.")
         audio = on_disk(path.parent, row["path"])
         require_content(audio)
         split = row.get("split", "").strip().lower()
         if split and split not in _SPLIT_NAMES:
-            raise _wrong(path, f"{where}split {row['split']!r}.")
+            raise _wrong(path, f"{where}split {row['split']!r}.", "train, validation or test.")
+        times = f"{where}onset {row.get('onset')!r}, offset {row.get('offset')!r}."
         try:
             start, end = (
                 float(row.get(name) or default) for name, default in (("onset", 0), ("offset", math.inf))
             )
         except ValueError:
-            raise _wrong(path, f"{where}onset {row.get('onset')!r}, offset {row.get('offset')!r}.") from None
+            raise _wrong(path, times, "numbers of seconds.") from None
         if not 0 <= start < end:
-            raise _wrong(path, f"{where}onset {start:g} s, offset {end:g} s.")
+            raise _wrong(path, times, "an offset after the onset, neither before the sound begins.")
         yield Utterance(
             audio,
             row["path"],
@@ -239,11 +246,5 @@ def _none(path: Path, problem: str) -> DatasetError:
     )
 
 
-def _wrong(path: Path, problem: str) -> DatasetError:
-    return DatasetError(
-        path,
-        problem,
-        "a first line of names: path, then text, speaker or any label; perhaps onset and offset in seconds, and split "
-        "(train, validation, test).",
-        "Correct the table.",
-    )
+def _wrong(path: Path, problem: str, expected: str = _FIRST_LINE) -> DatasetError:
+    return DatasetError(path, problem, expected, "Correct the table.")

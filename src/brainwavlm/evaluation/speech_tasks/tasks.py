@@ -128,9 +128,11 @@ def task_of(name: str, corpus: Corpus, tokens: Tokens | None = None) -> Task:
             notes.append(f"{n_left_out:,} {name if name in SPANS else 'utterances'} {few}, and are left out.")
     n_tested = sum(len(item.labels) for item in said["test"])
     if n_tested < FEWEST_TESTED or len(known) < 2 or not said["validation"]:
+        rare = [f"{label} {n}" for label, n in counts.most_common() if label not in known]
+        few = f" ({FEWEST_OF_LABEL} to learn from needed: {', '.join(rare[:6])})" if rare else ""
         raise ConfigError(
             "downstream.data",
-            f"{corpus.path}: {len(known)} labels to tell apart; {n_tested} said in utterances that are tested, "
+            f"{corpus.path}: {len(known)} labels to tell apart{few}; {n_tested} said in utterances that are tested, "
             f"{sum(len(item.labels) for item in said['validation'])} in those that choose the epoch.",
             f"two labels or more, {FEWEST_TESTED} or more to test, and one or more to choose the epoch.",
             "Name more data, or another task.",
