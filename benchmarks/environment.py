@@ -2,8 +2,8 @@
 
     python benchmarks/environment.py --processor "EPYC, AVX2" --output benchmarks/results/environment.json
 
-Runs of one epoch of `brainwavlm tune --preset demo` take turns, on an idle machine and beside two processes that
-compute. Medians over runs of the seconds and of the processor time a step.
+Runs of one epoch of `brainwavlm tune --preset demo` take turns, with `--busy` also beside two processes that compute.
+Medians over runs: seconds a step; processor time and page faults of the whole run, by step.
 """
 
 import argparse
@@ -51,12 +51,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--busy", action="store_true", help="also beside two processes that compute")
     parser.add_argument("--processor", default=platform.machine(), help="its name, for the table")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in SETTINGS}
     with tempfile.TemporaryDirectory() as folder:
-        for state, n_busy in (("idle", 0), ("busy", 2)):
+        for state, n_busy in (("idle", 0), ("busy", 2))[: 1 + arguments.busy]:
             neighbours = [
                 subprocess.Popen([sys.executable, "-c", BUSY], env={**os.environ, "OMP_NUM_THREADS": "1"})
                 for _ in range(n_busy)

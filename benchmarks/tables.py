@@ -158,17 +158,16 @@ def startup(found: dict) -> str:
 
 
 def environment(found: dict) -> str:
-    """Steps under settings of the process, on an idle and on a busy machine."""
-    rows = []
-    for name, one in found["settings"].items():
-        cells = [one[state] for state in ("idle", "busy")]
-        rows.append(
-            [name, *(f"{cell['step']:.2f}" for cell in cells), *(f"{cell['cpu']:.2f}" for cell in cells)]
-        )
-    header = ["setting", "step, s", "step, busy, s", "processor time, s", "processor time, busy, s"]
+    """Steps under settings of the process."""
+    rows = [
+        [name, state, f"{one['step']:.2f}", f"{one['cpu']:.2f}", f"{one['faults']:,.0f}"]
+        for name, states in found["settings"].items()
+        for state, one in states.items()
+    ]
+    header = ["setting", "machine", "a step, s", "processor time a step, s", "page faults a step"]
     return markdown(header, rows) + (
-        f"\n\n{found['processor']}, {found['threads']} threads, medians of {found['rounds']} runs; busy: two other "
-        "processes compute."
+        f"\n\n{found['processor']}, {found['threads']} threads, medians of {found['rounds']} runs; processor time and "
+        "faults are those of the whole run."
     )
 
 
