@@ -74,7 +74,7 @@ def main() -> None:
             stream, io.TextIOWrapper
         ):  # a sign that the terminal's encoding lacks is escaped, not an error
             stream.reconfigure(errors="backslashreplace")
-    # Activations in large pages, as NumPy asks for its arrays: a step faults a hundred times less. PyTorch reads this
+    # Activations in large pages, as NumPy asks for its arrays: a run faults twenty times less. PyTorch reads this
     # at its first large tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
