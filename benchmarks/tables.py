@@ -64,6 +64,7 @@ def speed(found: list[dict]) -> str:
         )
 
     table = [[name, *(cell(one, *keys) for one in found)] for name, *keys in rows]
+    table = [row for row in table if any(row[1:])]
     table.append(["our trunk, GFLOP/s", *(f"{one['gflops']['trunk']:.0f}: {trunk(one)}" for one in found)])
     table.append(
         [
