@@ -74,8 +74,8 @@ def test_vectors_are_means_of_windows_run_one_by_one(backbone, batch, frontend):
         "words": Units(np.array([0.0, 0.31, 2.2]), np.array([0.3, 1.4, 2.9])),
         "stretches": Units.stretches(np.arange(0.25, 3.1, 0.25), 0.25),
     }
-    vectors = unit_vectors(backbone, sound, config, units, batch)
     windows = cut_windows(len(sound), config, backbone.min_samples)
+    vectors = unit_vectors(backbone, sound, windows, config, units, batch)
     hop, field = backbone.family.frame_grid(backbone.model.config)
     frames = {layer: [] for layer in backbone.layers}
     times = []

@@ -13,10 +13,10 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
-from brainwavlm.speech.frontend_file import frontend_file
+from brainwavlm.speech.frontend_file import sound_and_frontend
 from brainwavlm.speech.hidden_states import Backbone, Frame
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
-from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound, sound_facts
+from brainwavlm.stimulus.audio import audio_checksum, heard_as, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
@@ -130,13 +130,9 @@ def extract(
     windows = cut_windows(sound_facts(sound_path, channel).n_samples, config, backbone.min_samples)
     training = backbone.training
     backbone.eval()
-    if frontends is None:
-        sound, frontend = torch.from_numpy(load_sound(sound_path, channel)), None
-    else:  # decoded only to write the file
-        sound = torch.empty(0)
-        frontend = frontend_file(
-            backbone, sound_path, windows, config, frontends, "float32", batch_windows, channel
-        )
+    sound, frontend = sound_and_frontend(
+        backbone, sound_path, windows, config, frontends, batch_windows, channel
+    )
     try:
         with torch.no_grad():
             states = read_at_ends(

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,6 +90,22 @@ def frontend_file(
             file.flush()
             os.fsync(file.fileno())
     return FrontendFile(path, ends, backbone.n_dims, kind)
+
+
+def sound_and_frontend(
+    backbone: Backbone,
+    sound_path: str | Path,
+    windows: Windows,
+    config: WindowConfig,
+    folder: str | Path | None,
+    batch_windows: int | None,
+    channel: Channel,
+) -> tuple[Tensor, "FrontendFile | None"]:
+    """`sound` and `frontend` of `read_windows`: with a folder the file alone, for which nothing is decoded again."""
+    if folder is None:
+        return torch.from_numpy(load_sound(sound_path, channel)), None
+    how: dict[str, Any] = {"batch_windows": batch_windows, "channel": channel}
+    return torch.empty(0), frontend_file(backbone, sound_path, windows, config, folder, **how)
 
 
 def require_folder(folder: str | Path, n_bytes: int = 0) -> None:

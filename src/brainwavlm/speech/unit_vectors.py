@@ -14,9 +14,9 @@ from brainwavlm.datasets.responses import Story
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.features import heard_facts
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, kept_frames, window_batches
-from brainwavlm.speech.frontend_file import frontend_file
+from brainwavlm.speech.frontend_file import sound_and_frontend
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
+from brainwavlm.stimulus.audio import SAMPLE_RATE, sound_facts
 from brainwavlm.stimulus.features.units import Units
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
@@ -68,6 +68,7 @@ def mean_weights(times: np.ndarray, units: Units) -> Any:
 def unit_vectors(
     backbone: Backbone,
     sound: Tensor,
+    windows: Windows,
     config: WindowConfig,
     units: Mapping[str, Units],
     batch_windows: int | None = None,
@@ -82,7 +83,9 @@ def unit_vectors(
     backbone : Backbone
     sound : tensor (n_samples,)
         16 kHz.
+    windows : Windows
     config : WindowConfig
+        By which they were cut.
     units : mapping of str to Units
     batch_windows, frontend
         As in `read_windows`.
@@ -93,7 +96,6 @@ def unit_vectors(
     """
     from scipy.sparse import vstack
 
-    windows = cut_windows(len(sound), config, backbone.min_samples)
     window, place, times = heard_frames(backbone, windows, config.stride)
     weights = vstack([mean_weights(times, some) for some in units.values()], format="csc")
     sums = {layer: np.zeros((weights.shape[0], backbone.n_dims), np.float32) for layer in backbone.layers}
@@ -130,14 +132,11 @@ def cached_unit_vectors(
     cut = config.model_copy(update={"mode": "windows"})
 
     def made() -> StoryFeatures:
-        sound = torch.from_numpy(load_sound(story.audio, story.channel))
-        frontend = None
-        if frontends is not None:
-            windows = cut_windows(len(sound), cut, backbone.min_samples)
-            frontend = frontend_file(
-                backbone, story.audio, windows, cut, frontends, "float32", batch_windows, story.channel
-            )
-        vectors = unit_vectors(backbone, sound, config, units, batch_windows, frontend)
+        n_samples = sound_facts(story.audio, story.channel).n_samples
+        windows = cut_windows(n_samples, cut, backbone.min_samples)
+        place = (frontends, batch_windows, story.channel)
+        sound, frontend = sound_and_frontend(backbone, story.audio, windows, cut, *place)
+        vectors = unit_vectors(backbone, sound, windows, config, units, batch_windows, frontend)
         layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
         return StoryFeatures(np.concatenate([some.middles for some in units.values()]), layers)
 
