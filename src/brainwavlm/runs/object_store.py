@@ -7,6 +7,7 @@ that was copied remembers in `.copied.json` how each file was here and there, so
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,10 +68,8 @@ def copy_folder(
     address, folder = (str(source), Path(target)) if fetches else (str(target), Path(source))
     with _told(address):
         store, root = _opened(address)
-        names = _remote_names(store, root) if fetches else _local_names(folder)
-    names = [
-        name for name in names if not only or any(PurePosixPath(name).is_relative_to(some) for some in only)
-    ]
+        list_names = partial(_remote_names, store, root) if fetches else partial(_local_names, folder)
+        names = sorted({name for place in only or [""] for name in list_names(place)})
     if not names:
         raise ConfigError("source", f"no files in {source}.", "a folder with files.", "Correct the address.")
     if fetches:
@@ -104,8 +103,8 @@ def _opened(address: str) -> tuple[Any, str]:
     return store, root.rstrip("/")
 
 
-def _remote_names(store: Any, root: str) -> list[str]:
-    names = sorted(path.removeprefix(f"{root}/") for path in store.find(root))
+def _remote_names(store: Any, root: str, place: str) -> list[str]:
+    names = [path.removeprefix(f"{root}/") for path in store.find(f"{root}/{place}".rstrip("/"))]
     for name in names:
         if ".." in PurePosixPath(name).parts:
             raise ConfigError(
@@ -114,8 +113,9 @@ def _remote_names(store: Any, root: str) -> list[str]:
     return names
 
 
-def _local_names(folder: Path) -> list[str]:
-    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+def _local_names(folder: Path, place: str) -> list[str]:
+    files = (file for file in (folder / place, *(folder / place).rglob("*")) if file.is_file())
+    names = (file.relative_to(folder).as_posix() for file in files)
     return [name for name in names if not _OURS.search(name)]
 
 

@@ -15,8 +15,10 @@ from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study
 from brainwavlm.study.engines import EngineOptions, engine_options
 from brainwavlm.study.preparation import Prepared, require_place, write_study
-from brainwavlm.study.records import CellState, locked, read_state, write_state
+from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
 from brainwavlm.study.work import Task, steps_done
+
+_DESCRIPTION = ("study.json", "study.yaml")
 
 
 def run_study(
@@ -74,10 +76,12 @@ def run_study(
             require_runnable(study, progress.over(cells, f"Looking for wrong values in {len(cells)} cells"))
             prepared = write_study(study, cells, output, progress)
             shared = output / "frontends" if study.share_frontends else None
+            ended = finished or (lambda state: None)
             if upload is not None:  # what is wrong with the address goes wrong here
                 copy_folder(output, upload, only=_DESCRIPTION)
+                ended = _uploaded(output, upload, ended)
             left = _left(chosen, prepared, places, output, how, retry_failed, shared)
-            _work_on(left, output, how, finished or (lambda state: None), upload)
+            _work_on(left, output, how, ended)
             states = [
                 read_state(output, place.folder, place.identity)
                 for place in (prepared[name] for name in places)
@@ -91,12 +95,27 @@ def run_study(
         raise
 
 
-_DESCRIPTION = ("study.json", "study.yaml")
-
-
 def _finished(states: Sequence[CellState]) -> list[str]:
-    """What of a study's folder is copied when these cells have ended: those that are done, and all records."""
-    return [*_DESCRIPTION, "records", *(f"cells/{state.folder}" for state in states if state.state == "done")]
+    """What of a study's folder is copied when these cells have ended: their records, and those that are done."""
+    records = [
+        record_path(Path(), state.folder, end).as_posix() for state in states for end in ("json", "log")
+    ]
+    return [*_DESCRIPTION, *records, *(f"cells/{state.folder}" for state in states if state.state == "done")]
+
+
+def _uploaded(
+    output: Path, upload: str, finished: Callable[[CellState], None]
+) -> Callable[[CellState], None]:
+    """`finished`, and then a copy of the cell. A store that rests must not stop the cells."""
+
+    def ended(state: CellState) -> None:
+        finished(state)
+        try:
+            copy_folder(output, upload, only=_finished([state]))
+        except BrainwavlmError as error:
+            warnings.warn(f"{state.folder} is uploaded at the end:\n{error}", stacklevel=2)
+
+    return ended
 
 
 def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
@@ -153,11 +172,7 @@ def _left(
 
 
 def _work_on(
-    tasks: Sequence[Task],
-    output: Path,
-    how: EngineOptions,
-    finished: Callable[[CellState], None],
-    upload: str | None,
+    tasks: Sequence[Task], output: Path, how: EngineOptions, finished: Callable[[CellState], None]
 ) -> None:
     def ended(state: CellState) -> None:
         if state.state == "failed":  # also of a cell that could not begin: its process wrote nothing
@@ -165,11 +180,6 @@ def _work_on(
             state = before.but(state="failed", error=state.error)
             write_state(output, state)
         finished(state)
-        if upload is not None:
-            try:
-                copy_folder(output, upload, only=_finished([state]))
-            except BrainwavlmError as error:  # a store that rests must not stop the cells
-                warnings.warn(f"{state.folder} is uploaded at the end:\n{error}", stacklevel=2)
 
     try:
         if tasks:
