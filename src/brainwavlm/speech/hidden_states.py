@@ -1,7 +1,6 @@
 """A speech model as a function from windows of sound to hidden states."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -197,13 +196,6 @@ class Backbone(TrainedModel):
                     last = index + 1 == self.n_blocks
                     states[index + 1] = self.family.leave(self.model, hidden) if last else hidden
         return {layer: states[layer].float() for layer in self.layers}, prunes
-
-    @cached_property
-    def n_fixed(self) -> int:
-        """Blocks that `frontend` runs: all below the first that is trained and the states returned; none with noise."""
-        blocks = enumerate(self._blocks())
-        trained = (index for index, block in blocks if any(p.requires_grad for p in block.parameters()))
-        return 0 if self.noise else min(next(trained, 0), *self.layers)
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a window."""

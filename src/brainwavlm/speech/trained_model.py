@@ -34,6 +34,9 @@ class TrainedModel(nn.Module):
         Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
 
+    layers: tuple[int, ...]  # of `Backbone`, and so is the noise
+    noise: dict[str, float]
+
     def __init__(self, model: nn.Module, family: Family, name: str):
         super().__init__()
         self.model, self.family, self.name = model, family, name
@@ -93,11 +96,17 @@ class TrainedModel(nn.Module):
         return hashlib.sha256(self._frozen_digest + changing).hexdigest()
 
     @cached_property
+    def n_fixed(self) -> int:
+        """Blocks that `frontend` runs: all below the first that is trained and the states returned; none with noise."""
+        blocks = enumerate(self._blocks())
+        trained = (index for index, block in blocks if any(p.requires_grad for p in block.parameters()))
+        return 0 if self.noise else min(next(trained, 0), *self.layers)
+
+    @cached_property
     def frontend_checksum(self) -> str:
         """SHA-256 over the weights and buffers outside of blocks that change, by name: what `frontend` depends on."""
         blocks, state = f"{self.family.blocks}.", self.model.state_dict()
-        n_fixed: Any = self.n_fixed  # of `Backbone`
-        fixed = tuple(f"{blocks}{index}." for index in range(n_fixed))
+        fixed = tuple(f"{blocks}{index}." for index in range(self.n_fixed))
         kept = {n: t for n, t in state.items() if not n.startswith(blocks) or n.startswith(fixed)}
         return weights_digest(kept).hex()
 
