@@ -1,5 +1,6 @@
 """What results have in common: tables and a summary in a folder; as JSON, and in a notebook."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,7 +13,7 @@ from brainwavlm.results import tables
 from brainwavlm.results.replicates import FILE, read_if_there
 
 
-class Result:
+class Result(ABC):
     """Tables and `summary` in a folder, `path`; each kind is a frozen dataclass of them, some with `replicates`."""
 
     FILES: ClassVar[Mapping[str, str]]  # of the tables, by attribute
@@ -60,9 +61,9 @@ class Result:
         return folder
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What it is, above its rows."""
-        raise NotImplementedError
 
     @property
     def simulated(self) -> bool:
@@ -74,9 +75,9 @@ class Result:
         rows = {name: tables.frame_rows(getattr(self, name)) for name in self.FILES}
         return {**self.summary, "tables": rows}
 
+    @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
         """The most telling columns, for people."""
-        raise NotImplementedError
 
     def _html(self) -> list[str]:
         return [table(self.rows())]

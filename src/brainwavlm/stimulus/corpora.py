@@ -29,7 +29,8 @@ _SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("dev", "valid", "val"), "validation"),
 }
 _FIRST_LINE = (
-    "a first line with path, then text, speaker or any label, perhaps onset, offset, split; so many in each."
+    "a first line of names: path, then text, speaker or any label, perhaps onset, offset and split; "
+    "and in each line as many fields."
 )
 _OF_SOUNDS = ("path", "onset", "offset", "split", "speaker", "text")  # further columns are labels
 # Lee and Hon 1989: 61 phones of TIMIT as 39, of which silence (closures, pauses, the glottal stop) is none here.
