@@ -106,9 +106,9 @@ def read_corpus(data: str | Path, splits: Mapping[str, Split] | None = None) -> 
         if not any(one.split == split for one in utterances):
             raise _none(path, f"{len(utterances)} utterances, none of them of the split {split}.")
     notes = (
-        ["The data name no splits: a fifth is tested, drawn once, by speaker from ten on."] if drawn else []
+        ("The data name no splits: a fifth is tested, drawn once, by speaker from ten on.",) if drawn else ()
     )
-    return Corpus(path, kind, tuple(utterances), tuple(notes))
+    return Corpus(path, kind, tuple(utterances), notes)
 
 
 def _table(path: Path) -> Iterator[Utterance]:
