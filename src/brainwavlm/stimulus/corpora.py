@@ -105,10 +105,8 @@ def read_corpus(data: str | Path, splits: Mapping[str, Split] | None = None) -> 
     for split in SPLITS:
         if not any(one.split == split for one in utterances):
             raise _none(path, f"{len(utterances)} utterances, none of them of the split {split}.")
-    notes = (
-        ("The data name no splits: a fifth is tested, drawn once, by speaker from ten on.",) if drawn else ()
-    )
-    return Corpus(path, kind, tuple(utterances), notes)
+    note = "The data name no splits: a fifth is tested, drawn once, by speaker from ten on."
+    return Corpus(path, kind, tuple(utterances), (note,) if drawn else ())
 
 
 def _table(path: Path) -> Iterator[Utterance]:
