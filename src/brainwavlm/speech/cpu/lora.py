@@ -68,11 +68,12 @@ class _LowRank(torch.autograd.Function):
         to_inputs, to_dropped = ctx.needs_input_grad[:2]
         squeezed = multiplied(given, high.t(), None).mul_(scale)
         d_low = multiplied(_rows(squeezed).t(), _rows(seen).t(), None)
-        d_high = multiplied(_rows(given).t(), _rows(multiplied(seen, low, None)).t(), None).mul_(scale)
+        # Its transpose first: oneDNN takes ten times as long where the long side is that of the output.
+        d_high = multiplied(_rows(multiplied(seen, low, None)).t(), _rows(given).t(), None).t().mul_(scale)
         d_inputs = d_dropped = None
         if to_inputs:
             whole = weight if ctx.drops else torch.addmm(weight, high, low, alpha=scale)
-            d_inputs = multiplied(given, whole.t(), None)
+            d_inputs = multiplied(given, whole.t().contiguous(), None)
         if to_dropped:
             d_dropped = multiplied(squeezed, low.t(), None)
         return d_inputs, d_dropped, None, None, d_low, d_high, None
