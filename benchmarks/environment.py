@@ -21,8 +21,9 @@ from pathlib import Path
 import torch
 
 SETTINGS = {
-    "small pages": {"THP_MEM_ALLOC_ENABLE": "0"},
-    "large pages (default)": {},
+    "small pages": {"THP_MEM_ALLOC_ENABLE": "0", "GOMP_SPINCOUNT": "300000"},
+    "large pages": {"GOMP_SPINCOUNT": "300000"},
+    "large pages, threads spin shortly": {"GOMP_SPINCOUNT": "1000"},
     "large pages, threads wait passively": {"OMP_WAIT_POLICY": "passive"},
 }
 BUSY = "import numpy as np\na = np.random.rand(700, 700)\nwhile True: a @ a"

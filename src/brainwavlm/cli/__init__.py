@@ -77,6 +77,10 @@ def main() -> None:
     # Activations in large pages, as NumPy asks for its arrays: a run faults twenty times less. PyTorch reads this
     # at its first large tensor.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # Threads that spin wait long for one that others' processes keep off its core; on an idle machine spinning is best.
+    busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
+    if busy and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app(standalone_mode=True)
     except BrainwavlmError as error:

@@ -54,7 +54,7 @@ class _Product(torch.autograd.Function):
 
 
 def multiplied(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """inputs W' + b. A large weight that is not contiguous costs oneDNN up to twice the product."""
+    """Multiply by W' and add b. A large weight that is not contiguous costs oneDNN up to twice the product."""
     return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
