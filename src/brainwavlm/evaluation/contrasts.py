@@ -9,6 +9,7 @@ import pandas as pd
 from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.planted_truth import clean_means
+from brainwavlm.evaluation.scores import mean_over
 from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL
@@ -48,12 +49,13 @@ def contrast(
     return columns
 
 
-def paired_models(
-    frozen: tuple[np.ndarray, np.ndarray], tuned: tuple[np.ndarray, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Predictions of two models under both readouts, by the names that `contrast` reads."""
-    names = [name + ending for name in ("frozen", "tuned") for ending in _ENDINGS.values()]
-    return dict(zip(names, (*frozen, *tuned), strict=True))
+def by_readout(models: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Predictions of models under both readouts, by the names that `contrast` reads."""
+    return {
+        name + ending: predicted
+        for name, both in models.items()
+        for ending, predicted in zip(_ENDINGS.values(), both, strict=True)
+    }
 
 
 def kept_replicates(
@@ -106,8 +108,8 @@ def contrast_rows(
     for target, means in jackknife.means.items():
         mask, both = tuned.masks[target], contrast(jackknife, target)
         intervals = [jackknife.interval(means[model]) for model in ("frozen", "tuned")]
-        shares = [score.r_normalised[mask] for score in (frozen, tuned)]
-        known = ~np.isnan(shares[0]) & ~np.isnan(shares[1])
+        shares = frozen.r_normalised, tuned.r_normalised
+        known = mask & ~np.isnan(shares[0]) & ~np.isnan(shares[1])
         time_only = tuned.time_only.mean[target]
         above_chance = both["r_frozen"] > 0 and frozen.test.mean[target][1] < LEVEL
         rows.append(
@@ -121,8 +123,8 @@ def contrast_rows(
                 # The readout's mean is comparable only where it predicts the whole target.
                 "r_readout": float(np.mean(r_readout[mask])),
                 "n_normalised": int(known.sum()),
-                "normalised_frozen": float(shares[0][known].mean()) if known.any() else np.nan,
-                "normalised_tuned": float(shares[1][known].mean()) if known.any() else np.nan,
+                "normalised_frozen": mean_over(shares[0], known),
+                "normalised_tuned": mean_over(shares[1], known),
                 "p_frozen": frozen.test.mean[target][1],
                 "p_tuned": tuned.test.mean[target][1],
                 "p_difference": paired.mean[target][1],
@@ -157,7 +159,7 @@ def voxel_rows(
         {
             "run": name,
             "subject": tuned.summary["subject"],
-            "voxel": tuned.voxel,
+            "voxel": tuned.columns,
             **tuned.masks,
             "r_frozen": frozen.r,
             "r_tuned": tuned.r,

@@ -16,7 +16,7 @@ from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.planted_truth import clean_correlations, clean_means
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows
-from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife, jackknife_of_means
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
@@ -30,18 +30,13 @@ from brainwavlm.speech.features import StoryFeatures
 
 
 @dataclass(frozen=True)
-class EncodingScore:
-    """Held-out scores of one set of features in one subject.
+class EncodingScore(RidgePredictions):
+    """Held-out scores of one set of features in one subject, with the predictions that they are of.
 
     Attributes
     ----------
-    voxel : array (n_kept,) int
-        Columns of the responses that were scored.
-    story_of_row : array (n_rows,) of str
-    true, predicted, shared : arrays (n_rows, n_kept) float32
-        Held-out responses, z-scored within each story; their predictions by ridge, and by the map that voxels share.
-    alphas : array (n_kept,)
-        Penalty; its geometric mean where there is one fit a story.
+    columns, story_of_row, true, predicted, shared, all_alphas, reduced
+        As in `RidgePredictions`.
     r_normalised : array (n_kept,)
         Share of the ceiling; NaN where it is at or below evaluation.ceiling_floor or unknown.
     test : PermutationTest
@@ -54,12 +49,6 @@ class EncodingScore:
     summary : dict
     """
 
-    voxel: np.ndarray
-    story_of_row: np.ndarray
-    true: np.ndarray
-    predicted: np.ndarray
-    shared: np.ndarray
-    alphas: np.ndarray
     r_normalised: np.ndarray
     test: PermutationTest
     masks: dict[str, np.ndarray]
@@ -77,16 +66,11 @@ class EncodingScore:
         """The same of the readout that voxels share."""
         return correlation(self.true, self.shared)
 
-    @property
-    def predictions(self) -> tuple[np.ndarray, np.ndarray]:
-        """By voxel-wise ridge, and by the shared map."""
-        return self.predicted, self.shared
-
     def voxels(self) -> pd.DataFrame:
         """One row a voxel: whose, targets (0 or 1), r, share of the ceiling, alpha, p, q, p_max, r of time alone."""
         columns = {
             "subject": self.summary["subject"],
-            "voxel": self.voxel,
+            "voxel": self.columns,
             "split": self.summary["split"],
             **{name: mask.astype(np.int8) for name, mask in self.masks.items()},
             "r": self.r,
@@ -132,8 +116,6 @@ def target_row(
     """What the summary says of one target; means (n_pieces + 1,) are those of `jackknife`."""
     r, p, null95 = score.test.mean[name]
     mask = score.masks[name]
-    normalised = score.r_normalised[mask]
-    known = ~np.isnan(normalised)
     (low, high), (shared_low, shared_high) = map(jackknife.interval, (means, shared))
     time_r, time_p, _ = score.time_only.mean[name]
     return rounded(
@@ -152,8 +134,8 @@ def target_row(
             "voxels_p_max_below_.05": int((score.test.p_max[mask] < LEVEL).sum()),
             "time_only_r": time_r,
             "time_only_p": time_p,
-            "mean_r_normalised": float(normalised[known].mean()) if known.any() else None,
-            "n_normalised": int(known.sum()),
+            "mean_r_normalised": mean_over(score.r_normalised, mask),
+            "n_normalised": int((mask & ~np.isnan(score.r_normalised)).sum()),
             **clean_means(score.clean_r, mask),
         }
     )
@@ -217,19 +199,15 @@ def score_features(
         "ridge": config.ridge.model_dump(mode="json"),
         "versions": versions(),
     }
+    clean = clean_correlations(plan, held)
     return EncodingScore(
-        held.columns,
-        held.story_of_row,
-        held.true,
-        held.predicted,
-        held.shared,
-        held.alphas,
-        normalised,
-        test,
-        masks,
-        time_only,
-        clean_correlations(plan, held),
-        summary,
+        **vars(held),
+        r_normalised=normalised,
+        test=test,
+        masks=masks,
+        time_only=time_only,
+        clean_r=clean,
+        summary=summary,
     )
 
 

@@ -7,7 +7,7 @@ from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.evaluator import Evaluator
-from brainwavlm.evaluation.paired_predictions import target_means
+from brainwavlm.evaluation.scores import target_means
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
 

@@ -10,9 +10,9 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.ridge import Penalties
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import (
+    by_readout,
     contrast_rows,
     kept_replicates,
-    paired_models,
     run_summary,
     voxel_rows,
 )
@@ -27,7 +27,6 @@ from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.states import StateScores, score_states
-from brainwavlm.evaluation.statistics.jackknife import SHARED
 from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
@@ -69,8 +68,8 @@ def score_backbone(
 
 def scored_alone(plan: ScoringPlan, score: EncodingScore) -> EncodingScore:
     """The score of a model that is compared with none, with the summary that `save` writes."""
-    models = {"frozen": score.predicted, "frozen" + SHARED: score.shared}
-    score = score.with_intervals(score.jackknife(models), "frozen")
+    jackknife = score.jackknife(by_readout({"frozen": score.predictions}))
+    score = score.with_intervals(jackknife, "frozen")
     splits: dict[str, list[str]] = {
         split: [one.story.name for one in some] for split, some in plan.data.splits.items()
     }
@@ -166,7 +165,7 @@ def evaluate(
             plan = replace(plan, reused=Penalties(before.score.alphas, (shared["alpha"], shared["rank"])))
         after = score_states(evaluator, plan, backbone, title, chosen, like=before.score)
         frozen, tuned = before.score, after.score
-        jackknife = tuned.jackknife(paired_models(frozen.predictions, tuned.predictions))
+        jackknife = tuned.jackknife(by_readout({"frozen": frozen.predictions, "tuned": tuned.predictions}))
         if chosen:
             rows, draws = layer_rows(about, plan, tuned, before.predictions, after.predictions, jackknife)
             by_layer += rows
@@ -176,7 +175,7 @@ def evaluate(
             by_task += rows
             replicates += draws
         replicates += kept_replicates(about, jackknife, plan.story_of_row)
-        r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
+        r_readout = readout_r(run, readout, plan, after.features)[frozen.columns]
         blocks = frozen.summary["null"]["block_rows"]
         paired, paired_shared = (
             difference_test(

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.contrasts import adapted, contrast, kept_replicates, paired_models
+from brainwavlm.evaluation.contrasts import adapted, by_readout, contrast, kept_replicates
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.jackknife import Jackknife
@@ -64,7 +64,7 @@ def layer_rows(
     for layer, predicted in tuned.items():
         jackknife = of_own
         if layer != plan.config.backbone.layer:
-            jackknife = score.jackknife(paired_models(frozen[layer], predicted))
+            jackknife = score.jackknife(by_readout({"frozen": frozen[layer], "tuned": predicted}))
         replicates += kept_replicates(about, jackknife, plan.story_of_row, layer)
         table += [
             {

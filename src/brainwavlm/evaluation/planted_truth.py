@@ -7,7 +7,7 @@ import numpy as np
 from brainwavlm.datasets.hdf5 import open_hdf5, stored
 from brainwavlm.errors import DatasetError
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, zscored
-from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 
 
@@ -49,5 +49,4 @@ def clean_correlations(plan: ScoringPlan, held: RidgePredictions) -> dict[str, n
 
 def clean_means(correlations: Mapping[str, np.ndarray], mask: np.ndarray, of: str = "") -> dict[str, float]:
     """Mean of each over voxels of a mask that carry a signal, by its name and of which model; NaN where none does."""
-    known = {name + of: r[mask & ~np.isnan(r)] for name, r in correlations.items()}
-    return {name: float(r.mean()) if len(r) else np.nan for name, r in known.items()}
+    return {name + of: mean_over(r, mask) for name, r in correlations.items()}

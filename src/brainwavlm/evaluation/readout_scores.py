@@ -10,9 +10,8 @@ from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.joint import surface_places
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.ridge_predictions import responses_of
-from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.transfer_cells import TransferCell
 from brainwavlm.runs.run import Run
@@ -65,21 +64,24 @@ class ReadoutPrediction:
     kept: np.ndarray
     predicted: np.ndarray
 
-    def means(self, side: PairedPredictions, stories: tuple[str, ...]) -> dict[str, tuple[float, int]]:
-        """Mean test correlation over those voxels of each target that it predicts, and how many these are."""
-        rows = np.isin(side.story_of_row, list(stories))
-        r = np.full(len(side.columns), np.nan)
-        r[self.kept] = correlation(side.true[rows][:, self.kept], self.predicted[rows])
-        known = {target: mask & ~np.isnan(r) for target, mask in side.masks.items()}
-        return {
-            target: (float(r[mask].mean()) if mask.any() else np.nan, int(mask.sum()))
-            for target, mask in known.items()
-        }
+    def means(
+        self, true: np.ndarray, rows: np.ndarray, masks: Mapping[str, np.ndarray]
+    ) -> dict[str, tuple[float, int]]:
+        """Mean correlation over those voxels of each target that it predicts, and how many these are.
+
+        Parameters
+        ----------
+        true : array (n_rows, n_kept)
+        rows : bool array (n_rows,)
+            Those that count.
+        masks : mapping of target to bool array (n_kept,)
+        """
+        r = np.full(true.shape[1], np.nan)
+        r[self.kept] = correlation(true[rows][:, self.kept], self.predicted[rows])
+        return {name: (mean_over(r, mask), int((mask & ~np.isnan(r)).sum())) for name, mask in masks.items()}
 
 
-def readout_prediction(
-    cell: TransferCell, designs: Mapping[str, np.ndarray], side: PairedPredictions
-) -> ReadoutPrediction | None:
+def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) -> ReadoutPrediction | None:
     """The readout of a run in the listener of a cell; None where it says nothing of this listener's voxels.
 
     Parameters
@@ -88,19 +90,17 @@ def readout_prediction(
         Read at the run's own layer, or there is nothing to read out.
     designs : mapping of story to array (n_trs, n_columns)
         Of the run's speech model in this listener.
-    side : PairedPredictions
-        The listener's scored rows and voxels.
     """
-    run = cell.run
+    run, scored = cell.run, cell.plan.columns
     if cell.plan.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:
         return None
     own = next((one for one in run.sides if _same_listener(one, cell)), None)
     if own is not None:
-        position = {column: number for number, column in enumerate(side.columns)}
+        position = {column: number for number, column in enumerate(scored)}
         columns = np.flatnonzero(own.voxels)
         pairs = [(n, position[column]) for n, column in enumerate(columns) if column in position]
     else:
-        pairs = _same_vertices(run, cell, side.columns)
+        pairs = _same_vertices(run, cell, scored)
     if not pairs:
         return None
     outputs, kept = (np.array(part) for part in zip(*pairs, strict=True))

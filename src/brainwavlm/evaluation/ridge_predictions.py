@@ -46,6 +46,11 @@ class RidgePredictions:
         """Geometric mean of the penalties over fits, (n_kept,)."""
         return np.exp(np.log(self.all_alphas).mean(0))
 
+    @property
+    def predictions(self) -> tuple[np.ndarray, np.ndarray]:
+        """By voxel-wise ridge, and by the shared map."""
+        return self.predicted, self.shared
+
 
 class FitPredictions(NamedTuple):
     """What one fit predicts, by story (n_rows, n_kept); penalties (n_kept,); the shared map where it is asked for."""

@@ -1,4 +1,6 @@
-"""How well a prediction follows a recording, voxel by voxel."""
+"""How well a prediction follows a recording, voxel by voxel and in the mean over targets."""
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -46,3 +48,17 @@ def unit(values: np.ndarray) -> np.ndarray:
     norm = np.sqrt((centred**2).sum(0))
     constant = is_constant(norm / np.sqrt(len(values)), mean, dtype, len(values))
     return centred / np.where(constant, np.nan, norm)
+
+
+def mean_over(values: np.ndarray, mask: np.ndarray) -> float:
+    """Mean over the voxels of a mask that have a value, both (n_voxels,); NaN where none has."""
+    known = values[mask & ~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def target_means(
+    true: np.ndarray, predicted: np.ndarray, masks: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Mean correlation over each target, of the voxels that have one; NaN where none has."""
+    r = correlation(true, predicted)
+    return {name: mean_over(r, mask) for name, mask in masks.items()}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.evaluation.contrasts import contrast, kept_replicates
+from brainwavlm.evaluation.contrasts import by_readout, contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.learning_curve import (
     learning_curve_rows,
@@ -20,9 +20,9 @@ from brainwavlm.evaluation.learning_curve import (
     require_minutes,
     require_whole_story,
 )
-from brainwavlm.evaluation.paired_predictions import PairedPredictions
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
-from brainwavlm.evaluation.statistics.jackknife import Jackknife
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions
+from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.replicates import gathered
@@ -99,19 +99,17 @@ def transfer(
             title = f"Reading stories of {some[0].subject}, model as it is"
             frozen = _designs(evaluator, evaluator.untuned(plan.config), some[0], title)
             held = plan.predict_from(frozen)
-            side = PairedPredictions(held, plan.masks)
-            side.add(_FROZEN, held)
-            readouts = {}
+            models, readouts = {_FROZEN: held.predictions}, {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
                 tuned = _designs(evaluator, tuned_backbone(cell.run, layer), cell, title)
-                side.add(cell.name, cell.plan.predict_from(tuned))
-                readouts[cell.name] = readout_prediction(cell, tuned, side)
+                models[cell.name] = cell.plan.predict_from(tuned).predictions
+                readouts[cell.name] = readout_prediction(cell, tuned)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
                     rows = learning_curve_rows(pair, cell.plan, minutes, draws, seed)
                     curve += [{**cell.about(), **row} for row in rows]
-            rows, what, means = _matrix(some, side, readouts)
+            rows, what, means = _matrix(some, held, models, readouts)
             matrix += rows
             replicates += means
             units += what
@@ -132,9 +130,13 @@ def _designs(
 
 
 def _matrix(
-    cells: list[TransferCell], side: PairedPredictions, readouts: Mapping[str, ReadoutPrediction | None]
+    cells: list[TransferCell],
+    held: RidgePredictions,
+    models: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    readouts: Mapping[str, ReadoutPrediction | None],
 ) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
     """Rows of the matrix for one listener, what their intervals are over, and what they come from."""
+    masks, predictions = cells[0].plan.masks, by_readout(models)
     jackknife: dict[tuple[str, ...], Jackknife] = {}
     rows, replicates = [], []
     for cell in cells:
@@ -144,15 +146,17 @@ def _matrix(
         if unheard := tuple(story for story in test if story not in cell.shared):
             choices |= {"unheard": unheard} if cell.shared else {}
         for which, stories in choices.items():
+            counted = np.isin(held.story_of_row, stories)
+            heard = held.story_of_row[counted]
             if stories not in jackknife:
-                jackknife[stories] = side.jackknife(stories)
+                of_rows = {model: values[counted] for model, values in predictions.items()}
+                jackknife[stories] = jackknife_of_means(held.true[counted], of_rows, heard, masks)
             means = jackknife[stories]
-            heard = side.story_of_row[np.isin(side.story_of_row, stories)]
             about = {"run": cell.name, "subject": cell.subject}
-            layer, models = config.backbone.layer, (_FROZEN, cell.name)
-            replicates += kept_replicates(about, means, heard, layer, which, models)
+            layer, pair = config.backbone.layer, (_FROZEN, cell.name)
+            replicates += kept_replicates(about, means, heard, layer, which, pair)
             readout = readouts[cell.name]
-            of_readout = {} if readout is None else readout.means(side, stories)
+            of_readout = {} if readout is None else readout.means(held.true, counted, masks)
             for target in means.means:
                 r_readout, n_readout = of_readout.get(target, (np.nan, 0))
                 rows.append(
