@@ -20,7 +20,7 @@ from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
-from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
 from brainwavlm.evaluation.notes import ridge_summary, summary
 from brainwavlm.evaluation.readout_delays import delay_rows
@@ -134,17 +134,13 @@ def evaluate(
         require_epochs(run)
     evaluator = Evaluator(cache, progress, keep_tuned)
     tasks = Downstream(evaluator, downstream) if downstream else None
-    tuned_on = tuple(run.config.target for run in runs)
-    plans = [evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb)) for run in runs]
+    plans = evaluator.plans_of(runs, memory_gb)
     if cross_fit:
         plans = [cross_fitted(run, plan) for run, plan in zip(runs, plans, strict=True)]
     if tasks is not None:
         for plan in plans:
             tasks.tasks(plan)
-    states = [
-        () if layers is None else chosen_layers(layers, evaluator.untuned(plan.config).n_blocks)
-        for plan in plans
-    ]
+    states = [chosen_layers(layers, evaluator.untuned(plan.config).n_blocks) for plan in plans]
     names = run_names(runs)
     untuned: dict[str, StateScores] = {}
     table, voxels, entries, replicates = [], [], [], []

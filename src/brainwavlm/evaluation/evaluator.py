@@ -44,15 +44,24 @@ class Evaluator:
         Shows which stories are read; None is silent.
     keep_tuned : bool
         Keep features of models with trained weights there too.
+    meanwhile : str, Path or None
+        Folder for what is not kept; None: it is computed whenever it is asked for.
     """
 
-    def __init__(self, cache: str | Path | None, progress: Progress | None, keep_tuned: bool = True) -> None:
+    def __init__(
+        self,
+        cache: str | Path | None,
+        progress: Progress | None,
+        keep_tuned: bool = True,
+        meanwhile: str | Path | None = None,
+    ) -> None:
         if (
             cache is not None and not Path(cache).is_dir()
         ):  # what a folder holds may be read where it is closed
             require_writable(Path(cache), "cache")
         self.progress = progress or Progress()
-        self.cache, self.tuned_cache = cache, cache if keep_tuned else None
+        self._cache = cache or meanwhile
+        self._tuned_cache = self._cache if keep_tuned else meanwhile
         self._data: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
@@ -95,7 +104,7 @@ class Evaluator:
 
     def cache_of(self, backbone: Backbone) -> str | Path | None:
         """Folder of what a speech model says; None: it is not kept."""
-        return self.tuned_cache if any(backbone.adapter_parameters()) else self.cache
+        return self._tuned_cache if any(backbone.adapter_parameters()) else self._cache
 
     def frontends(self, config: RunConfig) -> Path | None:
         """Where outputs of the frozen frontend are kept that scores may read, and add to."""
@@ -112,6 +121,13 @@ class Evaluator:
         run.require_whole()
         self.require_unchanged(run, self.data(config))
         return self.plan(config, tested=tested)
+
+    def plans_of(
+        self, runs: Sequence[Run], memory_gb: float | None, tested: bool = True
+    ) -> list[ScoringPlan]:
+        """`plan_of` each of some runs, on whole cortex and with every target that one of them was tuned on."""
+        tuned_on = tuple(run.config.target for run in runs)
+        return [self.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested) for run in runs]
 
     def require_unchanged(self, run: Run, data: RunData) -> None:
         """A tuned model may only be scored on the data and the speech model that it was tuned with.

@@ -16,7 +16,7 @@ import pandas as pd
 from brainwavlm.encoding.banded_ridge import require_memory
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.notes import SIMULATED, run_notes
 from brainwavlm.evaluation.probes.question import stimuli_of
 from brainwavlm.evaluation.probes.tasks import valued_units, varying_columns, without_value
@@ -76,11 +76,7 @@ def partition(
         raise ConfigError("candidates", f"{candidates}.", "one or more.", "Leave it out, or give 30.")
     runs, evaluator = subject_runs(runs), Evaluator(cache, progress)
     table = features_named(features)
-    tuned_on = tuple(run.config.target for run in runs)
-    plans = [
-        evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
-        for run in runs
-    ]
+    plans = evaluator.plans_of(runs, memory_gb, tested=False)
     spaces: dict[str, Spaces] = {}
     for plan in plans:  # what is wrong with files goes wrong here, before any model is run
         if untuned_key(plan) not in spaces:

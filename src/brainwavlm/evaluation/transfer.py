@@ -88,8 +88,7 @@ def transfer(
     require_minutes(minutes, draws)
     matrix, curve, units, replicates = [], [], [], []
     with TemporaryDirectory() as temporary:
-        evaluator = Evaluator(cache or temporary, progress, keep_tuned)
-        evaluator.tuned_cache = evaluator.tuned_cache or temporary
+        evaluator = Evaluator(cache, progress, keep_tuned, meanwhile=temporary)
         cells = transfer_cells(runs, subjects, layer, test, memory_gb, evaluator)
         for cell in cells:
             require_whole_story(cell.plan.data, minutes)

@@ -156,8 +156,7 @@ class _Checks:
         """Its features, whose values are made once, its controls and its hidden states."""
         model = self._model(config)
         require_controls(options.controls)
-        if options.layers is not None:
-            chosen_layers(options.layers, model.n_blocks, "probe.layers")
+        chosen_layers(options.layers, model.n_blocks, "probe.layers")
         features, _ = asked_features(options.features)
         for view in subject_views(config):
             if self._once(f"probe {options.features}", untuned_model_key(view)):

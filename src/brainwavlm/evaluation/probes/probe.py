@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.evaluation.evaluator import Evaluator, untuned_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.notes import run_notes
 from brainwavlm.evaluation.probes.question import Question, asked_features, question_of
@@ -90,17 +90,13 @@ def probe(
     require_controls(controls)
     runs = subject_runs(runs)
     evaluator = Evaluator(cache, progress, keep_tuned)
-    tuned_on = tuple(run.config.target for run in runs)
-    plans = [
-        evaluator.plan_of(run, with_whole_cortex(run.config, tuned_on, memory_gb), tested=False)
-        for run in runs
-    ]
+    plans = evaluator.plans_of(runs, memory_gb, tested=False)
     questions: dict[str, Question] = {}
     states = []
     for plan in plans:
         model, key = evaluator.untuned(plan.config), untuned_key(plan)
-        own = (plan.config.backbone.layer,)
-        states.append(own if layers is None else chosen_layers(layers, model.n_blocks, "probe.layers"))
+        asked = chosen_layers(layers, model.n_blocks, "probe.layers")
+        states.append(asked or (plan.config.backbone.layer,))
         if key not in questions:
             sizes = model.min_samples, model.n_dims
             questions[key] = question_of(rows_of_table, plan, *sizes, controls, dimension)

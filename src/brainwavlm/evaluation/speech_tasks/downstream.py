@@ -94,8 +94,9 @@ def downstream(
     for run in runs:
         run.require_whole()
         evaluator.require_same_model(run)
-        model, own = evaluator.untuned(run.config), (run.config.backbone.layer,)
-        states.append(own if layers is None else chosen_layers(layers, model.n_blocks, "downstream.layers"))
+        model = evaluator.untuned(run.config)
+        chosen = chosen_layers(layers, model.n_blocks, "downstream.layers")
+        states.append(chosen or (run.config.backbone.layer,))
         require_hearable(asked, model.min_samples, len(states[-1]) * model.n_dims, memory_gb)
     names = run_names(runs)
     heads: dict[str, Heads] = {}
