@@ -20,13 +20,12 @@ from brainwavlm.evaluation.compare_tables import (
     group_table,
     run_table,
 )
+from brainwavlm.evaluation.notes import SIMULATED, result_summary
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.estimates import Score
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import grouped
 from brainwavlm.results.replicates import FILE, OWN_LAYER, READOUTS, Replicates
-from brainwavlm.results.schemas import FORMAT
-from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 
@@ -160,11 +159,7 @@ def _summary(
     units: Sequence[str],
     simulated: bool,
 ) -> dict[str, Any]:
-    notes = []
-    if simulated:
-        notes.append(
-            "The responses are simulated: the numbers show that the method works, not how brains work."
-        )
+    notes = [SIMULATED] * simulated
     notes += [f"Intervals over {unit}." for unit in units]
     seeds = {group: [runs[position].config.seed for position in members] for group, members in groups.items()}
     notes += [f"{group}: one seed, so no spread." for group, of_group in seeds.items() if len(of_group) == 1]
@@ -187,10 +182,10 @@ def _summary(
         for name, run in zip(names, runs, strict=True)
         if run.result is None
     ]
-    return {
-        "format": FORMAT,
-        "simulated": simulated,
-        "groups": [
+    return result_summary(
+        simulated,
+        notes,
+        groups=[
             {
                 "group": group,
                 "runs": [names[position] for position in members],
@@ -199,6 +194,4 @@ def _summary(
             }
             for group, members in groups.items()
         ],
-        "notes": notes,
-        "versions": versions(),
-    }
+    )

@@ -1,6 +1,6 @@
 """What has to be said beside the scores of an evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brainwavlm.config import CONTROLS, RunConfig
@@ -13,6 +13,12 @@ from brainwavlm.runs.run import Run
 
 SIMULATED = "The responses are simulated: the numbers show that the method works, not how brains work."
 EDGE_SHARE = 0.1  # of voxels at an end of the grid of penalties is worth a note
+
+
+def result_summary(simulated: bool, notes: Iterable[str], **facts: Any) -> dict[str, Any]:
+    """What the `summary.json` of every result says: besides its facts its format, each note once, and versions."""
+    about = {"format": FORMAT, "simulated": simulated, **facts}
+    return {**about, "notes": list(dict.fromkeys(notes)), "versions": versions()}
 
 
 def training_subset_note(run: Mapping[str, Any]) -> str:
@@ -49,11 +55,12 @@ def summary(
     entries: list[dict[str, Any]],
     frozen_scores: Sequence[EncodingScore],
     listeners: list[dict[str, Any]],
-    cross_fit: bool = False,
-    reuse_alphas: bool = False,
+    cross_fit: bool,
+    reuse_alphas: bool,
 ) -> dict[str, Any]:
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
-    notes = [SIMULATED] if any(run["simulated"] for run in entries) else []
+    simulated = any(run["simulated"] for run in entries)
+    notes = [SIMULATED] * simulated
     for score in frozen_scores:
         notes += score_notes(score.summary)
     if cross_fit:
@@ -82,16 +89,14 @@ def summary(
     ]
     notes += [f"{run['name']}: the run is not finished." for run in entries if not run["finished"]]
     notes += [control_note(run["name"], run["tuned_on"]) for run in entries if run["control"] != "none"]
-    return {
-        "format": FORMAT,
-        "simulated": any(run["simulated"] for run in entries),
-        "runs": entries,
-        "listeners": [rounded(row) for row in listeners],
-        "cross_fit": cross_fit,
-        "reuse_alphas": reuse_alphas,
-        "notes": list(dict.fromkeys(notes)),
-        "versions": versions(),
-    }
+    return result_summary(
+        simulated,
+        notes,
+        runs=entries,
+        listeners=[rounded(row) for row in listeners],
+        cross_fit=cross_fit,
+        reuse_alphas=reuse_alphas,
+    )
 
 
 def ridge_summary(
@@ -99,7 +104,7 @@ def ridge_summary(
 ) -> dict[str, Any]:
     """What `summary.json` says of a speech model as it is: its score's summary, how it was asked for, and notes."""
     n_voxels, without = known["n_voxels"], known["voxels_without_r"]
-    notes = [SIMULATED] if known["simulated"] else []
+    notes = [SIMULATED] * known["simulated"]
     notes += [*score_notes(known), f"Intervals over {known['intervals']}."]
     if without:
         notes.append(

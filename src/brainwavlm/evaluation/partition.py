@@ -17,7 +17,7 @@ from brainwavlm.encoding.banded_ridge import require_memory
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
-from brainwavlm.evaluation.notes import SIMULATED, run_notes
+from brainwavlm.evaluation.notes import SIMULATED, result_summary, run_notes
 from brainwavlm.evaluation.probes.question import stimuli_of
 from brainwavlm.evaluation.probes.tasks import valued_units, varying_columns, without_value
 from brainwavlm.evaluation.scoring_plan import Designs, ScoringPlan
@@ -25,8 +25,6 @@ from brainwavlm.evaluation.variance_shares import MODEL, Measures, VarianceShare
 from brainwavlm.progress import Progress
 from brainwavlm.results.estimates import of_both_models
 from brainwavlm.results.partition import Partition
-from brainwavlm.results.schemas import FORMAT
-from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.hidden_states import Backbone
@@ -106,19 +104,17 @@ def partition(
             }
         )
     simulated = any(plan.data.dataset.simulated for plan in plans)
-    notes = [SIMULATED] if simulated else []
+    notes = [SIMULATED] * simulated
     notes += [note for run, name in zip(runs, run_names(runs), strict=True) for note in run_notes(run, name)]
     notes += [note for one in spaces.values() for note in one.notes]
     notes += [f"{entry['name']}: intervals over {entry['intervals']}." for entry in entries]
-    summary = {
-        "format": FORMAT,
-        "simulated": simulated,
-        "runs": entries,
-        "features": [{"name": one.name, "kind": one.kind, "source": one.source} for one in table],
-        "candidates": candidates,
-        "notes": list(dict.fromkeys(notes)),
-        "versions": versions(),
-    }
+    summary = result_summary(
+        simulated,
+        notes,
+        runs=entries,
+        features=[{"name": one.name, "kind": one.kind, "source": one.source} for one in table],
+        candidates=candidates,
+    )
     return Partition(pd.DataFrame(rows), pd.concat(voxels, ignore_index=True), summary)
 
 

@@ -20,15 +20,14 @@ from brainwavlm.evaluation.learning_curve import (
     require_minutes,
     require_whole_story,
 )
+from brainwavlm.evaluation.notes import SIMULATED, result_summary
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.replicates import gathered
-from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.transfer import Transfer
-from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import distinct_runs
 from brainwavlm.speech.hidden_states import Backbone
@@ -179,17 +178,13 @@ def _summary(
     cells: list[TransferCell], units: list[str], minutes: Sequence[float], draws: int
 ) -> dict[str, Any]:
     simulated = any(cell.plan.data.dataset.simulated for cell in cells)
-    notes = []
-    if simulated:
-        notes.append(
-            "The responses are simulated: the numbers show that the method works, not how brains work."
-        )
+    notes = [SIMULATED] * simulated
     notes += [f"Intervals over {unit}." for unit in dict.fromkeys(units)]
     notes += [shared_note(cell) for cell in cells]
-    return {
-        "format": FORMAT,
-        "simulated": simulated,
-        "cells": [
+    return result_summary(
+        simulated,
+        notes,
+        cells=[
             {
                 **cell.about(),
                 "dataset": cell.plan.config.dataset,
@@ -200,8 +195,6 @@ def _summary(
             }
             for cell in cells
         ],
-        "minutes": list(minutes),
-        "draws": draws,
-        "notes": notes,
-        "versions": versions(),
-    }
+        minutes=list(minutes),
+        draws=draws,
+    )

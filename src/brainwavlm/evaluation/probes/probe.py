@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.layers import Layers, chosen_layers
-from brainwavlm.evaluation.notes import run_notes
+from brainwavlm.evaluation.notes import result_summary, run_notes
 from brainwavlm.evaluation.probes.question import Question, asked_features, question_of
 from brainwavlm.evaluation.probes.rows import dimension_rows, probe_rows, seed_rows, with_q
 from brainwavlm.evaluation.probes.scores import Predictions, probe_predictions
@@ -27,8 +27,6 @@ from brainwavlm.progress import Progress
 from brainwavlm.results.grouping import named_groups
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.replicates import gathered
-from brainwavlm.results.schemas import FORMAT
-from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.backbones import load_backbone
@@ -208,11 +206,11 @@ def _summary(
         for run, name in zip(runs, names, strict=True)
         if run.config.windows.mode == "stream"
     ]
-    return {
-        "format": FORMAT,
-        "simulated": simulated,
-        "controls": [name for name in CONTROLS if name in controls],
-        "runs": [
+    return result_summary(
+        simulated,
+        notes,
+        controls=[name for name in CONTROLS if name in controls],
+        runs=[
             {
                 "name": name,
                 "path": str(run.path),
@@ -224,7 +222,5 @@ def _summary(
             }
             for run, name, plan, chosen in zip(runs, names, plans, states, strict=True)
         ],
-        "features": questions[0].facts,
-        "notes": list(dict.fromkeys(notes)),
-        "versions": versions(),
-    }
+        features=questions[0].facts,
+    )

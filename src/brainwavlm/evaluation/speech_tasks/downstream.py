@@ -11,7 +11,7 @@ from brainwavlm.datasets.responses import Split
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.layers import Layers, chosen_layers
-from brainwavlm.evaluation.notes import run_notes
+from brainwavlm.evaluation.notes import result_summary, run_notes
 from brainwavlm.evaluation.speech_tasks.scores import Heads, HeadScores
 from brainwavlm.evaluation.speech_tasks.states import require_hearable
 from brainwavlm.evaluation.speech_tasks.tasks import ASR, SYNTHESIS, Task, Tokens, task_of
@@ -19,9 +19,7 @@ from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
 from brainwavlm.evaluation.transfer_cells import seen_while_tuning, tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.estimates import of_both_models, over_seeds
-from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.speech_task import SOUNDS, SpeechTask
-from brainwavlm.runs.environment import versions
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import distinct_runs, run_names
 from brainwavlm.stimulus.corpora import Corpus, read_corpus
@@ -140,18 +138,16 @@ def _rows(
 def _summary(
     runs: Sequence[Run], about: list[dict[str, Any]], task: Task, corpus: Corpus, notes: list[str]
 ) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "simulated": any(side.manifest["data"]["simulated"] for run in runs for side in run.sides),
-        "task": task.name,
-        "data": str(corpus.path),
-        "kind": corpus.kind,
-        "tokens": task.tokens,
+    return result_summary(
+        any(side.manifest["data"]["simulated"] for run in runs for side in run.sides),
+        notes,
+        task=task.name,
+        data=str(corpus.path),
+        kind=corpus.kind,
+        tokens=task.tokens,
         **task.facts(),
-        "runs": about,
-        "notes": notes,
-        "versions": versions(),
-    }
+        runs=about,
+    )
 
 
 def _splits_of(run: Run, data: str | Path | None) -> dict[str, Split]:
