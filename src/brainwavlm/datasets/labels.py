@@ -1,6 +1,5 @@
 """Regions of cortex by name: FreeSurfer's annot files as masks over the columns of the responses."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nibabel
@@ -28,43 +27,6 @@ ATLASES = {
     "BA": ("BA_exvivo", "BA"),
     "BA.thresh": ("BA_exvivo.thresh", "BA.thresh"),
 }
-
-
-class LabelMasks(Mapping[str, np.ndarray]):
-    """Masks (n_voxels,) bool by name, `atlas:label`, each made when it is asked for.
-
-    A voxel carries the label of its nearest vertex, in either hemisphere; one beyond the reach of both surfaces, or
-    nearest to a vertex without label, carries none.
-
-    Parameters
-    ----------
-    places : VoxelPlaces
-    atlases : mapping of str to (names, left, right)
-        Label names, and for each vertex of a hemisphere an index into them, -1 for none.
-    """
-
-    def __init__(
-        self, places: VoxelPlaces, atlases: Mapping[str, tuple[list[str], np.ndarray, np.ndarray]]
-    ) -> None:
-        self._codes = {}
-        self._index: dict[str, tuple[str, int]] = {}
-        for atlas, (names, left, right) in atlases.items():
-            codes = places.columns_of((left, right))
-            self._codes[atlas] = np.where(places.within_reach, codes, -1).astype(np.int16)
-            self._index |= {f"{atlas}:{name}": (atlas, code) for code, name in enumerate(names)}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """The mask of a label."""
-        atlas, code = self._index[name]
-        return self._codes[atlas] == code
-
-    def __iter__(self) -> Iterator[str]:
-        """Names, atlas by atlas."""
-        return iter(self._index)
-
-    def __len__(self) -> int:
-        """Number of labels."""
-        return len(self._index)
 
 
 def label_files(folder: Path) -> dict[str, tuple[Path, Path]]:
@@ -95,11 +57,12 @@ def label_files(folder: Path) -> dict[str, tuple[Path, Path]]:
     }
 
 
-def read_labels(folder: Path, places: VoxelPlaces) -> tuple[LabelMasks, dict[str, DatasetError]]:
+def read_labels(folder: Path, places: VoxelPlaces) -> tuple[dict[str, np.ndarray], dict[str, DatasetError]]:
     """Masks of all labels in a FreeSurfer `label` folder, and what is wrong with atlases that cannot be used.
 
-    Surfaces of pycortex and annot files of FreeSurfer are joined by vertex number: pycortex's import from
-    FreeSurfer moves the vertices and keeps their order.
+    A voxel carries the label of its nearest vertex, in either hemisphere; one beyond the reach of both surfaces, or
+    nearest to a vertex without label, carries none. Surfaces of pycortex and annot files of FreeSurfer are joined by
+    vertex number: pycortex's import from FreeSurfer moves the vertices and keeps their order.
 
     Parameters
     ----------
@@ -108,17 +71,21 @@ def read_labels(folder: Path, places: VoxelPlaces) -> tuple[LabelMasks, dict[str
 
     Returns
     -------
-    masks : LabelMasks
+    masks : dict of str to bool array (n_voxels,)
+        By `atlas:label`.
     problems : dict of str to DatasetError
         By atlas.
     """
-    atlases, problems = {}, {}
+    masks, problems = {}, {}
     for atlas, files in label_files(folder).items():
         try:
-            atlases[atlas] = _atlas(files, places.n_vertices)
+            names, left, right = _atlas(files, places.n_vertices)
         except DatasetError as error:
             problems[atlas] = error
-    return LabelMasks(places, atlases), problems
+            continue
+        codes = np.where(places.within_reach, places.columns_of((left, right)), -1)
+        masks |= {f"{atlas}:{name}": codes == code for code, name in enumerate(names)}
+    return masks, problems
 
 
 def _atlas(files: tuple[Path, Path], n_vertices: tuple[int, int]) -> tuple[list[str], np.ndarray, np.ndarray]:

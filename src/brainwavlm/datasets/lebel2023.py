@@ -1,10 +1,11 @@
 """OpenNeuro ds003020 (LeBel et al. 2023), read as published: nothing is converted or copied."""
 
 import dataclasses
-from collections import ChainMap
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from brainwavlm.datasets.base import Dataset, Subject
 from brainwavlm.datasets.responses import Recording, Split, Story
@@ -12,7 +13,6 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.files import RepeatedKeyError, is_listed, parsed_json, require_content
 
 if TYPE_CHECKING:
-    from brainwavlm.datasets.labels import LabelMasks
     from brainwavlm.datasets.surfaces import SurfaceFiles, VoxelPlaces
 
 SUBJECTS = tuple(f"UTS0{number}" for number in range(1, 10))
@@ -110,7 +110,7 @@ class Lebel2023(Dataset):
         labels, unread = self._labels(name, places)
         subject = dataclasses.replace(
             known,
-            rois=ChainMap(dict(known.rois), labels),  # type: ignore[arg-type]  # only read
+            rois={**labels, **known.rois},
             drawn=DrawnRegions(files, places),
             unread=unread,
         )
@@ -160,8 +160,10 @@ class Lebel2023(Dataset):
             problems += dict.fromkeys(self._labels(subject, places)[1].values())
         return problems
 
-    def _labels(self, subject: str, places: "VoxelPlaces") -> "tuple[LabelMasks, dict[str, DatasetError]]":
-        from brainwavlm.datasets.labels import ATLASES, LabelMasks, label_files, read_labels
+    def _labels(
+        self, subject: str, places: "VoxelPlaces"
+    ) -> tuple[dict[str, np.ndarray], dict[str, DatasetError]]:
+        from brainwavlm.datasets.labels import ATLASES, label_files, read_labels
 
         folder = self.derivative / "freesurfer_subjdir" / subject / "label"
         if any(is_listed(file) for files in label_files(folder).values() for file in files):
@@ -175,7 +177,7 @@ class Lebel2023(Dataset):
             if none
             else "Download the folder; it is part of ds003020 since version 3.1.0.",
         )
-        return LabelMasks(places, {}), dict.fromkeys(ATLASES, error)
+        return {}, dict.fromkeys(ATLASES, error)
 
     def expected_rows(self, story: str) -> int | None:
         """Volumes in respdict.json less 20; None for a story that respdict.json does not list."""
