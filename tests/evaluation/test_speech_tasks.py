@@ -14,7 +14,8 @@ from scipy.stats import t as student_t
 from sklearn.metrics import accuracy_score, f1_score
 
 import brainwavlm.evaluation.speech_tasks.scores as scores_module
-from brainwavlm.errors import BrainwavlmError, ConfigError
+import brainwavlm.evaluation.speech_tasks.states as states_module
+from brainwavlm.errors import BrainwavlmError, ConfigError, DatasetError
 from brainwavlm.evaluation.speech_tasks.downstream import downstream
 from brainwavlm.evaluation.speech_tasks.heads import Head, Training, outputs
 from brainwavlm.evaluation.speech_tasks.recognition import errors, recognised, recogniser
@@ -261,6 +262,18 @@ def test_what_cannot_be_asked_is_told_before_any_model_hears(finished, monkeypat
     monkeypatch.setattr(scores_module, "states_of", lambda *_: pytest.fail("heard an utterance"))
     with pytest.raises(BrainwavlmError, match=f"(?s){message}"):
         downstream(finished(), **options)
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [(lambda wav: wav[:99_000], "truncated: "), (lambda wav: wav[99:], "not readable as sound")],
+)
+def test_a_broken_sound_is_told_before_any_is_decoded(finished, voices, monkeypatch, rest, message):
+    monkeypatch.setattr(states_module, "usable_facts", lambda *_: pytest.fail("decoded a sound"))
+    last = voices / "c.wav"
+    last.write_bytes(rest(last.read_bytes()))
+    with pytest.raises(DatasetError, match=message):
+        downstream(finished(), "mood", voices)
 
 
 def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwavlm, monkeypatch):

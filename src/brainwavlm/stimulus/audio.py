@@ -61,6 +61,13 @@ def usable_facts(path: Path, channel: Channel) -> SoundFacts:
     return facts
 
 
+def require_header(path: Path) -> None:
+    """DatasetError as `load_sound`, of what a file's header says alone: that it is no sound, or is cut."""
+    with opened(path) as reader:
+        if reader.header.cut:
+            raise _not_whole(path, reader.header.cut)
+
+
 def heard_as(channel: Channel) -> dict[str, Channel]:
     """What a file's checksum leaves out of what is heard of it: the channel, where it is not the mean of all."""
     return {} if channel == "mean" else {"channel": channel}
@@ -69,9 +76,8 @@ def heard_as(channel: Channel) -> dict[str, Channel]:
 def sound_errors(path: Path, facts: SoundFacts) -> Iterator[tuple[str, DatasetError]]:
     """What makes a sound useless, each with one word for its sort."""
     peak, loudest = max(-facts.low, facts.high), float(facts.loudness.max(initial=0))
-    again = "Download it again, and compare its size with the source."
     if facts.cut:
-        yield "sound", DatasetError(path, facts.cut, "a whole sound file.", again)
+        yield "sound", _not_whole(path, facts.cut)
     elif not facts.n_frames:
         yield "sound", DatasetError(path, "no samples.", "a sound.", "Replace it by the story's sound.")
     elif facts.not_finite:
@@ -98,6 +104,11 @@ def sound_errors(path: Path, facts: SoundFacts) -> Iterator[tuple[str, DatasetEr
         problem = f"samples up to {peak:.6g}: not scaled, as whole numbers in a file of floats are."
         divide = f"Divide by {2 ** (15 if peak <= 2**15 else 31)} and write it again, e.g. as 16-bit WAV."
         yield "scale", DatasetError(path, problem, "samples between -1 and 1.", divide)
+
+
+def _not_whole(path: Path, cut: str) -> DatasetError:
+    again = "Download it again, and compare its size with the source."
+    return DatasetError(path, cut, "a whole sound file.", again)
 
 
 def same_sounds(stories: Iterable[Story]) -> dict[str, str]:

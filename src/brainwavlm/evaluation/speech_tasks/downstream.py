@@ -13,7 +13,7 @@ from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.notes import result_summary, run_notes
 from brainwavlm.evaluation.speech_tasks.scores import Heads, HeadScores
-from brainwavlm.evaluation.speech_tasks.states import require_hearable
+from brainwavlm.evaluation.speech_tasks.states import require_headers, require_hearable
 from brainwavlm.evaluation.speech_tasks.tasks import ASR, SYNTHESIS, Task, Tokens, task_of
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
 from brainwavlm.evaluation.transfer_cells import seen_while_tuning, tuned_backbone
@@ -87,6 +87,7 @@ def downstream(
     runs = distinct_runs(runs)
     corpus = read_corpus(data or runs[0].config.dataset, _splits_of(runs[0], data))
     asked = task_of(task, corpus, tokens)
+    require_headers(asked)
     evaluator = Evaluator(None, progress)
     states = []
     for run in runs:

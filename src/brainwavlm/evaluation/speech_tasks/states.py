@@ -13,8 +13,7 @@ from brainwavlm.errors import AlignmentError, ConfigError
 from brainwavlm.evaluation.speech_tasks.tasks import Item, Task
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.unit_vectors import mean_weights
-from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
-from brainwavlm.stimulus.decoded_sound import sound_facts
+from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, require_header, usable_facts
 from brainwavlm.stimulus.utterances import Utterance
 
 LONGEST = 60.0  # seconds; attention grows with the square
@@ -31,8 +30,14 @@ def _whole(audio: Path, channel: Channel) -> Tensor:
     return torch.from_numpy(load_sound(audio, channel))
 
 
+def require_headers(task: Task) -> None:
+    """DatasetError where the header of a sound says that it cannot be used: seconds, before minutes of decoding."""
+    for audio in dict.fromkeys(item.utterance.audio for items in task.items.values() for item in items):
+        require_header(audio)
+
+
 def require_hearable(task: Task, min_samples: int, n_floats: int, memory_gb: float) -> None:
-    """Raise before any model is run where an utterance is too short or too long, or states would not fit into memory.
+    """Raise before any model is run where a sound is of no use, an utterance too short or long, or memory too small.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ def require_hearable(task: Task, min_samples: int, n_floats: int, memory_gb: flo
     total = 0.0
     for items in task.items.values():
         for one in (item.utterance for item in items):
-            there = sound_facts(one.audio, one.channel).seconds
+            there = usable_facts(one.audio, one.channel).seconds
             seconds = min(there, one.end or there) - one.start
             if not min_samples / SAMPLE_RATE <= seconds <= LONGEST:
                 raise AlignmentError(
