@@ -11,7 +11,7 @@ import soundfile
 from brainwavlm.datasets.dataset_yaml import Description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder
 from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import Transcript, write_transcript
+from brainwavlm.stimulus.transcripts import Transcript
 from tests.brains import write_small_anatomy
 
 STORIES = ("alternateithicatom", "souls", "stagefright", "fromboyhoodtofatherhood", "wheretheressmoke")
@@ -130,6 +130,35 @@ def write_sound(path: Path, seconds: float, rate: int = 44100, channels: int = 1
     sound = loudness * random.uniform(-1, 1, n_samples).astype(np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, np.tile(sound[:, None], (1, channels)), rate, subtype="PCM_16")
+
+
+def long_form(end, **tiers):
+    """A TextGrid: tiers by name, each a list of (start, end, text), or of (time, text); numbers as they are given."""
+    lines = ['File type = "ooTextFile"\nObject class = "TextGrid"\n', "xmin = 0", f"xmax = {end}"]
+    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, (name, entries) in enumerate(tiers.items(), 1):
+        kind, size = (
+            ("TextTier", "points") if entries and len(entries[0]) == 2 else ("IntervalTier", "intervals")
+        )
+        lines += [f"    item [{number}]:", f'        class = "{kind}"', f'        name = "{name}"']
+        lines += ["        xmin = 0", f"        xmax = {end}", f"        {size}: size = {len(entries)}"]
+        for place, (*times, text) in enumerate(entries, 1):
+            keys = ("number",) if size == "points" else ("xmin", "xmax")
+            lines.append(f"        {size} [{place}]:")
+            lines += [f"            {key} = {time}" for key, time in zip(keys, times, strict=True)]
+            lines.append(f'            text = "{text}"')
+    return "\n".join(lines) + "\n"
+
+
+def write_transcript(path: str | Path, transcript: Transcript, seconds: float) -> None:
+    """A TextGrid in the long form, tiers `phone` and `word`."""
+    tiers = {
+        name: [(one.start, one.end, one.text.replace('"', '""')) for one in some]
+        for name, some in (("phone", transcript.phones), ("word", transcript.words))
+    }
+    Path(path).write_bytes(
+        long_form(seconds, **tiers).encode()
+    )  # ends of lines within labels stay as they are
 
 
 def write_textgrid(path: Path, seconds: float) -> None:

@@ -25,8 +25,8 @@ from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc, 
 from brainwavlm.results.replicates import read_replicates
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import Transcript, write_transcript
-from tests.trees import native_tree
+from brainwavlm.stimulus.transcripts import Transcript
+from tests.trees import native_tree, write_transcript
 
 SECONDS = 60
 OTHER_THAN_CLIPS = {"windows__stride": 2.0}  # whose windows are a second each

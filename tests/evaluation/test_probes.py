@@ -29,8 +29,8 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.unit_vectors import cached_unit_vectors
 from brainwavlm.stimulus.features.table import features_named
 from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import Transcript, write_transcript
-from tests.trees import native_tree
+from brainwavlm.stimulus.transcripts import Transcript
+from tests.trees import native_tree, write_transcript
 
 SECONDS = 40
 SPLITS = {"a": "train", "b": "train", "c": "validation", "d": "test", "e": "test", "f": "test"}

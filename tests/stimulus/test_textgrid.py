@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.spoken_labels import nothing_said
 from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
-from brainwavlm.stimulus.transcripts import Transcript, read_transcript, write_transcript
+from brainwavlm.stimulus.transcripts import Transcript, read_transcript
 from brainwavlm.stimulus.word_vectors import spoken
-from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT, long_form
+from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
+from tests.trees import long_form, write_transcript
 
 TIERS = [
     Tier("phone", [Interval(0.0, 0.1, "SP"), Interval(0.1, 0.4, "AY1"), Interval(0.4, 1.2, "{NS}")]),

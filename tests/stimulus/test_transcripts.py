@@ -7,7 +7,8 @@ from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.spoken_labels import PHONES, nothing_said, phone_classes
 from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import Transcript, read_transcript, said, write_transcript
+from brainwavlm.stimulus.transcripts import Transcript, read_transcript, said
+from tests.trees import long_form, write_transcript
 
 TRANSCRIPT = Transcript(
     phones=[Interval(0.1, 0.25, "HH"), Interval(0.25, 0.4, "AY1"), Interval(0.7, 1.0, "OW0")],
@@ -19,22 +20,6 @@ SHORT = (
     '|"IntervalTier"|"phone"|0|1.2|3|0|0.1|"{LS}"|0.1|0.4|"AY1"|0.4|1.2|"sp"'
     '|"IntervalTier"|"word"|0|1.2|3|0|0.1|"{BR}"|0.1|0.4|"I"|0.4|1.2|""|'
 ).replace("|", "\n")
-
-
-def long_form(end, **tiers):
-    """Tiers by name, each a list of (start, end, text), or of (time, text); numbers as they are given."""
-    lines = ['File type = "ooTextFile"\nObject class = "TextGrid"\n', "xmin = 0", f"xmax = {end}"]
-    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
-    for number, (name, entries) in enumerate(tiers.items(), 1):
-        kind, size = ("TextTier", "points") if len(entries[0]) == 2 else ("IntervalTier", "intervals")
-        lines += [f"    item [{number}]:", f'        class = "{kind}"', f'        name = "{name}"']
-        lines += ["        xmin = 0", f"        xmax = {end}", f"        {size}: size = {len(entries)}"]
-        for place, (*times, text) in enumerate(entries, 1):
-            keys = ("number",) if size == "points" else ("xmin", "xmax")
-            lines.append(f"        {size} [{place}]:")
-            lines += [f"            {key} = {time}" for key, time in zip(keys, times, strict=True)]
-            lines.append(f'            text = "{text}"')
-    return "\n".join(lines) + "\n"
 
 
 LONG = long_form(

@@ -1,9 +1,8 @@
 """Transcripts: which tier of a TextGrid holds the words and which the phones, and when each was said."""
 
-import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,34 +157,6 @@ def require_own_axis(path: Path, transcript: Transcript, seconds: float) -> None
         )
 
 
-def write_transcript(path: str | Path, transcript: Transcript, seconds: float) -> None:
-    """Write a TextGrid in the long form, tiers `phone` and `word`, gaps filled with empty text.
-
-    Parameters
-    ----------
-    path : str or Path
-    transcript : Transcript
-    seconds : float
-        Length of the sound.
-    """
-    out = io.StringIO()
-    out.write('File type = "ooTextFile"\nObject class = "TextGrid"\n\n')
-    out.write(f"xmin = 0\nxmax = {float(seconds)!r}\ntiers? <exists>\nsize = 2\nitem []:\n")
-    for number, (name, intervals) in enumerate(
-        (("phone", transcript.phones), ("word", transcript.words)), start=1
-    ):
-        filled = list(_filled(intervals, seconds))
-        out.write(f'    item [{number}]:\n        class = "IntervalTier"\n        name = "{name}"\n')
-        out.write(
-            f"        xmin = 0\n        xmax = {float(seconds)!r}\n        intervals: size = {len(filled)}\n"
-        )
-        for place, interval in enumerate(filled, start=1):
-            quoted = interval.text.replace('"', '""')
-            out.write(f"        intervals [{place}]:\n            xmin = {float(interval.start)!r}\n")
-            out.write(f'            xmax = {float(interval.end)!r}\n            text = "{quoted}"\n')
-    Path(path).write_bytes(out.getvalue().encode())  # bytes: ends of lines within labels stay as they are
-
-
 def _chosen(path: Path, tiers: list[Tier], kind: Kind, names: tuple[str, ...]) -> list[Tier]:
     """Tiers of that kind: those named, or those whose names are known; points are no stretches of time."""
     if not names:
@@ -204,17 +175,6 @@ def _chosen(path: Path, tiers: list[Tier], kind: Kind, names: tuple[str, ...]) -
                 f"Correct {kind} of this transcript in dataset.yaml.",
             )
     return [tier for tier in tiers if tier.name in names and not tier.points]
-
-
-def _filled(intervals: list[Interval], seconds: float) -> Iterator[Interval]:
-    now = 0.0
-    for interval in intervals:
-        if interval.start > now:
-            yield Interval(now, interval.start, "")
-        yield interval
-        now = interval.end
-    if now < seconds:
-        yield Interval(now, seconds, "")
 
 
 def _listed(tiers: Iterable[Tier]) -> str:
