@@ -14,7 +14,7 @@ from brainwavlm.datasets import usable_voxels as voxels_module
 from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.datasets.usable_voxels import censored_rows, scan, usable_voxels
 from brainwavlm.errors import DatasetError
-from tests.trees import N_VOXELS, responses
+from tests.trees import responses
 
 VALUES = st.sampled_from([0.0, 1.0, -2.5, np.nan, np.inf, -np.inf])
 
@@ -66,15 +66,6 @@ def test_a_voxel_that_fails_in_one_story_is_left_out_of_all(native):
     mask = usable_voxels(recordings.values())
     assert list(np.flatnonzero(~mask.kept)) == [3, 4, 5]
     assert mask.counts == {"nan": 1, "infinite": 1, "constant": 1}
-
-
-def test_only_the_columns_asked_for_are_looked_at(native):
-    recordings = load_dataset(native).recordings("anna")
-    with h5py.File(recordings["dog"].path, "a") as file:
-        file["data"][:, 3] = np.nan
-    chosen = np.isin(np.arange(N_VOXELS), [2, 3, 9])
-    assert list(usable_voxels(recordings.values(), chosen).kept) == [True, False, True]
-    assert usable_voxels(recordings.values(), slice(4, 9)).kept.all()
 
 
 def test_stories_of_different_width_are_refused(native):

@@ -25,7 +25,7 @@ def test_an_mp3_of_variable_rate_without_a_length_is_heard_to_its_end(tmp_path):
     assert facts.seconds == pytest.approx(
         SECONDS, abs=0.2
     )  # it guesses 6 s from the bit rate of the first frame
-    assert (facts.promised, facts.cut) == (None, "")
+    assert (facts.cut, facts.doubt) == ("", "")
     assert len(load_sound(tmp_path / "b.mp3")) == facts.n_samples
 
 

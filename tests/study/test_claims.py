@@ -6,6 +6,7 @@ from brainwavlm.config import load_config
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
 from brainwavlm.results.estimates import gain, mean_over_seeds, over_seeds, ratio_of_deviations
 from brainwavlm.study import open_study
+from brainwavlm.study.cells import naming
 from brainwavlm.study.claims.reading import read_cell
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.claims.verdicts import expected, holds
@@ -119,7 +120,9 @@ def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
     found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
     row = only(found.table, kind="gain", target="cortex")
     assert np.isfinite(row["low"])
-    cells = [read_cell(record) for record in open_study(tmp_path / "study").cells]
+    records = open_study(tmp_path / "study").cells
+    named = naming(record.cell.config for record in records)
+    cells = [read_cell(record, named) for record in records]
     scores = [cell.scores[0] for cell in cells]
     others = [*scores[:2], type(scores[2])(**{**vars(scores[2]), "rows": "another 70"})]
     estimate, low, high = mean_over_seeds(others, gain)

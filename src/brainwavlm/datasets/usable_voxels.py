@@ -83,7 +83,7 @@ class Mask:
     censored: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray | None = None) -> Mask:
+def usable_voxels(recordings: Iterable[Recording]) -> Mask:
     """Voxels whose responses are finite and vary in every story.
 
     kept[v] = all over stories of (no NaN, no infinity, not constant as in `Scan`), over volumes that were not censored
@@ -92,19 +92,16 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
     ----------
     recordings : iterable of Recording
         One subject's.
-    columns : slice or bool array (n_voxels,) or None
-        Only these columns are looked at.
 
     Returns
     -------
-    Mask over the columns looked at. Memory does not grow with the number of stories.
+    Mask. Memory does not grow with the number of stories.
 
     Raises
     ------
     DatasetError
         Stories whose numbers of voxels differ, or no story.
     """
-    chosen = slice(None) if columns is None else columns
     whole: Scan | None = None
     first: Recording | None = None
     censored = {}
@@ -118,7 +115,7 @@ def usable_voxels(recordings: Iterable[Recording], columns: slice | np.ndarray |
                 f"{first.shape[1]} voxels, as in {first.path.name}.",
                 "All responses of a subject must have the same columns: make them with one mask.",
             )
-        story = scan(recording_blocks(recording, chosen))
+        story = scan(recording_blocks(recording))
         censored[recording.story.name] = story.censored
         whole = story if whole is None else whole | story
     if whole is None:
@@ -195,13 +192,13 @@ def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
                 yield array[(*leading, slice(first, first + step))].astype(np.float32, copy=False)
 
 
-def recording_blocks(recording: Recording, columns: slice | np.ndarray = slice(None)) -> Iterator[np.ndarray]:
+def recording_blocks(recording: Recording) -> Iterator[np.ndarray]:
     """The rows of a recording that are used, a few at a time, float32."""
     n_trs, n_voxels = recording.shape
     step = _rows_at_once(n_voxels)
     for first in range(0, n_trs, step):
         with np.errstate(over="ignore"):
-            yield recording.responses(slice(first, first + step), columns)
+            yield recording.responses(slice(first, first + step))
 
 
 def _rows_at_once(n_voxels: int) -> int:

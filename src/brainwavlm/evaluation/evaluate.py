@@ -27,7 +27,8 @@ from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.states import StateScores, score_states
-from brainwavlm.evaluation.statistics.tests import difference_test, listener_rows
+from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
+from brainwavlm.evaluation.statistics.tests import listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.evaluation import Evaluation
@@ -174,8 +175,14 @@ def evaluate(
         r_readout = readout_r(run, readout, plan, after.features)[frozen.columns]
         blocks = frozen.summary["null"]["block_rows"]
         paired, paired_shared = (
-            difference_test(
-                tuned.true, *pair, plan.story_of_row, config.evaluation, config.seed, blocks, plan.masks
+            paired_block_p(
+                tuned.true,
+                *pair,
+                plan.story_of_row,
+                config.evaluation.shifts,
+                config.seed,
+                blocks,
+                plan.masks,
             )
             for pair in zip(frozen.predictions, tuned.predictions, strict=True)
         )

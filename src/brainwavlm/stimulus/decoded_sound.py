@@ -34,8 +34,6 @@ class SoundFacts:
         Of the file.
     n_frames : int
         Samples a channel that could be decoded.
-    promised : int or None
-        Samples a channel that the header says, if it does.
     encoding : str
         E.g. "WAV PCM_16".
     cut, doubt : str
@@ -54,7 +52,6 @@ class SoundFacts:
     rate: int
     channels: int
     n_frames: int
-    promised: int | None
     encoding: str
     cut: str
     doubt: str
@@ -174,7 +171,6 @@ def _measured(reader: SoundReader, channel: Channel) -> SoundFacts:
         rate=header.rate,
         channels=header.channels,
         n_frames=n_frames,
-        promised=header.n_frames,
         encoding=header.encoding,
         cut=_cut(header, n_frames, reader.broken),
         doubt=_doubt(header, n_frames),

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from brainwavlm.config import EvaluationConfig, load_config
 from brainwavlm.errors import ConfigError
@@ -12,7 +12,6 @@ from brainwavlm.evaluation.statistics.permutation_test import Null
 from brainwavlm.evaluation.statistics.tests import (
     correlation_test,
     described_null,
-    difference_test,
     listener_rows,
 )
 from tests.evaluation.statistics.test_circular_shift import autoregressive
@@ -72,15 +71,6 @@ def test_a_target_without_any_score_has_no_p():
     assert np.isnan(null.test().mean["none"]).all()
 
 
-def test_the_difference_is_tested_by_blocks_of_the_given_length(noise):
-    true, first, second = noise
-    for rows in (30, 50):
-        found = difference_test(true, first, second, STORY, settings(), 1, rows, MASKS)
-        expected = paired_block_p(true, first, second, STORY, 199, 1, rows, targets=MASKS)
-        assert_array_equal(found.p, expected.p)
-        assert found.mean == expected.mean
-
-
 def test_the_smallest_p_that_the_rows_allow_is_said():
     few = described_null(np.repeat("a", 60), settings(**{"evaluation.null": "blocks"}), 30, False)
     assert few["least_p"] == pytest.approx(1 / 2)  # two blocks, two orders
@@ -92,7 +82,7 @@ def test_the_smallest_p_that_the_rows_allow_is_said():
     # It is reached, and not undercut, by a model that is better everywhere.
     rng = np.random.default_rng(0)
     true, first, second = rng.standard_normal((3, 60, 4))
-    test = difference_test(true, first, true + 0.1 * second, np.repeat("a", 60), settings(), 0, 30)
+    test = paired_block_p(true, first, true + 0.1 * second, np.repeat("a", 60), 199, 0, 30)
     assert (np.abs(test.p - 0.5) < 0.1).all()
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import unit
 from brainwavlm.evaluation.statistics.permutation_test import (
-    Alternative,
     Null,
     PermutationTest,
     stories_of,
@@ -82,14 +81,13 @@ def paired_block_p(
     n_permutations: int,
     seed: int,
     block_rows: int,
-    alternative: Alternative = "two-sided",
     targets: Mapping[str, np.ndarray] | None = None,
 ) -> PermutationTest:
     """T_s[v] = r(a, m_s) - r(a, m_s'), m_s: second's prediction, first's in the blocks that s swaps; m_s': the rest.
 
-    Without swaps T = r_second - r_first. Both predictions are centred and of unit norm over all rows first. Where the
-    models predict equally well, either could have made any block of either prediction; swaps are the same for all
-    voxels. Correlations come from sums over blocks, so no rows are copied.
+    Without swaps T = r_second - r_first; |T| counts. Both predictions are centred and of unit norm over all rows
+    first. Where the models predict equally well, either could have made any block of either prediction; swaps are the
+    same for all voxels. Correlations come from sums over blocks, so no rows are copied.
 
     Parameters
     ----------
@@ -101,8 +99,6 @@ def paired_block_p(
     seed : int
     block_rows : int
         Least length of a block in TRs.
-    alternative : str
-        two-sided: |T| counts. greater: T, the second model better than the first.
     targets : mapping of str to bool array (n_voxels,), or None
         Also test the mean difference over these voxels.
 
@@ -114,11 +110,9 @@ def paired_block_p(
     blocks = [block for story in _blocks(story_of_row, block_rows) for block in story]
     kept = np.random.default_rng(seed).integers(0, 2, (n_permutations, len(blocks))).astype(np.float64)
     swapped = kept.sum(1)
-    unchanged = swapped == len(blocks)
-    if alternative == "two-sided":
-        unchanged |= swapped == 0  # all blocks swapped: the same |T|
+    unchanged = (swapped == len(blocks)) | (swapped == 0)  # all blocks swapped: the same |T|
     least_p = least_paired_p(story_of_row, block_rows)
-    null = Null(n_permutations, true.shape[1], alternative, targets, unchanged=unchanged, least_p=least_p)
+    null = Null(n_permutations, true.shape[1], "two-sided", targets, unchanged=unchanged, least_p=least_p)
     for start in range(0, true.shape[1], VOXELS_AT_ONCE):
         columns = slice(start, start + VOXELS_AT_ONCE)
         a, b1, b2 = (unit(values[:, columns]) for values in (true, first, second))
@@ -130,10 +124,8 @@ def paired_block_p(
     return null.test()
 
 
-def listener_sign_flip_p(
-    differences: np.ndarray, n_permutations: int, seed: int, alternative: Alternative = "greater"
-) -> PermutationTest:
-    """T_s[v] = mean over listeners l of s_l x[l, v], s_l = +1 or -1; T with all signs +1.
+def listener_sign_flip_p(differences: np.ndarray, n_permutations: int, seed: int) -> PermutationTest:
+    """T_s[v] = mean over listeners l of s_l x[l, v], s_l = +1 or -1; T with all signs +1. One-sided: large T counts.
 
     Listeners, not voxels or rows, are the sample: this says what to expect of further people. Up to 12 listeners all
     2^n sign patterns but the true one are the null, so that p is exact; its least value is 1 / 2^n, one-sided.
@@ -145,7 +137,6 @@ def listener_sign_flip_p(
     n_permutations : int
         Sign patterns that are drawn for more than 12 listeners.
     seed : int
-    alternative : str
 
     Returns
     -------
@@ -168,7 +159,7 @@ def listener_sign_flip_p(
         signs = np.array(list(product([1.0, -1.0], repeat=len(x))))[1:]
     else:
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], (n_permutations, len(x)))
-    null = Null(len(signs), x.shape[1], alternative)
+    null = Null(len(signs), x.shape[1], "greater")
     for start in range(0, x.shape[1], VOXELS_AT_ONCE):
         columns = slice(start, start + VOXELS_AT_ONCE)
         null.add(columns, x[:, columns].mean(0), signs @ x[:, columns] / len(x))

@@ -1,4 +1,4 @@
-"""The tests that a configuration asks for: a correlation against chance, two models, several listeners."""
+"""The tests that a configuration asks for: a correlation against chance, several listeners."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ from brainwavlm.evaluation.statistics.block_permutation import (
     least_block_p,
     least_paired_p,
     listener_sign_flip_p,
-    paired_block_p,
 )
 from brainwavlm.evaluation.statistics.permutation_test import (
     PermutationTest,
@@ -104,22 +103,6 @@ def require_null(story_of_row: np.ndarray, config: EvaluationConfig, block_rows:
             "at most half the longest scored story.",
             "Set evaluation.block_rows lower, or evaluation.null=shifts.",
         )
-
-
-def difference_test(
-    true: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    story_of_row: np.ndarray,
-    config: EvaluationConfig,
-    seed: int,
-    block_rows: int,
-    targets: Mapping[str, np.ndarray] | None = None,
-) -> PermutationTest:
-    """r_second - r_first against swaps of blocks of the two predictions, two-sided; see `paired_block_p`."""
-    return paired_block_p(
-        true, first, second, story_of_row, config.shifts, seed, block_rows, "two-sided", targets
-    )
 
 
 def described_null(

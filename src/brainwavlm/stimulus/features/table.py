@@ -57,8 +57,6 @@ class Feature:
         sound, phones, words or file.
     unit : str
         What it is a value of: stretches of the sound between windows, phones, words, or a name of the feature's own.
-    dims : int or None
-        Its dimensions, or labels; None: as many as the transcripts or the file have.
     source : str
         Where its definition is from.
     values : function from Stimuli to Values
@@ -70,7 +68,6 @@ class Feature:
     kind: FeatureKind
     needs: Literal["sound", "phones", "words", "file"]
     unit: str
-    dims: int | None
     source: str
     values: Callable[[Stimuli], Values]
     scale: Scale = "numbers"
@@ -90,14 +87,13 @@ def _of_sound(name: str, dims: int, source: str, frames: Callable[[torch.Tensor]
         by_story = {story: frame_means(frames(stimuli.sound(story)), some) for story, some in units.items()}
         return Values(_numbered(dims), units, by_story)
 
-    return Feature(name, "acoustic", "sound", STRETCHES, dims, source, values)
+    return Feature(name, "acoustic", "sound", STRETCHES, source, values)
 
 
 def _of_labels(
     name: str,
     kind: FeatureKind,
     said: Said,
-    dims: int | None,
     source: str,
     vectors: Callable[[labels.Labels], labels.Vectors],
     scale: Scale = "numbers",
@@ -108,7 +104,7 @@ def _of_labels(
         by_story = {story: of_label.values(some.labels) for story, some in units.items()}
         return Values(of_label.columns, units, by_story)
 
-    return Feature(name, kind, said, said, dims, source, values, scale)
+    return Feature(name, kind, said, said, source, values, scale)
 
 
 def _rate(name: str, kind: FeatureKind, said: Said) -> Feature:
@@ -117,7 +113,7 @@ def _rate(name: str, kind: FeatureKind, said: Said) -> Feature:
         by_story = {story: rate(spoken[story], some) for story, some in units.items()}
         return Values((name,), units, by_story)
 
-    return Feature(name, kind, said, STRETCHES, 1, f"{said} a second", values)
+    return Feature(name, kind, said, STRETCHES, f"{said} a second", values)
 
 
 FEATURES = {
@@ -129,15 +125,15 @@ FEATURES = {
         _of_sound("flux", 1, "rises of the log-mel spectrum, summed", acoustic.flux),
         _of_sound("pitch", 1, "log2 of F0, Praat (praat-parselmouth)", acoustic.pitch),
         _of_sound("intensity", 1, "dB, Praat (praat-parselmouth)", acoustic.intensity),
-        _of_labels("phones", "phonetic", "phones", None, "the transcript", labels.phones, "classes"),
+        _of_labels("phones", "phonetic", "phones", "the transcript", labels.phones, "classes"),
         _of_labels(
-            "articulation", "phonetic", "phones", 22, "de Heer et al. 2017", labels.articulation, "labels"
+            "articulation", "phonetic", "phones", "de Heer et al. 2017", labels.articulation, "labels"
         ),
         _rate("phone-rate", "phonetic", "phones"),
-        _of_labels("words", "lexical", "words", None, "the transcript", labels.words, "classes"),
+        _of_labels("words", "lexical", "words", "the transcript", labels.words, "classes"),
         _rate("word-rate", "lexical", "words"),
-        _of_labels("frequency", "lexical", "words", 1, "Zipf scale (wordfreq)", labels.frequency),
-        _of_labels("word-length", "lexical", "words", 1, "letters", labels.word_length),
+        _of_labels("frequency", "lexical", "words", "Zipf scale (wordfreq)", labels.frequency),
+        _of_labels("word-length", "lexical", "words", "letters", labels.word_length),
     )
 }
 
@@ -197,7 +193,7 @@ def _from_file(name: str, path: str) -> Feature:
         return _of_text_model(name, path)
     if not is_table(path):
         vectors = partial(labels.embeddings, path)
-        return replace(_of_labels(name, "semantic", "words", None, path, vectors), needs="file")
+        return replace(_of_labels(name, "semantic", "words", path, vectors), needs="file")
     table = read_table(path)
     if "time" in table:
         columns = tuple(str(column) for column in table if column not in ("story", "time"))
@@ -209,7 +205,7 @@ def _from_file(name: str, path: str) -> Feature:
             by_story = {story: means_over_time(table, story, some) for story, some in units.items()}
             return Values(columns, units, by_story)
 
-        return Feature(name, "other", "file", STRETCHES, len(columns), path, over_time)
+        return Feature(name, "other", "file", STRETCHES, path, over_time)
     names = sorted(set(table["label"].str.strip()) - {""}) if "label" in table else []
     columns = tuple(names or (str(column) for column in table if column not in ("story", "onset", "offset")))
 
@@ -225,9 +221,7 @@ def _from_file(name: str, path: str) -> Feature:
         units = {story: some.within(stimuli.ends[story][-1]) for story, some in units.items()}
         return Values(columns, units, {story: by_story[story][keep] for story, keep in kept.items()})
 
-    return Feature(
-        name, "other", "file", name, len(columns), path, of_spans, "classes" if names else "numbers"
-    )
+    return Feature(name, "other", "file", name, path, of_spans, "classes" if names else "numbers")
 
 
 def _of_text_model(name: str, path: str) -> Feature:
@@ -236,7 +230,7 @@ def _of_text_model(name: str, path: str) -> Feature:
         by_story = {story: contextual_vectors(path, some.labels) for story, some in units.items()}
         return Values(_numbered(next(iter(by_story.values())).shape[1]), units, by_story)
 
-    return Feature(name, "semantic", "file", "words", None, path, values)
+    return Feature(name, "semantic", "file", "words", path, values)
 
 
 def _numbered(n: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from brainwavlm.results.probes import Probes
 from brainwavlm.results.replicates import FILE, OWN_LAYER, Replicates, read_replicates
 from brainwavlm.results.tables import records, under_both_readouts
 from brainwavlm.results.transfer import Transfer
-from brainwavlm.study.cells import Listener, naming, tuners
+from brainwavlm.study.cells import Listener, tuners
 from brainwavlm.study.claims.scores import CellScore, CellScores
 from brainwavlm.study.folder import CellRecord
 from brainwavlm.study.records import remedied
@@ -27,16 +27,15 @@ _AGAIN = "Start the study again: it scores this cell anew."
 Who = Callable[[Mapping[str, Any], int], Listener]
 
 
-def read_cell(record: CellRecord, name: Callable[[Listener], str] | None = None) -> CellScores:
+def read_cell(record: CellRecord, name: Callable[[Listener], str]) -> CellScores:
     """What a cell has so far; files that cannot be read are errors of that cell, not of the study.
 
     Parameters
     ----------
     record : CellRecord
-    name : function from Listener to str, optional
-        From `naming` of all cells of the study; None: of this one.
+    name : function from Listener to str
+        From `naming` of all cells of the study.
     """
-    name = name or naming([record.cell.config])
     cell = CellScores(record, "+".join(map(name, tuners(record.cell.config))))
     if not (record.path / "run.json").is_file():
         return cell
