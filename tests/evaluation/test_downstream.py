@@ -195,7 +195,7 @@ def test_a_story_without_transcript_is_named(own):
     path = Path(own.dataset) / "dataset.yaml"
     kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
     path.write_text("\n".join(kept) + "\n")
-    with pytest.raises(ConfigError, match=r"(?s)words, but b has no transcript.*evaluate without it"):
+    with pytest.raises(ConfigError, match=r"(?s)words, but b has no transcript.*leave words out"):
         labels_of(own, "words")
 
 

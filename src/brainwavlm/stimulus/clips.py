@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainwavlm.datasets.responses import Story
-from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.spoken_labels import Kind, phone_classes
-from brainwavlm.stimulus.transcripts import said
-from brainwavlm.stimulus.word_vectors import spoken
+from brainwavlm.stimulus.spoken_labels import Kind
+from brainwavlm.stimulus.transcripts import labels_said
 
 TASKS: tuple[Kind, ...] = ("phones", "words")
 CLIP_SECONDS = 1.0
@@ -19,24 +17,10 @@ def labelled_middles(task: Kind, stories: Sequence[Story]) -> list[list[tuple[st
 
     Raises
     ------
-    ConfigError
-        A story has no transcript.
-    DatasetError
-        A transcript that cannot be read, or has no tier of them.
+    ConfigError, DatasetError
+        As `labels_said`.
     """
-    for story in stories:
-        if story.transcript is None:
-            raise ConfigError(
-                "evaluate.downstream",
-                f"{task}, but {story.name} has no transcript.",
-                "a TextGrid for every story.",
-                "Add it to the data set, or evaluate without it.",
-            )
-    intervals = [said(story, task) for story in stories]
-    if task == "words":
-        labels = [[spoken(interval.text) for interval in some] for some in intervals]
-    else:
-        labels, _ = phone_classes(intervals)
+    intervals, labels = labels_said(stories, task, "evaluate.downstream", task)
     return [
         [(label, (one.start + one.end) / 2) for label, one in zip(names, some, strict=True) if label]
         for names, some in zip(labels, intervals, strict=True)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brainwavlm.datasets.responses import Story
-from brainwavlm.errors import DatasetError
+from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.decoded_sound import sound_facts
 from brainwavlm.stimulus.interval_rules import mended_intervals, without_copies
-from brainwavlm.stimulus.spoken_labels import Kind, nothing_said
+from brainwavlm.stimulus.spoken_labels import Kind, nothing_said, phone_classes
 from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
 from brainwavlm.stimulus.word_lists import read_word_list
+from brainwavlm.stimulus.word_vectors import spoken
 
 # Tiers by name, without case, and without the speaker before " - " of Montreal's aligner and of FAVE: those of
 # ds003020, Montreal, Prosodylab, Penn, FAVE, Gentle's converters, WebMAUS, EasyAlign and SPPAS. KAN-MAU holds
@@ -83,7 +84,7 @@ def read_transcript(
     tiers = grid.tiers
     mended: Counter[str] = Counter()
     unspoken: dict[Kind, Counter[str]] = {}
-    spoken: dict[Kind, list[Interval]] = {}
+    kept: dict[Kind, list[Interval]] = {}
     chosen: list[Tier] = []
     named: dict[Kind, tuple[str, ...]] = {"words": tuple(word_tiers), "phones": tuple(phone_tiers)}
     for kind, names in named.items():
@@ -92,16 +93,16 @@ def read_transcript(
         labels = Counter(text for interval in intervals if (text := interval.text.strip()))
         unspoken[kind] = Counter({text: n for text, n in labels.items() if nothing_said(text, kind)})
         intervals = [interval for interval in intervals if not nothing_said(interval.text, kind)]
-        spoken[kind] = sorted(intervals, key=lambda interval: (interval.start, interval.end))
+        kept[kind] = sorted(intervals, key=lambda interval: (interval.start, interval.end))
         chosen += some
     if not chosen:
         raise _without(path, _listed(tiers), "words or phones")
-    if not any(spoken.values()):
+    if not any(kept.values()):
         raise unusable(path, f"silences and noises only in {_listed(chosen)}.", AGAIN)
     tier_names = tuple(tier.name for tier in tiers)
     return Transcript(
-        spoken["phones"],
-        spoken["words"],
+        kept["phones"],
+        kept["words"],
         tier_names,
         dict(+mended),
         unspoken,
@@ -124,6 +125,33 @@ def said(story: Story, kind: Kind) -> list[Interval]:
         assert story.transcript is not None
         raise _without(story.transcript, ", ".join(map(repr, transcript.tiers)), kind)
     return intervals
+
+
+def labels_said(
+    stories: Iterable[Story], kind: Kind, key: str, asked_for: str
+) -> tuple[list[list[Interval]], list[list[str]]]:
+    """Phones or words of stories, and what each is called: its class of `phone_classes`, or the word as `spoken`.
+
+    Raises
+    ------
+    ConfigError
+        A story has no transcript; of `key`, and of what it was `asked_for`.
+    DatasetError
+        As `said`.
+    """
+    stories = list(stories)
+    for story in stories:
+        if story.transcript is None:
+            raise ConfigError(
+                key,
+                f"{asked_for}, but {story.name} has no transcript.",
+                f"a transcript with {kind} for every story.",
+                f"Add it to the data set, or leave {asked_for} out.",
+            )
+    intervals = [said(story, kind) for story in stories]
+    if kind == "phones":
+        return intervals, phone_classes(intervals)[0]
+    return intervals, [[spoken(interval.text) for interval in some] for some in intervals]
 
 
 def transcript_of(story: Story) -> Transcript:

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 
 from brainwavlm.datasets.responses import Story
-from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.spoken_labels import Kind, phone_classes
-from brainwavlm.stimulus.transcripts import said
-from brainwavlm.stimulus.word_vectors import spoken
+from brainwavlm.stimulus.spoken_labels import Kind
+from brainwavlm.stimulus.transcripts import labels_said
 
 
 class Stimuli:
@@ -40,29 +38,9 @@ class Stimuli:
         return sound_facts(self.stories[name].audio, self.stories[name].channel).seconds
 
     def said(self, kind: Kind, asked_for: str) -> dict[str, Units]:
-        """Phones (classes of `phone_classes`) or words (as `spoken`) of each story, up to its last window's end.
-
-        Raises
-        ------
-        ConfigError
-            A story has no transcript; `asked_for` says what needs it.
-        DatasetError
-            A transcript that cannot be read, or has none of them.
-        """
+        """Phones or words of each story, named as by `labels_said`, up to its last window's end; errors as there."""
         if kind not in self._said:
-            for story in self.stories.values():
-                if story.transcript is None:
-                    raise ConfigError(
-                        "features",
-                        f"{asked_for}, but {story.name} has no transcript.",
-                        f"a transcript with {kind} for every story.",
-                        "Add it to the data set, or leave the feature out.",
-                    )
-            intervals = [said(story, kind) for story in self.stories.values()]
-            if kind == "words":
-                names = [[spoken(interval.text) for interval in some] for some in intervals]
-            else:
-                names, _ = phone_classes(intervals)
+            intervals, names = labels_said(self.stories.values(), kind, "features", asked_for)
             self._said[kind] = {
                 name: Units.said(some, of_story).within(self.ends[name][-1])
                 for name, some, of_story in zip(self.stories, intervals, names, strict=True)
