@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -24,7 +24,6 @@ _UNKNOWN = 0x7FFFE000  # bytes; pipes write such sizes, from sox's 0x7FFFF000 to
 _BLOCK_SECONDS = 10
 # libsndfile's names of those whose lengths are compared with what is there.
 _COMPARED = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "SVX", "HTK", "NIST", "FLAC", "OGG", "MP3"}
-_END = 1 << 17  # bytes
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,12 @@ def opened(path: Path) -> Iterator[SoundReader]:
     require_content(path)
     with path.open("rb") as file:
         start = file.read(1024)
-    wav = _WavChunks.of(path) if start[:4] in (b"RIFF", b"RIFX") and start[8:12] == b"WAVE" else None
+    wav = _wav_data(path) if start[:4] in (b"RIFF", b"RIFX") and start[8:12] == b"WAVE" else None
     require_one_stream(path)
-    if wav is not None and wav.rate is not None:
-        _require_rate(path, wav.rate)
     promised: int | None = None
     source: Path | _Patched | Endless = path
-    if wav is not None and wav.misleading:
-        source = _Patched(path, wav.place, b"\xff\xff\xff\xff")
+    if wav is not None and wav.short_at is not None:
+        promised, source = wav.promised, _Patched(path, wav.short_at, b"\xff\xff\xff\xff")
     elif start[:4] == b"fLaC" and len(start) >= 26:
         promised = int.from_bytes(start[21:26], "big") & 0xFFFFFFFFF
         source = _Patched(path, 21, bytes([start[21] & 0xF0, 0, 0, 0, 0]))
@@ -136,8 +133,6 @@ def opened(path: Path) -> Iterator[SoundReader]:
             guessed = file.frames >= 1 << 62 or isinstance(source, Endless) or (wav and wav.unknown)
             if promised is None and not guessed:
                 promised = file.frames
-            if wav is not None and wav.misleading and not wav.unknown and wav.align:
-                promised = wav.declared // wav.align
             yield SoundReader(
                 path,
                 file,
@@ -189,59 +184,44 @@ def _cut(log: str, start: bytes, path: Path) -> str:
     return "truncated: it ends within a page." if ogg_end(path, start) == "cut" else ""
 
 
-@dataclass(frozen=True)
-class _WavChunks:
-    """Where the data chunk's size stands, what it says, the bytes that are there, bytes a frame, and the rate."""
+class _WavData(NamedTuple):
+    """What a WAV file says of its data."""
 
-    place: int = 0
-    declared: int = 0
-    there: int = 0
-    align: int = 0
-    rate: int | None = None
-    more: bool = False  # whether what follows the declared data is a chunk, or nothing
+    short_at: int | None  # place of their size, where libsndfile would stop too early
+    promised: int | None  # frames, then
+    unknown: bool  # whether the header was written before the length was known
+    cut: str  # as of a `Header`
 
-    @property
-    def unknown(self) -> bool:
-        """Whether the header was written before the length was known."""
-        return self.there > 0 and (
-            (self.declared == 0 and not self.more)
-            or (self.declared >= _UNKNOWN and self.declared > self.there)
-        )
 
-    @property
-    def misleading(self) -> bool:
-        """Whether libsndfile would stop too early: more than 50 ms of bytes after the data that are no chunk."""
-        left = self.there - self.declared
-        enough = 0.05 * self.align * (self.rate or 0)
-        return not self.more and left > (0 if self.declared == 0 else enough) and self.align > 0
+def _wav_data(path: Path) -> _WavData | None:
+    """None of a file without a data chunk.
 
-    @property
-    def cut(self) -> str:
-        """That bytes are missing, as a sentence."""
-        missing = self.declared - self.there
-        if missing <= 0 or self.unknown:
-            return ""
-        return f"truncated: {missing} bytes fewer than its header says."
-
-    @classmethod
-    def of(cls, path: Path) -> "_WavChunks | None":
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            order: Any = "little" if file.read(12)[:4] == b"RIFF" else "big"
-            align, rate = 0, None
-            while len(head := file.read(8)) == 8:
-                place, declared = file.tell() - 4, int.from_bytes(head[4:], order)
-                if head[:4] == b"data":
-                    there = size - place - 4
-                    file.seek(declared + declared % 2, io.SEEK_CUR)
-                    after = file.read(8)
-                    left = there - declared - declared % 2 - 8
-                    text = after[:4].isascii() and after[:4].decode("ascii", "replace").isprintable()
-                    is_chunk = len(after) == 8 and text and int.from_bytes(after[4:], order) <= left
-                    return cls(place, declared, there, align, rate, is_chunk)
-                body = file.read(declared + declared % 2) if declared < _END else b""
-                if head[:4] == b"fmt " and len(body) >= 16:
-                    rate, align = int.from_bytes(body[4:8], order), int.from_bytes(body[12:14], order)
-                elif not body:
-                    file.seek(declared + declared % 2, io.SEEK_CUR)
-        return None if rate is None else cls(rate=rate)
+    Sound goes on behind the declared data where more than 50 ms of bytes follow that are no chunk.
+    """
+    size, align, rate = path.stat().st_size, 0, 0
+    with path.open("rb") as file:
+        order: Any = "little" if file.read(12)[:4] == b"RIFF" else "big"
+        while len(head := file.read(8)) == 8:
+            start, declared = file.tell(), int.from_bytes(head[4:], order)
+            if head[:4] == b"fmt ":
+                body = file.read(16)
+                rate, align = int.from_bytes(body[4:8], order), int.from_bytes(body[12:14], order)
+            file.seek(start + declared + declared % 2)
+            if head[:4] == b"data":
+                break
+        else:
+            return None
+        after, end = file.read(8), file.tell()
+    is_chunk = bool(re.match(rb"[ -~]{4}", after)) and len(after) == 8
+    is_chunk = is_chunk and int.from_bytes(after[4:], order) <= size - end
+    there = size - start
+    unknown = there > 0 and (declared >= max(_UNKNOWN, there + 1) or (declared == 0 and not is_chunk))
+    short = not is_chunk and align > 0 and there - declared > (0.05 * align * rate if declared else 0)
+    cut = (
+        ""
+        if unknown or there >= declared
+        else f"truncated: {declared - there} bytes fewer than its header says."
+    )
+    return _WavData(
+        start - 4 if short else None, declared // align if short and declared else None, unknown, cut
+    )
