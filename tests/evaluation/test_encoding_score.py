@@ -100,17 +100,22 @@ def test_without_a_ceiling_nothing_is_normalised(planted):
 
 
 def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch):
-    fitted = []
-    original = scoring_plan.fit_and_predict
+    fitted, predicted = [], []
+    ridge, predictions = scoring_plan.fitted_ridge, scoring_plan.fit_predictions
 
-    def spy(designs, fit, held, *rest):
-        fitted.append(([r.story.name for r in fit], [r.story.name for r in held]))
-        return original(designs, fit, held, *rest)
+    def spied_ridge(designs, fit, *rest):
+        fitted.append([recording.story.name for recording in fit])
+        return ridge(designs, fit, *rest)
 
-    monkeypatch.setattr(scoring_plan, "fit_and_predict", spy)
+    def spied_predictions(batches, designs, held, *rest):
+        predicted.append([recording.story.name for recording in held])
+        return predictions(batches, designs, held, *rest)
+
+    monkeypatch.setattr(scoring_plan, "fitted_ridge", spied_ridge)
+    monkeypatch.setattr(scoring_plan, "fit_predictions", spied_predictions)
     score = planted.score(leave_one_out=True)
-    assert {held[0] for _, held in fitted} == set(LENGTHS)
-    for fit, (held,) in fitted:
+    assert {held[0] for held in predicted} == set(LENGTHS)
+    for fit, (held,) in zip(fitted, predicted, strict=True):
         assert sorted([*fit, held]) == sorted(LENGTHS)
     assert len(score.true) == sum(LENGTHS.values())
     for name in LENGTHS:

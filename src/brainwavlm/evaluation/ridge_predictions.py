@@ -61,35 +61,6 @@ class FitPredictions(NamedTuple):
     reduced: ReducedRank | None
 
 
-def fit_and_predict(
-    designs: Mapping[str, np.ndarray],
-    fit: Sequence[Recording],
-    held_out: Sequence[Recording],
-    columns: np.ndarray,
-    config: RunConfig,
-    device: str,
-    shared: bool = False,
-    reused: Penalties | None = None,
-    validation: Collection[str] = (),
-) -> FitPredictions:
-    """Fit ridge on some stories, and predict others from their designs (n_rows, n_columns).
-
-    Penalty and rank of the shared map are chosen on the stories of `validation` among those fitted, else on all.
-    """
-    predicted, of_shared = (
-        {one.story.name: np.empty((one.shape[0], len(columns)), np.float32) for one in some}
-        for some in (held_out, held_out if shared else ())
-    )
-    alphas, reduced = np.empty(len(columns)), None
-    for batch in fitted_ridge(designs, fit, columns, config, device, shared, reused, validation):
-        alphas[batch.columns], reduced = batch.alphas, batch.reduced
-        for name, values in predicted.items():
-            values[:, batch.columns] = designs[name] @ batch.weights
-        for name, values in of_shared.items():
-            values[:, batch.columns] = designs[name] @ batch.shared
-    return FitPredictions(predicted, alphas, of_shared, reduced)
-
-
 def fitted_ridge(
     designs: Mapping[str, np.ndarray],
     fit: Sequence[Recording],
@@ -100,7 +71,10 @@ def fitted_ridge(
     reused: Penalties | None = None,
     validation: Collection[str] = (),
 ) -> Iterator[RidgeBatch]:
-    """Ridge on some stories, some voxels at a time; see `fit_and_predict`."""
+    """Ridge on some stories from their designs (n_rows, n_columns), some voxels at a time.
+
+    Penalty and rank of the shared map are chosen on the stories of `validation` among those fitted, else on all.
+    """
     design = np.concatenate([designs[recording.story.name] for recording in fit])
     story_of_row = stories_of_rows(fit)
     untuned = np.isin(story_of_row, list(validation))
@@ -112,6 +86,28 @@ def fitted_ridge(
     return ridge_batches(
         design, read, len(columns), story_of_row, config.ridge, device, shared, reused, chosen_on
     )
+
+
+def fit_predictions(
+    fitted: Iterator[RidgeBatch],
+    designs: Mapping[str, np.ndarray],
+    held_out: Sequence[Recording],
+    n_voxels: int,
+    shared: bool,
+) -> FitPredictions:
+    """What ridge predicts of some stories from their designs, (n_rows, n_columns)."""
+    predicted, of_shared = (
+        {one.story.name: np.empty((one.shape[0], n_voxels), np.float32) for one in some}
+        for some in (held_out, held_out if shared else ())
+    )
+    alphas, reduced = np.empty(n_voxels), None
+    for batch in fitted:
+        alphas[batch.columns], reduced = batch.alphas, batch.reduced
+        for name, values in predicted.items():
+            values[:, batch.columns] = designs[name] @ batch.weights
+        for name, values in of_shared.items():
+            values[:, batch.columns] = designs[name] @ batch.shared
+    return FitPredictions(predicted, alphas, of_shared, reduced)
 
 
 def responses_of(recordings: Sequence[Recording], columns: np.ndarray) -> np.ndarray:

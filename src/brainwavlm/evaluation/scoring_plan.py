@@ -24,7 +24,8 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import (
     FitPredictions,
     RidgePredictions,
-    fit_and_predict,
+    fit_predictions,
+    fitted_ridge,
     responses_of,
     stories_of_rows,
     zscored,
@@ -211,8 +212,11 @@ class ScoringPlan:
         device = device_of(self.config).type
         # Tuning fitted its features to the training stories. Each story that is left out in turn has its own others.
         validation = () if self.leave_one_out else [one.story.name for one in self.data.splits["validation"]]
+        how = self.columns, self.config, device, shared, self.reused, validation
         return [
-            fit_and_predict(of_fit, *fit, self.columns, self.config, device, shared, self.reused, validation)
+            fit_predictions(
+                fitted_ridge(of_fit, fit.fitted, *how), of_fit, fit.held_out, len(self.columns), shared
+            )
             for fit, of_fit in self.with_designs(designs)
         ]
 
