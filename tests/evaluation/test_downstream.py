@@ -75,19 +75,19 @@ def test_labels_are_what_has_its_middle_in_a_clip(talkative):
     task = labels_of(talkative)
     seconds = np.arange(SECONDS)
     assert task.labels == ("AA", "IY")  # B is in two clips only
-    assert task.fitted == ("a", "b", "c")
-    assert task.tested == ("d",)
-    assert_array_equal(task.tested_labels, np.stack([seconds % 2 == 0, seconds % 3 == 0], axis=1))
-    assert_array_equal(task.fitted_labels, np.tile(task.tested_labels, (3, 1)))
-    assert list(task.story_of_fitted) == ["a"] * SECONDS + ["b"] * SECONDS + ["c"] * SECONDS
+    assert task.fitted.stories == ["a", "b", "c"]
+    assert task.tested.stories == ["d"]
+    assert_array_equal(task.tested.labels, np.stack([seconds % 2 == 0, seconds % 3 == 0], axis=1))
+    assert_array_equal(task.fitted.labels, np.tile(task.tested.labels, (3, 1)))
+    assert list(task.fitted.story_of_row) == ["a"] * SECONDS + ["b"] * SECONDS + ["c"] * SECONDS
     words = labels_of(talkative, "words")
     assert words.labels == ("yes",)
-    assert_array_equal(words.tested_labels[:, 0], (seconds % 2 == 0) & (seconds > 0))
+    assert_array_equal(words.tested.labels[:, 0], (seconds % 2 == 0) & (seconds > 0))
 
 
 def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
     task, random = labels_of(talkative), np.random.default_rng(0)
-    labels = {"d": task.tested_labels} | dict.fromkeys("abc", task.tested_labels)
+    labels = {"d": task.tested.labels} | dict.fromkeys("abc", task.tested.labels)
     # Columns on scales that differ by a million: AA in the second, nothing about IY in any.
     features = {}
     for story, y in labels.items():
@@ -96,7 +96,7 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
     decided = decisions(features, task, 3, talkative)
     of_aa, of_iy = (
         roc_auc_score(truth, decision)
-        for truth, decision in zip(task.tested_labels.T, decided.T, strict=True)
+        for truth, decision in zip(task.tested.labels.T, decided.T, strict=True)
     )
     assert of_aa > 0.99
     assert abs(of_iy - 0.5) < 0.2
@@ -131,16 +131,16 @@ def test_f1_of_the_largest_decision_is_scikit_learns_also_without_a_story():
 
 def test_models_leave_out_the_same_and_equal_models_do_not_differ(talkative):
     task, random = labels_of(talkative), np.random.default_rng(2)
-    one = random.standard_normal(task.tested_labels.shape)
+    one = random.standard_normal(task.tested.labels.shape)
     found = jackknife_of_auc(
-        {"frozen": one, "tuned": one + 0.5 * task.tested_labels, "same": one.copy()},
-        task.tested_labels,
-        task.story_of_tested,
+        {"frozen": one, "tuned": one + 0.5 * task.tested.labels, "same": one.copy()},
+        task.tested.labels,
+        task.tested.story_of_row,
     )
     means = found.means[LABELS]
     assert_array_equal(means["frozen"], means["same"])
     assert found.unit == "4 blocks of at least 10 clips of this test story"
-    measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested_labels.T, one.T, strict=True)])
+    measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested.labels.T, one.T, strict=True)])
     assert_allclose(means["frozen"][0], measured)
     low, high = found.interval(means["tuned"] - means["frozen"])
     assert 0 < low < means["tuned"][0] - means["frozen"][0] < high
@@ -182,7 +182,7 @@ def test_clips_are_planned_on_the_length_that_is_heard(own):
     sound = np.random.default_rng(0).normal(0, 0.1, SECONDS * 48000 - 1)
     for name in SPLITS:
         soundfile.write(Path(own.dataset) / f"stimuli/{name}.wav", np.roll(sound, len(name)), 48000)
-    assert len(labels_of(own).tested_labels) == SECONDS
+    assert len(labels_of(own).tested.labels) == SECONDS
 
 
 @pytest.mark.parametrize("names", [["phonemes"], ["words", "words"], [""]])

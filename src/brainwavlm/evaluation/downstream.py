@@ -10,8 +10,7 @@ The score is the mean of AUC over labels. Sounds and transcripts of the data set
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,6 +32,14 @@ STORIES = "clips"  # how replicates.npz names what was left out
 FEWEST_CLIPS = 10
 
 
+class Clips(NamedTuple):
+    """The clips of some stories, story after story: names, story of each clip, and labels, bool (n_clips, n_labels)."""
+
+    stories: list[str]
+    story_of_row: np.ndarray
+    labels: np.ndarray
+
+
 @dataclass(frozen=True)
 class Task:
     """Labels of the clips of a data set.
@@ -42,20 +49,13 @@ class Task:
     name : str
     labels : tuple of str
         Those in at least 10 clips, and missing from as many, on both sides.
-    fitted, tested : tuples of str
-        Stories, in the order of the rows.
-    fitted_labels, tested_labels : bool arrays (n_clips, n_labels)
-    story_of_fitted, story_of_tested : arrays (n_clips,) of str
+    fitted, tested : Clips
     """
 
     name: str
     labels: tuple[str, ...]
-    fitted: tuple[str, ...]
-    tested: tuple[str, ...]
-    fitted_labels: np.ndarray
-    tested_labels: np.ndarray
-    story_of_fitted: np.ndarray
-    story_of_tested: np.ndarray
+    fitted: Clips
+    tested: Clips
 
 
 class Downstream:
@@ -126,16 +126,16 @@ class Downstream:
             for layer in layers:
                 place = (task.name, layer)
                 models = {"frozen": frozen[place], "tuned": decided[place]}
-                jackknife = jackknife_of_auc(models, task.tested_labels, task.story_of_tested)
+                jackknife = jackknife_of_auc(models, task.tested.labels, task.tested.story_of_row)
                 by_task = replace(jackknife, means={task.name: jackknife.means[LABELS]})
-                replicates += kept_replicates(about, by_task, task.story_of_tested, layer, STORIES)
+                replicates += kept_replicates(about, by_task, task.tested.story_of_row, layer, STORIES)
                 table.append(
                     {
                         **about,
                         "task": task.name,
                         "layer": layer,
                         "n_labels": len(task.labels),
-                        "n_clips": len(task.tested_labels),
+                        "n_clips": len(task.tested.labels),
                         **contrast(jackknife, LABELS, "auc"),
                         "adapted": adapted(config, layer),
                     }
@@ -164,17 +164,14 @@ def task_of(name: Kind, plan: ScoringPlan, min_samples: int) -> Task:
         A story without a transcript, or no label in enough clips.
     """
     (fit,) = plan.fits
-    clips, sides = _of_clips(plan.config), []
-    of_stories = iter(labelled_middles(name, [recording.story for some in fit for recording in some]))
-    for recordings in fit:
-        middles = list(islice(of_stories, len(recordings)))
-        ends = [planned_windows(recording, clips, min_samples).times for recording in recordings]
-        sides.append((middles, ends))
-    labels = sorted({label for middles, _ in sides for story in middles for label, _ in story})
-    fitted, tested = (
-        np.concatenate([clip_labels(story, some, labels) for story, some in zip(middles, ends, strict=True)])
-        for middles, ends in sides
-    )
+    recordings = [*fit.fitted, *fit.held_out]
+    middles = labelled_middles(name, [one.story for one in recordings])
+    config = _of_clips(plan.config)
+    ends = [planned_windows(one, config, min_samples).times for one in recordings]
+    labels = sorted({label for story in middles for label, _ in story})
+    having = [clip_labels(*of_story, labels) for of_story in zip(middles, ends, strict=True)]
+    sides = [slice(len(fit.fitted)), slice(len(fit.fitted), None)]
+    fitted, tested = (np.concatenate(having[side]) for side in sides)
     often = np.all(
         [(side.sum(0) >= FEWEST_CLIPS) & ((~side).sum(0) >= FEWEST_CLIPS) for side in (fitted, tested)],
         axis=0,
@@ -187,17 +184,13 @@ def task_of(name: Kind, plan: ScoringPlan, min_samples: int) -> Task:
             "longer stories.",
             "Name more test stories, or leave this task out.",
         )
-    fitted_names, tested_names = (tuple(one.story.name for one in some) for some in fit)
+    names, n_clips = [one.story.name for one in recordings], list(map(len, ends))
     return Task(
         name,
         tuple(label for label, keep in zip(labels, often, strict=True) if keep),
-        fitted_names,
-        tested_names,
-        fitted[:, often],
-        tested[:, often],
         *(
-            np.repeat(some, [len(times) for times in ends])
-            for some, (_, ends) in zip((fitted_names, tested_names), sides, strict=True)
+            Clips(names[side], np.repeat(names[side], n_clips[side]), some[:, often])
+            for side, some in zip(sides, (fitted, tested), strict=True)
         ),
     )
 
@@ -215,10 +208,10 @@ def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, con
         Its ridge and its device.
     """
     fitted, tested = (
-        np.concatenate([features[story].layers[layer] for story in stories])
-        for stories in (task.fitted, task.tested)
+        np.concatenate([features[story].layers[layer] for story in clips.stories])
+        for clips in (task.fitted, task.tested)
     )
-    return linear_predictions(fitted, tested, task.fitted_labels, task.story_of_fitted, config)
+    return linear_predictions(fitted, tested, task.fitted.labels, task.fitted.story_of_row, config)
 
 
 def _of_clips(config: RunConfig) -> RunConfig:
