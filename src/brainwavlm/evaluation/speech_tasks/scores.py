@@ -22,7 +22,7 @@ from brainwavlm.evaluation.speech_tasks.synthesis import (
 )
 from brainwavlm.evaluation.speech_tasks.tasks import ASR, Task
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_f1
-from brainwavlm.evaluation.statistics.jackknife import kept_pieces, left_out_pieces
+from brainwavlm.evaluation.statistics.jackknife import left_out_pieces, sums_over
 from brainwavlm.progress import Progress
 from brainwavlm.speech.hidden_states import Backbone
 
@@ -191,7 +191,6 @@ def _of_classes(task: Task, decided: np.ndarray) -> dict[str, np.ndarray]:
 def _rates(task: Task, counts: Counts) -> dict[str, np.ndarray]:
     """Sum by sum over all tested rows, and without each piece of them, (n_pieces + 1,)."""
     pieces, _ = left_out_pieces(task.group_of_row)
-    kept = kept_pieces(len(pieces))
-    sums = {name: kept @ np.stack([some[rows].sum(0) for rows in pieces]) for name, some in counts.items()}
+    sums = {name: sums_over(some, pieces) for name, some in counts.items()}
     # One piece alone leaves nothing, and no interval.
     return {name: some[:, 0] / np.where(some[:, 1] > 0, some[:, 1], np.nan) for name, some in sums.items()}

@@ -9,7 +9,7 @@ below 10: with blocks of 10 throughout 90 % of intervals held the truth where no
 (benchmarks/coverage.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,8 +23,8 @@ BLOCK_ROWS, FEW_BLOCKS = 10, 4
 FEWEST_STORIES = 3
 SHARED = ", shared"  # after the name of a model: read out by the map whose directions all voxels share
 
-# (true, predicted, pieces, kept) to a score over the pieces that each row of `kept` keeps, (n_pieces + 1, n_voxels)
-Measure = Callable[[np.ndarray, np.ndarray, list[slice], np.ndarray], np.ndarray]
+# (true, predicted, pieces) to a score over all pieces, and over all but each, (n_pieces + 1, n_voxels)
+Measure = Callable[[np.ndarray, np.ndarray, list[slice]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,12 @@ def jackknife_of_means(
     """
     measure = measure or _correlations
     pieces, unit_of_pieces = left_out_pieces(story_of_row, of)
-    kept = kept_pieces(len(pieces))
-    sums = {name: {model: np.zeros(len(kept)) for model in predictions} for name in targets}
-    known = {name: np.zeros(len(kept)) for name in targets}
-    n_bytes = 8 * ((8 + 2 * len(predictions)) * len(kept) + 8 * len(true))
+    n_means = len(pieces) + 1
+    sums = {name: {model: np.zeros(n_means) for model in predictions} for name in targets}
+    known = {name: np.zeros(n_means) for name in targets}
+    n_bytes = 8 * ((8 + 2 * len(predictions)) * n_means + 8 * len(true))
     for columns in batches(true.shape[1], n_bytes):
-        r = [
-            measure(true[:, columns], predicted[:, columns], pieces, kept)
-            for predicted in predictions.values()
-        ]
+        r = [measure(true[:, columns], predicted[:, columns], pieces) for predicted in predictions.values()]
         missing = [np.isnan(values) for values in r]
         usable = ~np.any([gaps[0] for gaps in missing], axis=0)
         for name, mask in targets.items():
@@ -135,30 +132,26 @@ def kept_pieces(n_pieces: int) -> np.ndarray:
     return np.concatenate([np.ones((1, n_pieces)), 1 - np.eye(n_pieces)])
 
 
-def _correlations(
-    true: np.ndarray, predicted: np.ndarray, pieces: list[slice], kept: np.ndarray
-) -> np.ndarray:
-    """Correlation over the pieces that each row of `kept` keeps, (n_pieces + 1, n_voxels)."""
+def sums_over(values: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
+    """Sums over the rows of all pieces, and of all but each one, (n_pieces + 1, n) float64."""
+    sums = np.stack([values[rows].sum(0, dtype=np.float64) for rows in pieces])
+    return np.asarray(kept_pieces(len(pieces)) @ sums)
+
+
+def _correlations(true: np.ndarray, predicted: np.ndarray, pieces: list[slice]) -> np.ndarray:
+    """Correlation over all pieces, and over all but each one, (n_pieces + 1, n_voxels)."""
     # Centring first keeps the sums of squares exact; r does not change.
     t, p = unit(true), unit(predicted)
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return kept @ np.stack([values[rows].sum(0) for rows in pieces])
-
-    n = kept @ np.array([rows.stop - rows.start for rows in pieces], dtype=np.float64)[:, None]
-    sum_t, sum_p = total(t), total(p)
-    covariance = total(t * p) - sum_t * sum_p / np.maximum(n, 1)
-    power = (total(t * t) - sum_t**2 / np.maximum(n, 1)) * (total(p * p) - sum_p**2 / np.maximum(n, 1))
+    n = np.maximum(sums_over(np.ones((len(true), 1)), pieces), 1)
+    sum_t, sum_p = sums_over(t, pieces), sums_over(p, pieces)
+    covariance = sums_over(t * p, pieces) - sum_t * sum_p / n
+    power = (sums_over(t * t, pieces) - sum_t**2 / n) * (sums_over(p * p, pieces) - sum_p**2 / n)
     return covariance / np.sqrt(np.where(power > 1e-20, power, np.nan))
 
 
-def r_squared(true: np.ndarray, predicted: np.ndarray, pieces: list[slice], kept: np.ndarray) -> np.ndarray:
-    """R2 = 1 - sum (t - p)^2 / sum (t - mean t)^2 over the pieces that each row of `kept` keeps, as `_correlations`."""
+def r_squared(true: np.ndarray, predicted: np.ndarray, pieces: list[slice]) -> np.ndarray:
+    """R2 = 1 - sum (t - p)^2 / sum (t - mean t)^2 over all pieces, and over all but each one, as `_correlations`."""
     t = true - true.mean(0)  # exact sums of squares
-    error, power, sums = (
-        kept @ np.stack([some[rows].sum(0, dtype=np.float64) for rows in pieces])
-        for some in ((true - predicted) ** 2, t**2, t)
-    )
-    n = kept @ np.array([rows.stop - rows.start for rows in pieces], dtype=np.float64)[:, None]
-    power = power - sums**2 / np.maximum(n, 1)
+    error, power, sums = (sums_over(some, pieces) for some in ((true - predicted) ** 2, t**2, t))
+    power = power - sums**2 / np.maximum(sums_over(np.ones((len(true), 1)), pieces), 1)
     return 1 - error / np.where(power > 1e-20, power, np.nan)
