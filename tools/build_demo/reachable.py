@@ -20,7 +20,7 @@ from sources import DEMO, SPLITS, TR, split_of
 from brainwavlm import load_config, open_run, tune
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator
-from brainwavlm.evaluation.ridge_predictions import fit_and_predict
+from brainwavlm.evaluation.ridge_predictions import fit_predictions, fitted_ridge
 
 
 def write_dataset(folder, sources):
@@ -59,7 +59,8 @@ def said_by_tuned_model(folder):
     recordings = list(plan.data.recordings.values())
     designs = plan.designs(evaluator.features(tuned_model(run)[0], config, recordings, ""))
     heard = [*plan.data.splits["train"], *plan.data.splits["validation"]]
-    return fit_and_predict(designs, heard, recordings, plan.columns, config, "cpu").predicted
+    fitted = fitted_ridge(designs, heard, plan.columns, config, "cpu")
+    return fit_predictions(fitted, designs, recordings, len(plan.columns), shared=False).predicted
 
 
 def main():
