@@ -3,10 +3,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import repeats as repeats_module
-from brainwavlm.datasets.noise_ceiling import by_voxels, cc_max, ceiling, ceiling_of_share, signal_share
+from brainwavlm.datasets.noise_ceiling import cc_max, ceiling, ceiling_of_share, signal_share
 from brainwavlm.datasets.responses import Recording, Story
 
 
@@ -75,13 +75,9 @@ def test_repeats_are_read_some_voxels_at_a_time(tmp_path, monkeypatch):
     repeats, _, _ = simulated(n_rows=20, n_voxels=50)
     source = recording(tmp_path, "one", repeats)
     monkeypatch.setattr(repeats_module, "_BYTES_AT_ONCE", 5 * 20 * 32 * 7)
-    sizes = []
-
-    def measure(part, columns):
-        sizes.append(part.shape[2])
-        return cc_max(part)
-
-    assert_allclose(by_voxels(source, 50, measure), cc_max(repeats.astype(np.float32)))
+    parts = [part for _, part in repeats_module.batches(source, 50)]
+    sizes = [part.shape[2] for part in parts]
+    assert_array_equal(np.concatenate(parts, axis=2), repeats.astype(np.float32))
     assert sizes == [7] * 7 + [1]
 
 

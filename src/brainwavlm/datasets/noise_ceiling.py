@@ -12,7 +12,7 @@ Sahani and Linden 2003; Schoppe et al. 2016, doi 10.3389/fncom.2016.00010. TP co
 TP = 1 for z-scored repeats differs by up to .004 in CC_max.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from itertools import combinations
 
 import numpy as np
@@ -95,7 +95,9 @@ def ceiling(
         recording = everything[name]
         if error := repeat_faults(recording, n_voxels).refused(recording):
             raise error
-        share = by_voxels(recording, n_voxels, lambda repeats, columns: signal_share(repeats))
+        share = np.empty(n_voxels)
+        for columns, repeats in batches(recording, n_voxels):
+            share[columns] = signal_share(repeats[:, whole_rows(repeats)])
         varies = ~np.isnan(share)
         shares += np.where(varies, share, 0.0) * recording.shape[0]
         rows += varies * recording.shape[0]
@@ -110,29 +112,6 @@ def n_repeats(recording: Recording) -> int:
     """Presentations that a recording holds one by one; 0 where only their mean, or a single one, is there."""
     first = recording.repeats(slice(0, 1))
     return 0 if first is None else len(first)
-
-
-def by_voxels(
-    recording: Recording, n_voxels: int, measure: Callable[[np.ndarray, slice], np.ndarray]
-) -> np.ndarray:
-    """A measure of a recording's repeats, computed for some voxels at a time so that memory does not grow.
-
-    Parameters
-    ----------
-    recording : Recording
-        With at least two repeats.
-    n_voxels : int
-    measure : callable
-        (repeats (n_repeats, n_rows, n_batch), columns) to (n_batch,).
-
-    Returns
-    -------
-    array (n_voxels,), float64
-    """
-    values = np.empty(n_voxels)
-    for columns, repeats in batches(recording, n_voxels):
-        values[columns] = measure(repeats[:, whole_rows(repeats)], columns)
-    return values
 
 
 def signal_share(repeats: np.ndarray) -> np.ndarray:
