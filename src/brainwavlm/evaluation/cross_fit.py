@@ -11,14 +11,14 @@ Tune two runs, on either end of the training stories, and each is read out on th
 
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.transfer_cells import seen_while_tuning
 from brainwavlm.runs.run import Run
-from brainwavlm.stimulus.audio import same_content
 
 
 def cross_fitted(run: Run, plan: ScoringPlan) -> ScoringPlan:
     """The plan with ridge fitted, for the frozen and for the tuned model, on stories that tuning did not use.
 
-    Left out are the run's training and validation stories, and others with a sound of theirs. With two stories or more
+    Left out are sounds that it was tuned on, or its epoch chosen by: `seen_while_tuning`. With two stories or more
     that are left, penalties are chosen over them.
 
     Raises
@@ -26,12 +26,9 @@ def cross_fitted(run: Run, plan: ScoringPlan) -> ScoringPlan:
     RunError
         Tuning used every training story.
     """
-    splits = run.manifest["splits"]
-    used = {*splits["train"], *splits["validation"]}
     fitted = plan.fits[0].fitted
-    sounds = same_content({recording.story.name: recording.story.audio for recording in fitted})
-    heard = {sounds[name] for name in used if name in sounds}
-    left = [recording for recording in fitted if sounds[recording.story.name] not in heard]
+    heard = seen_while_tuning(run, {one.story.name: one.story.audio for one in fitted})
+    left = [one for one in fitted if one.story.name not in heard]
     if not left:
         raise RunError(
             run.path,
