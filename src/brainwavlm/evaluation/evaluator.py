@@ -55,9 +55,8 @@ class Evaluator:
         keep_tuned: bool = True,
         meanwhile: str | Path | None = None,
     ) -> None:
-        if (
-            cache is not None and not Path(cache).is_dir()
-        ):  # what a folder holds may be read where it is closed
+        # What a folder holds may be read where it is closed.
+        if cache is not None and not Path(cache).is_dir():
             require_writable(Path(cache), "cache")
         self.progress = progress or Progress()
         self._cache = cache or meanwhile

@@ -142,7 +142,7 @@ def score_notes(known: Mapping[str, Any]) -> list[str]:
         f"{known['rows']['fitted']} fitted (training and validation), features read at the TR's "
         f"{known['tr_reference']}, penalties by {known['folds']}."
     )
-    notes += [f"{subject}: {fact}" for fact in known.get("left_out", ())]  # older results lack it
+    notes += [f"{subject}: {fact}" for fact in known["left_out"]]
     if null["least_p"] > LEVEL:
         notes.append(
             f"{subject}: the test rows are too few for orders of blocks of {null['block_rows']} TRs: p is never below "

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from brainwavlm.datasets.responses import SPLITS
-from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.statistics.jackknife import FEWEST_STORIES
 from brainwavlm.stimulus.corpora import Corpus
 from brainwavlm.stimulus.features.units import Units
@@ -186,7 +186,7 @@ def _groups(tested: Sequence[Utterance], kind: str) -> tuple[str, Any]:
     return "utterances", lambda one: f"{one.source} {one.start:010.3f}"
 
 
-def _unknown(name: str, tokens: str | None, corpus: Corpus) -> ConfigError | DatasetError:
+def _unknown(name: str, tokens: str | None, corpus: Corpus) -> ConfigError:
     utterances = corpus.utterances
     there = [kind for kind in SPANS if any(getattr(one, kind) for one in utterances)]
     there += [SPEAKER] if any(one.speaker for one in utterances) else []
