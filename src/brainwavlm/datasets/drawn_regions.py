@@ -22,11 +22,6 @@ class DrawnRegions(Mapping[str, np.ndarray]):
     """Masks (n_voxels,) bool of the regions in a subject's overlays.svg, each made when it is asked for.
 
     A voxel is in a region where its nearest vertex is, as for labels. The names are read without pycortex.
-
-    Parameters
-    ----------
-    files : SurfaceFiles
-    places : VoxelPlaces
     """
 
     def __init__(self, files: SurfaceFiles, places: VoxelPlaces) -> None:

@@ -64,11 +64,6 @@ def read_labels(folder: Path, places: VoxelPlaces) -> tuple[dict[str, np.ndarray
     nearest to a vertex without label, carries none. Surfaces of pycortex and annot files of FreeSurfer are joined by
     vertex number: pycortex's import from FreeSurfer moves the vertices and keeps their order.
 
-    Parameters
-    ----------
-    folder : Path
-    places : VoxelPlaces
-
     Returns
     -------
     masks : dict of str to bool array (n_voxels,)

@@ -41,11 +41,6 @@ def tuned_backbone(run: Run, layer: int | Sequence[int] | None = None) -> Backbo
 
     A deeper state goes through blocks that were never tuned, a shallower one through fewer of those that were.
 
-    Parameters
-    ----------
-    run : Run
-    layer : int, sequence of int, or None
-
     Returns
     -------
     Backbone

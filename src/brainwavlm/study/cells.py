@@ -87,14 +87,6 @@ class Cell(Step):
 def cells_of(study: Study) -> list[Cell]:
     """All cells in the order of the file; a run that two experiments ask for is one cell.
 
-    Parameters
-    ----------
-    study : Study
-
-    Returns
-    -------
-    list of Cell
-
     Raises
     ------
     ConfigError

@@ -44,11 +44,6 @@ _KEYS_OF_PROBE = {"features": "probe.features", "controls": "probe.controls"}
 def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
     """Raise what is known to go wrong in a cell, with the file and the experiment.
 
-    Parameters
-    ----------
-    study : Study
-    cells : iterable of Cell
-
     Raises
     ------
     BrainwavlmError

@@ -187,10 +187,6 @@ def _ask_low_level(
 class LowLevel:
     """Log-mel energies, phones and words a second, and which phones: whatever of these the stories have.
 
-    Parameters
-    ----------
-    stimuli : Stimuli
-
     Attributes
     ----------
     notes : list of str

@@ -105,13 +105,6 @@ def control_scores(
     selectivity = score - that with shuffled values; unseen-types: the score on words that no fitted story has;
     beyond-low-level: how well the residual of the low-level features is predicted, also for labels by r alone, as a
     residual is no label.
-
-    Parameters
-    ----------
-    task : Task
-    layer : int
-    models : mapping of name to Predictions
-    controls : collection of str
     """
     names, stories = SCORES[task.feature.scale], task.tested.story_of_row
     scores: dict[tuple[str, str], ControlScore] = {}
