@@ -71,7 +71,8 @@ def read_labels(folder: Path, places: VoxelPlaces) -> tuple[dict[str, np.ndarray
     problems : dict of str to DatasetError
         By atlas.
     """
-    masks, problems = {}, {}
+    masks: dict[str, np.ndarray] = {}
+    problems: dict[str, DatasetError] = {}
     for atlas, files in label_files(folder).items():
         try:
             names, left, right = _atlas(files, places.n_vertices)
