@@ -72,7 +72,7 @@ def test_predictions_of_a_loaded_folder_are_those_of_the_run(exported, features,
         told = model.predict(sound, times=times)
         rows = held.story_of_row == recording.story.name
         np.testing.assert_allclose(told.values, held.predicted[rows], atol=1e-5)
-        np.testing.assert_array_equal(told.voxel, held.columns)
+        np.testing.assert_array_equal(told.voxel, held.voxel)
         np.testing.assert_array_equal(told.times, times)
         design = plan.designs(of_run, [recording], run.config.quirks)[recording.story.name]
         of_readout = model.predict(sound, "anna", times=times, readout="trained")

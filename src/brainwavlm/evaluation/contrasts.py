@@ -159,7 +159,7 @@ def voxel_rows(
         {
             "run": name,
             "subject": tuned.summary["subject"],
-            "voxel": tuned.columns,
+            "voxel": tuned.voxel,
             **tuned.masks,
             "r_frozen": frozen.r,
             "r_tuned": tuned.r,

@@ -35,7 +35,7 @@ class EncodingScore(RidgePredictions):
 
     Attributes
     ----------
-    columns, story_of_row, true, predicted, shared, all_alphas, reduced
+    voxel, story_of_row, true, predicted, shared, all_alphas, reduced
         As in `RidgePredictions`.
     r_normalised : array (n_kept,)
         Share of the ceiling; NaN where it is at or below evaluation.ceiling_floor or unknown.
@@ -70,7 +70,7 @@ class EncodingScore(RidgePredictions):
         """One row a voxel: whose, targets (0 or 1), r, share of the ceiling, alpha, p, q, p_max, r of time alone."""
         columns = {
             "subject": self.summary["subject"],
-            "voxel": self.columns,
+            "voxel": self.voxel,
             "split": self.summary["split"],
             **{name: mask.astype(np.int8) for name, mask in self.masks.items()},
             "r": self.r,
@@ -181,7 +181,7 @@ def score_features(
         "folds": story_folds(stories_of_rows(fitted), config.ridge.folds)[1],
         "null": described_null(held.story_of_row, evaluation, block_rows, plan.leave_one_out),
         "untestable_voxels": test.untestable(LEVEL),
-        "n_voxels": len(held.columns),
+        "n_voxels": len(held.voxel),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
         "alphas_at_grid_edge": at_grid_edge(held.all_alphas, config.ridge),
         "shared_readout": [{"alpha": one.alpha, "rank": one.rank} for one in held.reduced],
@@ -220,8 +220,8 @@ def _normalised(plan: ScoringPlan, held: RidgePredictions) -> tuple[np.ndarray, 
     scored = repeated or [recording.story.name for recording in plan.held_out]
     ceiling = plan.data.ceiling_of(scored)
     if ceiling is None:
-        return np.full(len(held.columns), np.nan), "no noise ceiling"
+        return np.full(len(held.voxel), np.nan), "no noise ceiling"
     rows = np.isin(held.story_of_row, repeated) if repeated else np.ones(len(held.true), dtype=bool)
     over = f"the repeated stories {', '.join(repeated)}" if repeated else "all held-out stories"
-    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)[held.columns]
+    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)[held.voxel]
     return correlation(held.true[rows], held.predicted[rows]) / known, f"r over {over} / noise ceiling"

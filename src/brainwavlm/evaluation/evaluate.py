@@ -172,7 +172,7 @@ def evaluate(
             by_task += rows
             replicates += draws
         replicates += kept_replicates(about, jackknife, plan.story_of_row)
-        r_readout = readout_r(run, readout, plan, after.features)[frozen.columns]
+        r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
         blocks = frozen.summary["null"]["block_rows"]
         paired, paired_shared = (
             paired_block_p(

@@ -20,8 +20,8 @@ class RidgePredictions:
 
     Attributes
     ----------
-    columns : int array (n_kept,)
-        Voxels.
+    voxel : int array (n_kept,)
+        Columns of the responses.
     story_of_row : array (n_rows,) of str
     true, predicted : arrays (n_rows, n_kept) float32
         Responses, z-scored within each story, and their predictions.
@@ -33,7 +33,7 @@ class RidgePredictions:
         Penalty and rank of the shared map, one a fit.
     """
 
-    columns: np.ndarray
+    voxel: np.ndarray
     story_of_row: np.ndarray
     true: np.ndarray
     predicted: np.ndarray
