@@ -212,7 +212,7 @@ def evaluate(
     return Evaluation(
         pd.DataFrame(table),
         pd.concat(voxels, ignore_index=True),
-        summary(entries, [scores.score for scores in untuned.values()], listeners, cross_fit, reuse_alphas),
+        summary(entries, [one.score.summary for one in untuned.values()], listeners, cross_fit, reuse_alphas),
         pd.DataFrame(by_layer),
         gathered(replicates),
         pd.DataFrame(by_task),

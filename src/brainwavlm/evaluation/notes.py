@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from brainwavlm.config import CONTROLS, RunConfig
-from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.results.schemas import FORMAT
 from brainwavlm.results.tables import rounded
@@ -53,7 +52,7 @@ def run_notes(run: Run, name: str) -> list[str]:
 
 def summary(
     entries: list[dict[str, Any]],
-    frozen_scores: Sequence[EncodingScore],
+    frozen: Sequence[Mapping[str, Any]],
     listeners: list[dict[str, Any]],
     cross_fit: bool,
     reuse_alphas: bool,
@@ -61,8 +60,8 @@ def summary(
     """What `summary.json` says: an entry a run, the test over listeners, notes that belong under every table."""
     simulated = any(run["simulated"] for run in entries)
     notes = [SIMULATED] * simulated
-    for score in frozen_scores:
-        notes += score_notes(score.summary)
+    for known in frozen:
+        notes += score_notes(known)
     if cross_fit:
         notes.append(
             "Cross-fitted: ridge was fitted, on frozen and on tuned features, on stories that tuning did not use."

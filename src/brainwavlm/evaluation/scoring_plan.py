@@ -209,15 +209,13 @@ class ScoringPlan:
         return self._stacked([one.predicted for one in fits]), self._stacked([one.shared for one in fits])
 
     def _fitted(self, designs: FitDesigns, shared: bool) -> list[FitPredictions]:
-        device = device_of(self.config).type
         # Tuning fitted its features to the training stories. Each story that is left out in turn has its own others.
         validation = () if self.leave_one_out else [one.story.name for one in self.data.splits["validation"]]
-        how = self.columns, self.config, device, shared, self.reused, validation
+        how = self.columns, self.config, device_of(self.config).type, shared, self.reused, validation
+        n_voxels = len(self.columns)
         return [
-            fit_predictions(
-                fitted_ridge(of_fit, fit.fitted, *how), of_fit, fit.held_out, len(self.columns), shared
-            )
-            for fit, of_fit in self.with_designs(designs)
+            fit_predictions(fitted_ridge(some, fit.fitted, *how), some, fit.held_out, n_voxels, shared)
+            for fit, some in self.with_designs(designs)
         ]
 
     def _stacked(self, by_story: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
