@@ -13,8 +13,9 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.reporting.page import method, wording
+from brainwavlm.reporting.page import wording
 from brainwavlm.runs.listing import summaries
+from tests.reporting.pages import method_words
 
 
 def residual_of(config):
@@ -31,7 +32,7 @@ def residual_of(config):
 
 @pytest.mark.parametrize("kind", CONTROLS)
 def test_every_control_is_called_one(control, kind):
-    assert f"CONTROL: tuned on {CONTROLS[kind]}" in dict(method.model_entries(control(kind)))["Training"]
+    assert f"CONTROL: tuned on {CONTROLS[kind]}" in method_words("training", control(kind))
 
 
 def test_controls_are_runs_that_are_scored_shown_and_compared_beside_the_real_one(

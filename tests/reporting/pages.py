@@ -1,9 +1,23 @@
 """A page as a browser would read it."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+
+from brainwavlm.reporting.page.render import environment
+
+
+def method_words(macro, *about, template="method.html.j2"):
+    """What one macro of a template says."""
+    return str(getattr(environment().get_template(template).module, macro)(*about))
+
+
+def entries_of(origin):
+    """Terms and texts of an `origin_of`, as the page shows them."""
+    words = unescape(method_words("origin", origin, template="origin.html.j2"))
+    return dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", words))
 
 
 class Page(HTMLParser):

@@ -9,11 +9,12 @@ import pytest
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_entries, record_entries, run_behind
+from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_of, record_of, run_behind
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.runs.provenance import read_provenance
 from brainwavlm.runs.run import open_run
 from tests.made_up import fake_evaluation
+from tests.reporting.pages import entries_of
 
 MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerator": "none", "os": "Linux"}
 
@@ -62,7 +63,7 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
 
 def test_what_differs_between_sessions_is_said_of_each():
     other = session(machine={**MACHINE, "cpu": "Two"}, hours=0.5, data_changed=["sound/dog"], ended=None)
-    entries = dict(record_entries(recorded(session(), other)))
+    entries = entries_of(record_of(recorded(session(), other)))
     assert entries["Machine"].startswith("session 1: One, 2 cores")
     assert "session 2: Two" in entries["Machine"]
     assert entries["Versions"] == "torch 2"
@@ -89,7 +90,7 @@ def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
 def test_a_sound_that_several_subjects_heard_is_counted_once():
     sound, other = ({"bytes": 2_000_000, "changed": 1, "sha256": key * 64, "whole": True} for key in "fe")
     files = {"0 anna/sound/dog": sound, "1 ben/sound/dog": sound, "1 ben/responses/dog": other}
-    entries = dict(record_entries(recorded(session()) | {"files": files}))
+    entries = entries_of(record_of(recorded(session()) | {"files": files}))
     assert entries["Data read"].startswith("2 files, 4.0 MB")
 
 
@@ -106,7 +107,7 @@ def test_a_sound_that_several_subjects_heard_is_counted_once():
     ],
 )
 def test_energy_is_what_was_measured_or_said_not_to_be(energies, said):
-    entries = dict(record_entries(recorded(*(session(energy_kwh=kwh) for kwh in energies))))
+    entries = entries_of(record_of(recorded(*(session(energy_kwh=kwh) for kwh in energies))))
     assert entries["Energy"].startswith(said)
     if energies == [None]:
         assert not re.search(r"\d", entries["Energy"])  # no number where nothing was measured
@@ -118,4 +119,4 @@ def test_each_subject_of_a_joint_run_has_its_record(finished, shared):
     entry = {"path": str(run.path), "frozen": {"tr": 2.0}}
     assert [run_behind(entry, side.config).listener for side in run.sides] == [0, 1]
     for side in run.sides:
-        assert dict(origin_entries(entry, side.config)[0])["Time"]
+        assert entries_of(origin_of(entry, side.config))["Time"]

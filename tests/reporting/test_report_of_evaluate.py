@@ -3,7 +3,7 @@
 from brainwavlm.config import load_config
 from brainwavlm.formatting.numbers import number, shared_change, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.method import differing
+from brainwavlm.reporting.page.provenance import differing
 from brainwavlm.results.evaluation import Evaluation
 from tests.made_up import fake_evaluation
 

@@ -9,7 +9,7 @@ import pytest
 from brainwavlm.encoding.plan import plan
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
-from brainwavlm.reporting.page.method import model_entries
+from tests.reporting.pages import method_words
 
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
 
@@ -31,11 +31,11 @@ def test_the_plan_counts_less_sound_for_the_same_readings(settings):
 
 
 def test_a_report_says_that_a_run_is_a_stream(settings):
-    assert "Windows" in dict(model_entries(settings()))
-    entries = dict(model_entries(settings(**STREAM)))
-    assert "Windows" not in entries
-    assert "segments of 3 s" in entries["Stream"]
-    assert "up to 1 s ahead" in entries["Stream"]
+    assert "<dt>Windows</dt>" in method_words("heard", settings().windows)
+    words = method_words("heard", settings(**STREAM).windows)
+    assert words.startswith("<dt>Stream</dt>")
+    assert "segments of 3 s" in words
+    assert "up to 1 s ahead" in words
 
 
 def test_features_ridge_tune_and_evaluate_take_the_stream(

@@ -16,7 +16,7 @@ from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.folders import Shown, place_of
 from brainwavlm.reporting.figures.kinds import KINDS, Choice, kind_named
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
-from brainwavlm.reporting.page.render import OWN_FILES, writing_problem, written
+from brainwavlm.reporting.page.render import require_path, written
 
 _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
 _HEADER = b"figure,"
@@ -127,7 +127,8 @@ def write_figure(
         raise ConfigError("output", ending, f"one that ends in {', '.join(suffixes)}.", remedy)
     values = target.with_suffix(".csv")
     for path in dict.fromkeys([target, values]):
-        _require_path(path, _HEADER if path == values else b"")
+        ours = _HEADER if path == values else b""
+        require_path(path, ours, "another table is here, not the values of a figure.", _ELSEWHERE)
     style = style if isinstance(style, Style) else read_style(style)
     drawing = draw_figure(kind, paths, choice, width, height, style)
     frame = drawing.values.assign(simulated=drawing.simulated)
@@ -153,14 +154,3 @@ def _save(figure: Figure, path: Path, suffix: str, style: Style) -> None:
             remedy = "Choose a larger size, or a smaller text in the style."
             room = "room for the axes beside their text."
             raise ConfigError("width, height", f"{size} mm.", room, remedy) from None
-
-
-def _require_path(path: Path, ours: bytes) -> None:
-    """Raise before anything is drawn that could not be written, or would replace another kind of file."""
-    beside = any((path.parent / name).is_file() for name in ("summary.json", "run.json"))
-    if path.name in OWN_FILES and beside:
-        problem = "a file of the result itself."
-    else:
-        problem = writing_problem(path, ours, "another table is here, not the values of a figure.")
-    if problem:
-        raise RunError(path, problem, *_ELSEWHERE)

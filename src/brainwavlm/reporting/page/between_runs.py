@@ -50,6 +50,11 @@ def _group_charts(comparison: Comparison, target: str, numbers: Mapping[str, str
 def _answer_of_group(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str]:
     where, deviation = in_target(row["target"]), row["deviation"]
     runs = f"{int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
+    spread = (
+        f"Deviation over runs {number(deviation)}."
+        if deviation == deviation
+        else "One run: no spread over seeds."
+    )
     return card(
         row,
         row["gain"],
@@ -57,9 +62,7 @@ def _answer_of_group(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict
         f"{number(row['mean'])}",
         f"Tuning {MOVED[verdict(row['low'], row['high'])]} the mean test correlation {where} "
         f"({signed(row['gain'])}, {interval_words(row['low'], row['high'])}, {runs}).",
-        f"Deviation over runs {number(deviation)}."
-        if deviation == deviation
-        else "One run: no spread over seeds.",
+        spread,
     )
 
 

@@ -30,6 +30,7 @@ TEMPLATE = go.layout.Template(
 )
 _SYMBOLS = {"x": "x", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"}
 _MODELS = {"frozen": "dot", "tuned": "solid"}
+_STATE = "hidden state (0: input of the first block)"
 # Lines that differ in more than colour.
 _DASHES = [dash for dash in ("solid", "dash", "dot", "dashdot") for _ in GROUPS]
 
@@ -89,7 +90,7 @@ def states_chart(table: pd.DataFrame, title: str, about: str, note: str) -> Char
     figure = _lines(long, "layer", "value", facet_row="panel", line_dash="model", **_ENDS_Y)
     _panels(figure, panels)
     figure.update_xaxes(_whole_numbers(table["layer"]))
-    figure.update_xaxes(title_text="hidden state (0: input of the first block)", row=1)
+    figure.update_xaxes(title_text=_STATE, row=1)
     scored = table.dropna(subset="r_tuned")
     best = scored.loc[scored.groupby("label", sort=False)["r_tuned"].idxmax()]
     words = "; ".join(
@@ -124,13 +125,10 @@ def probes_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
         words += [f"{name} {number(value)}" for value in line.loc[line["is_own"], "value"] if plain]
     for own in table.loc[table["is_own"], "layer"].head(1):
         figure.add_vline(own, line={"dash": "dash", "width": 1, "color": OTHER})
-    figure.update_xaxes(
-        _whole_numbers(table["layer"]), title_text="hidden state (0: input of the first block)"
-    )
+    figure.update_xaxes(_whole_numbers(table["layer"]), title_text=_STATE)
     figure.update_yaxes(title_text=score_name(table["score"].iloc[0]))
-    alternative = (
-        f"{title} by hidden state, beside controls. At the run's own: {', '.join(words) or 'not probed'}."
-    )
+    own = ", ".join(words) or "not probed"
+    alternative = f"{title} by hidden state, beside controls. At the run's own: {own}."
     return chart(title, alternative, figure, note)
 
 
@@ -138,9 +136,9 @@ def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
     """Share of each delay in the readout's weights, a line a run; None without profiles."""
     if table.empty:
         return None
-    figure = _lines(with_ends(table, "median"), "seconds", "median", **_ENDS_Y)
-    figure.update_xaxes(title_text="seconds after the sound")
-    figure.update_yaxes(title_text="share of the weights' norm", rangemode="tozero")
+    titles = {"seconds": "seconds after the sound", "median": "share of the weights' norm"}
+    figure = _lines(with_ends(table, "median"), *titles, labels=titles, **_ENDS_Y)
+    figure.update_yaxes(rangemode="tozero")
     largest = table.loc[table.groupby("label", sort=False)["median"].idxmax()]
     peaks = zip(largest["label"], largest["seconds"], strict=True)
     words = "; ".join(f"{label}: largest at {at:g} s" for label, at in peaks)
@@ -148,17 +146,13 @@ def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
     return chart("Delays of the readout", alternative, figure, note)
 
 
-def epochs_chart(table: pd.DataFrame, what: str) -> Chart | None:
-    """Mean over seeds by epoch with its lowest and highest, a line a group; None without rows."""
-    if table.empty:
-        return None
+def epochs_chart(table: pd.DataFrame, what: str) -> Chart:
+    """Mean over seeds by epoch with its lowest and highest, a line a group."""
     ends = table.assign(low=table["lowest"], high=table["highest"])
-    figure = _lines(with_ends(ends, "mean"), "epoch", "mean", **_ENDS_Y)
+    figure = _lines(with_ends(ends, "mean"), "epoch", "mean", labels={"mean": what.split(",")[0]}, **_ENDS_Y)
     figure.update_xaxes(_whole_numbers(table["epoch"]))
-    figure.update_yaxes(title_text=what.split(",")[0])
-    alternative = (
-        f"{what} by epoch, mean, lowest and highest over seeds, of {', '.join(table['label'].unique())}."
-    )
+    groups = ", ".join(table["label"].unique())
+    alternative = f"{what} by epoch, mean, lowest and highest over seeds, of {groups}."
     return chart(f"By epoch: {what}", alternative, figure)
 
 
@@ -167,9 +161,9 @@ def minutes_chart(table: pd.DataFrame, target: str) -> Chart | None:
     if table.empty:
         return None
     means = table[table["part"] == "mean"]
-    figure = _lines(both_models(means, ["label", "minutes"]), "minutes", "value", line_dash="model")
-    figure.update_xaxes(title_text="minutes of responses", rangemode="tozero")
-    figure.update_yaxes(title_text="test r")
+    titles = {"minutes": "minutes of responses", "value": "test r"}
+    figure = _lines(both_models(means, ["label", "minutes"]), *titles, labels=titles, line_dash="model")
+    figure.update_xaxes(rangemode="tozero")
     words = f"Test correlation in {target} by minutes of the subject's own data, tuned and untuned model."
     return chart(f"Amount of the subject's data, {target}", words, figure, "Dotted: untuned.")
 

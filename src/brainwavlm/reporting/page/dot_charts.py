@@ -95,10 +95,8 @@ def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
     return chart(title, alternative, figure, note, **_categories(labels, "mean test correlation r"))
 
 
-def changes_chart(table: pd.DataFrame, note: str) -> Chart | None:
-    """A line a finding, with its change of r under either readout; None without rows."""
-    if table.empty:
-        return None
+def changes_chart(table: pd.DataFrame, note: str) -> Chart:
+    """A line a finding, with its change of r under either readout."""
     table = table.assign(label=counted([shortened(label, _TWO_LINES) for label in table["label"]]))
     signs, styles = [], []
     about = zip(READOUTS.items(), ((GROUPS[1], "diamond", 8), (GROUPS[0], "circle", 8)), strict=True)

@@ -10,10 +10,9 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
-from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, method, wording
+from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, provenance, wording
 from brainwavlm.reporting.page.between_runs import comparison_part, transfer_part
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
-from brainwavlm.reporting.page.provenance import origins, rerun_commands, untuned_again
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
 from brainwavlm.reporting.page.stimulus import partition_part, probes_part
 from brainwavlm.reporting.page.tables import file_link
@@ -70,7 +69,7 @@ def write_report(
     if not opened:
         raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
     output = Path(output_html)
-    require_page_path(output, *(one.path for one in opened))
+    require_page_path(output)
     return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(opened, subjects))
 
 
@@ -86,34 +85,33 @@ def _opened(folder: Path) -> Found:
 def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | None = None) -> dict[str, Any]:
     """Everything that the template shows."""
     evaluations = [one for one in results if isinstance(one, Evaluation)]
-    sources = [sources_of(one, subjects) for one in evaluations]
-    labels = [wording.run_labels(one.runs) for one in evaluations]
-    if len(labels) > 1:
-        for evaluation, names in zip(evaluations, labels, strict=True):
-            names |= {name: f"{label}, {evaluation.path.resolve().name}" for name, label in names.items()}
-    each = list(zip(evaluations, sources, labels, strict=True))
+    each = []
+    for one in evaluations:
+        folder = f", {one.path.resolve().name}" * (len(evaluations) > 1)
+        labels = {name: label + folder for name, label in wording.run_labels(one.runs).items()}
+        each.append((one, sources_of(one, subjects), labels))
     runs = [(run, one, of[run["name"]], names[run["name"]]) for one, of, names in each for run in one.runs]
     data, reasons = cortex_data([(label, one.of_run(run["name"]), of) for run, one, of, label in runs])
     parts, first = [], 0
-    for one in results:
+    for place, one in enumerate(results, start=1):
         if isinstance(one, Evaluation):
-            part = evaluation_part(*each.pop(0), first, bool(data["meshes"]))
+            part = evaluation_part(*each.pop(0), first)
             first += len(one.runs)
         else:
-            part = _PARTS[type(one)](one) | {"versions": one.summary["versions"]}
-        about = {"folder": one.path.resolve().name, "simulated": one.simulated, "notes": one.summary["notes"]}
+            part = _PARTS[type(one)](one)
+        about = {"id": f"part-{place}", "folder": one.path.resolve().name, "of_several": len(results) > 1}
+        about |= {"simulated": one.simulated, "open_figures": not data["meshes"]}
+        about |= {key: one.summary[key] for key in ("notes", "versions")}
         parts.append(about | part)
-    for place, part in enumerate(parts, start=1):
-        part |= {"id": f"part-{place}", "of_several": len(parts) > 1}
     answers = [answer for part in parts for answer in part["answers"]]
     everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run, *_ in runs)]
-    models = {Path(method.model_name(source.config)).name for *_, source, _ in runs}
+    models = {Path(provenance.model_name(source.config)).name for *_, source, _ in runs}
     model = models.pop() if len(models) == 1 else "Speech models"
     titles = [part["title"] for part in parts if "title" in part]
     return {
         "title": wording.page_title([run for run, *_ in runs], model) if runs else "; ".join(titles),
         "data_name": ", ".join(dict.fromkeys(run["frozen"]["dataset"] for run, *_ in runs)),
-        "citations": method.citations([(run, source) for run, _, source, _ in runs]),
+        "citations": provenance.citations([(run, source) for run, _, source, _ in runs]),
         "evaluated_simulated": any(one.simulated for one in evaluations[:1]),
         "verdicts": {answer["kind"] for answer in answers},
         "next_seed": next((of.config.seed + 1 for _, one, of, _ in runs if one.tuned), None),
@@ -130,30 +128,27 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
 
 
 def evaluation_part(
-    results: Evaluation,
-    sources: Mapping[str, Source],
-    labels: Mapping[str, str],
-    first: int,
-    interactive: bool,
+    results: Evaluation, sources: Mapping[str, Source], labels: Mapping[str, str], first: int
 ) -> dict[str, Any]:
     """What the template shows of an evaluation.
 
     `sources` and `labels`, different on the whole page, are by run; `first` is the place of the first run in
-    `cortex_data`, and `interactive` says whether the page has a cortex that turns.
+    `cortex_data`.
     """
     runs = results.runs
     titles = {run["name"]: wording.run_title(run, labels) for run in runs}
     models = wording.models(runs, labels)
+    config = sources[runs[0]["name"]].config
     files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     headings = {label: wording.run_title(some[0], {some[0]["name"]: label}) for label, some in models.items()}
     if results.tuned:
-        blocks, texts = origins(models, settings, headings)
-        commands = rerun_commands(models, results.layers, results.downstream)
+        blocks, texts = provenance.origins(models, settings, headings)
+        commands = provenance.rerun_commands(models, results.layers, results.downstream)
         answers = [wording.answer(run, results.rows_of(run["name"]), labels[run["name"]]) for run in runs]
     else:
         blocks, answers = [], [wording.untuned_answer(run, results.rows_of(run["name"])) for run in runs]
-        texts, commands = untuned_again(runs[0], sources[runs[0]["name"]].config)
+        texts, commands = provenance.untuned_again(runs[0], config)
     voxels, places, bars = [], [], []
     every = [results.of_run(run["name"]) for run in runs]
     scales = shown_scales([one.shown() for one in every])
@@ -180,8 +175,12 @@ def evaluation_part(
         "voxel_charts": voxels + bars,
         "charts": _charts(results, labels, models) if results.tuned else [],
         "places": places,
-        "open_figures": not interactive,
-        "method": [*method.blocks(runs[0], results.summary["versions"], settings), *blocks],
+        "run": runs[0],
+        "config": config,
+        "model": provenance.model_name(config),
+        "differing": provenance.differing(settings),
+        "where_from": provenance.seeds_and_versions(models),
+        "origins": blocks,
         "texts": texts,
         "commands": commands,
     }

@@ -25,10 +25,8 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     own = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
     told = (rows["r_frozen"] > 0) & ~(rows.get("p_frozen", pd.Series(0.0, rows.index)) >= 0.05)
     gain = rows["difference"] / rows["r_frozen"].where(told)
-    first = {
-        "run": rows["run"].map(titles),
-        "Target": rows["target"] + own.map({True: " (tuned on)", False: ""}),
-    }
+    marked = rows["target"] + own.map({True: " (tuned on)", False: ""})
+    first = {"run": rows["run"].map(titles), "Target": marked}
     scores = ("r_frozen", "r_tuned", "difference", "interval", "relative_gain", "r_readout", "n_voxels")
     frame = headed(rows.assign(relative_gain=gain), first, *scores)
     frame.insert(6, axis, [_drawing(row, span) for row in rows.to_dict("records")])
@@ -90,18 +88,12 @@ def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
         for key in ("least_p", "least_p_difference")
     )
     columns: dict[str, Any] = {"run": rows["run"].map(titles), "Target": rows["target"]}
-    for heading, key, floor in (
-        ("frozen", "frozen", least),
-        ("tuned", "tuned", least),
-        ("change", "difference", least_difference),
-    ):
-        if f"p_{key}" not in rows:
-            continue
-        columns[f"p {heading}"] = list(map(format_p, rows[f"p_{key}"], floor))
+    for key, floor in (("frozen", least), ("tuned", least), ("difference", least_difference)):
+        if f"p_{key}" in rows:
+            columns[f"p {key.replace('difference', 'change')}"] = list(map(format_p, rows[f"p_{key}"], floor))
     for key in (key for key in ("frozen", "tuned") if f"low_{key}" in rows):
         columns[f"{key.capitalize()} 95 %"] = intervals(rows[f"low_{key}"], rows[f"high_{key}"], number)
-    counts = [f"voxels_{key}" for key in ("frozen", "tuned", "better", "worse")]
-    counts = [name for name in counts if name in rows]
+    counts = [n for key in ("frozen", "tuned", "better", "worse") if (n := f"voxels_{key}") in rows]
     frame = headed(rows.assign(**{name: rows[name].map(voxel_count) for name in counts}), columns, *counts)
     if "r_time_only" in rows and rows["r_time_only"].notna().any():
         frame["Time only r"] = rows["r_time_only"]

@@ -1,9 +1,9 @@
-"""Where the runs of a page come from: code, data, machine, time, energy and command, as their folders say."""
+"""Where the numbers of a page come from: the runs' settings, whose data, and what their folders say was recorded."""
 
 import hashlib
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 from brainwavlm.config import RunConfig, flattened
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
+from brainwavlm.reporting.sources import Source
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 
@@ -22,19 +23,45 @@ Entry = Mapping[str, Any]  # of `runs` in summary.json
 NOT_RECORDED = "not recorded: tuned by a version that kept no record"
 NOT_HERE = "not known: the run's folder is not where the evaluation found it, or holds another run"
 # Settings that do not touch the scores of an untuned model, or that the command has places for.
-_NOT_ASKED = {
-    "subject",
-    "dataset",
-    "adapter",
-    "readout",
-    "loss",
-    "training",
-    "control",
-    "quirks",
-    "joint",
-    "device",
-}
-_PARTS = {"processors": "processors (RAPL)", "accelerators": "graphics processors (NVIDIA's counter)"}
+_NOT_ASKED = {"subject", "dataset", "adapter", "readout", "loss", "training"}
+_NOT_ASKED |= {"control", "quirks", "joint", "device"}
+
+
+def model_name(config: RunConfig) -> str:
+    """Hub id of the speech model, or the last part of a local path: pages are passed on, folders are private."""
+    path = Path(config.backbone.name)
+    return path.name if path.is_absolute() else config.backbone.name
+
+
+def differing(configs: Mapping[str, RunConfig]) -> Entries:
+    """The settings in which runs differ: key, and each run's value."""
+    flat = {name: flattened(config) for name, config in configs.items()}
+    keys = dict.fromkeys(key for values in flat.values() for key in values)
+    return [
+        (key, "; ".join(f"{name}: {_in_words(key, values.get(key))}" for name, values in flat.items()))
+        for key in keys
+        if len({json.dumps(values.get(key)) for values in flat.values()}) > 1
+    ]
+
+
+def _in_words(key: str, value: Any) -> str:
+    """A setting's value; of listeners who tune too, who they are."""
+    if key == "joint":
+        ends = {"start": "", "end": " (stories from the end)"}
+        return " and ".join(f"{one['subject']}{ends[one['train_from']]}" for one in value) or "nobody else"
+    return str(value)
+
+
+def citations(runs: Sequence[tuple[Mapping[str, Any], Source]]) -> list[str]:
+    """How to cite the data of the runs, entries of summary.json with their sources."""
+    cited = []
+    for run, source in runs:
+        data, licence = run["frozen"]["dataset"], run["frozen"]["licence"]
+        citation = source.dataset.citation.rstrip(".") if source.dataset else ""
+        if citation or licence:
+            terms = f" Licence: {licence}." if licence else ""
+            cited.append(f"The data set {data}: {citation or 'no citation given'}.{terms}")
+    return list(dict.fromkeys(cited))
 
 
 def run_behind(entry: Entry, config: RunConfig) -> Run | None:
@@ -44,21 +71,42 @@ def run_behind(entry: Entry, config: RunConfig) -> Run | None:
     return next((side for side in open_run(entry["path"]).sides if side.config == config), None)
 
 
-def origin_entries(entry: Entry, config: RunConfig) -> tuple[Entries, str]:
-    """What is recorded of a run, an entry of summary.json, and its files with their checksums as text, if any."""
+def origin_of(entry: Entry, config: RunConfig) -> dict[str, Any]:
+    """What is recorded of a run, an entry of summary.json, for origin.html.j2; or that `nothing` is, and why."""
     try:
         run = run_behind(entry, config)
         recorded = read_provenance(run.path) if run else None
     except (BrainwavlmError, OSError) as error:
         found = f" ({error.found})" if isinstance(error, BrainwavlmError) else ""
-        return [("Record", NOT_HERE + found)], ""
+        return {"nothing": NOT_HERE + found}
     if run is None:
-        return [("Record", NOT_HERE)], ""
-    checksum = run.manifest["backbone"].get("checksum", "not recorded")
-    model = ("Speech model, untuned", f"checksum {checksum}")
+        return {"nothing": NOT_HERE}
+    model = {"checksum": run.manifest["backbone"].get("checksum", "not recorded")}
     if recorded is None or not recorded["sessions"]:
-        return [model, ("Record", NOT_RECORDED)], ""
-    return [model, *record_entries(recorded)], file_lines(recorded["files"])
+        return model | {"nothing": NOT_RECORDED}
+    return model | record_of(recorded)
+
+
+def record_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The sessions of provenance.json, and what they come to together."""
+    sessions, parts = recorded["sessions"], {True: "whole", False: "first MiB"}
+    files = "\n".join(
+        f"{file['sha256']}  {parts[file['whole']]}  {file['bytes']}  {name}"
+        for name, file in recorded["files"].items()
+    )
+    kwh, measured = energy_of(recorded)
+    return {
+        "sessions": sessions,
+        # A sound that several subjects of a joint run heard is one file.
+        "read": list({(file["sha256"], file["bytes"]): file for file in recorded["files"].values()}.values()),
+        "files": files,
+        "digest": hashlib.sha256(files.encode()).hexdigest(),
+        "changed": sorted({name for session in sessions for name in session["data_changed"]}),
+        "began": datetime.fromtimestamp(sessions[0]["began"], UTC),
+        "hours": hours_of(recorded),
+        "kwh": kwh,
+        "measured": measured,
+    }
 
 
 def origins(
@@ -67,22 +115,26 @@ def origins(
     """Where each model comes from, and as texts to be downloaded its settings and the files it read.
 
     `models` are entries of `runs` in summary.json by the label of their model (several are of a joint run), `configs`
-    those of the first of each. Returns blocks, with title and entries, and texts, with title, text and file.
+    those of the first of each. Returns an `origin_of` each, with title, and texts, with title, text and file.
     """
-    entries = [("Seeds", "; ".join(f"{label}: {runs[0]['seed']}" for label, runs in models.items()))]
-    tuned_with = [_pairs(some[0]["tuned_with"]) for some in models.values() if some[0].get("tuned_with")]
-    entries += [("Tuned with", versions) for versions in dict.fromkeys(tuned_with)]
-    blocks, settings, lists = [{"title": "Where from", "entries": entries}], [], []
+    blocks, settings, lists = [], [], []
     for label, runs in models.items():
         name, config = model_file(runs), configs[label]
-        entries, files = origin_entries(runs[0], config)
-        blocks.append({"title": titles[label], "entries": entries})
+        blocks.append({"title": titles[label], **origin_of(runs[0], config)})
         settings.append(_settings(name, config))
-        if files:
+        if files := blocks[-1].get("files"):
             file = download(f"{name}-files.txt", files, "text/plain")
             title = f"Files that run {name} read, with their checksums"
             lists.append({"title": title, "text": files, "file": file})
     return blocks, settings + lists
+
+
+def seeds_and_versions(models: Mapping[str, Sequence[Entry]]) -> Entries:
+    """Of models, entries of `runs` in summary.json by their label: their seeds, and what they were tuned with."""
+    seeds = "; ".join(f"{label}: {runs[0]['seed']}" for label, runs in models.items())
+    versions = [runs[0].get("tuned_with") or {} for runs in models.values()]
+    texts = [", ".join(f"{name} {version}" for name, version in some.items()) for some in versions]
+    return [("Seeds", seeds), *(("Tuned with", text) for text in dict.fromkeys(texts) if text)]
 
 
 def rerun_commands(
@@ -123,96 +175,3 @@ def model_file(runs: Sequence[Entry]) -> str:
     name = Path(runs[0]["path"] if len(runs) > 1 else runs[0]["name"]).name
     safe = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "-" for sign in name)
     return safe.strip("-")[:60] or "run"
-
-
-def record_entries(recorded: Mapping[str, Any]) -> Entries:
-    """The content of provenance.json in words; what differs between sessions is said of each."""
-
-    def of_each(text: Callable[[Mapping[str, Any]], str]) -> str:
-        texts = [text(session) for session in recorded["sessions"]]
-        if len(set(texts)) == 1:
-            return texts[0]
-        return "; ".join(f"session {number}: {text}" for number, text in enumerate(texts, start=1))
-
-    return [
-        ("Code", of_each(_code)),
-        ("Versions", of_each(lambda session: _pairs(session["versions"]))),
-        ("Data read", _data(recorded)),
-        ("Machine", of_each(lambda session: _machine(session["machine"]))),
-        ("Time", _time(recorded)),
-        ("Energy", _energy(recorded)),
-        ("Command", of_each(lambda session: session["command"] or "called from Python")),
-    ]
-
-
-def file_lines(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """A line a file: SHA-256, of how much of it, size, name."""
-    parts = {name: "whole" if file["whole"] else "first MiB" for name, file in files.items()}
-    return "\n".join(
-        f"{file['sha256']}  {parts[name]}  {file['bytes']}  {name}" for name, file in files.items()
-    )
-
-
-def _code(session: Mapping[str, Any]) -> str:
-    code = session["code"]
-    git = f"git {code['git']}" if code.get("git") else "not run from a git checkout"
-    return f"brainwavlm {code.get('version')}, {git}, SHA-256 of its source {code.get('source')}"
-
-
-def _pairs(some: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in some.items())
-
-
-def _data(recorded: Mapping[str, Any]) -> str:
-    files = recorded["files"]
-    # A sound that several subjects of a joint run heard is one file.
-    different = {(file["sha256"], file["bytes"]): file for file in files.values()}.values()
-    size = sum(file["bytes"] for file in different)
-    heads = sum(not file["whole"] for file in different)
-    how = (
-        f"{heads} of the largest by their first MiB, size and time of change" if heads else "each file whole"
-    )
-    digest = hashlib.sha256(file_lines(files).encode()).hexdigest()
-    changed = sorted({name for session in recorded["sessions"] for name in session["data_changed"]})
-    note = f". CHANGED between sessions: {', '.join(changed)}" if changed else ""
-    return f"{len(different)} files, {size / 1e6:,.1f} MB, by SHA-256 ({how}; listed below), together {digest}{note}"
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    accelerator = machine.get("accelerator", "none")
-    if accelerator != "none":
-        accelerator = f"{machine.get('accelerators')} x {accelerator}"
-        if machine.get("accelerator_gb"):
-            accelerator += f" with {machine['accelerator_gb']:g} GB"
-    memory = f"{machine['memory_gb']:g} GB of memory" if machine.get("memory_gb") else "memory not known"
-    return (
-        f"{machine.get('cpu')}, {machine.get('cores')} cores ({machine.get('threads')} threads used), {memory}, "
-        f"accelerator: {accelerator}; {machine.get('os')}, Python {machine.get('python')}. "
-        "The host's name is not recorded."
-    )
-
-
-def _time(recorded: Mapping[str, Any]) -> str:
-    sessions = recorded["sessions"]
-    began = datetime.fromtimestamp(sessions[0]["began"], UTC).strftime("%Y-%m-%d %H:%M UTC")
-    hours = hours_of(recorded)
-    text = f"{hours:.2f} hours" if hours >= 0.1 else f"{3600 * hours:.0f} seconds"
-    text += f" in {len(sessions)} session{'s' if len(sessions) > 1 else ''}, begun {began}"
-    killed = sum(session["ended"] is None for session in sessions)
-    note = f"; {killed} of them did not end by themselves and count up to their last step" if killed else ""
-    return text + note
-
-
-def _energy(recorded: Mapping[str, Any]) -> str:
-    parts, measured = energy_of(recorded)
-    sessions = len(recorded["sessions"])
-    if not parts:
-        return (
-            "not measured: this machine let no counter be read (RAPL of processors, NVIDIA's of its boards). Nothing "
-            "is estimated: an estimate would be hours times a power in watts that was not measured either."
-        )
-    listed = ", ".join(f"{_PARTS.get(part, part)} {kwh:.3g} kWh" for part, kwh in parts.items())
-    of = "" if measured == sessions else f" in {measured} of {sessions} sessions"
-    return (
-        f"measured{of}: {listed}; all that ran there meanwhile counts, main memory, disks and cooling do not"
-    )

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from brainwavlm import __version__
+from brainwavlm.config import CONTROLS
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.style import Picture, data_uri
@@ -21,7 +23,7 @@ from brainwavlm.results.replicates import FILE as RESAMPLES
 from brainwavlm.results.schemas import COLUMNS
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another output.")
-OWN_FILES = {*COLUMNS, RESAMPLES, "summary.json", "run.json", "result.json"}
+_OWN_FILES = {*COLUMNS, RESAMPLES, "summary.json", "run.json", "result.json"}
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
 _HEAD_BYTES = 4096
 _LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
@@ -29,26 +31,28 @@ _CSS_DOTS_PER_INCH = 96
 _IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "&", "\u2028", "\u2029")})
 
 
-def require_page_path(output: Path, *folders: Path) -> None:
-    """Raise RunError before a page is drawn that could not be written, or would replace something else.
-
-    `folders` are those of evaluations, comparisons and transfers, whose own files stay.
-    """
+def require_page_path(output: Path) -> None:
+    """RunError before a page is drawn that could not be written, or would replace something else."""
     problem = ""
-    if output.resolve() in [(folder / name).resolve() for folder in folders for name in OWN_FILES]:
-        problem = "a file of the evaluation itself."
-    elif output.suffix.lower() not in (".html", ".htm"):
+    if output.suffix.lower() not in (".html", ".htm"):
         problem = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without .html."
-    problem = problem or writing_problem(output, _GENERATOR, "another file is here, no page of brainwavlm.")
-    if problem:
-        raise RunError(output, problem, *ELSEWHERE)
+    require_path(output, _GENERATOR, "another file is here, no page of brainwavlm.", ELSEWHERE, problem)
 
 
-def writing_problem(path: Path, ours: bytes = b"", others: str = "") -> str:
-    """Why a file cannot be written, or must not be replaced; empty where it can.
+def require_path(path: Path, ours: bytes, others: str, elsewhere: tuple[str, str], problem: str = "") -> None:
+    """RunError where a file is one of a result, has a `problem` already, cannot be written, or must not be replaced.
 
     `ours` is what the head of a file holds that may be replaced (empty: any may), `others` what a file without it is.
     """
+    if path.name in _OWN_FILES and any(
+        (path.parent / name).is_file() for name in ("summary.json", "run.json")
+    ):
+        problem = "a file of the result itself."
+    if problem := problem or _writing_problem(path, ours, others):
+        raise RunError(path, problem, *elsewhere)
+
+
+def _writing_problem(path: Path, ours: bytes, others: str) -> str:
     try:
         if len(os.fsencode(path.name)) > _LONGEST_NAME:
             return "a name too long."
@@ -66,12 +70,10 @@ def writing_problem(path: Path, ours: bytes = b"", others: str = "") -> str:
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {folder}."
 
 
-def write_page(output: Path, template: str, scripts: Sequence[str], content: Mapping[str, Any]) -> Path:
-    """Fill in a template of templates/ and write the page, whole or not at all; RunError where it cannot be written.
-
-    None but `scripts` of that folder and plotly's may run on the page, whatever data put in it.
-    """
-    environment = jinja2.Environment(
+@cache
+def environment() -> jinja2.Environment:
+    """The templates of pages; they know what controls are called."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("brainwavlm.reporting"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -79,11 +81,20 @@ def write_page(output: Path, template: str, scripts: Sequence[str], content: Map
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.globals["controls"] = CONTROLS
+    return made
+
+
+def write_page(output: Path, template: str, scripts: Sequence[str], content: Mapping[str, Any]) -> Path:
+    """Fill in a template of templates/ and write the page, whole or not at all; RunError where it cannot be written.
+
+    None but `scripts` of that folder and plotly's may run on the page, whatever data put in it.
+    """
     folder = resources.files("brainwavlm.reporting") / "templates"
     css, *own = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", *scripts))
     texts = [*own, get_plotlyjs()]
     about = {"version": __version__, "css": css, "scripts": texts, "allowed": _allowed(texts)}
-    page = environment.get_template(template).render(about | dict(content))
+    page = environment().get_template(template).render(about | dict(content))
     with written(output, *ELSEWHERE), replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return output

@@ -37,7 +37,7 @@ def write_study_report(folder: str | Path, output_html: str | Path | None = None
     """
     study = open_study(folder)
     output = study.path / PAGE if output_html is None else Path(output_html)
-    require_page_path(output, study.path)
+    require_page_path(output)
     claims = claims_of(study)
     with written(study.path / TABLES, *ELSEWHERE):
         tables = write_tables(study, claims)
@@ -72,7 +72,7 @@ def page_content(
         for name in study.study.experiments
     ]
     return {
-        "name": study.study.name,
+        "study": study,
         "title": study.study.title or study.study.name,
         "simulated": claims.simulated,
         "all_simulated": claims.simulated,
@@ -82,14 +82,12 @@ def page_content(
         "forest": _forest(rows),
         "claims": study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described}),
         "states": study_tables.state_counts(study.cells),
-        "n_cells": len(study.cells),
         "cells": study_tables.cells_table(study, output, links["cells"]),
         "missing": study_tables.missing_table(claims.missing, links["missing"]),
-        "stale": [path.name for path in study.stale],
+        "n_missing": len(claims.missing),
         "not_asked": [f"{n}. {CLAIMS[n]}" for n in CLAIMS if n not in asked and n not in NOT_YET],
         "not_yet": [f"{n}. {CLAIMS[n]}" for n in NOT_YET if n not in asked],
         "hours": number(sum(record.seconds or 0 for record in study.cells) / 3600, 2),
-        "code": [(str(key), str(value)) for key, value in study.code.items() if value is not None],
         "versions": _versions(study),
         "yaml": yaml.read_text(encoding="utf-8", errors="replace") if yaml.is_file() else "",
         "resolved": json.dumps(study.study.model_dump(mode="json"), indent=2, ensure_ascii=False),

@@ -71,7 +71,7 @@ def numbers_table(rows: Sequence[Row], caption: str) -> Table | None:
         return None
     frame = findings_frame(rows, Markup("<br>"))
     frame["experiment"] = ""
-    return table(caption, f"{caption}.", frame, classes=_NAMES) | {"n_rows": len(frame)}
+    return table(caption, f"{caption}.", frame, classes=_NAMES)
 
 
 def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
