@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from brainwavlm.errors import RunError
 from brainwavlm.reporting.figures.draw_curves import legend_below, thin
-from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_at, draw_lines
+from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows, draw_lines
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, one_name
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
@@ -25,17 +25,7 @@ from brainwavlm.study.claims.verdicts import holds
 KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
 NUMBERS = ["estimate", "low", "high", "seed_low", "seed_high"]
 READOUTS = {"": "ridge for each voxel", "shared_": "map that voxels share"}
-_ONE_FINDING = [
-    "experiment",
-    "kind",
-    "group",
-    "against",
-    "tuned_on",
-    "listener",
-    "target",
-    "stories",
-    "layer",
-]
+_ONE_FINDING = [*ABOUT[:-1], "kind", "against", "layer"]  # under either readout
 _SIGNS = "osD^vPX*<>"  # of models, beside their colours
 _NARROWEST = 1.5  # inches of a panel
 
@@ -100,7 +90,7 @@ def claims(places: Sequence[Place], choice: Choice) -> Shown:
     """Changes of r that answer a study's questions."""
     tables, simulated = [], False
     for place in places:
-        rows = claim_rows(claims_at(place), place, choice, KINDS, "scored cells")
+        rows = claim_rows(place, choice, KINDS, "scored cells")
         rows = rows[rows["estimate"].notna() & (rows["headline"].astype(bool) | bool(choice.target))]
         rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
         if rows.empty:
@@ -174,11 +164,10 @@ def _score(row: dict[Any, Any]) -> str:
 def supervision(places: Sequence[Place], choice: Choice) -> Shown:
     """Of each model of one experiment: score in brains, and each score of its probes."""
     needed = "probe: {...} in an experiment"
-    each = [(claims_at(place), place) for place in places]
-    probed = [claim_rows(claims, place, choice, ("probe",), needed) for claims, place in each]
+    probed = [claim_rows(place, choice, ("probe",), needed) for place in places]
     name = one_name("experiment", (), pd.concat(probed)["experiment"])
     asked = choice.model_copy(update={"experiment": (name,)})
-    rows = pd.concat([claim_rows(claims, place, asked, ("gain", "probe"), needed) for claims, place in each])
+    rows = pd.concat([claim_rows(place, asked, ("gain", "probe"), needed) for place in places])
     table = held_table(rows)
     targets = list(dict.fromkeys(rows.loc[rows["kind"] == "gain", "target"]))
     asked_of = chosen_names("target", choice.target or [main_target(targets)], targets)
@@ -217,12 +206,8 @@ def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
 
 def _model_sign(axes: Axes, row: dict[Any, Any], place: int, name: str, gid: str) -> None:
     """The tuned model, with the intervals of its change on both axes."""
-    about: dict[str, Any] = {
-        "color": f"C{place % 6}",
-        "marker": _SIGNS[place % len(_SIGNS)],
-        "linestyle": "none",
-    }
-    about |= {"markersize": rcParams["lines.markersize"], "elinewidth": thin(), "label": name}
+    about: dict[str, Any] = {"color": f"C{place % 6}", "marker": _SIGNS[place % len(_SIGNS)], "label": name}
+    about |= {"linestyle": "none", "markersize": rcParams["lines.markersize"], "elinewidth": thin()}
     for axis, of in (("x", ""), ("y", "_in_brains")):
         change, low, high = (row[f"{end}{of}"] for end in ("difference", "low", "high"))
         about[f"{axis}err"] = [[change - low], [high - change]]

@@ -10,7 +10,7 @@ import pandas as pd
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import draw_curves, folders
-from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, claims_at, layer_label
+from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, layer_label
 from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.page.wording import run_labels
@@ -123,17 +123,8 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
     return Shown(table, any(run["simulated"] for run in runs), partial(draw_curves.learning, table))
 
 
-def layers(places: Sequence[Place], choice: Choice) -> Shown:
-    """Scores and gains by hidden state."""
-    return _states(places, choice, "target", "evaluate: {layers: all} in an experiment")
-
-
-def tasks(places: Sequence[Place], choice: Choice) -> Shown:
-    """What is said in clips, by hidden state."""
-    return _states(places, choice, "task", "evaluate: {downstream: [phones, words]} in an experiment")
-
-
 def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) -> Shown:
+    """Scores and gains by hidden state: of targets, or of what is said in clips."""
     tables, simulated = [], False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
@@ -143,11 +134,15 @@ def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) ->
     for place in places:
         if place.made == "study":
             kind = "layer" if about == "target" else "task"
-            rows = claim_rows(claims_at(place), place, choice, (kind,), needed)
+            rows = claim_rows(place, choice, (kind,), needed)
             simulated |= bool(rows["simulated"].any())
             tables.append(claim_states_table(rows, about))
     table = pd.concat(tables, ignore_index=True)
     return Shown(table, simulated, partial(draw_curves.states, table))
+
+
+layers = partial(_states, about="target", needed="evaluate: {layers: all} in an experiment")
+tasks = partial(_states, about="task", needed="evaluate: {downstream: [phones, words]} in an experiment")
 
 
 def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,8 @@ from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, counted, shortened
 from brainwavlm.results.comparison import Comparison
 
-if TYPE_CHECKING:
-    from brainwavlm.study.claims.table import Claims
-
 _NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
-_ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
+ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
 SHARED = {"shared": ", shared readout"}  # what a label says of the readout
 _PAGE_TALL = 9.4  # inches of a page that a figure can take
 _COLUMN = 3.3  # inches that findings need
@@ -61,9 +58,9 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
     several = means["experiment"].nunique() > 1
     names = [f"{row['experiment']}: " * several + _label(row) for row in means.to_dict("records")]
     means = means.assign(part="mean", label=counted(names))
-    cells = means[["label", "kind", *_ABOUT]].merge(seeds, on=["kind", *_ABOUT])
+    cells = means[["label", "kind", *ABOUT]].merge(seeds, on=["kind", *ABOUT])
     cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
-    return _sorted([means, cells], ["part", "label", *_ABOUT, "run", "seed", *_NUMBERS, "sentence"])
+    return _sorted([means, cells], ["part", "label", *ABOUT, "run", "seed", *_NUMBERS, "sentence"])
 
 
 def layer_label(row: Mapping[Any, Any]) -> str:
@@ -76,8 +73,8 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
     """Tuned r of every run by configuration."""
     tables, simulated = [], False
     for place in places:
-        comparison = Comparison.open(place.path)
-        simulated |= bool(comparison.summary["simulated"])
+        comparison = place.result
+        simulated |= comparison.simulated
         names = list(dict.fromkeys(comparison.groups["target"]))
         targets = chosen_names("target", choice.target or [main_target(names)], names)
         tables.append(seeds_table(comparison, targets))
@@ -88,22 +85,13 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
     return _forest(tables, simulated)
 
 
-def claims_at(place: Place) -> "Claims":
-    """The findings of a study so far."""
-    from brainwavlm.study.claims.table import claims_of
-    from brainwavlm.study.folder import open_study
-
-    return claims_of(open_study(place.path))
-
-
-def claim_rows(
-    claims: "Claims", place: Place, choice: Choice, kinds: Sequence[str], needed: str
-) -> pd.DataFrame:
+def claim_rows(place: Place, choice: Choice, kinds: Sequence[str], needed: str) -> pd.DataFrame:
     """Rows of a study's table of claims, of some kinds and of the experiments that were asked for.
 
     RunError where the study has no such rows, ConfigError where it has no such experiment.
     """
-    rows = claims.table[claims.table["kind"].isin(kinds)]
+    table = place.result.table
+    rows = table[table["kind"].isin(kinds)]
     if rows.empty:
         nothing = f"a study without findings of kind {' or '.join(kinds)}."
         raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
@@ -138,19 +126,12 @@ def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
     def draw(axes: Axes, number: int, place: float) -> None:
         _finding(axes, table[table["label"] == names[number]], place, number, canvas)
 
-    wide, dot = 1.4 * rcParams["lines.linewidth"], 1.1 * rcParams["lines.markersize"]
-    frozen: dict[str, Any] = {
-        "color": canvas.colours["frozen"],
-        "marker": "|",
-        "linestyle": "",
-        "markersize": 8,
-    }
-    frozen["markeredgewidth"] = rcParams["lines.linewidth"]
-    tuned = {"color": canvas.colours["tuned"], "marker": "D", "linewidth": wide, "markersize": dot}
-    seed: dict[str, Any] = {"color": rcParams["text.color"], "marker": "o", "linestyle": ""}
-    seed |= {"markerfacecolor": "white", "markeredgewidth": thin()}
-    looks = {"untuned": frozen, "tuned: mean, 95 % interval of the gain": tuned, "one seed": seed}
-    key = {name: Line2D([], [], **look) for name, look in looks.items()}
+    sign, wide, dot = partial(Line2D, [], []), rcParams["lines.linewidth"], rcParams["lines.markersize"]
+    grey, colour, ink = canvas.colours["frozen"], canvas.colours["tuned"], rcParams["text.color"]
+    mean = sign(color=colour, marker="D", linewidth=1.4 * wide, markersize=1.1 * dot)
+    seed = sign(color=ink, marker="o", linestyle="", markerfacecolor="white", markeredgewidth=thin())
+    untuned = sign(color=grey, marker="|", linestyle="", markersize=8, markeredgewidth=wide)
+    key = {"untuned": untuned, "tuned: mean, 95 % interval of the gain": mean, "one seed": seed}
     return draw_lines(names, canvas, draw, key, "mean test correlation r")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,8 +11,7 @@ import pandas as pd
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind
 from brainwavlm.reporting.page.wording import run_labels
-from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.open import RESULTS, Made, made_at, within_run
+from brainwavlm.results.open import RESULTS, Made, made_at, open_result, within_run
 from brainwavlm.results.run_voxels import RunVoxels
 
 if TYPE_CHECKING:
@@ -26,6 +26,16 @@ class Place:
 
     made: Made
     path: Path
+
+    @cached_property
+    def result(self) -> Any:
+        """What is there: a result, or the findings of a study so far."""
+        if self.made != "study":
+            return open_result(self.path)
+        from brainwavlm.study.claims.table import claims_of
+        from brainwavlm.study.folder import open_study
+
+        return claims_of(open_study(self.path))
 
 
 class Shown(NamedTuple):
@@ -96,22 +106,21 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
 
     RunError where an evaluation is damaged, or two runs have one name; ConfigError where none has a name asked for.
     """
-    evaluations = [Evaluation.open(place.path) for place in places]
-    if len({results.tuned for results in evaluations}) > 1:
+    if len({place.result.tuned for place in places}) > 1:
         found, expected = (
             "models that were tuned and others that were not.",
             "runs of `evaluate`, or what `ridge` wrote.",
         )
         raise RunError(paths_of(places), found, expected, "Draw them apart.")
-    runs = chosen_runs(evaluations, places, choice)
+    runs = chosen_runs(places, choice)
     labels = run_labels([entry for entry, _ in runs])
     readout = choice.readout or "voxelwise"
     return [Scored(labels[entry["name"]], entry, results, readout) for entry, results in runs]
 
 
-def chosen_runs(results: Sequence[Any], places: Sequence[Place], choice: Choice) -> list[tuple[Any, Any]]:
+def chosen_runs(places: Sequence[Place], choice: Choice) -> list[tuple[Any, Any]]:
     """Entries of runs in summary.json with their results, of those that were named; errors as of `scored_runs`."""
-    runs = [(entry, one) for one in results for entry in one.runs]
+    runs = [(entry, place.result) for place in places for entry in place.result.runs]
     names = [str(entry["name"]) for entry, _ in runs]
     require_different(names, places)
     chosen = chosen_names("run", choice.run, names)

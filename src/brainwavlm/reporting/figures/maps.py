@@ -16,7 +16,6 @@ from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import sources_of
 from brainwavlm.reporting.surface_maps import Scale, correlation_scale, difference_scale, values_at_vertices
-from brainwavlm.results.partition import Partition
 from brainwavlm.results.schemas import AGAIN
 
 _TITLES = {
@@ -85,7 +84,7 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
 
 def _spaces(places: Sequence[Place], choice: Choice) -> list[Scored]:
     """What each space of partitions explains that no other does."""
-    runs = folders.chosen_runs([Partition.open(place.path) for place in places], places, choice)
+    runs = folders.chosen_runs(places, choice)
     return [
         Scored(f"unique to {space}" + f", {run['name']}" * (len(runs) > 1), run, one, space=space)
         for run, one in runs

@@ -17,7 +17,6 @@ from brainwavlm.reporting.figures.draw_curves import legend_below, thin, whole_n
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, one_name
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
-from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
 from brainwavlm.study.claims.sentences import score_name
 
@@ -78,7 +77,7 @@ def panel_name(rows: pd.DataFrame) -> str:
 
 def probes(places: Sequence[Place], choice: Choice) -> Shown:
     """Scores of one run by feature and hidden state."""
-    results = [Probes.open(place.path) for place in places]
+    results = [place.result for place in places]
     table = pd.concat([probes_table(one) for one in results], ignore_index=True)
     values = table[table["run"] == one_name("run", choice.run, table["run"])]
     # In the order of the results, not of hidden states.
@@ -164,7 +163,7 @@ def partition_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def partition(places: Sequence[Place], choice: Choice) -> Shown:
     """Product measures of one run by target, model and space: they sum to R2 of all together."""
-    results = [Partition.open(place.path) for place in places]
+    results = [place.result for place in places]
     table = pd.concat([one.table[one.table["measure"] == "product"] for one in results], ignore_index=True)
     table = table[table["run"] == one_name("run", choice.run, table["run"])]
     targets = chosen_names("target", choice.target, table["target"])

@@ -13,12 +13,11 @@ from matplotlib.figure import Figure
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import signed
 from brainwavlm.reporting.figures.draw_curves import legend_below, line_of, small, thin
-from brainwavlm.reporting.figures.findings import claim_rows, claims_at
+from brainwavlm.reporting.figures.findings import claim_rows
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, paths_of
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.reporting.surface_maps import difference_scale
-from brainwavlm.results.transfer import Transfer
 
 _CELL = ("run", "tuned_on", "scored_on", "stories", "target")
 _SCORES = ("r_frozen", "r_tuned", "difference", "low", "high")
@@ -76,8 +75,7 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
         if place.made == "study":
             matrix, is_simulated = _study_matrix(place, choice)
         else:
-            result = Transfer.open(place.path)
-            is_simulated = bool(result.summary["simulated"])
+            result, is_simulated = place.result, place.result.simulated
             matrix = result.matrix[[*_CELL, *_SCORES, *(["seed"] if "seed" in result.matrix else [])]]
             curves.append(result.curve)
         matrices.append(matrix)
@@ -103,11 +101,10 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
 def _study_matrix(place: Place, choice: Choice) -> tuple[pd.DataFrame, bool]:
     """Means over seeds as a matrix, and whether any is simulated: a group of cells takes the place of a run."""
     needed = "transfer: {} in an experiment"
-    claims = claims_at(place)
-    others = claim_rows(claims, place, choice, ("transfer",), needed)
+    others = claim_rows(place, choice, ("transfer",), needed)
     # And of the same experiments the gains in those that tuned: the diagonal.
     same = choice.model_copy(update={"experiment": tuple(others["experiment"].unique())})
-    rows = pd.concat([claim_rows(claims, place, same, ("gain",), needed), others], ignore_index=True)
+    rows = pd.concat([claim_rows(place, same, ("gain",), needed), others], ignore_index=True)
     several = rows["experiment"].nunique() > 1
     runs = rows["experiment"] + ": " + rows["group"] if several else rows["group"]
     cells = rows.assign(run=runs).rename(columns={"listener": "scored_on", "estimate": "difference"})
