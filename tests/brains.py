@@ -145,6 +145,14 @@ def write_small_anatomy(derived: Path, subject: str, mask: np.ndarray, labelled:
             write_labels(derived, subject, name, AC[:2], [np.arange(len(half)) % 2 for half in halves])
 
 
+def write_subject(root: Path) -> Brain:
+    """`write_brain` with what a data set has besides: stories, and a drawing without regions."""
+    brain = write_brain(root)
+    (root / "stimuli").mkdir()
+    write_drawing(root, "UTS03", {})
+    return brain
+
+
 def write_drawing(
     root: Path, subject: str, drawn: dict[str, list[tuple[int, float, float, float, float]]]
 ) -> Path:

@@ -9,7 +9,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.study import write_study_report
-from tests.brains import write_brain, write_drawing
+from tests.brains import write_subject
 from tests.made_up import (
     fake_comparison,
     fake_evaluation,
@@ -96,10 +96,7 @@ def real_page(real_evaluation):
 def ds003020(tmp_path_factory):
     """The folder of a subject on their own surfaces, pial and flat, and what is true of it: read only."""
     root = tmp_path_factory.mktemp("ds003020")
-    truth = write_brain(root)
-    (root / "stimuli").mkdir()
-    write_drawing(root, "UTS03", {})
-    return root, truth
+    return root, write_subject(root)
 
 
 @pytest.fixture(scope="package")
@@ -124,12 +121,18 @@ def measured_page(tmp_path_factory):
 
 
 @pytest.fixture(scope="package")
-def other_page(tmp_path_factory):
-    """A comparison, a transfer, probes and a partition on one page."""
+def others(tmp_path_factory):
+    """Folders of a comparison, a transfer, probes and a partition by these names: read only."""
     folder = tmp_path_factory.mktemp("other")
     made = {"comparison": fake_comparison, "transfer": fake_transfer}
     made |= {"probes": fake_probes, "partition": fake_partition}
-    return write_report([make(folder / name) for name, make in made.items()], folder / "report.html")
+    return {name: make(folder / name) for name, make in made.items()}
+
+
+@pytest.fixture(scope="package")
+def other_page(others):
+    """All of them on one page."""
+    return write_report(list(others.values()), others["probes"].parent / "report.html")
 
 
 SEEDS = [0, 1, 2]

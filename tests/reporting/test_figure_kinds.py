@@ -38,6 +38,12 @@ def drawn(kind, path, width=120.0, **choice):
     return mark, drawing.values
 
 
+def on_page(draw, table):
+    canvas = page_canvas(4.0)
+    with canvas.style.applied():
+        return draw(table, canvas)
+
+
 def words(figure):
     return {text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))}
 
@@ -129,23 +135,15 @@ def test_the_histogram_draws_its_bins(simulated_evaluation):
 
 def test_voxels_that_did_not_change_are_neither_up_nor_down():
     scores = RunVoxels(np.arange(4), np.zeros(4), np.array([0.0, 0.0, 0.1, -0.1]), {})
-    canvas = page_canvas(4.0)
-    with canvas.style.applied():
-        figure = draw_histogram(histogram_table(scores, "one"), canvas)
-    assert {"25% of voxels up", "25% down"} <= words(figure)
+    assert {"25% of voxels up", "25% down"} <= words(on_page(draw_histogram, histogram_table(scores, "one")))
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("tuned", [0.0, 0.1])
 def test_scores_that_are_all_alike_are_drawn_without_a_warning(tuned):
     scores = RunVoxels(np.arange(3), np.zeros(3), np.full(3, tuned), {})
-    canvas = page_canvas(4.0, "t", True)
-    with canvas.style.applied():
-        figures = [
-            draw_histogram(histogram_table(scores, "one"), canvas),
-            draw_scatter(scatter_table(scores, "one", "One"), canvas),
-        ]
-    assert all(png(figure) for figure in figures)
+    assert png(on_page(draw_histogram, histogram_table(scores, "one")))
+    assert png(on_page(draw_scatter, scatter_table(scores, "one", "One")))
 
 
 def test_learning_curves_are_the_history_of_each_run(simulated_evaluation):
@@ -172,9 +170,7 @@ def test_a_run_shows_how_it_learned_before_it_is_evaluated(tuned_run):
 def test_epochs_are_whole_numbers_even_where_there_is_one():
     history = {"run": "one", "label": "One", "epoch": [1], "loss": [-0.1], "validation_r": [np.nan]}
     history["kept"] = [True]
-    canvas = page_canvas(4.0)
-    with canvas.style.applied():
-        figure = learning(pd.DataFrame(history), canvas)
+    figure = on_page(learning, pd.DataFrame(history))
     figure.draw_without_rendering()
     low, high = figure.axes[1].get_xlim()
     ticks = figure.axes[1].get_xticks()

@@ -16,7 +16,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.meshes import mesh_of
-from tests.brains import LATITUDES, LONGITUDES, write_brain, write_drawing
+from tests.brains import LATITUDES, LONGITUDES, write_drawing, write_subject
 from tests.made_up import fake_evaluation, native_evaluation
 
 needs_pycortex = pytest.mark.skipif(
@@ -24,13 +24,6 @@ needs_pycortex = pytest.mark.skipif(
     reason="pycortex is not installed (extra flatmaps): ITS FLATMAPS ARE NOT TESTED here",
 )
 FOLDED = (500.0, -900.0, 70.0)  # where vertices that flattening cut away may still be
-
-
-def write_subject(root):
-    truth = write_brain(root)
-    (root / "stimuli").mkdir()
-    write_drawing(root, "UTS03", {})
-    return truth
 
 
 def scored(root, truth, folder):

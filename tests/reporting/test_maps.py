@@ -15,13 +15,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.writer import file_names
-from tests.brains import (
-    CENTRE,
-    RADIUS,
-    _sphere,
-    _voxel_to_surface,
-    sphere_triangles,
-)
+from tests.brains import CENTRE, RADIUS, _sphere, _voxel_to_surface, sphere_triangles
 from tests.made_up import fake_evaluation, native_evaluation
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
@@ -44,7 +38,7 @@ def _drop_voxels(folder):
     """As where some columns are constant: their rows are missing, and the voxels are not in order."""
     frame = pd.read_csv(folder / "voxels.csv", dtype=str)
     kept = frame[frame["voxel"].astype(int) % UNSCORED != 0].sample(frac=1, random_state=0)
-    kept["alpha_tuned"], kept["remark"] = "100", "text"
+    kept["alpha_tuned"], kept["remark"] = kept["voxel"], "text"  # a number for each voxel
     kept.to_csv(folder / "voxels.csv", index=False)
     summary = json.loads((folder / "summary.json").read_text())
     frozen = summary["runs"][0]["frozen"]
@@ -132,8 +126,8 @@ def test_a_native_vertex_holds_the_value_of_the_voxel_that_it_lies_in(exported, 
         points = np.column_stack([_sphere(number, RADIUS), np.ones(7080)])
         at = np.rint(points @ np.linalg.inv(_voxel_to_surface())[:3].T).astype(int)
         voxel = column[tuple(at.T)]
-        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["r_frozen"]
-        expected = frame["r_frozen"].reindex(voxel).to_numpy(np.float32)
+        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["alpha_tuned"]
+        expected = frame["alpha_tuned"].reindex(voxel).to_numpy(np.float32)
         assert np.mean((ours == expected) | (np.isnan(ours) & np.isnan(expected))) > 0.999
         assert np.isfinite(ours).sum() > 2000
 
@@ -203,16 +197,13 @@ def test_on_fsaverage5_each_value_is_at_the_vertex_that_the_data_set_names(on_fs
     assert sorted(file.name for file in (out / run).glob("*.nii*")) == []
 
 
-def test_simulated_is_said_in_every_file(on_fsaverage5):
+def test_simulated_is_said_in_every_file(on_fsaverage5, native_scores):
     _, out = on_fsaverage5
     assert json.loads((out / "on-AC" / "maps.json").read_text())["simulated"] is True
     for file in (out / "on-AC").glob("*.func.gii"):
         image = nibabel.load(file)
         assert "SIMULATED" in image.meta["Description"]
         assert all("SIMULATED" in one.meta["Description"] for one in image.darrays)
-
-
-def test_the_header_of_a_volume_says_simulated(native_scores):
     image = open_maps(native_scores)["one"].volume("r_tuned")
     assert image.header["descrip"].item().startswith(b"SIMULATED r_tuned")
 
