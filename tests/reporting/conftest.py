@@ -34,11 +34,10 @@ CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
 @pytest.fixture(scope="package")
 def browser():
     """A headless Chromium that draws WebGL without a graphics card, and reaches no network."""
-    webdriver = pytest.importorskip(
-        "selenium.webdriver", reason="PAGE NOT SEEN BY A BROWSER: pip install selenium"
-    )
+    unseen = "PAGE NOT SEEN BY A BROWSER:"
+    webdriver = pytest.importorskip("selenium.webdriver", reason=f"{unseen} pip install selenium")
     if not (CHROMIUM and DRIVER):
-        pytest.skip("PAGE NOT SEEN BY A BROWSER: install chromium and chromium-driver")
+        pytest.skip(f"{unseen} install chromium and chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in (
@@ -104,19 +103,18 @@ def native_scores(ds003020, tmp_path_factory):
     """An evaluation of it in which r_frozen is half the sine of the latitude."""
     root, truth = ds003020
     values = np.sin(np.radians(truth.latitude)) / 2
-    return native_evaluation(
-        tmp_path_factory.mktemp("scored") / "evaluation", root, {"RH": truth.right}, values
-    )
+    folder = tmp_path_factory.mktemp("scored") / "evaluation"
+    return native_evaluation(folder, root, {"RH": truth.right}, values)
 
 
 @pytest.fixture(scope="package")
 def measured_page(tmp_path_factory):
     """Measured responses of six regions: no surface."""
-    names = ["Heschl left", "Heschl right", "STG left", "STG right", "IFG left", "IFG right"]
-    runs = (("only", "cortex"),)
-    folder = fake_evaluation(
-        tmp_path_factory.mktemp("measured"), 6, simulated=False, runs=runs, region_names=names
-    )
+    about = {"runs": (("only", "cortex"),), "simulated": False}
+    about["region_names"] = [
+        f"{name} {side}" for name in ("Heschl", "STG", "IFG") for side in ("left", "right")
+    ]
+    folder = fake_evaluation(tmp_path_factory.mktemp("measured"), 6, **about)
     return write_report(folder, folder / "report.html")
 
 
@@ -136,14 +134,10 @@ def other_page(others):
 
 
 SEEDS = [0, 1, 2]
+WHERE = {"grid": {"target": ["cortex", "AC"], "seed": SEEDS}, "contrast": "target"}
 EXPERIMENTS = {
     "linear-map": {"claim": 1, "question": "Does it help?", "grid": {"seed": SEEDS}},
-    "targets": {
-        "claim": 4,
-        "question": "Where?",
-        "grid": {"target": ["cortex", "AC"], "seed": SEEDS},
-        "contrast": "target",
-    },
+    "targets": {"claim": 4, "question": "Where?", **WHERE},
     "transfer": {"claim": 6, "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}, "transfer": {}},
     "layers": {"claim": 17, "grid": {"seed": SEEDS}, "evaluate": {"layers": "all"}},
 }
@@ -178,11 +172,7 @@ def study_page(study):
 def hostile_study_page(tmp_path_factory):
     """Names in all texts that a file of a study may hold."""
     folder = tmp_path_factory.mktemp("hostile") / "study"
-    experiments = {
-        "one": {"question": HOSTILE[0], "grid": {"seed": SEEDS}},
-        "two": {"question": HOSTILE[3], "grid": {"seed": SEEDS}},
-    }
-    fake_study(
-        folder, experiments, title=HOSTILE[1], name=HOSTILE[2], targets=("cortex", HOSTILE[0], HOSTILE[3])
-    )
+    names = HOSTILE[0], HOSTILE[3]
+    experiments = {f"of{n}": {"question": name, "grid": {"seed": SEEDS}} for n, name in enumerate(names)}
+    fake_study(folder, experiments, title=HOSTILE[1], name=HOSTILE[2], targets=("cortex", *names))
     return write_study_report(learned(folder))

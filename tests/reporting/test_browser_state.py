@@ -99,14 +99,8 @@ def test_every_map_mask_outline_surface_and_view_changes_the_picture(page):
     seen = {pixels(page)[0][1]}
     for name, value in (
         *(("map", key) for key in ("frozen", "difference", "normalised_tuned", "normalised_frozen")),
-        ("mask", "q_tuned"),
-        ("mask", "q_difference"),
-        ("outline", ""),
-        ("outline", "language"),
-        ("view-from", "medial"),
-        ("view-from", "dorsal"),
-        ("surface", "pial"),
-        ("surface", "flat"),
+        *(("mask", "q_tuned"), ("mask", "q_difference"), ("outline", ""), ("outline", "language")),
+        *(("view-from", "medial"), ("view-from", "dorsal"), ("surface", "pial"), ("surface", "flat")),
     ):
         choose(page, name, value)
         picture = pixels(page)[0][1]
@@ -192,12 +186,8 @@ def test_the_brains_are_saved_as_svg_with_text_and_as_png(page, tmp_path):
     for kind in ("svg", "png"):
         page.execute_script(f"document.getElementById('cortex-{kind}').click()")
     svg = saved(folder, "difference-inflated.svg").read_text(encoding="utf-8")
-    for text in (
-        "SIMULATED",
-        "Difference, tuned − frozen: tuned on cortex",
-        "difference in r (tuned − frozen)",
-    ):
-        assert f">{text}<" in svg
+    title, unit = "Difference, tuned − frozen: tuned on cortex", "difference in r (tuned − frozen)"
+    assert all(f">{text}<" in svg for text in ("SIMULATED", title, unit))
     assert svg.count("<image") == 2
     png = saved(folder, "difference-inflated.png").read_bytes()
     width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))

@@ -21,10 +21,8 @@ def unpacked(text, kind):
 
 
 def data_of(results):
-    runs = [
-        (run["name"], results.of_run(run["name"]), sources_of(results)[run["name"]]) for run in results.runs
-    ]
-    return cortex_data(runs)
+    sources = sources_of(results)
+    return cortex_data([(name, results.of_run(name), source) for name, source in sources.items()])
 
 
 def test_coordinates_come_back_to_a_hundredth_of_a_millimetre():
@@ -123,12 +121,8 @@ def test_no_surface_has_its_reason_and_values_are_there_all_the_same():
     scores = RunVoxels(np.arange(3), np.zeros(3), np.ones(3), {})
     config = load_config(preset="demo", overrides={"subject": "sim01"})
     outside = Subject("s", {}, np.zeros(3, np.int8), surface="fsaverage5", vertex=np.array([0, 1, 99999]))
-    data, reasons = cortex_data(
-        [
-            ("a", scores, Source(config, None, None, "gone")),
-            ("b", scores, Source(config, None, outside, "too far")),
-        ]
-    )
+    gone, far = Source(config, None, None, "gone"), Source(config, None, outside, "too far")
+    data, reasons = cortex_data([("a", scores, gone), ("b", scores, far)])
     assert reasons == {"a": "gone", "b": "too far"}
     assert data["meshes"] == {}
     assert [unpacked(run["values"]["tuned"], "f4").tolist() for run in data["runs"]] == [[1, 1, 1]] * 2

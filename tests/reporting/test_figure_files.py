@@ -85,9 +85,7 @@ def test_sizes_are_in_millimetres_and_a_pdf_has_its_font_inside_as_truetype(simu
 
 def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(simulated, tmp_path):
     style = tmp_path / "mine.mplstyle"
-    style.write_text(
-        'axes.labelsize: 11\nbrainwavlm.tuned: "#123456"\nfont.family: DejaVu Serif\n', encoding="utf-8"
-    )
+    style.write_text('axes.labelsize: 11\nbrainwavlm.tuned: "#123456"\nfont.family: DejaVu Serif\n')
     own, shipped = read_style(style), shipped_style()
     changed = {key for key, value in own.settings.items() if shipped.settings.get(key) != value}
     assert changed == {"axes.labelsize", "font.family"}
@@ -278,9 +276,8 @@ def test_the_command_prints_its_files_and_ends_with_2_where_it_cannot(simulated,
     assert set(pd.read_csv(tmp_path / "f.csv")["group"]) == {"AC", "other voxels"}
     done = brainwavlm("figure", "seeds", simulated, "-o", tmp_path / "g.pdf", code=2)
     assert done.out == ""
-    assert done.err.startswith(
-        f"{simulated}: the folder of an evaluation.\n    Expected that of a comparison"
-    )
+    found = "the folder of an evaluation.\n    Expected that of a comparison"
+    assert done.err.startswith(f"{simulated}: {found}")
     assert not (tmp_path / "g.pdf").exists()
 
 

@@ -23,7 +23,7 @@ from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
-from tests.made_up import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches
+from tests.made_up import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches, product
 from tests.made_up_study import fake_study
 
 
@@ -65,9 +65,8 @@ def test_voxels_are_drawn_under_the_readout_that_is_asked_for(tmp_path):
     scores.voxels["shared_frozen"] = scores.voxels["r_frozen"] + 0.1
     scores.voxels["shared_tuned"] = scores.voxels["r_tuned"] + 0.07
     scores.save(folder)
-    own, shared = (
-        drawn("scatter", folder, run="on-AC", readout=readout)[1] for readout in ("voxelwise", "shared")
-    )
+    readouts = ("voxelwise", "shared")
+    own, shared = (drawn("scatter", folder, run="on-AC", readout=one)[1] for one in readouts)
     assert_allclose(shared["r_frozen"], own["r_frozen"] + 0.1)
     assert_allclose(shared["r_tuned"], own["r_tuned"] + 0.07)
     mark, values = drawn("maps", folder, run="on-AC", quantity="difference", readout="shared")
@@ -290,10 +289,8 @@ def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
 
 
 def test_many_findings_stay_on_a_page_side_by_side_where_there_is_room():
-    rows = [
-        {"label": f"sim01, cortex: rank {n}", "part": part} for n in range(59) for part in ("mean", "seed")
-    ]
-    table = pd.DataFrame(rows).assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
+    table = product(label=[f"sim01, cortex: rank {n}" for n in range(59)], part=("mean", "seed"))
+    table = table.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
     with shipped_style().applied():
         figure = draw_findings(table, Canvas(shipped_style(), 180 / 25.4))
         assert figure.get_size_inches()[1] * 25.4 < 240

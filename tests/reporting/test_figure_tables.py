@@ -23,9 +23,8 @@ def evaluation(simulated_evaluation):
 
 def scores_of(frozen, tuned, **masks):
     values = [np.array(one, float) for one in (frozen, tuned)]
-    return RunVoxels(
-        np.arange(len(frozen)), *values, {key: np.array(one, bool) for key, one in masks.items()}
-    )
+    masks = {name: np.array(mask, bool) for name, mask in masks.items()}
+    return RunVoxels(np.arange(len(frozen)), *values, masks)
 
 
 def test_a_run_without_validation_or_epochs_has_no_numbers_for_them():
@@ -59,9 +58,8 @@ def claims(tmp_path_factory):
         "ranks": {"claim": 2, "grid": {"adapter.rank": [2, 4], "seed": [0, 1]}, "contrast": "adapter.rank"},
         "states": {"claim": 17, "grid": {"seed": [0, 1]}, "evaluate": {"layers": "all"}},
     }
-    return claims_of(
-        open_study(fake_study(tmp_path_factory.mktemp("study") / "s", experiments, layers=(0, 1)))
-    )
+    folder = fake_study(tmp_path_factory.mktemp("study") / "s", experiments, layers=(0, 1))
+    return claims_of(open_study(folder))
 
 
 def rows_of(claims, **where):

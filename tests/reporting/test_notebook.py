@@ -134,9 +134,8 @@ def test_comparisons_and_transfers_show_their_tables(tmp_path):
 @pytest.fixture
 def run(tmp_path):
     """A finished run of seven epochs, as its files say."""
-    history = [
-        {"epoch": n, "loss": -0.1 * n, "validation_r": 0.25 - 0.01 * (n - 5) ** 2} for n in range(1, 8)
-    ]
+    r = {n: 0.25 - 0.01 * (n - 5) ** 2 for n in range(1, 8)}
+    history = [{"epoch": n, "loss": -0.1 * n, "validation_r": r[n]} for n in r]
     config = load_config(preset="demo", overrides={"training.epochs": 7})
     return fake_run(tmp_path / "run", config, history, kept=5)
 

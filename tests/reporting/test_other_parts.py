@@ -22,12 +22,7 @@ def test_the_page_of_a_comparison_holds_every_group_and_difference(tmp_path):
     assert "Comparison of 2 configurations over seeds" in page.text
     assert "SIMULATED" in page.text
     for row in found.groups.to_dict("records"):
-        for shown in (
-            number(row["mean"]),
-            number(row["deviation"]),
-            signed(row["gain"]),
-            number(row["highest"]),
-        ):
+        for shown in (signed(row["gain"]), *(number(row[key]) for key in ("mean", "deviation", "highest"))):
             assert shown in page.text
     assert "2 minus 1, cortex" in page.text
     assert "+0.010 to +0.080" in page.text
@@ -52,11 +47,8 @@ def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(tmp_pa
     assert shown == pytest.approx(found.matrix["difference"].to_numpy())
     colours = re.findall(r"background-color: (#......)", matrix)
     reds, blues = ([int(colour[at : at + 2], 16) for colour in colours] for at in (1, 5))
-    assert sorted(red > blue for red, blue in zip(reds, blues, strict=True)) == [
-        False,
-        True,
-        True,
-    ]  # two are alike
+    redder = sorted(red > blue for red, blue in zip(reds, blues, strict=True))
+    assert redder == [False, True, True]  # two are alike
     assert [a["sentence"] for a in part["answers"]] == [
         "Tuning on ann raised the mean test correlation of ben in whole cortex (+0.020, 95\u00a0% interval +0.010 to +0.030).",
         "Tuning on ben lowered the mean test correlation of ann in whole cortex (−0.030, 95\u00a0% interval −0.040 to −0.020).",

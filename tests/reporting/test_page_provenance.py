@@ -39,9 +39,8 @@ def test_the_page_of_a_run_says_where_it_comes_from(real_evaluation, real_page):
         *("brainwavlm tune &#39;&lt;b&gt;&#39;", "seconds in 1 session, begun 20", "norm of the gradient"),
     ):
         assert fact in real_page
-    listed = re.search(
-        r'download="run-files.txt" href="data:text/plain;charset=utf-8;base64,([^"]+)"', real_page
-    )
+    address = 'download="run-files.txt" href="data:text/plain;charset=utf-8;base64,'
+    listed = re.search(f'{address}([^"]+)"', real_page)
     lines = base64.b64decode(listed[1]).decode().splitlines()
     assert {line.split()[0] for line in lines} == {file["sha256"] for file in provenance["files"].values()}
 

@@ -51,9 +51,8 @@ def test_a_p_at_its_floor_is_a_bound():
     null = {"least_p": 0.005, "least_p_difference": 0.01}
     runs = [{"name": "a", "simulated": False, "frozen": {"null": null}}]
     p = dict.fromkeys(("p_frozen", "p_tuned", "p_difference"), 0.01) | {"p_frozen": 0.005}
-    row = {"run": "a", "target": "cortex", **p} | {
-        f"voxels_{key}": 1 for key in ("frozen", "tuned", "better", "worse")
-    }
+    counts = {f"voxels_{key}": 1 for key in ("frozen", "tuned", "better", "worse")}
+    row = {"run": "a", "target": "cortex", **p, **counts}
     html = chance_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
     assert cells(html)[:3] == ["≤.005", ".010", "≤.010"]
 
@@ -113,10 +112,8 @@ def test_charts_hold_what_the_tables_hold():
         assert_array_equal(numbers(trace["y"]), STATES[key])
     assert_allclose(numbers(difference["error_y"]["array"]), STATES["high"] - STATES["difference"])
     assert_allclose(numbers(difference["error_y"]["arrayminus"]), STATES["difference"] - STATES["low"])
-    findings = pd.DataFrame(
-        {"part": ["mean", "seed", "seed"], "label": "a", "seed": ["", 0, 1], "r_frozen": 0.1}
-    )
-    findings = findings.assign(r_tuned=[0.25, 0.2, 0.3], low=0.1, high=0.2)
+    findings = pd.DataFrame({"part": ["mean", "seed", "seed"], "label": "a", "seed": ["", 0, 1]})
+    findings = findings.assign(r_frozen=0.1, r_tuned=[0.25, 0.2, 0.3], low=0.1, high=0.2)
     untuned, seeds, mean = spec(dot_charts.findings_chart(findings, "Findings", ""))["data"]
     assert [list(numbers(trace["x"])) for trace in (untuned, seeds, mean)] == [[0.1], [0.2, 0.3], [0.25]]
     # The interval is that of the gain, above the untuned model.
@@ -147,10 +144,8 @@ def test_names_are_text_in_charts(made):
 
 
 def test_two_long_names_that_begin_alike_are_two_lines():
-    names = ["x" * 200, "x" * 201]
-    means = pd.DataFrame(
-        {"part": "mean", "label": names, "r_frozen": 0.1, "r_tuned": 0.2, "low": 0.05, "high": 0.15}
-    )
-    made = spec(dot_charts.findings_chart(means.assign(seed=""), "Findings", ""))
+    means = pd.DataFrame({"part": "mean", "label": ["x" * 200, "x" * 201], "seed": ""})
+    means = means.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
+    made = spec(dot_charts.findings_chart(means, "Findings", ""))
     assert all(len(set(trace["y"])) == 2 for trace in made["data"])
     assert {trace["name"] for trace in made["data"]} == {"untuned", "tuned"}

@@ -7,7 +7,7 @@ import pytest
 
 from brainwavlm.reporting.page.study import write_study_report
 from tests.reporting.conftest import HOSTILE
-from tests.reporting.test_browser import complaints, opened, shown_charts
+from tests.reporting.test_browser import OPEN, complaints, opened, shown_charts
 
 MORE = pytest.mark.browser
 
@@ -75,12 +75,8 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
     assert rows_shown(browser) == []
     typed(browser, "claims-table", "")
     verdict = browser.execute_script(
-        "return document.querySelector('[data-filters] select').options[1].value"
-    )
-    browser.execute_script(
-        "const list = document.querySelector('[data-filters] select'); list.value = arguments[0];"
-        "list.dispatchEvent(new Event('input', {bubbles: true}))",
-        verdict,
+        "const list = document.querySelector('[data-filters] select'); list.value = list.options[1].value;"
+        "list.dispatchEvent(new Event('input', {bubbles: true})); return list.value"
     )
     shown = rows_shown(browser)
     assert shown
@@ -90,7 +86,7 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
 @MORE
 def test_hostile_names_are_text_wherever_they_are(browser, hostile_study_page):
     opened(browser, hostile_study_page, 420)
-    browser.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    browser.execute_script(OPEN)
     shown_charts(browser)
     assert browser.title != "broken"
     text = " ".join(browser.execute_script("return document.body.innerText").split())

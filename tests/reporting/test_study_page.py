@@ -7,7 +7,7 @@ from tests.made_up_study import fake_study
 from tests.reporting.conftest import FAILED, SEEDS
 from tests.reporting.pages import Page
 
-SEED_0 = "sim01-cortex-lora-seed0"
+CELL = "sim01-cortex-lora-seed"
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,8 @@ def test_the_page_holds_everything_loads_nothing_and_can_be_read_aloud(study, te
     links = [link["href"] for link in page.all("a")]
     assert all(link.startswith("#") or (study / link).is_file() for link in links)
     assert "report/experiments/transfer.csv" in links
-    for title in (
-        "Findings, seed by seed",
-        "Every finding under both readouts",
-        "Gain by hidden state",
-        "Learning curves",
-    ):
-        assert title in page.text
+    titles = ("Findings, seed by seed", "Every finding under both readouts", "Gain by hidden state")
+    assert all(title in page.text for title in (*titles, "Learning curves"))
 
 
 def test_the_page_says_what_came_out_and_what_is_missing(study, text):
@@ -39,9 +34,8 @@ def test_the_page_says_what_came_out_and_what_is_missing(study, text):
         "2. LoRA is steadier than full tuning",  # not asked by this study
     ):
         assert words in text
-    missing, claims, cells = (
-        pd.read_csv(study / "report" / f"{name}.csv") for name in ("missing", "claims", "cells")
-    )
+    names = ("missing", "claims", "cells")
+    missing, claims, cells = (pd.read_csv(study / "report" / f"{name}.csv") for name in names)
     assert list(missing["cell"]) == [FAILED, FAILED]
     assert set(missing["step"]) == {"evaluation", "transfer"}
     layers = pd.read_csv(study / "report" / "experiments" / "layers.csv")
@@ -52,14 +46,8 @@ def test_the_page_says_what_came_out_and_what_is_missing(study, text):
 def test_texts_of_a_study_are_text_on_the_page(tmp_path):
     hostile = "<script>alert('x')</script>&amp;"
     experiments = {"one": {"question": hostile, "grid": {"seed": SEEDS}}}
-    folder = fake_study(
-        tmp_path / "study",
-        experiments,
-        title=hostile,
-        name="<b>",
-        targets=("cortex", "<i>AC"),
-        failed=(SEED_0,),
-    )
+    about = {"title": hostile, "name": "<b>", "targets": ("cortex", "<i>AC")}
+    folder = fake_study(tmp_path / "study", experiments, failed=(f"{CELL}0",), **about)
     (folder / "study.yaml").write_text(hostile)
     (record,) = (path for path in (folder / "records").glob("*.json") if "broke" in path.read_text())
     record.write_text(record.read_text().replace("broke", "<script>broke</script>"))
@@ -79,7 +67,7 @@ def test_measured_responses_are_not_called_simulated(tmp_path):
 
 
 def test_a_study_of_which_nothing_is_done_has_a_page(tmp_path):
-    cells = [f"sim01-cortex-lora-seed{seed}" for seed in SEEDS]
+    cells = [f"{CELL}{seed}" for seed in SEEDS]
     folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": SEEDS}}}, waiting=cells)
     text = write_study_report(folder, tmp_path / "elsewhere" / "page.html").read_text(encoding="utf-8")
     assert "Nothing yet of models tuned on sim01: 3 cells are missing." in text

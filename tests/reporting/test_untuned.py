@@ -65,17 +65,14 @@ def test_figures_of_a_model_that_was_not_tuned(untuned):
     assert_allclose(table.values["shared_frozen"] - table.values["r_frozen"], 0.05, atol=1e-5)
     assert "Shared map r" in table.tex
     assert "Tuned" not in table.tex
-    assert set(draw_figure("maps", untuned).values["quantity"]) == {"frozen"}
-    assert set(draw_figure("maps", untuned, Choice(quantity="share-frozen")).values["quantity"]) == {
-        "share-frozen"
-    }
+    for asked, quantity in (((), "frozen"), ("share-frozen", "share-frozen")):
+        assert set(draw_figure("maps", untuned, Choice(quantity=asked)).values["quantity"]) == {quantity}
 
 
 @pytest.mark.parametrize("kind", ["scatter", "histogram", "learning", "layers", "delays", "transfer"])
 def test_what_needs_a_tuned_model_says_so(untuned, kind):
-    with pytest.raises(
-        RunError, match=r"the folder of a ridge.*\n.*\n.*another kind of this folder: maps, table"
-    ):
+    remedy = "another kind of this folder: maps, table"
+    with pytest.raises(RunError, match=rf"the folder of a ridge.*\n.*\n.*{remedy}"):
         draw_figure(kind, untuned)
 
 

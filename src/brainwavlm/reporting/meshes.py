@@ -141,9 +141,8 @@ def _native(files: surfaces.SurfaceFiles, subject: Subject) -> Mesh:
             points, triangles = surfaces.read_points(file).astype(np.float32), surfaces.read_triangles(file)
             if len(points) != len(middle):
                 found, expected = f"{len(points)} vertices.", f"{len(middle)}, as in {pial.name}."
-                raise DatasetError(
-                    file, found, expected, "Take all surfaces from one version of the data set."
-                )
+                remedy = "Take all surfaces from one version of the data set."
+                raise DatasetError(file, found, expected, remedy)
             exist = ((triangles >= 0) & (triangles < len(middle))).all(axis=1)  # all corners of a triangle
             triangles = triangles[exist].astype(np.uint32)
             shapes[kind] = InMemoryMesh(_gathered(points, triangles) if kind == "flat" else points, triangles)

@@ -126,9 +126,7 @@ def draw_changes(table: pd.DataFrame, canvas: Canvas) -> Figure:
                 axes.plot(reach, [at, at], "-", color=look["color"], **about)
             axes.plot([estimate], [at], **look, markersize=marker, gid=f"{readout}estimate:{number}")
 
-    key = {
-        name: Line2D([], [], **looks[readout], linewidth=1.4 * width) for readout, name in READOUTS.items()
-    }
+    key = {name: Line2D([], [], **looks[of], linewidth=1.4 * width) for of, name in READOUTS.items()}
     return draw_lines(names, canvas, draw, key, "change of mean test r")
 
 

@@ -174,9 +174,7 @@ def draw_lines(
         axes.set_xlabel(what)
         axes.grid(axis="x")
         axes.margins(x=0.04)
-    figure.legend(
-        list(key.values()), list(key), loc="outside lower left", ncols=len(key) if n_keys == 1 else 1
-    )
+    figure.legend(list(key.values()), list(key), loc="outside lower left", ncols=len(key) // n_keys)
     return figure
 
 

@@ -84,6 +84,7 @@ _OF_VOXELS = ("run", "target", "readout")
 _OF_STUDIES = ("target", "experiment")
 _OF_STATES = ("run", "target", "experiment")
 _PAIRS = "gain by subject tuned on and subject scored, and by minutes of data"
+_FOUND = "findings of a study under both readouts, a line each"
 _HELD = "what models of a study predict in brains, against what they hold"
 KINDS = {
     "maps": Kind("scores or unique shares on the cortex", (*_SCORES, "partition"), _OF_MAPS, "maps"),
@@ -97,9 +98,7 @@ KINDS = {
     "probes": Kind("features read off hidden states, beside controls", ("probes",), _OF_RUNS, "stimulus"),
     "partition": Kind("which features explain a score, by region", ("partition",), _OF_RUNS, "stimulus"),
     "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings"),
-    "claims": Kind(
-        "findings of a study under both readouts, a line each", ("study",), _OF_STUDIES, "changes"
-    ),
+    "claims": Kind(_FOUND, ("study",), _OF_STUDIES, "changes"),
     "supervision": Kind(_HELD, ("study",), _OF_STUDIES, "changes"),
     "transfer": Kind(_PAIRS, ("transfer", "study"), _OF_STATES, "transfer"),
 }

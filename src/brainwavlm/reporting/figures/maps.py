@@ -42,21 +42,20 @@ def vertices_table(maps: Mapping[str, np.ndarray], run: str, quantity: str) -> p
 
 def maps(places: Sequence[Place], choice: Choice) -> Shown:
     """Both hemispheres for each run and quantity; of a partition for each space, by default of the tuned model."""
-    split = {place.made == "partition" for place in places}
-    if len(split) > 1:
-        raise RunError(
-            folders.paths_of(places), "scores, and shares of R2.", "maps of one unit.", "Draw them apart."
-        )
-    runs = _spaces(places, choice) if True in split else folders.scored_runs(places, choice)
-    tuned = True in split or runs[0].results.tuned
-    if choice.readout == "shared" and (choice.q or {"share", "share-frozen"} & {*choice.quantity}):
+    split = places[0].made == "partition"
+    if any((place.made == "partition") != split for place in places):
+        found, wanted = "scores, and shares of R2.", "maps of one unit."
+        raise RunError(folders.paths_of(places), found, wanted, "Draw them apart.")
+    runs = _spaces(places, choice) if split else folders.scored_runs(places, choice)
+    tuned = split or runs[0].results.tuned
+    if choice.readout == "shared" and (choice.q or {*_SHARES} & {*choice.quantity}):
         found = "shared, with shares of the ceiling or false discovery rates."
         raise ConfigError("readout", found, "voxelwise, of which these are.", "Leave one of them out.")
     for quantity in choice.quantity if not tuned else ():
         if quantity not in _UNTUNED:
             found, of = f"{quantity}, of a model that was not tuned.", ", ".join(_UNTUNED)
             raise ConfigError("quantity", found, f"one of {of}.", "Choose one of them, or draw a tuned run.")
-    usual = ("tuned",) if True in split else ("frozen", "tuned", "difference") if tuned else ("frozen",)
+    usual = ("tuned",) if split else ("frozen", "tuned", "difference") if tuned else ("frozen",)
     quantities = choice.quantity or usual
     kind = choice.view or "inflated"
     tables, drawn = [], []
@@ -96,9 +95,8 @@ def _quantity(run: Scored, quantity: str, q: float | None) -> np.ndarray:
     """Values of a quantity, voxel by voxel; NaN where the false discovery rate is not below q."""
     scores, model = run.voxels, _SHARES.get(quantity, quantity)
     if quantity in _SHARES:
-        values = _column(
-            run, f"normalised_{model}", "No story has the repeats of a ceiling: draw another quantity."
-        )
+        without = "No story has the repeats of a ceiling: draw another quantity."
+        values = _column(run, f"normalised_{model}", without)
     else:
         values = scores.tuned - scores.frozen if model == "difference" else getattr(scores, model)
     if q is None:
@@ -130,21 +128,19 @@ def _scales(
 ) -> dict[str, Scale]:
     """One scale for both models' r, one for both shares, one for differences, over all voxels of all runs."""
     scales = {}
+    unit = "share of variance (R2)" if runs[0].space else "test correlation r"
     for quantity in quantities:
         below = "" if q is None else f", q < {q:g}{_cannot(runs, quantity, q)}"
-        unit = "share of variance (R2)" if runs[0].space else "test r"
         if quantity == "difference":
+            label = f"difference in {unit.replace('correlation ', '')}{below}"
             values = [_quantity(run, quantity, None) for run in runs]
-            label = f"difference in {unit}{below}"
             scales[quantity] = difference_scale(values, label, colours["difference"])
             continue
+        label = f"{'share of the ceiling' if quantity in _SHARES else unit}{below}"
         pair = tuple(_SHARES) if quantity in _SHARES else ("frozen", "tuned")
         shown = [one for one in pair if runs[0].space or runs[0].results.tuned or one in _UNTUNED]
         values = [_quantity(run, one, None) for run in runs for one in shown]
-        label = (
-            "share of the ceiling" if quantity in _SHARES else unit.replace("test r", "test correlation r")
-        )
-        scales[quantity] = correlation_scale(values, f"{label}{below}", colours["correlation"])
+        scales[quantity] = correlation_scale(values, label, colours["correlation"])
     return scales
 
 

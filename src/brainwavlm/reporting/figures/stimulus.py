@@ -144,10 +144,8 @@ def _look(control: str, model: str, name: str, canvas: Canvas) -> dict[str, Any]
         return look | {"linestyle": "-", "linewidth": wide * rcParams["lines.linewidth"], "label": name}
     _, colour, marker = CONTROLS[control]
     look = {"color": f"C{colour}", "marker": marker, "markersize": 0.65 * size, "markeredgewidth": thin()}
-    look |= {"linewidth": 0.6 * rcParams["lines.linewidth"], "label": name}
-    return look | (
-        {"linestyle": ":", "markerfacecolor": "white"} if model == "frozen" else {"linestyle": "-"}
-    )
+    look |= {"linestyle": "-", "linewidth": 0.6 * rcParams["lines.linewidth"], "label": name}
+    return look | ({"linestyle": ":", "markerfacecolor": "white"} if model == "frozen" else {})
 
 
 def partition_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -199,7 +197,6 @@ def draw_partition(values: pd.DataFrame, canvas: Canvas) -> Figure:
     names.tick_params(length=0)
     axes.axhline(0, color=rcParams["axes.edgecolor"], linewidth=thin())
     axes.set_ylabel("part of R2 on test stories")
-    figure.legend(
-        [Patch(color=colours[space]) for space in spaces], spaces, loc="outside lower center", ncols=4
-    )
+    patches = [Patch(color=colours[space]) for space in spaces]
+    figure.legend(patches, spaces, loc="outside lower center", ncols=4)
     return figure

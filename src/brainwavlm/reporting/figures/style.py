@@ -1,4 +1,4 @@
-"""How every figure looks: paper.mplstyle, a few colours by what they stand for, and what a figure is drawn on."""
+"""How every figure looks: paper.mplstyle and page.mplstyle, colours by what they stand for, what is drawn on."""
 
 import base64
 import io
@@ -37,18 +37,6 @@ COLOURS = {
 }
 COLOUR_MAPS = {"correlation": "viridis", "difference": "RdBu_r"}
 _OWN = "brainwavlm."
-_SHIPPED = "paper.mplstyle"
-# The page shows its figures on a screen, where they are read from further away than print.
-_PAGE = {
-    "font.size": 8,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "legend.fontsize": 7.5,
-    "figure.titlesize": 9,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 4,
-    "figure.dpi": 200,
-}
 _GENERIC_FONTS = ("serif", "sans-serif", "sans serif", "monospace", "cursive", "fantasy")
 
 Picture = tuple[Figure, str]  # with its text alternative
@@ -71,15 +59,18 @@ class Style:
 @cache
 def shipped_style() -> Style:
     """The style of the package."""
-    with resources.as_file(resources.files(__package__) / _SHIPPED) as path:
-        return _style_of(path, Style({}, {**COLOURS, **COLOUR_MAPS}))
+    return _own_style("paper", Style({}, {**COLOURS, **COLOUR_MAPS}))
 
 
 @cache
 def page_style() -> Style:
     """The same colours, in sizes for the page."""
-    shipped = shipped_style()
-    return Style({**shipped.settings, **_PAGE}, shipped.colours)
+    return _own_style("page", shipped_style())
+
+
+def _own_style(name: str, base: Style) -> Style:
+    with resources.as_file(resources.files(__package__) / f"{name}.mplstyle") as path:
+        return _style_of(path, base)
 
 
 def read_style(path: str | Path | None) -> Style:
@@ -90,9 +81,8 @@ def read_style(path: str | Path | None) -> Style:
     if path is None:
         return shipped_style()
     if not Path(path).is_file():
-        raise ConfigError(
-            path, "no such file.", "a style file.", "docs/how-to/figures.md shows the package's own."
-        )
+        remedy = "docs/how-to/figures.md shows the package's own."
+        raise ConfigError(path, "no such file.", "a style file.", remedy)
     return _style_of(Path(path), shipped_style())
 
 

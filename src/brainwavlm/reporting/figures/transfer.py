@@ -81,7 +81,10 @@ def transfer(places: Sequence[Place], choice: Choice) -> Shown:
         matrices.append(matrix)
         simulated |= is_simulated
     matrix = pd.concat(matrices, ignore_index=True)
-    _require_once(matrix, places)
+    twice = matrix[matrix.duplicated(list(_CELL))]
+    for run, who in zip(twice["run"], twice["scored_on"], strict=True):
+        found = f"run {run} in {who} more than once."
+        raise RunError(paths_of(places), found, "each once.", "Draw them one by one.")
     names = list(dict.fromkeys(matrix["target"]))
     targets = chosen_names("target", choice.target or [main_target(names)], names)
     if len(targets) > 1:
@@ -112,23 +115,14 @@ def _study_matrix(place: Place, choice: Choice) -> tuple[pd.DataFrame, bool]:
     return cells.astype(dict.fromkeys(_SCORES, float)), bool(rows["simulated"].any())
 
 
-def _require_once(matrix: pd.DataFrame, places: Sequence[Place]) -> None:
-    twice = matrix.duplicated(list(_CELL)).to_numpy()
-    if twice.any():
-        row = matrix.iloc[int(twice.argmax())]
-        cell = f"run {row['run']} in {row['scored_on']} more than once."
-        raise RunError(paths_of(places), cell, "each once.", "Draw them one by one.")
-
-
 def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
     """The matrix of gains, and test r by minutes of the subject's data where the table has rows of `minutes_table`."""
     matrix, minutes = table[table["part"] == "matrix"], table[table["part"] != "matrix"]
     lines = minutes["label"].nunique()
     tall = 0.75 + 0.42 * matrix["label"].nunique()
     beside = canvas.width >= _WIDE and lines > 0
-    figure = canvas.figure(
-        max(tall, 2.4 + 0.13 * lines) if beside else tall + (lines > 0) * (2.0 + 0.26 * lines)
-    )
+    below = tall + (lines > 0) * (2.0 + 0.26 * lines)
+    figure = canvas.figure(max(tall, 2.4 + 0.13 * lines) if beside else below)
     if beside:
         first, second = figure.subplots(1, 2)
     elif lines:
@@ -148,9 +142,8 @@ def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canva
     wide = matrix.pivot(index="label", columns="scored_on", values="difference")
     gains = wide.loc[labels, subjects].to_numpy(float)
     scale = difference_scale([gains], "", canvas.colours["difference"])
-    cells = axes.pcolormesh(
-        gains, cmap=scale.colours, vmin=scale.low, vmax=scale.high, edgecolors="white", gid="cells"
-    )
+    about = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
+    cells = axes.pcolormesh(gains, edgecolors="white", gid="cells", **about)
     axes.set_facecolor(rcParams["grid.color"])
     room = canvas.letters(0.3 if canvas.width >= _WIDE else 0.55) // len(subjects)
     axes.set_xticks([n + 0.5 for n in range(len(subjects))], [shortened(name, room) for name in subjects])

@@ -21,6 +21,7 @@ _ALWAYS = ("r_frozen", "r_tuned")
 _WHO = {"frozen": "the model as it was", "tuned": "the tuned model"}
 _TESTED = {**_WHO, "difference": "tuned against frozen"}
 _R, _R2, _CHANCE, _TRUTH = "correlation r", "share of variance (R2)", "probability", "0 or 1"
+_CLEAN = "correlation with the SIMULATED signal, without noise"
 _DIFFERENCE = ("difference in correlation r", "r_tuned - r_frozen")
 _FIXED: dict[str, tuple[Kind, str, str]] = {
     "r_readout": ("value", _R, "test correlation of the run's own readout"),
@@ -30,12 +31,7 @@ _FIXED: dict[str, tuple[Kind, str, str]] = {
 _PREFIXES: dict[str, tuple[Mapping[str, str], Kind, str, str]] = {
     "r_": (_WHO, "value", _R, "test correlation of ridge on features of"),
     "shared_": (_WHO, "value", _R, "test correlation of the linear map that voxels share, on features of"),
-    "clean_r_": (
-        _WHO,
-        "value",
-        _R,
-        "correlation with the SIMULATED signal, without noise, of ridge on features of",
-    ),
+    "clean_r_": (_WHO, "value", _R, f"{_CLEAN}, of ridge on features of"),
     "clean_shared_r_": (_WHO, "value", _R, "the same of the linear map that voxels share, on features of"),
     "normalised_": (_WHO, "value", "share of the noise ceiling", "test correlation over noise ceiling of"),
     "alpha_": (_WHO, "value", "ridge penalty alpha", "penalty that ridge chose for"),

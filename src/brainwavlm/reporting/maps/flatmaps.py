@@ -91,9 +91,7 @@ def _pycortex() -> Iterator[Any]:
             import cortex
         except ImportError as error:
             found = f"pycortex, which draws them, cannot be imported ({error})."
-            remedy = (
-                "pip install 'brainwavlm[flatmaps]'      or look at the flat surfaces on the report page."
-            )
+            remedy = "pip install 'brainwavlm[flatmaps]'      or see the flat surfaces on the report page."
             raise ConfigError("flatmaps", found, "the extra flatmaps.", f"Install it:  {remedy}") from None
         yield cortex
 

@@ -91,18 +91,14 @@ def _write_run(run: RunMaps, folder: Path, space: Space, surfaces: bool, source:
         for (name, entry), stem in zip(entries.items(), file_names(run.maps), strict=True):
             entry["volume"] = f"{stem}.nii.gz"
             nibabel.save(run.volume(name, space), folder / entry["volume"])
-        content["volume"] = {
-            "space": f"{space}, {run.entry['subject']}",
-            "shape": list(run.grid.image.shape),
-            "affine": affine_of(run.grid, space).tolist(),
-            "mask": run.grid.path.name,
-            "outside": "NaN; 0 in masks",
-        }
+        shape, affine = list(run.grid.image.shape), affine_of(run.grid, space).tolist()
+        about = {"space": f"{space}, {run.entry['subject']}", "shape": shape, "affine": affine}
+        content["volume"] = about | {"mask": run.grid.path.name, "outside": "NaN; 0 in masks"}
     if run.mesh is not None:
         _write_surfaces(run, folder, surfaces, entries)
         n_vertices = {side: len(half.sulcal) for side, half in run.mesh.halves.items()}
-        about = {"space": run.mesh.name, "n_vertices": n_vertices, "without_voxel": "NaN; 0 in masks"}
-        content["surface"] = about
+        content["surface"] = {"space": run.mesh.name, "n_vertices": n_vertices}
+        content["surface"] |= {"without_voxel": "NaN; 0 in masks"}
     write_json(folder / SIDECAR, content | {"maps": list(entries.values()), "notes": list(run.notes)})
 
 

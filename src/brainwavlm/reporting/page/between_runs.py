@@ -50,11 +50,9 @@ def _group_charts(comparison: Comparison, target: str, numbers: Mapping[str, str
 def _answer_of_group(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str]:
     where, deviation = in_target(row["target"]), row["deviation"]
     runs = f"{int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
-    spread = (
-        f"Deviation over runs {number(deviation)}."
-        if deviation == deviation
-        else "One run: no spread over seeds."
-    )
+    spread = f"Deviation over runs {number(deviation)}."
+    if deviation != deviation:
+        spread = "One run: no spread over seeds."
     return card(
         row,
         row["gain"],
@@ -100,11 +98,9 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
     fair = matrix_table(matrix[matrix["target"] == targets[0]])
     drawn = targets if len(transfer.curve) else ()
     minutes = [charts.minutes_chart(minutes_table(transfer.curve, target), target) for target in drawn]
-    rows = fair.to_dict("records")
+    others = [row for row in fair.to_dict("records") if row["scored_on"] not in row["tuned_on"].split("+")]
     return {
-        "answers": [
-            _answer_of_cell(row) for row in rows if row["scored_on"] not in str(row["tuned_on"]).split("+")
-        ],
+        "answers": [_answer_of_cell(row) for row in others],
         "charts": [one for one in minutes if one],
         "tables": [
             *(

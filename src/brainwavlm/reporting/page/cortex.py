@@ -59,6 +59,8 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
     """What there is to choose from; `data` and `reasons` are those of `cortex_data`."""
     shown = {place: run for place, run in enumerate(data["runs"]) if run["mesh"]}
     targets = list(dict.fromkeys(name for run in shown.values() for name in run["targets"]))
+    masks = ((run["label"], mask) for run in shown.values() for mask in run["untestable"])
+    untestable = [f"{label}: {mask} cannot be tested." for label, mask in masks]
     return {
         "runs": [(place, run["label"]) for place, run in shown.items()],
         "maps": [(one["key"], one["title"]) for one in data["maps"]],
@@ -67,14 +69,7 @@ def cortex_controls(data: Mapping[str, Any], reasons: Mapping[str, str]) -> dict
         "outline": "AC" if "AC" in targets else next(iter(targets), ""),
         "masks": [item for item in _MASKS.items() if any(item[0] in run["values"] for run in shown.values())],
         "reasons": [f"{label}: {reason}" for label, reason in reasons.items()],
-        "notes": [
-            *(note for mesh in data["meshes"].values() for note in mesh["notes"]),
-            *(
-                f"{run['label']}: {mask} cannot be tested."
-                for run in shown.values()
-                for mask in run["untestable"]
-            ),
-        ],
+        "notes": [*(note for mesh in data["meshes"].values() for note in mesh["notes"]), *untestable],
     }
 
 

@@ -17,6 +17,7 @@ from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart
 
 _LONGEST, _LETTERS = 120, 32  # of a name at an axis, and of its lines
 _TWO_LINES = 60
+_ENDS_X = {"error_x": "above", "error_x_minus": "below"}
 _LINE, _BETWEEN = 13, 9  # pixels of a line of text, and between two names
 DOTS_NOTE = (
     "Grey line: untuned. Circles: seeds. Diamond: their mean, with the 95 % interval of the gain over test "
@@ -51,7 +52,7 @@ def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     names = _lines_of(rows["label"])
     spaces = [html.escape(shortened(one, _LETTERS), quote=False) for one in rows["space"]]
     long = with_ends(rows.assign(label=rows["label"].map(names), space=spaces), "r2")
-    about: dict[str, Any] = {"error_x": "above", "error_x_minus": "below", "template": TEMPLATE}
+    about: dict[str, Any] = {**_ENDS_X, "template": TEMPLATE}
     # The colours of the figure for print.
     colours = {space: GROUPS[place % len(GROUPS)] for place, space in enumerate(dict.fromkeys(spaces))}
     about |= {"barmode": "relative", "color_discrete_map": colours | {"model": OTHER}}
@@ -64,7 +65,8 @@ def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
         for target, some in gains.groupby("target", sort=False)
     )
     alternative = f"Stacked bars of R2, {title}. Gains: {words}."
-    return chart(title, alternative, figure, note, **_categories(names.values(), "R2 on test stories"))
+    layout = _categories(names.values(), "R2 on test stories")
+    return chart(title, alternative, figure, f"{note} Bars: 95 % intervals.", **layout)
 
 
 def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
@@ -120,19 +122,11 @@ def _forest(table: pd.DataFrame, styles: Sequence[tuple[str, str, str, int]]) ->
     """Dots with their intervals at a line a label; the lines."""
     names = _lines_of(table["label"])
     texts = [_in_lines(str(one), 64) for one in table["text"]]
-    figure = px.scatter(
-        table.assign(label=table["label"].map(names), text=texts),
-        x="value",
-        y="label",
-        color="sign",
-        symbol="sign",
-        hover_name="text",
-        error_x="above",
-        error_x_minus="below",
-        color_discrete_map={sign: colour for sign, colour, _, _ in styles},
-        symbol_map={sign: symbol for sign, _, symbol, _ in styles},
-        template=TEMPLATE,
-    )
+    about: dict[str, Any] = {"color": "sign", "symbol": "sign", "hover_name": "text", **_ENDS_X}
+    about["color_discrete_map"] = {sign: colour for sign, colour, _, _ in styles}
+    about["symbol_map"] = {sign: symbol for sign, _, symbol, _ in styles}
+    rows = table.assign(label=table["label"].map(names), text=texts)
+    figure = px.scatter(rows, x="value", y="label", template=TEMPLATE, **about)
     for sign, _, symbol, size in styles:
         marker = {"size": size, "line": {"width": 3}} if symbol == "line-ns-open" else {"size": size}
         figure.update_traces(marker=marker, error_x_width=size / 2, selector={"name": sign})

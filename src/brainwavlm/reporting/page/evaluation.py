@@ -76,9 +76,8 @@ def write_report(
 def _opened(folder: Path) -> Found:
     result, remedy = open_result(folder), "See its tables; report the evaluation of the same runs."
     if not isinstance(result, Found):
-        raise RunError(
-            folder, f"the folder of a {made_at(folder)}.", "that of an evaluation, or the like.", remedy
-        )
+        found, wanted = f"the folder of a {made_at(folder)}.", "that of an evaluation, or the like."
+        raise RunError(folder, found, wanted, remedy)
     return result
 
 

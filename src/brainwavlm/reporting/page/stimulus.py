@@ -27,10 +27,8 @@ _NAMES = {control: f": {name}" for control, (name, *_) in CONTROLS.items()}
 _NAMES |= {PLAIN: "", _SELECTIVITY: ": above shuffled labels"}
 _NOTE = "95 % intervals over test stories. Thin: controls, dotted where untuned. Dashed: the run's own hidden state."
 _PARTS = {("shared", STIMULUS): "shared with features", ("unique", MODEL): "model alone"}
-_OWN = "R2 of the model by itself: what it shares with the features, and what it alone says. Bars: 95 % intervals."
-_JOINT = (
-    "R2 of the features and the model together, by what each adds (product measure). Bars: 95 % intervals."
-)
+_OWN = "R2 of the model by itself: what it shares with the features, and what it alone says."
+_JOINT = "R2 of the features and the model together, by what each adds (product measure)."
 
 
 def probes_part(probes: Probes) -> dict[str, Any]:
@@ -40,11 +38,10 @@ def probes_part(probes: Probes) -> dict[str, Any]:
     last = (first["layer"] == of_run["layer"].transform("max")) & ~of_run["is_own"].transform("any")
     own = first[first["is_own"] | last].reset_index(drop=True)
     several = own["run"].nunique() > 1
-    panels = [rows for _, rows in probes_table(probes).groupby(["run", "feature"], sort=False)]
+    alike = ["run", "feature"]
+    panels = [rows for _, rows in probes_table(probes).groupby(alike, sort=False)]
     return {
-        "answers": [
-            _answer_of_probes(rows, several) for _, rows in own.groupby(["run", "feature"], sort=False)
-        ],
+        "answers": [_answer_of_probes(rows, several) for _, rows in own.groupby(alike, sort=False)],
         "charts": [
             charts.probes_chart(rows, panel_name(rows) + f", {rows['run'].iloc[0]}" * several, _NOTE)
             for rows in panels

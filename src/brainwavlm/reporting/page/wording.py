@@ -125,11 +125,11 @@ def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
             by = f"by {number(100 * abs(gain), 1)}{NBSP}% "
             by += f"(95{NBSP}% interval {number(low, 1)} to {number(high, 1)}{NBSP}%)"
         sentence = f"{deed} on {run['target']}{control} {MOVED[kind]} the mean test correlation of {who} {where} {by}."
-        sentence += _over_blocks(run) + shared_words(row)
+        over = str(run.get("intervals", ""))
+        sentence += f" The interval is over {over}, and says nothing of others." if "block" in over else ""
+        sentence += shared_words(row)
     unit = f"{capitalised(label)}: mean test r {where} from {number(frozen)} to {number(row['r_tuned'])}, difference "
-    return card(
-        row, row["difference"], unit + signed(row["difference"]), sentence, elsewhere=_elsewhere(row, rows)
-    )
+    return card(row, row["difference"], unit + signed(row["difference"]), sentence, _elsewhere(row, rows))
 
 
 def above_chance(row: Row) -> bool:
@@ -140,11 +140,6 @@ def above_chance(row: Row) -> bool:
 def change_shown(row: Row) -> bool:
     """Whether both the interval of the change leaves 0 out and its test, where there is one, agrees."""
     return verdict(row["low"], row["high"]) != "unsure" and not row.get("p_difference", 0.0) >= 0.05
-
-
-def _over_blocks(run: Run) -> str:
-    over = str(run.get("intervals", ""))
-    return f" The interval is over {over}, and says nothing of others." if "block" in over else ""
 
 
 def shared_words(row: Row) -> str:
