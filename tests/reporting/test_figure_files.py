@@ -174,14 +174,13 @@ def test_what_is_refused_says_why_and_leaves_nothing(measured, tmp_path, kind, g
     assert list(out.iterdir()) == []
 
 
-def test_a_folder_of_another_command_is_named_with_what_to_do(tmp_path, measured):
-    comparison, transfer = fake_comparison(tmp_path / "c"), fake_transfer(tmp_path / "t")
+def test_a_folder_of_another_command_is_named_with_what_to_do(others, tmp_path, measured):
     run = tmp_path / "run"
     run.mkdir()
     (run / "run.json").write_text("{}")
     for kind, folder, found, remedy in (
-        ("scatter", comparison, "the folder of a comparison", "seeds"),
-        ("seeds", transfer, "the folder of a transfer", "brainwavlm compare RUN..."),
+        ("scatter", others["comparison"], "the folder of a comparison", "seeds"),
+        ("seeds", others["transfer"], "the folder of a transfer", "brainwavlm compare RUN..."),
         ("seeds", measured, "the folder of an evaluation", "maps, scatter"),
         ("scatter", run, "a run without an evaluation", f"brainwavlm evaluate {run}"),
         ("transfer", run, "a run without a transfer", f"brainwavlm transfer {run}"),

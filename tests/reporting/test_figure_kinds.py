@@ -23,7 +23,7 @@ from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
-from tests.made_up import fake_comparison, fake_evaluation, fake_run, fake_transfer, patches, product
+from tests.made_up import fake_evaluation, fake_run, fake_transfer, patches, product
 from tests.made_up_study import fake_study
 
 
@@ -208,8 +208,8 @@ def test_delays_are_those_of_the_evaluation(simulated_evaluation, tmp_path):
         draw_figure("delays", earlier)
 
 
-def test_the_transfer_matrix_and_the_curve_are_those_of_the_folder(tmp_path):
-    folder = fake_transfer(tmp_path / "transfer")
+def test_the_transfer_matrix_and_the_curve_are_those_of_the_folder(others):
+    folder = others["transfer"]
     mark, values = drawn("transfer", folder, width=180.0)
     matrix, curve = (pd.read_csv(folder / f"{name}.csv") for name in ("matrix", "curve"))
     cells = values[values["part"] == "matrix"]
@@ -237,10 +237,9 @@ def test_a_run_that_two_folders_hold_is_not_drawn_twice(tmp_path):
         draw_figure("transfer", folders)
 
 
-def test_seeds_are_the_runs_of_each_group(tmp_path):
-    folder = fake_comparison(tmp_path / "comparison")
-    mark, values = drawn("seeds", folder, target="AC")
-    found = Comparison.open(folder)
+def test_seeds_are_the_runs_of_each_group(others):
+    mark, values = drawn("seeds", others["comparison"], target="AC")
+    found = Comparison.open(others["comparison"])
     for number, (_, rows) in enumerate(values.groupby("label", sort=False)):
         groups, seeds = (
             one[(one["group"] == rows["group"].iloc[0]) & (one["target"] == "AC")]

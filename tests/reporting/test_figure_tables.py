@@ -12,7 +12,6 @@ from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.folder import open_study
-from tests.made_up import fake_comparison, fake_transfer
 from tests.made_up_study import fake_study
 
 
@@ -44,9 +43,8 @@ def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluati
     }
 
 
-def test_epochs_of_a_comparison_are_of_one_target_and_in_order(tmp_path):
-    comparison = Comparison.open(fake_comparison(tmp_path / "comparison"))
-    table = curves.epochs_table(comparison.epochs, "AC")
+def test_epochs_of_a_comparison_are_of_one_target_and_in_order(others):
+    table = curves.epochs_table(Comparison.open(others["comparison"]).epochs, "AC")
     assert set(table["target"]) == {"AC"}
     assert list(table["epoch"]) == [1, 2, 3] * table["label"].nunique()
 
@@ -93,8 +91,8 @@ def test_a_finding_is_a_row_with_both_readouts_and_both_intervals(claims):
     assert alone["holds"] == "higher"
 
 
-def test_the_matrix_leaves_out_stories_that_tuning_used(tmp_path):
-    matrix = Transfer.open(fake_transfer(tmp_path / "transfer")).matrix
+def test_the_matrix_leaves_out_stories_that_tuning_used(others):
+    matrix = Transfer.open(others["transfer"]).matrix
     unheard = matrix[1:2].assign(stories="unheard", difference=0.001)
     table = transfer.matrix_table(pd.concat([matrix, unheard], ignore_index=True))
     assert sorted(table["stories"]) == ["all", "all", "all", "unheard"]
@@ -105,8 +103,8 @@ def test_the_matrix_leaves_out_stories_that_tuning_used(tmp_path):
     assert set(alike["label"]) == {"ann (run-ann)", "ann (run-ben)"}
 
 
-def test_minutes_have_draws_and_their_means(tmp_path):
-    curve = Transfer.open(fake_transfer(tmp_path / "transfer")).curve
+def test_minutes_have_draws_and_their_means(others):
+    curve = Transfer.open(others["transfer"]).curve
     again = curve.assign(draw=1, r_tuned=curve["r_tuned"] + 0.02)
     table = transfer.minutes_table(pd.concat([curve, again], ignore_index=True), "cortex")
     own = table[table["label"] == "run-ann in ben"]

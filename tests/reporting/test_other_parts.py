@@ -15,10 +15,9 @@ from tests.made_up import fake_comparison, fake_transfer
 from tests.reporting.pages import Page
 
 
-def test_the_page_of_a_comparison_holds_every_group_and_difference(tmp_path):
-    folder = fake_comparison(tmp_path / "comparison")
-    page = Page(write_report(folder, tmp_path / "page.html"))
-    found = Comparison.open(folder)
+def test_the_page_of_a_comparison_holds_every_group_and_difference(others, tmp_path):
+    page = Page(write_report(others["comparison"], tmp_path / "page.html"))
+    found = Comparison.open(others["comparison"])
     assert "Comparison of 2 configurations over seeds" in page.text
     assert "SIMULATED" in page.text
     for row in found.groups.to_dict("records"):
@@ -27,18 +26,12 @@ def test_the_page_of_a_comparison_holds_every_group_and_difference(tmp_path):
     assert "2 minus 1, cortex" in page.text
     assert "+0.010 to +0.080" in page.text
     assert "1: adapter.method=lora" in page.text
-    assert "simulated" not in Page(write_report(_measured(folder), tmp_path / "page.html")).text.lower()
+    measured = fake_comparison(tmp_path / "measured", simulated=False)
+    assert "simulated" not in Page(write_report(measured, tmp_path / "page.html")).text.lower()
 
 
-def _measured(folder):
-    path = folder / "summary.json"
-    path.write_text(path.read_text().replace("true", "false"))
-    return folder
-
-
-def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(tmp_path):
-    folder = fake_transfer(tmp_path / "transfer")
-    found = Transfer.open(folder)
+def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(others, tmp_path):
+    found = Transfer.open(others["transfer"])
     part = transfer_part(found)
     matrix = part["tables"][0]["html"]
     assert re.findall('<th scope="col">(.*?)</th>', matrix) == ["Tuned on", "Scored on ann", "Scored on ben"]
@@ -53,7 +46,7 @@ def test_the_transfer_matrix_holds_every_pair_on_the_colour_of_its_change(tmp_pa
         "Tuning on ann raised the mean test correlation of ben in whole cortex (+0.020, 95\u00a0% interval +0.010 to +0.030).",
         "Tuning on ben lowered the mean test correlation of ann in whole cortex (−0.030, 95\u00a0% interval −0.040 to −0.020).",
     ]
-    page = Page(write_report(folder, tmp_path / "page.html"))
+    page = Page(write_report(found, tmp_path / "page.html"))
     assert "16.7" in page.text
     assert "None heard." in page.text
 
@@ -80,10 +73,10 @@ def test_a_run_is_shown_by_its_evaluation(simulated_evaluation, tmp_path):
     assert len(open_result(run).runs) == 2
 
 
-def test_several_folders_make_one_page_each_once(native_scores, tmp_path):
+def test_several_folders_make_one_page_each_once(others, native_scores, tmp_path):
     other = shutil.copytree(native_scores, tmp_path / "another")
-    comparison, transfer = fake_comparison(tmp_path / "c"), fake_transfer(tmp_path / "t")
-    results = [native_scores, other, comparison, transfer, comparison]
+    comparison = others["comparison"]
+    results = [native_scores, other, comparison, others["transfer"], comparison]
     page = Page(write_report(results, tmp_path / "page.html"))
     assert page.text.count("Scores by target of ") == 2
     assert page.text.count("Configurations over seeds") == 1

@@ -20,9 +20,9 @@ from tests.reporting.pages import Page
 from tests.reporting.test_figure_kinds import drawn, words
 
 
-def test_every_line_of_the_probes_is_a_score_by_hidden_state(tmp_path):
-    table = Probes.open(fake_probes(tmp_path)).table
-    mark, values = drawn("probes", tmp_path)
+def test_every_line_of_the_probes_is_a_score_by_hidden_state(others):
+    table = Probes.open(others["probes"]).table
+    mark, values = drawn("probes", others["probes"])
     assert set(values["score"]) == {"r"}
     assert "selectivity" not in set(values["control"])
     for place, feature in enumerate(("mel", "meaning")):
@@ -66,9 +66,9 @@ def test_probes_of_several_runs_ask_for_one(tmp_path):
     assert set(values["feature"]) == {"meaning"}
 
 
-def test_stacked_bars_of_a_partition_sum_to_the_parts_of_each_model_and_of_the_gain(tmp_path):
-    table = Partition.open(fake_partition(tmp_path)).table
-    mark, values = drawn("partition", tmp_path)
+def test_stacked_bars_of_a_partition_sum_to_the_parts_of_each_model_and_of_the_gain(others):
+    table = Partition.open(others["partition"]).table
+    mark, values = drawn("partition", others["partition"])
     rows = table[(table["measure"] == "product") & (table["target"] == "AC")].set_index("space")
     for model, column in (("frozen", "r2_frozen"), ("tuned", "r2_tuned"), ("gain", "difference")):
         mel, own = (mark(f"AC:{model}:{space}") for space in ("mel", "model"))
@@ -79,11 +79,10 @@ def test_stacked_bars_of_a_partition_sum_to_the_parts_of_each_model_and_of_the_g
         assert of_gain.loc["mel", end] == pytest.approx(rows.loc["mel", end])
 
 
-def test_the_page_says_what_hidden_states_hold_with_every_score_of_the_own_one(tmp_path):
-    folder = fake_probes(tmp_path / "probes")
-    page = Page(write_report(folder, tmp_path / "page.html"))
+def test_the_page_says_what_hidden_states_hold_with_every_score_of_the_own_one(others, tmp_path):
+    page = Page(write_report(others["probes"], tmp_path / "page.html"))
     page.require_read_aloud()
-    own = Probes.open(folder).table.query("layer == 3 and score == 'r'")
+    own = Probes.open(others["probes"]).table.query("layer == 3 and score == 'r'")
     assert all(number(score) in page.text for score in own[["score_frozen", "score_tuned"]].to_numpy().flat)
     interval = "+0.020, 95\u00a0% interval +0.009 to +0.031"
     assert f"Tuning raised what hidden state 3 holds of meaning ({interval})." in page.text
@@ -105,16 +104,15 @@ def test_what_is_no_better_than_shuffled_labels_is_held_by_nobody(tmp_path):
     assert part["charts"] == []  # of one hidden state there is no curve
 
 
-def test_the_page_says_which_part_of_a_gain_features_say_too(tmp_path):
-    folder = fake_partition(tmp_path / "partition")
-    found = Partition.open(folder)
+def test_the_page_says_which_part_of_a_gain_features_say_too(others, tmp_path):
+    found = Partition.open(others["partition"])
     part = partition_part(found)
     (answer,) = part["answers"]
     assert answer["figure"] == "+0.020"
     assert "how much the model explains in AC: +0.020" in answer["sentence"]
     assert "shared with mel: +0.025" in answer["elsewhere"]
     assert "of the model alone: −0.005" in answer["elsewhere"]
-    page = Page(write_report(folder, tmp_path / "page.html"))
+    page = Page(write_report(found, tmp_path / "page.html"))
     page.require_read_aloud()
     assert all(signed(value) in page.text for value in found.table["difference"])
     own, joint = page.charts()
