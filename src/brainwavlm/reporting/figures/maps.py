@@ -14,7 +14,7 @@ from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
-from brainwavlm.reporting.sources import sources_of
+from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import Scale, correlation_scale, difference_scale, values_at_vertices
 from brainwavlm.results.schemas import AGAIN
 
@@ -58,9 +58,10 @@ def maps(places: Sequence[Place], choice: Choice) -> Shown:
     usual = ("tuned",) if split else ("frozen", "tuned", "difference") if tuned else ("frozen",)
     quantities = choice.quantity or usual
     kind = choice.view or "inflated"
+    sources = {one: sources_of(one) for one in dict.fromkeys(run.results for run in runs)}
     tables, drawn = [], []
     for run in runs:
-        mesh = _mesh(run, kind)
+        mesh = _mesh(run, sources[run.results][run.name], kind)
         for quantity in quantities:
             values = _quantity(run, quantity, choice.q)
             at_vertices = values_at_vertices(mesh, run.voxels.voxel, values)
@@ -144,9 +145,8 @@ def _scales(
     return scales
 
 
-def _mesh(run: Scored, kind: str) -> Mesh:
+def _mesh(run: Scored, source: Source, kind: str) -> Mesh:
     """The surfaces of a run's subject. RunError where there is none, ConfigError where it lacks this kind."""
-    source = sources_of(run.results)[run.name]
     mesh = source.mesh
     if mesh is None or not mesh.kinds:
         found = f"no map of {run.entry['subject']}: {source.no_mesh or source.no_map}."

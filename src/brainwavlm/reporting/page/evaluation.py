@@ -25,7 +25,6 @@ from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 
-_MOST_ANSWERS = 6
 _SCRIPTS = ("page.js", "export.js", "cortex.js")
 
 _PARTS: dict[type, Callable[[Any], dict[str, Any]]] = {
@@ -102,7 +101,6 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
         about |= {"simulated": one.simulated, "open_figures": not data["meshes"]}
         about |= {key: one.summary[key] for key in ("notes", "versions")}
         parts.append(about | part)
-    answers = [answer for part in parts for answer in part["answers"]]
     everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run, *_ in runs)]
     models = {Path(provenance.model_name(source.config)).name for *_, source, _ in runs}
     model = models.pop() if len(models) == 1 else "Speech models"
@@ -112,13 +110,11 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
         "data_name": ", ".join(dict.fromkeys(run["frozen"]["dataset"] for run, *_ in runs)),
         "citations": provenance.citations([(run, source) for run, _, source, _ in runs]),
         "evaluated_simulated": any(one.simulated for one in evaluations[:1]),
-        "verdicts": {answer["kind"] for answer in answers},
         "next_seed": next((of.config.seed + 1 for _, one, of, _ in runs if one.tuned), None),
         "untuned_only": bool(runs) and not any(one.tuned for one in evaluations),
         "simulated": any(everything),
         "all_simulated": all(everything),
-        "answers": answers[:_MOST_ANSWERS],
-        "more_answers": len(answers) - _MOST_ANSWERS,
+        "answers": [answer for part in parts for answer in part["answers"]],
         "cortex": cortex_controls(data, reasons) if evaluations else None,
         "parts": parts,
         "run_data": in_script(data) if evaluations else "",
