@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -142,7 +143,7 @@ def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canva
     wide = matrix.pivot(index="label", columns="scored_on", values="difference")
     gains = wide.loc[labels, subjects].to_numpy(float)
     scale = difference_scale([gains], "", canvas.colours["difference"])
-    about = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
+    about: dict[str, Any] = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
     cells = axes.pcolormesh(gains, edgecolors="white", gid="cells", **about)
     axes.set_facecolor(rcParams["grid.color"])
     room = canvas.letters(0.3 if canvas.width >= _WIDE else 0.55) // len(subjects)

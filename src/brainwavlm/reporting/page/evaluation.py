@@ -84,13 +84,14 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
     """Everything that the template shows."""
     evaluations = [one for one in results if isinstance(one, Evaluation)]
     each = []
-    for one in evaluations:
-        folder = f", {one.path.resolve().name}" * (len(evaluations) > 1)
-        labels = {name: label + folder for name, label in wording.run_labels(one.runs).items()}
-        each.append((one, sources_of(one, subjects), labels))
+    for evaluation in evaluations:
+        folder = f", {evaluation.path.resolve().name}" * (len(evaluations) > 1)
+        labels = {name: label + folder for name, label in wording.run_labels(evaluation.runs).items()}
+        each.append((evaluation, sources_of(evaluation, subjects), labels))
     runs = [(run, one, of[run["name"]], names[run["name"]]) for one, of, names in each for run in one.runs]
     data, reasons = cortex_data([(label, one.of_run(run["name"]), of) for run, one, of, label in runs])
-    parts, first = [], 0
+    parts: list[dict[str, Any]] = []
+    first = 0
     for place, one in enumerate(results, start=1):
         if isinstance(one, Evaluation):
             part = evaluation_part(*each.pop(0), first)
@@ -100,7 +101,7 @@ def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | Non
         about = {"id": f"part-{place}", "folder": one.path.resolve().name, "of_several": len(results) > 1}
         about |= {"simulated": one.simulated, "open_figures": not data["meshes"]}
         about |= {key: one.summary[key] for key in ("notes", "versions")}
-        parts.append(about | part)
+        parts.append({**about, **part})
     everything = [*(part["simulated"] for part in parts), *(run["simulated"] for run, *_ in runs)]
     models = {Path(provenance.model_name(source.config)).name for *_, source, _ in runs}
     model = models.pop() if len(models) == 1 else "Speech models"
