@@ -51,8 +51,8 @@ class Brain:
 def write_brain(root: Path, subject: str = "UTS03", old_names: bool = False) -> Brain:
     """Write one subject of ds003020: two stories, mask, transform, surfaces and labels.
 
-    Truth is computed from where each voxel lies between the spheres, one voxel after the other in the order of the
-    columns (z slowest, x fastest): nothing is looked up among vertices.
+    Truth is computed from where each voxel lies between the spheres, in the order of the columns (z slowest, x
+    fastest): nothing is looked up among vertices.
     """
     derived = root / "derivative"
     mask, right, longitude, latitude = _columns()
@@ -84,23 +84,18 @@ def write_brain(root: Path, subject: str = "UTS03", old_names: bool = False) -> 
 @cache
 def _columns() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The mask; right, longitude and latitude of its columns."""
-    to_surface, keep = _voxel_to_surface(), np.random.default_rng(5)
-    mask, columns = np.zeros((46, 33, 24), np.uint8), []
-    for z, y, x in np.ndindex(mask.shape[::-1]):
-        point = (to_surface @ [x, y, z, 1])[:3]
-        right = point[0] > 0
-        offset = point * ([-1, 1, 1] if right else [1, 1, 1]) - CENTRE
-        distance = np.sqrt((offset**2).sum())
-        around, up = (
-            np.degrees(np.arctan2(offset[1], offset[0])) % 360,
-            np.degrees(np.arcsin(offset[2] / distance)),
-        )
-        taken = abs(distance - RADIUS) < 6 and keep.random() < 0.8
-        if taken and _unambiguous(point, around, up):
-            mask[x, y, z] = 1 + (x + y) % 2  # pycortex takes whatever is not 0
-            columns.append((right, around, up))
-    right, longitude, latitude = map(np.array, zip(*columns, strict=True))
-    return mask, right, longitude, latitude
+    mask = np.zeros((46, 33, 24), np.uint8)
+    z, y, x = np.indices(mask.shape[::-1]).reshape(3, -1)
+    points = np.column_stack([x, y, z, np.ones_like(x)]) @ _voxel_to_surface()[:3].T
+    right = points[:, 0] > 0
+    offset = points * np.where(right[:, None], [-1, 1, 1], 1) - CENTRE
+    distance = np.linalg.norm(offset, axis=1)
+    around = np.degrees(np.arctan2(offset[:, 1], offset[:, 0])) % 360
+    up = np.degrees(np.arcsin(offset[:, 2] / distance))
+    taken = np.flatnonzero((abs(distance - RADIUS) < 6) & _unambiguous(points, around, up))
+    taken = taken[np.random.default_rng(5).random(len(taken)) < 0.8]
+    mask[x[taken], y[taken], z[taken]] = 1 + (x + y)[taken] % 2  # pycortex takes whatever is not 0
+    return mask, right[taken], around[taken], up[taken]
 
 
 def write_responses(derived: Path, subject: str, n_voxels: int) -> None:
@@ -267,11 +262,11 @@ def _band(latitude: np.ndarray, right: np.ndarray | int) -> np.ndarray:
     return np.where(right, len(BANDS) - 1 - band, band)
 
 
-def _unambiguous(point: np.ndarray, longitude: float, latitude: float) -> bool:
+def _unambiguous(points: np.ndarray, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     """Whether the formula must hold: not within .001 mm of the mirror, nor .01 degrees of where rows or columns change.
 
     Of a point at longitude distance d from the nearest column of vertices, the nearest row is that nearest to
     atan(tan(latitude) / cos(d)), which is off by at most .0098 degrees for d up to 1.5. Files hold float32.
     """
     steps = np.array([(latitude - LATITUDES[0]) / STEP + 0.5, longitude / STEP + 0.5])
-    return abs(point[0]) > 1e-3 and bool((np.abs(steps - np.round(steps)) * STEP > 0.01).all())
+    return (abs(points[:, 0]) > 1e-3) & (np.abs(steps - np.round(steps)) * STEP > 0.01).all(0)

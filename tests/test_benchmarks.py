@@ -110,6 +110,7 @@ def test_predictions_of_two_lengths_are_compared(written):
     assert_numbers(result)
 
 
+@pytest.mark.slow
 def test_check_is_timed_cold_and_warm_beside_another_version(written):
     source = str(FOLDER.parent / "src")
     options = ("--stories", "3", "--rows", "12", "--voxels", "20", "--rounds", "1", "--against", source)

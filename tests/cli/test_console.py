@@ -5,7 +5,6 @@ import errno
 import pytest
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.formatting.numbers import format_p
 
 
@@ -70,18 +69,18 @@ def test_a_p_that_could_not_be_smaller_is_a_bound(p, least, shown):
     ],
     ids=lambda command: command[0],
 )
-def test_a_full_disk_ends_every_command_alike(brainwavlm, evaluated, tmp_path, monkeypatch, command):
+def test_a_full_disk_ends_every_command_alike(brainwavlm, scored, tmp_path, monkeypatch, command):
     def full(*arguments, **keywords):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("brainwavlm.files.NamedTemporaryFile", full)
-    done = brainwavlm(*[evaluated if word == "RUN" else word for word in command], code=1)
+    done = brainwavlm(*[scored if word == "RUN" else word for word in command], code=1)
     assert "No space left on device" in done.err
 
 
 @pytest.fixture
-def evaluated(tuned):
+def scored(tuned, evaluated):
     run = tuned()
-    evaluate(run).save(run.path / "evaluation")
+    evaluated().save(run.path / "evaluation")
     return run.path

@@ -108,14 +108,18 @@ def test_vertices_cut_away_beside_a_drawing_belong_to_it(built, subject):
     assert_array_equal(target_mask("overlay:Broca", subject), drawn & (column > 2) | beside)
 
 
-@needs_pycortex
-def test_drawn_regions_are_those_of_pycortex(built, subject, monkeypatch):
-    import cortex
-
-    root, _ = built
-    monkeypatch.setattr(cortex.db, "filestore", str(root / "derivative/pycortex-db"))
+@pytest.fixture
+def cortex(built, monkeypatch):
+    """pycortex, whose database is that of the data set, and the mask of the subject."""
+    cortex = importlib.import_module("cortex")
+    monkeypatch.setattr(cortex.db, "filestore", str(built[0] / "derivative/pycortex-db"))
     monkeypatch.setattr(cortex.db, "_subjects", None)
-    volume = cortex.db.get_mask("UTS03", "UTS03_auto", "thick")
+    return cortex, cortex.db.get_mask("UTS03", "UTS03_auto", "thick")
+
+
+@needs_pycortex
+def test_drawn_regions_are_those_of_pycortex(subject, cortex):
+    cortex, volume = cortex
     theirs = cortex.utils.get_roi_masks(
         "UTS03", "UTS03_auto", ["AC", "Broca"], gm_sampler="thick", allow_overlap=True
     )
@@ -124,13 +128,8 @@ def test_drawn_regions_are_those_of_pycortex(built, subject, monkeypatch):
 
 
 @needs_pycortex
-def test_hemispheres_and_distances_are_those_of_pycortex(built, subject, monkeypatch):
-    import cortex
-
-    root, brain = built
-    monkeypatch.setattr(cortex.db, "filestore", str(root / "derivative/pycortex-db"))
-    monkeypatch.setattr(cortex.db, "_subjects", None)
-    volume = cortex.db.get_mask("UTS03", "UTS03_auto", "thick")
+def test_hemispheres_and_distances_are_those_of_pycortex(built, cortex):
+    (root, brain), (cortex, volume) = built, cortex
     distance, vertex = cortex.utils.get_vox_dist("UTS03", "UTS03_auto")
     places = load_dataset(root).surface_files("UTS03").places(len(brain.right))
     assert_array_equal(places.vertex + places.n_vertices[0] * places.hemisphere.astype(int), vertex[volume])
@@ -138,10 +137,8 @@ def test_hemispheres_and_distances_are_those_of_pycortex(built, subject, monkeyp
 
 
 @needs_pycortex
-def test_drawn_regions_are_counted_and_nothing_is_written(tmp_path):
-    root = tmp_path
-    write_brain(root)
-    write_drawing(root, "UTS03", DRAWN)
+def test_drawn_regions_are_counted_and_nothing_is_written(built):
+    root, _ = built
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     subject = load_dataset(root).subject("UTS03")
     assert available_targets(subject)[-2:] == ["overlay:AC", "overlay:Broca"]

@@ -13,8 +13,7 @@ from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
 from brainwavlm.encoding.prepared_stories import read_story, recording_clock
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import predict, tuned_model
-from brainwavlm.encoding.tuning import tune
-from brainwavlm.errors import AlignmentError, ConfigError
+from brainwavlm.errors import ConfigError
 from brainwavlm.speech.backbones import load_backbone
 from tests.encoding.loops import untuned_loop
 
@@ -172,12 +171,6 @@ def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(finished, e
 def test_combinations_without_sense_are_refused(settings, overrides, words):
     with pytest.raises(ConfigError, match=words):
         settings(**overrides)
-
-
-def test_stories_too_short_for_the_slow_clock_are_refused_before_anything_is_written(settings, tmp_path):
-    with pytest.raises(AlignmentError, match=r"12 TRs, with every 7 of them a row"):
-        tune(settings(training__slow=7, training__block_rows=14), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_clock_of_scores_does_not_know_of_slow(settings, tree):

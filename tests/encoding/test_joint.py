@@ -210,18 +210,7 @@ def test_joint_and_single_runs_are_compared_as_different_kinds(finished, feature
     assert len(found.differences[found.differences["target"] == "cortex"]) == 1
 
 
-def test_a_test_story_of_one_may_not_tune_the_model_through_another(settings, tmp_path):
-    joint = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": ["garden"]}]
-    with pytest.raises(ConfigError, match=r"joint(.|\n)*is a test story of"):
-        tune(settings(joint=joint), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_listener_twice_or_unknown_is_refused(settings, tmp_path):
-    with pytest.raises(ConfigError, match="anna is named twice"):
-        tune(settings(joint=[{"subject": "anna"}]), tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"joint(.|\n)*'nobody'(.|\n)*anna, ben"):
-        tune(settings(joint=[{"subject": "nobody"}]), tmp_path / "run")
+def test_a_readout_is_shared_with_somebody(settings):
     with pytest.raises(ConfigError, match=r"nobody to share with"):
         settings(readout__shared=True)
 

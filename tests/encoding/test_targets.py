@@ -77,42 +77,32 @@ def test_mask_files(subject, tmp_path, name):
     assert_array_equal(np.flatnonzero(target_mask(f"AC-{path}", subject)), [0, 1])
 
 
-def test_a_mask_of_another_length_names_both_numbers(subject, tmp_path):
-    np.save(tmp_path / "mask.npy", np.ones(9, bool))
-    with pytest.raises(ConfigError, match=r"9 values\.\n.*Expected 8"):
-        target_mask(str(tmp_path / "mask.npy"), subject)
-
-
-@pytest.mark.parametrize("content", [b"not numpy", b""])
-def test_a_file_that_is_no_mask_is_named(subject, tmp_path, content):
-    (tmp_path / "mask.npy").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"mask\.npy: not readable"):
-        target_mask(str(tmp_path / "mask.npy"), subject)
-
-
-def test_a_mask_of_objects_is_not_unpickled(subject, tmp_path):
-    np.save(tmp_path / "mask.npy", np.array([None] * 8), allow_pickle=True)
-    with pytest.raises(ConfigError, match="not readable"):
-        target_mask(str(tmp_path / "mask.npy"), subject)
-
-
-def test_an_archive_under_the_name_of_an_array_is_refused(subject, tmp_path):
-    with (tmp_path / "mask.npy").open("wb") as file:
+def archive(path):
+    with path.open("wb") as file:
         np.savez(file, mask=np.ones(8, bool))
-    with pytest.raises(ConfigError, match=r"mask\.npy: not readable"):
-        target_mask(str(tmp_path / "mask.npy"), subject)
 
 
-@pytest.mark.parametrize("dtype", [[("a", "i4"), ("b", "f8")], "c16", "U1", "S1", "m8[s]"])
-def test_a_mask_of_another_type_is_refused(subject, tmp_path, dtype):
-    np.save(tmp_path / "mask.npy", np.ones(8, dtype))
-    with pytest.raises(ConfigError, match=r"mask\.npy: values of type"):
-        target_mask(str(tmp_path / "mask.npy"), subject)
+def array(values):
+    return lambda path: np.save(path, values, allow_pickle=True)
 
 
-def test_values_that_are_no_mask_are_refused(subject, tmp_path):
-    np.save(tmp_path / "mask.npy", np.linspace(0, 1, 8))
-    with pytest.raises(ConfigError, match="other than 0 and 1"):
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (array(np.ones(9, bool)), r"9 values\.\n.*Expected 8"),
+        *((lambda path, text=text: path.write_bytes(text), "not readable") for text in (b"not numpy", b"")),
+        (array(np.array([None] * 8)), "not readable"),  # and not unpickled
+        (archive, "not readable"),
+        *(
+            (array(np.ones(8, dtype)), "values of type")
+            for dtype in ([("a", "i4"), ("b", "f8")], "c16", "U1", "S1", "m8[s]")
+        ),
+        (array(np.linspace(0, 1, 8)), "other than 0 and 1"),
+    ],
+)
+def test_a_file_that_is_no_mask_of_the_subject_is_named(subject, tmp_path, write, words):
+    write(tmp_path / "mask.npy")
+    with pytest.raises(ConfigError, match=rf"mask\.npy: .*{words}"):
         target_mask(str(tmp_path / "mask.npy"), subject)
 
 

@@ -11,7 +11,7 @@ from brainwavlm.encoding.optimisation import rate_factor
 from brainwavlm.encoding.run_model import load_backbone_state
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
-from brainwavlm.errors import BackboneError, ConfigError, RunError, TuningError
+from brainwavlm.errors import AlignmentError, BackboneError, ConfigError, RunError, TuningError
 from brainwavlm.evaluation.evaluate import score_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import open_run
@@ -42,6 +42,7 @@ def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
 
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
 EACH = {"training__checkpoint_steps": 1}
+PERMUTED = {"control__kind": "block-permuted", "control__seconds": 4.0}
 
 
 @pytest.mark.parametrize(
@@ -49,9 +50,7 @@ EACH = {"training__checkpoint_steps": 1}
     [
         *((6, {"training__epochs": 2}), (3, {"training__epochs": 2} | EACH)),
         # SpecAugment draws from numpy, dropout from torch; both states are part of a checkpoint.
-        (3, {"backbone__train_noise": True} | EACH),
-        (7, {"joint": [{"subject": "ben"}]} | EACH),
-        (3, {"control__kind": "block-permuted", "control__seconds": 4.0} | EACH),
+        (7, {"backbone__train_noise": True, "joint": [{"subject": "ben"}]} | PERMUTED | EACH),
         *((3, STREAM | {"training__frontend_cache_gb": room} | EACH) for room in (0.0, 1.0)),
         *(
             pytest.param(step, {"training__epochs": 2} | more, marks=pytest.mark.slow)
@@ -213,9 +212,30 @@ def test_a_prediction_that_is_no_number_stops_the_run(settings, tmp_path):
             loop.validate()
 
 
-def test_delays_longer_than_every_story_are_refused(settings, tmp_path):
-    with pytest.raises(ConfigError, match=r"alignment\.delays: \[1, 1000\], where the longest"):
-        tune(settings(alignment__delays=[1, 1000]), tmp_path / "run")
+HEARD = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": ["garden"]}]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"target": "V1"}, "V1"),
+        ({"subject": "nobody"}, "nobody"),
+        ({"train": ["nowhere"]}, "nowhere"),
+        ({"backbone__layer": 99}, "99"),
+        ({"alignment__delays": [1, 1000]}, r"alignment\.delays: \[1, 1000\], where the longest"),
+        ({"training__slow": 7, "training__block_rows": 14}, "12 TRs, with every 7 of them a row"),
+        ({"windows__mode": "stream", "backbone__train_noise": True}, r"backbone\.train_noise"),
+        ({"control__kind": "phones", "loss__ceiling_weighted": True}, "true, with control.kind phones"),
+        (PERMUTED | {"control__seconds": 20.0}, "20 s, but dog has 24 s of responses: one block"),
+        ({"control__kind": "other-story", "train": ["dog"]}, "other-story, with 1 training story"),
+        ({"joint": HEARD}, r"joint(.|\n)*is a test story of"),
+        ({"joint": [{"subject": "anna"}]}, "anna is named twice"),
+        ({"joint": [{"subject": "nobody"}]}, r"joint(.|\n)*'nobody'(.|\n)*anna, ben"),
+    ],
+)
+def test_what_no_run_can_have_is_refused_before_anything_is_written(settings, tmp_path, overrides, words):
+    with pytest.raises((AlignmentError, BackboneError, ConfigError), match=words):
+        tune(settings(**overrides), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -229,13 +249,6 @@ def test_patience_ends_a_run_that_no_longer_improves(settings, tmp_path):
 def test_without_validation_stories_the_last_epoch_counts(settings, tmp_path):
     run = tune(settings(validation=[]), tmp_path)
     assert run.result["best"] == {"epoch": 2, "validation_r": None, "checkpoint": run.checkpoints[-1].name}
-
-
-def test_nothing_is_written_when_the_configuration_is_wrong(settings, tmp_path):
-    for wrong in ({"target": "V1"}, {"subject": "nobody"}, {"train": ["nowhere"]}, {"backbone__layer": 99}):
-        with pytest.raises((ConfigError, BackboneError)):
-            tune(settings(**wrong), tmp_path / "run")
-        assert not (tmp_path / "run").exists()
 
 
 def test_the_run_tells_what_it_saw(finished):
@@ -272,11 +285,8 @@ def mac(monkeypatch):
     AcceleratorState._reset_state(True)
 
 
-def test_a_mac_computes_on_its_cpu(settings, tmp_path, mac):
+def test_a_mac_computes_on_its_cpu_and_is_told_why_not_mps(settings, tmp_path, mac):
     assert accelerator_for(settings(device="auto"), tmp_path).device.type == "cpu"
-
-
-def test_a_mac_is_told_why_not_mps(settings, tmp_path, mac):
     with pytest.raises(ConfigError, match=r"mps has no float64.*\n.*auto or cpu"):
         accelerator_for(settings(device="mps"), tmp_path)
 

@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.runs.run import open_run
-from brainwavlm.runs.writer import Writer
+from tests.encoding.loops import KillAt, Killed
 
 # From Python 3.12 on a fork beside threads is warned of; these processes use none of the parent's.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -72,17 +72,10 @@ def test_two_processes_give_the_loss_curve_of_one(shared, tmp_path, n_blocks, mo
 
 
 @pytest.mark.slow
-def test_two_processes_go_on_where_one_stopped_within_an_epoch(shared, tmp_path, monkeypatch):
+def test_two_processes_go_on_where_one_stopped_within_an_epoch(shared, tmp_path):
     whole = tune(shared(), tmp_path / "whole")
-    original = Writer.checkpoint
-
-    def stopped(writer, name, checkpoint):
-        original(writer, name, checkpoint)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Writer, "checkpoint", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        tune(shared(), tmp_path / "part")
+    with pytest.raises(Killed):
+        tune(shared(), tmp_path / "part", progress=KillAt(2))
     part = open_run(tmp_path / "part")
     assert part.checkpoint("last").state["step"] == 1
     assert part.checkpoint("last").state["epoch"] == 0

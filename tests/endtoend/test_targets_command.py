@@ -20,20 +20,15 @@ def built(tmp_path_factory):
 
 
 def counts(done):
-
     return {row["target"]: row["voxels"] for row in json.loads(done.out)}
 
 
-def test_all_targets_of_a_subject_are_listed_with_their_voxels(brainwavlm, built):
+def test_all_targets_of_a_subject_are_listed_with_their_voxels_and_in_a_table(brainwavlm, built):
     root, brain = built
     found = counts(brainwavlm("targets", root, "UTS03", "--json"))
     assert found["LH"] + found["RH"] == found["cortex"] == len(brain.right)
     assert {name: found[name] for name in brain.masks} == {k: int(m.sum()) for k, m in brain.masks.items()}
     assert counts(brainwavlm("targets", root, "--subject", "UTS03", "--json")) == found
-
-
-def test_the_table_shows_them_too(brainwavlm, built):
-    root, brain = built
     done = brainwavlm("targets", root, "UTS03")
     assert re.search(rf"aparc:insula +{brain.masks['aparc:insula'].sum():,}\b", done.out)
     assert done.err == ""

@@ -11,7 +11,7 @@ from brainwavlm.errors import AlignmentError, ConfigError, RunError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.runs.run import open_run
-from brainwavlm.runs.writer import Writer
+from tests.encoding.loops import KillAt, Killed
 
 
 @pytest.fixture
@@ -125,17 +125,10 @@ def test_a_checkpoint_of_another_model_in_transfer(run, layer):
         transfer(run, layer=layer)
 
 
-def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_path, monkeypatch):
-    original = Writer.checkpoint
-
-    def stopped(writer, name, checkpoint):
-        original(writer, name, checkpoint)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Writer, "checkpoint", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            tune(settings(), tmp_path / "run")
+def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_path):
+    config = settings(training__checkpoint_steps=1)
+    with pytest.raises(Killed):
+        tune(config, tmp_path / "run", progress=KillAt(2))
     (folder,) = (tmp_path / "run" / "checkpoints").iterdir()
     whole = {name: (folder / name).read_bytes() for name in ("model.safetensors", "optimiser.safetensors")}
     for damage in ("model", "random.torch", "adam.0.exp_avg"):
@@ -148,5 +141,5 @@ def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_p
             tensors[damage] = torch.zeros(2, dtype=tensors[damage].dtype)
             save_file(tensors, folder / "optimiser.safetensors")
         with pytest.raises(RunError) as caught:
-            tune(settings(), tmp_path / "run", resume=True)
+            tune(config, tmp_path / "run", resume=True)
         assert caught.value.path == str(folder)

@@ -10,10 +10,8 @@ import pytest
 import soundfile
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score, roc_auc_score
-from typer.testing import CliRunner
 
 import brainwavlm.evaluation.evaluator as bench_module
-from brainwavlm.cli import app
 from brainwavlm.config import WindowConfig
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import ConfigError
@@ -209,11 +207,9 @@ def test_labels_that_are_too_rare_are_an_error(own):
         labels_of(own, "words")
 
 
-def test_the_command_prints_and_writes_it(run, features, tmp_path):
-    places = ["--output", str(tmp_path / "scores"), "--features", str(features)]
-    arguments = ["evaluate", str(run.path), "--downstream", "phones", *places]
-    shown = CliRunner().invoke(app, arguments)
-    assert shown.exit_code == 0, shown.output
-    assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.output.split())
-    said = CliRunner().invoke(app, [*arguments, "--json"])
-    assert json.loads(said.stdout)["tables"]["downstream"][0]["task"] == "phones"
+def test_the_command_gives_and_writes_it(run, features, tmp_path, brainwavlm):
+    places = ["--output", tmp_path / "scores", "--features", features]
+    said = brainwavlm("evaluate", run.path, "--downstream", "phones", *places, "--json")
+    assert json.loads(said.out)["tables"]["downstream"][0]["task"] == "phones"
+    shown = brainwavlm("show", tmp_path / "scores").out  # as `evaluate` prints it
+    assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.split())

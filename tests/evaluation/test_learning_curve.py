@@ -1,25 +1,12 @@
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from brainwavlm.evaluation.learning_curve import minutes_needed, minutes_to_reach, story_subset
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a subset sees of a recording."""
-
-    n_trs: int
-    tr: float = 2.0
-
-    @property
-    def shape(self):
-        return self.n_trs, 1
+from tests.encoding.test_training_subset import Heard, Named
 
 
 def test_a_subset_takes_each_story_that_still_fits():
-    long, short, middle = Heard(300), Heard(60), Heard(150)  # 10, 2 and 5 minutes
+    long, short, middle = (Heard(Named("a"), n_trs) for n_trs in (300, 60, 150))  # 10, 2 and 5 minutes
     assert story_subset([long, short, middle], 10) == [long]
     assert story_subset([short, long, middle], 10) == [short, middle]
     assert story_subset([short, long, middle], 17) == [short, long, middle]

@@ -68,7 +68,32 @@ def test_one_space_alone_is_scikit_learns_ridge(split, finished):
     assert apart.max() < 1e-4
 
 
-def test_planted_shares_are_recovered(monkeypatch):
+@pytest.fixture
+def plan_of(monkeypatch):
+    """A function from responses (n_rows, n_voxels) by story, of which the first are fitted, to a plan."""
+
+    def make(responses, n_fitted, **ridge):
+        def stacked(some, columns=None):
+            return np.concatenate([responses[one.story.name] for one in some])
+
+        monkeypatch.setattr(variance_shares, "responses_of", stacked)
+        recordings = [
+            SimpleNamespace(story=SimpleNamespace(name=name), shape=rows.shape)
+            for name, rows in responses.items()
+        ]
+        fit = Fit(recordings[:n_fitted], recordings[n_fitted:])
+        return SimpleNamespace(
+            fits=[fit],
+            columns=np.arange(recordings[0].shape[1]),
+            true=lambda: stacked(fit.held_out),
+            story_of_row=np.concatenate([np.repeat(one.story.name, one.shape[0]) for one in fit.held_out]),
+            config=SimpleNamespace(ridge=RidgeConfig(**ridge)),
+        )
+
+    return make
+
+
+def test_planted_shares_are_recovered(plan_of):
     """Three correlated spaces; voxels take 0, .1 or .3 of their variance from what each alone has."""
     rng = np.random.default_rng(0)
     n_dims, n_voxels, n_stories, n_rows = 5, 40, 24, 150
@@ -104,23 +129,8 @@ def test_planted_shares_are_recovered(monkeypatch):
 
     stories = [story() for _ in range(n_stories)]
     names = ("one", "two", MODEL)
-    recordings = [
-        SimpleNamespace(story=SimpleNamespace(name=str(k)), shape=(n_rows, n_voxels))
-        for k in range(n_stories)
-    ]
-    fitted, held_out = recordings[:16], recordings[16:]
-
-    def stacked(some):
-        return np.concatenate([stories[int(one.story.name)][1] for one in some])
-
-    monkeypatch.setattr(variance_shares, "responses_of", lambda some, columns: stacked(some))
-    plan = SimpleNamespace(
-        fits=[Fit(fitted, held_out)],
-        columns=np.arange(n_voxels),
-        true=lambda: stacked(held_out),
-        story_of_row=np.repeat([one.story.name for one in held_out], n_rows),
-        config=SimpleNamespace(ridge=RidgeConfig(folds=4, alphas=tuple(10.0**k for k in range(-1, 5)))),
-    )
+    responses = {str(k): values for k, (_, values) in enumerate(stories)}
+    plan = plan_of(responses, 16, folds=4, alphas=tuple(10.0**k for k in range(-1, 5)))
     designs = {
         name: {str(k): spaces[place] for k, (spaces, _) in enumerate(stories)}
         for place, name in enumerate(names)
@@ -133,22 +143,10 @@ def test_planted_shares_are_recovered(monkeypatch):
         assert abs((measures["unique", name][0] - expected[:, place]).mean()) < 0.01
 
 
-def test_a_space_that_says_nothing_has_no_part(monkeypatch):
+def test_a_space_that_says_nothing_has_no_part(plan_of):
     rng = np.random.default_rng(0)
-    recordings = [SimpleNamespace(story=SimpleNamespace(name=str(k)), shape=(40, 3)) for k in range(5)]
     responses = {str(k): rng.standard_normal((40, 3)).astype(np.float32) for k in range(5)}
-    monkeypatch.setattr(
-        variance_shares,
-        "responses_of",
-        lambda some, columns: np.concatenate([responses[one.story.name] for one in some]),
-    )
-    plan = SimpleNamespace(
-        fits=[Fit(recordings[:3], recordings[3:])],
-        columns=np.arange(3),
-        true=lambda: np.concatenate([responses["3"], responses["4"]]),
-        story_of_row=np.repeat(["3", "4"], 40),
-        config=SimpleNamespace(ridge=RidgeConfig(folds=3, alphas=(1.0, 100.0))),
-    )
+    plan = plan_of(responses, 3, folds=3, alphas=(1.0, 100.0))
     nothing = {name: np.zeros((40, 2), np.float32) for name in responses}
     model = {name: rng.standard_normal((40, 4)).astype(np.float32) for name in responses}
     measures = VarianceShares(plan, {"nothing": nothing}, 3).measures(model, Progress(), "")

@@ -29,45 +29,33 @@ class Hub(BaseHTTPRequestHandler):
             self.files.setdefault(f"{name['organization']}/{name['name']}", {})
             return self.told({"url": f"{constants.ENDPOINT}/{name['organization']}/{name['name']}"})
         if parts[-2:-1] == ["preupload"]:
-            asked = json.loads(said)["files"]
-            return self.told(
-                {
-                    "files": [
-                        {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in asked
-                    ]
-                }
-            )
+            way = {"uploadMode": "regular", "shouldIgnore": False}
+            return self.told({"files": [{"path": one["path"], **way} for one in json.loads(said)["files"]]})
         if parts[-2:-1] == ["commit"]:
+            name = "/".join(parts[2:4])
             for line in map(json.loads, said.splitlines()):
                 if line["key"] == "file":
-                    self.files["/".join(parts[2:4])][line["value"]["path"]] = base64.b64decode(
-                        line["value"]["content"]
-                    )
-            return self.told(
-                {"commitUrl": f"{constants.ENDPOINT}/{'/'.join(parts[2:4])}/commit/{SHA}", "commitOid": SHA}
-            )
+                    content = base64.b64decode(line["value"]["content"])
+                    self.files[name][line["value"]["path"]] = content
+            return self.told({"commitUrl": f"{constants.ENDPOINT}/{name}/commit/{SHA}", "commitOid": SHA})
         return self.told({"errors": [], "warnings": []})  # validate-yaml
 
     def do_GET(self):
         parts = self.path.split("?")[0].strip("/").split("/")
         if self.path == "/api/whoami-v2":
-            known = self.headers.get("Authorization") == "Bearer mine"
-            return self.told(
-                {"name": "me", "type": "user"} if known else {"error": "who?"}, 200 if known else 401
-            )
+            if self.headers.get("Authorization") != "Bearer mine":
+                return self.told({"error": "who?"}, 401)
+            return self.told({"name": "me", "type": "user"})
         name = "/".join(parts[2:4]) if parts[0] == "api" else "/".join(parts[:2])
         if name not in self.files:
             return self.told({"error": "Repository not found"}, 404)
         if "tree" in parts:
-            files = self.files[name].items()
-            return self.told(
-                [{"type": "file", "path": path, "size": len(content), "oid": SHA} for path, content in files]
-            )
+            about = {"type": "file", "oid": SHA}
+            return self.told([about | {"path": p, "size": len(c)} for p, c in self.files[name].items()])
         if parts[0] == "api":
             siblings = [{"rfilename": path} for path in self.files[name]]
             return self.told({"id": name, "sha": SHA, "siblings": siblings, "modelId": name})
-        content = self.files[name]["/".join(parts[4:])]
-        return self.told(content)
+        return self.told(self.files[name]["/".join(parts[4:])])
 
     do_HEAD = do_GET
 
@@ -138,17 +126,15 @@ def test_without_the_flag_nothing_is_uploaded_and_a_stranger_is_told_at_once(
         load("lab/nothing")
 
 
-def test_without_a_network_a_name_of_the_hub_is_told_as_that(hub, monkeypatch):
+def test_without_a_network_a_name_of_the_hub_is_told_as_that_and_nothing_is_computed_for_an_upload(
+    hub, finished, tmp_path, monkeypatch
+):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(
         RunError,
         match=r"lab/model: the hub cannot be reached or refuses(.|\n)*Check the name and the network",
     ):
         load("lab/model")
-
-
-def test_without_a_network_nothing_is_computed_for_an_upload(hub, finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ConfigError, match="push: the hub cannot be reached"):
         export(finished(), tmp_path / "out", push="lab/model")
     assert not (tmp_path / "out").exists()

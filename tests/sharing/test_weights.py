@@ -1,8 +1,10 @@
 """Exported weights say in stock transformers, without this package, what the run's model says."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -30,8 +32,6 @@ STRANGER = """
 import json, sys
 sys.modules["brainwavlm"] = None  # whoever imports it fails
 import numpy as np
-from transformers.utils import logging
-logging.disable_progress_bar()
 expected, sounds = np.load(sys.argv[1]), np.load(sys.argv[2])
 worst = {}
 for name, code in json.loads(sys.stdin.read()).items():
@@ -53,7 +53,10 @@ def tuned(folder, layer, config):
     return backbone
 
 
-def test_a_stranger_reads_the_runs_state_of_every_family_and_method_with_transformers_alone(saved, tmp_path):
+@pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_stranger_reads_the_runs_state_of_every_family_and_method_with_transformers_alone(
+    saved, tmp_path, monkeypatch, in_a_process
+):
     """Each family with one method, two of them with each: how a method is merged does not hang on the family."""
     cases = [(kind, "lora", 3, False) for kind in KINDS]
     cases += [(kind, way, 3, False) for kind in ("wavlm", "whisper") for way in METHODS if way != "lora"]
@@ -70,16 +73,19 @@ def test_a_stranger_reads_the_runs_state_of_every_family_and_method_with_transfo
                 expected[f"{name}/{number}"] = backbone(torch.from_numpy(sound)[None])[layer][0].numpy()
     np.savez(tmp_path / "expected.npz", **expected)
     np.savez(tmp_path / "sounds.npz", *SOUNDS)
-    command = [sys.executable, "-c", STRANGER, tmp_path / "expected.npz", tmp_path / "sounds.npz"]
-    done = subprocess.run(
-        list(map(str, command)),
-        input=json.dumps(codes),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-    )
-    worst = json.loads(done.stdout.splitlines()[-1])
+    command, asked = ["-c", str(tmp_path / "expected.npz"), str(tmp_path / "sounds.npz")], json.dumps(codes)
+    if in_a_process:
+        command = [sys.executable, "-c", STRANGER, *command[1:]]
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=tmp_path)
+        said = done.stdout
+    else:
+        monkeypatch.setitem(sys.modules, "brainwavlm", None)  # as the stranger does: here it comes back
+        monkeypatch.setattr(sys, "argv", command)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+        with redirect_stdout(io.StringIO()) as out:
+            exec(STRANGER, {})
+        said = out.getvalue()
+    worst = json.loads(said.splitlines()[-1])
     assert len(worst) == len(cases)
     assert {name: value for name, value in worst.items() if not value < 1e-5} == {}
 

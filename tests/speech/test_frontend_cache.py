@@ -3,10 +3,13 @@ import os
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
-from brainwavlm.config import WindowConfig
+from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.errors import BackboneError, ConfigError, DatasetError
+from brainwavlm.speech import frontend_cache
+from brainwavlm.speech import frontend_file as frontends
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
@@ -22,8 +25,6 @@ SHARED = WindowConfig(context=0.5, stride=0.1, frontend="shared")
 
 @pytest.fixture
 def sound(tmp_path):
-    import soundfile
-
     path = tmp_path / "sound.wav"
     soundfile.write(path, noise(1, seconds=3.0)[0].numpy() * 0.3, 16000)
     return path, torch.from_numpy(load_sound(path))
@@ -76,8 +77,6 @@ def test_half_precision_takes_half_the_room_and_changes_features_little(saved, t
 
 
 def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(saved, tmp_path, sound):
-    from brainwavlm.config import AdapterConfig
-
     def names(kind="wavlm", config=WINDOWS, **adapter):
         backbone = load_backbone(saved(kind), 2, AdapterConfig(**adapter) if adapter else None)
         with torch.no_grad():
@@ -101,8 +100,6 @@ def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound):
 @pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
 def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, config):
     """A file that claims its whole size first is written through memory: a disk that fills up kills the process."""
-    from brainwavlm.speech import frontend_file as frontends
-
     backbone, windows = made(saved, "wavlm", sound, config)
     sizes = []
 
@@ -122,8 +119,6 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
 
 def test_a_full_disk_names_the_file_and_leaves_nothing(saved, tmp_path, sound, monkeypatch):
-    from brainwavlm.speech import frontend_file as frontends
-
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -169,13 +164,11 @@ def test_a_shared_frontend_kept_or_not_gives_the_same(saved, sound):
 
 
 def test_a_long_sound_is_shared_in_stretches_without_a_seam(saved, monkeypatch):
-    from brainwavlm.speech import frontend_cache as frontends
-
     backbone = load_backbone(saved("wavlm-large"), 2)
     sound = noise(1, seconds=3.0)[0]
     windows = cut_windows(len(sound), SHARED, backbone.min_samples)
     whole = kept_frontend(backbone, sound, windows, SHARED)
-    monkeypatch.setattr(frontends, "_STRETCH", 8000)
+    monkeypatch.setattr(frontend_cache, "_STRETCH", 8000)
     for one, other in zip(kept_frontend(backbone, sound, windows, SHARED), whole, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 

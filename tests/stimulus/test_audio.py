@@ -65,10 +65,6 @@ def write_empty_wav(path):
     soundfile.write(path, np.zeros(0), 16000)
 
 
-def write_nan(path):
-    soundfile.write(path, np.array([0.1, np.nan, 0.2]), 16000, subtype="FLOAT")
-
-
 @pytest.mark.parametrize(
     ("write", "said"),
     [
@@ -77,8 +73,6 @@ def write_nan(path):
         (lambda path: path.write_bytes(b""), "not readable as sound"),
         (lambda path: path.write_text("words, not sound " * 100), "not readable as sound"),
         (write_empty_wav, "no samples"),
-        (write_nan, "1 samples are not finite"),
-        (lambda path: soundfile.write(path, np.zeros(16000), 16000), "every sample is zero"),
         (lambda path: soundfile.write(path, tone(1, 100), 1), "a sampling rate of 1 Hz"),
         (lambda path: soundfile.write(path, tone(440, 6000), 6000), "a sampling rate of 6000 Hz"),
         (lambda path: soundfile.write(path, tone(440, 16000), 768001), "a sampling rate of 768001 Hz"),

@@ -1,6 +1,7 @@
 """Studies of seconds: the small native data set and the WavLM with random weights of the tests of tuning."""
 
 import io
+import sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -46,6 +47,19 @@ def in_this_process(monkeypatch):
             yield
 
     return context
+
+
+@pytest.fixture
+def cells_do(monkeypatch):
+    """`cells_do(code)`: the process of a cell, which has its `task`, does that and says that it is done."""
+
+    def do(code):
+        done = "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))"
+        begin = "import json, os, pathlib, sys, time\ntask = json.loads(sys.stdin.readline())"
+        command = (sys.executable, "-c", f"{begin}\n{code}\n{done}")
+        monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", command)
+
+    return do
 
 
 @pytest.fixture

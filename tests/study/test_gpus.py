@@ -1,7 +1,5 @@
 """Cells at once do not meet on a GPU unless they were asked to, whichever engine works on them."""
 
-import sys
-
 import pytest
 import torch
 
@@ -52,19 +50,15 @@ def test_more_cells_at_once_than_gpus_are_refused(tmp_path, with_gpus, n_gpus, w
         run_local([a_task(tmp_path, {}, config={"device": "auto"})], workers, 0, lambda state: None, gpus)
 
 
-def test_processes_of_cells_at_work_together_see_other_gpus(tmp_path, with_gpus, monkeypatch):
+def test_processes_of_cells_at_work_together_see_other_gpus(tmp_path, with_gpus, cells_do):
     with_gpus(2)
     tasks = [a_task(tmp_path, {}, folder=f"cell{n}", config={"device": "auto"}) for n in range(6)]
-    code = (
-        "import json, os, pathlib, sys, time\n"
-        "task = json.loads(sys.stdin.readline())\n"
+    cells_do(
         "gpu = pathlib.Path(task['study'], 'gpu' + os.environ['CUDA_VISIBLE_DEVICES'])\n"
         "gpu.touch(exist_ok=False)\n"
         "time.sleep(0.1)\n"
-        "gpu.rename(gpu.parent / ('used' + gpu.name))\n"
-        "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
+        "gpu.rename(gpu.parent / ('used' + gpu.name))"
     )
-    monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
     ended = []
     run_local(tasks, workers=2, retries=0, finished=ended.append)
     assert [state.state for state in ended] == ["done"] * 6

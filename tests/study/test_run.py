@@ -208,17 +208,13 @@ def test_a_study_that_is_killed_goes_on_where_its_cells_stopped(broken, tmp_path
     killed_and_finished(study, folder, whole, n_events + 4, attempts=2)
 
 
-def test_a_study_that_is_stopped_ends_the_processes_of_its_cells(tmp_path, monkeypatch):
+def test_a_study_that_is_stopped_ends_the_processes_of_its_cells(tmp_path, cells_do):
     tasks = [a_task(tmp_path, {}, folder=name) for name in ("works", "ends")]
-    code = (
-        "import json, os, pathlib, sys, time\n"
-        "task = json.loads(sys.stdin.readline())\n"
+    cells_do(
         "pid = pathlib.Path(task['study'], 'pid')\n"
         "if task['folder'] == 'works': pid.write_text(str(os.getpid())); time.sleep(600)\n"
-        "while not pid.exists() or not pid.read_text(): time.sleep(0.01)\n"
-        "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
+        "while not pid.exists() or not pid.read_text(): time.sleep(0.01)"
     )
-    monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
 
     def stop(state):
         raise KeyboardInterrupt
@@ -271,16 +267,11 @@ def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):
     assert list((tmp_path / "records").iterdir()) == []
 
 
-def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_path, monkeypatch):
+def test_a_process_that_dies_again_and_again_fails_its_cell_and_no_other(tmp_path, cells_do):
     tasks = [a_task(tmp_path, {}, folder=name) for name in ("dies", "lives")]
-    code = (
-        "import json, os, sys\n"
-        "task = json.loads(sys.stdin.readline())\n"
-        "print('attempt', file=sys.stderr, flush=True)\n"
-        "if task['folder'] == 'dies': os.kill(os.getpid(), 9)\n"
-        "print(json.dumps({'folder': task['folder'], 'identity': task['identity'], 'state': 'done'}))\n"
+    cells_do(
+        "print('attempt', file=sys.stderr, flush=True)\nif task['folder'] == 'dies': os.kill(os.getpid(), 9)"
     )
-    monkeypatch.setattr("brainwavlm.study.engines.local.COMMAND", (sys.executable, "-c", code))
     ended = []
     run_local(tasks, workers=2, retries=2, finished=ended.append)
     dead, alive = sorted(ended, key=lambda state: state.folder)

@@ -7,17 +7,9 @@ import pandas as pd
 import pytest
 
 from brainwavlm.encoding.plan import plan
-from brainwavlm.encoding.tuning import tune
-from brainwavlm.errors import ConfigError
 from tests.reporting.pages import method_words
 
 STREAM = {"windows__mode": "stream", "windows__chunk": 3.0}
-
-
-def test_training_noise_made_for_windows_is_refused_before_anything_is_written(settings, tmp_path):
-    with pytest.raises(ConfigError, match=r"backbone\.train_noise"):
-        tune(settings(**STREAM, backbone__train_noise=True), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_plan_counts_less_sound_for_the_same_readings(settings):
