@@ -1,6 +1,7 @@
 """Fixtures for tests of several folders: small real data sets, models with random weights, the command line."""
 
 import copy
+import functools
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.reporting.figures import brains
 from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.runs import provenance
 from brainwavlm.runs.run import Run, open_run
 from brainwavlm.speech import backbones
 from brainwavlm.stimulus import decoded_sound
@@ -144,6 +146,14 @@ def saved_models_are_read_once(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backbones, "load_stock", load)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def code_is_hashed_once():
+    """What each run notes of the code, which takes a twentieth of its time: every file, and git."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "code_version", functools.cache(provenance.code_version))
         yield
 
 

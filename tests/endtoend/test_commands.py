@@ -14,7 +14,7 @@ from tests.trees import ds003020_tree
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return ds003020_tree(tmp_path_factory.mktemp("ds003020") / "ds003020", volumes=45)
+    return ds003020_tree(tmp_path_factory.mktemp("ds003020") / "ds003020", volumes=41)
 
 
 @pytest.fixture

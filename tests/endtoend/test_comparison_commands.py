@@ -11,12 +11,14 @@ def runs(tuned):
     return [tuned(f"seed-{seed}", seed=seed, training__keep_epochs=True).path for seed in (0, 1)]
 
 
-def test_compare_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
+def test_evaluate_by_state_and_compare_print_write_and_give_json(brainwavlm, runs, tmp_path):
     evaluation = tmp_path / "evaluation"
     done = brainwavlm("compare", *runs, code=2)
     assert f"brainwavlm evaluate {runs[0]}" in done.err
-    done = brainwavlm("evaluate", *runs, "--epochs", "--output", evaluation)
+    done = brainwavlm("evaluate", *runs, "--epochs", "--layers", "0,4", "--output", evaluation)
     assert "better" in done.out
+    assert "mean test correlation by hidden state, cortex" in done.out
+    assert set(pd.read_csv(evaluation / "layers.csv")["layer"]) == {0, 4}
     assert brainwavlm("show", evaluation).out == done.out
     done = brainwavlm("compare", *runs, "--evaluation", evaluation)
     assert "A: all runs (subject anna, seeds 0, 1)" in done.out
@@ -37,10 +39,3 @@ def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
         assert words in done.out
     assert brainwavlm("show", runs[0] / "transfer").out == done.out
     assert len(pd.read_csv(runs[0] / "transfer" / "needed.csv")) > 0
-
-
-def test_evaluate_by_state_prints_and_gives_json(brainwavlm, finished, features, tmp_path):
-    places = ("--features", features, "--output", tmp_path / "e")
-    done = brainwavlm("evaluate", finished().path, "--layers", "0,4", *places, "--json")
-    assert {row["layer"] for row in json.loads(done.out)["tables"]["layers"]} == {0, 4}
-    assert "mean test correlation by hidden state, cortex" in brainwavlm("show", tmp_path / "e").out

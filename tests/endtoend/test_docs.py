@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from brainwavlm.encoding import tuning
 from brainwavlm.evaluation.speech_tasks import synthesis
+from brainwavlm.runs.run import open_run
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
@@ -23,6 +25,24 @@ def blocks(language):
         for found, code in BLOCK.findall(page.read_text(encoding="utf-8")):
             if found == language:
                 yield pytest.param(code, id=f"{page.stem}-{code.split(chr(10))[0][:40]}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def runs_are_tuned_once(tmp_path_factory):
+    """Who tunes with a configuration that was tuned with before gets a copy of that run."""
+    folder, runs, tune = tmp_path_factory.mktemp("runs"), {}, tuning.tune
+
+    def kept(config, output, *others, **more):
+        key = config.model_dump_json()
+        if key in runs:
+            return open_run(shutil.copytree(runs[key], output))
+        run = tune(config, output, *others, **more)
+        runs[key] = shutil.copytree(run.path, folder / str(len(runs)))
+        return run
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "tune", kept)
+        yield
 
 
 @pytest.fixture
@@ -56,8 +76,9 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
     """One after the other, as they stand but for smaller data, a smaller speech model and one epoch."""
     # Rounds, whose number test_speech_tasks looks at.
     monkeypatch.setattr(synthesis.vocoded, "__defaults__", (2,))
-    enough = small | {"windows.stride": 1.0}  # for probes, which need 50 stretches in the test stories
-    extra = [word for key, value in enough.items() for word in ("--set", f"{key}={value}")]
+    # Probes need 50 stretches in the test stories.
+    finer = {"windows.stride": 1.0} if "brainwavlm probe " in code else {}
+    extra = [word for key, value in (small | finer).items() for word in ("--set", f"{key}={value}")]
     few = {"plan": extra, "tune": extra, "downstream": ["--seeds", "1", "--epochs", "1"]}
     run, made = None, []  # the last run, and what made it
     for line in code.splitlines():
@@ -65,7 +86,7 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
         if not words or words[0] != "brainwavlm":
             continue
         if words[1:3] == ["tune", "--preset"]:
-            run, made = words[-1], words[1:-1]
+            run, made = words[-1], [*finer, *words[1:-1]]
         elif made and words[1:] in (["evaluate", run], ["evaluate", run, "--layers", "all"]):
             made = [*made, *words[1:]]
         else:

@@ -32,8 +32,7 @@ def shared(settings):
     """Three blocks a story in steps of two, so that some have one block."""
 
     def make(**overrides):
-        usual = {"training__blocks_per_step": 2, "training__checkpoint_steps": 1}
-        return settings(adapter__dropout=0.0, **(usual | overrides))
+        return settings(adapter__dropout=0.0, **({"training__blocks_per_step": 2} | overrides))
 
     return make
 
@@ -61,7 +60,7 @@ def require_same_curve(config, folder):
 
 def test_listeners_who_share_a_model_give_the_same_curve_in_two_processes(shared, tmp_path):
     """A readout without a block in a step must keep still in both processes, as it does in one."""
-    require_same_curve(shared(joint=[{"subject": "ben"}]), tmp_path)
+    require_same_curve(shared(joint=[{"subject": "ben"}], training__epochs=1), tmp_path)
 
 
 @pytest.mark.slow
@@ -73,13 +72,14 @@ def test_two_processes_give_the_loss_curve_of_one(shared, tmp_path, n_blocks, mo
 
 @pytest.mark.slow
 def test_two_processes_go_on_where_one_stopped_within_an_epoch(shared, tmp_path):
-    whole = tune(shared(), tmp_path / "whole")
+    config = shared(training__checkpoint_steps=1)
+    whole = tune(config, tmp_path / "whole")
     with pytest.raises(Killed):
-        tune(shared(), tmp_path / "part", progress=KillAt(2))
+        tune(config, tmp_path / "part", progress=KillAt(2))
     part = open_run(tmp_path / "part")
     assert part.checkpoint("last").state["step"] == 1
     assert part.checkpoint("last").state["epoch"] == 0
-    done = launched(shared(), part.path, "--resume")
+    done = launched(config, part.path, "--resume")
     assert done.returncode == 0, done.stderr
     for left, right in zip(whole.result["history"], open_run(part.path).result["history"], strict=True):
         assert left == pytest.approx(right, abs=1e-4)
