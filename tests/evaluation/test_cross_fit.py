@@ -41,6 +41,13 @@ def test_a_run_that_used_all_stories_has_none_left(finished, features):
         evaluate(finished(), cache=features, cross_fit=True)
 
 
+def test_a_story_that_another_subject_of_the_run_tuned_on_is_none_that_is_left(finished, features):
+    run = finished(train_minutes=0.5, joint=[{"subject": "ben", "train_from": "end"}])
+    assert set(run.manifest["splits"]["train"]) < {"dog", "ferry", "garden"}
+    with pytest.raises(RunError, match="tuned on all 3 training and validation stories"):
+        evaluate(run, cache=features, cross_fit=True)
+
+
 def test_tuned_features_may_be_fitted_with_the_penalties_of_the_untuned(finished, features, evaluated):
     run, own = finished(adapter__rank=8), evaluated(adapter__rank=8)
     scores = evaluate(run, cache=features, reuse_alphas=True)
