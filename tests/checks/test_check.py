@@ -66,7 +66,12 @@ def moved(name, other):
 
 
 def edited(name, old, new):
-    return lambda folder: (folder / name).write_text((folder / name).read_text().replace(old, new))
+    def change(folder):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return change
 
 
 def linked(name):
@@ -509,7 +514,7 @@ def test_tiers_of_unknown_names_are_listed_until_dataset_yaml_names_them(native,
 
 def test_what_was_mended_and_what_tiers_lack_are_facts(native, checked):
     rename_tiers(native, "words", "other")
-    edited(DOG_GRID, "xmax = 1.5\n", "xmax = 1.501\n")(native)
+    edited(DOG_GRID, "xmax = 1.5\n", "xmax = 2.001\n")(native)
     report = checked(native)
     assert report.problems == ()
     facts = " ".join(report.facts)

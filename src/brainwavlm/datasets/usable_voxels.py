@@ -192,13 +192,13 @@ def array_blocks(array: h5py.Dataset) -> Iterator[np.ndarray]:
                 yield array[(*leading, slice(first, first + step))].astype(np.float32, copy=False)
 
 
-def recording_blocks(recording: Recording) -> Iterator[np.ndarray]:
+def recording_blocks(recording: Recording, columns: slice | np.ndarray = slice(None)) -> Iterator[np.ndarray]:
     """The rows of a recording that are used, a few at a time, float32."""
     n_trs, n_voxels = recording.shape
     step = _rows_at_once(n_voxels)
     for first in range(0, n_trs, step):
         with np.errstate(over="ignore"):
-            yield recording.responses(slice(first, first + step))
+            yield recording.responses(slice(first, first + step), columns)
 
 
 def _rows_at_once(n_voxels: int) -> int:
