@@ -61,7 +61,8 @@ def complaints(browser):
 
 
 def shown_charts(browser):
-    """Scroll to every chart and wait until it is drawn."""
+    """Unfold everything, scroll to every chart and wait until it is drawn: one that is folded away is not."""
+    browser.execute_script(OPEN)
     script = """const done = arguments[0], charts = [...document.querySelectorAll('.chart')];
     (async () => { for (const chart of charts) { chart.scrollIntoView();
       while (!chart.dataset.ready) await new Promise((later) => setTimeout(later, 20)); } done(charts.length); })()"""
@@ -121,7 +122,6 @@ def test_the_finding_and_the_word_simulated_are_on_the_first_screen(browser, sim
 @pytest.mark.parametrize("which", ["simulated_page", "other_page", "study_page"])
 def test_nothing_but_tables_is_wider_than_the_window(browser, request, which, width):
     opened(browser, request.getfixturevalue(which), width)
-    browser.execute_script(OPEN)
     shown_charts(browser)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script(LEGENDS_ON_PLOTS) == []

@@ -7,7 +7,7 @@ import pytest
 
 from brainwavlm.reporting.page.study import write_study_report
 from tests.reporting.conftest import HOSTILE
-from tests.reporting.test_browser import OPEN, complaints, opened, shown_charts
+from tests.reporting.test_browser import complaints, opened, shown_charts
 
 MORE = pytest.mark.browser
 
@@ -86,7 +86,6 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
 @MORE
 def test_hostile_names_are_text_wherever_they_are(browser, hostile_study_page):
     opened(browser, hostile_study_page, 420)
-    browser.execute_script(OPEN)
     shown_charts(browser)
     assert browser.title != "broken"
     text = " ".join(browser.execute_script("return document.body.innerText").split())
