@@ -65,6 +65,12 @@ def write_empty_wav(path):
     soundfile.write(path, np.zeros(0), 16000)
 
 
+def write_without_rate(path):
+    soundfile.write(path, tone(440, 16000), 16000)
+    content = path.read_bytes()
+    path.write_bytes(content[:24] + bytes(4) + content[28:])
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
@@ -76,6 +82,7 @@ def write_empty_wav(path):
         (lambda path: soundfile.write(path, tone(1, 100), 1), "a sampling rate of 1 Hz"),
         (lambda path: soundfile.write(path, tone(440, 6000), 6000), "a sampling rate of 6000 Hz"),
         (lambda path: soundfile.write(path, tone(440, 16000), 768001), "a sampling rate of 768001 Hz"),
+        (write_without_rate, "a sampling rate of 0 Hz"),  # which libsndfile does not open
     ],
 )
 def test_what_is_no_sound_is_named(tmp_path, write, said):

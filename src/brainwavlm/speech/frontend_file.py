@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -104,8 +103,10 @@ def sound_and_frontend(
     """`sound` and `frontend` of `read_windows`: with a folder the file alone, for which nothing is decoded again."""
     if folder is None:
         return torch.from_numpy(load_sound(sound_path, channel)), None
-    how: dict[str, Any] = {"batch_windows": batch_windows, "channel": channel}
-    return torch.empty(0), frontend_file(backbone, sound_path, windows, config, folder, **how)
+    file = frontend_file(
+        backbone, sound_path, windows, config, folder, batch_windows=batch_windows, channel=channel
+    )
+    return torch.empty(0), file
 
 
 def require_folder(folder: str | Path, n_bytes: int = 0) -> None:

@@ -194,7 +194,7 @@ class _WavData(NamedTuple):
 
 
 def _wav_data(path: Path) -> _WavData | None:
-    """None of a file without a data chunk.
+    """None of a file without a data chunk. DatasetError of a rate that no recorder has.
 
     Sound goes on behind the declared data where more than 50 ms of bytes follow that are no chunk.
     """
@@ -206,6 +206,7 @@ def _wav_data(path: Path) -> _WavData | None:
             if head[:4] == b"fmt ":
                 body = file.read(16)
                 rate, align = int.from_bytes(body[4:8], order), int.from_bytes(body[12:14], order)
+                _require_rate(path, rate)
             file.seek(start + declared + declared % 2)
             if head[:4] == b"data":
                 break

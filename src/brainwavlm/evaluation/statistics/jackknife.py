@@ -11,6 +11,7 @@ below 10: with blocks of 10 throughout 90 % of intervals held the truth where no
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -127,6 +128,7 @@ def left_out_pieces(
     return pieces, f"{blocks} of {'these 2 test stories' if len(stories) > 1 else 'this test story'}"
 
 
+@lru_cache(maxsize=1)  # asked for again for each sum over the same pieces
 def kept_pieces(n_pieces: int) -> np.ndarray:
     """Which pieces count, (n_pieces + 1, n_pieces): all of them, then all but each one."""
     return np.concatenate([np.ones((1, n_pieces)), 1 - np.eye(n_pieces)])
