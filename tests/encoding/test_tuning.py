@@ -225,8 +225,14 @@ HEARD = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": 
         ({"alignment__delays": [1, 1000]}, r"alignment\.delays: \[1, 1000\], where the longest"),
         ({"training__slow": 7, "training__block_rows": 14}, "12 TRs, with every 7 of them a row"),
         ({"windows__mode": "stream", "backbone__train_noise": True}, r"backbone\.train_noise"),
-        ({"control__kind": "phones", "loss__ceiling_weighted": True}, "true, with control.kind phones"),
-        (PERMUTED | {"control__seconds": 20.0}, "20 s, but dog has 24 s of responses: one block"),
+        (
+            {"control__kind": "phones", "loss__ceiling_weighted": True},
+            r"loss\.ceiling_weighted: true, with control\.kind phones",
+        ),
+        (
+            PERMUTED | {"control__seconds": 20.0},
+            r"control\.seconds: 20 s, but dog has 24 s of responses: one block",
+        ),
         ({"control__kind": "other-story", "train": ["dog"]}, "other-story, with 1 training story"),
         ({"joint": HEARD}, r"joint(.|\n)*is a test story of"),
         ({"joint": [{"subject": "anna"}]}, "anna is named twice"),

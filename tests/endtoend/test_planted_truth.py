@@ -81,7 +81,7 @@ def score():
     """Of an early hidden state, fitted on four stories of nine: enough to tell chance from what was planted."""
     few = {
         "train": ["bees", "dog", "ferry", "play"],
-        "evaluation.shifts": 100,
+        "evaluation.shifts": 200,
         "ridge.alphas": [100.0, 10000.0],
     }
     short = {"windows.context": 1.0, "windows.stride": 2.0, "backbone.layer": 2}

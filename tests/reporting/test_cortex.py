@@ -14,6 +14,7 @@ from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
+from tests.brains import LATITUDES, LONGITUDES
 
 
 def unpacked(text, kind):
@@ -77,6 +78,27 @@ def test_one_geometry_serves_all_runs_and_maps(simulated_evaluation):
     assert data["meshes"]["fsaverage5"]["kinds"] == ["inflated", "pial", "flat"]
     assert list(left["triangles"]) == ["inflated", "flat"]  # pial has those of inflated
     assert left["shapes"]["pial"]["triangles"] == "inflated"
+
+
+def test_a_native_vertex_takes_the_column_of_the_voxel_that_holds_it(ds003020):
+    root, truth = ds003020
+    dataset = load_dataset(root)
+    mesh = mesh_of(dataset.subject("UTS03"), dataset)
+    around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
+    directions = [_direction(around, up), _direction(truth.longitude, truth.latitude)]
+    for side, half in enumerate(mesh.halves.values()):
+        vertex = np.repeat(np.arange(len(around)), np.diff(half.start))
+        assert len(vertex) > 0.6 * len(around)  # one voxel in five is no column, and others are ambiguous
+        assert np.diff(half.start).max() == 1
+        assert (truth.right[half.column] == side).all()
+        angle = np.degrees(np.arccos((directions[0][vertex] * directions[1][half.column]).sum(1).clip(-1, 1)))
+        assert angle.max() < np.degrees(np.arcsin(2.9 / 27))  # half a voxel's diagonal, at its nearest
+        assert np.median(angle) < 3.5
+
+
+def _direction(longitude, latitude):
+    around, up = np.radians(longitude), np.radians(latitude)
+    return np.column_stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
 
 
 def test_a_point_outside_the_volume_or_in_no_column_has_none():

@@ -28,6 +28,7 @@ def folder(made, tmp_path):
     ("name", "found"),
     [
         ("made/evaluation/table.csv", "a file of the result itself"),
+        ("made/evaluation/voxels.csv", "a file of the result itself"),
         ("made/evaluation/../evaluation/summary.json", "a file of the result itself"),
         ("page.txt", "a name that ends in '.txt'"),
         ("page", "a name without .html"),
@@ -94,3 +95,4 @@ def test_the_page_says_that_the_data_set_is_another_and_does_not_cite_it(folder,
     assert "the data set found is made-up, the one evaluated was another. Bars instead." in page
     assert "Cortical map" not in page
     assert "Nobody et al." not in page
+    assert '<meta name="generator" content="brainwavlm ' in page
