@@ -11,7 +11,8 @@ once, in the form that suits the shape, with its numpy backend. The bootstrap sc
 chunks of 40. A ratio is the median over rounds of another's time over that of this package in the same round. The JSON
 also has the CPU time, and how far penalties and weights agree with himalaya's, which are float32 here: himalaya in
 float64 is the oracle of tests/encoding/test_ridge_himalaya.py. `--readouts` compares ridge for each voxel with both
-readouts of every score, the map that voxels share too, and says what memory the process took.
+readouts of every score, the map that voxels share too (its penalty and rank chosen on one story, as with one
+validation story), and says what memory the process took.
 """
 
 import argparse
@@ -156,6 +157,7 @@ def readouts(shape: tuple[int, int, int], pairs: int, config: RidgeConfig) -> di
                 story_of_row,
                 config,
                 shared=name == "both",
+                chosen_on=story_of_row == story_of_row[-1],  # as scores do with one validation story
             ):
                 pass
             times.append(time.process_time() - began)
