@@ -14,9 +14,8 @@ from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 STUDIES = Path(__file__).parents[2] / "studies"
 
 
-@pytest.mark.parametrize("name", ["demo", "paper"])
-def test_a_study_has_the_cells_that_its_comment_counts(name):
-    path = STUDIES / f"{name}.yaml"
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_study_has_the_cells_that_its_comment_counts(path):
     (said,) = re.findall(r"^# (\d+) cells", path.read_text(encoding="utf-8"), re.MULTILINE)
     study = load_study(path)
     cells = cells_of(study)
