@@ -5,6 +5,8 @@ VENV := .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Modules are compiled when they are first imported: of the 22,000 that come with all packages few ever are.
+INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: demo test test-slow lint docs examples bench dist clean setup help
 .DEFAULT_GOAL := help
@@ -30,8 +32,8 @@ $(READY): pyproject.toml constraints.txt
 	       echo "Name another one:  make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo "Setting up $(VENV) (once; PyTorch is the largest part) ..."
 	@$(PYTHON) -m venv "$(VENV)"
-	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(INSTALL) torch
+	@$(INSTALL) --editable ".[dev]"
 	@touch "$(READY)"
 
 demo: $(READY)
@@ -52,7 +54,7 @@ lint: $(READY)
 	@"$(BIN)/mypy"
 
 $(VENV)/.docs: $(READY)
-	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs]"
+	@$(INSTALL) --editable ".[docs]"
 	@touch "$@"
 
 docs: $(VENV)/.docs
