@@ -18,6 +18,9 @@ from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.errors import ConfigError
 
 _BATCH_BYTES = 2.5e8  # of the predictions of one batch of voxels under all alphas
+# With fewer rows threads wait for each other longer than they work: 539 rows took 2.1 s on one, 4.4 to 30 s on two of a
+# busy machine; 1,500 rows took as long either way.
+_ROWS_FOR_THREADS = 1500
 
 
 def require_memory(n_rows: int, n_columns: Sequence[int], config: RidgeConfig) -> None:
@@ -68,6 +71,7 @@ def banded_predictions(
     from himalaya.kernel_ridge import solve_multiple_kernel_ridge_random_search
     from himalaya.ridge import solve_group_ridge_random_search
     from sklearn.model_selection import PredefinedSplit
+    from threadpoolctl import threadpool_limits
 
     n_columns = np.array([space.shape[1] for space in spaces])
     scales = np.sqrt(n_columns.mean() / n_columns).astype(np.float32)
@@ -83,13 +87,14 @@ def banded_predictions(
         "n_targets_batch": max(int(_BATCH_BYTES / (4 * len(config.alphas) * len(responses))), 1),
         "progress_bar": False,
     }
-    if len(responses) < n_columns.sum():
-        kernels = np.stack([space @ space.T for space in scaled])
-        weights = solve_multiple_kernel_ridge_random_search(
-            kernels, responses, return_weights="primal", Xs=scaled, **options
-        )[1]
-    else:
-        weights = solve_group_ridge_random_search(scaled, responses, return_weights=True, **options)[1]
+    with threadpool_limits(1 if len(responses) < _ROWS_FOR_THREADS else None):
+        if len(responses) < n_columns.sum():
+            kernels = np.stack([space @ space.T for space in scaled])
+            weights = solve_multiple_kernel_ridge_random_search(
+                kernels, responses, return_weights="primal", Xs=scaled, **options
+            )[1]
+        else:
+            weights = solve_group_ridge_random_search(scaled, responses, return_weights=True, **options)[1]
     parts = np.split(weights, np.cumsum(n_columns)[:-1])
     return np.stack(
         [scale * (other @ part) for scale, other, part in zip(scales, others, parts, strict=True)]
