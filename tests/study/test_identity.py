@@ -10,7 +10,7 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.runs import environment
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
-from brainwavlm.study.identity import facts_of, identity, transcript_facts, transfer_facts
+from brainwavlm.study.identity import identity, transcript_facts, transfer_facts
 from brainwavlm.study.options import TransferOptions
 
 CODE = {"version": "1", "source": "abc", "git": None}
@@ -21,7 +21,7 @@ def append_comment(file):
 
 
 def known(config, code=CODE):
-    return identity(facts_of(config, Checksums(), code))
+    return identity(config, Checksums(), code)
 
 
 @pytest.fixture

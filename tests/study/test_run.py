@@ -250,8 +250,8 @@ def test_ctrl_c_stops_the_cells_and_leaves_them_waiting(study_file, tmp_path):
 def a_task(study, code, **more):
     (study / "records").mkdir(parents=True, exist_ok=True)
     (study / "study.json").write_text(json.dumps({"code": code}))
-    known = {"folder": "x-0123456789", "identity": "0123456789", "facts": {}, "config": {}, "steps": {}}
-    return Task(str(study), **{**known, "engine": "local", "cpus": 1, **more})
+    known = {"folder": "x-0123456789", "identity": "0123456789", "config": {}, "steps": {}}
+    return Task(str(study), **{**known, "cpus": 1, **more})
 
 
 def test_a_machine_without_the_folder_or_with_other_code_says_so(tmp_path):

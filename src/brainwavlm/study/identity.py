@@ -16,14 +16,8 @@ from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_f
 from brainwavlm.study.options import ProbeOptions, TransferOptions
 
 
-def identity(facts: dict[str, Any]) -> str:
-    """The identity of a cell, from `facts_of`."""
-    kept = {**facts, "code": {key: facts["code"][key] for key in ("version", "source")}}
-    return _digest({"format": 1, **kept})
-
-
-def facts_of(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> dict[str, Any]:
-    """What the identity of a cell is made of.
+def identity(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> str:
+    """The identity of a cell.
 
     Parameters
     ----------
@@ -41,12 +35,15 @@ def facts_of(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> d
     from brainwavlm.runs.subject_views import subject_views
 
     data = [_data_facts(view, checksums) for view in subject_views(config)]
-    return {
-        "config": _digest(config.model_dump(mode="json")),
-        "data": _digest([data, {name: checksums.of(Path(name)) for name in named_files(config)}]),
-        "model": _model_checksum(config.backbone.name, config.backbone.layer),
-        "code": code,
-    }
+    return _digest(
+        {
+            "format": 1,
+            "config": _digest(config.model_dump(mode="json")),
+            "data": _digest([data, {name: checksums.of(Path(name)) for name in named_files(config)}]),
+            "model": _model_checksum(config.backbone.name, config.backbone.layer),
+            "code": {key: code[key] for key in ("version", "source")},
+        }
+    )
 
 
 def transfer_facts(config: RunConfig, options: TransferOptions, checksums: Checksums) -> str:

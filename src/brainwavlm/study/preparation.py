@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -18,26 +17,15 @@ from brainwavlm.runs.output_paths import require_apart
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
 from brainwavlm.study.folder import AGAIN, FORMAT, Entry
-from brainwavlm.study.identity import facts_of, feature_facts, identity, transcript_facts, transfer_facts
+from brainwavlm.study.identity import feature_facts, identity, transcript_facts, transfer_facts
 from brainwavlm.study.records import remedied
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A cell with its identity and its place.
-
-    Attributes
-    ----------
-    folder, identity : str
-    facts : dict
-        What the identity was made of.
-    steps : dict of str to dict
-        Options of what follows tuning.
-    """
+class Prepared(NamedTuple):
+    """Folder and identity of a cell, and options of what follows tuning."""
 
     folder: str
     identity: str
-    facts: dict[str, Any]
     steps: dict[str, dict[str, Any]]
 
 
@@ -52,8 +40,7 @@ def prepare(
     there = {record.stem.rpartition("-")[2]: record.stem for record in records}
     prepared = {}
     for cell in cells:
-        facts = facts_of(cell.config, checksums, code)
-        name = identity(facts)
+        name = identity(cell.config, checksums, code)
         folder = there.get(name[:10], f"{cell.name}-{name[:10]}")
         steps: dict[str, dict[str, Any]] = {"evaluate": cell.evaluate.model_dump(mode="json")}
         if cell.evaluate.downstream:
@@ -64,7 +51,7 @@ def prepare(
         if cell.probe is not None:
             read = feature_facts(cell.config, cell.probe, checksums)
             steps["probe"] = {**cell.probe.model_dump(mode="json"), "data": read}
-        prepared[cell.name] = Prepared(folder, name, facts, steps)
+        prepared[cell.name] = Prepared(folder, name, steps)
     return prepared
 
 

@@ -47,8 +47,6 @@ class CellState(Part):
         Name of its folder.
     identity : str
         SHA-256 over configuration, data, speech model and code.
-    facts : dict
-        What the identity was made of.
     state : str
         waiting, running, done or failed.
     attempts : int
@@ -57,20 +55,18 @@ class CellState(Part):
         Why it failed.
     seconds : float or None
         Of all steps that are done, each in the attempt that finished it.
-    engine, host, pid : str or int or None
-        Which engine started it last, on which machine, in which process.
+    host, pid : str or int or None
+        On which machine it was started last, in which process.
     steps : dict of str to StepDone
         Steps that are done, each with the options and data that it had and its seconds.
     """
 
     folder: str = ""
     identity: str
-    facts: dict[str, Any] = Field({})
     state: State
     attempts: int = Field(0, ge=0)
     error: str | None = None
     seconds: float | None = None
-    engine: str | None = None
     host: str | None = None
     pid: int | None = None
     steps: dict[str, StepDone] = Field({})

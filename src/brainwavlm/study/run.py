@@ -151,23 +151,12 @@ def _left(
             continue
         if state.state == "done" and steps_done(output, state, place.steps):
             continue
-        write_state(output, state.but(facts=place.facts, state="waiting", error=None))
+        write_state(output, state.but(state="waiting", error=None))
         config = cell.config.model_dump(mode="json")
         # No part of a cell's identity: it changes no score.
         if frontends is not None and cell.config.training.frontend_folder is None:
             config["training"]["frontend_folder"] = str(frontends)
-        task = Task(
-            str(output),
-            place.folder,
-            place.identity,
-            place.facts,
-            config,
-            place.steps,
-            how.engine,
-            how.cpus,
-            places[cell.name],
-        )
-        tasks.append(task)
+        tasks.append(Task(str(output), *place, config, how.cpus, places[cell.name]))
     return tasks
 
 

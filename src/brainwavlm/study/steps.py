@@ -26,13 +26,10 @@ class Task:
     folder : str
         Name of the cell's folder.
     identity : str
-    facts : dict
-        What the identity was made of.
-    config : dict
-        The RunConfig.
     steps : dict of str to dict
         Options of what follows tuning: `evaluate`, and perhaps `transfer` and `probe`.
-    engine : str
+    config : dict
+        The RunConfig.
     cpus : int
         Threads.
     place : str
@@ -42,10 +39,8 @@ class Task:
     study: str
     folder: str
     identity: str
-    facts: dict[str, Any]
-    config: dict[str, Any]
     steps: dict[str, dict[str, Any]]
-    engine: str
+    config: dict[str, Any]
     cpus: int
     place: str = ""
 

@@ -48,11 +48,9 @@ def run_cell(content: dict[str, Any]) -> dict[str, Any]:
         ):
             state = read_state(study, task.folder, task.identity)
             state = state.but(
-                facts=task.facts,
                 state="running",
                 attempts=state.attempts + 1,
                 error=None,
-                engine=task.engine,
                 host=socket.gethostname(),
                 pid=os.getpid(),
             )
@@ -61,9 +59,7 @@ def run_cell(content: dict[str, Any]) -> dict[str, Any]:
                 state = _worked(task, state)
             write_state(study, state)
     except BrainwavlmError as error:
-        state = CellState(
-            folder=task.folder, identity=task.identity, facts=task.facts, state="failed", error=str(error)
-        )
+        state = CellState(folder=task.folder, identity=task.identity, state="failed", error=str(error))
     return state.model_dump()
 
 

@@ -110,7 +110,7 @@ def died(task: Task, how: str, times: int) -> CellState:
         "    Expected a process that lives until its cell is done.\n"
         "    Often memory is short: fewer workers, or a smaller backbone.memory_gb and ridge.memory_gb."
     )
-    state = read_state(study, task.folder, task.identity).but(facts=task.facts, state="failed", error=error)
+    state = read_state(study, task.folder, task.identity).but(state="failed", error=error)
     write_state(study, state)
     return state
 
