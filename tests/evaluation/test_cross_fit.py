@@ -32,7 +32,7 @@ def test_ridge_is_fitted_on_what_tuning_did_not_use(halves, features):
     )
     from brainwavlm.evaluation.scores import correlation
 
-    r = correlation(own.true(), own.predicted(own.designs(stories)))
+    r = correlation(own.true(), own.ridge(own.designs(stories), shared=False).predicted)
     assert_allclose(r[plan.masks["cortex"]].mean(), cortex["r_frozen"].iloc[0], rtol=1e-5)
 
 

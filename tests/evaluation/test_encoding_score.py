@@ -100,23 +100,17 @@ def test_without_a_ceiling_nothing_is_normalised(planted):
 
 
 def test_leave_one_out_predicts_each_story_from_the_others(planted, monkeypatch):
-    fitted, predicted = [], []
-    ridge, predictions = scoring_plan.fitted_ridge, scoring_plan.fit_predictions
+    fits, batches = [], scoring_plan.ScoringPlan.batches
 
-    def spied_ridge(designs, fit, *rest):
-        fitted.append([recording.story.name for recording in fit])
-        return ridge(designs, fit, *rest)
+    def spied(plan, fit, *rest):
+        fits.append([[recording.story.name for recording in some] for some in fit])
+        return batches(plan, fit, *rest)
 
-    def spied_predictions(batches, designs, held, *rest):
-        predicted.append([recording.story.name for recording in held])
-        return predictions(batches, designs, held, *rest)
-
-    monkeypatch.setattr(scoring_plan, "fitted_ridge", spied_ridge)
-    monkeypatch.setattr(scoring_plan, "fit_predictions", spied_predictions)
+    monkeypatch.setattr(scoring_plan.ScoringPlan, "batches", spied)
     score = planted.score(leave_one_out=True)
-    assert {held[0] for held in predicted} == set(LENGTHS)
-    for fit, (held,) in zip(fitted, predicted, strict=True):
-        assert sorted([*fit, held]) == sorted(LENGTHS)
+    assert {held for _, (held,) in fits} == set(LENGTHS)
+    for fitted, held in fits:
+        assert sorted(fitted + held) == sorted(LENGTHS)
     assert len(score.true) == sum(LENGTHS.values())
     for name in LENGTHS:
         rows = score.predicted[score.story_of_row == name]

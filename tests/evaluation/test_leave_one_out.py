@@ -31,7 +31,7 @@ def test_each_draw_is_a_fit_to_turned_responses(planted, monkeypatch):
             super().add(columns, measured, values)
 
     monkeypatch.setattr(leave_one_out, "Null", Kept)
-    chance_test(plan, designs, true, plan.predicted(designs), Progress())
+    chance_test(plan, designs, true, plan.ridge(designs, shared=False).predicted, Progress())
     generator, story = np.random.default_rng(planted.config.seed), plan.story_of_row
     names = list(dict.fromkeys(story))
     offsets = {name: generator.integers(0, LENGTHS[name], size=200) for name in names}

@@ -65,14 +65,14 @@ def test_predictions_of_a_loaded_folder_are_those_of_the_run(exported, features,
     plan = Evaluator(features, None).plan(config)
     backbone, readout = tuned_model(run)
     of_run = Evaluator(features, None).features(backbone, config, plan.data.recordings.values(), "")
-    held = plan.predict_from(plan.designs(of_run))
+    held = plan.ridge(plan.designs(of_run))
     assert model.subjects == ["anna"]
     for recording in plan.held_out:
         sound, times = recording.story.audio, recording.tr_times
         told = model.predict(sound, times=times)
-        rows = held.story_of_row == recording.story.name
+        rows = plan.story_of_row == recording.story.name
         np.testing.assert_allclose(told.values, held.predicted[rows], atol=1e-5)
-        np.testing.assert_array_equal(told.voxel, held.voxel)
+        np.testing.assert_array_equal(told.voxel, plan.columns)
         np.testing.assert_array_equal(told.times, times)
         design = plan.designs(of_run, [recording], run.config.quirks)[recording.story.name]
         of_readout = model.predict(sound, "anna", times=times, readout="trained")

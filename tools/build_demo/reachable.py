@@ -10,6 +10,7 @@ adapters of that rank have.
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -20,7 +21,8 @@ from sources import DEMO, SPLITS, TR, split_of
 from brainwavlm import load_config, open_run, tune
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator
-from brainwavlm.evaluation.ridge_predictions import fit_predictions, fitted_ridge
+from brainwavlm.evaluation.scoring_plan import Fit
+from brainwavlm.evaluation.statistics.permutation_test import stories_of
 
 
 def write_dataset(folder, sources):
@@ -58,9 +60,10 @@ def said_by_tuned_model(folder):
     plan = evaluator.plan_of(run, config)
     recordings = list(plan.data.recordings.values())
     designs = plan.designs(evaluator.features(tuned_model(run)[0], config, recordings, ""))
-    heard = [*plan.data.splits["train"], *plan.data.splits["validation"]]
-    fitted = fitted_ridge(designs, heard, plan.columns, config, "cpu")
-    return fit_predictions(fitted, designs, recordings, len(plan.columns), shared=False).predicted
+    # Of every story, those that ridge is fitted on too.
+    plan = replace(plan, fits=(Fit(plan.fits[0].fitted, recordings),))
+    said = plan.ridge(designs, shared=False).predicted
+    return {story: said[rows] for story, rows in stories_of(plan.story_of_row)}
 
 
 def main():

@@ -35,8 +35,13 @@ class EncodingScore(RidgePredictions):
 
     Attributes
     ----------
-    voxel, story_of_row, true, predicted, shared, all_alphas, reduced
+    predicted, shared, all_alphas, reduced
         As in `RidgePredictions`.
+    voxel : int array (n_kept,)
+        Columns of the responses.
+    story_of_row : array (n_rows,) of str
+    true : array (n_rows, n_kept) float32
+        Responses, z-scored within each story.
     r_normalised : array (n_kept,)
         Share of the ceiling; NaN where it is at or below evaluation.ceiling_floor or unknown.
     test : PermutationTest
@@ -49,6 +54,9 @@ class EncodingScore(RidgePredictions):
     summary : dict
     """
 
+    voxel: np.ndarray
+    story_of_row: np.ndarray
+    true: np.ndarray
     r_normalised: np.ndarray
     test: PermutationTest
     masks: dict[str, np.ndarray]
@@ -162,12 +170,12 @@ def score_features(
     """
     config, evaluation, data = plan.config, plan.config.evaluation, plan.data
     designs, (masks, missing) = plan.designs(features), plan.targets
-    held, progress = plan.predict_from(designs), progress or Progress()
-    block_rows = evaluation.block_rows or measured_block_rows(held.true, held.predicted, held.story_of_row)
-    test = chance_test(plan, designs, held.true, held.predicted, progress, block_rows)
+    held, true, progress = plan.ridge(designs), plan.true(), progress or Progress()
+    block_rows = evaluation.block_rows or measured_block_rows(true, held.predicted, plan.story_of_row)
+    test = chance_test(plan, designs, true, held.predicted, progress, block_rows)
     of_time = None if like is None else (like.time_only, like.summary["sounds_on_both_sides"])
-    time_only, shared = of_time or score_time(plan, held.true, progress)
-    normalised, source = _normalised(plan, held)
+    time_only, shared = of_time or score_time(plan, true, progress)
+    normalised, source = _normalised(plan, true, held.predicted)
     fitted = plan.fits[0].fitted
     summary: dict[str, Any] = {
         "subject": data.subject.name,
@@ -177,11 +185,11 @@ def score_features(
         "delays": list(config.alignment.delays),
         "held_out": [recording.story.name for recording in plan.held_out],
         "fitted": "all other stories" if plan.leave_one_out else [r.story.name for r in fitted],
-        "rows": {"held_out": len(held.true), "fitted": sum(r.shape[0] for r in fitted)},
+        "rows": {"held_out": len(true), "fitted": sum(r.shape[0] for r in fitted)},
         "folds": story_folds(stories_of_rows(fitted), config.ridge.folds)[1],
-        "null": described_null(held.story_of_row, evaluation, block_rows, plan.leave_one_out),
+        "null": described_null(plan.story_of_row, evaluation, block_rows, plan.leave_one_out),
         "untestable_voxels": test.untestable(LEVEL),
-        "n_voxels": len(held.voxel),
+        "n_voxels": len(plan.columns),
         "voxels_without_r": int(np.isnan(test.statistic).sum()),
         "alphas_at_grid_edge": at_grid_edge(held.all_alphas, config.ridge),
         "shared_readout": [{"alpha": one.alpha, "rank": one.rank} for one in held.reduced],
@@ -199,19 +207,21 @@ def score_features(
         "ridge": config.ridge.model_dump(mode="json"),
         "versions": versions(),
     }
-    clean = clean_correlations(plan, held)
     return EncodingScore(
         **vars(held),
+        voxel=plan.columns,
+        story_of_row=plan.story_of_row,
+        true=true,
         r_normalised=normalised,
         test=test,
         masks=masks,
         time_only=time_only,
-        clean_r=clean,
+        clean_r=clean_correlations(plan, held),
         summary=summary,
     )
 
 
-def _normalised(plan: ScoringPlan, held: RidgePredictions) -> tuple[np.ndarray, str]:
+def _normalised(plan: ScoringPlan, true: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, str]:
     """Share of the ceiling (n_kept,), NaN for voxels with a low or no ceiling, and how it was found.
 
     The ceiling is that of the mean of repeats, so r is taken over the repeated stories where there are any.
@@ -220,8 +230,8 @@ def _normalised(plan: ScoringPlan, held: RidgePredictions) -> tuple[np.ndarray, 
     scored = repeated or [recording.story.name for recording in plan.held_out]
     ceiling = plan.data.ceiling_of(scored)
     if ceiling is None:
-        return np.full(len(held.voxel), np.nan), "no noise ceiling"
-    rows = np.isin(held.story_of_row, repeated) if repeated else np.ones(len(held.true), dtype=bool)
+        return np.full(len(plan.columns), np.nan), "no noise ceiling"
+    rows = np.isin(plan.story_of_row, scored)
     over = f"the repeated stories {', '.join(repeated)}" if repeated else "all held-out stories"
-    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)[held.voxel]
-    return correlation(held.true[rows], held.predicted[rows]) / known, f"r over {over} / noise ceiling"
+    known = np.where(ceiling > plan.config.evaluation.ceiling_floor, ceiling, np.nan)[plan.columns]
+    return correlation(true[rows], predicted[rows]) / known, f"r over {over} / noise ceiling"

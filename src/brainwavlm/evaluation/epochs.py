@@ -51,7 +51,7 @@ def epoch_rows(
         if folder is not None and folder.name != run.best_epoch["checkpoint"]:
             backbone, title = tuned_model(run, epoch)[0], f"Reading stories, {about['run']}, epoch {epoch}"
             stories = evaluator.features(backbone, plan.config, plan.data.recordings.values(), title)
-            predicted = plan.predicted(plan.designs(stories))
+            predicted = plan.ridge(plan.designs(stories), shared=False).predicted
         means = target_means(frozen.true, predicted, plan.masks)
         rows += [{**about, "epoch": epoch, "target": target, "r": r} for target, r in means.items()]
     return rows

@@ -150,7 +150,7 @@ def _fitted(
     fitted = plan.fitted_on(chosen)
     true = fitted.true()
     means = {
-        model: target_means(true, fitted.predicted(of_model), plan.masks)
+        model: target_means(true, fitted.ridge(of_model, shared=False).predicted, plan.masks)
         for model, of_model in designs.items()
     }
     return [

@@ -16,20 +16,13 @@ from brainwavlm.config import QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
-from brainwavlm.encoding.ridge import Penalties, require_memory
+from brainwavlm.encoding.ridge import Penalties, RidgeBatch, require_memory, ridge_batches
 from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.encoding.targets import masks_within, target_masks
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.ridge_predictions import (
-    FitPredictions,
-    RidgePredictions,
-    fit_predictions,
-    fitted_ridge,
-    responses_of,
-    stories_of_rows,
-    zscored,
-)
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions, responses_of, stories_of_rows, zscored
+from brainwavlm.evaluation.statistics.permutation_test import stories_of
 from brainwavlm.evaluation.statistics.tests import require_null
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
@@ -178,17 +171,48 @@ class ScoringPlan:
             )
         return designs
 
-    def predict_from(self, designs: Designs) -> RidgePredictions:
-        """Fit ridge on some stories and predict others, from design matrices (n_trs, n_columns) by story."""
-        fits = self._fitted(designs, shared=True)
-        return RidgePredictions(
-            self.columns,
-            self.story_of_row,
-            self.true(),
-            self._stacked([one.predicted for one in fits]),
-            self._stacked([one.shared for one in fits]),
-            np.stack([one.alphas for one in fits]),
-            tuple(one.reduced for one in fits if one.reduced is not None),
+    def ridge(self, designs: FitDesigns, shared: bool = True) -> RidgePredictions:
+        """Fit ridge on some stories and predict others, from design matrices (n_trs, n_columns) by story.
+
+        Without `shared` by ridge for each voxel alone.
+        """
+        rows_of = dict(stories_of(self.story_of_row))
+        predicted = np.empty((len(self.story_of_row), len(self.columns)), np.float32)
+        of_shared = np.empty_like(predicted) if shared else predicted[:, :0]
+        alphas, reduced = np.empty((len(self.fits), len(self.columns))), []
+        for number, (fit, some) in enumerate(self.with_designs(designs)):
+            for batch in self.batches(fit, some, shared):
+                alphas[number, batch.columns] = batch.alphas
+                for name in (one.story.name for one in fit.held_out):
+                    predicted[rows_of[name], batch.columns] = some[name] @ batch.weights
+                    if batch.shared is not None:
+                        of_shared[rows_of[name], batch.columns] = some[name] @ batch.shared
+            reduced += [batch.reduced] if batch.reduced is not None else []
+        for values in ([predicted, of_shared] if shared else [predicted]) if self.leave_one_out else []:
+            for rows in rows_of.values():
+                values[rows] = zscored(values[rows])
+        return RidgePredictions(predicted, of_shared, alphas, tuple(reduced))
+
+    def batches(self, fit: Fit, designs: Designs, shared: bool = False) -> Iterator[RidgeBatch]:
+        """Ridge on the stories of a fit, some voxels at a time.
+
+        Penalty and rank of the shared map are chosen on validation stories where some are fitted, as tuning fitted its
+        features to the training stories; with leave-one-out on all, as each story has its own others.
+        """
+        fitted, columns = fit.fitted, self.columns
+        story_of_row = stories_of_rows(fitted)
+        validation = [] if self.leave_one_out else [one.story.name for one in self.data.splits["validation"]]
+        untuned = np.isin(story_of_row, validation)
+        return ridge_batches(
+            np.concatenate([designs[one.story.name] for one in fitted]),
+            lambda some: responses_of(fitted, columns[some]),
+            len(columns),
+            story_of_row,
+            self.config.ridge,
+            device_of(self.config).type,
+            shared,
+            self.reused,
+            untuned if untuned.any() else None,
         )
 
     def true(self) -> np.ndarray:
@@ -198,34 +222,6 @@ class ScoringPlan:
     def with_designs(self, designs: FitDesigns) -> Iterator[tuple[Fit, Designs]]:
         """Each fit with its designs, those of one fit at a time."""
         return ((fit, designs(fit) if callable(designs) else designs) for fit in self.fits)
-
-    def predicted(self, designs: FitDesigns) -> np.ndarray:
-        """Predictions of the held-out stories by ridge for each voxel alone, (n_rows, n_kept)."""
-        return self._stacked([one.predicted for one in self._fitted(designs, shared=False)])
-
-    def both_predicted(self, designs: Designs) -> tuple[np.ndarray, np.ndarray]:
-        """The same of another state, and predictions by the map whose directions all voxels share."""
-        fits = replace(self, reused=None)._fitted(designs, shared=True)
-        return self._stacked([one.predicted for one in fits]), self._stacked([one.shared for one in fits])
-
-    def _fitted(self, designs: FitDesigns, shared: bool) -> list[FitPredictions]:
-        # Tuning fitted its features to the training stories. Each story that is left out in turn has its own others.
-        validation = () if self.leave_one_out else [one.story.name for one in self.data.splits["validation"]]
-        how = self.columns, self.config, device_of(self.config).type, shared, self.reused, validation
-        n_voxels = len(self.columns)
-        return [
-            fit_predictions(fitted_ridge(some, fit.fitted, *how), some, fit.held_out, n_voxels, shared)
-            for fit, some in self.with_designs(designs)
-        ]
-
-    def _stacked(self, by_story: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-        """Predictions of all fits in the order of the rows."""
-        parts = [
-            predicted[recording.story.name]
-            for fit, predicted in zip(self.fits, by_story, strict=True)
-            for recording in fit.held_out
-        ]
-        return np.concatenate([zscored(part) for part in parts] if self.leave_one_out else parts)
 
 
 def _fits(splits: Mapping[Split, Sequence[Recording]], leave_one_out: bool) -> tuple[Fit, ...]:

@@ -1,7 +1,7 @@
 """One speech model scored in one pass over the stories, at the state that is configured and at further ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,5 +68,5 @@ def score_states(
             predictions[layer] = score.predictions
             continue
         designs = {name: delayed(some, delays, kept) for name, (some, kept) in rows.pop(layer).items()}
-        predictions[layer] = plan.both_predicted(designs)
+        predictions[layer] = replace(plan, reused=None).ridge(designs).predictions
     return StateScores(score, predictions, features)

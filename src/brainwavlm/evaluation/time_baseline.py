@@ -52,7 +52,8 @@ def score_time(
     def designs(fit: Fit) -> dict[str, np.ndarray]:
         return time_designs(fit.fitted, fit.held_out, sounds)
 
-    return chance_test(plan, designs, true, plan.predicted(designs), progress), shared
+    predicted = plan.ridge(designs, shared=False).predicted
+    return chance_test(plan, designs, true, predicted, progress), shared
 
 
 def time_designs(

@@ -22,7 +22,6 @@ from brainwavlm.evaluation.learning_curve import (
 )
 from brainwavlm.evaluation.notes import SIMULATED, result_summary
 from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.progress import Progress
@@ -96,18 +95,17 @@ def transfer(
             plan = some[0].plan
             title = f"Reading stories of {some[0].subject}, model as it is"
             frozen = _designs(evaluator, evaluator.untuned(plan.config), some[0], title)
-            held = plan.predict_from(frozen)
-            models, readouts = {_FROZEN: held.predictions}, {}
+            models, readouts = {_FROZEN: plan.ridge(frozen).predictions}, {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
                 tuned = _designs(evaluator, tuned_backbone(cell.run, layer), cell, title)
-                models[cell.name] = cell.plan.predict_from(tuned).predictions
+                models[cell.name] = cell.plan.ridge(tuned).predictions
                 readouts[cell.name] = readout_prediction(cell, tuned)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
                     rows = learning_curve_rows(pair, cell.plan, minutes, draws, seed)
                     curve += [{**cell.about(), **row} for row in rows]
-            rows, what, means = _matrix(some, held, models, readouts)
+            rows, what, means = _matrix(some, models, readouts)
             matrix += rows
             replicates += means
             units += what
@@ -129,12 +127,12 @@ def _designs(
 
 def _matrix(
     cells: list[TransferCell],
-    held: RidgePredictions,
     models: Mapping[str, tuple[np.ndarray, np.ndarray]],
     readouts: Mapping[str, ReadoutPrediction | None],
 ) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
     """Rows of the matrix for one listener, what their intervals are over, and what they come from."""
-    masks, predictions = cells[0].plan.masks, by_readout(models)
+    plan, predictions = cells[0].plan, by_readout(models)
+    true, story_of_row, masks = plan.true(), plan.story_of_row, plan.masks
     jackknife: dict[tuple[str, ...], Jackknife] = {}
     rows, replicates = [], []
     for cell in cells:
@@ -144,17 +142,17 @@ def _matrix(
         if unheard := tuple(story for story in test if story not in cell.shared):
             choices |= {"unheard": unheard} if cell.shared else {}
         for which, stories in choices.items():
-            counted = np.isin(held.story_of_row, stories)
-            heard = held.story_of_row[counted]
+            counted = np.isin(story_of_row, stories)
+            heard = story_of_row[counted]
             if stories not in jackknife:
                 of_rows = {model: values[counted] for model, values in predictions.items()}
-                jackknife[stories] = jackknife_of_means(held.true[counted], of_rows, heard, masks)
+                jackknife[stories] = jackknife_of_means(true[counted], of_rows, heard, masks)
             means = jackknife[stories]
             about = {"run": cell.name, "subject": cell.subject}
             layer, pair = config.backbone.layer, (_FROZEN, cell.name)
             replicates += kept_replicates(about, means, heard, layer, which, pair)
             readout = readouts[cell.name]
-            of_readout = {} if readout is None else readout.means(held.true, counted, masks)
+            of_readout = {} if readout is None else readout.means(true, counted, masks)
             for target in means.means:
                 r_readout, n_readout = of_readout.get(target, (np.nan, 0))
                 rows.append(

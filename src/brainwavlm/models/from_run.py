@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from brainwavlm.compute import device_of
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
-from brainwavlm.evaluation.ridge_predictions import fitted_ridge
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.models.brain_model import BrainModel, SubjectModel
 from brainwavlm.progress import Progress
@@ -69,7 +67,7 @@ def _fitted(evaluator: Evaluator, side: Run, plan: ScoringPlan, backbone: Backbo
     designs, columns = plan.designs(features, fitted), plan.columns
     n_columns = backbone.n_dims * len(config.alignment.delays)
     weights, alphas = np.empty((n_columns, len(columns)), np.float32), np.empty(len(columns))
-    for batch in fitted_ridge(designs, fitted, columns, config, device_of(config).type):
+    for batch in plan.batches(plan.fits[0], designs):
         weights[:, batch.columns], alphas[batch.columns] = batch.weights, batch.alphas
     has_voxels = side.config.control.has_voxels
     return SubjectModel(
