@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ from brainwavlm.results.replicates import FILE, OWN_LAYER, Replicates, read_repl
 from brainwavlm.results.tables import records, under_both_readouts
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.cells import Listener, tuners
-from brainwavlm.study.claims.scores import CellScore, CellScores
+from brainwavlm.study.claims.scores import CellScore, CellScores, Kind
 from brainwavlm.study.folder import CellRecord
 from brainwavlm.study.records import remedied
 
@@ -47,27 +48,28 @@ def read_cell(record: CellRecord, name: Callable[[Listener], str]) -> CellScores
         try:
             if folder is not None:
                 with remedied(_AGAIN):
-                    cell = replace(cell, **read(folder, cell, name))
+                    cell = read(folder, cell, name)
         except BrainwavlmError as error:
             cell = replace(cell, errors=(*cell.errors, (step, str(error))))
     return cell
 
 
-def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
     evaluation, replicates = Evaluation.open(folder, ("layers", "downstream")), read_replicates(folder / FILE)
     names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
-    tables = {
-        "scores": evaluation.table,
-        "layers": evaluation.layers,
-        "tasks": evaluation.downstream.rename(columns=names).assign(stories=STORIES),
+    tables: dict[Kind, pd.DataFrame] = {
+        "gain": evaluation.table,
+        "layer": evaluation.layers,
+        "task": evaluation.downstream.rename(columns=names).assign(stories=STORIES),
     }
     who = _side_of(folder / "table.csv", evaluation.table, cell)
     best = {entry["name"]: (entry["best"] or {}).get("epoch") for entry in evaluation.summary["runs"]}
-    scores = {key: _scores(folder, table, replicates, cell, who, name, best) for key, table in tables.items()}
-    return {"simulated": evaluation.simulated, **scores}
+    for kind, table in tables.items():
+        cell = _with_scores(cell, kind, folder, table, replicates, who, name, best)
+    return replace(cell, simulated=evaluation.simulated)
 
 
-def _read_probes(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+def _read_probes(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
     """The first score of each feature, hidden state and control that tuning may change."""
     probes, replicates = Probes.open(folder), read_replicates(folder / FILE)
     table = probes.table[probes.table["control"].isin(CHANGED)]
@@ -75,8 +77,8 @@ def _read_probes(folder: Path, cell: CellScores, name: Callable[[Listener], str]
     names = {"feature": "target", "control": "stories", "score": "readout", "kind": "information"}
     names |= {"score_frozen": "r_frozen", "score_tuned": "r_tuned"}
     who = _side_of(folder / "probes.csv", table, cell)
-    scores = _scores(folder, table.rename(columns=names), replicates, cell, who, name, {})
-    return {"simulated": probes.simulated, "probes": scores}
+    cell = replace(cell, simulated=probes.simulated)
+    return _with_scores(cell, "probe", folder, table.rename(columns=names), replicates, who, name)
 
 
 def _side_of(path: Path, table: pd.DataFrame, cell: CellScores) -> Who:
@@ -93,7 +95,7 @@ def _side_of(path: Path, table: pd.DataFrame, cell: CellScores) -> Who:
     return lambda row, _: listener_of[row["run"]]
 
 
-def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> dict[str, Any]:
+def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
     transfer, replicates = Transfer.open(folder), read_replicates(folder / FILE)
     who = _scored_in(transfer, cell)
     matrix = transfer.matrix.rename(columns={"scored_on": "subject"})
@@ -106,11 +108,8 @@ def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], st
         if listener not in tuners(cell.record.cell.config):
             columns = ("target", "full_minutes", "minutes_needed")
             minutes.append({"listener": name(listener), **{column: row[column] for column in columns}})
-    return {
-        "simulated": transfer.simulated,
-        "transfers": _scores(folder, matrix, replicates, cell, who, name, {}),
-        "minutes": tuple(minutes),
-    }
+    cell = replace(cell, simulated=transfer.simulated, minutes=tuple(minutes))
+    return _with_scores(cell, "transfer", folder, matrix, replicates, who, name)
 
 
 def _scored_in(transfer: Transfer, cell: CellScores) -> Who:
@@ -125,15 +124,17 @@ def _scored_in(transfer: Transfer, cell: CellScores) -> Who:
     return lambda row, before: (datasets_of[row["subject"]][before], row["subject"])
 
 
-def _scores(
+def _with_scores(
+    cell: CellScores,
+    kind: Kind,
     folder: Path,
     table: pd.DataFrame,
     replicates: Replicates,
-    cell: CellScores,
     who: Who,
     name: Callable[[Listener], str],
-    best_epochs: Mapping[str, int | None],
-) -> tuple[CellScore, ...]:
+    best_epochs: Mapping[str, int | None] = MappingProxyType({}),
+) -> CellScores:
+    """The cell with a score a row of a table and readout."""
     about = ("run", "subject", "target", "stories", "layer", "readout")
     places: dict[tuple[Any, ...], list[int]] = {}
     for place, described in enumerate(replicates.about):
@@ -164,6 +165,7 @@ def _scores(
                 frozen=frozen,
                 tuned=tuned,
                 rows=replicates.about[place]["rows"],
+                kind=kind,
                 cell=cell.name,
                 listener=name(listener),
                 subject=listener[1],
@@ -178,4 +180,4 @@ def _scores(
                 information=row["information"],
             )
         )
-    return tuple(scores)
+    return replace(cell, scores=(*cell.scores, *scores))

@@ -1,7 +1,7 @@
 """Rows of the table of claims from the scores of groups of cells: gains, differences, spreads, transfer."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,24 +15,13 @@ from brainwavlm.results.estimates import (
 )
 from brainwavlm.results.replicates import OWN_LAYER
 from brainwavlm.study.claims.groups import Group
-from brainwavlm.study.claims.scores import STEPS, CellScore, Step, missing
+from brainwavlm.study.claims.scores import STEPS, CellScore, Kind, Step, missing
 from brainwavlm.study.claims.sentences import NOTHING
 
 # For a ratio of deviations: with fewer seeds a true factor of 2 would be shown less often than not.
 FEWEST_SEEDS = 10
-ScoredKind = Literal["gain", "layer", "task", "probe"]
 _ESTIMATE = ("estimate", "low", "high")
-_SCORES = {"gain": "scores", "layer": "layers", "task": "tasks", "probe": "probes"}
-# By who tuned, who is scored, target, choice of stories, hidden state and readout.
-Place = tuple[str, str, str, str, int, str]
-
-
-def _by_place(scores: Iterable[CellScore]) -> dict[Place, list[CellScore]]:
-    places: dict[Place, list[CellScore]] = {}
-    for score in scores:
-        key = (score.tuned_on, score.listener, score.target, score.stories, score.layer, score.readout)
-        places.setdefault(key, []).append(score)
-    return places
+BySeed = dict[int, CellScore]
 
 
 def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: int) -> dict[str, Any]:
@@ -44,7 +33,7 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
         "tuned_on": first.tuned_on,
         "listener": first.listener,
         "target": first.target,
-        "layer": None if first.layer == OWN_LAYER else first.layer,
+        "layer": None if kind == "transfer" or first.layer == OWN_LAYER else first.layer,
         "readout": first.readout,
         "stories": first.stories,
         "information": first.information,
@@ -59,34 +48,21 @@ def _summary(kind: str, group: Group, scores: Sequence[CellScore], n_missing: in
     }
 
 
-def gain_rows(group: Group, kind: ScoredKind = "gain") -> list[dict[str, Any]]:
-    """Mean gain over the untuned model, by listener and target: of the table, of hidden states, in tasks, in probes.
+def gain_rows(group: Group, kind: Kind = "gain") -> list[dict[str, Any]]:
+    """Mean gain over the untuned model, by who tuned it, who is scored, target, stories, hidden state and readout.
 
-    Parameters
-    ----------
-    group : Group
-    kind : str
-        gain, layer, task or probe.
+    `transfer`: in listeners who did not tune the model; of unheard stories alone where tuning heard some.
     """
-    step: Step = "probes" if kind == "probe" else "evaluation"
-    places = _by_place(score for cell in group.cells for score in getattr(cell, _SCORES[kind]))
-    return [
-        _summary(kind, group, scores, _n_missing(group, step, tuned_on))
-        for (tuned_on, *_), scores in places.items()
-    ]
-
-
-def transfer_rows(group: Group) -> list[dict[str, Any]]:
-    """Gains in listeners who did not tune the model; of unheard stories alone where tuning heard some."""
+    step = next((step for step, (_, of) in STEPS.items() if of == kind), "evaluation")
+    places: dict[tuple, list[CellScore]] = {}
+    for score in (score for cell in group.cells for score in cell.of(kind)):
+        place = (score.tuned_on, score.listener, score.target, score.layer, score.readout, score.stories)
+        places.setdefault(place, []).append(score)
     rows = []
-    places = _by_place(score for cell in group.cells for score in cell.transfers)
-    for (tuned_on, listener, target, stories, *rest), scores in places.items():
-        unheard = (tuned_on, listener, target, "unheard", *rest)
-        if scores[0].is_tuner or (stories == "all" and unheard in places):
-            continue
-        rows.append(
-            _summary("transfer", group, scores, _n_missing(group, "transfer", tuned_on)) | {"layer": None}
-        )
+    for (tuned_on, *rest, stories), scores in places.items():
+        beside_unheard = stories == "all" and (tuned_on, *rest, "unheard") in places
+        if kind != "transfer" or not (scores[0].is_tuner or beside_unheard):
+            rows.append(_summary(kind, group, scores, _n_missing(group, step, tuned_on)))
     return rows
 
 
@@ -128,7 +104,7 @@ def nothing_rows(group: Group) -> list[dict[str, Any]]:
     return rows
 
 
-def difference_rows(first: Group, second: Group, kind: ScoredKind = "gain") -> list[dict[str, Any]]:
+def difference_rows(first: Group, second: Group, kind: Kind = "gain") -> list[dict[str, Any]]:
     """Second minus first in tuned r, over the seeds that both have, wherever both are scored.
 
     Parameters
@@ -185,11 +161,8 @@ def _seeds(group: Group) -> set[int]:
     return {cell.record.cell.config.seed for cell in group.cells}
 
 
-BySeed = dict[int, CellScore]
-
-
 def _opposed(
-    first: Group, second: Group, kind: ScoredKind = "gain"
+    first: Group, second: Group, kind: Kind = "gain"
 ) -> Iterator[tuple[dict[str, Any], BySeed, BySeed]]:
     """What a row of two groups is about, and the scores of both by seed.
 
@@ -212,11 +185,11 @@ def _opposed(
                 yield about, some, scores
 
 
-def _by_listener(group: Group, by_subject: bool, kind: ScoredKind) -> dict[tuple, dict[str, BySeed]]:
+def _by_listener(group: Group, by_subject: bool, kind: Kind) -> dict[tuple, dict[str, BySeed]]:
     """Scores by listener, target, stories, hidden state and readout, then by who tuned the model, then by seed."""
     places: dict[tuple, dict[str, BySeed]] = {}
     for cell in group.cells:
-        for score in getattr(cell, _SCORES[kind]):
+        for score in cell.of(kind):
             who = score.subject if by_subject else score.listener
             place = (who, score.target, score.stories, score.layer, score.readout)
             places.setdefault(place, {}).setdefault(score.tuned_on, {})[score.seed] = score

@@ -8,11 +8,13 @@ from brainwavlm.results.estimates import Score
 from brainwavlm.study.folder import CellRecord
 
 Step = Literal["evaluation", "transfer", "probes"]
-# What a step that may be asked for is called in the file of a study, and where its scores are.
-STEPS: dict[Step, tuple[str, str]] = {
-    "evaluation": ("evaluate", "scores"),
-    "transfer": ("transfer", "transfers"),
-    "probes": ("probe", "probes"),
+# Of the table, of layers.csv and downstream.csv, in other listeners, and of features that were read off.
+Kind = Literal["gain", "layer", "task", "transfer", "probe"]
+# What a step is called in the file of a study, and the scores that it always has.
+STEPS: dict[Step, tuple[str, Kind]] = {
+    "evaluation": ("evaluate", "gain"),
+    "transfer": ("transfer", "transfer"),
+    "probes": ("probe", "probe"),
 }
 
 
@@ -22,6 +24,8 @@ class CellScore(Score):
 
     Attributes
     ----------
+    kind : str
+        gain, layer, task, transfer or probe.
     cell : str
     listener : str
         Whose responses are predicted, by a name that nobody else has in the study.
@@ -46,6 +50,7 @@ class CellScore(Score):
         Kind of the feature that was read off: acoustic, phonetic, lexical, semantic, other, geometry.
     """
 
+    kind: Kind
     cell: str
     listener: str
     subject: str
@@ -69,9 +74,7 @@ class CellScores:
     record : CellRecord
     tuned_on : str
         Whose responses tuned the model, joined by +.
-    scores, layers, tasks, transfers, probes : tuple of CellScore
-        From the table, from layers.csv, from downstream.csv, in other listeners, and of features that were read off;
-        empty where that is not there.
+    scores : tuple of CellScore
     minutes : tuple of dict
         listener, target, full_minutes, minutes_needed, in listeners who did not tune the model.
     simulated : bool or None
@@ -83,10 +86,6 @@ class CellScores:
     record: CellRecord
     tuned_on: str
     scores: tuple[CellScore, ...] = ()
-    layers: tuple[CellScore, ...] = ()
-    tasks: tuple[CellScore, ...] = ()
-    transfers: tuple[CellScore, ...] = ()
-    probes: tuple[CellScore, ...] = ()
     minutes: tuple[dict[str, Any], ...] = ()
     simulated: bool | None = None
     errors: tuple[tuple[str, str], ...] = ()
@@ -96,10 +95,14 @@ class CellScores:
         """Of the cell."""
         return self.record.cell.name
 
+    def of(self, kind: Kind) -> list[CellScore]:
+        """Its scores of one kind."""
+        return [score for score in self.scores if score.kind == kind]
+
 
 def missing(cells: Sequence[CellScores], step: Step) -> Iterator[CellScores]:
     """Cells without the scores of a step, of those that should have them."""
-    name, scores = STEPS[step]
+    name, kind = STEPS[step]
     for cell in cells:
-        if name in cell.record.cell.steps and not getattr(cell, scores):
+        if name in cell.record.cell.steps and not cell.of(kind):
             yield cell

@@ -24,9 +24,8 @@ from brainwavlm.study.claims.rows import (
     minutes_rows,
     nothing_rows,
     spread_rows,
-    transfer_rows,
 )
-from brainwavlm.study.claims.scores import STEPS, CellScores, missing
+from brainwavlm.study.claims.scores import STEPS, CellScores, Kind, missing
 from brainwavlm.study.claims.sentences import NOTHING, sentence
 from brainwavlm.study.claims.verdicts import verdict
 from brainwavlm.study.description import Experiment
@@ -129,7 +128,7 @@ def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) 
     if "adapter.method" in experiment.contrasts:
         findings += [row for pair in pairs for row in spread_rows(*pair)]
     if experiment.transfer is not None:
-        findings += [row for group in groups for row in (*transfer_rows(group), *minutes_rows(group))]
+        findings += [row for g in groups for row in (*gain_rows(g, "transfer"), *minutes_rows(g))]
     if experiment.evaluate.layers is not None:
         findings += [row for group in groups for row in gain_rows(group, "layer")]
     if experiment.evaluate.downstream:
@@ -183,28 +182,20 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
 
 
 def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
-    kinds = {"gain": "scores", "layer": "layers", "task": "tasks", "transfer": "transfers", "probe": "probes"}
+    kinds: tuple[Kind, ...] = ("gain", "layer", "task", "transfer", "probe")
+    columns = ("tuned_on", "listener", "target", "stories", "layer", "readout")
+    columns += ("seed", "cell", "best_epoch", "r_frozen", "r_tuned")
     return [
         {
             "experiment": name,
-            "kind": kind,
+            "kind": score.kind,
             "group": group.label,
-            "tuned_on": score.tuned_on,
-            "listener": score.listener,
-            "target": score.target,
-            "stories": score.stories,
-            "layer": score.layer,
-            "readout": score.readout,
-            "seed": score.seed,
-            "cell": score.cell,
-            "best_epoch": score.best_epoch,
-            "r_frozen": score.r_frozen,
-            "r_tuned": score.r_tuned,
+            **{column: getattr(score, column) for column in columns},
         }
         for group in groups
         for cell in group.cells
-        for kind, attribute in kinds.items()
-        for score in getattr(cell, attribute)
+        for kind in kinds
+        for score in cell.of(kind)
     ]
 
 
