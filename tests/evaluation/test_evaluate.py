@@ -116,7 +116,7 @@ def test_runs_with_one_frozen_model_load_and_score_it_and_scan_the_responses_onc
     loaded, scanned = [], []
     load, scan = evaluator.load_backbone, evaluator.run_data
     monkeypatch.setattr(evaluator, "load_backbone", lambda *args: loaded.append(args) or load(*args))
-    monkeypatch.setattr(evaluator, "run_data", lambda config: scanned.append(config) or scan(config))
+    monkeypatch.setattr(evaluator, "run_data", lambda *args: scanned.append(args) or scan(*args))
     scores = evaluate([run, other], cache=features)
     assert computed.count("Reading stories, model as it is") == len(loaded) == len(scanned) == 1
     assert list(dict.fromkeys(scores.table["run"])) == ["run", "tuned-on-AC"]

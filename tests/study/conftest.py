@@ -1,10 +1,8 @@
 """Studies of seconds: the small native data set and the WavLM with random weights of the tests of tuning."""
 
-import io
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -33,17 +31,15 @@ def in_this_process(monkeypatch):
         for task in tasks:
             finished(CellState.model_validate(run_cell(asdict(task))))
 
-    def timed(_, **task):
-        with monkeypatch.context() as patch, redirect_stdout(io.StringIO()) as out:
-            patch.setattr("sys.stdin", io.StringIO(task["input"]))
-            calibration.main()
-        return SimpleNamespace(returncode=0, stdout=out.getvalue())
+    @contextmanager
+    def calibrations(cpus):
+        yield lambda cell: calibration.answer(cell.config.model_dump(mode="json"))["plan"]
 
     @contextmanager
     def context():
         with monkeypatch.context() as patch:
             patch.setattr("brainwavlm.study.engines.run_local", work_on)
-            patch.setattr("brainwavlm.study.cost.subprocess", SimpleNamespace(run=timed))
+            patch.setattr("brainwavlm.study.cost._calibrations", calibrations)
             yield
 
     return context

@@ -46,6 +46,8 @@ class Evaluator:
         Keep features of models with trained weights there too.
     meanwhile : str, Path or None
         Folder for what is not kept; None: it is computed whenever it is asked for.
+    scanned : bool
+        As for `run_data`; False: for plans alone.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Evaluator:
         progress: Progress | None,
         keep_tuned: bool = True,
         meanwhile: str | Path | None = None,
+        scanned: bool = True,
     ) -> None:
         # What a folder holds may be read where it is closed.
         if cache is not None and not Path(cache).is_dir():
@@ -61,6 +64,7 @@ class Evaluator:
         self.progress = progress or Progress()
         self._cache = cache or meanwhile
         self._tuned_cache = self._cache if keep_tuned else meanwhile
+        self._scanned = scanned
         self._data: dict[str, RunData] = {}
         self._untuned: dict[tuple[str, tuple[int, ...]], tuple[Backbone, str]] = {}
 
@@ -73,7 +77,7 @@ class Evaluator:
         config = config.model_copy(update={"train_minutes": None})
         key = config.model_dump_json(include=OF_THE_DATA) + str(config.quirks.nan_voxels)
         if key not in self._data:
-            self._data[key] = run_data(config)
+            self._data[key] = run_data(config, self._scanned)
         return self._data[key]
 
     def untuned(self, config: RunConfig, layers: Sequence[int] = ()) -> Backbone:

@@ -98,8 +98,9 @@ def cells_of(study: Study) -> list[Cell]:
     cells: dict[str, Cell] = {}
     for name, experiment in study.experiments.items():
         source = f"{study.source}: experiments.{name}"
+        of_all, probes = above(study.base, experiment.set), experiment.probe and experiment.probe.anchored()
         for point in points(experiment, source):
-            settings = above(above(study.base, experiment.set), point)
+            settings = above(of_all, point)
             where = ", ".join(f"{key}={value}" for key, value in point.items())
             config = anchored(
                 load_config(
@@ -108,15 +109,15 @@ def cells_of(study: Study) -> list[Cell]:
                     source=f"{source} ({where})" if where else source,
                 )
             )
-            key = config.model_dump_json()
-            varied = {k: point[k] if k in point else value_of(config, k) for k in experiment.varied_keys}
+            key, said = config.model_dump_json(), config.model_dump(mode="json")
+            varied = {k: point[k] if k in point else value_of(said, k) for k in experiment.varied_keys}
             cell = Cell(
                 config=config,
                 experiments=(name,),
                 varied={name: varied},
                 evaluate=experiment.evaluate,
                 transfer=experiment.transfer,
-                probe=experiment.probe and experiment.probe.anchored(),
+                probe=probes,
             )
             cells[key] = _shared(cells[key], cell, source) if key in cells else cell
     return _named(list(cells.values()), study)
@@ -147,9 +148,9 @@ def points(experiment: Experiment, source: str) -> list[dict[str, Any]]:
     return kept
 
 
-def value_of(config: RunConfig, key: str) -> Any:
-    """What a configuration says under a dotted key; None where it has no such key."""
-    value: Any = config.model_dump(mode="json")
+def value_of(config: Mapping[str, Any], key: str) -> Any:
+    """What a dumped configuration says under a dotted key; None where it has no such key."""
+    value: Any = config
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
@@ -202,7 +203,8 @@ def _named(cells: Sequence[Cell], study: Study) -> list[Cell]:
     """Cells with names made of whose, which voxels, how tuned, what is not as in most other cells, and the seed."""
     varied = dict.fromkeys(key for e in study.experiments.values() for key in e.varied_keys)
     keys = [*ALWAYS_NAMED, *(key for key in varied if key not in (*ALWAYS_NAMED, "seed")), "seed"]
-    dumped = [{key: json.dumps(value_of(cell.config, key)) for key in keys} for cell in cells]
+    said = (cell.config.model_dump(mode="json") for cell in cells)
+    dumped = [{key: json.dumps(value_of(config, key)) for key in keys} for config in said]
     usual = {key: Counter(values[key] for values in dumped).most_common(1)[0][0] for key in keys}
     names = []
     for values in dumped:

@@ -13,12 +13,12 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
+from brainwavlm.encoding.run_data import RunData, tuned_splits
 from brainwavlm.encoding.run_model import configured_backbone
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.evaluation.downstream import task_of
-from brainwavlm.evaluation.evaluator import OF_THE_DATA, untuned_model_key, with_whole_cortex
+from brainwavlm.evaluation.evaluator import OF_THE_DATA, Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.evaluation.learning_curve import require_minutes, require_whole_story
 from brainwavlm.evaluation.probes.question import asked_features, question_of
@@ -97,7 +97,7 @@ class _Checks:
     """What has been looked at already."""
 
     def __init__(self) -> None:
-        self._of_data: dict[str, RunData] = {}
+        self._evaluator = Evaluator(None, None, scanned=False)
         self._plans: dict[str, ScoringPlan] = {}
         self._models: dict[str, ModelSize] = {}
         self._right: set[str] = set()
@@ -166,18 +166,13 @@ class _Checks:
         return new
 
     def _data(self, config: RunConfig) -> RunData:
-        key = config.model_dump_json(include=OF_THE_DATA)
-        if key not in self._of_data:
-            everything = config.model_copy(update={"train_minutes": None})
-            self._of_data[key] = run_data(everything, scanned=False)
-        data = self._of_data[key]
+        data = self._evaluator.data(config)
         return replace(data, splits=tuned_splits(data.splits, config))
 
     def _plan(self, config: RunConfig, model: ModelSize, tested: bool = True) -> ScoringPlan:
-        config = config.model_copy(update={"train_minutes": None})
         key = f"{untuned_model_key(config)} {tested}"
         if key not in self._plans:
-            self._plans[key] = ScoringPlan.of(self._data(config), config, model, tested=tested)
+            self._plans[key] = ScoringPlan.of(self._evaluator.data(config), config, model, tested=tested)
         return self._plans[key]
 
     def _model(self, config: RunConfig) -> ModelSize:

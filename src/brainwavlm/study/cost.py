@@ -4,10 +4,12 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from brainwavlm.config import RunConfig
@@ -89,23 +91,25 @@ def estimate(
     progress : Progress, optional
         Shows how far the look at all cells is.
     """
-    every = cells_of(study)
-    cells = [cell for cell in every if chosen_by(cell, study, only)]
-    progress = progress or Progress()
-    require_runnable(study, progress.over(every, f"Looking for wrong values in {len(every)} cells"))
-    states = _states(cells, output, progress)
-    kinds: dict[str, list[Cell]] = {}
-    for cell in cells:
-        kinds.setdefault(_kind(cell.config), []).append(cell)
-    costs: dict[str, tuple[float, float]] = {}
-    for same in kinds.values():
-        largest = max(same, key=lambda cell: _amount(cell.config))
-        if timed is not None:
-            timed(largest.name)
-        plan = _calibrated(largest, cpus)
-        for cell in same:
-            share = _amount(cell.config) / max(_amount(largest.config), 1)
-            costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
+    with _calibrations(cpus) as calibrated:
+        every = cells_of(study)
+        cells = [cell for cell in every if chosen_by(cell, study, only)]
+        progress = progress or Progress()
+        require_runnable(study, progress.over(every, f"Looking for wrong values in {len(every)} cells"))
+        states = _states(cells, output, progress)
+        kinds: dict[str, list[Cell]] = {}
+        for cell in cells:
+            kinds.setdefault(_kind(cell.config), []).append(cell)
+        amounts = {cell.name: _amount(cell.config) for cell in cells}
+        costs: dict[str, tuple[float, float]] = {}
+        for same in kinds.values():
+            largest = max(same, key=lambda cell: amounts[cell.name])
+            if timed is not None:
+                timed(largest.name)
+            plan = calibrated(largest)
+            for cell in same:
+                share = amounts[cell.name] / max(amounts[largest.name], 1)
+                costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
     left = [costs[cell.name] for cell in cells if states[cell.name] != "done"]
     workers = max(min(workers, len(left)), 1)
     return Estimate(
@@ -149,10 +153,15 @@ def _kind(config: RunConfig) -> str:
 
 
 def _n_voxels(config: RunConfig) -> int:
-    subject = with_regions(_subject(config.dataset, config.subject), config.regions)
-    if uses_ceiling(config.target, subject):
-        return subject.n_voxels  # an upper bound: the ceiling may have to be measured
-    return max(int(target_mask(config.target, subject, None).sum()), 1)
+    return _size_of_target(config.dataset, config.subject, json.dumps(config.regions), config.target)
+
+
+@cache
+def _size_of_target(dataset: str, subject: str, regions: str, target: str) -> int:
+    known = with_regions(_subject(dataset, subject), json.loads(regions))
+    if uses_ceiling(target, known):
+        return known.n_voxels  # an upper bound: the ceiling may have to be measured
+    return max(int(target_mask(target, known, None).sum()), 1)
 
 
 @cache
@@ -162,33 +171,52 @@ def _subject(dataset: str, subject: str) -> Subject:
 
 def _amount(config: RunConfig) -> int:
     """Training rows of all listeners times epochs."""
-    rows = 0
-    for view in subject_views(config):
-        splits = split_recordings(
-            _subject(view.dataset, view.subject), view.train, view.validation, view.test
-        )
-        rows += sum(recording.shape[0] for recording in splits["train"])
-    return rows * config.training.epochs
+    views = subject_views(config)
+    rows = (_rows(one.dataset, one.subject, one.train, one.validation, one.test) for one in views)
+    return sum(rows) * config.training.epochs
 
 
-def _calibrated(cell: Cell, cpus: int) -> dict[str, Any]:
-    """The plan of a cell, made in a process of its own: its peak of memory is that of this cell alone."""
-    task = json.dumps({"config": cell.config.model_dump(mode="json"), "cpus": cpus})
-    done = subprocess.run(COMMAND, input=task, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or not done.stdout:
-        raise TuningError(
-            cell.name,
-            f"timing a few steps ended with exit code {done.returncode}: {' '.join(done.stderr.splitlines()[-1:])}",
-            "a cell that can begin.",
-            "Try it alone with `brainwavlm plan`.",
-        )
-    answer = json.loads(done.stdout.splitlines()[-1])
-    if "error" in answer:
-        error = answer["error"]
-        raise BrainwavlmError(
-            f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
-        )
-    return answer["plan"]
+@cache
+def _rows(dataset: str, subject: str, *stories: tuple[str, ...] | None) -> int:
+    return sum(one.shape[0] for one in split_recordings(_subject(dataset, subject), *stories)["train"])
+
+
+@contextmanager
+def _calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
+    """A function from a cell to its plan; the process that plans imports while cells are looked at."""
+    pipe = subprocess.PIPE
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen((*COMMAND, str(cpus)), stdin=pipe, stdout=pipe, stderr=errors, text=True) as process,
+    ):
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
+
+        def calibrated(cell: Cell) -> dict[str, Any]:
+            with suppress(BrokenPipeError):
+                print(json.dumps(cell.config.model_dump(mode="json")), file=asked, flush=True)
+            answer = json.loads(answers.readline() or "{}")
+            if "error" in answer:
+                error = answer["error"]
+                raise BrainwavlmError(
+                    f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
+                )
+            if "plan" not in answer:
+                code = answer.get("exit") or process.wait()
+                errors.seek(0)
+                raise TuningError(
+                    cell.name,
+                    f"timing a few steps ended with exit code {code}: {' '.join(errors.read().splitlines()[-1:])}",
+                    "a cell that can begin.",
+                    "Try it alone with `brainwavlm plan`.",
+                )
+            return answer["plan"]
+
+        try:
+            yield calibrated
+        finally:
+            process.kill()
 
 
 def _span(hours: Sequence[float], workers: int) -> float:

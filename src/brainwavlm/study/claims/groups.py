@@ -61,7 +61,8 @@ def groups_of(experiment: str, description: Experiment, cells: Sequence[CellScor
     order = points(description, experiment)
     by_values: dict[str, Group] = {}
     for cell in sorted(cells, key=lambda cell: _place(cell.record.cell.varied[experiment], order)):
-        values = {key: value_of(cell.record.cell.config, key) for key in keys}
+        config = cell.record.cell.config.model_dump(mode="json")
+        values = {key: value_of(config, key) for key in keys}
         given = {key: cell.record.cell.varied[experiment].get(key) for key in keys}
         group = Group(label(given) or "all cells", values, [])
         by_values.setdefault(json.dumps(values), group).cells.append(cell)
