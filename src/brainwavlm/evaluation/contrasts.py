@@ -1,6 +1,8 @@
 """The tuned model against the frozen one: the rows of every table that says what tuning changed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,15 @@ from brainwavlm.config import RunConfig
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.planted_truth import clean_means
 from brainwavlm.evaluation.scores import mean_over
+from brainwavlm.evaluation.scoring_plan import ScoringPlan
+from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.jackknife import SHARED, Jackknife
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.evaluation.statistics.tests import LEVEL
 from brainwavlm.results.replicates import OWN_LAYER, READOUTS, replicate_rows
 from brainwavlm.runs.run import Run
 
+_OF_TESTS = ("p", "q", "p_max")
 _ENDINGS = dict(zip(READOUTS, ("", SHARED), strict=True))
 
 
@@ -25,16 +30,8 @@ def contrast(
     """Both means over a target, their difference, and its 95 % interval: the columns that all tables share.
 
     With shared_frozen, shared_tuned, shared_difference, shared_low and shared_high, of the readout that voxels share,
-    where the models were read out so too.
-
-    Parameters
-    ----------
-    jackknife : Jackknife
-    target : str
-    metric : str
-        What the means are of: the columns are {metric}_frozen and {metric}_tuned.
-    frozen, tuned : str
-        What the models are called there.
+    where the models were read out so too. `metric` is what the means are of: the columns are {metric}_frozen and
+    {metric}_tuned; `frozen` and `tuned` are what the models are called in the jackknife.
     """
     means = jackknife.means[target]
     columns: dict[str, float] = {}
@@ -80,38 +77,57 @@ def kept_replicates(
     return rows
 
 
-def contrast_rows(
-    about: dict[str, Any],
-    frozen: EncodingScore,
-    tuned: EncodingScore,
-    jackknife: Jackknife,
-    paired: PermutationTest,
-    paired_shared: PermutationTest,
-    r_readout: np.ndarray,
-) -> list[dict[str, Any]]:
-    """The table's rows of one run, one a target.
+@dataclass(frozen=True)
+class Change:
+    """What tuning changed of a run: both models, scored on the same rows and voxels.
 
-    Parameters
+    Attributes
     ----------
-    about : dict
-        Run, subject, seed and best epoch.
     frozen, tuned : EncodingScore
-        On the same rows and voxels.
-    jackknife : Jackknife
-        Of both.
-    paired, paired_shared : PermutationTest
-        Of their difference, under each readout.
+    plan : ScoringPlan
     r_readout : array (n_kept,)
         Test correlation of the run's own readout; NaN where it predicts nothing.
     """
+
+    frozen: EncodingScore
+    tuned: EncodingScore
+    plan: ScoringPlan
+    r_readout: np.ndarray
+
+    @cached_property
+    def jackknife(self) -> Jackknife:
+        """Means of both under both readouts."""
+        models = {"frozen": self.frozen.predictions, "tuned": self.tuned.predictions}
+        return self.tuned.jackknife(by_readout(models))
+
+    @cached_property
+    def paired(self) -> tuple[PermutationTest, PermutationTest]:
+        """Tests of their difference, under each readout."""
+        evaluation, seed = self.plan.config.evaluation, self.plan.config.seed
+        how = self.plan.story_of_row, evaluation.shifts, seed, self.frozen.summary["null"]["block_rows"]
+        first, second = (
+            paired_block_p(self.tuned.true, *pair, *how, self.plan.masks)
+            for pair in zip(self.frozen.predictions, self.tuned.predictions, strict=True)
+        )
+        return first, second
+
+
+def contrast_rows(about: dict[str, Any], change: Change) -> list[dict[str, Any]]:
+    """The table's rows of one run, one a target; `about` is run, subject, seed and best epoch."""
+    frozen, tuned, jackknife = change.frozen, change.tuned, change.jackknife
+    paired, paired_shared = change.paired
     rows = []
     for target, means in jackknife.means.items():
         mask, both = tuned.masks[target], contrast(jackknife, target)
-        intervals = [jackknife.interval(means[model]) for model in ("frozen", "tuned")]
         shares = frozen.r_normalised, tuned.r_normalised
         known = mask & ~np.isnan(shares[0]) & ~np.isnan(shares[1])
         time_only = tuned.time_only.mean[target]
         above_chance = both["r_frozen"] > 0 and frozen.test.mean[target][1] < LEVEL
+        of_models = {
+            f"{end}_{model}": value
+            for model in ("frozen", "tuned")
+            for end, value in zip(("low", "high"), jackknife.interval(means[model]), strict=True)
+        }
         rows.append(
             {
                 **about,
@@ -121,7 +137,7 @@ def contrast_rows(
                 # A share of what cannot be told from chance says nothing.
                 "relative_gain": both["difference"] / both["r_frozen"] if above_chance else np.nan,
                 # The readout's mean is comparable only where it predicts the whole target.
-                "r_readout": float(np.mean(r_readout[mask])),
+                "r_readout": float(np.mean(change.r_readout[mask])),
                 "n_normalised": int(known.sum()),
                 "normalised_frozen": mean_over(shares[0], known),
                 "normalised_tuned": mean_over(shares[1], known),
@@ -129,10 +145,7 @@ def contrast_rows(
                 "p_tuned": tuned.test.mean[target][1],
                 "p_difference": paired.mean[target][1],
                 "p_shared_difference": paired_shared.mean[target][1],
-                "low_frozen": intervals[0][0],
-                "high_frozen": intervals[0][1],
-                "low_tuned": intervals[1][0],
-                "high_tuned": intervals[1][1],
+                **of_models,
                 # NaN where it cannot be tested.
                 "voxels_frozen": frozen.test.n_below(LEVEL, mask),
                 "voxels_tuned": tuned.test.n_below(LEVEL, mask),
@@ -147,14 +160,11 @@ def contrast_rows(
     return rows
 
 
-def voxel_rows(
-    name: str,
-    frozen: EncodingScore,
-    tuned: EncodingScore,
-    r_readout: np.ndarray,
-    paired: PermutationTest,
-) -> pd.DataFrame:
+def voxel_rows(name: str, change: Change) -> pd.DataFrame:
     """One row a voxel of one run."""
+    frozen, tuned, paired = change.frozen, change.tuned, change.paired[0]
+    both = {"frozen": frozen, "tuned": tuned}
+    tests = {f"{of}_{model}": getattr(one.test, of) for of in _OF_TESTS for model, one in both.items()}
     return pd.DataFrame(
         {
             "run": name,
@@ -163,34 +173,25 @@ def voxel_rows(
             **tuned.masks,
             "r_frozen": frozen.r,
             "r_tuned": tuned.r,
-            "r_readout": r_readout,
+            "r_readout": change.r_readout,
             "normalised_frozen": frozen.r_normalised,
             "normalised_tuned": tuned.r_normalised,
             "shared_frozen": frozen.shared_r,
             "shared_tuned": tuned.shared_r,
             "alpha_frozen": frozen.alphas,
             "alpha_tuned": tuned.alphas,
-            "p_frozen": frozen.test.p,
-            "p_tuned": tuned.test.p,
-            "q_frozen": frozen.test.q,
-            "q_tuned": tuned.test.q,
-            "p_max_frozen": frozen.test.p_max,
-            "p_max_tuned": tuned.test.p_max,
-            "p_difference": paired.p,
-            "q_difference": paired.q,
-            "p_max_difference": paired.p_max,
+            **tests,
+            **{f"{of}_difference": getattr(paired, of) for of in _OF_TESTS},
             "r_time_only": tuned.time_only.statistic,
-            **{f"{name}_frozen": r for name, r in frozen.clean_r.items()},
-            **{f"{name}_tuned": r for name, r in tuned.clean_r.items()},
+            **{f"{name}_{model}": r for model, one in both.items() for name, r in one.clean_r.items()},
         }
     )
 
 
-def run_summary(
-    name: str, run: Run, frozen: EncodingScore, tuned: EncodingScore, paired: PermutationTest
-) -> dict[str, Any]:
-    """What `summary.json` says of one run; the scores have their intervals, `paired` tests their change."""
-    config = run.config
+def run_summary(name: str, run: Run, change: Change) -> dict[str, Any]:
+    """What `summary.json` says of one run."""
+    config, models = run.config, {"frozen": change.frozen, "tuned": change.tuned}
+    about = {model: one.with_intervals(change.jackknife, model).summary for model, one in models.items()}
     return {
         "name": name,
         "path": str(run.path),
@@ -199,17 +200,19 @@ def run_summary(
         "target": config.target,
         "seed": config.seed,
         "method": config.adapter.method,
-        "simulated": tuned.summary["simulated"],
+        "simulated": about["tuned"]["simulated"],
         "control": config.control.kind,
         "finished": run.result is not None,
         "best": run.best,
         "history": run.history,
-        "untestable_voxels": paired.untestable(LEVEL),
+        "untestable_voxels": change.paired[0].untestable(LEVEL),
         "splits": run.manifest["splits"],
-        "intervals": tuned.summary["intervals"],
+        "intervals": about["tuned"]["intervals"],
         "config": config.model_dump(mode="json"),
-        "frozen": {key: value for key, value in frozen.summary.items() if key != "versions"},
-        "tuned": {key: value for key, value in tuned.summary.items() if key != "versions"},
+        **{
+            model: {key: value for key, value in of_model.items() if key != "versions"}
+            for model, of_model in about.items()
+        },
         "tuned_with": run.manifest["versions"],
         "tuned_on": run.manifest["data"]["control"],
     }

@@ -5,10 +5,9 @@ from typing import Any
 
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import RunError
-from brainwavlm.evaluation.encoding_score import EncodingScore
+from brainwavlm.evaluation.contrasts import Change
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.scores import target_means
-from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
 
 
@@ -26,26 +25,10 @@ def require_epochs(run: Run) -> None:
 
 
 def epoch_rows(
-    evaluator: Evaluator,
-    about: Mapping[str, Any],
-    run: Run,
-    plan: ScoringPlan,
-    frozen: EncodingScore,
-    tuned: EncodingScore,
+    evaluator: Evaluator, about: Mapping[str, Any], run: Run, change: Change
 ) -> list[dict[str, Any]]:
-    """Mean test r of fresh ridge at every epoch that was kept; epoch 0 is the untuned model.
-
-    Parameters
-    ----------
-    evaluator : Evaluator
-    about : mapping
-        Run, subject and seed.
-    run : Run
-    plan : ScoringPlan
-    frozen, tuned : EncodingScore
-        Of the untuned model and of the run's best epoch.
-    """
-    rows = []
+    """Mean test r of fresh ridge at every epoch that was kept; epoch 0 is the untuned model."""
+    frozen, tuned, plan, rows = change.frozen, change.tuned, change.plan, []
     for epoch, folder in sorted({**run.epochs, 0: None}.items()):
         predicted = frozen.predicted if folder is None else tuned.predicted
         if folder is not None and folder.name != run.best_epoch["checkpoint"]:

@@ -10,6 +10,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.encoding.ridge import Penalties
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import (
+    Change,
     by_readout,
     contrast_rows,
     kept_replicates,
@@ -27,7 +28,6 @@ from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.states import StateScores, score_states
-from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.tests import listener_rows
 from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
@@ -161,52 +161,23 @@ def evaluate(
             shared = before.score.summary["shared_readout"][0]
             plan = replace(plan, reused=Penalties(before.score.alphas, (shared["alpha"], shared["rank"])))
         after = score_states(evaluator, plan, backbone, title, chosen, like=before.score)
-        frozen, tuned = before.score, after.score
-        jackknife = tuned.jackknife(by_readout({"frozen": frozen.predictions, "tuned": tuned.predictions}))
+        own = readout_r(run, readout, plan, after.features)[plan.columns]
+        change = Change(before.score, after.score, plan, own)
         if chosen:
-            rows, draws = layer_rows(about, plan, tuned, before.predictions, after.predictions, jackknife)
+            rows, draws = layer_rows(about, change, before.predictions, after.predictions)
             by_layer += rows
             replicates += draws
         if tasks is not None:
             rows, draws = tasks.rows(about, plan, backbone, chosen or (config.backbone.layer,))
             by_task += rows
             replicates += draws
-        replicates += kept_replicates(about, jackknife, plan.story_of_row)
-        r_readout = readout_r(run, readout, plan, after.features)[frozen.voxel]
-        blocks = frozen.summary["null"]["block_rows"]
-        paired, paired_shared = (
-            paired_block_p(
-                tuned.true,
-                *pair,
-                plan.story_of_row,
-                config.evaluation.shifts,
-                config.seed,
-                blocks,
-                plan.masks,
-            )
-            for pair in zip(frozen.predictions, tuned.predictions, strict=True)
-        )
-        table += contrast_rows(
-            {**about, "best_epoch": run.best_epoch["epoch"]},
-            frozen,
-            tuned,
-            jackknife,
-            paired,
-            paired_shared,
-            r_readout,
-        )
-        voxels.append(voxel_rows(name, frozen, tuned, r_readout, paired))
-        of_delays, no_delays = delay_rows(about, run, readout, frozen.summary["tr"])
+        replicates += kept_replicates(about, change.jackknife, plan.story_of_row)
+        table += contrast_rows({**about, "best_epoch": run.best_epoch["epoch"]}, change)
+        voxels.append(voxel_rows(name, change))
+        of_delays, no_delays = delay_rows(about, run, readout, before.score.summary["tr"])
         by_delay += of_delays
-        by_epoch += epoch_rows(evaluator, about, run, plan, frozen, tuned) if epochs else []
-        described = run_summary(
-            name,
-            run,
-            frozen.with_intervals(jackknife, "frozen"),
-            tuned.with_intervals(jackknife, "tuned"),
-            paired,
-        )
-        entries.append(described | {"no_delays": no_delays})
+        by_epoch += epoch_rows(evaluator, about, run, change) if epochs else []
+        entries.append(run_summary(name, run, change) | {"no_delays": no_delays})
     kinds = named_groups([run.config for run in runs], names, {*LISTENER, "seed"})
     listeners = listener_rows(kinds, table, runs[0].config.evaluation)
     return Evaluation(

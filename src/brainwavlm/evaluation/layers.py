@@ -6,10 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.contrasts import adapted, by_readout, contrast, kept_replicates
-from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.statistics.jackknife import Jackknife
+from brainwavlm.evaluation.contrasts import Change, adapted, by_readout, contrast, kept_replicates
 
 Layers = Sequence[int] | Literal["all"] | None
 
@@ -38,34 +35,21 @@ def chosen_layers(layers: Layers, n_blocks: int, key: str = "evaluate.layers") -
 
 def layer_rows(
     about: Mapping[str, Any],
-    plan: ScoringPlan,
-    score: EncodingScore,
+    change: Change,
     frozen: Mapping[int, tuple[np.ndarray, np.ndarray]],
     tuned: Mapping[int, tuple[np.ndarray, np.ndarray]],
-    of_own: Jackknife,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of layers.csv for one run: both models by state and target, and the paired interval of their difference.
 
-    Beside them the rows of its replicates, for `replicates.gathered`.
-
-    Parameters
-    ----------
-    about : mapping
-        Run, subject and seed.
-    plan : ScoringPlan
-    score : EncodingScore
-        Of the run at its own state: the true responses, the stories and the targets.
-    frozen, tuned : mappings of layer to two arrays (n_rows, n_kept)
-        Predictions from each state, by voxel-wise ridge and by the shared map.
-    of_own : Jackknife
-        Of both models at the configured state.
+    Beside them the rows of its replicates, for `replicates.gathered`. `frozen`, `tuned`: predictions from each state,
+    (n_rows, n_kept) by voxel-wise ridge and by the shared map.
     """
-    table, replicates = [], []
+    table, replicates, config = [], [], change.plan.config
     for layer, predicted in tuned.items():
-        jackknife = of_own
-        if layer != plan.config.backbone.layer:
-            jackknife = score.jackknife(by_readout({"frozen": frozen[layer], "tuned": predicted}))
-        replicates += kept_replicates(about, jackknife, plan.story_of_row, layer)
+        jackknife = change.jackknife
+        if layer != config.backbone.layer:
+            jackknife = change.tuned.jackknife(by_readout({"frozen": frozen[layer], "tuned": predicted}))
+        replicates += kept_replicates(about, jackknife, change.plan.story_of_row, layer)
         table += [
             {
                 **about,
@@ -73,7 +57,7 @@ def layer_rows(
                 "target": target,
                 "n_voxels": jackknife.n_voxels[target],
                 **contrast(jackknife, target),
-                "adapted": adapted(plan.config, layer),
+                "adapted": adapted(config, layer),
             }
             for target in jackknife.means
         ]
