@@ -42,15 +42,7 @@ class Clips(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """Labels of the clips of a data set.
-
-    Attributes
-    ----------
-    name : str
-    labels : tuple of str
-        Those in at least 10 clips, and missing from as many, on both sides.
-    fitted, tested : Clips
-    """
+    """Labels of the clips of a data set: those in at least 10 clips, and missing from as many, on both sides."""
 
     name: str
     labels: tuple[str, ...]
@@ -59,18 +51,9 @@ class Task:
 
 
 class Downstream:
-    """Tasks for the runs of one evaluator; what the untuned model reaches is computed once.
+    """Tasks (phones, of ARPAbet without stress, or words) for the runs of one evaluator.
 
-    Parameters
-    ----------
-    evaluator : Evaluator
-    names : sequence of str
-        phones (of ARPAbet without stress) or words.
-
-    Raises
-    ------
-    ConfigError
-        A task that there is not, or one named twice.
+    What the untuned model reaches is computed once. ConfigError for a task that there is not, or one named twice.
     """
 
     def __init__(self, evaluator: Evaluator, names: Sequence[str]):
@@ -87,13 +70,7 @@ class Downstream:
         self._frozen: dict[str, dict[tuple[str, int], np.ndarray]] = {}
 
     def tasks(self, plan: ScoringPlan) -> list[Task]:
-        """The tasks on the stories of a plan, from transcripts and headers of sounds alone.
-
-        Raises
-        ------
-        ConfigError
-            A story without a transcript, or no label in enough clips.
-        """
+        """Tasks on the stories of a plan, from transcripts and headers of sounds alone; raises as `task_of`."""
         key = untuned_key(plan)
         if key not in self._tasks:
             min_samples = self._evaluator.untuned(plan.config).min_samples
@@ -103,18 +80,7 @@ class Downstream:
     def rows(
         self, about: Mapping[str, Any], plan: ScoringPlan, tuned: Backbone, layers: Sequence[int]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Rows of downstream.csv for one run, and of its replicates, for `replicates.gathered`.
-
-        Parameters
-        ----------
-        about : mapping
-            Run, subject and seed.
-        plan : ScoringPlan
-        tuned : Backbone
-            Which gives all of `layers`.
-        layers : sequence of int
-            Hidden states that are read.
-        """
+        """Rows of downstream.csv for one run, and of its replicates, for `gathered`; `tuned` gives all of `layers`."""
         config = plan.config
         key = untuned_key(plan) + str(list(layers))
         if key not in self._frozen:
@@ -196,17 +162,7 @@ def task_of(name: Kind, plan: ScoringPlan, min_samples: int) -> Task:
 
 
 def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, config: RunConfig) -> np.ndarray:
-    """Decisions for the test clips, (n_clips, n_labels): ridge, its penalties chosen over stories.
-
-    Parameters
-    ----------
-    features : mapping of story to StoryFeatures
-        A row a clip.
-    task : Task
-    layer : int
-    config : RunConfig
-        Its ridge and its device.
-    """
+    """Decisions for test clips, (n_clips, n_labels), from features with a row a clip: ridge, penalties by stories."""
     fitted, tested = (
         np.concatenate([features[story].layers[layer] for story in clips.stories])
         for clips in (task.fitted, task.tested)

@@ -96,11 +96,7 @@ class EncodingScore(RidgePredictions):
     def with_intervals(self, jackknife: Jackknife, model: str) -> "EncodingScore":
         """The score with a summary that has the targets and their 95 % intervals over test stories.
 
-        Parameters
-        ----------
-        jackknife : Jackknife
-        model : str
-            What this score's model is called there.
+        `model` is what this score's model is called in the jackknife.
         """
         targets = [
             target_row(self, name, means[model], means[model + SHARED], jackknife)
@@ -155,18 +151,10 @@ def score_features(
     like: EncodingScore | None = None,
     progress: Progress | None = None,
 ) -> EncodingScore:
-    """Ridge from delayed features to voxels, scored on held-out stories.
+    """Ridge from delayed features of the configured layer to voxels, scored on held-out stories.
 
-    r[v] = correlation over all rows of the held-out stories. Responses are z-scored within each story.
-
-    Parameters
-    ----------
-    plan : ScoringPlan
-    features : mapping of story to StoryFeatures
-        With the layer plan.config.backbone.layer.
-    like : EncodingScore or None
-        A score of the same rows and voxels, from which what time alone predicts is taken.
-    progress : Progress or None
+    r[v] = correlation over all rows of the held-out stories. Responses are z-scored within each story. `like` is a
+    score of the same rows and voxels, from which what time alone predicts is taken.
     """
     config, evaluation, data = plan.config, plan.config.evaluation, plan.data
     designs, (masks, missing) = plan.designs(features), plan.targets

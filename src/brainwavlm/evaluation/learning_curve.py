@@ -49,25 +49,8 @@ def learning_curve_rows(
     A draw puts the stories in a random order and takes each that still fits; all models get the same stories. An
     amount that takes every story is fitted once. The last rows are those of all stories.
 
-    Parameters
-    ----------
-    designs : mapping of column name to mapping of story to array (n_trs, n_columns)
-        One a model.
-    plan : ScoringPlan
-        Of the listener.
-    minutes : sequence of float
-    draws : int
-    seed : int
-
-    Returns
-    -------
-    list of dict
-        asked (NaN: all), draw, minutes, n_stories, target, and a column a model.
-
-    Raises
-    ------
-    ConfigError
-        An amount shorter than the shortest story.
+    Rows have asked (NaN: all), draw, minutes, n_stories, target, and a column a model; `designs` are by that column and
+    by story, (n_trs, n_columns). ConfigError for an amount shorter than the shortest story.
     """
     require_whole_story(plan.data, minutes)
     stories = plan.fits[0].fitted
@@ -96,10 +79,7 @@ def story_subset(recordings: Sequence[Recording], minutes: float) -> list[Record
 def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """By run, listener and target: minutes with which the tuned model reaches the untuned one's score of all data.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of `learning_curve_rows`, with run, tuned_on and scored_on.
+    From rows of `learning_curve_rows`, with run, tuned_on and scored_on.
     """
     keys = ("run", "tuned_on", "scored_on", "target")
     needed = []

@@ -28,24 +28,11 @@ def chance_test(
     progress: Progress,
     block_rows: int | None = None,
 ) -> PermutationTest:
-    """The test of r[v] = correlation(true, predicted) against chance.
+    """The test of r[v] = correlation(true, predicted) against chance, for responses z-scored within each story.
 
     With leave-one-out against the same after fitting to turned responses, all offsets allowed; else `correlation_test`.
-
-    Parameters
-    ----------
-    plan : ScoringPlan
-    designs : mapping of story to array (n_trs, n_columns), or function from a Fit to such a mapping
-    true, predicted : arrays (n_rows, n_kept)
-        Responses z-scored within each story, and what the plan predicts of them.
-    progress : Progress
-    block_rows : int or None
-        Of `correlation_test`.
-
-    Raises
-    ------
-    ConfigError
-        Leave-one-out, and the decompositions of all fits take more than ridge.memory_gb.
+    Arrays are (n_rows, n_kept), designs (n_trs, n_columns) by story, or a function from a Fit to such a mapping.
+    ConfigError: leave-one-out, and the decompositions of all fits take more than ridge.memory_gb.
     """
     if not plan.leave_one_out:
         about = plan.story_of_row, plan.config.evaluation, plan.config.seed, plan.masks

@@ -10,21 +10,11 @@ from brainwavlm.runs.run import Run
 
 
 def delay_norms(weights: Sequence[np.ndarray], n_delays: int) -> np.ndarray:
-    """n[v, k] = | (W_m ... W_1)[v, columns of delay k] |, the norm of a voxel's weights at each delay.
+    """n[v, k] = | (W_m ... W_1)[v, columns of delay k] |: norm of a voxel's weights at a delay, (n_voxels, n_delays).
 
     The product of the maps is never formed: for W_2 W_1 the squared norm is w^T (C_k C_k^T) w, with w a row of W_2 and
-    C_k the columns of W_1 that belong to delay k.
-
-    Parameters
-    ----------
-    weights : sequence of one or two arrays
-        From the design matrix on: (width, n_delays * n_dims) and (n_voxels, width), or one (n_voxels, n_columns).
-        Columns are delay-major.
-    n_delays : int
-
-    Returns
-    -------
-    array (n_voxels, n_delays), float64
+    C_k the columns of W_1 that belong to delay k. `weights` are one or two maps from the design matrix on:
+    (width, n_delays * n_dims) and (n_voxels, width), or one (n_voxels, n_columns); columns are delay-major.
     """
     first = np.asarray(weights[0], dtype=np.float64).reshape(len(weights[0]), n_delays, -1)
     if len(weights) == 1:
@@ -41,24 +31,8 @@ def delay_rows(
 ) -> tuple[list[dict[str, Any]], str]:
     """Rows of delays.csv for one run, a delay each: share of the readout's weights, median and quartiles over voxels.
 
-    The norms of a voxel add up to 1 over its delays.
-
-    Parameters
-    ----------
-    about : mapping
-        Run, subject and seed.
-    run : Run
-    readout : Bottleneck, Linear or FixedRidge
-        Of its best epoch.
-    tr : float
-        Seconds.
-
-    Returns
-    -------
-    rows : list of dict
-        seconds, median, low, high; none where the readout has nothing to say.
-    reason : str
-        Why there is none, as part of a sentence; empty where there are rows.
+    The norms of a voxel add up to 1 over its delays. `readout` is that of the best epoch, `tr` in seconds. Beside the
+    rows why there is none, as part of a sentence; empty where there are some.
     """
     if run.config.readout.shared and run.listener:
         return [], f"its readout is that of {run.listeners[0]}"

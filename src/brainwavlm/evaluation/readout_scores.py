@@ -21,16 +21,7 @@ from brainwavlm.speech.features import StoryFeatures
 def readout_r(
     run: Run, readout: torch.nn.Module, plan: ScoringPlan, features: Mapping[str, StoryFeatures]
 ) -> np.ndarray:
-    """Test correlation of a run's own readout, (n_voxels,); NaN outside the run's voxels, or where it has none.
-
-    Parameters
-    ----------
-    run : Run
-    readout : module
-    plan : ScoringPlan
-    features : mapping of story to StoryFeatures
-        Of the run's speech model.
-    """
+    """Test correlation of a run's own readout, (n_voxels,); NaN outside the run's voxels, or where it has none."""
     r = np.full(len(plan.data.voxels), np.nan)
     if run.config.control.has_voxels:
         columns = np.flatnonzero(run.voxels)
@@ -52,14 +43,7 @@ def _read_out(
 
 @dataclass(frozen=True)
 class ReadoutPrediction:
-    """What a run's readout predicts of a listener's test stories.
-
-    Attributes
-    ----------
-    kept : int array (n_predicted,)
-        Which of the scored voxels it predicts.
-    predicted : array (n_rows, n_predicted)
-    """
+    """What a run's readout predicts of a listener's test stories, (n_rows, n_predicted), and of which scored voxels."""
 
     kept: np.ndarray
     predicted: np.ndarray
@@ -69,12 +53,7 @@ class ReadoutPrediction:
     ) -> dict[str, tuple[float, int]]:
         """Mean correlation over those voxels of each target that it predicts, and how many these are.
 
-        Parameters
-        ----------
-        true : array (n_rows, n_kept)
-        rows : bool array (n_rows,)
-            Those that count.
-        masks : mapping of target to bool array (n_kept,)
+        Of responses (n_rows, n_kept), over the rows that count, (n_rows,), and targets, (n_kept,).
         """
         r = np.full(true.shape[1], np.nan)
         r[self.kept] = correlation(true[rows][:, self.kept], self.predicted[rows])
@@ -84,12 +63,7 @@ class ReadoutPrediction:
 def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) -> ReadoutPrediction | None:
     """The readout of a run in the listener of a cell; None where it says nothing of this listener's voxels.
 
-    Parameters
-    ----------
-    cell : TransferCell
-        Read at the run's own layer, or there is nothing to read out.
-    designs : mapping of story to array (n_trs, n_columns)
-        Of the run's speech model in this listener.
+    `designs` (n_trs, n_columns) are those of the run's speech model in this listener, by story.
     """
     run, scored = cell.run, cell.plan.columns
     if cell.plan.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:

@@ -17,12 +17,7 @@ from brainwavlm.speech.hidden_states import Backbone
 class StateScores:
     """A model's score and features at the configured state, and what it predicts from further ones.
 
-    Attributes
-    ----------
-    score : EncodingScore
-    predictions : dict of layer to two arrays (n_rows, n_kept)
-        By voxel-wise ridge and by the shared map.
-    features : dict of story to StoryFeatures
+    Predictions are by layer, (n_rows, n_kept) by voxel-wise ridge and by the shared map.
     """
 
     score: EncodingScore
@@ -40,17 +35,8 @@ def score_states(
 ) -> StateScores:
     """Score a speech model in one pass over the stories: ridge for the configured state and for each further one.
 
-    Parameters
-    ----------
-    evaluator : Evaluator
-    plan : ScoringPlan
-    backbone : Backbone
-        Which gives the configured layer and all of `layers`.
-    title : str
-        For the progress.
-    layers : sequence of int
-        Of these only the rows on the clock of the TRs are kept, some eight times fewer than windows.
-    like : EncodingScore or None
+    The backbone gives the configured layer and all of `layers`. Of these only the rows on the clock of the TRs are
+    kept, some eight times fewer than windows. `like` as for `score_features`.
     """
     own, delays, recordings = plan.config.backbone.layer, plan.config.alignment.delays, plan.data.recordings
     features: dict[str, StoryFeatures] = {}

@@ -25,21 +25,9 @@ BUMP_TRS = 2.0
 def score_time(
     plan: ScoringPlan, true: np.ndarray, progress: Progress
 ) -> tuple[PermutationTest, dict[str, list[str]]]:
-    """Held-out correlations of ridge on `time_designs`, with the null of every other score.
+    """Held-out correlations of ridge on `time_designs` with responses (n_rows, n_kept), with the null of every score.
 
-    Parameters
-    ----------
-    plan : ScoringPlan
-    true : array (n_rows, n_kept)
-        Responses to the held-out stories.
-    progress : Progress
-
-    Returns
-    -------
-    test : PermutationTest
-        Of r.
-    shared : dict of str to list of str
-        Held-out stories to fitted ones that have the same sound: a leak, named in reports.
+    Beside the test of r, held-out stories to fitted ones that have the same sound: a leak, named in reports.
     """
     sounds = same_sounds([recording.story for recording in plan.data.recordings.values()])
     shared: dict[str, list[str]] = {}
@@ -65,15 +53,8 @@ def time_designs(
     wide and apart, let a row speak for its neighbours in the same sound; a sound on one side only has none, as they
     could not reach the other side.
 
-    Parameters
-    ----------
-    fit, held_out : sequences of Recording
-    sounds : mapping of story to sound
-        From `same_sounds`.
-
-    Returns
-    -------
-    dict of story to array (n_trs, n_columns) float32; the first 6 columns are z-scored within the story.
+    By story (n_trs, n_columns) float32; the first 6 columns are z-scored within the story. `sounds` are by story, from
+    `same_sounds`.
     """
     both = sorted({sounds[r.story.name] for r in fit} & {sounds[r.story.name] for r in held_out})
     everything = [*fit, *held_out]

@@ -29,11 +29,7 @@ Measures = dict[tuple[str, str], np.ndarray]  # by measure and space, (n_pieces 
 class VarianceShares:
     """R2 of sets of spaces, whole and without each piece of the test rows; each set is fitted once a model.
 
-    Parameters
-    ----------
-    plan : ScoringPlan
-    designs : mapping of feature to designs by story
-    candidates : int
+    `designs` are by feature and story; `candidates` is how many weights of the spaces each fit tries.
     """
 
     def __init__(self, plan: ScoringPlan, designs: Mapping[str, Designs], candidates: int):

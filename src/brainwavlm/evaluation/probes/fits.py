@@ -11,21 +11,10 @@ from brainwavlm.encoding.ridge import ridge_batches
 def linear_predictions(
     fitted: np.ndarray, tested: np.ndarray, truth: np.ndarray, story_of_fitted: np.ndarray, config: RunConfig
 ) -> np.ndarray:
-    """P = ((x - mean) / deviation) w + mean of y, with w the ridge of y on the fitted rows.
+    """P = ((x - mean) / deviation) w + mean of y, w the ridge of y on the fitted rows, (n_tested, n_columns) float32.
 
-    Parameters
-    ----------
-    fitted, tested : arrays (n_fitted, n_dims), (n_tested, n_dims)
-    truth : array (n_fitted, n_columns)
-        Numbers, or 0 and 1 of labels.
-    story_of_fitted : array (n_fitted,)
-        Penalties are chosen for each column by leaving out whole stories.
-    config : RunConfig
-        Its ridge and its device.
-
-    Returns
-    -------
-    array (n_tested, n_columns), float32: the mean of y on the fitted rows is not in it
+    x (n_fitted, n_dims) and (n_tested, n_dims); y (n_fitted, n_columns): numbers, or 0 and 1 of labels. The mean of y
+    is not in the result. Penalties are chosen for each column by leaving out whole stories.
     """
     mean = fitted.mean(0)
     scale = scale_of(fitted.std(0), mean)

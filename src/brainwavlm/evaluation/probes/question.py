@@ -83,18 +83,7 @@ def question_of(
     controls: Collection[str],
     dimension: bool = False,
 ) -> Question:
-    """The tasks of a plan.
-
-    Parameters
-    ----------
-    features : sequence of Feature
-    plan : ScoringPlan
-    min_samples, n_dims : int
-        Of the speech model.
-    controls : collection of str
-        Of `tasks.CONTROLS`.
-    dimension : bool
-        Whether the dimension of hidden states is asked for as well.
+    """The tasks of a plan; `controls` are of `tasks.CONTROLS`, min_samples and n_dims of the speech model.
 
     Raises
     ------

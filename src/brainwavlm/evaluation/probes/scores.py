@@ -30,15 +30,8 @@ def probe_predictions(
 ) -> Predictions:
     """What hidden states say of the test units, for each task and each control that asks something else of them.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-    vectors : mapping of story to vectors
-        From `unit_vectors`.
-    layers : sequence of int
-    config : RunConfig
-    controls : sequence of str
-        Of `Task.asked`; tasks that lack one are passed over.
+    `vectors` are by story, from `unit_vectors`; `controls` are of `Task.asked`, and tasks that lack one are passed
+    over.
     """
     groups: dict[tuple, list[Task]] = {}
     for task in tasks:  # those on the same rows share the decompositions of ridge

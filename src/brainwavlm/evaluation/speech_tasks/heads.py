@@ -19,15 +19,9 @@ States = Mapping[str, Sequence[Tensor]]  # rows (n_frames, n_layers, n_dims) by 
 class Head(nn.Module):
     """y = body(sum_l softmax(a)[l] (x[l] - mean[l]) / deviation[l]), as in SUPERB but for the standardised states.
 
-    The body is a linear map; or two convolutions over 5 frames, 128 wide, each added to what it is given, between two.
-
-    Parameters
-    ----------
-    states : sequence of tensors (n_frames, n_layers, n_dims)
-        Those that it will learn from: their mean and deviation by state and dimension.
-    n_out : int
-    over_frames : bool
-        Whether frames see their neighbours: convolutions.
+    The body is a linear map; or, `over_frames`, two convolutions over 5 frames, 128 wide, each added to what it is
+    given, between two. Mean and deviation by state and dimension are those of the states (n_frames, n_layers, n_dims)
+    that it will learn from.
 
     References
     ----------
@@ -86,18 +80,7 @@ def trained(
     """A head, trained by Adam; of its epochs that with the lowest loss on `validation`.
 
     Heads on two models of one shape begin alike and see the same order. Five epochs that are no better are the last.
-
-    Parameters
-    ----------
-    n_out : int
-    over_frames : bool
-        As for `Head`.
-    loss : mapping of split to Loss
-        Of train and validation.
-    states : States
-    size : int
-        Rows of a batch.
-    training : Training
+    `size` is rows of a batch, `loss` by split.
     """
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)

@@ -32,12 +32,7 @@ def errors(task: Task, said: Sequence[tuple[str, ...]]) -> Counts:
     """Of each tested utterance, by score: edits (substitutions, deletions, insertions) and tokens that were to be said.
 
     per of phones; cer and wer of characters. rate = sum of edits / sum of tokens, above 1 where too much is said.
-
-    Parameters
-    ----------
-    task : Task
-    said : sequence of tuple of str
-        What was recognised, an utterance each.
+    `said` is what was recognised, an utterance each.
     """
     true = [item.labels for item in task.items["test"]]
     pairs = list(zip(true, said, strict=True))

@@ -33,14 +33,8 @@ KEPT_SOUNDS = 5  # of each model, of different stories or speakers
 class HeadScores(NamedTuple):
     """What the heads of one model reach.
 
-    Attributes
-    ----------
-    scores : dict of str to array (n_seeds, n_pieces + 1)
-        Over all tested rows, and without each piece.
-    shares : list of float
-        Of hidden states in the weighted sum, mean over seeds.
-    sounds : dict of str to array (n_samples,)
-        Of synthesis, some.
+    scores (n_seeds, n_pieces + 1), over all tested rows and without each piece; shares of hidden states in the weighted
+    sum, mean over seeds; of synthesis some sounds (n_samples,).
     """
 
     scores: dict[str, np.ndarray]
@@ -51,19 +45,7 @@ class HeadScores(NamedTuple):
 class Heads:
     """Heads of a task on models of one shape; what does not depend on tuning is made once.
 
-    Parameters
-    ----------
-    task : Task
-    untuned : Backbone
-        In eval mode, where it computes.
-    layers : sequence of int
-    seeds, epochs : int
-    progress : Progress
-
-    Attributes
-    ----------
-    frozen : HeadScores
-        Of the untuned model.
+    `untuned` is in eval mode, where it computes; `frozen` are its scores.
     """
 
     def __init__(

@@ -39,14 +39,7 @@ def require_headers(task: Task) -> None:
 def require_hearable(task: Task, min_samples: int, n_floats: int, memory_gb: float) -> None:
     """Raise before any model is run where a sound is of no use, an utterance too short or long, or memory too small.
 
-    Parameters
-    ----------
-    task : Task
-    min_samples : int
-        That the speech model can hear.
-    n_floats : int
-        Of a frame: hidden states times dimensions.
-    memory_gb : float
+    `min_samples` are those that the speech model can hear, `n_floats` those of a frame: hidden states times dimensions.
     """
     total = 0.0
     for items in task.items.values():
@@ -86,16 +79,8 @@ def frames_of(backbone: Backbone, sound: Tensor, layers: Sequence[int]) -> Tenso
 def states_of(backbone: Backbone, item: Item, layers: Sequence[int], whole: bool) -> list[Tensor]:
     """What heads are given of an utterance, a tensor (n_frames, n_layers, n_dims) float16 a row.
 
-    Parameters
-    ----------
-    backbone : Backbone
-        In eval mode.
-    item : Item
-    layers : sequence of int
-        Hidden states that are taken.
-    whole : bool
-        All frames, in one row. Else a row a span, or one for the utterance: the mean over its frames (n_frames is 1).
-        Weighted sums of hidden states and means over frames may change places.
+    `whole`: all frames, in one row. Else a row a span, or one for the utterance: the mean over its frames (n_frames is
+    1). Weighted sums of hidden states and means over frames may change places. The backbone is in eval mode.
     """
     frames = frames_of(backbone, sound_of(item.utterance), layers)
     if whole:

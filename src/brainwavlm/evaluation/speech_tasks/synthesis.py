@@ -39,20 +39,10 @@ def mel_of(sound: Tensor) -> Tensor:
 
 
 def vocoded(mel: Tensor, rounds: int = ROUNDS) -> Tensor:
-    """A sound whose log-mel energies are about these: power by least squares, phases by fast Griffin-Lim.
+    """A sound (160 (n_frames - 1),) at 16 kHz whose log-mel energies are about these, (n_frames, 80) as of `mel_of`.
 
-    S = |STFT| from power = max(pinv(filters) 10^(4 mel - 4), 0); then, from random phases,
-    c[n] = P(t[n]), t[n+1] = c[n] + .99 (c[n] - c[n-1]), P(t) = STFT(ISTFT(S t / |t|)).
-
-    Parameters
-    ----------
-    mel : tensor (n_frames, 80)
-        As `mel_of` gives it.
-    rounds : int
-
-    Returns
-    -------
-    tensor (160 (n_frames - 1),), 16 kHz
+    Power by least squares, phases by fast Griffin-Lim: S = |STFT| from power = max(pinv(filters) 10^(4 mel - 4), 0);
+    then, from random phases, c[n] = P(t[n]), t[n+1] = c[n] + .99 (c[n] - c[n-1]), P(t) = STFT(ISTFT(S t / |t|)).
 
     References
     ----------
@@ -71,17 +61,12 @@ def vocoded(mel: Tensor, rounds: int = ROUNDS) -> Tensor:
 
 
 def distortion(true: Tensor, other: Tensor) -> np.ndarray:
-    """Mel-cepstral distortion of each frame, dB.
+    """Mel-cepstral distortion of each frame, dB, of log-mel energies (n_frames, 80); of the longer the end is cut off.
 
     MCD[t] = (10 / ln 10) sqrt(2 sum_k (c[t, k] - c'[t, k])^2), k = 1 to 24
     c[t, k] = (2 / M) sum_m ln A[t, m] cos(pi k (m + 1/2) / M) with A the amplitude in M = 80 mel bands
 
     c[0], the loudness, does not count. Frames stand as they are: nothing is warped.
-
-    Parameters
-    ----------
-    true, other : tensors (n_frames, 80)
-        Log-mel energies as in `mel_of`; of the longer the end is cut off.
     """
     from scipy.fft import dct
 

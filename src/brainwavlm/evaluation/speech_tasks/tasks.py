@@ -24,15 +24,9 @@ FEWEST_OF_LABEL = 5  # among those that a head learns from
 
 @dataclass(frozen=True)
 class Item:
-    """An utterance with what is asked of it.
+    """An utterance with what is asked of it: labels of each span, of the whole, or the tokens that are said, in order.
 
-    Attributes
-    ----------
-    utterance : Utterance
-    labels : tuple of str
-        Of each span; of the whole utterance; or the tokens that are said, in order.
-    spans : Units or None
-        Seconds from the start of the utterance; None: the whole of it.
+    Spans are in seconds from the start of the utterance; None: the whole of it.
     """
 
     utterance: Utterance
@@ -84,13 +78,8 @@ class Task:
 def task_of(name: str, corpus: Corpus, tokens: Tokens | None = None) -> Task:
     """The task of that name on a corpus.
 
-    Parameters
-    ----------
-    name : str
-        phones or words (one label a span), speaker or a column of the table (one label an utterance), asr or synthesis.
-    corpus : Corpus
-    tokens : phones, characters or None
-        What sequences are of; None: phones where every utterance has some.
+    phones or words (one label a span), speaker or a column of the table (one label an utterance), asr or synthesis.
+    Tokens of sequences are phones where every utterance has some, else characters.
 
     Raises
     ------

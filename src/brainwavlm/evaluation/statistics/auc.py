@@ -12,24 +12,11 @@ LABELS = "labels"
 def jackknife_of_auc(
     predictions: Mapping[str, np.ndarray], having: np.ndarray, story_of_row: np.ndarray, of: str = "clips"
 ) -> Jackknife:
-    """Mean AUC over labels of several models, over all test rows and without each piece of them.
+    """Mean AUC over labels of several models, over all test rows and without each piece of them: the target `LABELS`.
 
-    AUC[l] = sum_ij [d_i > d_j] / sum_ij 1 over rows i with l and j without it. Pieces are stories, below 3 stories
-    blocks of at least 10 rows. A label that the rows have not without a piece, or all have, then counts for no model.
-
-    Parameters
-    ----------
-    predictions : mapping of model to array (n_rows, n_labels)
-        Decisions.
-    having : bool array (n_rows, n_labels)
-    story_of_row : array (n_rows,)
-    of : str
-        What a row is, for reports.
-
-    Returns
-    -------
-    Jackknife
-        With one target, `LABELS`.
+    AUC[l] = sum_ij [d_i > d_j] / sum_ij 1 over rows i with l and j without it, d the decisions of a model and `having`
+    the truth, (n_rows, n_labels). Pieces are stories, below 3 stories blocks of at least 10 rows. A label that the rows
+    have not without a piece, or all have, then counts for no model. `of` is what a row is, for reports.
     """
 
     def of_labels(decisions: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
@@ -66,14 +53,7 @@ def jackknife_of_f1(
 def auc(decided: np.ndarray, having: np.ndarray, pieces: Sequence[slice]) -> np.ndarray:
     """Area under the receiver operating characteristic of all rows, and without each piece, (n_pieces + 1,).
 
-    NaN without both kinds of rows.
-
-    Parameters
-    ----------
-    decided : array (n_rows,)
-    having : bool array (n_rows,)
-    pieces : sequence of slice
-        Of the rows, in order; each row is in one.
+    NaN without both kinds of rows. decided, having (n_rows,); pieces in order, each row in one.
     """
     piece_of_row = np.repeat(np.arange(len(pieces)), [piece.stop - piece.start for piece in pieces])
     with_label = decided[having]

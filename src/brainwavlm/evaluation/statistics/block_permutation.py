@@ -38,22 +38,9 @@ def block_permutation_p(
     pi cuts each story's rows into blocks and puts them in a random order without replacement, within the story and
     the same for all voxels. One-sided: large r counts.
 
-    Parameters
-    ----------
-    true, predicted : arrays (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    n_permutations : int
-    seed : int
-    block_rows : int
-        Least length of a block in TRs; a story of fewer than two such blocks is one block, which cannot move.
-    targets : mapping of str to bool array (n_voxels,), or None
-        Also test the mean correlation over these voxels.
-
-    Returns
-    -------
-    PermutationTest
-        Of r.
+    true, predicted (n_rows, n_voxels); rows of a story are consecutive and in order. `block_rows` is the least length
+    of a block in TRs; a story of fewer than two such blocks is one block, which cannot move. The mean correlation over
+    each of `targets` (n_voxels,) is tested too.
     """
     generator = np.random.default_rng(seed)
     orders = np.stack(
@@ -85,27 +72,10 @@ def paired_block_p(
 ) -> PermutationTest:
     """T_s[v] = r(a, m_s) - r(a, m_s'), m_s: second's prediction, first's in the blocks that s swaps; m_s': the rest.
 
-    Without swaps T = r_second - r_first; |T| counts. Both predictions are centred and of unit norm over all rows
-    first. Where the models predict equally well, either could have made any block of either prediction; swaps are the
-    same for all voxels. Correlations come from sums over blocks, so no rows are copied.
-
-    Parameters
-    ----------
-    true, first, second : arrays (n_rows, n_voxels)
-        Responses, and the predictions of two models, e.g. frozen and tuned.
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    n_permutations : int
-    seed : int
-    block_rows : int
-        Least length of a block in TRs.
-    targets : mapping of str to bool array (n_voxels,), or None
-        Also test the mean difference over these voxels.
-
-    Returns
-    -------
-    PermutationTest
-        Of r_second - r_first.
+    Without swaps T = r_second - r_first; |T| counts. Both predictions are centred and of unit norm over all rows first.
+    Where the models predict equally well, either could have made any block of either prediction; swaps are the same for
+    all voxels. Correlations come from sums over blocks, so no rows are copied. Arrays, rows, blocks and targets are
+    those of `block_permutation_p`.
     """
     blocks = [block for story in _blocks(story_of_row, block_rows) for block in story]
     kept = np.random.default_rng(seed).integers(0, 2, (n_permutations, len(blocks))).astype(np.float64)
@@ -128,24 +98,11 @@ def listener_sign_flip_p(differences: np.ndarray, n_permutations: int, seed: int
     """T_s[v] = mean over listeners l of s_l x[l, v], s_l = +1 or -1; T with all signs +1. One-sided: large T counts.
 
     Listeners, not voxels or rows, are the sample: this says what to expect of further people. Up to 12 listeners all
-    2^n sign patterns but the true one are the null, so that p is exact; its least value is 1 / 2^n, one-sided.
+    2^n sign patterns but the true one are the null, so that p is exact; its least value is 1 / 2^n, one-sided. For more
+    `n_permutations` are drawn.
 
-    Parameters
-    ----------
-    differences : array (n_listeners, n_values)
-        x: what tuning changed, by listener and target, or vertex of a common surface.
-    n_permutations : int
-        Sign patterns that are drawn for more than 12 listeners.
-    seed : int
-
-    Returns
-    -------
-    PermutationTest
-
-    Raises
-    ------
-    ConfigError
-        Fewer than 5 listeners: p could not come below 1/16; show each listener instead.
+    x (n_listeners, n_values): what tuning changed, by listener and target, or vertex of a common surface. ConfigError
+    below 5 listeners: p could not come below 1/16; show each listener instead.
     """
     x = np.asarray(differences, dtype=np.float64)
     if x.ndim != 2 or len(x) < FEWEST_LISTENERS:

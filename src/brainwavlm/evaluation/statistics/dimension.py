@@ -22,13 +22,7 @@ _RANGE = (1e-3, 1e4)  # of d
 
 
 def gride(distances: np.ndarray, n: int) -> float:
-    """The dimension at the scale of n neighbours, an even number; NaN where points are too few.
-
-    Parameters
-    ----------
-    distances : array (n_points, n_points)
-    n : int
-    """
+    """Dimension at the scale of n neighbours, an even number, from distances (n_points, n_points); NaN of too few."""
     from scipy.optimize import brentq
 
     if len(distances) <= n:
@@ -54,14 +48,7 @@ def participation(points: np.ndarray) -> float:
 
 
 def dimensions(points: np.ndarray, pieces: Sequence[slice]) -> Mapping[str, np.ndarray]:
-    """All of them, measured and without each piece of the points, (n_pieces + 1,) by name.
-
-    Parameters
-    ----------
-    points : array (n_points, n_dims)
-    pieces : sequence of slice
-        From `left_out_pieces`.
-    """
+    """All of them of points (n_points, n_dims), measured and without each piece, (n_pieces + 1,) by name."""
     from scipy.spatial.distance import cdist
 
     points = np.asarray(points, dtype=np.float64)

@@ -61,19 +61,9 @@ def jackknife_of_means(
 ) -> Jackknife:
     """mean_v r_m[v] over all rows, and without each piece of them, for every model m.
 
-    Correlations come from sums over pieces, so no rows are copied.
-
-    Parameters
-    ----------
-    true : array (n_rows, n_voxels)
-    predictions : mapping of model to array (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    targets : mapping of str to bool array (n_voxels,)
-    of : str
-        What a row is, for the report.
-    measure : Measure or None
-        Another score in place of r: `r_squared`.
+    Correlations come from sums over pieces, so no rows are copied. true and predictions are (n_rows, n_voxels), rows of
+    a story consecutive and in order; targets (n_voxels,). `of` is what a row is, for the report; `measure` another
+    score in place of r: `r_squared`.
     """
     measure = measure or _correlations
     pieces, unit_of_pieces = left_out_pieces(story_of_row, of)
@@ -108,12 +98,8 @@ def left_out_pieces(
 ) -> tuple[list[slice], str]:
     """Pieces of rows that are left out in turn, and what they are: stories, or blocks of one or two stories.
 
-    Parameters
-    ----------
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    of, groups : str
-        What a row is, and what stands for stories where it is speakers or utterances, for the report.
+    Rows of a story are consecutive and in order. `of` and `groups` are what a row is, and what stands for stories where
+    it is speakers or utterances, for the report.
     """
     stories = [rows for _, rows in stories_of(story_of_row)]
     if len(stories) >= FEWEST_STORIES:

@@ -182,20 +182,8 @@ def circular_shift_p(
     AR(1) noise (.8) with 20 s left out on either side, 15 % of voxels reach p <= .05 for three stories of 50 TRs of
     2 s, and 7 % for one story of 291 TRs, against 5 to 6 % with all.
 
-    Parameters
-    ----------
-    true, predicted : arrays (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    n_shifts : int
-    seed : int
-    targets : mapping of str to bool array (n_voxels,), or None
-        Also test the mean correlation over these voxels.
-
-    Returns
-    -------
-    PermutationTest
-        Of r.
+    true, predicted (n_rows, n_voxels); rows of a story are consecutive and in order. The mean correlation over each of
+    `targets` (n_voxels,) is tested too.
     """
     generator = np.random.default_rng(seed)
     stories = [rows for _, rows in stories_of(story_of_row)]

@@ -39,17 +39,8 @@ def correlation_test(
 ) -> PermutationTest:
     """r[v] = correlation(true, predicted) against `config.null`: stories turned, or cut into blocks in another order.
 
-    Parameters
-    ----------
-    true, predicted : arrays (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
-    config : EvaluationConfig
-    seed : int
-    targets : mapping of str to bool array (n_voxels,), or None
-        Also test the mean correlation over these voxels.
-    block_rows : int or None
-        Length of blocks where it is known; None: as configured, or measured.
+    Arrays and targets are those of `circular_shift_p`; `block_rows` is the length of blocks where it is known, else it
+    is configured, or measured.
     """
     if config.null == "blocks":
         block_rows = block_rows or config.block_rows or measured_block_rows(true, predicted, story_of_row)
@@ -62,13 +53,8 @@ def measured_block_rows(true: np.ndarray, predicted: np.ndarray, story_of_row: n
     """Length of blocks that keep what neighbouring rows share: 7 tau, at least 5 TRs.
 
     tau = 1 + 2 sum_k rho(k), rho(k) the autocorrelation at lag k of the rows' contributions to r, a[t] b[t] with both
-    centred, mean over voxels; the sum ends before the first rho below .05.
-
-    Parameters
-    ----------
-    true, predicted : arrays (n_rows, n_voxels)
-    story_of_row : array (n_rows,)
-        Rows of a story are consecutive and in order.
+    centred, mean over voxels; the sum ends before the first rho below .05. Arrays are (n_rows, n_voxels), rows of a
+    story consecutive and in order.
     """
     stories = [rows for _, rows in stories_of(story_of_row)]
     longest = max(rows.stop - rows.start for rows in stories)
@@ -133,17 +119,9 @@ def listener_rows(
 ) -> list[dict[str, Any]]:
     """Over listeners: mean of what tuning changed and its one-sided sign-flip p, a row for each kind and target.
 
-    The runs of one listener (seeds) are averaged first. p_max is corrected over the targets of the kind. Kinds of
-    fewer than 5 listeners have no row: the table shows each listener.
-
-    Parameters
-    ----------
-    kinds : mapping of str to sequence of str
-        Name of each kind, to the names of its runs.
-    table : sequence of mappings
-        Rows with run, subject, target and difference.
-    config : EvaluationConfig
-        Its number of draws, for more than 12 listeners.
+    The runs of one listener (seeds) are averaged first. p_max is corrected over the targets of the kind. Kinds of fewer
+    than 5 listeners have no row: the table shows each listener. `kinds` are names of runs by the name of the kind, rows
+    of `table` have run, subject, target and difference.
     """
     rows = []
     for kind, runs in kinds.items():
