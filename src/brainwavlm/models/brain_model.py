@@ -81,13 +81,7 @@ class SubjectModel:
     splits: dict[str, list[str]] = field(default_factory=dict)
 
     def readout(self, kind: Readout) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Columns that a readout predicts, and the function from design (n_rows, n_columns) to them.
-
-        Raises
-        ------
-        ConfigError
-            No such readout.
-        """
+        """Columns that a readout predicts, and the function to them from design (n_rows, n_columns); or ConfigError."""
         if kind == "ridge":
             return self.ridge_voxel, lambda design: design @ self.weights
         if kind != "trained" or not len(self.trained_voxel):

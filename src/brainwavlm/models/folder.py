@@ -111,12 +111,8 @@ def save_subjects(
 def open_folder(folder: Path, name: str = "") -> BrainModel:
     """The model that `export` wrote into a folder.
 
-    Raises
-    ------
-    RunError
-        Not such a folder, one of another format, or a file that is not as it was written.
-    BackboneError
-        An adapter whose base model is not the one that was tuned.
+    RunError: not such a folder, one of another format, or a file that is not as it was written. BackboneError: an
+    adapter whose base model is not the one that was tuned.
     """
     require_sums(folder, AGAIN, "README.md")  # people write on in a model card; `verify` compares it too
     path = folder / OURS / MANIFEST

@@ -30,13 +30,7 @@ def finished_run(path: str | Path) -> Run:
 def model_of_run(
     run: Run, features: str | Path | None = None, progress: Progress | None = None
 ) -> tuple[BrainModel, list[ScoringPlan]]:
-    """The model of a run whose data are here, and how each subject is scored; see `load`.
-
-    Raises
-    ------
-    RunError, ConfigError, DatasetError
-        As `evaluate`: a data set or a speech model that is not the run's any more.
-    """
+    """The model of a run whose data are here, and how each subject is scored; see `load`. Raises as `evaluate`."""
     evaluator, config = Evaluator(features, progress), run.config
     plans = [
         evaluator.plan_of(side, with_whole_cortex(side.config, (side.config.target,), None), tested=False)

@@ -13,17 +13,10 @@ Estimate = tuple[float, float, float]  # with the ends of its interval
 
 @dataclass(frozen=True)
 class Score:
-    """Frozen and tuned model of one run in one target.
+    """Frozen and tuned model of one run in one target: r, or AUC for a task, as measured.
 
-    Attributes
-    ----------
-    seed : int
-    r_frozen, r_tuned : float
-        As measured; AUC for a task.
-    frozen, tuned : arrays (n_pieces,)
-        The same without each test story (or block of one), see `jackknife_interval`.
-    rows : str
-        Scores with the same rows left out the same pieces.
+    `frozen`, `tuned` (n_pieces,) are the same without each test story (or block of one), see `jackknife_interval`.
+    Scores with the same `rows` left out the same pieces.
     """
 
     seed: int
@@ -37,17 +30,8 @@ class Score:
 def jackknife_interval(estimate: float, replicates: np.ndarray) -> tuple[float, float]:
     """95 % interval: estimate -+ t(.975, n - 1) sqrt((n - 1) / n sum_i (replicates[i] - their mean)^2).
 
-    Parameters
-    ----------
-    estimate : float
-        Of everything.
-    replicates : array (n,)
-        The same without each of n stories (or blocks of rows).
-
-    Returns
-    -------
-    low, high
-        NaN below 2 replicates, or where one of them is NaN.
+    `estimate` of everything, replicates (n,) the same without each of n stories (or blocks of rows). NaN below 2
+    replicates, or where one of them is NaN.
 
     References
     ----------
@@ -93,18 +77,9 @@ def interval_p(estimate: float, high: float, n: int) -> float:
 
 
 def mean_over_seeds(scores: Sequence[Score], value: Callable[[Score], tuple[float, np.ndarray]]) -> Estimate:
-    """Mean over cells of something made of a score, and its interval over test stories.
+    """Mean over cells of something made of a score, (measured, array (n_pieces,)), and its interval over test stories.
 
-    Parameters
-    ----------
-    scores : sequence of Score
-        One a cell, of one listener and target.
-    value : function from Score to (measured, array (n_pieces,))
-
-    Returns
-    -------
-    estimate, low, high
-        NaN for the interval where cells were not scored on the same rows.
+    One score a cell, of one listener and target; NaN for the interval where cells were not scored on the same rows.
     """
     measured = [value(score) for score in scores]
     estimate = float(np.mean([known for known, _ in measured]))
@@ -124,15 +99,10 @@ def mean_difference(first: Sequence[Score], second: Sequence[Score]) -> Estimate
 
 
 def ratio_of_deviations(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """std(second) / std(first) over seeds (n - 1), with the 95 % interval of two normal samples.
+    """std(second) / std(first) of tuned r over two seeds or more (n - 1), with the 95 % interval of normal samples.
 
     (std(second) / std(first))^2 / F(.975) to (...)^2 / F(.025), F with n_second - 1 and n_first - 1 degrees of freedom.
     With five seeds each its ends are a factor of 10 apart: the deviation of five numbers is itself known to a third.
-
-    Parameters
-    ----------
-    first, second : sequences of float
-        Tuned r, one a seed, two or more.
     """
     from scipy.stats import f as f_distribution
 

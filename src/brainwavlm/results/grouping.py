@@ -17,18 +17,10 @@ LISTENER = ("subject", "train", "validation", "test")
 
 
 def grouped(configs: Sequence[RunConfig], apart_from: Collection[str]) -> dict[str, list[int]]:
-    """Positions of the configurations that are equal but for some keys, by a name that says what differs.
+    """Positions of the configurations that are equal but for some keys, in order, by a name that says what differs.
 
-    Parameters
-    ----------
-    configs : sequence of RunConfig
-    apart_from : collection of str
-        Dotted keys, or whole steps, that may differ within a group; `WITHOUT_EFFECT` always may.
-
-    Returns
-    -------
-    dict from name to list of int, in the order of their first run. The name holds the keys in which groups differ,
-    e.g. `adapter.method=lora`; with one group it is `all runs`.
+    `apart_from`: dotted keys, or whole steps, that may differ within a group; `WITHOUT_EFFECT` always may. The name
+    holds the keys in which groups differ, e.g. `adapter.method=lora`; with one group it is `all runs`.
     """
     hidden = (*WITHOUT_EFFECT, *apart_from)
     settings = [

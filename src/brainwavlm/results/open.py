@@ -43,13 +43,7 @@ def within_run(run: Path, made: Made) -> Path | None:
 
 
 def shown_folder(folder: str | Path) -> Path:
-    """The folder whose results are shown: the evaluation of a run, or the folder itself.
-
-    Raises
-    ------
-    RunError
-        A run without an evaluation.
-    """
+    """The folder whose results are shown: the evaluation of a run, RunError where it has none, or the folder itself."""
     folder = Path(folder)
     if made_at(folder) != "run":
         return folder

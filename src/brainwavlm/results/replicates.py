@@ -70,18 +70,8 @@ def replicate_rows(
 ) -> list[dict[str, Any]]:
     """Rows for `gathered`, one a target.
 
-    Parameters
-    ----------
-    run : str
-        Name in the table.
-    subject : str
-    pairs : mapping of target to pair of arrays (n_pieces,)
-        Means of the frozen and of the tuned model without each piece.
-    unit : str
-        What was left out in turn.
-    story_of_row : array (n_rows,)
-    layer : int
-    stories, readout : str
+    `pairs` are means of the frozen and of the tuned model without each piece, (n_pieces,), by target; `unit` is what
+    was left out in turn, `run` the name in the table.
     """
     rows = ", ".join(f"{name} {n_trs}" for name, n_trs in Counter(story_of_row.tolist()).items())
     about = {"run": run, "subject": subject, "stories": stories, "layer": layer, "unit": unit, "rows": rows}
@@ -101,13 +91,7 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Replicates:
 
 
 def read_replicates(path: str | Path) -> Replicates:
-    """What `Replicates.save` wrote.
-
-    Raises
-    ------
-    RunError
-        Missing or damaged.
-    """
+    """What `Replicates.save` wrote; RunError where it is missing or damaged."""
     path = Path(path)
     expected, again = "the jackknife replicates of an evaluation.", "Evaluate again."
     if not path.is_file():

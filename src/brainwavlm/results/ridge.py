@@ -38,10 +38,7 @@ _VOXEL = {
 def ridge_parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Table, voxels and summary in a folder of `ridge`; columns of a tuned model are not there, its run is the folder.
 
-    Raises
-    ------
-    RunError
-        A file is missing or damaged, or of a version that this one cannot read.
+    RunError where a file is missing or damaged, or of a version that this one cannot read.
     """
     known = read_summary(folder / "summary.json", RidgeSummary, RIDGE_AGAIN)
     voxels = read_table(folder / FILE, RIDGE_AGAIN)

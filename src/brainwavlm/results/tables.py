@@ -60,20 +60,9 @@ def write_if_any(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, again: str, further: Sequence[str] = ()) -> pd.DataFrame:
-    """One of the tables named in `COLUMNS`.
+    """One of the tables named in `COLUMNS`, with `further` columns of numbers; `again` is how to make it again.
 
-    Parameters
-    ----------
-    path : Path
-    again : str
-        How to make the file again, for errors.
-    further : sequence of str
-        Columns of numbers that it has besides.
-
-    Raises
-    ------
-    RunError
-        Missing, without one of its columns, or with a word in place of a number.
+    RunError where it is missing, without one of its columns, or with a word in place of a number.
     """
     columns = (*COLUMNS[path.name], *further)
     if not path.is_file():

@@ -26,14 +26,9 @@ def tuners(config: RunConfig) -> tuple[Listener, ...]:
 
 
 def naming(configs: Iterable[RunConfig]) -> Callable[[Listener], str]:
-    """A function from listeners to their names: the subject, after the data set where the cells have several.
+    """A function from listeners to their names: the subject, after the data set where the cells of a study have several.
 
     A data set is named by its folder; by the whole path where two folders have one name.
-
-    Parameters
-    ----------
-    configs : iterable of RunConfig
-        Of all cells of the study.
     """
     datasets = list(dict.fromkeys(dataset for config in configs for dataset, _ in tuners(config)))
     folders = Counter(Path(dataset).name for dataset in datasets)

@@ -71,12 +71,7 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
 def place_of(cell: Cell, source: str, number: int = 0) -> str:
     """Where the file of a study asks for a cell: `demo.yaml: experiments.losses (seed=0)`.
 
-    Parameters
-    ----------
-    cell : Cell
-    source : str
-    number : int
-        Which of the experiments that ask for it.
+    `number`: which of the experiments that ask for it.
     """
     name = cell.experiments[number]
     varied = ", ".join(f"{key}={value}" for key, value in cell.varied[name].items())

@@ -45,11 +45,8 @@ class Estimate:
     ----------
     cells : list of dict
         name, experiments, state (`new` where the study has no folder yet), hours and memory_gb of tuning.
-    hours : float
-        Of all cells that are not done, one after the other.
-    hours_on_workers : float
-        With as many at once as asked for.
-    workers : int
+    hours, hours_on_workers : float
+        Of all cells that are not done: one after the other, and with as many at once as asked for.
     memory_gb : float
         Of the largest cells that may be at work at once.
     calibrations : int
@@ -75,21 +72,7 @@ def estimate(
 ) -> Estimate:
     """Time a few steps of one cell of each kind, and scale: hours by rows and epochs.
 
-    Parameters
-    ----------
-    study : Study
-    output : Path
-        Where the study is or would be.
-    workers : int
-        Cells at once.
-    cpus : int
-        Threads of each cell.
-    only : sequence of str
-        Experiments; none: all.
-    timed : function of str, optional
-        Called with the name of each cell that is to be timed.
-    progress : Progress, optional
-        Shows how far the look at all cells is.
+    `workers`: cells at once, `cpus`: threads of each; `timed` is called with the name of each cell that is to be timed.
     """
     with _calibrations(cpus) as calibrated:
         every = cells_of(study)

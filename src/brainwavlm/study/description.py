@@ -105,17 +105,9 @@ class Study(Step):
         return self._source
 
     def with_settings(self, settings: dict[str, Any]) -> "Study":
-        """The study with settings above those of every experiment.
+        """The study with settings (by dotted key, as `--set` gives them) above those of every experiment.
 
-        Parameters
-        ----------
-        settings : dict
-            Dotted keys, as `--set` gives them.
-
-        Raises
-        ------
-        ConfigError
-            A key that an experiment varies: its cells would no longer differ.
+        ConfigError for a key that an experiment varies: its cells would no longer differ.
         """
         for key in settings:
             for name, experiment in self.experiments.items():

@@ -17,20 +17,9 @@ from brainwavlm.study.options import ProbeOptions, TransferOptions
 
 
 def identity(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> str:
-    """The identity of a cell.
+    """The identity of a cell, from its anchored configuration and `code_version`.
 
-    Parameters
-    ----------
-    config : RunConfig
-        Anchored.
-    checksums : Checksums
-    code : dict
-        From `code_version`.
-
-    Raises
-    ------
-    BrainwavlmError
-        Data or a speech model that is not there.
+    BrainwavlmError for data or a speech model that is not there.
     """
     from brainwavlm.runs.subject_views import subject_views
 

@@ -101,13 +101,7 @@ def lost_file(cell: Path, step: str) -> Path | None:
 
 
 def read_state(study: Path, folder: str, identity: str) -> CellState:
-    """The record of a cell; that of one that waits where there is none.
-
-    Raises
-    ------
-    RunError
-        Damaged, or of another cell.
-    """
+    """The record of a cell, or that of one that waits. RunError where it is damaged, or of another cell."""
     path = record_path(study, folder)
     if not path.exists():
         return CellState(folder=folder, identity=identity, state="waiting")
@@ -129,18 +123,7 @@ def write_state(study: Path, state: CellState) -> None:
 def locked(path: Path, what: str, patience: float) -> Iterator[None]:
     """Hold a lock file for as long as the block runs; the system lets go of it when the process dies.
 
-    Parameters
-    ----------
-    path : Path
-    what : str
-        For the message: what somebody else is doing.
-    patience : float
-        Seconds to wait for whoever has it.
-
-    Raises
-    ------
-    RunError
-        Somebody else still holds it.
+    RunError with `what` somebody else is doing who still holds it after `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as lock:

@@ -119,13 +119,7 @@ def _uploaded(
 
 
 def chosen_by(cell: Cell, study: Study, only: Sequence[str]) -> bool:
-    """Whether a cell belongs to one of some experiments; to any, where none is named.
-
-    Raises
-    ------
-    ConfigError
-        No such experiment.
-    """
+    """Whether a cell belongs to one of some experiments, or none is named. ConfigError for no such experiment."""
     for name in only:
         if name not in study.experiments:
             names = ", ".join(study.experiments)

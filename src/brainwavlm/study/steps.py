@@ -21,10 +21,8 @@ class Task:
 
     Attributes
     ----------
-    study : str
-        Folder of the study.
-    folder : str
-        Name of the cell's folder.
+    study, folder : str
+        Folder of the study, and name of the cell's.
     identity : str
     steps : dict of str to dict
         Options of what follows tuning: `evaluate`, and perhaps `transfer` and `probe`.

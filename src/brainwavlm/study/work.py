@@ -27,17 +27,9 @@ from brainwavlm.study.steps import RESULTS, Task, do_step, scored_folder
 
 
 def run_cell(content: dict[str, Any]) -> dict[str, Any]:
-    """Do what is left of a cell; what it prints goes to the cell's log.
+    """Do what is left of a cell, from the content of a `Task`; what it prints goes to the cell's log.
 
-    Parameters
-    ----------
-    content : dict
-        A `Task`.
-
-    Returns
-    -------
-    dict
-        The `CellState` at the end: done, or failed with its error. Only a death of the process ends otherwise.
+    Its `CellState` at the end: done, or failed with its error. Only a death of the process ends otherwise.
     """
     task = Task(**content)
     study = Path(task.study)

@@ -47,15 +47,7 @@ class Group:
 
 
 def groups_of(experiment: str, description: Experiment, cells: Sequence[CellScores]) -> list[Group]:
-    """The groups of an experiment, in the order of its description: the first is what others are compared with.
-
-    Parameters
-    ----------
-    experiment : str
-    description : Experiment
-    cells : sequence of CellScores
-        Of that experiment.
-    """
+    """The groups of an experiment's cells, in the order of its description: others are compared with the first."""
     keys = [key for key in description.varied_keys if key not in WITHIN]
     # Cells come in the order of the whole study, where another experiment may have named the second value first.
     order = points(description, experiment)

@@ -29,14 +29,7 @@ Who = Callable[[Mapping[str, Any], int], Listener]
 
 
 def read_cell(record: CellRecord, name: Callable[[Listener], str]) -> CellScores:
-    """What a cell has so far; files that cannot be read are errors of that cell, not of the study.
-
-    Parameters
-    ----------
-    record : CellRecord
-    name : function from Listener to str
-        From `naming` of all cells of the study.
-    """
+    """What a cell has so far, listeners by their `naming`; files that cannot be read are errors of that cell alone."""
     cell = CellScores(record, "+".join(map(name, tuners(record.cell.config))))
     if not (record.path / "run.json").is_file():
         return cell

@@ -105,14 +105,7 @@ def nothing_rows(group: Group) -> list[dict[str, Any]]:
 
 
 def difference_rows(first: Group, second: Group, kind: Kind = "gain") -> list[dict[str, Any]]:
-    """Second minus first in tuned r, over the seeds that both have, wherever both are scored.
-
-    Parameters
-    ----------
-    first, second : Group
-    kind : str
-        gain: of the table; probe: of features that were read off.
-    """
+    """Second minus first in tuned r, over the seeds that both have, wherever both are scored: gains, or probes."""
     rows = []
     for about, others, scores in _opposed(first, second, kind):
         common = [seed for seed in scores if seed in others]

@@ -27,10 +27,8 @@ class CellScore(Score):
     kind : str
         gain, layer, task, transfer or probe.
     cell : str
-    listener : str
-        Whose responses are predicted, by a name that nobody else has in the study.
-    subject : str
-        The same person's name in their data set.
+    listener, subject : str
+        Whose responses are predicted, by a name that nobody else has in the study, and by that in their data set.
     tuned_on : str
         Whose responses tuned the model, joined by +.
     is_tuner : bool

@@ -88,13 +88,7 @@ class Claims:
 
 
 def claims_of(folder: StudyFolder) -> Claims:
-    """The findings of a study from its cells so far.
-
-    Parameters
-    ----------
-    folder : StudyFolder
-        From `open_study`.
-    """
+    """The findings of a study from its cells so far."""
     named = naming(record.cell.config for record in folder.cells)
     cells = [read_cell(record, named) for record in folder.cells]
     rows: list[dict[str, Any]] = []
@@ -113,15 +107,7 @@ def claims_of(folder: StudyFolder) -> Claims:
 
 
 def experiment_rows(name: str, experiment: Experiment, groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """All findings of one experiment; a row that says so for each group of which nothing was scored.
-
-    Parameters
-    ----------
-    name : str
-    experiment : Experiment
-    groups : sequence of Group
-        From `groups_of`.
-    """
+    """All findings of one experiment; a row that says so for each group of which nothing was scored."""
     pairs = pairs_of(groups, experiment.contrasts)
     findings = [row for group in groups for row in gain_rows(group)]
     findings += [row for pair in pairs for row in difference_rows(*pair)]

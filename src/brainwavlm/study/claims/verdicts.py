@@ -26,16 +26,9 @@ _CONTRASTS = {
 def expected(row: Row, config: RunConfig, against: RunConfig | None, contrasts: Sequence[str]) -> str:
     """What was reported of such a finding: `+`, `-`, `0` (about equal), `<=0` (no gain), `>=0` (no loss), or nothing.
 
-    Nothing where the models were tuned on something else than those of the claim, or differ in something else.
-
-    Parameters
-    ----------
-    row : mapping
-        claim, kind, target.
-    config, against : RunConfig, RunConfig or None
-        Of the row's group, and of the group that it is compared with.
-    contrasts : sequence of str
-        Keys that are compared.
+    Nothing where the models were tuned on something else than those of the claim, or differ in something else. Of the
+    row claim, kind and target count; `config` and `against` are of its group and of that which it is compared with,
+    `contrasts` the keys that are compared.
     """
     claim, kind, target = row["claim"], row["kind"], row["target"]
     if claim in (7, 8, 9, 14):

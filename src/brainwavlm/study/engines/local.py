@@ -27,20 +27,9 @@ def run_local(
     finished: Callable[[CellState], None],
     gpus: float | None = None,
 ) -> None:
-    """Work on cells in processes of this machine.
+    """Work on cells, in order, in processes of this machine, some at once; `finished` is called as each ends.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-        In order.
-    workers : int
-        Cells at once.
-    retries : int
-        Times that a cell whose process died is started again, from its checkpoint.
-    finished : function of CellState
-        Called as each cell ends.
-    gpus : float or None
-        Of each cell, see `shared_gpus`.
+    A cell whose process died is started again from its checkpoint, up to `retries` times. `gpus` as for `shared_gpus`.
     """
     processes = _Processes(shared_gpus(tasks, workers, gpus))
     with ThreadPoolExecutor(workers) as threads:
@@ -57,18 +46,8 @@ def run_local(
 def shared_gpus(tasks: Sequence[Task], workers: int, gpus: float | None) -> list[str | None]:
     """What CUDA_VISIBLE_DEVICES is for each of the cells at once; None: as it is here.
 
-    Parameters
-    ----------
-    tasks : sequence of Task
-    workers : int
-        Cells at once.
-    gpus : float or None
-        Of each cell: one or a part of one; 0: cells see none; None: one, where there are any and cells compute on them.
-
-    Raises
-    ------
-    ConfigError
-        More cells at once than there are GPUs for.
+    `gpus` of each cell: one or a part of one; 0: cells see none; None: one, where there are any and cells compute on
+    them. ConfigError for more cells at once than there are GPUs for.
     """
     n_gpus = torch.cuda.device_count()
     if gpus == 0:
@@ -93,15 +72,7 @@ def takes_gpu(task: Task) -> bool:
 
 
 def died(task: Task, how: str, times: int) -> CellState:
-    """The state of a cell whose process ended again and again, written down.
-
-    Parameters
-    ----------
-    task : Task
-    how : str
-        What ended it.
-    times : int
-    """
+    """The state of a cell whose process ended so many times, written down with what ended it."""
     study = Path(task.study)
     log = record_path(study, task.folder, "log")
     last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-1:] if log.exists() else []

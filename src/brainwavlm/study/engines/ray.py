@@ -16,13 +16,7 @@ OBJECT_STORE_BYTES = 10**8  # tasks and states are text; what cells make goes to
 
 
 def require_ray() -> Any:
-    """The module `ray`.
-
-    Raises
-    ------
-    ConfigError
-        Not installed.
-    """
+    """The module `ray`; ConfigError where it is not installed."""
     try:
         import ray
     except ImportError:
@@ -43,18 +37,14 @@ def run_ray(
     asked: Mapping[str, float],
     address: str | None = None,
 ) -> None:
-    """Work on cells as tasks of Ray, each in a fresh process.
+    """Work on cells, in order, as tasks of Ray, each in a fresh process; `finished` is called as each ends.
 
     Parameters
     ----------
-    tasks : sequence of Task
-        In order.
     workers : int or None
         Cells at once; None: with an address as many as the cluster has room for, else 1.
     retries : int
         Times that Ray starts a cell again whose worker died; it goes on from its checkpoint.
-    finished : function of CellState
-        Called as each cell ends.
     asked : mapping of str to float
         What each cell asks for: CPU, GPU and memory (bytes).
     address : str or None
@@ -108,13 +98,7 @@ def require_room(
 ) -> None:
     """Raise where a cell would wait for ever, or compute on a GPU that it did not ask for.
 
-    Parameters
-    ----------
-    machines : sequence of mapping of str to float
-        What each machine of the cluster has.
-    asked : mapping of str to float
-        What a cell asks for.
-    tasks : sequence of Task
+    `machines`: what each of the cluster has; `asked`: what a cell asks for.
     """
     if not any(all(machine.get(what, 0) >= n for what, n in asked.items()) for machine in machines):
         wanted, most = (
