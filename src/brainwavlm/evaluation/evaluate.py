@@ -20,9 +20,8 @@ from brainwavlm.evaluation.contrasts import (
 from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore
-from brainwavlm.evaluation.epochs import epoch_rows, require_epochs
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
-from brainwavlm.evaluation.layers import Layers, chosen_layers, layer_rows
+from brainwavlm.evaluation.layers import Layers, chosen_layers, epoch_rows, layer_rows, require_epochs
 from brainwavlm.evaluation.notes import ridge_summary, summary
 from brainwavlm.evaluation.readout_delays import delay_rows
 from brainwavlm.evaluation.readout_scores import readout_r

@@ -1,7 +1,6 @@
 """A run's own readout, without a fit: on its own voxels, and in a listener of a transfer on the same surface."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from brainwavlm.encoding.joint import surface_places
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.ridge_predictions import responses_of
-from brainwavlm.evaluation.scores import correlation, mean_over
+from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.transfer_cells import TransferCell
 from brainwavlm.runs.run import Run
@@ -41,61 +40,43 @@ def _read_out(
     return np.concatenate(predicted)
 
 
-@dataclass(frozen=True)
-class ReadoutPrediction:
-    """What a run's readout predicts of a listener's test stories, (n_rows, n_predicted), and of which scored voxels."""
-
-    kept: np.ndarray
-    predicted: np.ndarray
-
-    def means(
-        self, true: np.ndarray, rows: np.ndarray, masks: Mapping[str, np.ndarray]
-    ) -> dict[str, tuple[float, int]]:
-        """Mean correlation over those voxels of each target that it predicts, and how many these are.
-
-        Of responses (n_rows, n_kept), over the rows that count, (n_rows,), and targets, (n_kept,).
-        """
-        r = np.full(true.shape[1], np.nan)
-        r[self.kept] = correlation(true[rows][:, self.kept], self.predicted[rows])
-        return {name: (mean_over(r, mask), int((mask & ~np.isnan(r)).sum())) for name, mask in masks.items()}
-
-
-def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) -> ReadoutPrediction | None:
-    """The readout of a run in the listener of a cell; None where it says nothing of this listener's voxels.
+def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the readout of a run predicts in the listener of a cell, (n_rows, n_kept); NaN where it says nothing.
 
     `designs` (n_trs, n_columns) are those of the run's speech model in this listener, by story.
     """
     run, scored = cell.run, cell.plan.columns
+    predicted = np.full((len(cell.plan.story_of_row), len(scored)), np.nan, np.float32)
+    # Read at another layer than the run's there is nothing to read out.
     if cell.plan.config.backbone.layer != run.config.backbone.layer or not run.config.control.has_voxels:
-        return None
+        return predicted
     own = next((one for one in run.sides if _same_listener(one, cell)), None)
     if own is not None:
-        position = {column: number for number, column in enumerate(scored)}
-        columns = np.flatnonzero(own.voxels)
-        pairs = [(n, position[column]) for n, column in enumerate(columns) if column in position]
+        _, outputs, kept = np.intersect1d(np.flatnonzero(own.voxels), scored, return_indices=True)
     else:
-        pairs = _same_vertices(run, cell, scored)
-    if not pairs:
-        return None
-    outputs, kept = (np.array(part) for part in zip(*pairs, strict=True))
-    readout = tuned_model(own or run)[1]
-    return ReadoutPrediction(kept, _read_out(readout, designs, cell.plan.held_out)[:, outputs])
+        outputs, kept = _same_vertices(run, cell, scored)
+    if len(kept):
+        readout = tuned_model(own or run)[1]
+        predicted[:, kept] = _read_out(readout, designs, cell.plan.held_out)[:, outputs]
+    return predicted
 
 
 def _same_listener(side: Run, cell: TransferCell) -> bool:
     return (side.config.dataset, side.config.subject) == (cell.plan.config.dataset, cell.plan.config.subject)
 
 
-def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> list[tuple[int, int]]:
+def _same_vertices(run: Run, cell: TransferCell, columns: np.ndarray) -> np.ndarray:
     """Outputs of the run's one readout, and the listener's scored voxels, at the same vertices of one surface."""
+    none = np.empty((2, 0), int)
     if run.config.joint and not run.config.readout.shared:
-        return []  # several readouts, none of which is this listener's
+        return none  # several readouts, none of which is this listener's
     first = run_data(run.config)
     tuned, scored = first.subject, cell.plan.data.subject
     if tuned.surface != scored.surface or first.dataset.tr != cell.plan.data.dataset.tr:
-        return []
+        return none
     theirs, ours = surface_places(tuned, run.voxels), surface_places(scored, columns)
     if theirs is None or ours is None:
-        return []
+        return none
     output = {place: number for number, place in enumerate(theirs)}
-    return [(output[place], number) for number, place in enumerate(ours) if place in output]
+    pairs = [(output[place], number) for number, place in enumerate(ours) if place in output]
+    return np.array(pairs).T if pairs else none

@@ -21,7 +21,8 @@ from brainwavlm.evaluation.learning_curve import (
     require_whole_story,
 )
 from brainwavlm.evaluation.notes import SIMULATED, result_summary
-from brainwavlm.evaluation.readout_scores import ReadoutPrediction, readout_prediction
+from brainwavlm.evaluation.readout_scores import readout_prediction
+from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means
 from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
 from brainwavlm.progress import Progress
@@ -128,7 +129,7 @@ def _designs(
 def _matrix(
     cells: list[TransferCell],
     models: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    readouts: Mapping[str, ReadoutPrediction | None],
+    readouts: Mapping[str, np.ndarray],
 ) -> tuple[list[dict[str, Any]], list[str], list[dict[str, Any]]]:
     """Rows of the matrix for one listener, what their intervals are over, and what they come from."""
     plan, predictions = cells[0].plan, by_readout(models)
@@ -151,10 +152,8 @@ def _matrix(
             about = {"run": cell.name, "subject": cell.subject}
             layer, pair = config.backbone.layer, (_FROZEN, cell.name)
             replicates += kept_replicates(about, means, heard, layer, which, pair)
-            readout = readouts[cell.name]
-            of_readout = {} if readout is None else readout.means(true, counted, masks)
+            r_readout = correlation(true[counted], readouts[cell.name][counted])
             for target in means.means:
-                r_readout, n_readout = of_readout.get(target, (np.nan, 0))
                 rows.append(
                     {
                         **cell.about(),
@@ -164,8 +163,8 @@ def _matrix(
                         "target": target,
                         "n_voxels": means.n_voxels[target],
                         **contrast(means, target, frozen=_FROZEN, tuned=cell.name),
-                        "r_readout": r_readout,
-                        "n_readout": n_readout,
+                        "r_readout": mean_over(r_readout, masks[target]),
+                        "n_readout": int((masks[target] & ~np.isnan(r_readout)).sum()),
                         "shared": "+".join(cell.shared),
                     }
                 )

@@ -14,17 +14,40 @@ from brainwavlm.formatting.html import table
 from brainwavlm.formatting.numbers import format_p, voxel_count
 from brainwavlm.results.replicates import FILE, Replicates, read_if_there
 from brainwavlm.results.result import Result
-from brainwavlm.results.ridge import FILE as RIDGE_FILE
-from brainwavlm.results.ridge import ridge_parts
 from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.schemas import AGAIN as EVALUATE_AGAIN
-from brainwavlm.results.schemas import EvaluationSummary
+from brainwavlm.results.schemas import RIDGE_AGAIN, EvaluationSummary, RidgeSummary
 from brainwavlm.results.tables import frame_rows, read_if_any, read_summary, read_table, records, told
 
 # Columns of voxels.csv, and those of the table that count voxels below .05; empty where that cannot be tested.
 VOXELS_BELOW = {"q_frozen": "voxels_frozen", "q_tuned": "voxels_tuned", "q_difference": "voxels_better"}
 _FURTHER = ("layers", "downstream", "delays", "ridge_epochs")
 PARTS = ("voxels", *_FURTHER, "replicates")
+RIDGE_FILE = "scores.csv"
+UNTUNED = "none"  # how the model of such a result was adapted
+_CLEAN = {name: f"{name}_frozen" for name in ("clean_r", "clean_shared_r")}
+# Names in summary.json and scores.csv, where there is one model, and in table.csv and voxels.csv.
+_TARGET = {
+    "mean_r": "r_frozen",
+    "low": "low_frozen",
+    "high": "high_frozen",
+    "shared_mean_r": "shared_frozen",
+    "shared_low": "shared_low_frozen",
+    "shared_high": "shared_high_frozen",
+    "p": "p_frozen",
+    "voxels_q_below_.05": "voxels_frozen",
+    "time_only_r": "r_time_only",
+    "time_only_p": "p_time_only",
+    "mean_r_normalised": "normalised_frozen",
+    **_CLEAN,
+}
+_VOXEL = {
+    "r": "r_frozen",
+    "shared_r": "shared_frozen",
+    "r_normalised": "normalised_frozen",
+    **{name: f"{name}_frozen" for name in ("alpha", "p", "q", "p_max")},
+    **_CLEAN,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +115,7 @@ class Evaluation(Result):
         """
         folder = Path(folder)
         if (folder / RIDGE_FILE).is_file():
-            return cls(*ridge_parts(folder), path=folder)
+            return cls(*_ridge_parts(folder), path=folder)
         summary = read_summary(folder / "summary.json", cls.SUMMARY, cls.AGAIN)
         runs, tables = {run["name"] for run in summary["runs"]}, {"voxels": pd.DataFrame()}
         for name in ("table", "voxels") if "voxels" in parts else ("table",):
@@ -185,3 +208,29 @@ class Evaluation(Result):
     def _html(self) -> list[str]:
         apart = {"run"} if len(self.runs) == 1 else set()
         return [table([{key: row[key] for key in row if key not in apart} for row in self.rows()])]
+
+
+def _ridge_parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Table, voxels and summary in a folder of `ridge`; columns of a tuned model are not there, its run is the folder.
+
+    RunError where a file is missing or damaged, or of a version that this one cannot read.
+    """
+    known = read_summary(folder / "summary.json", RidgeSummary, RIDGE_AGAIN)
+    voxels = read_table(folder / RIDGE_FILE, RIDGE_AGAIN)
+    about = {"run": folder.resolve().name, "subject": known["subject"]}
+    table = pd.DataFrame(known["targets"]).rename(columns=_TARGET).assign(**about, seed=known["seed"])
+    numbers = [name for name in _TARGET.values() if name in table]
+    same = ("subject", "target", "seed", "simulated", "splits", "intervals", "config")
+    entry = {
+        "name": about["run"],
+        "method": UNTUNED,
+        "control": "none",
+        "best": None,
+        "history": [],
+        **{key: known[key] for key in same},
+        "frozen": known,
+    }
+    summary = {key: known[key] for key in ("simulated", "notes", "versions")}
+    voxels = voxels.rename(columns=_VOXEL).drop(columns="split").assign(run=about["run"])
+    summary |= {"runs": [entry], "listeners": []}
+    return table.astype(dict.fromkeys(numbers, float)), voxels, summary

@@ -26,7 +26,7 @@ def tuners(config: RunConfig) -> tuple[Listener, ...]:
 
 
 def naming(configs: Iterable[RunConfig]) -> Callable[[Listener], str]:
-    """A function from listeners to their names: the subject, after the data set where the cells of a study have several.
+    """A function from listeners to their names: the subject, after the data set where a study has several.
 
     A data set is named by its folder; by the whole path where two folders have one name.
     """

@@ -1,21 +1,29 @@
 """The work of one cell, in a process of its own: tune, evaluate, transfer, probe. Both engines call `run_cell`."""
 
 import os
+import shutil
 import socket
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from brainwavlm.config import RunConfig, validated
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.files import read_json
+from brainwavlm.progress import Progress
+from brainwavlm.results.evaluation import Evaluation
+from brainwavlm.results.probes import Probes
+from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import code_version, same_code
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
 from brainwavlm.study.records import (
+    WRITTEN,
     CellState,
     locked,
     lost_file,
@@ -23,7 +31,40 @@ from brainwavlm.study.records import (
     record_path,
     write_state,
 )
-from brainwavlm.study.steps import RESULTS, Task, do_step, scored_folder
+
+RESULTS: dict[str, type[Evaluation] | type[Transfer] | type[Probes]] = {
+    "evaluate": Evaluation,
+    "transfer": Transfer,
+    "probe": Probes,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell as a process gets it.
+
+    Attributes
+    ----------
+    study, folder : str
+        Folder of the study, and name of the cell's.
+    identity : str
+    steps : dict of str to dict
+        Options of what follows tuning: `evaluate`, and perhaps `transfer` and `probe`.
+    config : dict
+        The RunConfig.
+    cpus : int
+        Threads.
+    place : str
+        Where the file of the study asks for it, for messages.
+    """
+
+    study: str
+    folder: str
+    identity: str
+    steps: dict[str, dict[str, Any]]
+    config: dict[str, Any]
+    cpus: int
+    place: str = ""
 
 
 def run_cell(content: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +147,7 @@ def _worked(task: Task, state: CellState) -> CellState:
                 print(f"{name}: attempt {state.attempts}, process {state.pid} on {state.host}", flush=True)
                 began = time.monotonic()
                 with naming_cell(task.place or task.folder):
-                    do_step(name, path, task, some)
+                    _do_step(name, path, task, some)
                 state = state.with_step(name, some, time.monotonic() - began)
                 write_state(study, state)
         return state.but(state="done")
@@ -130,7 +171,7 @@ def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) 
         if name == "tune":
             _ = open_run(cell).config, open_run(cell).result
         else:
-            RESULTS[name].open(cell / scored_folder(name))
+            RESULTS[name].open(cell / _scored_folder(name))
     except BrainwavlmError:
         return False
     return True
@@ -140,3 +181,45 @@ def _is_done(study: Path, state: CellState, name: str, options: dict[str, Any]) 
 def _printing_to(path: Path) -> Iterator[None]:
     with open(path, "a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         yield
+
+
+def _do_step(name: str, path: Path, task: Task, options: dict[str, Any]) -> None:
+    """Tune a cell, or score it, in place of what was there with other options."""
+    if name == "tune":
+        _tune(path, task)
+        return
+    # The digest of the data says what is done, not how.
+    options = {key: value for key, value in options.items() if key != "data"}
+    score = getattr(import_module("brainwavlm"), name)
+    # Features of a tuned model are its cell's alone: gigabytes that nobody else would read.
+    scores = score(open_run(path), cache=Path(task.study) / "features", keep_tuned=False, **options)
+    folder = path / _scored_folder(name)
+    if folder.exists():
+        shutil.rmtree(folder)
+    scores.save(folder)
+
+
+def _scored_folder(name: str) -> str:
+    """What the folder of a step that scores is called."""
+    return WRITTEN[name][0].partition("/")[0]
+
+
+def _tune(path: Path, task: Task) -> None:
+    """Tune, from the last checkpoint where there is one."""
+    from brainwavlm.encoding.tuning import tune
+
+    begun = (path / "run.json").is_file()
+    if path.exists() and not begun:
+        shutil.rmtree(path)  # killed before its manifest: of no use
+    if not begun or open_run(path).result is None:
+        # A run that was begun goes on as it began, wherever frontends are kept now.
+        config = open_run(path).config if begun else validated(RunConfig, task.config, task.folder)
+        tune(config, path, resume=begun, progress=_PrintedProgress())
+
+
+class _PrintedProgress(Progress):
+    """One line an epoch."""
+
+    def epoch(self, epoch: int, loss: float | None, validation: float | None, best: int) -> None:
+        """Print it."""
+        print(f"epoch {epoch}: loss {loss}, validation r {validation}, best {best}", flush=True)

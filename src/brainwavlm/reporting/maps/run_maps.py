@@ -15,7 +15,7 @@ from brainwavlm.reporting.maps.volume import Grid, Space, volume_image
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source
 from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
-from brainwavlm.results.ridge import UNTUNED
+from brainwavlm.results.evaluation import UNTUNED
 
 _SHOWN = ("r_frozen", "r_tuned", "difference")
 _SHARES = ("unique_model_frozen", "unique_model_tuned", "unique_model_difference")

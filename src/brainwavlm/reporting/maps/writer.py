@@ -28,7 +28,7 @@ from brainwavlm.reporting.maps.flatmaps import flatmap_figure
 from brainwavlm.reporting.maps.run_maps import RunMaps
 from brainwavlm.reporting.maps.volume import Space, affine_of
 from brainwavlm.reporting.meshes import SIDES, Hemisphere
-from brainwavlm.results.ridge import UNTUNED
+from brainwavlm.results.evaluation import UNTUNED
 from brainwavlm.runs.output_paths import require_apart
 
 SIDECAR = "maps.json"

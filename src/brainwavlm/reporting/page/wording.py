@@ -5,7 +5,7 @@ from typing import Any
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.formatting.numbers import NBSP, capitalised, format_p, number, percent, signed
-from brainwavlm.results.ridge import UNTUNED
+from brainwavlm.results.evaluation import UNTUNED
 
 Row = Mapping[str, Any]
 Run = Mapping[str, Any]  # an entry of `runs` in summary.json

@@ -44,25 +44,25 @@ def sentence(row: Row) -> str:
 
 def _gain(row: Row) -> str:
     state = "" if row["layer"] is None else f", hidden state {row['layer']:.0f}"
-    return (
-        f"mean test r in {row['target']} of {row['listener']}{state} from {number(row['r_frozen'])} (untuned) "
-        f"to {number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
-    )
+    return f"mean test r in {row['target']} of {row['listener']}{state} {_change(row)}"
+
+
+def _change(row: Row, more: str = "") -> str:
+    models = f"from {number(row['r_frozen'])} (untuned{more}) to {number(row['r_tuned'])}"
+    return f"{models}, {signed(row['estimate'])} {_bracket(row)}."
 
 
 def _task(row: Row) -> str:
     return (
         f"which {row['target']} are said in a second of sound, model tuned on {row['tuned_on']}, hidden state "
-        f"{row['layer']:.0f}: AUC from {number(row['r_frozen'])} (untuned; chance .5) to {number(row['r_tuned'])}, "
-        f"{signed(row['estimate'])} {_bracket(row)}."
+        f"{row['layer']:.0f}: AUC {_change(row, '; chance .5')}"
     )
 
 
 def _probe(row: Row) -> str:
     return (
         f"{row['target']} read off hidden state {row['layer']:.0f}, model tuned on {row['tuned_on']}"
-        f"{_under(row)}: {score_name(row['readout'])} from {number(row['r_frozen'])} (untuned) to "
-        f"{number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
+        f"{_under(row)}: {score_name(row['readout'])} {_change(row)}"
     )
 
 
@@ -86,8 +86,8 @@ def _under(row: Row) -> str:
 def _transfer(row: Row) -> str:
     heard = ", stories unheard while tuning" if row["stories"] == "unheard" else ""
     return (
-        f"tuned on {row['tuned_on']}, scored in {row['listener']}{heard}: mean test r in {row['target']} from "
-        f"{number(row['r_frozen'])} (untuned) to {number(row['r_tuned'])}, {signed(row['estimate'])} {_bracket(row)}."
+        f"tuned on {row['tuned_on']}, scored in {row['listener']}{heard}: mean test r in {row['target']} "
+        f"{_change(row)}"
     )
 
 
