@@ -27,7 +27,7 @@ from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.runs.subject_views import heard_by, subject_views
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study
-from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
+from brainwavlm.study.options import EvaluateOptions
 
 _OF_LISTENERS = {*OF_THE_DATA, "joint", "train_minutes", "train_from", "control", "readout"}
 _OF_THE_MODEL: dict[str, Any] = {
@@ -37,8 +37,10 @@ _OF_THE_MODEL: dict[str, Any] = {
     "windows": {"mode"},
 }
 # What a study's file calls what these name.
-_KEYS_OF_TRANSFER = {"subject": "transfer.subjects", "splits": "transfer.test"}
-_KEYS_OF_PROBE = {"features": "probe.features", "controls": "probe.controls"}
+_KEYS = {
+    "transfer": {"subject": "transfer.subjects", "splits": "transfer.test"},
+    "probe": {"features": "probe.features", "controls": "probe.controls"},
+}
 
 
 def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
@@ -52,20 +54,12 @@ def require_runnable(study: Study, cells: Iterable[Cell]) -> None:
     """
     checks = _Checks()
     for cell in cells:
-        asks = [study.experiments[name] for name in cell.experiments]
-        with naming_cell(place_of(cell, study.source)):
-            checks.tuning(cell.config)
-        scores = next((n for n, one in enumerate(asks) if one.evaluate != EvaluateOptions()), 0)
-        with naming_cell(place_of(cell, study.source, scores)):
-            checks.evaluation(cell)
-        if cell.transfer is not None:
-            transfers = next(n for n, one in enumerate(asks) if one.transfer is not None)
-            with naming_cell(place_of(cell, study.source, transfers), _KEYS_OF_TRANSFER):
-                checks.transfer(cell.config, cell.transfer)
-        if cell.probe is not None:
-            probes = next(n for n, one in enumerate(asks) if one.probe is not None)
-            with naming_cell(place_of(cell, study.source, probes), _KEYS_OF_PROBE):
-                checks.probe(cell.config, cell.probe)
+        for step in cell.steps:
+            unasked = EvaluateOptions() if step == "evaluate" else None
+            asks = (getattr(study.experiments[name], step, unasked) for name in cell.experiments)
+            asking = next((number for number, asked in enumerate(asks) if asked != unasked), 0)
+            with naming_cell(place_of(cell, study.source, asking), _KEYS.get(step, {})):
+                getattr(checks, step)(cell)
 
 
 def place_of(cell: Cell, source: str, number: int = 0) -> str:
@@ -89,7 +83,7 @@ def naming_cell(where: str, keys: Mapping[str, str] = MappingProxyType({})) -> I
 
 
 class _Checks:
-    """What has been looked at already."""
+    """What each step asks of a cell, by its name; what has been looked at is not again."""
 
     def __init__(self) -> None:
         self._evaluator = Evaluator(None, None, scanned=False)
@@ -97,8 +91,9 @@ class _Checks:
         self._models: dict[str, ModelSize] = {}
         self._right: set[str] = set()
 
-    def tuning(self, config: RunConfig) -> None:
+    def tune(self, cell: Cell) -> None:
         """Speech model and adapters; listeners, stories, targets and controls."""
+        config = cell.config
         self._model(config)
         drawn = str(config.seed) if config.train_minutes is not None else ""
         if self._once(
@@ -107,7 +102,7 @@ class _Checks:
             for subject in tuned_subjects(config, self._data):
                 subject.data.voxel_weights(config.loss, torch.device("cpu"))
 
-    def evaluation(self, cell: Cell) -> None:
+    def evaluate(self, cell: Cell) -> None:
         """The rows that are to be scored, further hidden states and tasks."""
         model = self._model(cell.config)
         chosen_layers(cell.evaluate.layers, model.n_blocks)
@@ -118,8 +113,10 @@ class _Checks:
                 if self._once(f"task {task}", untuned_model_key(scored)):
                     task_of(task, plan, model.min_samples)
 
-    def transfer(self, config: RunConfig, options: TransferOptions) -> None:
+    def transfer(self, cell: Cell) -> None:
         """Listeners, hidden state, amounts of data, test stories."""
+        config, options = cell.config, cell.transfer
+        assert options is not None
         require_minutes(options.minutes, options.draws)
         model = self._model(config)
         if options.layer is not None and options.layer > model.n_blocks:
@@ -142,8 +139,10 @@ class _Checks:
                     plan = self._plan(with_whole_cortex(view, (), None), model, tested=False)
                     require_whole_story(plan.data, options.minutes)
 
-    def probe(self, config: RunConfig, options: ProbeOptions) -> None:
+    def probe(self, cell: Cell) -> None:
         """Its features, whose values are made once, its controls and its hidden states."""
+        config, options = cell.config, cell.probe
+        assert options is not None
         model = self._model(config)
         require_controls(options.controls)
         chosen_layers(options.layers, model.n_blocks, "probe.layers")

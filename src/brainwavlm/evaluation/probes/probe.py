@@ -99,23 +99,15 @@ def probe(
             sizes = model.min_samples, model.n_dims
             questions[key] = question_of(rows_of_table, plan, *sizes, controls, dimension)
     untuned: dict[str, dict[str, Predictions]] = {}
-    table: list[dict[str, Any]] = []
-    replicates: list[dict[str, Any]] = []
+    table, replicates, entries = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
     names = run_names(runs)
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
         question, key = questions[untuned_key(plan)], untuned_key(plan) + str(chosen)
         about = {"run": name, "subject": plan.config.subject, "seed": plan.config.seed}
         if key not in untuned:
             untuned[key] = _untuned_predictions(evaluator, plan, question, chosen, controls)
-        tuned = _predictions(
-            evaluator,
-            plan,
-            question,
-            tuned_backbone(run, chosen),
-            chosen,
-            _asked(controls),
-            f"Hearing units, {name}",
-        )
+        heard = evaluator, plan, question, chosen
+        tuned = _predictions(*heard, tuned_backbone(run, chosen), _asked(controls), name)
         models = untuned[key] | {"tuned": tuned}
         for layer in chosen:
             made = [probe_rows(about, task, layer, models, controls) for task in question.tasks]
@@ -124,11 +116,36 @@ def probe(
             for rows, more in made:
                 table += rows
                 replicates += more
+        entries.append(
+            {
+                "name": name,
+                "path": str(run.path),
+                "subject": plan.config.subject,
+                "seed": plan.config.seed,
+                "layers": list(chosen),
+                "splits": run.manifest["splits"],
+                "config": plan.config.model_dump(mode="json"),
+            }
+        )
     frame = with_q(pd.DataFrame(table))
+    simulated = any(plan.data.dataset.simulated for plan in plans)
+    notes = ["The runs were tuned on simulated responses."] * simulated
+    notes += [note for run, name in zip(runs, names, strict=True) for note in run_notes(run, name)]
+    notes += [note for question in questions.values() for note in question.notes]
+    units = frame["scores"].map(lambda scores: scores.unit)
+    notes.append(f"Intervals over {' or '.join(dict.fromkeys(units))}.")
+    streams = [name for run, name in zip(runs, names, strict=True) if run.config.windows.mode == "stream"]
+    notes += [f"{name}: tuned in a stream; here it hears windows." for name in streams]
     return Probes(
         frame.drop(columns="scores"),
         seed_rows(frame, named_groups([run.config for run in runs], names, {"seed"})),
-        _summary(runs, names, plans, states, list(questions.values()), frame, controls),
+        result_summary(
+            simulated,
+            notes,
+            controls=[name for name in CONTROLS if name in controls],
+            runs=entries,
+            features=next(iter(questions.values())).facts,
+        ),
         gathered(replicates),
     )
 
@@ -145,13 +162,11 @@ def _untuned_predictions(
     controls: Collection[str],
 ) -> dict[str, Predictions]:
     """Of the model as it is, and of one of its shape with random weights where that is asked for."""
-    model = evaluator.untuned(plan.config, layers)
-    title = "Hearing units, model as it is"
-    models = {"frozen": _predictions(evaluator, plan, question, model, layers, _asked(controls), title)}
+    heard, model = (evaluator, plan, question, layers), evaluator.untuned(plan.config, layers)
+    models = {"frozen": _predictions(*heard, model, _asked(controls), "model as it is")}
     if RANDOM in controls:
         drawn = load_backbone(plan.config.backbone.name, layers, random_seed=RANDOM_SEED)
-        title = "Hearing units, random weights"
-        models[RANDOM] = _predictions(evaluator, plan, question, drawn, layers, [PLAIN], title)
+        models[RANDOM] = _predictions(*heard, drawn, [PLAIN], "random weights")
     return models
 
 
@@ -159,10 +174,10 @@ def _predictions(
     evaluator: Evaluator,
     plan: ScoringPlan,
     question: Question,
-    backbone: Backbone,
     layers: Sequence[int],
+    backbone: Backbone,
     asked: Sequence[str],
-    title: str,
+    who: str,
 ) -> Predictions:
     config = plan.config
     backbone.set_up(config)
@@ -176,7 +191,7 @@ def _predictions(
             config.backbone.batch_windows,
             evaluator.frontends(config),
         )
-        for name in evaluator.progress.over(sorted(question.units), title)
+        for name in evaluator.progress.over(sorted(question.units), f"Hearing units, {who}")
     }
     predictions = probe_predictions(question.tasks, vectors, layers, config, asked)
     if question.stretches is not None:
@@ -184,43 +199,3 @@ def _predictions(
             stretches = {name: some[layer][STRETCHES] for name, some in vectors.items()}
             predictions[DIMENSION, PLAIN, layer] = question.stretches.centred(stretches)
     return predictions
-
-
-def _summary(
-    runs: Sequence[Run],
-    names: Sequence[str],
-    plans: Sequence[ScoringPlan],
-    states: Sequence[Sequence[int]],
-    questions: Sequence[Question],
-    frame: pd.DataFrame,
-    controls: Collection[str],
-) -> dict[str, Any]:
-    simulated = any(plan.data.dataset.simulated for plan in plans)
-    notes = ["The runs were tuned on simulated responses."] if simulated else []
-    notes += [note for run, name in zip(runs, names, strict=True) for note in run_notes(run, name)]
-    notes += [note for question in questions for note in question.notes]
-    units = frame["scores"].map(lambda scores: scores.unit)
-    notes.append(f"Intervals over {' or '.join(dict.fromkeys(units))}.")
-    notes += [
-        f"{name}: tuned in a stream; here it hears windows."
-        for run, name in zip(runs, names, strict=True)
-        if run.config.windows.mode == "stream"
-    ]
-    return result_summary(
-        simulated,
-        notes,
-        controls=[name for name in CONTROLS if name in controls],
-        runs=[
-            {
-                "name": name,
-                "path": str(run.path),
-                "subject": plan.config.subject,
-                "seed": plan.config.seed,
-                "layers": list(chosen),
-                "splits": run.manifest["splits"],
-                "config": plan.config.model_dump(mode="json"),
-            }
-            for run, name, plan, chosen in zip(runs, names, plans, states, strict=True)
-        ],
-        features=questions[0].facts,
-    )
