@@ -20,17 +20,10 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract
 from brainwavlm.speech.hidden_states import Backbone
 
-OF_THE_DATA = {
-    "dataset",
-    "subject",
-    "regions",
-    "target",
-    "train",
-    "validation",
-    "test",
-    "windows",
-    "alignment",
-}
+OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test", "windows"}
+OF_THE_DATA |= {"alignment"}
+_OF_TUNING = {"seed", "joint", "target", "train_minutes", "train_from", "adapter", "readout", "loss"}
+_OF_TUNING |= {"training", "quirks", "control"}
 
 
 class Evaluator:
@@ -198,19 +191,4 @@ def untuned_key(plan: ScoringPlan) -> str:
 
 def untuned_model_key(config: RunConfig) -> str:
     """Runs with the same key have the same frozen scores: tuning, seed and target do not touch them."""
-    return config.model_dump_json(
-        exclude={
-            *(
-                "seed",
-                "joint",
-                "target",
-                "train_minutes",
-                "train_from",
-                "adapter",
-                "readout",
-                "loss",
-                "training",
-            ),
-            *("quirks", "control"),
-        }
-    )
+    return config.model_dump_json(exclude=_OF_TUNING)
