@@ -110,11 +110,26 @@ def transfer(
             matrix += rows
             replicates += means
             units += what
+    simulated = any(cell.plan.data.dataset.simulated for cell in cells)
+    notes = [SIMULATED] * simulated
+    notes += [f"Intervals over {unit}." for unit in dict.fromkeys(units)]
+    notes += [shared_note(cell) for cell in cells]
+    entries = [
+        {
+            **cell.about(),
+            "dataset": cell.plan.config.dataset,
+            "target": cell.run.config.target,
+            "layer": cell.plan.config.backbone.layer,
+            "test": [recording.story.name for recording in cell.plan.held_out],
+            "shared": cell.shared,
+        }
+        for cell in cells
+    ]
     return Transfer(
         pd.DataFrame(matrix),
         pd.DataFrame(curve),
         pd.DataFrame(minutes_needed(curve)),
-        _summary(cells, units, minutes, draws),
+        result_summary(simulated, notes, cells=entries, minutes=list(minutes), draws=draws),
         gathered(replicates),
     )
 
@@ -169,29 +184,3 @@ def _matrix(
                     }
                 )
     return rows, [means.unit for means in jackknife.values()], replicates
-
-
-def _summary(
-    cells: list[TransferCell], units: list[str], minutes: Sequence[float], draws: int
-) -> dict[str, Any]:
-    simulated = any(cell.plan.data.dataset.simulated for cell in cells)
-    notes = [SIMULATED] * simulated
-    notes += [f"Intervals over {unit}." for unit in dict.fromkeys(units)]
-    notes += [shared_note(cell) for cell in cells]
-    return result_summary(
-        simulated,
-        notes,
-        cells=[
-            {
-                **cell.about(),
-                "dataset": cell.plan.config.dataset,
-                "target": cell.run.config.target,
-                "layer": cell.plan.config.backbone.layer,
-                "test": [recording.story.name for recording in cell.plan.held_out],
-                "shared": cell.shared,
-            }
-            for cell in cells
-        ],
-        minutes=list(minutes),
-        draws=draws,
-    )

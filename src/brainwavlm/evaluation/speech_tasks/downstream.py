@@ -22,7 +22,7 @@ from brainwavlm.results.estimates import of_both_models, over_seeds
 from brainwavlm.results.speech_task import SOUNDS, SpeechTask
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import distinct_runs, run_names
-from brainwavlm.stimulus.corpora import Corpus, read_corpus
+from brainwavlm.stimulus.corpora import read_corpus
 
 EPOCHS = 20
 
@@ -118,8 +118,17 @@ def downstream(
             {model: one.sounds for model, one in both.items()} | heads[key].real_sounds
         ).items():
             sounds |= {f"{SOUNDS}/{place}/{which} {label}.wav": one for which, one in said.items()}
-    notes = _notes(runs, names, asked, corpus)
-    return SpeechTask(pd.DataFrame(table), _summary(runs, about, asked, corpus, notes), sounds)
+    summary = result_summary(
+        any(side.manifest["data"]["simulated"] for run in runs for side in run.sides),
+        _notes(runs, names, asked),
+        task=asked.name,
+        data=str(corpus.path),
+        kind=corpus.kind,
+        tokens=asked.tokens,
+        **asked.facts(),
+        runs=about,
+    )
+    return SpeechTask(pd.DataFrame(table), summary, sounds)
 
 
 def _rows(
@@ -136,21 +145,6 @@ def _rows(
     return rows
 
 
-def _summary(
-    runs: Sequence[Run], about: list[dict[str, Any]], task: Task, corpus: Corpus, notes: list[str]
-) -> dict[str, Any]:
-    return result_summary(
-        any(side.manifest["data"]["simulated"] for run in runs for side in run.sides),
-        notes,
-        task=task.name,
-        data=str(corpus.path),
-        kind=corpus.kind,
-        tokens=task.tokens,
-        **task.facts(),
-        runs=about,
-    )
-
-
 def _splits_of(run: Run, data: str | Path | None) -> dict[str, Split]:
     """Stories as the run was split, where these are asked: what it was tuned on is not to be tested."""
     if data is not None and str(data) != run.config.dataset:
@@ -159,7 +153,7 @@ def _splits_of(run: Run, data: str | Path | None) -> dict[str, Split]:
     return {story: split for split, stories in splits.items() for story in stories}
 
 
-def _notes(runs: Sequence[Run], names: Sequence[str], task: Task, corpus: Corpus) -> list[str]:
+def _notes(runs: Sequence[Run], names: Sequence[str], task: Task) -> list[str]:
     unit = left_out_pieces(task.group_of_row, "utterances" if task.sequences else "labels", task.groups)[1]
     notes = [note for run, name in zip(runs, names, strict=True) for note in run_notes(run, name)]
     notes += [*task.notes, f"Intervals over {unit}, and over seeds of heads."]
