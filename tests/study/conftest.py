@@ -39,7 +39,7 @@ def in_this_process(monkeypatch):
     def context():
         with monkeypatch.context() as patch:
             patch.setattr("brainwavlm.study.engines.run_local", work_on)
-            patch.setattr("brainwavlm.study.cost._calibrations", calibrations)
+            patch.setattr("brainwavlm.study.calibrations.calibrations", calibrations)
             yield
 
     return context

@@ -90,8 +90,7 @@ def run(
     """
     from brainwavlm.cli.show_study import show_study, status_rows
     from brainwavlm.config import parse_overrides
-    from brainwavlm.study import load_study, open_study, run_study
-    from brainwavlm.study.engines import engine_options
+    from brainwavlm.study import load_study
 
     wanted = load_study(file).with_settings(parse_overrides(set_ or []))
     options: dict[str, Any] = {
@@ -103,9 +102,10 @@ def run(
     }
     options |= {"memory_gb": memory_gb, "retries": retries}
     if dry_run:
-        engine_options(**options)  # refuses what is wrong
-        _dry_run(wanted, output, workers or 1, cpus, only or [], json)
+        _dry_run(wanted, output, options, only or [], json)
         return
+
+    from brainwavlm.study import open_study, run_study
 
     options |= {"retry_failed": retry_failed, "only": only or (), "upload": upload}
 
@@ -166,14 +166,19 @@ class _ToldProgress(TerminalProgress):
         return super().over(items, title)
 
 
-def _dry_run(study: "Study", output: Path, workers: int, cpus: int, only: list[str], json: bool) -> None:
+def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[str], json: bool) -> None:
     from brainwavlm.cli.console import console, show_table
-    from brainwavlm.study.cost import estimate
+    from brainwavlm.study.calibrations import calibrations
 
     def timed(name: str) -> None:
         print(f"Timing {name}", file=sys.stderr)
 
-    cost = estimate(study, output, workers, cpus, only, timed=timed, progress=_ToldProgress())
+    with calibrations(options["cpus"]) as calibrated:  # imports for as long as this process does
+        from brainwavlm.study.cost import estimate
+        from brainwavlm.study.engines import engine_options
+
+        workers = engine_options(**options).workers or 1  # refuses what is wrong
+        cost = estimate(study, output, calibrated, workers, only, timed=timed, progress=_ToldProgress())
     if json:
         print_json(asdict(cost))
         return

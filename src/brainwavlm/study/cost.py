@@ -2,21 +2,16 @@
 
 import json
 import math
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
-from brainwavlm.errors import BrainwavlmError, TuningError
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
@@ -34,7 +29,6 @@ _FREE = {"subject", "joint", "target", "regions", "train", "validation", "test",
 _FREE |= {"control", "quirks", "ridge", "evaluation"}
 _FREE_OF_TRAINING = {"epochs", "patience", "lr_backbone", "lr_readout", "weight_decay", "schedule", "warmup"}
 _FREE_OF_TRAINING |= {"clip", "checkpoint_steps", "keep_epochs", "frontend_folder"}
-COMMAND = (sys.executable, "-m", "brainwavlm.study.engines.calibration")
 
 
 @dataclass(frozen=True)
@@ -64,35 +58,34 @@ class Estimate:
 def estimate(
     study: Study,
     output: Path,
+    calibrated: Callable[[Cell], dict[str, Any]],
     workers: int = 1,
-    cpus: int = 1,
     only: Sequence[str] = (),
     timed: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
     """Time a few steps of one cell of each kind, and scale: hours by rows and epochs.
 
-    `workers`: cells at once, `cpus`: threads of each; `timed` is called with the name of each cell that is to be timed.
+    `calibrated` is that of `calibrations`; `workers` are cells at once; `timed` gets the name of each cell to be timed.
     """
-    with _calibrations(cpus) as calibrated:
-        every = cells_of(study)
-        cells = [cell for cell in every if chosen_by(cell, study, only)]
-        progress = progress or Progress()
-        require_runnable(study, progress.over(every, f"Looking for wrong values in {len(every)} cells"))
-        states = _states(cells, output, progress)
-        kinds: dict[str, list[Cell]] = {}
-        for cell in cells:
-            kinds.setdefault(_kind(cell.config), []).append(cell)
-        amounts = {cell.name: _amount(cell.config) for cell in cells}
-        costs: dict[str, tuple[float, float]] = {}
-        for same in kinds.values():
-            largest = max(same, key=lambda cell: amounts[cell.name])
-            if timed is not None:
-                timed(largest.name)
-            plan = calibrated(largest)
-            for cell in same:
-                share = amounts[cell.name] / max(amounts[largest.name], 1)
-                costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
+    every = cells_of(study)
+    cells = [cell for cell in every if chosen_by(cell, study, only)]
+    progress = progress or Progress()
+    require_runnable(study, progress.over(every, f"Looking for wrong values in {len(every)} cells"))
+    states = _states(cells, output, progress)
+    kinds: dict[str, list[Cell]] = {}
+    for cell in cells:
+        kinds.setdefault(_kind(cell.config), []).append(cell)
+    amounts = {cell.name: _amount(cell.config) for cell in cells}
+    costs: dict[str, tuple[float, float]] = {}
+    for same in kinds.values():
+        largest = max(same, key=lambda cell: amounts[cell.name])
+        if timed is not None:
+            timed(largest.name)
+        plan = calibrated(largest)
+        for cell in same:
+            share = amounts[cell.name] / max(amounts[largest.name], 1)
+            costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
     left = [costs[cell.name] for cell in cells if states[cell.name] != "done"]
     workers = max(min(workers, len(left)), 1)
     return Estimate(
@@ -162,44 +155,6 @@ def _amount(config: RunConfig) -> int:
 @cache
 def _rows(dataset: str, subject: str, *stories: tuple[str, ...] | None) -> int:
     return sum(one.shape[0] for one in split_recordings(_subject(dataset, subject), *stories)["train"])
-
-
-@contextmanager
-def _calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
-    """A function from a cell to its plan; the process that plans imports while cells are looked at."""
-    pipe = subprocess.PIPE
-    with (
-        TemporaryFile("w+") as errors,
-        subprocess.Popen((*COMMAND, str(cpus)), stdin=pipe, stdout=pipe, stderr=errors, text=True) as process,
-    ):
-        asked, answers = process.stdin, process.stdout
-        assert asked is not None
-        assert answers is not None
-
-        def calibrated(cell: Cell) -> dict[str, Any]:
-            with suppress(BrokenPipeError):
-                print(json.dumps(cell.config.model_dump(mode="json")), file=asked, flush=True)
-            answer = json.loads(answers.readline() or "{}")
-            if "error" in answer:
-                error = answer["error"]
-                raise BrainwavlmError(
-                    f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
-                )
-            if "plan" not in answer:
-                code = answer.get("exit") or process.wait()
-                errors.seek(0)
-                raise TuningError(
-                    cell.name,
-                    f"timing a few steps ended with exit code {code}: {' '.join(errors.read().splitlines()[-1:])}",
-                    "a cell that can begin.",
-                    "Try it alone with `brainwavlm plan`.",
-                )
-            return answer["plan"]
-
-        try:
-            yield calibrated
-        finally:
-            process.kill()
 
 
 def _span(hours: Sequence[float], workers: int) -> float:
