@@ -9,14 +9,12 @@ import multiprocessing
 import sys
 from typing import Any
 
+import torch
+
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.encoding.plan import plan
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.study.work import limit_threads
-
-_METHOD = (
-    "fork" if sys.platform == "linux" else "spawn"
-)  # elsewhere libraries of the system may not be forked
 
 
 def answer(config: dict[str, Any]) -> dict[str, Any]:
@@ -36,8 +34,11 @@ def main() -> None:
     """Time a few steps of each configuration."""
     cpus = int(sys.argv[1])
     limit_threads(cpus)
+    # Neither what drives a card nor libraries of other systems may be forked.
+    forked = sys.platform == "linux" and not torch.cuda.is_available()
+    context = multiprocessing.get_context("fork" if forked else "spawn")
     for line in sys.stdin:
-        process = multiprocessing.get_context(_METHOD).Process(target=_print_answer, args=(line, cpus))
+        process = context.Process(target=_print_answer, args=(line, cpus))
         process.start()
         process.join()
         if process.exitcode:
