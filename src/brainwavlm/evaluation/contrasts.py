@@ -103,12 +103,11 @@ class Change:
     @cached_property
     def paired(self) -> tuple[PermutationTest, PermutationTest]:
         """Tests of their difference, under each readout."""
-        evaluation, seed = self.plan.config.evaluation, self.plan.config.seed
-        how = self.plan.story_of_row, evaluation.shifts, seed, self.frozen.summary["null"]["block_rows"]
-        first, second = (
-            paired_block_p(self.tuned.true, *pair, *how, self.plan.masks)
-            for pair in zip(self.frozen.predictions, self.tuned.predictions, strict=True)
-        )
+        plan, config = self.plan, self.plan.config
+        blocks: int = self.frozen.summary["null"]["block_rows"]
+        how = plan.story_of_row, config.evaluation.shifts, config.seed, blocks, plan.masks
+        pairs = zip(self.frozen.predictions, self.tuned.predictions, strict=True)
+        first, second = (paired_block_p(self.tuned.true, one, other, *how) for one, other in pairs)
         return first, second
 
 

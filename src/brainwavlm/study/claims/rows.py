@@ -53,7 +53,7 @@ def gain_rows(group: Group, kind: Kind = "gain") -> list[dict[str, Any]]:
 
     `transfer`: in listeners who did not tune the model; of unheard stories alone where tuning heard some.
     """
-    step = next((step for step, (_, of) in STEPS.items() if of == kind), "evaluation")
+    step: Step = next((step for step, (_, of) in STEPS.items() if of == kind), "evaluation")
     places: dict[tuple, list[CellScore]] = {}
     for score in (score for cell in group.cells for score in cell.of(kind)):
         place = (score.tuned_on, score.listener, score.target, score.layer, score.readout, score.stories)

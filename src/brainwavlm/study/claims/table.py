@@ -169,8 +169,8 @@ def _headlines(experiment: Experiment, groups: Sequence[Group], rows: Sequence[d
 
 def _seed_rows(name: str, groups: Sequence[Group]) -> list[dict[str, Any]]:
     kinds: tuple[Kind, ...] = ("gain", "layer", "task", "transfer", "probe")
-    columns = ("tuned_on", "listener", "target", "stories", "layer", "readout")
-    columns += ("seed", "cell", "best_epoch", "r_frozen", "r_tuned")
+    columns = ["tuned_on", "listener", "target", "stories", "layer", "readout"]
+    columns += ["seed", "cell", "best_epoch", "r_frozen", "r_tuned"]
     return [
         {
             "experiment": name,

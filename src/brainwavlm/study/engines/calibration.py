@@ -36,9 +36,9 @@ def main() -> None:
     limit_threads(cpus)
     # Neither what drives a card nor libraries of other systems may be forked.
     forked = sys.platform == "linux" and not torch.cuda.is_available()
-    context = multiprocessing.get_context("fork" if forked else "spawn")
+    multiprocessing.set_start_method("fork" if forked else "spawn")
     for line in sys.stdin:
-        process = context.Process(target=_print_answer, args=(line, cpus))
+        process = multiprocessing.Process(target=_print_answer, args=(line, cpus))
         process.start()
         process.join()
         if process.exitcode:
