@@ -12,7 +12,7 @@ def test_jobs_in_order_on_the_first_free_worker():
     assert _span([], 2) == 0
 
 
-def test_cells_that_differ_in_seed_listener_or_epochs_are_timed_once(small_study):
+def test_cells_that_differ_in_seed_listener_epochs_small_target_or_low_rank_are_timed_once(small_study):
     study = small_study(
         same={
             "grid": {
@@ -20,14 +20,17 @@ def test_cells_that_differ_in_seed_listener_or_epochs_are_timed_once(small_study
                 "subject": ["anna", "ben"],
                 "training.epochs": [1, 4],
                 "loss.mse": [0, 1],
+                "target": ["cortex", "LH"],
+                "adapter.rank": [2, 8],
             }
         },
+        ranks={"grid": {"adapter.rank": [64, 65]}},
         other={"grid": {"adapter.method": ["full", "frozen"], "backbone.layer": [2, 3]}},
     )
     kinds = {}
     for cell in cells_of(study):
         kinds.setdefault(_kind(cell.config), []).append(cell)
-    assert sorted(map(len, kinds.values())) == [1, 1, 1, 1, 16]
+    assert sorted(map(len, kinds.values())) == [1, 1, 1, 1, 1, 1, 64]
 
 
 def test_the_amount_is_rows_times_epochs(small_study):
