@@ -1,6 +1,11 @@
 """Hours of a study: what one cell of each kind takes, scaled; jobs on workers."""
 
-from brainwavlm.study import cells_of
+import sys
+
+import pytest
+
+from brainwavlm.errors import TuningError
+from brainwavlm.study import calibrations, cells_of
 from brainwavlm.study.cost import _amount, _kind, _span
 
 
@@ -31,6 +36,17 @@ def test_cells_that_differ_in_seed_listener_epochs_small_target_or_low_rank_are_
     for cell in cells_of(study):
         kinds.setdefault(_kind(cell.config), []).append(cell)
     assert sorted(map(len, kinds.values())) == [1, 1, 1, 1, 1, 1, 64]
+
+
+def test_a_process_that_dies_while_it_times_is_an_error_of_the_cell(small_study, monkeypatch):
+    dies = "import sys; print('no memory', file=sys.stderr); sys.exit(7)"
+    monkeypatch.setattr(calibrations, "COMMAND", (sys.executable, "-c", dies))
+    (cell,) = cells_of(small_study(one={}))
+    with (
+        pytest.raises(TuningError, match=r"-seed0: timing .* exit code 7: no memory"),
+        calibrations.calibrations(1) as calibrated,
+    ):
+        calibrated(cell)
 
 
 def test_the_amount_is_rows_times_epochs(small_study):

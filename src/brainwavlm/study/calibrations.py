@@ -52,3 +52,5 @@ def calibrations(cpus: int) -> Iterator[Callable[["Cell"], dict[str, Any]]]:
             yield calibrated
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # of what nobody read
+                asked.close()
