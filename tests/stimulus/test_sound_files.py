@@ -135,17 +135,50 @@ def test_bytes_after_the_data_are_no_sound_where_they_are_a_chunk_or_few(tmp_pat
         assert sound_facts(path).doubt == ""
 
 
-def test_a_header_that_says_too_little_does_not_shorten_the_sound(tmp_path):
-    path = patched(written(tmp_path / "a.wav", speech()), data=5 * 2 * SAMPLE_RATE)
-    assert sound_facts(path).seconds == SECONDS
-    assert sound_facts(path).doubt == "12.0 s of sound, where its header says 5.0 s."
-    flac = written(tmp_path / "a.flac", speech())
-    content = bytearray(flac.read_bytes())
-    for total, doubt in ((0, ""), (5 * SAMPLE_RATE, "12.0 s of sound, where its header says 5.0 s.")):
-        content[22:26] = total.to_bytes(4, "big")
-        flac.write_bytes(content)
-        assert (sound_facts(flac).seconds, sound_facts(flac).doubt) == (SECONDS, doubt)
-        assert len(load_sound(flac)) == SECONDS * SAMPLE_RATE
+def test_what_stands_behind_the_sound_of_the_header_is_refused_or_a_tag(tmp_path):  # libsndfile #277
+    def behind(content, suffix):
+        path = tmp_path / f"b.{suffix}"
+        path.write_bytes(content)
+        for read in (sound_facts, load_sound):
+            with pytest.raises(DatasetError, match="bytes follow behind the sound that its header tells of"):
+                read(path)
+
+    flac = bytearray(written(tmp_path / "a.flac", speech()).read_bytes())
+    flac[22:26] = bytes(4)
+    (tmp_path / "c.flac").write_bytes(flac)  # of a pipe
+    assert sound_facts(tmp_path / "c.flac").seconds == SECONDS
+    flac[22:26] = (5 * SAMPLE_RATE).to_bytes(4, "big")
+    behind(flac, "flac")
+    behind(patched(written(tmp_path / "a.wav", speech()), data=5 * 2 * SAMPLE_RATE).read_bytes(), "wav")
+    tag = b"ID3\3\0\0\0\0\x0f\x50" + bytes(2000)
+    for name, kind in {"a.mp3": {}, "a.ogg": {}, "a.opus": {"format": "OGG", "subtype": "OPUS"}}.items():
+        content = written(tmp_path / name, speech(seed=1), **kind).read_bytes()
+        behind(content + content, name[2:])
+    mp3 = (tmp_path / "a.mp3").read_bytes()
+    behind(mp3 + tag + mp3, "mp3")
+    behind(
+        mp3.replace(b"Xing", bytes(4), 1), "mp3"
+    )  # half of it: a guess from the bit rate of the first frame
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_tags_before_and_behind_an_mp3_are_no_sound(tmp_path, counted):
+    constant = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
+    content = written(tmp_path / "a.mp3", speech(), **constant).read_bytes()
+    content = content if counted else content.replace(b"Info", bytes(4), 1)
+    tag = b"ID3\3\0\0\0\0\x0f\x50" + bytes(2000)
+    (tmp_path / "plain").write_bytes(content)
+    whole = load_sound(tmp_path / "plain")
+    assert len(whole) == pytest.approx(SECONDS * SAMPLE_RATE, rel=0.02)
+    for before, behind in (
+        (tag, b""),
+        (b"", b"TAG" + bytes(125)),
+        (tag, b"APETAGEX" + bytes(3000) + b"TAG" + bytes(125)),
+    ):
+        (tmp_path / "b").write_bytes(before + content + behind)
+        np.testing.assert_array_equal(load_sound(tmp_path / "b"), whole)
+    (tmp_path / "b").write_bytes(content[:20000] + bytes(10000) + content[30000:])  # is no shorter sound
+    assert "cannot be decoded to its end" in errors(tmp_path / "b")["sound"].found
 
 
 def test_a_header_that_says_too_much_is_a_cut_file(tmp_path):

@@ -64,8 +64,8 @@ def usable_facts(path: Path, channel: Channel) -> SoundFacts:
 def require_header(path: Path) -> None:
     """DatasetError as `load_sound`, of what a file's header says alone: that it is no sound, or is cut."""
     with opened(path) as reader:
-        if reader.header.cut:
-            raise _not_whole(path, reader.header.cut)
+        if reader.cut:
+            raise _not_whole(path, reader.cut)
 
 
 def heard_as(channel: Channel) -> dict[str, Channel]:

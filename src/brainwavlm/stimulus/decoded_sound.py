@@ -13,13 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import BrainwavlmError, DatasetError
 from brainwavlm.files import read_json, require_content, write_json
-from brainwavlm.stimulus.sound_files import Header, SoundReader, audio_checksum, opened
+from brainwavlm.stimulus.sound_files import SoundReader, audio_checksum, opened
 
 SAMPLE_RATE = 16000
 ENVELOPE_RATE = 20  # Hz; what is said modulates loudness below 10 Hz
 FULL_SCALE = 1 - 2**-15  # what 16-bit sound can reach
 _TOLERANCE = 2304  # frames: codecs pad or trim up to two of their frames of 1152
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,12 @@ def heard(block: np.ndarray, channel: Channel, path: Path) -> np.ndarray:
 
 
 def _measured(reader: SoundReader, channel: Channel) -> SoundFacts:
-    header = reader.header
     n_frames = not_finite = clipped = 0
-    low, high, of_channels = np.inf, -np.inf, np.zeros((2, header.channels))
+    low, high, of_channels = np.inf, -np.inf, np.zeros((2, reader.channels))
     sums: list[np.ndarray] = []  # of each twentieth of a second: count, sum, sum of squares
     for block in reader.blocks():
         sound = np.ascontiguousarray(heard(block, channel, reader.path))
-        edges = np.arange(0, len(sound) * ENVELOPE_RATE, header.rate) // ENVELOPE_RATE
+        edges = np.arange(0, len(sound) * ENVELOPE_RATE, reader.rate) // ENVELOPE_RATE
         squares = sound * sound
         sums.append(
             np.stack(
@@ -156,7 +155,7 @@ def _measured(reader: SoundReader, channel: Channel) -> SoundFacts:
         low, high = min(low, float(sound.min())), max(high, float(sound.max()))
         if max(float(block.max()), -float(block.min())) >= FULL_SCALE:
             clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
-        if header.channels > 1:
+        if reader.channels > 1:
             of_channels += [block.sum(axis=0, dtype=np.float64), np.einsum("tc,tc->c", block, block)]
     count, total, square = np.concatenate(sums, axis=1) if sums else np.zeros((3, 0))
     with np.errstate(all="ignore"):
@@ -168,12 +167,12 @@ def _measured(reader: SoundReader, channel: Channel) -> SoundFacts:
         envelope = np.sqrt(variance).clip(max=6e4).astype(np.float16)
     values = {"low": low, "high": high, "mean": mean, "power": power, "gain": gain}
     return SoundFacts(
-        rate=header.rate,
-        channels=header.channels,
+        rate=reader.rate,
+        channels=reader.channels,
         n_frames=n_frames,
-        encoding=header.encoding,
-        cut=_cut(header, n_frames, reader.broken),
-        doubt=_doubt(header, n_frames),
+        encoding=reader.encoding,
+        cut=_cut(reader, n_frames),
+        doubt=reader.doubt,
         not_finite=not_finite,
         clipped=clipped,
         envelope=base64.b64encode(envelope.tobytes()).decode(),
@@ -181,19 +180,13 @@ def _measured(reader: SoundReader, channel: Channel) -> SoundFacts:
     )
 
 
-def _cut(header: Header, n_frames: int, broken: bool) -> str:
-    if header.cut:
-        return header.cut
-    seconds, promised = n_frames / header.rate, header.n_frames
-    whole = f"; its header says {promised / header.rate:.1f} s" if promised else ""
-    if broken:
+def _cut(reader: SoundReader, n_frames: int) -> str:
+    if reader.cut:
+        return reader.cut
+    promised = reader.promised
+    whole = f"; its header says {promised / reader.rate:.1f} s" if promised else ""
+    if reader.broken:
         return f"truncated or damaged: it cannot be decoded to its end{whole}."
     if promised and n_frames < promised - _TOLERANCE:
-        return f"truncated: it decodes to {seconds:.1f} s{whole}."
+        return f"truncated: it decodes to {n_frames / reader.rate:.1f} s{whole}."
     return ""
-
-
-def _doubt(header: Header, n_frames: int) -> str:
-    if header.n_frames and n_frames > header.n_frames + _TOLERANCE:
-        return f"{n_frames / header.rate:.1f} s of sound, where its header says {header.n_frames / header.rate:.1f} s."
-    return header.doubt
