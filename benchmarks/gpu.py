@@ -295,12 +295,12 @@ def extract(card: Card) -> Configurations:
     def forward(layer: int | str, precision: str) -> dict:
         bench = card.bench(card.rows)
         backbone = load_backbone(bench.model, layer).to(card.device).eval()
-        backbone.precision = card.set(precision)
+        backbone.precision, backbone.batch_windows = card.set(precision), card.at_once[-1]
         sound, windows = bench.story.sound.to(card.device), bench.story.windows
 
         def run() -> None:
             with torch.no_grad():
-                read_windows(backbone, sound, windows, bench.needed, "last", card.at_once[-1])
+                read_windows(backbone, sound, windows, bench.needed, "last")
 
         each = card.seconds(run, 3, 1) / len(bench.needed)
         return {"ms a window": 1e3 * each, "UTS03, s": each * WINDOWS}

@@ -109,8 +109,7 @@ class Bench:
         windows = story.windows
         kept: list[Tensor] = [torch.empty(0)] * len(windows)
         chosen = type(windows)(windows.starts[self.needed], windows.ends[self.needed])
-        batch = config.backbone.batch_windows
-        outputs = kept_frontend(loop.backbone, story.sound, chosen, config.windows, batch)
+        outputs = kept_frontend(loop.backbone, story.sound, chosen, config.windows)
         for index, hidden in zip(self.needed, outputs, strict=True):
             kept[index] = hidden
         story.frontend = kept
@@ -282,14 +281,13 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
     stream = bench.loop(**{"windows.mode": "stream"})
     stream_story = stream.loader["story00"]
     stream_config = stream.config
-    stream_story.frontend = kept_frontend(
-        stream.backbone, sound, stream_story.windows, stream_config.windows, BATCH
-    )
+    stream_story.frontend = kept_frontend(stream.backbone, sound, stream_story.windows, stream_config.windows)
     upper = bench.loop(adapter={**SETTINGS["adapter"], "layers": [5, LAYER]})
     bench.keep_frontend(upper)
     own = needed[: bench.own]
     part = type(windows)(windows.starts[own], windows.ends[own])
     one, every = load_backbone(bench.model, LAYER), load_backbone(bench.model, "all")
+    one.batch_windows = every.batch_windows = BATCH
     plain = WavLMModel.from_pretrained(bench.model).eval()
     spans = bench.spans()[: bench.own]
 
@@ -301,11 +299,11 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
 
     def moments() -> None:
         with torch.no_grad():
-            read_windows(bench.exact.backbone, sound, windows, own, "last", BATCH, bench.story.frontend)
+            read_windows(bench.exact.backbone, sound, windows, own, "last", bench.story.frontend)
 
     def extracted(backbone) -> None:
         with torch.no_grad():
-            read_windows(backbone, sound, part, np.arange(len(part)), "last", BATCH)
+            read_windows(backbone, sound, part, np.arange(len(part)), "last")
 
     def plainly(function, *arguments) -> None:
         with torch.no_grad():
@@ -320,7 +318,7 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
             "tuning step, exact": lambda: bench.step(bench.exact),
             "tuning step, exact, adapters from block 5": lambda: bench.step(upper),
             "frontend of a block, exact": lambda: kept_frontend(
-                bench.exact.backbone, sound, part, bench.exact.config.windows, BATCH
+                bench.exact.backbone, sound, part, bench.exact.config.windows
             ),
             "moments of a block, exact": moments,
             "tuning step, stream": lambda: bench.step(stream),

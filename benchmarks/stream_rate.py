@@ -93,6 +93,7 @@ def main() -> None:
         forward, both = stock_seconds(stock, some, arguments.repeats)
         facts |= {"stock_forward_s": forward * len(indices), "stock_forward_backward_s": both * len(indices)}
         backbone = load_backbone(folder, LAYER, AdapterConfig(dropout=0.0)).train()
+        backbone.batch_windows = 8
     for mode in ("stream",) if arguments.skip_windows else ("stream", "windows"):
         config = WindowConfig(mode=mode, chunk=arguments.chunk)
         kept = kept_frontend(backbone, sound, windows, config) if mode == "stream" else None
@@ -101,7 +102,7 @@ def main() -> None:
                 continue
 
             def step(config: WindowConfig = config, frontend: list | None = frontend) -> None:
-                states = read_at_ends(backbone, sound, windows, indices, config, 8, frontend)
+                states = read_at_ends(backbone, sound, windows, indices, config, frontend)
                 states[LAYER].square().mean().backward()
 
             facts[f"{label}_s"] = median_seconds(step, arguments.repeats if mode == "stream" else 1)

@@ -37,7 +37,8 @@ def test_batches_say_what_each_window_says_alone(saved, kind, frame):
     assert len(set(windows.lengths)) == 5
     expected = one_by_one(backbone, sound, windows, frame)
     for batch in (1, 4, 64):
-        found = read_windows(backbone, sound, windows, range(len(windows)), frame, batch)
+        backbone.batch_windows = batch
+        found = read_windows(backbone, sound, windows, range(len(windows)), frame)
         for layer, state in found.items():
             torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
 
@@ -65,7 +66,8 @@ def test_rows_come_in_the_order_asked_for(saved):
     windows = cut_windows(len(sound), WINDOWS)
     everything = read_windows(backbone, sound, windows, range(15), "last")
     indices = [7, 0, 12, 0, 3]
-    for layer, state in read_windows(backbone, sound, windows, indices, "last", batch_windows=2).items():
+    backbone.batch_windows = 2
+    for layer, state in read_windows(backbone, sound, windows, indices, "last").items():
         torch.testing.assert_close(state, everything[layer][indices], atol=1e-5, rtol=1e-5)
     for state in read_windows(backbone, sound, windows, [], "last").values():
         assert state.shape == (0, 32)

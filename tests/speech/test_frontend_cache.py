@@ -113,7 +113,8 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
     for name in ("window_outputs", "segment_outputs"):
         monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
-    path = frontend_file(backbone, sound[0], windows, config, tmp_path / "kept", batch_windows=1).path
+    backbone.batch_windows = 1
+    path = frontend_file(backbone, sound[0], windows, config, tmp_path / "kept").path
     assert sizes == sorted(sizes)
     assert sizes[0] < 0.5 * path.stat().st_size
 

@@ -75,7 +75,8 @@ def test_vectors_are_means_of_windows_run_one_by_one(backbone, batch, frontend):
         "stretches": Units.stretches(np.arange(0.25, 3.1, 0.25), 0.25),
     }
     windows = cut_windows(len(sound), config, backbone.min_samples)
-    vectors = unit_vectors(backbone, sound, windows, config, units, batch)
+    backbone.batch_windows = batch
+    vectors = unit_vectors(backbone, sound, windows, config, units)
     hop, field = backbone.family.frame_grid(backbone.model.config)
     frames = {layer: [] for layer in backbone.layers}
     times = []

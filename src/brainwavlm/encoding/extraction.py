@@ -36,8 +36,7 @@ def extract_dataset(
             dataset.stories[name].audio,
             config.windows,
             folder,
-            config.backbone.batch_windows,
-            channel=dataset.stories[name].channel,
+            dataset.stories[name].channel,
         )
         for name in (progress or Progress()).over(names, "Reading stories")
     }

@@ -84,7 +84,6 @@ class PreparedStory:
             self.windows,
             indices,
             config.windows,
-            batch_windows=config.backbone.batch_windows,
             frontend=self.frontend,
         )
         return layers[config.backbone.layer]
@@ -130,7 +129,7 @@ def add_frontend(
     story: PreparedStory, source: Story, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
-    training, batch = config.training, config.backbone.batch_windows
+    training = config.training
     if training.frontend_folder is not None:
         story.frontend = frontend_file(
             backbone,
@@ -139,13 +138,12 @@ def add_frontend(
             config.windows,
             training.frontend_folder,
             training.frontend_type,
-            batch,
             source.channel,
         )
         return
     model = (backbone, story.sound, story.windows)
     if in_memory:
-        story.frontend = kept_frontend(*model, config.windows, batch, training.frontend_type)
+        story.frontend = kept_frontend(*model, config.windows, training.frontend_type)
     elif config.windows.frontend == "shared" and config.windows.mode == "windows":
         story.frontend = SharedFrontend(*model)
 

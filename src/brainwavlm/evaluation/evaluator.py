@@ -88,15 +88,14 @@ class Evaluator:
     ) -> Iterator[tuple[str, StoryFeatures]]:
         """`features`, one story after the other: name and features of all the backbone's layers."""
         backbone.set_up(config)
-        how, kept = (config.backbone.batch_windows, None), self.frontends(config)
-        cache = self.cache_of(backbone)
+        kept, cache = self.frontends(config), self.cache_of(backbone)
         stories = {recording.story.name: recording.story for recording in recordings}
         for name in self.progress.over(sorted(stories), title):
             sound, channel = stories[name].audio, stories[name].channel
             if cache is None:
-                yield name, extract(backbone, sound, config.windows, *how, channel, kept)
+                yield name, extract(backbone, sound, config.windows, channel, kept)
             else:
-                yield name, cached(backbone, sound, config.windows, cache, *how, channel, kept)
+                yield name, cached(backbone, sound, config.windows, cache, channel, kept)
 
     def cache_of(self, backbone: Backbone) -> str | Path | None:
         """Folder of what a speech model says; None: it is not kept."""

@@ -108,8 +108,6 @@ class BrainModel:
     layer : int
     windows : WindowConfig
     alignment : AlignmentConfig
-    batch : int or None
-        Windows at once.
     clipped : bool
         Whether tuning dropped negative lobes (quirks.clip_kernel), which its readout then needs.
     readouts : mapping of str to function
@@ -127,7 +125,6 @@ class BrainModel:
     layer: int
     windows: WindowConfig
     alignment: AlignmentConfig
-    batch: int | None
     clipped: bool
     readouts: Mapping[str, Callable[[], SubjectModel]]
     simulated: bool
@@ -157,7 +154,7 @@ class BrainModel:
     def sound_features(self, sound: Any, rate: int | None = None, channel: Channel = "mean") -> SoundFeatures:
         """Hidden states of a sound, read as they are asked for."""
         heard = sound_of(sound, rate, channel)
-        return SoundFeatures(self.backbone, self.layer, self.windows, heard, self.batch)
+        return SoundFeatures(self.backbone, self.layer, self.windows, heard)
 
     def features(self, sound: Any, rate: int | None = None, channel: Channel = "mean") -> Features:
         """Hidden states of a sound, read as in the run: at `layer`, one a window.

@@ -105,7 +105,7 @@ def export(
                 family=model.backbone.family.name,
                 checksum=opened.manifest["backbone"]["checksum"],
                 layer=model.layer,
-                batch_windows=model.batch,
+                batch_windows=model.backbone.batch_windows,
                 adapter=opened.config.adapter,
                 run_unused_blocks=opened.config.quirks.run_unused_blocks,
             ),

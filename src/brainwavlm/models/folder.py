@@ -122,6 +122,7 @@ def open_folder(folder: Path, name: str = "") -> BrainModel:
         raise RunError(path, told, f"format {FORMAT}.", "Use the version that wrote it.")
     manifest = require_kind(path, content, ModelManifest)
     backbone = _backbone(folder, manifest)
+    backbone.batch_windows = manifest.backbone.batch_windows
     n_columns = backbone.n_dims * len(manifest.alignment.delays)
     return BrainModel(
         name or folder.resolve().name,
@@ -129,7 +130,6 @@ def open_folder(folder: Path, name: str = "") -> BrainModel:
         manifest.backbone.layer,
         manifest.windows,
         manifest.alignment,
-        manifest.backbone.batch_windows,
         manifest.clipped_kernel,
         {one.name: cache(partial(_subject, folder / OURS, one, n_columns)) for one in manifest.subjects},
         manifest.simulated,

@@ -47,7 +47,6 @@ def model_of_run(
         config.backbone.layer,
         config.windows,
         config.alignment,
-        config.backbone.batch_windows,
         config.quirks.clip_kernel,
         readouts,
         any(plan.data.dataset.simulated for plan in plans),

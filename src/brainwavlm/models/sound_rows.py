@@ -25,8 +25,8 @@ _STRETCH = 31 * SAMPLE_RATE  # before a window, of what `windows.frontend: share
 class SoundFeatures:
     """Hidden states at the ends of the windows of a sound, (n_windows, n_dims); equal to `speech.features.extract`."""
 
-    def __init__(self, backbone: Backbone, layer: int, config: WindowConfig, sound: Any, batch: int | None):
-        self.backbone, self.layer, self.config, self.sound, self.batch = backbone, layer, config, sound, batch
+    def __init__(self, backbone: Backbone, layer: int, config: WindowConfig, sound: Any):
+        self.backbone, self.layer, self.config, self.sound = backbone, layer, config, sound
         self.windows = cut_windows(len(sound), config, backbone.min_samples)
         # A stream is read in whole chunks, so that no frame of it depends on where reading was broken off.
         self._chunk = np.floor(self.windows.ends / (config.chunk * SAMPLE_RATE) + 1e-9).astype(np.int64)
@@ -45,7 +45,7 @@ class SoundFeatures:
             if isinstance(self.sound, SoundParts):
                 self.sound.forget(int(windows.starts[0]) - _STRETCH)
             indices = range(begin - low, stop - low)
-            new = read_at_ends(self.backbone, self.sound, windows, indices, self.config, self.batch)
+            new = read_at_ends(self.backbone, self.sound, windows, indices, self.config)
             states = np.concatenate([states, new[self.layer].float().cpu().numpy()])
         self._last = (first, states)
         return states[: stop - first]

@@ -28,15 +28,14 @@ def read_at_ends(
     windows: Windows,
     indices: Sequence[int] | np.ndarray,
     config: WindowConfig,
-    batch_windows: int | None = None,
     frontend: Sequence[Tensor] | None = None,
 ) -> dict[int, Tensor]:
     """Features at the ends of chosen windows: `read_windows` or `read_stream`, as the configuration says."""
     if config.mode == "stream":
-        return read_stream(backbone, sound, windows, indices, config, batch_windows, frontend)
+        return read_stream(backbone, sound, windows, indices, config, frontend)
     if config.frontend == "shared" and frontend is None:
         frontend = SharedFrontend(backbone, sound, windows)
-    return read_windows(backbone, sound, windows, indices, config.frame, batch_windows, frontend)
+    return read_windows(backbone, sound, windows, indices, config.frame, frontend)
 
 
 def samples_heard(
@@ -54,7 +53,6 @@ def read_windows(
     windows: Windows,
     indices: Sequence[int] | np.ndarray,
     frame: Frame,
-    batch_windows: int | None = None,
     frontend: Sequence[Tensor] | None = None,
 ) -> dict[int, Tensor]:
     """Features of chosen windows.
@@ -73,8 +71,6 @@ def read_windows(
         Which windows, in any order.
     frame : str
         last, first or mean.
-    batch_windows : int or None
-        Windows that go through the model at once; None: as many as fit into `backbone.memory_gb`.
     frontend : sequence of tensors, one a window, optional
         From `frontends`; then the sound is not read.
 
@@ -88,7 +84,7 @@ def read_windows(
         return {layer: torch.empty(0, backbone.n_dims, device=backbone.device) for layer in backbone.layers}
     read: list[np.ndarray] = []
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
-    for places in window_batches(backbone, windows, indices, batch_windows):
+    for places in window_batches(backbone, windows, indices):
         hidden = frontend_output(backbone, sound, windows, indices[places], frontend)
         for layer, state in backbone.read(hidden, frame).items():
             parts[layer].append(state)
@@ -101,8 +97,6 @@ def extract(
     backbone: Backbone,
     sound_path: str | Path,
     config: WindowConfig,
-    batch_windows: int | None = None,
-    device: str | torch.device | None = None,
     channel: Channel = "mean",
     frontends: str | Path | None = None,
 ) -> StoryFeatures:
@@ -113,9 +107,6 @@ def extract(
     backbone : Backbone
     sound_path : str or Path
     config : WindowConfig
-    batch_windows : int or None
-    device : torch device, optional
-        Where to compute; None: where the backbone is.
     channel : str or int
         As in `load_sound`.
     frontends : str, Path or None
@@ -125,19 +116,13 @@ def extract(
     -------
     StoryFeatures
     """
-    if device is not None:
-        backbone.to(device)
     windows = cut_windows(sound_facts(sound_path, channel).n_samples, config, backbone.min_samples)
     training = backbone.training
     backbone.eval()
-    sound, frontend = sound_and_frontend(
-        backbone, sound_path, windows, config, frontends, batch_windows, channel
-    )
+    sound, frontend = sound_and_frontend(backbone, sound_path, windows, config, frontends, channel)
     try:
         with torch.no_grad():
-            states = read_at_ends(
-                backbone, sound, windows, range(len(windows)), config, batch_windows, frontend
-            )
+            states = read_at_ends(backbone, sound, windows, range(len(windows)), config, frontend)
     finally:
         backbone.train(training)
     layers = {layer: state.float().cpu().numpy() for layer, state in states.items()}
@@ -165,8 +150,6 @@ def cached(
     sound_path: str | Path,
     config: WindowConfig,
     folder: str | Path,
-    batch_windows: int | None = None,
-    device: str | torch.device | None = None,
     channel: Channel = "mean",
     frontends: str | Path | None = None,
 ) -> StoryFeatures:
@@ -177,7 +160,7 @@ def cached(
 
     Parameters
     ----------
-    backbone, sound_path, config, batch_windows, device, channel, frontends
+    backbone, sound_path, config, channel, frontends
         As in `extract`.
     folder : str or Path
         Made when missing.
@@ -192,5 +175,4 @@ def cached(
         As `kept_features`.
     """
     facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
-    how = (batch_windows, device, channel, frontends)
-    return kept_features(folder, facts, lambda: extract(backbone, sound_path, config, *how))
+    return kept_features(folder, facts, lambda: extract(backbone, sound_path, config, channel, frontends))

@@ -28,7 +28,6 @@ def kept_frontend(
     sound: Tensor,
     windows: Windows,
     config: WindowConfig,
-    batch_windows: int | None = None,
     kind: Kept = "float32",
 ) -> list[Tensor]:
     """What `features.read_at_ends` takes as `frontend`, on the CPU, without graph.
@@ -37,9 +36,9 @@ def kept_frontend(
     """
     dtype = getattr(torch, kind)
     if config.mode == "stream":
-        return [h.to(dtype) for h in stream_outputs(backbone, sound, windows, config, batch_windows)]
+        return [h.to(dtype) for h in stream_outputs(backbone, sound, windows, config)]
     outputs: dict[int, Tensor] = {}
-    for chosen, hidden in window_outputs(backbone, sound, windows, config, batch_windows):
+    for chosen, hidden in window_outputs(backbone, sound, windows, config):
         outputs.update(zip(chosen.tolist(), hidden.to(dtype), strict=True))
     return [outputs[i] for i in range(len(windows))]
 
@@ -120,14 +119,12 @@ class SharedFrontend(Sequence[Tensor]):
         return self._stretches[number]
 
 
-def window_batches(
-    backbone: Backbone, windows: Windows, indices: np.ndarray, batch_windows: int | None
-) -> Iterator[np.ndarray]:
-    """Places in `indices`, batched by equal window length; None: as many as fit into the backbone's memory."""
+def window_batches(backbone: Backbone, windows: Windows, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """Places in `indices`, batched by equal window length."""
     lengths = windows.lengths[indices]
     for length in np.unique(lengths):
         places = np.flatnonzero(lengths == length)
-        size = batch_windows or backbone.windows_at_once(int(length))
+        size = backbone.batch_windows or backbone.windows_at_once(int(length))
         for first in range(0, len(places), size):
             yield places[first : first + size]
 
@@ -149,17 +146,17 @@ def frontend_output(
 
 
 def segment_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig, batch_windows: int | None
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Numbers of segments of the stream, and their tensors of `kept_frontend`, (1, n_frames, n_dims)."""
-    for number, hidden in enumerate(stream_outputs(backbone, sound, windows, config, batch_windows)):
+    for number, hidden in enumerate(stream_outputs(backbone, sound, windows, config)):
         yield np.array([number]), hidden[None]
 
 
 def window_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig, batch_windows: int | None
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Numbers of windows of one length, and their tensors of `kept_frontend`, (n_chosen, n_frames, n_dims)."""
     shared = SharedFrontend(backbone, sound, windows) if config.frontend == "shared" else None
-    for chosen in window_batches(backbone, windows, np.arange(len(windows)), batch_windows):
+    for chosen in window_batches(backbone, windows, np.arange(len(windows))):
         yield chosen, frontend_output(backbone, sound, windows, chosen, shared).cpu()

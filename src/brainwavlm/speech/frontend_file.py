@@ -30,7 +30,6 @@ def frontend_file(
     config: WindowConfig,
     folder: str | Path,
     kind: Kept = "float32",
-    batch_windows: int | None = None,
     channel: Channel = "mean",
 ) -> "FrontendFile":
     """`kept_frontend` in a file, which is written when it is not there.
@@ -49,7 +48,6 @@ def frontend_file(
         Made when missing; runs may share it.
     kind : float32 or float16
         float16 takes half the room and rounds to about three digits.
-    batch_windows : int or None
     channel : str or int
         Of the sound.
 
@@ -82,7 +80,7 @@ def frontend_file(
             header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             first, row = file.tell(), np.dtype(kind).itemsize * backbone.n_dims
-            for chosen, hidden in make(backbone, sound, windows, config, batch_windows):
+            for chosen, hidden in make(backbone, sound, windows, config):
                 for number, values in zip(chosen, hidden.numpy(), strict=True):
                     file.seek(first + (int(ends[number]) - len(values)) * row)
                     file.write(np.ascontiguousarray(values, dtype=kind).data)
@@ -97,16 +95,12 @@ def sound_and_frontend(
     windows: Windows,
     config: WindowConfig,
     folder: str | Path | None,
-    batch_windows: int | None,
     channel: Channel,
 ) -> tuple[Tensor, "FrontendFile | None"]:
     """`sound` and `frontend` of `read_windows`: with a folder the file alone, for which nothing is decoded again."""
     if folder is None:
         return torch.from_numpy(load_sound(sound_path, channel)), None
-    file = frontend_file(
-        backbone, sound_path, windows, config, folder, batch_windows=batch_windows, channel=channel
-    )
-    return torch.empty(0), file
+    return torch.empty(0), frontend_file(backbone, sound_path, windows, config, folder, channel=channel)
 
 
 def require_folder(folder: str | Path, n_bytes: int = 0) -> None:

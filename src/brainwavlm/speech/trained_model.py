@@ -24,6 +24,8 @@ class TrainedModel(nn.Module):
 
     Attributes
     ----------
+    batch_windows : int or None
+        Windows, or stretches of a stream as long, that go through the model at once; None: as many as fit.
     memory_gb : float or None
         What a batch of windows may take, besides what a graph keeps; None: 1, or a tenth of a card's.
     precision : float32, tf32 or bf16
@@ -40,6 +42,7 @@ class TrainedModel(nn.Module):
     def __init__(self, model: nn.Module, family: Family, name: str):
         super().__init__()
         self.model, self.family, self.name = model, family, name
+        self.batch_windows: int | None = None
         self.memory_gb: float | None = None
         self.precision: Precision = "float32"
         self.compiles = True
@@ -48,7 +51,7 @@ class TrainedModel(nn.Module):
     def configure(self, config: RunConfig) -> Self:
         """The precision and the memory of a configuration, and whether it has blocks compiled."""
         self.precision = config.precision
-        self.memory_gb = config.backbone.memory_gb
+        self.batch_windows, self.memory_gb = config.backbone.batch_windows, config.backbone.memory_gb
         # peft's DoRA falls into dozens of graphs.
         self.compiles = config.backbone.compile and not config.adapter.dora
         self.recompute = config.training.recompute

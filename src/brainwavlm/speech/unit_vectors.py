@@ -71,7 +71,6 @@ def unit_vectors(
     windows: Windows,
     config: WindowConfig,
     units: Mapping[str, Units],
-    batch_windows: int | None = None,
     frontend: Sequence[Tensor] | None = None,
 ) -> Vectors:
     """Means over frames of all the backbone's hidden states, in one pass over the windows of a sound, in eval mode.
@@ -87,7 +86,7 @@ def unit_vectors(
     config : WindowConfig
         By which they were cut.
     units : mapping of str to Units
-    batch_windows, frontend
+    frontend
         As in `read_windows`.
 
     Returns
@@ -103,7 +102,7 @@ def unit_vectors(
     backbone.eval()
     if config.frontend == "shared" and frontend is None:
         frontend = SharedFrontend(backbone, sound, windows)
-    for chosen in window_batches(backbone, windows, np.arange(len(windows)), batch_windows):
+    for chosen in window_batches(backbone, windows, np.arange(len(windows))):
         columns = np.flatnonzero(np.isin(window, chosen))
         part = weights[:, columns].tocsr()
         rows = np.flatnonzero(np.diff(part.indptr))
@@ -122,7 +121,6 @@ def cached_unit_vectors(
     config: WindowConfig,
     units: Mapping[str, Units],
     folder: str | Path | None,
-    batch_windows: int | None = None,
     frontends: str | Path | None = None,
 ) -> Vectors:
     """`unit_vectors` of a story, read from a folder when it is there and written there when it is not; None: neither.
@@ -134,9 +132,8 @@ def cached_unit_vectors(
     def made() -> StoryFeatures:
         n_samples = sound_facts(story.audio, story.channel).n_samples
         windows = cut_windows(n_samples, cut, backbone.min_samples)
-        place = (frontends, batch_windows, story.channel)
-        sound, frontend = sound_and_frontend(backbone, story.audio, windows, cut, *place)
-        vectors = unit_vectors(backbone, sound, windows, config, units, batch_windows, frontend)
+        sound, frontend = sound_and_frontend(backbone, story.audio, windows, cut, frontends, story.channel)
+        vectors = unit_vectors(backbone, sound, windows, config, units, frontend)
         layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
         return StoryFeatures(np.concatenate([some.middles for some in units.values()]), layers)
 

@@ -188,7 +188,6 @@ def _predictions(
             config.windows,
             question.units[name],
             evaluator.cache_of(backbone),
-            config.backbone.batch_windows,
             evaluator.frontends(config),
         )
         for name in evaluator.progress.over(sorted(question.units), f"Hearing units, {who}")

@@ -28,7 +28,6 @@ def read_stream(
     windows: Windows,
     indices: Sequence[int] | np.ndarray,
     config: WindowConfig,
-    batch_windows: int | None = None,
     frontend: Sequence[Tensor] | None = None,
 ) -> dict[int, Tensor]:
     """Features at the ends of chosen windows, of the segments that they lie in.
@@ -46,9 +45,6 @@ def read_stream(
     indices : sequence of int (n_indices,)
         Which readings, in any order.
     config : WindowConfig
-    batch_windows : int or None
-        Segments go through the model together up to the sound of so many windows; None: as many as fit into
-        `backbone.memory_gb`.
     frontend : sequence of tensors, one a segment, optional
         From `stream_outputs`; then the sound is not read.
 
@@ -77,7 +73,7 @@ def read_stream(
     row = np.full(len(windows), -1)
     parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
     n_read = 0
-    for batch in equal_layouts(segments, _batch_size(backbone, config, batch_windows)):
+    for batch in equal_layouts(segments, _batch_size(backbone, config)):
         layout = segments[batch[0]].layout
         if frontend is None:
             hidden = _heard(backbone, sound, [segments[i] for i in batch], device)
@@ -98,13 +94,12 @@ def stream_outputs(
     sound: Tensor,
     windows: Windows,
     config: WindowConfig,
-    batch_windows: int | None = None,
 ) -> list[Tensor]:
     """Hidden state 0 of each segment, which no training changes: tensors (n_frames, n_dims) on the CPU, no graph."""
     segments = dict(enumerate(_segments(backbone, windows, config)))
     device = backbone.device
     outputs: dict[int, Tensor] = {}
-    for batch in equal_layouts(segments, _batch_size(backbone, config, batch_windows)):
+    for batch in equal_layouts(segments, _batch_size(backbone, config)):
         hidden = _heard(backbone, sound, [segments[i] for i in batch], device).cpu()
         outputs.update(zip(batch, hidden, strict=True))
     return [outputs[i] for i in range(len(segments))]
@@ -135,12 +130,10 @@ def _visible(layout: Layout, frame: Frame, device: torch.device) -> tuple[Tensor
     return mask[None, None], members
 
 
-def _batch_size(
-    backbone: Backbone, config: WindowConfig, batch_windows: int | None
-) -> Callable[[Layout], int]:
-    if batch_windows is None:
+def _batch_size(backbone: Backbone, config: WindowConfig) -> Callable[[Layout], int]:
+    if backbone.batch_windows is None:
         return lambda layout: backbone.windows_at_once(layout.n_samples)
-    sound = batch_windows * config.context * SAMPLE_RATE
+    sound = backbone.batch_windows * config.context * SAMPLE_RATE
     return lambda layout: max(int(sound / layout.n_samples), 1)
 
 
