@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.readout import FixedRidge
@@ -38,7 +37,7 @@ def with_ridge(
 ) -> TunedSubject:
     """The subject as quirks.epoch_by_ridge scores them: ridge on the present features for a readout, all rows."""
     n_columns = backbone.n_dims * len(config.alignment.delays)
-    readout = FixedRidge(torch.zeros(n_columns, subject.targets.n_targets, device=loader.device))
+    readout = FixedRidge(n_columns, subject.targets.n_targets).to(loader.device)
     _solve(readout, backbone, loader, sorted(subject.lengths), config)
     quirks = subject.config.quirks.model_copy(update={"validation_rows": None})
     return replace(subject, readout=readout, config=subject.config.model_copy(update={"quirks": quirks}))
