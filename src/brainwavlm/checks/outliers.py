@@ -1,4 +1,4 @@
-"""Numbers in responses that were hardly measured: fill values such as -9999 or 1e20, and single outliers.
+"""Voxels that cannot be used, and numbers that were hardly measured: fill values (-9999, 1e20), single outliers.
 
 A voxel's lowest or highest value is one of them if all others spread over less than a tenth of the way to it. Rows of
 nothing else are no matter of this: they are left out, see `datasets.usable_voxels`.
@@ -11,9 +11,31 @@ from pathlib import Path
 import numpy as np
 
 from brainwavlm.checks.report import Problem
-from brainwavlm.datasets.usable_voxels import SPREAD, Scan
+from brainwavlm.datasets.usable_voxels import LEAST, SPREAD, Scan
 
 _SHOWN = 3  # values
+
+
+def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
+    """Voxels of an array, `data` or the repeats, that cannot be used, counted by reason."""
+    n_unusable = int(np.count_nonzero(voxels.unusable))
+    if not n_unusable:
+        return
+    counts = ", ".join(f"{count} {kind}" for kind, count in voxels.counts.items() if count)
+    nothing_left = n_unusable == len(voxels.unusable) and name == "data"
+    remedy = "They are left out of this subject in every story; nothing is filled with zeros."
+    if nothing_left:
+        remedy = "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
+    elif name != "data":
+        remedy = "They have no ceiling from this story."
+    yield Problem(
+        "voxels",
+        str(path),
+        f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
+        f"finite numbers that vary, by more than {LEAST:g} of their level.",
+        remedy,
+        "error" if nothing_left else "warning",
+    )
 
 
 def outlier_problems(

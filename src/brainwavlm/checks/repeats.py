@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
-from brainwavlm.checks.outliers import outlier_problems
+from brainwavlm.checks.outliers import outlier_problems, voxel_problems
 from brainwavlm.checks.report import Problem
 from brainwavlm.datasets.hdf5 import stored
 from brainwavlm.datasets.repeats import SAME, RepeatFaults, repeat_faults
@@ -40,17 +40,7 @@ def repeat_problems(used: Recording, repeats: h5py.Dataset, has_ceiling: bool) -
         )
         return
     voxels = scan(array_blocks(repeats))
-    if voxels.unusable.any():
-        counts = ", ".join(f"{count} {kind}" for kind, count in voxels.counts.items() if count)
-        yield Problem(
-            "voxels",
-            path,
-            f"{np.count_nonzero(voxels.unusable)} of {len(voxels.unusable)} voxels cannot be used in "
-            f"individual_repeats: {counts}.",
-            "finite numbers that vary.",
-            "They have no ceiling from this story.",
-            "warning",
-        )
+    yield from voxel_problems(used.path, voxels, "individual_repeats")
     n_repeats, n_trs = repeats.shape[:2]
     yield from outlier_problems(
         used.path,

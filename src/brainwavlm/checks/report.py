@@ -1,7 +1,6 @@
 """What `check` says: problems with file, found, expected and next step; facts; the verdict."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from brainwavlm.errors import BrainwavlmError
@@ -39,17 +38,6 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.path}: {self.found}\n    Expected {self.expected}\n    {self.remedy}"
 
-    def as_dict(self) -> dict[str, str]:
-        """All parts by name."""
-        return {
-            "severity": self.severity,
-            "kind": self.kind,
-            "path": self.path,
-            "found": self.found,
-            "expected": self.expected,
-            "remedy": self.remedy,
-        }
-
 
 @dataclass(frozen=True)
 class Report:
@@ -79,12 +67,12 @@ class Report:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """Problems that stop the use of the data."""
-        return tuple(self._of("error"))
+        return tuple(problem for problem in self.problems if problem.severity == "error")
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """Problems that do not."""
-        return tuple(self._of("warning"))
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
 
     @property
     def usable(self) -> bool:
@@ -93,15 +81,4 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        return {
-            "dataset": self.dataset,
-            "path": self.path,
-            "usable": self.usable,
-            "simulated": self.simulated,
-            "subjects": list(self.subjects),
-            "problems": [problem.as_dict() for problem in self.problems],
-            "facts": list(self.facts),
-        }
-
-    def _of(self, severity: Severity) -> Iterator[Problem]:
-        return (problem for problem in self.problems if problem.severity == severity)
+        return {"usable": self.usable, **asdict(self)}

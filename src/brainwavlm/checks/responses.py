@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from brainwavlm.checks.outliers import outlier_problems
+from brainwavlm.checks.outliers import outlier_problems, voxel_problems
 from brainwavlm.checks.repeats import repeat_problems, stored_repeats
 from brainwavlm.checks.report import Problem
 from brainwavlm.config import AlignmentConfig, WindowConfig
@@ -22,7 +21,7 @@ from brainwavlm.datasets.usable_rows import (
     rows_with_sound,
     without_rows,
 )
-from brainwavlm.datasets.usable_voxels import LEAST, Scan, recording_blocks, scan
+from brainwavlm.datasets.usable_voxels import Scan, recording_blocks, scan
 from brainwavlm.errors import AlignmentError, DatasetError
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
@@ -225,22 +224,3 @@ def _gap_problems(used: Recording) -> Iterator[Problem]:
             "needs to be done if volumes were censored, or runs joined.",
             "warning",
         )
-
-
-def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
-    """Voxels of an array that cannot be used, counted by reason."""
-    n_unusable = int(np.count_nonzero(voxels.unusable))
-    if not n_unusable:
-        return
-    counts = ", ".join(f"{count} {kind}" for kind, count in voxels.counts.items() if count)
-    all_of_them = n_unusable == len(voxels.unusable)
-    yield Problem(
-        "voxels",
-        str(path),
-        f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
-        f"finite numbers that vary, by more than {LEAST:g} of their level.",
-        "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
-        if all_of_them
-        else "They are left out of this subject in every story; nothing is filled with zeros.",
-        "error" if all_of_them else "warning",
-    )

@@ -1,13 +1,11 @@
 """What can be wrong with one subject: its splits, its files against each other, and its masks."""
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 
 from brainwavlm.checks.amount import amount_facts
@@ -18,8 +16,8 @@ from brainwavlm.datasets.anatomy import anatomy_problems
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.hdf5 import open_hdf5
 from brainwavlm.datasets.responses import SPLITS, Recording
+from brainwavlm.datasets.surfaces import read_volume
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
 
 
 @dataclass(frozen=True)
@@ -168,20 +166,9 @@ def _mask_problems(anatomy: Path | None, voxel_mask: Path | None, n_voxels: int)
     if voxel_mask is None:
         return
     try:
-        require_content(voxel_mask)
-        volume: Any = nibabel.load(voxel_mask)
-        n_in_mask = int(np.count_nonzero(np.asarray(volume.dataobj) > 0))
-    except DatasetError as error:
+        n_in_mask = int(np.count_nonzero(np.asarray(read_volume(voxel_mask).dataobj) > 0))
+    except DatasetError as error:  # without it the voxels have no place in the brain
         yield Problem.of(error, "mask", "warning")
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.filebasedimages.ImageFileError) as error:
-        yield Problem(
-            "mask",
-            str(voxel_mask),
-            f"cannot be read: {str(error) or type(error).__name__}",
-            "a NIfTI volume.",
-            "Download it again; without it the voxels have no place in the brain.",
-            "warning",
-        )
     else:
         if n_in_mask != n_voxels:
             yield Problem(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from brainwavlm.checks.report import Problem
@@ -31,26 +31,15 @@ class TranscriptCheck:
     Attributes
     ----------
     problems : list of Problem
-    tiers, without : tuple of str
-        Names of all tiers, and which of words and phones no tier holds.
-    mended : mapping of str to int
-        As in `Transcript`.
-    words, phones : Counter of str
-        How often each label is there.
-    unspoken : mapping of words and phones to Counter of str
-        As in `Transcript`.
-    encoding : str
-        As in `TextGrid`.
+    read : Transcript
+        What its file says, without the intervals.
+    labels : mapping of words and phones to Counter of str
+        How often each label is there; empty where no tier holds them, and of a file that cannot be read.
     """
 
     problems: list[Problem] = field(default_factory=list)
-    tiers: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    mended: Mapping[str, int] = field(default_factory=dict)
-    words: Counter[str] = field(default_factory=Counter)
-    phones: Counter[str] = field(default_factory=Counter)
-    unspoken: Mapping[Kind, Counter[str]] = field(default_factory=dict)
-    encoding: str = "UTF-8"
+    read: Transcript = field(default_factory=lambda: Transcript([], []))
+    labels: Mapping[Kind, Counter[str]] = field(default_factory=dict)
 
 
 def check_transcript(story: Story, path: Path, seconds: float | None) -> TranscriptCheck:
@@ -61,11 +50,8 @@ def check_transcript(story: Story, path: Path, seconds: float | None) -> Transcr
     except DatasetError as error:  # only what asks for words or phones needs it
         result.problems.append(Problem.of(error, "transcript", "warning"))
         return result
-    result.tiers, result.mended = transcript.tiers, transcript.mended
-    result.without = tuple(kind for kind in TIERS if not getattr(transcript, kind))
-    result.words = Counter(word.text.strip() for word in transcript.words)
-    result.phones = Counter(phone.text.strip() for phone in transcript.phones)
-    result.unspoken, result.encoding = transcript.unspoken, transcript.encoding
+    result.labels = {kind: Counter(one.text.strip() for one in getattr(transcript, kind)) for kind in TIERS}
+    result.read = replace(transcript, words=[], phones=[])
     if seconds is not None and begins_elsewhere(transcript):
         result.problems.append(_axis_problem(story, path, transcript, seconds))
     intervals = [*transcript.words, *transcript.phones]
@@ -103,7 +89,8 @@ def _axis_problem(story: Story, path: Path, transcript: Transcript, seconds: flo
 
 def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str]:
     """What was mended in transcripts, which tiers they lack, and another set of phones than ARPAbet."""
-    mended = {name: one.mended for name, one in transcripts.items() if one.mended}
+    transcripts = {name: one for name, one in transcripts.items() if one.labels}  # the others are problems
+    mended = {name: one.read.mended for name, one in transcripts.items() if one.read.mended}
     if mended:
         joined, dropped, copies = (
             sum(counts.get(what, 0) for counts in mended.values()) for what in ("joined", "dropped", "copies")
@@ -113,34 +100,36 @@ def transcript_facts(transcripts: Mapping[str, TranscriptCheck]) -> Iterator[str
             f"intervals without length and {copies} tiers that copy another left out ({', '.join(mended)})."
         )
     for kind in TIERS:
-        lacking = [name for name, one in transcripts.items() if kind in one.without]
+        lacking = [name for name, one in transcripts.items() if not one.labels[kind]]
         if lacking:
             yield (
                 f"{len(lacking)} transcripts have no tier that is known to hold {kind}, which {kind} as targets or in "
-                f"downstream tasks need; tiers of {lacking[0]}: {', '.join(transcripts[lacking[0]].tiers)}. If one "
-                f"does, name it in dataset.yaml:  transcript: {{file: FILE, {kind}: TIER}}"
+                f"downstream tasks need; tiers of {lacking[0]}: {', '.join(transcripts[lacking[0]].read.tiers)}. "
+                f"If one does, name it in dataset.yaml:  transcript: {{file: FILE, {kind}: TIER}}"
             )
-        labels = sum((one.unspoken.get(kind, Counter()) for one in transcripts.values()), Counter[str]())
+        labels = sum((one.read.unspoken[kind] for one in transcripts.values()), Counter[str]())
         if labels:
             yield f"Left out of the {kind} as silence or noise: {_counted(labels)}."
-    words = sum((one.words for one in transcripts.values()), Counter[str]())
+    words, phones = (
+        sum((one.labels[kind] for one in transcripts.values()), Counter[str]()) for kind in TIERS
+    )
     if empty := Counter({word: n for word, n in words.items() if word.casefold() in EMPTY}):
         yield f"Taken for words: {_counted(empty)}. If nothing is said there, write empty labels."
-    for encoding in sorted({one.encoding for one in transcripts.values()} - {"UTF-8", "UTF-16"}):
-        names = {name: one for name, one in transcripts.items() if one.encoding == encoding}
-        shown = [word for one in names.values() for word in one.words if not word.isascii()][:3]
+    for encoding in sorted({one.read.encoding for one in transcripts.values()} - {"UTF-8", "UTF-16"}):
+        names = {name: one for name, one in transcripts.items() if one.read.encoding == encoding}
+        shown = [word for one in names.values() for word in one.labels["words"] if not word.isascii()][:3]
         yield (
             f"{len(names)} transcripts are in neither UTF-8 nor UTF-16 and are read as {encoding} ({', '.join(names)})"
             f"{', e.g. ' * bool(shown)}{', '.join(map(repr, shown))}. If words are misspelt, save them as UTF-8."
         )
-    phones = sum((one.phones for one in transcripts.values()), Counter[str]())
-    others = [name for name, one in transcripts.items() if not is_arpabet(one.phones)]
+    of_phones = {name: one.labels["phones"] for name, one in transcripts.items() if one.labels["phones"]}
+    others = [name for name, labels in of_phones.items() if not is_arpabet(labels)]
     if others and not is_arpabet(phones):
         yield (
             f"Phones are of another set than ARPAbet: {len(phones)} classes, called as in the transcripts: "
             f"{', '.join(sorted(phones))}."
         )
-    if others and len(others) < sum(bool(one.phones) for one in transcripts.values()):
+    if others and len(others) < len(of_phones):
         yield f"Phones of {', '.join(others)} are of another set than those of the other stories."
 
 
