@@ -26,10 +26,8 @@ from brainwavlm.encoding.stimulus_targets import as_responses
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.units import Units, frame_means, occupancy
-from brainwavlm.stimulus.spoken_labels import PHONES, Kind, phone_classes
-from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import said
-from brainwavlm.stimulus.word_vectors import spoken
+from brainwavlm.stimulus.spoken_labels import PHONES, Kind
+from brainwavlm.stimulus.transcripts import labels_said
 
 
 @dataclass(frozen=True)
@@ -114,24 +112,42 @@ def _stimulus(data: RunData, config: RunConfig) -> Control:
     return Control(targets)
 
 
-def _phones(data: RunData, config: RunConfig) -> Control:
-    phones = _said(data, config, "phones")
-    names, classes = phone_classes(list(phones.values()))
-    units = {
-        story: Units.said(some, named) for (story, some), named in zip(phones.items(), names, strict=True)
+def _spoken(data: RunData, config: RunConfig) -> Control:
+    """Targets are the vectors of the words, or phones, that are said, on the clock of the responses."""
+    kind: Kind = "phones" if config.control.kind == "phones" else "words"
+    recordings = tuned_on(data)
+    heard_stories = [recording.story for recording in recordings.values()]
+    intervals, names = labels_said(heard_stories, kind, "control.kind", kind)
+    units = {story: Units.said(*both) for story, *both in zip(recordings, intervals, names, strict=True)}
+    said = Counter(label for some in units.values() for label in some.labels)
+    facts: dict[str, Any]
+    if kind == "phones":
+        vectors = labels.phones(said)
+        facts = {} if vectors.columns == PHONES else {"classes": list(vectors.columns)}
+    else:
+        # The configuration has seen to it that there is a file.
+        vectors = labels.embeddings(config.control.embeddings or "", said)
+        known = np.stack([vectors.of_label[word] for word in sorted(vectors.of_label)])
+        facts = {"vectors": hashlib.sha256(known.tobytes()).hexdigest()}
+    facts["unknown"] = {
+        "of": said.total(),
+        kind: sum(n for one, n in said.items() if one not in vectors.of_label),
     }
-    facts = {} if classes == PHONES else {"classes": list(classes)}
-    return _labelled(units, labels.identity(classes), config, "phones", facts)
 
+    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
+        times, said_there = story.windows.times, units[story.story]
+        stretches = Units.stretches(times, config.windows.stride)
+        heard = occupancy(said_there, vectors.values(said_there.labels), stretches)
+        if not heard.any():
+            raise DatasetError(
+                recording.story.transcript or recording.story.audio,
+                f"no {kind} with a value other than 0 in the {times[-1]:g} s of sound.",
+                f"{kind} of that story, in seconds from its sound's onset.",
+                "Mend the transcript or the vectors, or leave the story out of train and validation.",
+            )
+        return as_responses(heard, times, recording, config.alignment)
 
-def _words(data: RunData, config: RunConfig) -> Control:
-    path = config.control.embeddings or ""  # the configuration has seen to it that there is one
-    words = _said(data, config, "words")
-    units = {name: Units.said(some, [spoken(word.text) for word in some]) for name, some in words.items()}
-    vectors = labels.embeddings(path, Counter(word for some in units.values() for word in some.labels))
-    known = np.stack([vectors.of_label[word] for word in sorted(vectors.of_label)])
-    digest = hashlib.sha256(known.tobytes()).hexdigest()
-    return _labelled(units, vectors, config, "words", {"vectors": digest})
+    return Control(targets, len(vectors.columns), facts)
 
 
 # What each kind of control needs is checked, and its targets are made, by one function; what it is called in
@@ -142,36 +158,9 @@ CONTROLS: dict[str, Callable[[RunData, RunConfig], Control]] = {
     "phase-randomised": _phase_randomised,
     "other-story": _other_story,
     "stimulus": _stimulus,
-    "words": _words,
-    "phones": _phones,
+    "words": _spoken,
+    "phones": _spoken,
 }
-
-
-def _labelled(
-    units: Mapping[str, Units],
-    vectors: labels.Vectors,
-    config: RunConfig,
-    kind: Kind,
-    facts: Mapping[str, Any],
-) -> Control:
-    """Targets are the vectors of what is said, on the clock of the responses."""
-
-    def targets(story: PreparedStory, recording: Recording, generator: np.random.Generator) -> np.ndarray:
-        times, said_there = story.windows.times, units[story.story]
-        stretches = Units.stretches(times, config.windows.stride)
-        heard = occupancy(said_there, vectors.values(said_there.labels), stretches)
-        if not heard.any():
-            raise DatasetError(
-                recording.story.transcript or recording.story.audio,
-                f"no {config.control.kind} with a value other than 0 in the {times[-1]:g} s of sound.",
-                f"{config.control.kind} of that story, in seconds from its sound's onset.",
-                "Mend the transcript or the vectors, or leave the story out of train and validation.",
-            )
-        return as_responses(heard, times, recording, config.alignment)
-
-    every = [label for some in units.values() for label in some.labels]
-    unknown = {"of": len(every), kind: sum(label not in vectors.of_label for label in every)}
-    return Control(targets, len(vectors.columns), {"unknown": unknown, **facts})
 
 
 def tuned_on(data: RunData) -> dict[str, Recording]:
@@ -181,16 +170,3 @@ def tuned_on(data: RunData) -> dict[str, Recording]:
 
 def _responses(story: PreparedStory) -> np.ndarray:
     return story.responses.cpu().numpy()
-
-
-def _said(data: RunData, config: RunConfig, kind: Kind) -> dict[str, list[Interval]]:
-    recordings = tuned_on(data)
-    for name, recording in recordings.items():
-        if recording.story.transcript is None:
-            raise ConfigError(
-                "control.kind",
-                f"{config.control.kind}, but {name} has no transcript.",
-                "a TextGrid for every training and validation story.",
-                "Add it to the data set, leave the story out of train and validation, or choose another control.",
-            )
-    return {name: said(recording.story, kind) for name, recording in recordings.items()}
