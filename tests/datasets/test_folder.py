@@ -222,7 +222,7 @@ def test_numbers_that_are_what_they_look_like_are_read(native, tr):
         (b"stories: [", "not YAML"),
         (b"name: caf\xe9", "not UTF-8"),
         (b"- a list", "a list"),
-        (b"", "NoneType"),
+        (b"", "format is not there"),
         (b"!!python/object:os.system {}", "not YAML"),
     ],
 )

@@ -27,34 +27,4 @@ from brainwavlm.config.schema import (
     WindowConfig,
 )
 from brainwavlm.config.step import Step
-from brainwavlm.config.yaml_files import parsed_with_faults, read_yaml
-
-__all__ = [
-    "load_config",
-    "parse_overrides",
-    "read_yaml",
-    "validated",
-    "stored_config",
-    "parsed_with_faults",
-    "gigabytes",
-    "flattened",
-    "known_keys",
-    "PRESETS",
-    "RunConfig",
-    "BackboneConfig",
-    "WindowConfig",
-    "AdapterConfig",
-    "AlignmentConfig",
-    "ReadoutConfig",
-    "LossConfig",
-    "TrainingConfig",
-    "ControlConfig",
-    "ControlKind",
-    "CONTROLS",
-    "QuirksConfig",
-    "RidgeConfig",
-    "EvaluationConfig",
-    "ListenerConfig",
-    "OrderEnd",
-    "Step",
-]
+from brainwavlm.config.yaml_files import read_mapping, read_yaml

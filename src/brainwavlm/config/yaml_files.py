@@ -84,30 +84,36 @@ def parsed_with_faults(text: str) -> tuple[Any, list[str]]:
         raise ValueError(f"not YAML: {error}{where}.") from None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+def read_mapping(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The mapping in a YAML file, and its faults as of `parsed_with_faults`.
 
     Raises
     ------
-    ConfigError
-        Missing file, not UTF-8, not YAML, or not a mapping.
+    ValueError
+        What is wrong, in words: missing file, not UTF-8, not YAML, or not a mapping.
+    OSError
+        It cannot be read.
     """
+    if not path.is_file():
+        raise ValueError("no such file.")
     try:
-        if not path.is_file():
-            raise ConfigError(path, "no such file.", "a YAML file.", "Give its path, or a preset.")
-        content = parsed(path.read_text(encoding="utf-8"))
+        content, faults = parsed_with_faults(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            path, f"not UTF-8: {error}.", "a YAML mapping in UTF-8.", "Save as UTF-8."
-        ) from None
-    except OSError as error:
-        raise ConfigError(path, f"not readable: {error}.", "a YAML file.", "Check its permissions.") from None
-    except ValueError as error:
-        raise ConfigError(path, str(error), "a YAML mapping, each key once.", "Mend that line.") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(
-            path, f"a {type(content).__name__}.", "a YAML mapping.", "Write `key: value` lines."
-        )
-    return content
+        raise ValueError(f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.") from None
+    if not isinstance(content, dict | None):
+        raise ValueError(f"holds a {type(content).__name__}, no mapping of keys to values.")
+    return content or {}, faults
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The same; ConfigError where anything is wrong."""
+    try:
+        content, faults = read_mapping(path)
+        if not faults:
+            return content
+        problem = f"lists {faults[0]}."
+    except (ValueError, OSError) as error:
+        problem = str(error)
+    raise ConfigError(
+        path, problem, "a YAML mapping in UTF-8, each key once.", "Mend it, or give another path."
+    )

@@ -17,7 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
-from brainwavlm.config import parsed_with_faults
+from brainwavlm.config import read_mapping
 from brainwavlm.datasets.responses import Channel, Split, Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import on_disk, one_form, reachable
@@ -170,22 +170,11 @@ def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[DatasetError]]:
 
     try:
         with reachable(path):
-            if not path.is_file():
-                return None, [
-                    wrong("no such file.", "Write it: docs/reference/file-formats.md shows one to copy.")
-                ]
-            text = path.read_text(encoding="utf-8")
-        values, faults = parsed_with_faults(text)
+            values, faults = read_mapping(path)
     except DatasetError as error:
         return None, [error]
-    except UnicodeDecodeError as error:
-        return None, [
-            wrong(f"not UTF-8: byte {error.object[error.start]:#04x} at {error.start}.", "Save as UTF-8.")
-        ]
     except ValueError as error:
-        return None, [wrong(str(error), "Mend that line.")]
-    if not isinstance(values, dict):
-        return None, [wrong(f"holds a {type(values).__name__}, no mapping.", "Write `key: value` lines.")]
+        return None, [wrong(str(error), "Mend it: docs/reference/file-formats.md shows one to copy.")]
     return values, [
         wrong(
             f"lists {fault}.",
