@@ -98,7 +98,7 @@ def _opened(path_or_name: str | Path) -> tuple[Dataset | None, list[Problem]]:
         return None, [Problem.of(error, "dataset")]
     description, errors = read_description(folder / FILE_NAME)
     problems = [_relative(Problem.of(error, "dataset"), folder) for error in errors]
-    return FolderDataset.described(folder, description) if description else None, problems
+    return FolderDataset(folder, description) if description else None, problems
 
 
 def _expected_rows(dataset: Dataset, stories: Iterable[str]) -> tuple[dict[str, int | None], list[Problem]]:

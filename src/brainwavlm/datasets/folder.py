@@ -28,6 +28,8 @@ class FolderDataset(Dataset):
     ----------
     path : str or Path
         Folder with `dataset.yaml`.
+    description : Description or None
+        What it says, where that was read already, e.g. in part.
 
     Raises
     ------
@@ -35,21 +37,12 @@ class FolderDataset(Dataset):
         The description is missing or wrong; the first problem is told, `check` lists all.
     """
 
-    def __init__(self, path: str | Path):
-        description, problems = read_description(Path(path) / FILE_NAME)
-        if problems or description is None:
-            raise problems[0]
-        self._fill(Path(path), description)
-
-    @classmethod
-    def described(cls, path: Path, description: Description) -> "FolderDataset":
-        """The data set in `path` that a description already read stands for."""
-        dataset = cls.__new__(cls)
-        dataset._fill(path, description)
-        return dataset
-
-    def _fill(self, path: Path, description: Description) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, description: Description | None = None):
+        if description is None:
+            description, problems = read_description(Path(path) / FILE_NAME)
+            if problems or description is None:
+                raise problems[0]
+        self.path = Path(path)
         self._description = description
         self.name = description.name
         self.licence = description.licence
@@ -59,7 +52,8 @@ class FolderDataset(Dataset):
         self.subject_names = tuple(description.subjects)
         self.facts = (description.note,) if description.note else ()
         self.stories = {
-            name: entry.story(path, name, description.channel) for name, entry in description.stories.items()
+            name: entry.story(self.path, name, description.channel)
+            for name, entry in description.stories.items()
         }
 
     def recordings(self, subject: str) -> dict[str, Recording]:

@@ -65,45 +65,38 @@ def read_embeddings(path: str | Path, words: Collection[str]) -> dict[str, np.nd
     if not is_listed(path):
         raise _unusable(path, "a folder." if path.is_dir() else "no such file.")
     require_content(path)
-    wanted = _Wanted(words)
-    if path.suffix.lower() == ".npz":
-        _from_arrays(path, *_npz(path), wanted)
-    elif path.suffix.lower() in HDF5:
-        _from_arrays(path, *_hdf5(path), wanted)
-    elif path.suffix.lower() == ".bin":
-        _binary(path, wanted)
+    wanted, suffix = set(words), path.suffix.lower()
+    spelled_so: dict[str, np.ndarray] = {}
+    in_another_case: dict[str, np.ndarray] = {}
+
+    def keep(text: str, vector: Callable[[], np.ndarray]) -> None:
+        word = _one_form(text)
+        if word in wanted:
+            if word not in spelled_so:
+                spelled_so[word] = vector().copy()
+        elif (lower := word.lower()) in wanted and lower not in in_another_case:
+            in_another_case[lower] = vector().copy()
+
+    if suffix == ".npz":
+        _from_arrays(path, *_npz(path), keep)
+    elif suffix in HDF5:
+        _from_arrays(path, *_hdf5(path), keep)
+    elif suffix == ".bin":
+        _binary(path, keep)
     else:
-        _text(path, wanted)
-    for word, vector in wanted.vectors.items():
+        _text(path, keep)
+    vectors = in_another_case | spelled_so
+    for word, vector in vectors.items():
         if not (np.abs(vector) <= LARGEST).all():
             raise _unusable(path, f"the vector of {word!r} is not finite, or has numbers above {LARGEST:g}.")
-    if not wanted.vectors:
+    if not vectors:
         told = ", ".join(map(repr, sorted(words)[:3]))
         raise _unusable(path, f"none of the {len(words):,} words that are said, as {told}.")
-    return wanted.vectors
+    return vectors
 
 
-class _Wanted:
-    """Words whose vectors are wanted, and those of a file that were of them."""
-
-    def __init__(self, words: Collection[str]):
-        self._words = set(words)
-        self._spelled_so: dict[str, np.ndarray] = {}
-        self._in_another_case: dict[str, np.ndarray] = {}
-
-    def add(self, text: str, vector: Callable[[], np.ndarray]) -> None:
-        """Keep the vector of a word of the file, if it is the first of one that is wanted."""
-        word = _one_form(text)
-        if word in self._words:
-            if word not in self._spelled_so:
-                self._spelled_so[word] = vector().copy()
-        elif (lower := word.lower()) in self._words and lower not in self._in_another_case:
-            self._in_another_case[lower] = vector().copy()
-
-    @property
-    def vectors(self) -> dict[str, np.ndarray]:
-        """By word."""
-        return self._in_another_case | self._spelled_so
+# Called with each word of a file, and what makes its vector.
+Keep = Callable[[str, Callable[[], np.ndarray]], None]
 
 
 def _npz(path: Path) -> tuple[list[str], np.ndarray]:
@@ -132,16 +125,16 @@ def _hdf5(path: Path) -> tuple[list[str], np.ndarray]:
         return words, data[()].T
 
 
-def _from_arrays(path: Path, words: list[str], vectors: np.ndarray, wanted: _Wanted) -> None:
+def _from_arrays(path: Path, words: list[str], vectors: np.ndarray, keep: Keep) -> None:
     numbers = vectors.dtype.kind in NUMBERS
     if not numbers or vectors.ndim != 2 or len(vectors) != len(words) or not vectors.shape[1]:
         raise _unusable(path, f"{len(words)} words beside vectors of shape {vectors.shape}, {vectors.dtype}.")
     with np.errstate(over="ignore"):  # what is too large is told
         for word, vector in zip(words, vectors, strict=True):
-            wanted.add(word, partial(vector.astype, np.float32))
+            keep(word, partial(vector.astype, np.float32))
 
 
-def _binary(path: Path, wanted: _Wanted) -> None:
+def _binary(path: Path, keep: Keep) -> None:
     if not path.stat().st_size:
         raise _unusable(path, "an empty file.")
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
@@ -155,11 +148,11 @@ def _binary(path: Path, wanted: _Wanted) -> None:
                 raise _unusable(path, f"{number:,} whole vectors of {n_words:,}: the file is cut.")
             # Some writers end each vector with a line feed.
             word = content[place:space].lstrip(b"\n").decode("utf-8", "replace")
-            wanted.add(word, partial(np.frombuffer, content, "<f4", n_dims, space + 1))
+            keep(word, partial(np.frombuffer, content, "<f4", n_dims, space + 1))
             place = space + 1 + 4 * n_dims
 
 
-def _text(path: Path, wanted: _Wanted) -> None:
+def _text(path: Path, keep: Keep) -> None:
     n_dims, n_words, number = None, None, 0
     try:
         with path.open(encoding="utf-8-sig", newline="\n") as file:
@@ -176,7 +169,7 @@ def _text(path: Path, wanted: _Wanted) -> None:
                         path,
                         f"line {number} has {len(parts)} fields, for a word and {n_dims} numbers: {line[:60]!r}.",
                     )
-                wanted.add(word, partial(np.array, parts[-n_dims:], np.float32))
+                keep(word, partial(np.array, parts[-n_dims:], np.float32))
     except UnicodeDecodeError as error:
         raise _unusable(path, f"not UTF-8: {error}.") from None
     except ValueError as error:
