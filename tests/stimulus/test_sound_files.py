@@ -173,7 +173,7 @@ def test_tags_before_and_behind_an_mp3_are_no_sound(tmp_path, counted):
     for before, behind in (
         (tag, b""),
         (b"", b"TAG" + bytes(125)),
-        (tag, b"APETAGEX" + bytes(3000) + b"TAG" + bytes(125)),
+        (tag, b"APETAGEX" + bytes(500) + b"TAG" + bytes(125)),
     ):
         (tmp_path / "b").write_bytes(before + content + behind)
         np.testing.assert_array_equal(load_sound(tmp_path / "b"), whole)

@@ -81,4 +81,5 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"usable": self.usable, **asdict(self)}
+        parts = {"usable": self.usable, **asdict(self)}
+        return {name: list(part) if isinstance(part, tuple) else part for name, part in parts.items()}
