@@ -118,7 +118,10 @@ def _spoken(data: RunData, config: RunConfig) -> Control:
     recordings = tuned_on(data)
     heard_stories = [recording.story for recording in recordings.values()]
     intervals, names = labels_said(heard_stories, kind, "control.kind", kind)
-    units = {story: Units.said(*both) for story, *both in zip(recordings, intervals, names, strict=True)}
+    units = {
+        story: Units.said(some, named)
+        for story, some, named in zip(recordings, intervals, names, strict=True)
+    }
     said = Counter(label for some in units.values() for label in some.labels)
     facts: dict[str, Any]
     if kind == "phones":
