@@ -16,6 +16,8 @@ from brainwavlm.encoding.losses import (
 from brainwavlm.encoding.run_data import ceiling_weights
 from brainwavlm.errors import ConfigError
 
+EVERY = [loss for loss, _ in LOSSES.values()]  # what holds for all of them is asked of a new row, too
+
 
 @pytest.fixture
 def pair():
@@ -51,12 +53,10 @@ def test_temporal_is_minus_the_mean_correlation_over_time(pair):
 def test_weights_that_are_counts_equal_repeated_voxels(pair):
     counts = np.random.default_rng(1).integers(0, 4, 30)
     repeated = tensors(*(np.repeat(values, counts, axis=1) for values in pair))
-    for loss in (spatial, temporal, contrastive):
+    for loss in EVERY:
         weighted = loss(*tensors(*pair), torch.tensor(counts))
         assert_allclose(float(weighted), float(loss(*repeated)), rtol=1e-10)
         assert abs(float(weighted) - float(loss(*tensors(*pair)))) > 1e-4
-    # mse is float32 throughout
-    assert_allclose(float(mse(*tensors(*pair), torch.tensor(counts))), float(mse(*repeated)), rtol=1e-5)
 
 
 def test_mse_is_the_mean_square(pair):
@@ -73,13 +73,13 @@ def test_unbiased_deviation_shrinks_r_by_one_part_in_n(pair):
 
 
 @pytest.mark.parametrize("constant", [0.0, 1e-30, 0.1, 1e4])
-@pytest.mark.parametrize("loss", [spatial, temporal])
-def test_no_variance_counts_as_zero_with_a_finite_gradient(loss, constant):
+@pytest.mark.parametrize("loss", EVERY)
+def test_no_variance_is_no_correlation_and_has_a_finite_gradient(loss, constant):
     true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
     predicted = torch.full((6, 8), constant).requires_grad_()
     value = loss(predicted, true)
     value.backward()
-    assert float(value.detach()) == 0.0
+    assert loss not in (spatial, temporal) or float(value.detach()) == 0.0
     assert torch.isfinite(predicted.grad).all()
 
 
@@ -97,7 +97,7 @@ def test_one_constant_voxel_leaves_the_others_their_gradient():
 @pytest.mark.parametrize(
     "weights", [None, torch.tensor([0.0, 0.3, 1.0, 0.0, 0.5, 0.2, 0.9], dtype=torch.float64)]
 )
-@pytest.mark.parametrize("loss", [spatial, temporal, contrastive])
+@pytest.mark.parametrize("loss", EVERY)
 def test_gradients_agree_with_finite_differences(loss, weights):
     generator = torch.Generator().manual_seed(1)
     predicted = torch.randn(5, 7, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -132,14 +132,14 @@ def test_voxels_without_a_ceiling_weigh_nothing():
         ceiling_weights(np.array([np.nan, 0.0]))
 
 
-@pytest.mark.parametrize("loss", [spatial, temporal, contrastive])
+@pytest.mark.parametrize("loss", EVERY)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_prediction_that_is_no_number_is_no_correlation_of_zero(loss, bad):
+def test_a_prediction_that_is_no_number_gives_no_number(loss, bad):
     true = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
     predicted = true.clone()
     predicted[2, 3] = bad
-    assert torch.isnan(loss(predicted, true))
-    assert torch.isnan(loss(torch.full((6, 8), bad), true))
+    for value in (loss(predicted, true), loss(torch.full((6, 8), bad), true)):
+        assert torch.isnan(value) or float(value) == bad  # an infinite error may be an infinite loss
 
 
 IDENTITY = torch.eye(2, dtype=torch.float64)
@@ -225,6 +225,8 @@ def test_every_weight_of_the_configuration_is_that_of_a_loss_and_each_alone_is_e
     assert set(LossConfig.model_fields) - set(LossConfig.no_term) == set(LOSSES)
     none = dict.fromkeys(LOSSES, 0.0)
     for name in LOSSES:
-        assert getattr(LossConfig(**none | {name: 1.0}), name) == 1
+        one = LossConfig(**none | {name: 1.0})
+        assert getattr(one, name) == 1
+        assert set(one.lowered) == {name}
     with pytest.raises(ValueError, match="at least one of"):
         LossConfig(**none)

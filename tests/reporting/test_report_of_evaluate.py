@@ -23,8 +23,8 @@ def test_the_page_shows_a_real_evaluation(real_evaluation, real_page):
         # What was tuned on, at which rate and with which loss.
         "tuned on up to 0.5 minutes of training stories; ridge is fitted on all of them: dog, ferry, garden",
         "in blocks of 6 volumes, low-passed to every 2 volumes",
-        "0.5 × cross entropy of finding a volume among those of its block",
-        "NT-Xent, temperature 0.3",
+        "0.5 × the cross entropy of telling by cosine which TR of a block a prediction is (NT-Xent); "
+        "temperature 0.3",
     ):
         assert fact in real_page
 

@@ -11,13 +11,13 @@ from brainwavlm.config.loading import (
     stored_config,
     validated,
 )
+from brainwavlm.config.losses import LossConfig
 from brainwavlm.config.schema import (
     AdapterConfig,
     AlignmentConfig,
     BackboneConfig,
     EvaluationConfig,
     ListenerConfig,
-    LossConfig,
     OrderEnd,
     QuirksConfig,
     ReadoutConfig,

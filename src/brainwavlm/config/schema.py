@@ -1,15 +1,16 @@
-"""What a run does, as frozen data: the only place where a default lives.
+"""What a run does, as frozen data: with `controls` and `losses` the only place where a default lives.
 
 A file, a preset and `--set key=value` are merged into one `RunConfig`; an unknown key is an error that names
 the nearest known one. The description of a field is its help text and its row in the documentation.
 """
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from brainwavlm.config.controls import ControlConfig
+from brainwavlm.config.losses import LossConfig
 from brainwavlm.config.step import Name, Step, without_repeats
 
 # Which end of the order of stories a part of them is taken from.
@@ -138,46 +139,6 @@ class ReadoutConfig(Step):
         description="joint: one readout for all subjects instead of one each, over the vertices of a common surface "
         "that all of them have.",
     )
-
-
-class LossConfig(Step):
-    """What tuning lowers: the weighted sum of the terms."""
-
-    no_term: ClassVar = ("temperature", "ceiling_weighted", "distil")
-    spatial: float = Field(
-        1.0, ge=0, description="Weight of minus the mean over TRs of the correlation over voxels."
-    )
-    temporal: float = Field(
-        0.0, ge=0, description="Weight of minus the mean over voxels of the correlation over TRs."
-    )
-    mse: float = Field(0.0, ge=0, description="Weight of the mean squared error.")
-    contrastive: float = Field(
-        0.0,
-        ge=0,
-        description="Weight of the cross entropy of telling which TR of its block a prediction is of (NT-Xent).",
-    )
-    # Chen et al. 2020 (arXiv 2002.05709), table 5: 0.1 is the best of 0.05, 0.1, 0.5 and 1 on images.
-    temperature: float = Field(
-        0.1,
-        ge=0.001,
-        le=1000,
-        description="contrastive: cosine similarities are divided by it; lower weighs near-duplicates more.",
-    )
-    ceiling_weighted: bool = Field(False, description="Weight each voxel by its noise ceiling.")
-    distil: float = Field(
-        0.0,
-        ge=0,
-        description="Weight of the squared distance of the features to those of the untuned model, as a share of their "
-        "variance: against forgetting what the model knew. Reads the training stories once more before the first "
-        "epoch.",
-    )
-
-    @model_validator(mode="after")
-    def _some_term(self):
-        terms = [name for name in type(self).model_fields if name not in self.no_term]
-        if not any(getattr(self, name) for name in terms):
-            raise ValueError(f"at least one of {', '.join(terms)} must be above 0")
-        return self
 
 
 class TrainingConfig(Step):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from brainwavlm.config import LossConfig
+from brainwavlm.encoding.loss_parts import correlation, in_single, unit_rows, weighted_mean
 from brainwavlm.errors import TuningError
 
 
@@ -52,7 +53,7 @@ def temporal(
     -------
     tensor (), between -1 and 1. A voxel without variance counts as r = 0 and has a finite gradient.
     """
-    return -_mean(correlation(predicted, true, dim=0, std_unbiased=std_unbiased), weights, dim=0)
+    return -weighted_mean(correlation(predicted, true, dim=0, std_unbiased=std_unbiased), weights, dim=0)
 
 
 def mse(predicted: Tensor, true: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -67,7 +68,7 @@ def mse(predicted: Tensor, true: Tensor, weights: Tensor | None = None) -> Tenso
     -------
     tensor ()
     """
-    return _mean((predicted.float() - true.float()).square(), weights, dim=1).mean()
+    return weighted_mean((in_single(predicted) - in_single(true)).square(), weights, dim=1).mean()
 
 
 def contrastive(
@@ -102,7 +103,7 @@ def contrastive(
     Chen et al. 2020 (arXiv 2002.05709), NT-Xent: normalised, temperature-scaled cross entropy; there rows of the same
     side are candidates too.
     """
-    scores = _unit_rows(predicted, weights) @ _unit_rows(true, weights).T / temperature
+    scores = unit_rows(predicted, weights) @ unit_rows(true, weights).T / temperature
     matching = scores.diagonal()
     return ((scores.logsumexp(1) + scores.logsumexp(0)) / 2 - matching).mean()
 
@@ -155,32 +156,6 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], tuple[str, ...]]] = {
 }
 
 
-def correlation(
-    predicted: Tensor, true: Tensor, dim: int, weights: Tensor | None = None, std_unbiased: bool = False
-) -> Tensor:
-    """R = <p t> / sqrt(<p p> <t t>), with p, t without their mean and <> the (weighted) mean along `dim`.
-
-    Computed in float32 at least. r = 0, with gradient 0, where either side has no variance; NaN where either
-    side has a NaN.
-
-    Parameters
-    ----------
-    predicted, true : tensors (n_trs, n_voxels)
-    dim : int
-        0: over TRs, one r a voxel. 1: over voxels, one r a TR.
-    weights : tensor (size along dim,) or None
-    std_unbiased : bool
-        Return r * (n - 1) / n.
-
-    Returns
-    -------
-    tensor (n_voxels,) or (n_trs,)
-    """
-    r = _mean(_standardised(predicted, dim, weights) * _standardised(true, dim, weights), weights, dim)
-    n = predicted.shape[dim]
-    return r * ((n - 1) / n) if std_unbiased else r
-
-
 def require_finite(values: Tensor, what: str, run: str | Path) -> None:
     """TuningError for a NaN or an infinite value, where `what` ("the loss at step 3") has one."""
     finite = torch.isfinite(values)
@@ -211,35 +186,3 @@ def present_voxels(
     """What is compared in a block with quirks.nan_voxels: voxels that have no NaN in it."""
     present = torch.isfinite(true).all(0)
     return predicted[:, present], true[:, present], None if weights is None else weights[present]
-
-
-def _standardised(values: Tensor, dim: int, weights: Tensor | None) -> Tensor:
-    values = values if values.dtype == torch.float64 else values.float()
-    mean = _mean(values, weights, dim, keepdim=True)
-    centred = values - mean
-    variance = _mean(centred.square(), weights, dim, keepdim=True)
-    # Rounding leaves a few eps of the mean as spread in a constant row.
-    rounding = (8 * torch.finfo(values.dtype).eps * mean).square() + torch.finfo(values.dtype).tiny
-    still = variance <= rounding  # not so where the variance is NaN: that must come through
-    # The inner `where` keeps the square root away from 0, where its gradient is infinite.
-    return torch.where(still, 0.0, centred / torch.where(still, 1.0, variance).sqrt())
-
-
-def _unit_rows(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Rows x of unit length under the weights, sum_v u[t, v]^2 = 1 and u = sqrt(w) x / |x|_w; 0 where x is 0."""
-    values = values if values.dtype == torch.float64 else values.float()
-    if weights is not None:
-        values = values * (weights.to(values) / weights.sum()).sqrt()
-    power = values.square().sum(1, keepdim=True)
-    nothing = power <= torch.finfo(values.dtype).tiny  # not so where it is NaN: that must come through
-    return torch.where(nothing, 0.0, values / torch.where(nothing, 1.0, power).sqrt())
-
-
-def _mean(values: Tensor, weights: Tensor | None, dim: int, keepdim: bool = False) -> Tensor:
-    if weights is None:
-        return values.mean(dim, keepdim=keepdim)
-    weights = weights.to(values)
-    weights = weights / weights.sum()
-    if values.ndim == 2 and dim == 0:
-        weights = weights[:, None]
-    return (values * weights).sum(dim, keepdim=keepdim)
