@@ -16,7 +16,7 @@ from brainwavlm.config import AdapterConfig
 from brainwavlm.models.card import loading_code
 from brainwavlm.models.weights import load_adapter, save_adapter, save_merged
 from brainwavlm.speech.backbones import load_backbone
-from tests.models import FAMILIES, MODELS, noise
+from tests.models import FAMILIES, KINDS, noise
 
 METHODS = {
     "lora": AdapterConfig(rank=2),
@@ -26,7 +26,6 @@ METHODS = {
     "reinit": AdapterConfig(method="reinit", after_reinit="lora", rank=2),
     "frozen": AdapterConfig(method="frozen"),
 }
-KINDS = [kind for kind in MODELS if kind != "wavlm-base-shape"]
 SOUNDS = [noise(1, seconds, seed=n)[0].numpy() for n, seconds in enumerate((0.3, 0.5, 0.96))]
 STRANGER = """
 import json, sys

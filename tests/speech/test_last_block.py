@@ -4,9 +4,7 @@ import torch
 from brainwavlm.config import AdapterConfig
 from brainwavlm.speech import last_block as one_frame
 from brainwavlm.speech.backbones import load_backbone
-from tests.models import noise
-
-KINDS = ["wavlm", "wavlm-large", "hubert", "hubert-large", "wav2vec2", "wav2vec2-large", "whisper"]
+from tests.models import KINDS, noise
 
 
 def gradients(backbone, hidden, read):

@@ -6,18 +6,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_CTC_MAPPING,
     BertConfig,
     BertModel,
-    HubertForCTC,
     Wav2Vec2ForPreTraining,
-    WavLMForCTC,
     WhisperForConditionalGeneration,
 )
 
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech import pretrained
 from brainwavlm.speech.backbones import load_backbone
-from tests.models import noise, stock_model
+from tests.models import CONV_TYPE, noise, stock_model
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ OLD, NEW = (
 )
 
 
-@pytest.mark.parametrize("kind", ["wavlm", "wavlm-large", "hubert", "wav2vec2"])
+@pytest.mark.parametrize("kind", [*CONV_TYPE, "wavlm-large"])
 @pytest.mark.parametrize("names", [OLD, NEW], ids=["weight_g", "parametrizations"])
 def test_the_positional_convolution_loads_under_old_and_new_names(own, kind, names):
     folder = own(kind)
@@ -110,22 +110,24 @@ def test_a_convolution_that_is_none_is_refused(own, key, value):
 
 
 @pytest.mark.parametrize(
-    ("cls", "kind", "name"),
+    ("cls", "kind"),
     [
-        (WavLMForCTC, "wavlm", "wavlm"),
-        (HubertForCTC, "hubert", "hubert"),
-        (Wav2Vec2ForPreTraining, "wav2vec2", "wav2vec2"),
-        (WhisperForConditionalGeneration, "whisper", "model"),
+        *((MODEL_FOR_CTC_MAPPING[CONFIG_MAPPING[kind]], kind) for kind in CONV_TYPE),
+        (Wav2Vec2ForPreTraining, "wav2vec2"),
+        (WhisperForConditionalGeneration, "whisper"),
     ],
 )
-def test_a_checkpoint_with_a_head_gives_the_same_states_without_it(saved, tmp_path, cls, kind, name):
+def test_a_checkpoint_with_a_head_gives_the_same_states_without_it(saved, tmp_path, cls, kind):
     bare = stock_model(kind)
     bare.config.vocab_size = 64
     headed = cls(bare.config)
-    getattr(headed, name).load_state_dict(bare.state_dict())
+    headed.base_model.load_state_dict(bare.state_dict())
     headed.save_pretrained(tmp_path)
     expected = load_backbone(saved(kind), 3)(noise(1))[3]
     assert torch.equal(load_backbone(tmp_path, 3)(noise(1))[3], expected)
+    change_weights(tmp_path, with_zeros(f"{cls.base_model_prefix}.encoder.stray.weight", 2))
+    with pytest.raises(BackboneError, match=r"unknown: encoder\.stray\.weight"):
+        load_backbone(tmp_path, 3)
 
 
 def test_half_precision_checkpoints_are_computed_in_float32(tmp_path):

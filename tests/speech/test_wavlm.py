@@ -7,7 +7,7 @@ from torch import nn
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES
 from brainwavlm.speech.wavlm import GatedAttention, all_called, make_reachable
-from tests.models import noise, stock_model
+from tests.models import MODELS, noise, stock_model
 
 WAVLM = ["wavlm", "wavlm-large", "wavlm-base-shape"]
 
@@ -109,9 +109,9 @@ def test_attention_dropout_acts_in_training_only():
     assert not torch.equal(attention(hidden)[0], attention(hidden)[0])
 
 
-@pytest.mark.parametrize("kind", ["hubert", "hubert-large", "wav2vec2", "wav2vec2-large", "whisper"])
+@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in WAVLM])
 def test_families_whose_projections_are_called_stay_as_they_are(kind):
-    family = FAMILIES[kind.partition("-")[0]]
+    family = FAMILIES[MODELS[kind][0]]
     model = family.kept(stock_model(kind))
     kinds = [type(module) for module in model.modules()]
     assert not make_reachable(model, family)

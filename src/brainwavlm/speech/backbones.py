@@ -32,7 +32,7 @@ def load_backbone(
     Parameters
     ----------
     name_or_path : str or Path
-        Hub id or local folder, in transformers' format: WavLM, HuBERT, wav2vec 2.0 or Whisper; or
+        Hub id or local folder of a model in transformers' format, of a kind that `FAMILIES` has; or
         `wavlm-tiny-demo`, the small model that is embedded.
     layer : int, sequence of int, or "all"
         Hidden states to return: 0 is the input of the first block, k the output of block k. The last one

@@ -21,8 +21,6 @@ class Family:
         Attribute of the loaded model that is kept; "" is the whole model.
     read : tuple of str
         Beginnings of the parameter names that must be in a checkpoint, and may have no company.
-    prefix : str
-        Name of the model inside checkpoints saved with a head.
     blocks : str
         Where the transformer blocks are, from the kept part.
     attention : str
@@ -67,7 +65,6 @@ class Family:
     name: str
     part: str
     read: tuple[str, ...]
-    prefix: str
     blocks: str
     attention: str
     attention_norm: str

@@ -79,7 +79,7 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
         raise (
             _without_safetensors(name) if "safetensors`" in str(error) else _unreadable(name, error)
         ) from None
-    _require_weights(name, family, info, config)
+    _require_weights(name, family, info, model)
     _require_finite(name, family, model)
     return model.eval(), family
 
@@ -176,13 +176,14 @@ def _require_convolutions(name: str, config: Any) -> None:
             )
 
 
-def _require_weights(name: str, family: Family, info: dict[str, Any], config: Any) -> None:
+def _require_weights(name: str, family: Family, info: dict[str, Any], model: PreTrainedModel) -> None:
     def concerned(keys: Iterable[str]) -> list[str]:
-        bare = (key.removeprefix(family.prefix) for key in keys)
+        # A checkpoint with a head has the model under its name there.
+        bare = (key.removeprefix(f"{model.base_model_prefix}.") for key in keys)
         return sorted(key for key in bare if key.startswith(family.read))
 
     missing, unexpected = concerned(info["missing_keys"]), concerned(info["unexpected_keys"])
-    if "masked_spec_embed" in info["missing_keys"] and config.mask_time_prob > 0:
+    if "masked_spec_embed" in info["missing_keys"] and model.config.mask_time_prob > 0:
         missing.append("masked_spec_embed")
     if missing or unexpected:
         raise BackboneError(

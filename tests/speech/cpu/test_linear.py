@@ -6,7 +6,7 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.cpu import linear as products
 from brainwavlm.speech.cpu.gated_attention import gated_attention
 from brainwavlm.speech.cpu.linear import Product, use_products
-from tests.models import noise
+from tests.models import KINDS, noise
 
 
 def layers(n_in=24, n_out=40, bias=True):
@@ -111,9 +111,7 @@ def test_attention_a_window_at_a_time_equals_the_formula_with_all_gradients(n_qu
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize(
-    "kind", ["wavlm", "wavlm-large", "hubert", "hubert-large", "wav2vec2", "wav2vec2-large", "whisper"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("layers", [[0, 2, 4], 1])
 @torch.no_grad()
 def test_reading_one_frame_gives_what_the_whole_trunk_gives(saved, kind, layers):
