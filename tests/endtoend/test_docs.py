@@ -6,12 +6,16 @@ import runpy
 import shlex
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from brainwavlm.config import ControlKind
 from brainwavlm.encoding import tuning
+from brainwavlm.encoding.losses import LOSSES
 from brainwavlm.evaluation.speech_tasks import synthesis
 from brainwavlm.runs.run import open_run
+from brainwavlm.stimulus.features.table import FEATURES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
@@ -128,6 +132,19 @@ def test_a_page_that_is_written_by_a_tool_is_current(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.PAGE.read_text(encoding="utf-8") == module.page(), f"run python {path.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("controls", get_args(ControlKind)),
+        ("experiments", [f"loss.{name}" for name in LOSSES]),
+        ("probes", FEATURES),
+    ],
+)
+def test_what_can_be_chosen_has_a_row_in_its_guide(page, names):
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -101,6 +101,18 @@ def test_a_feature_whose_package_is_missing_names_it(stimuli, monkeypatch, name,
     assert f"pip install 'brainwavlm[{extra}]'" in caught.value.remedy
 
 
+@pytest.mark.parametrize("name", FEATURES)
+def test_every_feature_has_a_value_of_each_column_for_each_unit(stimuli, name):
+    try:
+        feature = FEATURES[name].values(stimuli)
+    except ConfigError as error:
+        pytest.skip(str(error))  # without an extra package
+    assert feature.units.keys() == feature.values.keys() == stimuli.stories.keys()
+    for story, values in feature.values.items():
+        assert values.shape == (len(feature.units[story]), len(feature.columns))
+        assert not np.isinf(values).any()  # NaN: a unit without a value
+
+
 def test_phones_lose_their_stress_and_unknown_ones_have_no_value():
     intervals = [Interval(k, k + 1.0, text) for k, text in enumerate(("AH0", "dh", "XX", "ZH", "T"))]
     names = phone_classes([intervals])[0][0]
