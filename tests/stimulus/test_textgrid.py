@@ -1,6 +1,7 @@
 """Everything that Praat reads is read, whoever wrote it; everything else is told as what it is."""
 
 import json
+import struct
 import unicodedata
 
 import pytest
@@ -12,7 +13,7 @@ from brainwavlm.stimulus.spoken_labels import nothing_said
 from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
 from brainwavlm.stimulus.transcripts import Transcript, read_transcript
 from brainwavlm.stimulus.word_vectors import spoken
-from tests.stimulus.test_transcripts import LONG, SHORT
+from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
 from tests.trees import long_form, write_transcript
 
 TIERS = [
@@ -34,6 +35,25 @@ def words(*entries):
     return long_form(9, words=entries)
 
 
+def binary(tiers, flag=1):
+    """As Praat writes it: big-endian, labels beyond Latin-1 in UTF-16."""
+
+    def string(text):
+        try:
+            return struct.pack(">H", len(text)) + text.encode("ascii")
+        except UnicodeEncodeError:
+            return struct.pack(">HH", 0xFFFF, len(text)) + text.encode("utf-16-be")
+
+    parts = [b"ooBinaryFile\x08TextGrid", struct.pack(">ddBi", 0, 9, flag, len(tiers))]
+    for tier in tiers:
+        kind = b"TextTier" if tier.points else b"IntervalTier"
+        parts += [bytes([len(kind)]), kind, string(tier.name), struct.pack(">ddi", 0, 9, len(tier.intervals))]
+        for one in tier.intervals:
+            times = (one.start,) if tier.points else (one.start, one.end)
+            parts += [struct.pack(f">{len(times)}d", *times), string(one.text)]
+    return b"".join(parts)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "latin-1"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_encodings_and_ends_of_lines_of_any_machine(tmp_path, encoding, end):
@@ -42,11 +62,13 @@ def test_encodings_and_ends_of_lines_of_any_machine(tmp_path, encoding, end):
     assert grid(tmp_path / "a", (mark + text).encode(encoding))[1].intervals[1].text == "café"
 
 
-@pytest.mark.parametrize("form", ["text", "JSON"])
+@pytest.mark.parametrize("form", ["text", "binary", "JSON"])
 def test_an_accent_typed_in_two_ways_is_one_word_and_one_tier(tmp_path, form):
     composed, typed = "Wörter", unicodedata.normalize("NFD", "Wörter")
+    tier = Tier(typed, [Interval(0.1, 0.4, typed)])
     content = {
         "text": words((0.1, 0.4, typed)).replace('"words"', f'"{typed}"'),
+        "binary": binary([tier]),
         "JSON": json.dumps({"tiers": {typed: {"entries": [[0.1, 0.4, typed]]}}}),
     }
     assert grid(tmp_path / "a", content[form]) == [Tier(composed, [Interval(0.1, 0.4, composed)])]
@@ -75,7 +97,7 @@ def test_the_ends_of_the_time_axis_are_those_of_the_file(tmp_path, xmin):
     long = LONG.replace("xmin = 0\nxmax = 1.2", f"xmin = {xmin}\nxmax = 1.2", 1)
     listed = {"xmin": xmin, "xmax": 1.2, "tiers": []}
     simple = {"start": xmin, "end": 1.2, "tiers": {}}
-    short = SHORT.replace("\n0\n1.2", f"\n{xmin}\n1.2", 1)
+    short = CHRONOLOGICAL.replace("0 1.2   !", f"{xmin} 1.2   !", 1)
     for content in (long, short, json.dumps(listed), json.dumps(simple)):
         (tmp_path / "a").write_text(content)
         read = read_textgrid(tmp_path / "a")
@@ -112,11 +134,17 @@ def test_white_space_comments_and_forms_of_numbers_change_nothing(tmp_path, chan
     assert grid(tmp_path / "a", change(LONG)) == TIERS
 
 
-def test_the_short_form_is_the_same_grid(tmp_path):
+def test_short_chronological_and_binary_forms_are_the_same_grid(tmp_path):
     assert [tier.intervals[1] for tier in grid(tmp_path / "a", SHORT)] == [
         tier.intervals[1] for tier in TIERS
     ]
-    assert grid(tmp_path / "b", SHORT[: SHORT.index("<exists>")] + "<absent>") == []
+    marks = Tier("marks!", [Interval(0.2, 0.2, 'a "mark"!')], points=True)
+    chronological = grid(tmp_path / "b", CHRONOLOGICAL)
+    assert [tier.intervals[1] for tier in chronological[:2]] == [tier.intervals[1] for tier in TIERS]
+    assert chronological[2] == marks
+    spoken = Tier("ə — words", [Interval(0.5, 1.5, "naïve ʃ")])
+    assert grid(tmp_path / "c", binary([*TIERS, marks, spoken])) == [*TIERS, marks, spoken]
+    assert grid(tmp_path / "d", binary([], flag=0)[:-4]) == []
 
 
 @pytest.mark.parametrize(
@@ -169,13 +197,15 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
         ('{"tiers": {"words": {"entries": []}, "words": {"entries": [[0, 1, "a"]]}}}', "lists 'words' twice"),
         ('{"tiers": 3', "not readable as JSON: Expecting ',' delimiter"),
         ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
-        ("<!DOCTYPE html>\n<title>404</title>", "it begins with '<!DOCTYPE html> <title>404"),
-        ('\ufeff<?xml version="1.0"?><ANNOTATION_DOCUMENT/>', "it begins with '<.xml version"),
-        (b"RIFF\0\0\0\0WAVE", "it begins with 'RIFF"),
+        ("<!DOCTYPE html>\n<title>404</title>", "a web page"),
+        ('\ufeff<?xml version="1.0"?><ANNOTATION_DOCUMENT/>', "XML, as ELAN writes it"),
+        ('#!MLF!#\n"*/a.lab"\n', "a label file of HTK"),
+        (b"RIFF\0\0\0\0WAVE", "a sound"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip"),
         (LONG.replace('"TextGrid"', '"PitchTier"'), "Praat's PitchTier, no TextGrid"),
         (LONG.replace('"TextGrid"', '"Sound 2"'), "Praat's Sound 2, no TextGrid"),
-        (b"ooBinaryFile\x08TextGrid" + bytes(99), "Praat's binary or chronological form"),
-        ('"Praat chronological TextGrid text file"\n0 1.2', "Praat's binary or chronological form"),
+        (b"ooBinaryFile\x05Sound", "binary, but no TextGrid"),
+        (binary(TIERS)[:60], "it breaks off"),
         ("0.1 0.4 I\n0.4 0.9 am\n", "no TextGrid: it begins with '0.1 0.4 I"),
         (words((0, 1, 'say "so" now')), "not doubled within a label, line 18"),
         (words(("0,5", 1, "a")), "'0,5' is no number, line 16"),
@@ -193,6 +223,7 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
             "breaks off",
         ),
         (words((0, 1, "a"), (1, 2, "b")).replace('"a"', ""), "'1' where text in quotes is expected, line 20"),
+        (CHRONOLOGICAL.replace("3 0.2", "7 0.2"), "an interval of tier 7, of 3"),
     ],
 )
 def test_what_is_no_textgrid_is_told_as_what_it_is(tmp_path, content, told):

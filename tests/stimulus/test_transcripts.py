@@ -28,7 +28,30 @@ LONG = long_form(
     word=[(0, 0.1, "{SENTENCE_START}"), (0.1, 0.4, "I"), (0.4, 1.2, " ")],
 )
 
-FORMS = {"short": SHORT, "long": LONG}
+CHRONOLOGICAL = """"Praat chronological TextGrid text file"
+0 1.2   ! Time domain.
+3   ! Number of tiers.
+"IntervalTier" "phone" 0 1.2
+"IntervalTier" "word" 0 1.2
+"TextTier" "marks!" 0 1.2
+! phone:
+1 0 0.1
+"SP"
+2 0 0.1
+"{LG}"
+1 0.1 0.4
+"AY1"
+2 0.1 0.4
+"I"
+3 0.2
+"a ""mark""!"
+1 0.4 1.2
+"{NS}"
+2 0.4 1.2
+""
+"""
+
+FORMS = {"short": SHORT, "long": LONG, "chronological": CHRONOLOGICAL}
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -60,8 +83,8 @@ def test_tiers_are_found_by_name_before_place(tmp_path):
         (b"  \n", "empty file"),
         (b"File type = nothing of the kind\n", "no TextGrid: it begins with .File type = nothing"),
         (LONG[:300].encode(), "no readable TextGrid: .*line|breaks off"),
-        (SHORT[: SHORT.index('"{LS}"')].encode(), "breaks off"),
-        (SHORT.replace("0.1\n0.4", "0.1\nx", 1).encode(), "no readable TextGrid"),
+        (CHRONOLOGICAL[:200].encode(), "breaks off"),
+        (CHRONOLOGICAL.replace("0.1 0.4", "0.1 x").encode(), "no readable TextGrid"),
         (
             LONG.replace('"I"', '"{BR}"').replace('"AY1"', '"sil"').encode(),
             "silences and noises only in 'word', 'phone'",

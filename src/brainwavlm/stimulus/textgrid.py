@@ -1,23 +1,29 @@
-"""TextGrids in Praat's text forms, as tiers of labelled intervals, whichever program wrote them.
-
-Such a file is a row of free-standing tokens: numbers, "strings" whose quotes are doubled, <flags>; all else, and what
-stands behind an exclamation mark, is comment. The long and the short form are the same row of tokens.
-"""
+"""Praat's TextGrids: every form that Praat reads, as tiers of labelled intervals, whichever program wrote them."""
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import RepeatedKeyError, one_form, parsed_json, require_content
+from brainwavlm.stimulus.praat_values import BinaryValues, Malformed, TextValues
 
-_TOKEN = re.compile(
-    r'(?<![^\s=?])(?:"(?P<text>[^"]*(?:""[^"]*)*)(?P<close>"?)|(?P<flag><\w+>)|(?P<number>[-+]?\.?\d\S*)|!.*)'
-)
-_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:/(\d+))?(%?)")
-_LONGEST = 18  # digits of a count
+_BINARY = b"ooBinaryFile"
+# Of files that take a TextGrid's place, by how they begin.
+_OTHERS = {
+    b"#!MLF!#": "a label file of HTK (MLF)",
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"<?xml": "XML, as ELAN writes it",
+    b"%pdf": "a PDF",
+    b"pk\3\4": "a ZIP archive",
+    b"\x1f\x8b": "compressed by gzip",
+    b"riff": "a sound",
+    b"flac": "a sound",
+    b"oggs": "a sound",
+    b"id3": "a sound",
+}
 EXPORT = "Open it where it was made and save it as a TextGrid or a table, or remove it from the data set."
 AGAIN = "Download it or export it again, or remove it from the data set."
 
@@ -60,60 +66,8 @@ class TextGrid:
     encoding: str = "UTF-8"
 
 
-class Malformed(ValueError):
-    """What is wrong within a TextGrid, as a sentence."""
-
-
-class TextValues:
-    """Values of a text file, in their order."""
-
-    def __init__(self, text: str):
-        self._text = text
-        self._tokens = (match for match in _TOKEN.finditer(text) if match.lastgroup)
-        self.ahead = next(self._tokens, None)
-
-    def number(self) -> float:
-        token = self._next("number", "a number")
-        value = _NUMBER.fullmatch(token)
-        divisor = float(value[2] or 1) if value else 0
-        if value is None or not 0 < divisor < math.inf:
-            raise self._wrong(f"{token[:40]!r} is no number")
-        return float(value[1]) / divisor / (100 if value[3] else 1)
-
-    def count(self) -> int:
-        token = self._next("number", "a whole number")
-        if not token.isdecimal() or len(token) > _LONGEST:
-            raise self._wrong(f"{token[:40]!r} is no count")
-        return int(token)
-
-    def string(self) -> str:
-        return one_form(self._next("text", "text in quotes").replace('""', '"'))
-
-    def exists(self) -> bool:
-        return self._next("flag", "<exists>") == "<exists>"
-
-    def _next(self, group: str, expected: str) -> str:
-        self._match = self.ahead
-        if self._match is None:
-            raise Malformed(f"it breaks off where {expected} is expected.")
-        if self._match["text"] is not None:
-            after = self._text[self._match.end() : self._match.end() + 1]
-            if not self._match["close"] or after.strip():
-                raise self._wrong("a quote that is not closed, or not doubled within a label")
-        value = self._match[group]
-        if value is None:
-            raise self._wrong(f"{self._match[0][:40]!r} where {expected} is expected")
-        self.ahead = next(self._tokens, None)
-        return value
-
-    def _wrong(self, what: str) -> Malformed:
-        assert self._match is not None
-        lines = re.findall(r"\r\n?|\n", self._text[: self._match.start()])
-        return Malformed(f"{what}, line {len(lines) + 1}.")
-
-
 def read_textgrid(path: str | Path) -> TextGrid:
-    """A TextGrid: Praat's long or short form, or praatIO's JSON.
+    """A TextGrid: Praat's long, short, chronological or binary form, or praatIO's JSON.
 
     Text may be UTF-8 or UTF-16, or else is taken for Latin-1 (of Windows), as Praat takes it; lines may end in any way.
 
@@ -127,14 +81,20 @@ def read_textgrid(path: str | Path) -> TextGrid:
     content = path.read_bytes()
     if not content.strip():
         raise unusable(path, "an empty file.", AGAIN)
+    start = content[:40].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    other = next((what for first, what in _OTHERS.items() if start.startswith(first.lower())), None)
+    if other is not None:
+        raise unusable(path, f"{other}, no TextGrid.", EXPORT)
     try:
+        if content.startswith(_BINARY):
+            return _grid(BinaryValues(content[len(_BINARY) :]), path, "UTF-16")
         text, encoding = _decoded(content)
-        if text.lstrip()[:1] in ("{", "["):
+        if start[:1] in (b"{", b"["):
             return _json(text, path, encoding)
-        if content.startswith(b"ooBinaryFile") or "chronological" in text[:200]:
-            raise unusable(path, "Praat's binary or chronological form.", "Save it in Praat as a text file.")
+        if "chronological" in text[:200]:
+            return _chronological(TextValues(text), encoding)
         if "TextFile" not in text[:200]:
-            raise unusable(path, f"no TextGrid: it begins with {' '.join(text[:40].split())!r}.", EXPORT)
+            raise unusable(path, f"no TextGrid: it begins with {' '.join(text[:40].split())!r}.", AGAIN)
         source = TextValues(text)
         source.string()  # ooTextFile
         grid = _grid(source, path, encoding)
@@ -171,20 +131,38 @@ def _decoded(content: bytes) -> tuple[str, str]:
     raise AssertionError("Latin-1 has all bytes")
 
 
-def _grid(source: TextValues, path: Path, encoding: str) -> TextGrid:
-    kind = source.string()
+def _grid(source: TextValues | BinaryValues, path: Path, encoding: str) -> TextGrid:
+    kind = source.kind()
     if kind.split(" ")[0] != "TextGrid":
         raise unusable(path, f"Praat's {kind}, no TextGrid.", EXPORT)
     ends = source.number(), source.number()
     tiers = []
     for _ in range(source.count() if source.exists() else 0):
-        points, name = source.string() == "TextTier", source.string()
+        points, name = source.kind() == "TextTier", source.string()
         source.number(), source.number()
         intervals = []
         for _ in range(source.count()):
             start = source.number()
             intervals.append(Interval(start, start if points else source.number(), source.string()))
         tiers.append(Tier(name, intervals, points))
+    return TextGrid(tiers, *ends, encoding)
+
+
+def _chronological(source: TextValues, encoding: str) -> TextGrid:
+    """Times and the number of tiers, kind, name and times of each, then tier, times and text in the order of time."""
+    source.string()
+    ends = source.number(), source.number()
+    tiers = []
+    for _ in range(source.count()):
+        points, name = source.kind() == "TextTier", source.string()
+        source.number(), source.number()
+        tiers.append(Tier(name, [], points))
+    while source.ahead is not None:
+        number = source.count()
+        if not 1 <= number <= len(tiers):
+            raise Malformed(f"an interval of tier {number}, of {len(tiers)}.")
+        tier, start = tiers[number - 1], source.number()
+        tier.intervals.append(Interval(start, start if tier.points else source.number(), source.string()))
     return TextGrid(tiers, *ends, encoding)
 
 
