@@ -135,6 +135,21 @@ def test_bytes_after_the_data_are_no_sound_where_they_are_a_chunk_or_few(tmp_pat
         assert sound_facts(path).doubt == ""
 
 
+@pytest.mark.parametrize(
+    ("suffix", "name", "order"),
+    [("wav", b"_PMX", "little"), ("wav", b"data", "little"), ("aiff", b"ID3 ", "big")],
+)
+def test_metadata_behind_the_sound_may_be_long_and_a_second_sound_is_none(tmp_path, suffix, name, order):
+    path = written(tmp_path / f"a.{suffix}", speech())
+    whole, size = load_sound(path), 200_000
+    path.write_bytes(path.read_bytes() + name + size.to_bytes(4, order) + b"<" * size)
+    if name == b"data":
+        with pytest.raises(DatasetError, match="bytes follow behind the sound"):
+            load_sound(path)
+    else:
+        np.testing.assert_array_equal(load_sound(path), whole)
+
+
 def test_what_stands_behind_the_sound_of_the_header_is_refused_or_a_tag(tmp_path):  # libsndfile #277
     def behind(content, suffix):
         path = tmp_path / f"b.{suffix}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -21,6 +21,9 @@ RATE_REMEDY = "Take the sound from its source again, or mend the rate in the hea
 _UNKNOWN = 0x7FFFE000  # bytes; pipes write such sizes, from sox's 0x7FFFF000 to ffmpeg's 0xFFFFFFFF
 _BLOCK_SECONDS = 1  # libsndfile reads as much behind the end, and only what lies behind that is seen
 _BEHIND = 4096, 100  # bytes, and the share of the file, that tags and chunks behind the sound may take
+# Forms whose chunks have a name and a size, in this order of bytes; those that would be heard.
+_ORDER: dict[str, Literal["little", "big"]] = {"WAV": "little", "WAVEX": "little", "AIFF": "big"}
+_SOUND_CHUNKS = {b"RIFF", b"data", b"FORM", b"SSND"}
 # libsndfile's names of those whose lengths are compared with what is there.
 _COMPARED = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "SVX", "HTK", "NIST", "FLAC", "OGG", "MP3"}
 
@@ -72,8 +75,10 @@ class SoundReader:
         except soundfile.LibsndfileError:
             self.broken = True
             return
-        size = self.path.stat().st_size
-        behind, (least, share) = size - self._source.tell(), _BEHIND
+        size, end = self.path.stat().st_size, self._source.tell()
+        behind, (least, share) = size - end, _BEHIND
+        if behind > least and self._file.format in _ORDER:
+            behind -= self._chunks(end, _ORDER[self._file.format])
         if behind > max(least, size // share):
             raise DatasetError(
                 self.path,
@@ -82,6 +87,16 @@ class SoundReader:
                 "one stream of sound, of the length in its header.",
                 "Decode all of it into a new file, and name that one:  ffmpeg -i FILE NEW.wav",
             )
+
+    def _chunks(self, start: int, order: Literal["little", "big"]) -> int:
+        """Bytes from `start` on that are whole chunks, none of them of sound: metadata may take more than the sound."""
+        at, rest = 0, self.path.read_bytes()[start:]
+        while (name := rest[at : at + 4]) not in _SOUND_CHUNKS and name.decode("latin-1").isprintable():
+            size = int.from_bytes(rest[at + 4 : at + 8], order)
+            if not name or at + 8 + size > len(rest):
+                break
+            at += 8 + size + size % 2
+        return min(at, len(rest))
 
 
 class _Stream(soundfile.SoundFile):
