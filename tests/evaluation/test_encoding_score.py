@@ -14,7 +14,7 @@ from brainwavlm.evaluation import scoring_plan
 from brainwavlm.evaluation.ceiling import cc_norm
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation
-from brainwavlm.reporting.page.evaluation_tables import scores_table
+from brainwavlm.reporting.page.tables import scores_table
 from brainwavlm.results.evaluation import Evaluation
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT
 

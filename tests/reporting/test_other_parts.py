@@ -7,7 +7,7 @@ import pytest
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.page.between_runs import transfer_part
+from brainwavlm.reporting.page.other_parts import transfer_part
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.open import open_result, shown_folder
 from brainwavlm.results.transfer import Transfer

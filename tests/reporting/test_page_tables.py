@@ -11,9 +11,9 @@ from markupsafe import Markup
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.reporting.page import charts, dot_charts
-from brainwavlm.reporting.page.evaluation_tables import chance_table, scores_table
-from brainwavlm.reporting.page.tables import intervals, table
+from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
 
+NAMED = "Further findings of {name}"
 ROWS = pd.DataFrame({"run": ["A", "A", "<b>"], "Target": ["x<y>", "b", "c"], "Mean r": [0.5, np.nan, -0.3]})
 
 
@@ -22,23 +22,23 @@ def cells(html):
 
 
 def test_text_is_escaped_and_every_header_has_a_scope():
-    html = table("one", "a <b>", ROWS, classes={"Target": "name"}, simulated=True)["html"]
+    html = table(NAMED, ROWS, name="a <b>", classes={"Target": "name"}, simulated=True)["html"]
     scopes = " ".join(re.findall(r"<th scope=\"(\w+)\"", html))
     assert scopes == "col col rowgroup row row rowgroup row"
     assert html.count("<th") - html.count("<thead") == 7
     assert html.count("<tbody>") == html.count("</tbody>") == 2
     assert cells(html) == ["0.500", "–", "−0.300"]
     assert "x&lt;y&gt;" in html
-    assert "SIMULATED</span> a &lt;b&gt;" in html
+    assert "SIMULATED</span> Further findings of a &lt;b&gt;." in html
     assert "<b>" not in html
-    links = table("two", "", ROWS.assign(Target=Markup("<i>x</i>")))["html"]
+    links = table(NAMED, ROWS.assign(Target=Markup("<i>x</i>")), name="")["html"]
     assert links.count("<i>x</i>") == 3
 
 
 @pytest.mark.parametrize("largest", [0.01, 1.0])
 def test_numbers_on_colours_can_be_read(largest):
     heat = pd.DataFrame({"r": np.append(np.linspace(-largest, largest, 21), np.nan)})
-    html = table("one", "", pd.DataFrame({"": "", "row": "x", "r": heat["r"]}), heat=heat)["html"]
+    html = table(NAMED, pd.DataFrame({"": "", "row": "x", "r": heat["r"]}), heat=heat, name="")["html"]
     colours = re.findall(r"background-color: #(..)(..)(..);\n  color: #000000", html)
     assert len(colours) > 15
     for colour in colours:

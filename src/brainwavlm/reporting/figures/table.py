@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from brainwavlm.formatting.numbers import capitalised, number
+from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.page.tables import headed, intervals, texts
+from brainwavlm.reporting.page.tables import headed, texts
 
 _TUNED = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
 _UNTUNED = ["n_voxels", "r_frozen", "low_frozen", "high_frozen"]
 _UNTUNED += ["shared_frozen", "shared_low_frozen", "shared_high_frozen"]
+_SHORTER = {"Difference": "Change", "Frozen 95 %": "95 % interval", "Shared map 95 %": "Its 95 % interval"}
 _SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -41,12 +42,8 @@ def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
     first = {"Run": table["label"].mask(table["run"].duplicated(), ""), "Target": table["target"]}
     columns = ["r_frozen", "r_tuned", "difference", "interval"]
     if "r_tuned" not in table:
-        ends = {name: (table[f"{name}low_frozen"], table[f"{name}high_frozen"]) for name in ("", "shared_")}
-        columns = ["r_frozen", "95 % interval", "shared_frozen", "Its 95 % interval"]
-        table = table.assign(
-            **{columns[1]: intervals(*ends[""], number), columns[3]: intervals(*ends["shared_"], number)}
-        )
-    shown = texts(headed(table, first, "n_voxels", *columns)).rename(columns={"Difference": "Change"})
+        columns = ["r_frozen", "interval_frozen", "shared_frozen", "shared_interval_frozen"]
+    shown = texts(headed(table, first, "n_voxels", *columns)).rename(columns=_SHORTER)
     if table["run"].nunique() == 1:
         shown = shown.drop(columns="Run")
     caption = ". ".join(part for part in (title, "SIMULATED responses" if simulated else "") if part)

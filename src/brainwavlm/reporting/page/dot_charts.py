@@ -10,8 +10,10 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
+from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting.figures.changes import NUMBERS, READOUTS
+from brainwavlm.reporting.figures.stimulus import partition_table
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
 
@@ -19,6 +21,9 @@ _LONGEST, _LETTERS = 120, 32  # of a name at an axis, and of its lines
 _TWO_LINES = 60
 _ENDS_X = {"error_x": "above", "error_x_minus": "below"}
 _LINE, _BETWEEN = 13, 9  # pixels of a line of text, and between two names
+_PARTS = {("shared", STIMULUS): "shared with features", ("unique", MODEL): "model alone"}
+_OWN = "R2 of the model by itself: what it shares with the features, and what it alone says."
+_JOINT = "R2 of the features and the model together, by what each adds (product measure)."
 DOTS_NOTE = (
     "Grey line: untuned. Circles: seeds. Diamond: their mean, with the 95 % interval of the gain over test "
     "stories."
@@ -42,7 +47,19 @@ def bars_chart(table: pd.DataFrame, note: str) -> Chart:
     return chart("Region by region", alternative, figure, note, **_categories(names.values(), "test r"))
 
 
-def shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
+def shares_charts(rows: pd.DataFrame, name: str) -> list[Chart]:
+    """What the model's score is made of, and what the features and the model are together; `name` ends titles."""
+    long = partition_table(rows)
+    parts = [_PARTS.get(key, "") for key in zip(long["measure"], long["space"], strict=True)]
+    own = long.assign(space=parts).query("space != ''")
+    joint = long[long["measure"] == "product"]
+    return [
+        _shares_chart(own, f"The model's score{name}", _OWN),
+        _shares_chart(joint, f"Features and model together{name}", _JOINT),
+    ]
+
+
+def _shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     """Parts of R2 by target, stacked: untuned, tuned and the gain, each with its interval."""
     models = {"frozen": "untuned", "tuned": "tuned", "gain": "gain"}
     rows = table.assign(label=table["target"] + ", " + table["model"].map(models))

@@ -10,12 +10,10 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
-from brainwavlm.reporting.page import charts, dot_charts, evaluation_tables, provenance, wording
-from brainwavlm.reporting.page.between_runs import comparison_part, transfer_part
+from brainwavlm.reporting.page import charts, dot_charts, provenance, tables, wording
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
+from brainwavlm.reporting.page.other_parts import comparison_part, partition_part, probes_part, transfer_part
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
-from brainwavlm.reporting.page.stimulus import partition_part, probes_part
-from brainwavlm.reporting.page.tables import file_link
 from brainwavlm.reporting.sources import Source, sources_of
 from brainwavlm.reporting.surface_maps import shown_scales
 from brainwavlm.results.comparison import Comparison
@@ -134,7 +132,8 @@ def evaluation_part(
     runs = results.runs
     titles = {run["name"]: wording.run_title(run, labels) for run in runs}
     models = wording.models(runs, labels)
-    config = sources[runs[0]["name"]].config
+    config, tasks = sources[runs[0]["name"]].config, results.downstream
+    told = {"run": tasks["run"].map(titles), "Task": tasks["task"]} if len(tasks) else {}
     files = {name: getattr(results, name) for name in ("table", "layers", "downstream", "delays")}
     settings = {label: sources[some[0]["name"]].config for label, some in models.items()}
     headings = {label: wording.run_title(some[0], {some[0]["name"]: label}) for label, some in models.items()}
@@ -163,11 +162,11 @@ def evaluation_part(
         "tuned": results.tuned,
         "answers": answers,
         "tables": [
-            evaluation_tables.scores_table(results.table, runs, titles),
-            evaluation_tables.chance_table(results.table, runs, titles),
-            evaluation_tables.tasks_table(results.downstream, titles, results.simulated),
+            tables.scores_table(results.table, runs, titles),
+            tables.chance_table(results.table, runs, titles),
+            tables.table("What is said", tasks, told, simulated=results.simulated),
         ],
-        "files": [file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
+        "files": [tables.file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],
         "voxel_charts": voxels + bars,
         "charts": _charts(results, labels, models) if results.tuned else [],
         "places": places,

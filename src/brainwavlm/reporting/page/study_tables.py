@@ -65,13 +65,12 @@ def _verdicts(row: Row) -> str:
     return one if shared in ("", one) else f"{one}; shared map: {shared}"
 
 
-def numbers_table(rows: Sequence[Row], caption: str) -> Table | None:
+def numbers_table(rows: Sequence[Row], name: str) -> Table | None:
     """Findings of one experiment, without titles; None without rows."""
     if not rows:
         return None
-    frame = findings_frame(rows, Markup("<br>"))
-    frame["experiment"] = ""
-    return table(caption, f"{caption}.", frame, classes=_NAMES)
+    frame = findings_frame(rows, Markup("<br>")).assign(experiment="")
+    return table("Further findings of {name}", frame, classes=_NAMES, name=name)
 
 
 def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
@@ -92,15 +91,11 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     return pd.DataFrame([{"subject": key[0], "model": key[1], **models[key]} for key in order]).fillna("")
 
 
-def probes_table(rows: Sequence[Row], caption: str) -> Table | None:
+def probes_table(rows: Sequence[Row], name: str) -> Table | None:
     """`probes_frame` on the page; None where nothing was read off."""
     if not any(row["kind"] == "probe" for row in rows):
         return None
-    return table(
-        caption,
-        f"{caption}. Below each score the change from the untuned model.",
-        probes_frame(rows, Markup("<br>")),
-    )
+    return table("What models of {name} predict and hold", probes_frame(rows, Markup("<br>")), name=name)
 
 
 def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
@@ -108,28 +103,19 @@ def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
     frame = findings_frame([row for row in rows if row["headline"]], Markup("<br>"))
     frame["experiment"] = frame["experiment"].map(headings)
     units = " or ".join(dict.fromkeys(row["unit"] for row in rows if row["unit"]))
-    caption = f"What came out: each estimate with its 95 % interval over {units}, below it that over seeds."
-    simulated = any(row["simulated"] for row in rows)
     verdicts = Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
-    shown = table(
-        "Table of claims", caption, frame, classes=_NAMES, element="claims-table", simulated=simulated
-    )
-    return shown | {"verdicts": verdicts}
+    about: dict[str, Any] = {"element": "claims-table", "simulated": any(row["simulated"] for row in rows)}
+    shown = table("Table of claims", frame, classes=_NAMES, units=units, **about)
+    return {**(shown or {}), "verdicts": verdicts}
 
 
 def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
     """Scores that are missing, and why; None where all are there."""
-    if missing.empty:
-        return None
     columns = ["cell", "experiments", "step", "state", "error"]
     frame = missing.fillna({"error": "not begun"})[columns].rename(columns=str.capitalize)
     frame.insert(0, "", "")
-    caption = Markup(
-        "Scores that are missing, and why. Failed cells are tried again by <code>brainwavlm study run "
-        '--retry-failed</code>. <a href="{}">missing.csv</a>'
-    ).format(link)
     classes = {"Cell": "name", "Experiments": "name", "State": _failed(frame["State"]), "Error": "words"}
-    return table("Missing scores", caption, frame, classes=classes)
+    return table("Missing scores", frame, classes=classes, link=link)
 
 
 def cells_frame(study: StudyFolder) -> pd.DataFrame:
@@ -149,19 +135,15 @@ def cells_frame(study: StudyFolder) -> pd.DataFrame:
     )
 
 
-def cells_table(study: StudyFolder, output: Path, link: str) -> Table:
+def cells_table(study: StudyFolder, output: Path, link: str) -> Table | None:
     """All cells, with links to their own pages."""
     frame = cells_frame(study)[["state", "attempts", "seconds", "identity"]].set_axis(
         ["State", "Tries", "Seconds", "Identity"], axis=1
     )
     frame.insert(0, "Cell", [_linked(record, output) for record in study.cells])
     frame.insert(0, "", "")
-    caption = Markup(
-        "State, cost and identity of each cell; a name leads to the cell's own page where <code>brainwavlm "
-        'report</code> made one. <a href="{}">cells.csv</a>'
-    ).format(link)
     classes = {"Cell": "name", "State": _failed(frame["State"]), "Identity": "code"}
-    return table("All cells", caption, frame, classes=classes, element="cells-table")
+    return table("All cells", frame, classes=classes, element="cells-table", link=link)
 
 
 def _failed(states: pd.Series) -> list[str]:
