@@ -139,7 +139,7 @@ def _matrix_table(rows: pd.DataFrame, target: str, stories: str, simulated: bool
     frame = texts.rename_axis(index="Tuned on", columns=None).reset_index()
     frame.insert(0, "", "")
     which = "all test stories" if stories == "all" else "test stories that tuning did not use"
-    about = {"target": target, "which": which, "where": in_target(target)}
+    about: dict[str, Any] = {"target": target, "which": which, "where": in_target(target)}
     heat = changes.reset_index(drop=True)
     return table("Transfer matrix, {target}, {which}", frame, heat=heat, simulated=simulated, **about)
 

@@ -98,7 +98,8 @@ def table(
     """
     if rows.empty:
         return None
-    about, label = _WORDS["tables"][label], label.format(**words)
+    about = _WORDS["tables"][label]
+    label = about.get("label", label).format(**words)
     frame = headed(rows, first or {}, *about["columns"]) if "columns" in about else rows
     frame = frame.rename(columns=lambda name: str(name).format(**words) if name in _FORMATS else name)
     frame = frame.reset_index(drop=True)
@@ -174,7 +175,7 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
         )
         rows = rows.assign(clean=own + " (" + shared + ")")
     if "r_tuned" not in rows:
-        return table("Scores by target{of_untuned}", rows, first, simulated=simulated, of_untuned="")
+        return table("Scores by target, untuned", rows, first, simulated=simulated)
     span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
     axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
     own_target = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
