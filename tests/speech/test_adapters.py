@@ -61,9 +61,13 @@ def test_adapters_on_stock_wavlm_would_receive_none():
         require_gradients(adapters)
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_every_flavour_learns_in_every_family(saved, kind, flavour):
+EACH = [(kind, "lora") for kind in FAMILIES] + [
+    ("wavlm", flavour) for flavour in FLAVOURS if flavour != "lora"
+]
+
+
+@pytest.mark.parametrize(("kind", "flavour"), [*EACH, ("whisper", "dora"), ("whisper", "all-projections")])
+def test_every_family_and_every_flavour_learns(saved, kind, flavour):
     torch.manual_seed(0)
     backbone = load_backbone(saved(kind), 3, FLAVOURS[flavour])
     trained_backward(backbone)
@@ -259,8 +263,7 @@ def test_adapter_dropout_acts_in_training_only(saved):
     assert not torch.equal(backbone(noise(1))[2], backbone(noise(1))[2])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("after", ["full", "lora"])
+@pytest.mark.parametrize(("family", "after"), [*((kind, "lora") for kind in FAMILIES), ("wavlm", "full")])
 def test_blocks_that_begin_anew_forget_what_was_learned_and_can_learn(saved, family, after):
     folder = saved(family)
     config = AdapterConfig(method="reinit", after_reinit=after, rank=2, dropout=0.0, layers=(2, 3))

@@ -45,7 +45,7 @@ def test_the_mean_over_voxels_keeps_its_false_positives_too():
         common = shared[:, start : start + 1]
         true = common + 0.3 * shared[:, start : start + 3]
         predicted = autoregressive(rng, len(story), 1) + 0.3 * rng.standard_normal((len(story), 3))
-        test = circular_shift_p(true, predicted, story, 199, start, {"all": np.ones(3, bool)})
+        test = circular_shift_p(true, predicted, story, 39, start, {"all": np.ones(3, bool)})
         found += test.mean["all"][1] <= 0.05
     assert 2 <= found <= 20  # of 200; 10 expected
 
