@@ -23,7 +23,8 @@ def small_demo(tmp_path_factory):
 @pytest.fixture
 def demo_is_small(small_demo, monkeypatch):
     """The word `demo` names these stories."""
-    monkeypatch.setattr("brainwavlm.datasets.demo.demo_folder", lambda: small_demo)
+    for reader in ("datasets.demo", "checks.dataset"):
+        monkeypatch.setattr(f"brainwavlm.{reader}.demo_folder", lambda: small_demo)
 
 
 @pytest.fixture
