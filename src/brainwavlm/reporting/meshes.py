@@ -1,6 +1,7 @@
 """Surfaces that voxels are shown on: those of nilearn, or the subject's own files of ds003020."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import nibabel
 import numpy as np
@@ -112,6 +113,7 @@ def columns_at_vertices(
     return vertex, at_vertex[vertex]
 
 
+@cache  # each page and figure asks for them
 def _carried(side: str) -> tuple[dict[str, InMemoryMesh], np.ndarray]:
     """Shapes of a hemisphere as nilearn has them, and which vertices are in sulci."""
     carried, shapes = load_fsaverage(CARRIED), {}
