@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+import typer
 from nilearn.plotting import plot_surf
 from nilearn.surface import InMemoryMesh
 from rich.console import Console
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from brainwavlm import cli
 from brainwavlm.checks import check_dataset
@@ -128,6 +130,23 @@ def saved(tmp_path_factory):
     return folder
 
 
+class Draws(TorchDispatchMode):
+    """Notes what is drawn from PyTorch's generator, to draw as much `again`."""
+
+    def __init__(self):
+        super().__init__()
+        self.drawn = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if torch.Tag.nondeterministic_seeded in function.tags and args[0].device.type == "cpu":
+            self.drawn.append((function, args[0].shape, args[0].dtype, args[1:], kwargs or {}))
+        return function(*args, **(kwargs or {}))
+
+    def again(self):
+        for function, shape, dtype, args, kwargs in self.drawn:
+            function(torch.empty(shape, dtype=dtype), *args, **kwargs)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def saved_models_are_read_once(tmp_path_factory):
     """A model of `saved` is a copy from its second load on, which takes a fifth of the time."""
@@ -136,12 +155,14 @@ def saved_models_are_read_once(tmp_path_factory):
     def load(name, train_noise=True):
         if not name.startswith(folder):
             return read(name, train_noise)
-        # transformers draws numbers as it loads: what is drawn later must be as it is after a true load.
-        key = name, train_noise, torch.get_rng_state().numpy().tobytes()
-        if key not in loads:
-            loads[key] = read(name, train_noise), torch.get_rng_state()
-        (model, family), state = loads[key]
-        torch.set_rng_state(state)
+        key = name, train_noise
+        if key in loads:
+            # transformers draws numbers as it loads: what is drawn later must be as it is after a true load.
+            loads[key][1].again()
+        else:
+            with Draws() as draws:
+                loads[key] = read(name, train_noise), draws
+        model, family = loads[key][0]
         return copy.deepcopy(model), family
 
     with pytest.MonkeyPatch.context() as patch:
@@ -154,6 +175,14 @@ def code_is_hashed_once():
     """What each run notes of the code, which takes a twentieth of its time: every file, and git."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(provenance, "code_version", functools.cache(provenance.code_version))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def commands_are_read_once():
+    """typer makes all commands anew at each call, and again to word an error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield
 
 
