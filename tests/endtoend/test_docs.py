@@ -50,9 +50,10 @@ def runs_are_tuned_once(tmp_path_factory):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, tree, demo_is_small):
-    """A folder with the reader's own data set `my-data`, and a sound."""
+def workplace(tmp_path, monkeypatch, tree, features, demo_is_small):
+    """A folder with the reader's own data set `my-data`, a sound, and what models were found to say of stories."""
     (tmp_path / "my-data").symlink_to(tree)
+    (tmp_path / "features").symlink_to(features)
     (tmp_path / "talk.wav").symlink_to(tree / "stimuli" / "market.wav")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -84,6 +85,7 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
     finer = {"windows.stride": 1.0} if "brainwavlm probe " in code else {}
     extra = [word for key, value in (small | finer).items() for word in ("--set", f"{key}={value}")]
     few = {"plan": extra, "tune": extra, "downstream": ["--seeds", "1", "--epochs", "1"]}
+    few |= {command: ["--features", "features"] for command in ("evaluate", "transfer", "export")}
     run, made = None, []  # the last run, and what made it
     for line in code.splitlines():
         words = [SHORTER.get(word, word) for word in shlex.split(line, comments=True)]
@@ -98,7 +100,8 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
         if made and kept(made).exists():
             shutil.copytree(kept(made), run, dirs_exist_ok=True)
             continue
-        brainwavlm(*words[1:], *few.get(words[1], []))
+        more = few.get(words[1], [])
+        brainwavlm(*words[1:], *([] if "--features" in words else more))
         if made:
             shutil.copytree(run, kept(made))
 
