@@ -144,7 +144,7 @@ def test_metadata_behind_the_sound_may_be_long_and_a_second_sound_is_none(tmp_pa
     whole, size = load_sound(path), 200_000
     path.write_bytes(path.read_bytes() + name + size.to_bytes(4, order) + b"<" * size)
     if name == b"data":
-        with pytest.raises(DatasetError, match="bytes follow behind the sound|not readable as sound"):
+        with pytest.raises(DatasetError, match=r"bytes follow behind the sound|not readable as sound"):
             load_sound(path)
     else:
         np.testing.assert_array_equal(load_sound(path), whole)
