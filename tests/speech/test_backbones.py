@@ -269,7 +269,11 @@ def test_a_layer_that_is_no_whole_number_is_refused(tiny_wavlm, layer):
     ("kind", "precision"),
     [
         ("wavlm", "float32"),
-        *((kind, "bf16") for kind in ("wavlm", "wavlm-large", "hubert", "wav2vec2", "whisper")),
+        ("whisper", "bf16"),
+        *(
+            pytest.param(kind, "bf16", marks=pytest.mark.slow)
+            for kind in ("wavlm", "wavlm-large", "hubert", "wav2vec2")
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The .grad attribute")

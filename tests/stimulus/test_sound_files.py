@@ -294,7 +294,7 @@ def alike(one, other):
     return r > ALIKE, lag
 
 
-@pytest.mark.parametrize("seconds", [24, 90])
+@pytest.mark.parametrize("seconds", [24, pytest.param(90, marks=pytest.mark.slow)])
 def test_one_recording_is_found_in_other_bytes(tmp_path, seconds):
     rate = 44100
     sound = speech(seconds, rate, seed=1)
