@@ -90,7 +90,9 @@ class SoundReader:
 
     def _chunks(self, start: int, order: Literal["little", "big"]) -> int:
         """Bytes from `start` on that are whole chunks, none of them of sound: metadata may take more than the sound."""
-        at, rest = 0, self.path.read_bytes()[start:]
+        with self.path.open("rb") as file:
+            file.seek(start)
+            at, rest = 0, file.read()
         while (name := rest[at : at + 4]) not in _SOUND_CHUNKS and name.decode("latin-1").isprintable():
             size = int.from_bytes(rest[at + 4 : at + 8], order)
             if not name or at + 8 + size > len(rest):
