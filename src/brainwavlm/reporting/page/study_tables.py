@@ -43,8 +43,6 @@ def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
         }
         for row in records(changes_table(rows))
     ]
-    if not frame:
-        return pd.DataFrame()
     table = pd.DataFrame(frame)
     alone = (table[_READOUTS["shared_"]] == "").all()  # of probes and tasks, where no voxel takes part
     return table.drop(columns=_READOUTS["shared_"]) if alone else table
