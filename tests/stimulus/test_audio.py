@@ -1,11 +1,9 @@
-import hashlib
-
 import numpy as np
 import pytest
 import soundfile
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum, load_sound, sound_facts
+from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
 
 
 def tone(frequency: float, rate: int, seconds: float = 2.0) -> np.ndarray:
@@ -44,27 +42,6 @@ def test_mono_at_16000_is_untouched(tmp_path):
     np.testing.assert_array_equal(load_sound(tmp_path / "a.wav"), samples)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "ogg"])
-def test_compressed_sound_is_read(tmp_path, suffix):
-    soundfile.write(tmp_path / f"a.{suffix}", 0.5 * tone(440, 22050), 22050)
-    assert amplitude(load_sound(tmp_path / f"a.{suffix}"), 440) == pytest.approx(0.5, abs=0.02)
-
-
-def test_the_header_says_rate_channels_and_length(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros((8000, 2)), 8000, subtype="PCM_16")
-    facts = sound_facts(tmp_path / "a.wav")
-    assert (facts.rate, facts.channels, facts.n_frames, facts.seconds) == (8000, 2, 8000, 1.0)
-    assert facts.encoding == "WAV PCM_16"
-
-
-def write_pointer(path):
-    path.write_text("/annex/objects/SHA256E-s53000000--0123.wav\n")
-
-
-def write_empty_wav(path):
-    soundfile.write(path, np.zeros(0), 16000)
-
-
 def write_without_rate(path):
     soundfile.write(path, tone(440, 16000), 16000)
     content = path.read_bytes()
@@ -75,12 +52,10 @@ def write_without_rate(path):
     ("write", "said"),
     [
         (lambda path: None, "no such file"),
-        (write_pointer, "git-annex pointer"),
-        (lambda path: path.write_bytes(b""), "not readable as sound"),
+        (lambda path: path.write_text("/annex/objects/SHA256E-s53000000--0123.wav"), "git-annex pointer"),
         (lambda path: path.write_text("words, not sound " * 100), "not readable as sound"),
-        (write_empty_wav, "no samples"),
+        (lambda path: soundfile.write(path, np.zeros(0), 16000), "no samples"),
         (lambda path: soundfile.write(path, tone(1, 100), 1), "a sampling rate of 1 Hz"),
-        (lambda path: soundfile.write(path, tone(440, 6000), 6000), "a sampling rate of 6000 Hz"),
         (lambda path: soundfile.write(path, tone(440, 16000), 768001), "a sampling rate of 768001 Hz"),
         (write_without_rate, "a sampling rate of 0 Hz"),  # which libsndfile does not open
     ],
@@ -91,8 +66,3 @@ def test_what_is_no_sound_is_named(tmp_path, write, said):
     with pytest.raises(DatasetError, match=said) as caught:
         load_sound(path)
     assert caught.value.path == str(path)
-
-
-def test_checksum_is_that_of_the_bytes(tmp_path):
-    (tmp_path / "a.wav").write_bytes(b"any bytes")
-    assert audio_checksum(tmp_path / "a.wav") == hashlib.sha256(b"any bytes").hexdigest()

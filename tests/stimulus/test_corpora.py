@@ -73,10 +73,7 @@ def test_a_table_names_sounds_with_text_and_any_labels(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "path,split\na.wav,train\n",
-            r"columns path, split, none of labels.*path, then text, speaker or any label",
-        ),
+        ("path,split\na.wav,train\n", r"columns path, split, none of labels"),
         ("sound,text\na.wav,yes\n", r"columns sound, text, none of path"),
         ("path,text,split\na.wav,yes,trial\n", r"line 2: split 'trial'.*train, validation or test"),
         ("path,text,onset\na.wav,yes,soon\n", r"line 2: onset 'soon'.*numbers of seconds"),
@@ -152,7 +149,7 @@ def test_splits_are_drawn_once_and_by_speaker_where_there_are_enough(tmp_path, n
     assert {one.speaker for one in within if one.split == "test"} == set(map(str, range(n_speakers)))
 
 
-@pytest.mark.parametrize("place", ["nowhere", "."])
-def test_a_place_without_any_is_told_what_may_be_there(tmp_path, place):
-    with pytest.raises(DatasetError, match=r"(?s)LibriSpeech.*TIMIT.*docs/how-to/speech-tasks.md"):
-        read_corpus(tmp_path / place)
+def test_a_place_without_any_is_told_what_may_be_there(tmp_path):
+    for place in ("nowhere", "."):
+        with pytest.raises(DatasetError, match=r"(?s)LibriSpeech.*TIMIT.*docs/how-to/speech-tasks.md"):
+            read_corpus(tmp_path / place)

@@ -88,11 +88,7 @@ def test_praat_measures_pitch_and_intensity():
 
 @pytest.mark.parametrize(
     ("name", "package", "extra"),
-    [
-        ("pitch", "parselmouth", "praat"),
-        ("intensity", "parselmouth", "praat"),
-        ("frequency", "wordfreq", "wordfreq"),
-    ],
+    [("pitch", "parselmouth", "praat"), ("frequency", "wordfreq", "wordfreq")],
 )
 def test_a_feature_whose_package_is_missing_names_it(stimuli, monkeypatch, name, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
@@ -118,14 +114,8 @@ def test_phones_lose_their_stress_and_unknown_ones_have_no_value():
     names = phone_classes([intervals])[0][0]
     vectors = labels.phones(Counter(names))
     assert vectors.columns == PHONES
-    values = vectors.values(names)
-    assert [None if np.isnan(row).any() else PHONES[row.argmax()] for row in values] == [
-        "AH",
-        "DH",
-        None,
-        "ZH",
-        "T",
-    ]
+    of_rows = [None if np.isnan(row).any() else PHONES[row.argmax()] for row in vectors.values(names)]
+    assert of_rows == ["AH", "DH", None, "ZH", "T"]
     assert labels.phones(Counter(["ɑ", "b"])).columns == ("b", "ɑ")
 
 
@@ -152,11 +142,6 @@ def test_words_are_the_most_frequent_and_have_a_length_and_a_frequency():
     values = labels.frequency(Counter(["the", "dog", "xqzzvk"])).values(["the", "dog", "xqzzvk"])[:, 0]
     assert values[0] > 7 > values[1] > 4
     assert np.isnan(values[2])
-
-
-def test_what_is_said_before_or_after_the_sound_is_no_unit():
-    units = Units(np.array([-3.0, -0.1, 9.5, 9.9]), np.array([-2.0, 0.3, 9.8, 11.0]), ("a", "b", "c", "d"))
-    assert units.within(10.0).labels == ("b", "c")
 
 
 def test_rates_and_vectors_are_those_of_the_transcript(stimuli, tmp_path):
@@ -211,18 +196,11 @@ def test_a_table_of_spans_gives_labels_or_values(stimuli, tmp_path):
         (["story,onset,offset,label", "dog,1,2,a", "ferry,0,1,b", "dog,0,1,a"], "line 4: onset is before"),
         (["story,onset,offset,label", "dog,1,1,a"], "line 2: offset is not after onset"),
         (["story,time,x", "dog,1,many"], "line 2: x is 'many'"),
-        (["story,time,x", "dog,,1"], "line 2: time is ''"),
         (["story,time,x", "dog,inf,1"], "line 2: time is 'inf'"),
         (["time,x", "1,2"], "columns time, x"),
-        (["story,time", "dog,1"], "columns story, time"),
-        ([""], "columns none"),
-        (["story,time,x,x", "dog,1,2,3"], "column 'x' twice"),
         (["story,onset,offset,label", "dog,1,2,", "dog,2,3, "], "no label in any row"),
-        (["story,time,x", "dog,1,1e20"], "line 2: x is '1e20'"),
         (["story,time,x,", "dog,1,2,3"], "columns story, time, x, : one has no name"),
         (["story,time,x", "dog,1,2,3"], "line 2 has 4 fields, for the 3 names story, time, x"),
-        (["story,time,x", "dog,1,2", "", "dog,2"], "line 4 has 2 fields"),
-        (["story,time,x", 'dog,1,"2'], "line 2: unexpected end of data"),
         (["story,time,x", "dog,1,1e39"], "line 2: x is '1e39'"),
         (["story,time,onset,offset", "dog,1,1,2"], "columns story, time, onset, offset"),
         (
@@ -265,11 +243,9 @@ def test_a_story_is_the_same_however_its_accents_were_typed(tmp_path):
     ("names", "problem", "remedy"),
     [
         (["mell"], "'mell'", "Did you mean mel?"),
-        (["MEL"], "'MEL'", "Did you mean mel?"),
         (["mel", "mel"], "mel, mel", "For instance: mel,"),
         ([], "none", "For instance: mel,"),
         (["mel=v.txt"], "mel=v.txt, a name that is taken", "my-mel=v.txt"),
-        (["model=v.txt"], "model=v.txt, a name that is taken", "my-model=v.txt"),
         (["=v.txt"], "=v.txt", "glove=v.txt"),
         (["foo="], "foo=", "Give its file:  foo=vectors.txt"),
         (["Mel="], "Mel=", "Did you mean mel?"),

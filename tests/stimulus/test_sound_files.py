@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from brainwavlm.config import WindowConfig
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus import decoded_sound
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_errors
 from brainwavlm.stimulus.decoded_sound import sound_facts
 from brainwavlm.stimulus.same_recording import ALIKE, best_overlap
-from brainwavlm.stimulus.windows import cut_windows
 from tests.trees import write_sound
 
 SECONDS = 12
@@ -71,18 +69,22 @@ def test_whole_files_of_every_kind_are_whole_and_cut_ones_are_cut(tmp_path, name
     assert errors(path)["sound"].found.startswith("truncated")
 
 
-def test_forms_whose_length_is_not_compared_are_doubted(tmp_path):
-    path = written(tmp_path / "a.voc", speech(), subtype="PCM_16")
-    assert "cannot be told from a whole one" in sound_facts(path).doubt
-
-
-@pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3"])
-def test_the_ending_raw_says_nothing(tmp_path, kind):  # soundfile raises a TypeError for it
-    path = written(tmp_path / "a", speech(), format=kind).rename(tmp_path / "a.RAW")
+def test_the_ending_raw_says_nothing(tmp_path):  # soundfile raises a TypeError for it
+    path = written(tmp_path / "a", speech(), format="MP3").rename(tmp_path / "a.RAW")
     assert len(load_sound(path)) == sound_facts(path).n_samples == SECONDS * SAMPLE_RATE
     path.write_bytes(bytes(range(256)) * 99)
     with pytest.raises(DatasetError, match="not readable as sound"):
         load_sound(path)
+
+
+def test_what_cannot_be_compared_is_doubted(tmp_path):
+    path = written(tmp_path / "a.voc", speech(), subtype="PCM_16")
+    assert "cannot be told from a whole one" in sound_facts(path).doubt
+    path = written(tmp_path / "a.ogg", speech())  # without its last page: libsndfile #809, #989
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rfind(b"OggS")])
+    assert errors(path) == {}
+    assert "not marked as the last" in sound_facts(path).doubt
 
 
 def test_a_cut_file_says_how_much_of_it_can_be_decoded(tmp_path):
@@ -93,34 +95,22 @@ def test_a_cut_file_says_how_much_of_it_can_be_decoded(tmp_path):
     )
 
 
-def test_ogg_without_its_last_page_is_doubted(tmp_path):  # libsndfile #809, #989
-    path = written(tmp_path / "a.ogg", speech())
-    content = path.read_bytes()
-    path.write_bytes(content[: content.rfind(b"OggS")])
-    assert errors(path) == {}
-    assert "not marked as the last" in sound_facts(path).doubt
-
-
 @pytest.mark.parametrize(
     ("riff", "data"),
     [
         (0x7FFFF024, 0x7FFFF000),  # sox, kaldi #1567
         (0xFFFFFFFF, 0xFFFFFFFF),  # ffmpeg
         (0, 0),  # tinyalsa #16, Python's wave
-        (36, 0),
         (0x7FFFFFFF, 0x7FFFFFFF),  # oboe #2108
         (0x80000024, 0x80000000),  # arecord
-        (0xFFFFFFFF, None),
-        (None, 0),
         (7, None),  # SDRPlusPlus #1212: only the RIFF size is wrong
         (10**9, None),
     ],
 )
-@pytest.mark.parametrize("channels", [1, 2])
-def test_sizes_that_a_pipe_wrote_make_no_file_truncated(tmp_path, riff, data, channels):
-    sound = np.tile(speech()[:, None], (1, channels))
+def test_sizes_that_a_pipe_wrote_make_no_file_truncated(tmp_path, riff, data):
+    sound = np.tile(speech()[:, None], (1, 2))
     whole = load_sound(written(tmp_path / "whole.wav", sound))
-    places = {name: value for name, value in (("riff", riff), ("data", data)) if value is not None}
+    places = {"riff": riff} if data is None else {"riff": riff, "data": data}
     path = patched(written(tmp_path / "a.wav", sound), **places)
     assert errors(path) == {}
     np.testing.assert_array_equal(load_sound(path), whole)
@@ -205,14 +195,11 @@ def test_a_header_that_says_too_much_is_a_cut_file(tmp_path):
     assert "bytes fewer" in errors(patched(written(tmp_path / "a.wav", speech()), data=10**6))["sound"].found
 
 
-@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 44101])
-@pytest.mark.parametrize("less", [0, 1, 2, 3, 17])
-def test_windows_are_planned_on_the_length_that_is_loaded(tmp_path, rate, less):  # lhotse #1064
-    path = written(tmp_path / "a.wav", speech(3, rate)[: 3 * rate - less], rate)
-    n_samples = sound_facts(path).n_samples
-    assert n_samples == len(load_sound(path))
-    clips = WindowConfig(context=1.0, stride=1.0, frame="mean")
-    assert cut_windows(n_samples, clips).ends[-1] <= n_samples
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 44101])
+def test_the_length_that_windows_are_planned_on_is_the_one_that_is_loaded(tmp_path, rate):  # lhotse #1064
+    for less in (0, 1, 17):
+        path = written(tmp_path / f"{less}.wav", speech(3, rate)[: 3 * rate - less], rate)
+        assert sound_facts(path).n_samples == len(load_sound(path))
 
 
 def test_facts_are_kept_by_the_content_and_decoded_once(tmp_path, cache_of_sounds, monkeypatch):
@@ -237,17 +224,10 @@ def test_facts_are_kept_by_the_content_and_decoded_once(tmp_path, cache_of_sound
 def test_channels_are_heard_as_asked(tmp_path):
     left, right = speech(seed=1), speech(seed=2)
     path = written(tmp_path / "a.wav", np.stack([left, right], 1), subtype="FLOAT")
-    for channel, sound in {
-        "left": left,
-        1: left,
-        "right": right,
-        2: right,
-        "mean": (left + right) / 2,
-    }.items():
+    for channel, sound in {"left": left, 2: right, "mean": (left + right) / 2}.items():
         np.testing.assert_allclose(load_sound(path, channel), sound, atol=1e-7)
-    for channel in (3, 99):
-        with pytest.raises(DatasetError, match=f"2 channels, where dataset.yaml asks for channel {channel}"):
-            load_sound(path, channel)
+    with pytest.raises(DatasetError, match=r"2 channels, where .* asks for channel 3"):
+        load_sound(path, 3)
     with pytest.raises(DatasetError, match="1 channel, where"):
         load_sound(written(tmp_path / "b.wav", left), "right")
 
@@ -274,11 +254,8 @@ def test_channels_that_cancel_are_named_with_the_setting(tmp_path, mix):  # whis
     ("sound", "kind", "found"),
     [
         (lambda: np.round(speech() * 32767), "scale", "not scaled"),
-        (lambda: speech() * 2**31, "scale", "not scaled"),
-        (lambda: np.zeros(SAMPLE_RATE), "silence", "every sample is zero"),
         (lambda: np.full(SAMPLE_RATE, 0.25), "silence", "every sample is 0.25"),
         (lambda: speech() * 1e-5, "silence", "nothing above -70 dB"),
-        (lambda: np.where(np.arange(SAMPLE_RATE) == 7, np.nan, 0.1), "sound", "1 samples are not finite"),
         (lambda: np.where(np.arange(SAMPLE_RATE) == 7, -np.inf, 0.1), "sound", "1 samples are not finite"),
     ],
 )
@@ -294,17 +271,14 @@ def alike(one, other):
     return r > ALIKE, lag
 
 
-@pytest.mark.parametrize("seconds", [24, pytest.param(90, marks=pytest.mark.slow)])
-def test_one_recording_is_found_in_other_bytes(tmp_path, seconds):
-    rate = 44100
+def test_one_recording_is_found_in_other_bytes(tmp_path):
+    seconds, rate = 24, 44100
     sound = speech(seconds, rate, seed=1)
     original = written(tmp_path / "a.wav", sound, rate)
     silence = np.zeros(2 * rate, np.float32)
     copies = {
         "encoded.mp3": (sound, rate, 0),
-        "encoded.ogg": (sound, rate, 0),
-        "louder.wav": (sound * 1.7, rate, 0),
-        "softer.flac": (sound * 0.1, rate, 0),
+        "softer.ogg": (sound * 0.1, rate, 0),
         "coarse.wav": (np.stack([sound[::4]] * 2, 1), rate // 4, 0),
         "trimmed.wav": (sound[round(3.37 * rate) :], rate, 3.37),
         "delayed.wav": (np.concatenate([silence, sound]), rate, -2),

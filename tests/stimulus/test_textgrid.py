@@ -13,8 +13,37 @@ from brainwavlm.stimulus.spoken_labels import nothing_said
 from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
 from brainwavlm.stimulus.transcripts import Transcript, read_transcript
 from brainwavlm.stimulus.word_vectors import spoken
-from tests.stimulus.test_transcripts import CHRONOLOGICAL, LONG, SHORT
+from tests.stimulus.test_transcripts import LONG
 from tests.trees import long_form, write_transcript
+
+SHORT = (
+    'File type = "ooTextFile short"|"TextGrid"||0|1.2|<exists>|2'
+    '|"IntervalTier"|"phone"|0|1.2|3|0|0.1|"{LS}"|0.1|0.4|"AY1"|0.4|1.2|"sp"'
+    '|"IntervalTier"|"word"|0|1.2|3|0|0.1|"{BR}"|0.1|0.4|"I"|0.4|1.2|""|'
+).replace("|", "\n")
+
+CHRONOLOGICAL = """"Praat chronological TextGrid text file"
+0 1.2   ! Time domain.
+3   ! Number of tiers.
+"IntervalTier" "phone" 0 1.2
+"IntervalTier" "word" 0 1.2
+"TextTier" "marks!" 0 1.2
+! phone:
+1 0 0.1
+"SP"
+2 0 0.1
+"{LG}"
+1 0.1 0.4
+"AY1"
+2 0.1 0.4
+"I"
+3 0.2
+"a ""mark""!"
+1 0.4 1.2
+"{NS}"
+2 0.4 1.2
+""
+"""
 
 TIERS = [
     Tier("phone", [Interval(0.0, 0.1, "SP"), Interval(0.1, 0.4, "AY1"), Interval(0.4, 1.2, "{NS}")]),
@@ -54,12 +83,24 @@ def binary(tiers, flag=1):
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "latin-1"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_encodings_and_ends_of_lines_of_any_machine(tmp_path, encoding, end):
-    text = LONG.replace('"I"', '"café"').replace("\n", end)
-    mark = "\ufeff" if encoding == "utf-16-be" else ""
-    assert grid(tmp_path / "a", (mark + text).encode(encoding))[1].intervals[1].text == "café"
+@pytest.mark.parametrize(
+    ("codec", "end", "encoding", "text"),
+    [
+        ("utf-8", "\r", "UTF-8", "café"),
+        ("utf-8-sig", "\r\n", "UTF-8", "café"),
+        ("utf-16", "\r\n", "UTF-16", "café"),
+        ("utf-16-be", "\n", "UTF-16", "café"),
+        ("cp1252", "\r\n", "Windows-1252", "it’s"),
+        ("mac-roman", "\r", "Latin-1", "caf\x8f"),  # è: no byte of Windows
+    ],
+)
+def test_encodings_and_ends_of_lines_of_any_machine_are_known(tmp_path, codec, end, encoding, text):
+    written = "cafè" if codec == "mac-roman" else text
+    mark = "\ufeff" if codec == "utf-16-be" else ""
+    content = mark + LONG.replace('"I"', f'"{written}"').replace("\n", end)
+    (tmp_path / "a").write_bytes(content.encode(codec))
+    read = read_textgrid(tmp_path / "a")
+    assert (read.encoding, read.tiers[1].intervals[1].text) == (encoding, text)
 
 
 @pytest.mark.parametrize("form", ["text", "binary", "JSON"])
@@ -75,24 +116,7 @@ def test_an_accent_typed_in_two_ways_is_one_word_and_one_tier(tmp_path, form):
     assert spoken(typed) == spoken(composed)
 
 
-@pytest.mark.parametrize(
-    ("codec", "encoding", "text"),
-    [
-        ("utf-8", "UTF-8", "café"),
-        ("utf-8-sig", "UTF-8", "café"),
-        ("utf-16", "UTF-16", "café"),
-        ("cp1252", "Windows-1252", "café"),
-        ("mac-roman", "Latin-1", "caf\x8f"),  # è: no byte of Windows
-    ],
-)
-def test_the_encoding_that_was_assumed_is_known(tmp_path, codec, encoding, text):
-    written = "cafè" if codec == "mac-roman" else text
-    (tmp_path / "a").write_bytes(words((0.1, 0.4, written)).encode(codec))
-    read = read_textgrid(tmp_path / "a")
-    assert (read.encoding, read.tiers[0].intervals[0].text) == (encoding, text)
-
-
-@pytest.mark.parametrize("xmin", [0, 35.5, -2])
+@pytest.mark.parametrize("xmin", [0, -2])
 def test_the_ends_of_the_time_axis_are_those_of_the_file(tmp_path, xmin):
     long = LONG.replace("xmin = 0\nxmax = 1.2", f"xmin = {xmin}\nxmax = 1.2", 1)
     listed = {"xmin": xmin, "xmax": 1.2, "tiers": []}
@@ -104,29 +128,19 @@ def test_the_ends_of_the_time_axis_are_those_of_the_file(tmp_path, xmin):
         assert (read.start, read.end) == (xmin, 1.2)
 
 
-def test_marks_of_windows_within_latin_1(tmp_path):
-    assert grid(tmp_path / "a", LONG.replace('"I"', '"it’s"').encode("cp1252"))[1].intervals[1].text == "it’s"
-
-
 @pytest.mark.parametrize(
     "change",
     [
         lambda text: text.replace("    ", "\t"),  # textgrid #7
-        lambda text: text.replace("    ", "").replace("\n", "  \n\n"),
         lambda text: " ".join(text.split()),  # one line
         lambda text: text.replace(" = ", "=").replace("? <", "?<"),
         lambda text: text.replace("xmin = 0.1", "xmin = 0.1 seconds (from the onset)"),
         lambda text: text.replace("xmin = 0.1", 'xmin = 0.1 ! of "I", 7 or so'),
         lambda text: text.replace("item []:", "! 3 tiers <absent>\nitem []:"),
-        lambda text: text.replace("\n\n", "\n").replace(
-            "xmin = 0\n", "xmin = 0.0000000000000000000\n"
-        ),  # ELAN
         lambda text: text.replace("0.4", "4e-1"),
         lambda text: text.replace("0.4", "+.4"),
         lambda text: text.replace("0.4", "40%"),
         lambda text: text.replace("0.4", "2/5"),
-        lambda text: text.replace("0.1", "1.0E-01"),
-        lambda text: f"\n\n{text}",
     ],
 )
 def test_white_space_comments_and_forms_of_numbers_change_nothing(tmp_path, change):
@@ -145,19 +159,20 @@ def test_short_chronological_and_binary_forms_are_the_same_grid(tmp_path):
     spoken = Tier("ə — words", [Interval(0.5, 1.5, "naïve ʃ")])
     assert grid(tmp_path / "c", binary([*TIERS, marks, spoken])) == [*TIERS, marks, spoken]
     assert grid(tmp_path / "d", binary([], flag=0)[:-4]) == []
+    behind = words((0, 1, "a")) + '"'
+    assert grid(tmp_path / "e", behind)[0].intervals == [Interval(0, 1, "a")]
+    sized = words((0.5, "x")).replace("points: size", "intervals: size")  # TextGridTools #16
+    assert grid(tmp_path / "f", sized) == [Tier("words", [Interval(0.5, 0.5, "x")], points=True)]
 
 
 @pytest.mark.parametrize(
     ("written", "text"),
     [
         ("zao\nchen\nliu", "zao\nchen\nliu"),  # praatIO #24
-        ("\n_K", "\n_K"),  # Praat-textgrids #16
         ('say ""so""', 'say "so"'),  # textgrid's README
         ('""', '"'),  # TextGridTools #6
-        ("two\n\x7f", "two\n\x7f"),  # TextGridTools #22
         ("xmin = 3\nintervals [7]:", "xmin = 3\nintervals [7]:"),
         ("! no comment <exists>", "! no comment <exists>"),
-        ("K̲'ay guts'uusgi'y", "K̲'ay guts'uusgi'y"),
     ],
 )
 def test_labels_may_hold_anything(tmp_path, written, text):
@@ -165,15 +180,6 @@ def test_labels_may_hold_anything(tmp_path, written, text):
         Interval(0, 1, text),
         Interval(1, 2, "b"),
     ]
-
-
-def test_what_stands_behind_the_last_interval_is_not_read(tmp_path):
-    assert grid(tmp_path / "a", words((0, 1, "a")) + '"')[0].intervals == [Interval(0, 1, "a")]
-
-
-def test_points_whose_size_line_says_intervals_are_read(tmp_path):  # TextGridTools #16
-    text = words((0.5, "x")).replace("points: size", "intervals: size")
-    assert grid(tmp_path / "a", text) == [Tier("words", [Interval(0.5, 0.5, "x")], points=True)]
 
 
 def test_json_of_praatio_is_read_in_both_forms(tmp_path):
@@ -193,31 +199,25 @@ GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "
     ("content", "told"),
     [
         (json.dumps(GENTLE), "JSON with transcript, words, no TextGrid"),
-        ("[1, 2]", "JSON, no TextGrid"),
         ('{"tiers": {"words": {"entries": []}, "words": {"entries": [[0, 1, "a"]]}}}', "lists 'words' twice"),
         ('{"tiers": 3', "not readable as JSON: Expecting ',' delimiter"),
         ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
         ("<!DOCTYPE html>\n<title>404</title>", "a web page"),
         ('\ufeff<?xml version="1.0"?><ANNOTATION_DOCUMENT/>', "XML, as ELAN writes it"),
         ('#!MLF!#\n"*/a.lab"\n', "a label file of HTK"),
-        (b"RIFF\0\0\0\0WAVE", "a sound"),
         (b"\x1f\x8b\x08\0", "compressed by gzip"),
         (LONG.replace('"TextGrid"', '"PitchTier"'), "Praat's PitchTier, no TextGrid"),
-        (LONG.replace('"TextGrid"', '"Sound 2"'), "Praat's Sound 2, no TextGrid"),
         (b"ooBinaryFile\x05Sound", "binary, but no TextGrid"),
         (binary(TIERS)[:60], "it breaks off"),
         ("0.1 0.4 I\n0.4 0.9 am\n", "no TextGrid: it begins with '0.1 0.4 I"),
         (words((0, 1, 'say "so" now')), "not doubled within a label, line 18"),
         (words(("0,5", 1, "a")), "'0,5' is no number, line 16"),
         (words(("1/0", 1, "a")), "'1/0' is no number"),
-        (words(("1/00", 1, "a")), "'1/00' is no number"),
-        (words((f"1/{'9' * 5000}", 1, "a")), "is no number, line 16"),
         (words((0, 1, "a")).replace("intervals: size = 1", f"intervals: size = {'1' * 5000}"), "is no count"),
         (
             words((0, 1, "a"), (1, 2, "b")).replace("intervals: size = 2", "intervals: size = 1"),
             "'1' follows",
         ),
-        (json.dumps({"tiers": {"words": {"entries": [[0, 10**400, "a"]]}}}), "JSON with tiers, no TextGrid"),
         (
             words((0, 1, "a")).replace("size = 1\n        intervals [", "size = 2\n        intervals ["),
             "breaks off",

@@ -20,13 +20,6 @@ def test_windows_of_the_authors_start_short_and_slide_by_a_quarter_second():
     assert windows.times.dtype == np.float64
 
 
-def test_windows_too_short_for_the_model_are_left_out():
-    windows = cut_windows(16000, WindowConfig(context=1.0, stride=0.02))
-    assert windows.lengths.min() >= 400
-    assert windows.times[0] == 0.04
-    assert cut_windows(16000, WindowConfig(context=1.0, stride=0.02), min_samples=320).times[0] == 0.02
-
-
 def test_the_last_window_ends_with_the_sound_when_the_stride_divides_it():
     for seconds, stride in ((0.3, 0.1), (0.7, 0.1), (541.0, 0.25), (1.0, 1 / 13), (2.007, 2.007)):
         windows = cut_windows(round(seconds * SAMPLE_RATE), WindowConfig(context=0.5, stride=stride))

@@ -48,7 +48,6 @@ def binary(path, after=b"\n"):
         ("google.bin", binary),
         ("gensim.bin", lambda path: binary(path, b"")),
         ("v.hf5", HF5),
-        ("v.H5", HF5),
         ("glove.txt", glove),
         ("w2v.vec", lambda path: glove(path, "5 4\n")),
     ],
@@ -80,7 +79,7 @@ def content(some):
     ("name", "write", "words"),
     [
         ("v.npz", arrays(np.array(["a", None, "b"], dtype=object)), "no arrays `words` and `vectors`"),
-        *(("v.npz", content(some), "no arrays") for some in (b"PK\x03\x04" + bytes(50), b"")),
+        ("v.npz", content(b"PK\x03\x04" + bytes(50)), "no arrays"),
         ("v.npz", array, "no arrays"),
         ("v.npz", arrays(words=np.arange(3)), "words of type int64"),
         ("v.npz", arrays(vectors=VECTORS[:2]), "3 words beside"),
@@ -92,13 +91,10 @@ def content(some):
         ("v.hf5", hdf5(), "holds nothing"),
         ("v.hf5", content("no"), "not readable as HDF5"),
         ("v.txt", content("the 1 2 3\ndog 1 2\n"), "line 2 has 3 fields"),
-        ("v.txt", content("the 1 2 3\ndog 1 2 3 4\n"), "line 2 has 5 fields"),
         ("v.txt", content("the 1 2 3\ndog 1 2 x\n"), "line 2: could not convert"),
         ("v.txt", content("the\n"), "line 1 has 1 fields"),
         ("v.vec", lambda path: glove(path, "6 4\n"), "5 lines after the first, which says 6"),
         ("v.vec", lambda path: glove(path, "5 3\n"), "line 2 has 5 fields, for a word and 3 numbers"),
-        ("v.vec", content("5 3\n"), "0 lines after the first"),
-        ("v.txt", content("the 1 2\n\n"), "line 2 has 1 fields"),
         ("v.txt", content("dog 1 nan 2\n"), "'dog' is not finite"),
         ("v.txt", content("dög 1 2\n".encode("latin-1")), "not UTF-8"),
         ("v.bin", content(b"3 4\nthe " + bytes(16) + b"dog " + bytes(15)), "1 whole vectors of 3"),
@@ -129,22 +125,10 @@ def test_an_accent_typed_in_two_ways_is_one_word(tmp_path, suffix):
     assert list(read_embeddings(path, [spoken(typed)])) == ["caf\u00e9"]
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".npz"])
-def test_case_tells_words_apart_only_where_both_are_there(tmp_path, suffix):
-    path, rows = (
-        tmp_path / f"v{suffix}",
-        {"DOG": 1, "Us": 2, "us": 3, "US": 4, "Paris": 5, "PARIS": 6, "don’t": 7},
-    )
-    if suffix == ".txt":
-        path.write_text("".join(f"{word} {number} 0\n" for word, number in rows.items()), encoding="utf-8")
-    else:
-        np.savez(
-            path, words=np.array(list(rows)), vectors=np.array([[number, 0.0] for number in rows.values()])
-        )
-    vectors = read_embeddings(path, ["dog", "us", "paris", spoken("Don't"), "cat"])
-    assert {word: vector[0] for word, vector in vectors.items()} == {
-        "dog": 1,
-        "us": 3,
-        "paris": 5,
-        "don't": 7,
-    }
+def test_case_tells_words_apart_only_where_both_are_there(tmp_path):
+    rows = {"DOG": 1, "Us": 2, "us": 3, "US": 4, "Paris": 5, "PARIS": 6, "don’t": 7}
+    text = "".join(f"{word} {number} 0\n" for word, number in rows.items())
+    (tmp_path / "v.txt").write_text(text, encoding="utf-8")
+    vectors = read_embeddings(tmp_path / "v.txt", ["dog", "us", "paris", spoken("Don't"), "cat"])
+    numbers = {word: vector[0] for word, vector in vectors.items()}
+    assert numbers == {"dog": 1, "us": 3, "paris": 5, "don't": 7}
