@@ -25,25 +25,15 @@ def test_the_numbers_are_those_of_the_statistics():
     assert amount.BLOCK_AT_BEST == tests.TAUS_OF_A_BLOCK
 
 
-def test_enough_data_needs_no_word():
+def test_what_has_other_folds_intervals_or_tests_is_said_and_enough_data_needs_no_word():
     assert facts() == []
-
-
-def test_one_story_to_fit_on_has_consecutive_folds():
     [fact] = facts(fitted=(300,))
     assert "5 folds" in fact
     assert "consecutive blocks" in fact
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_intervals_of_few_test_stories_are_over_blocks(n):
-    assert any(
-        f"{n} test stor" in fact and "over blocks of rows" in fact for fact in facts(tested=(900,) * n)
-    )
-    assert "of th" in jackknife.left_out_pieces(np.repeat(np.arange(n), 900))[1]
-
-
-def test_a_test_of_one_block_tests_no_change():
+    for n in (1, 2):
+        of_few = [fact for fact in facts(tested=(900,) * n) if f"{n} test stor" in fact]
+        assert any("over blocks of rows" in fact for fact in of_few)
+        assert "of th" in jackknife.left_out_pieces(np.repeat(np.arange(n), 900))[1]
     assert any("no change can be tested" in fact for fact in facts(tested=(12,)))
     assert least_paired_p(np.zeros(12), 7) == 1
 

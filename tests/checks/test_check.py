@@ -146,16 +146,6 @@ def described(change):
     return write
 
 
-def damaged_piece(folder):
-    with h5py.File(folder / DOG, "w") as file:
-        data = responses(200, N_VOXELS, 0)
-        file.create_dataset("data", data=data, compression="gzip", chunks=(50, N_VOXELS))
-        offset = file["data"].id.get_chunk_info(2).byte_offset
-    content = bytearray((folder / DOG).read_bytes())
-    content[offset : offset + 40] = bytes(40)
-    (folder / DOG).write_bytes(content)
-
-
 def labels(array):
     values = {"hemisphere": np.arange(N_VOXELS) > 9, "vertex": np.arange(N_VOXELS)}
     values[array] = {"AC": np.ones(31, bool)} if array == "rois" else np.ones(31)
@@ -183,38 +173,24 @@ lost_repeat = within(REPEATED, "individual_repeats", (3, 2, 7), np.nan)
 NATIVE = {
     ("error", "sound", DOG_WAV): [
         (gone(DOG_WAV), f"{DOG_WAV}: no such file.\n    Expected "),
-        (written(DOG_WAV, b""), "not readable as sound"),
         (sound(filled([5, 90], np.nan), subtype="FLOAT"), "2 samples are not finite"),
     ],
     ("warning", "stereo", DOG_WAV): [(recorded(30.0, channels=2), "2 channels.|mean is used")],
     ("warning", "clipping", DOG_WAV): [
         (sound(filled(np.r_[1000:1010, 2000:2005], 1.0)), "15 samples at full scale"),
     ],
-    ("error", "silence", DOG_WAV): [(sound(filled(slice(None), 0)), "every sample is zero")],
     ("warning", "silence", DOG_WAV): [
         (sound(filled(slice(5 * RATE, 17 * RATE), 0)), "12 s of silence on end, from 5 s on"),
     ],
     ("warning", "transcript", DOG_GRID): [
-        (gone(DOG_GRID), f"{DOG_GRID}: no such file.\n    Expected "),
         (recorded(25.0), "to 28.5 s"),
     ],
     ("error", "rows", DOG): [(recorded(10.0), TOO_LATE)],
-    ("error", "rows", "responses/ben/dog.h5"): [(recorded(10.0), TOO_LATE)],
     ("warning", "rows", DOG): [(recorded(70.0), "the last of 12 rows is at 26.0 s")],
-    ("error", "tr_times", DOG): [
-        (put(DOG, "tr_times", 4 + 2.0 * np.arange(11)), "tr_times of shape (11,) beside 12 rows"),
-    ],
     ("warning", "tr_times", DOG): [
         (put(DOG, "tr_times", 4 + 1.5 * np.arange(12)), "rows 1.5 s apart|2 s, the data set's tr"),
     ],
-    ("error", "responses", DOG): [
-        (damaged_piece, "cannot be read to its end"),
-    ],
-    ("error", "repeats", DOG): [
-        (put(DOG, "individual_repeats", h5py.SoftLink("/nowhere")), "individual_repeats"),
-    ],
     ("error", "mask", ANNA): [
-        (gone(ANNA), f"{ANNA}: no such file.\n    Expected "),
         *((labels(name), f"{shown} has 31 values.|{A_COLUMN}") for name, shown in LABELS.items()),
         (lambda folder: write_anatomy(folder / ANNA, hemisphere=np.arange(N_VOXELS) % 3), "0 left, 1 right"),
     ],
@@ -226,7 +202,6 @@ NATIVE = {
     ],
     ("error", "split", None): [
         (gone("responses/anna/market.h5"), "anna has no test story"),
-        (gone(DOG, "responses/anna/ferry.h5"), "anna has no train story"),
     ],
     ("warning", "split", None): [(gone("responses/anna/garden.h5"), "anna has no validation story")],
     ("error", "responses", None): [(gone("responses/anna"), "no response file of subject anna")],
@@ -238,13 +213,11 @@ NATIVE = {
 PUBLISHED = {
     ("error", "responses", SOULS): [
         (cut(SOULS, -200), "truncated (|Download it again"),
-        (alone(SOULS, zscored=np.zeros((5, N_VOXELS))), "holds zscored (5, 30)"),
     ],
     ("error", "rows", SOULS): [
         (alone(SOULS, data=responses(7, N_VOXELS, seed=1)), f"7 rows.|5 rows, as {OWN_TABLE}"),
     ],
     ("error", "table", TABLE): [
-        (gone(TABLE), "no such file"),
         (written(TABLE, '{"souls": 25, "souls": 26}'), "not a table of volumes: it lists 'souls' twice."),
     ],
     ("warning", "table", None): [(edited(TABLE, '"souls": 25, ', ""), "does not list souls.")],
@@ -272,18 +245,13 @@ PUBLISHED = {
     ("warning", "voxels", REPEATED): [
         (lost_repeat, f"1 of 30 {UNUSABLE} individual_repeats: 1 nan"),
     ],
-    ("warning", "transcript", GRID): [
-        (written(GRID, b""), "an empty file"),
-    ],
     ("error", "mask", THICK): [
         (
             lambda folder: write_mask_thick(folder / "derivative", "UTS03", N_VOXELS + 2),
             "32 voxels.|30, the number of columns",
         )
     ],
-    ("warning", "mask", THICK): [
-        *((written(THICK, content), "cannot be read") for content in (b"", zlib.compress(b"nothing"))),
-    ],
+    ("warning", "mask", THICK): [(written(THICK, zlib.compress(b"nothing")), "cannot be read")],
     ("error", "responses", None): [(gone(OF_UTS03, OF_UTS03.replace("03", "09")), "no subject")],
 }
 
@@ -360,7 +328,7 @@ def test_every_problem_is_told_at_once(published, checked):
     }
 
 
-@pytest.mark.parametrize(("name", "n_files"), [(DOG, 2), (DOG_WAV, 1), (ANNA, 1), (DESCRIPTION, 1)])
+@pytest.mark.parametrize(("name", "n_files"), [(DOG, 2), (DESCRIPTION, 1)])
 def test_files_that_may_not_be_read_are_errors_that_say_how_to_allow_it(
     native, checked, forbid, name, n_files
 ):
@@ -413,22 +381,6 @@ def test_another_sampling_rate_is_a_fact_and_a_very_low_one_an_error(native, che
     assert not [problem for problem in report.problems if problem.path == DOG_WAV]
 
 
-def noise(native, name="dog"):
-    return soundfile.read(native / f"stimuli/{name}.wav")[0]
-
-
-def test_a_cut_file_is_one_error_beside_those_of_the_other_files(native, checked):
-    sound(lambda samples: samples, format="FLAC")(native)
-    file = native / DOG_WAV
-    cut(DOG_WAV, int(0.6 * file.stat().st_size))(native)
-    (native / "stimuli/ferry.wav").write_bytes(b"")
-    report = checked(native)
-    assert "truncated" in only(report, "error", "sound", DOG_WAV)
-    assert "not readable as sound" in only(report, "error", "sound", "stimuli/ferry.wav")
-    with pytest.raises(DatasetError, match="truncated"):
-        load_sound(file)
-
-
 def test_channels_that_cancel_are_an_error_until_a_channel_is_chosen(native, checked):
     sound(lambda samples: np.stack([samples, -samples], 1))(native)
     assert "Set channel: left" in only(checked(native), "error", "channels", DOG_WAV)
@@ -449,13 +401,13 @@ def test_channels_that_cancel_are_an_error_until_a_channel_is_chosen(native, che
     ("channels", "kind", "message"),
     [
         (lambda one, other: [one, -one + 0.5 * other], "channels", "partly cancel"),
-        (lambda one, other: [one, other], "stereo", "2 channels. They differ."),
         (lambda one, other: [one, 0 * one], "stereo", "2 channels. They differ."),
         (lambda one, other: [one, one + 0.01 * other], "stereo", "they are alike"),
     ],
 )
 def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked, channels, kind, message):
-    sound(lambda one: np.stack(channels(one, noise(native, "ferry")), 1))(native)
+    other = soundfile.read(native / "stimuli/ferry.wav")[0]
+    sound(lambda one: np.stack(channels(one, other), 1))(native)
     assert message in only(checked(native), "warning", kind, DOG_WAV)
 
 
@@ -463,7 +415,6 @@ def test_channels_that_differ_are_told_from_those_that_are_alike(native, checked
     ("change", "severity", "kind", "message"),
     [
         (lambda sound: 8 * sound, "warning", "level", "above full scale, which WAV FLOAT can hold"),
-        (lambda sound: np.clip(8 * sound, -1, 1), "warning", "clipping", "samples at full scale"),
         (lambda sound: sound + 0.1, "warning", "offset", "an offset (DC)"),
         (lambda sound: 0.01 * sound, "warning", "level", "too quiet: its largest sample is 5"),
     ],
@@ -477,8 +428,13 @@ def test_levels_say_what_they_mean_and_nothing_else_is_wrong(
     assert {problem.kind for problem in report.problems} == {kind}
 
 
-def test_one_recording_in_other_bytes_in_two_splits_is_an_error(native, checked):
-    soundfile.write(native / "stimuli/new", noise(native)[3 * RATE :] * 0.5, RATE, format="OGG")
+def test_one_sound_in_two_splits_is_an_error_in_other_bytes_too(native, checked):
+    shutil.copyfile(native / DOG_WAV, native / "stimuli/market.wav")
+    found = [str(problem) for problem in checked(native).errors]
+    assert len(found) == 2
+    assert "anna heard the same sound as dog (train) and market (test)" in found[0]
+    samples, _ = soundfile.read(native / DOG_WAV)
+    soundfile.write(native / "stimuli/new", samples[3 * RATE :] * 0.5, RATE, format="OGG")
     moved("stimuli/new", "stimuli/market.wav")(native)
     told = only(checked(native, "anna"), "error", "split", DOG_WAV)
     assert "anna heard the same recording" in told
@@ -544,21 +500,13 @@ def test_other_phones_than_those_of_arpabet_are_a_fact(native, checked):
     ("name", "value", "message"),
     [
         ("rois", np.ones(N_VOXELS), "rois is an array"),
-        ("rois/AC", np.full(N_VOXELS, b"x"), "rois/AC is of type"),
         ("hemisphere", np.zeros(N_VOXELS, complex), "hemisphere is of type complex128"),
         ("ceiling", np.full(N_VOXELS, 1.5), "30 values below 0 or above 1"),
-        ("ceiling", np.full(N_VOXELS, -np.inf), "30 values below 0 or above 1"),
         ("ceiling", h5py.SoftLink("/nowhere"), "ceiling cannot be opened"),
         ("vertex", np.full(N_VOXELS, np.nan), "30 values that are no vertex"),
-        ("vertex", np.arange(N_VOXELS) + 10242 - 29, "1 values that are no vertex"),
-        ("vertex", np.full(N_VOXELS, 0.5), "30 values that are no vertex"),
         ("position", np.zeros(N_VOXELS), "position has 30 values"),
-        ("position", np.zeros((3, N_VOXELS)), "position has shape"),
-        ("position", np.zeros((N_VOXELS, 3), bool), "position is of type bool"),
         ("position", np.full((N_VOXELS, 3), np.inf), "90 values beyond 1000 mm"),
         ("@surface", 5, "surface = "),
-        ("@surface", h5py.Empty("f8"), "surface = "),
-        ("@surface", ["a", "b"], "surface = "),
     ],
 )
 def test_labels_that_cannot_be_are_errors_and_not_loaded(native, checked, name, value, message):
@@ -593,21 +541,6 @@ def test_a_story_name_that_leaves_the_folder_is_told_with_the_other_problems(nat
     assert [problem.kind for problem in report.errors].count("pointer") == 1
 
 
-def test_a_description_that_cannot_be_read_is_told_and_not_raised(native, checked):
-    edited(DESCRIPTION, "tr: 2.0", "tr: [2.0")(native)
-    report = checked(native)
-    assert not report.usable
-    assert {problem.path for problem in report.problems} == {DESCRIPTION}
-    assert "not YAML" in str(report.errors[0])
-
-
-def test_one_sound_under_two_names_in_two_splits_is_an_error(native, checked):
-    shutil.copyfile(native / DOG_WAV, native / "stimuli/market.wav")
-    found = [str(problem) for problem in checked(native).errors]
-    assert len(found) == 2
-    assert "anna heard the same sound as dog (train) and market (test)" in found[0]
-
-
 def test_one_array_of_responses_under_two_names_is_an_error(native, checked, settings):
     shutil.copyfile(native / DOG, native / "responses/anna/market.h5")
     found = only(checked(native), "error", "same", "responses/anna/market.h5")
@@ -616,11 +549,10 @@ def test_one_array_of_responses_under_two_names_is_an_error(native, checked, set
         run_data(settings(dataset=str(native)))
 
 
-@pytest.mark.parametrize("story", ["dog", "market"])
-def test_one_array_of_responses_of_two_subjects_is_an_error(native, checked, story):
-    shutil.copyfile(native / DOG, native / f"responses/ben/{story}.h5")
-    found = only(checked(native), "error", "same", f"responses/ben/{story}.h5")
-    assert f"the responses of ben to {story} are those of anna to dog, to the last bit" in found
+def test_one_array_of_responses_of_two_subjects_is_an_error(native, checked):
+    shutil.copyfile(native / DOG, native / "responses/ben/market.h5")
+    found = only(checked(native), "error", "same", "responses/ben/market.h5")
+    assert "the responses of ben to market are those of anna to dog, to the last bit" in found
     assert checked(native, "ben").usable
 
 

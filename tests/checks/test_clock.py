@@ -1,13 +1,10 @@
 """Clocks as scanners, scripts and people leave them: check and the run agree, delays are seconds, nothing asks for a cut."""
 
-import itertools
-
 import h5py
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.usable_rows import gaps
 from brainwavlm.encoding.prepared_stories import planned_clock
 from brainwavlm.encoding.run_data import run_data
@@ -59,14 +56,12 @@ def used(settings):
     [
         (np.arange(40) * 1.5 - 33.5, 21, 0),  # ds002345: the story starts 33.5 s into its run
         (np.arange(60) * 1.5 - 12.0, 7, 10),  # silence on both sides
-        (np.arange(48) * 1.5, 0, 6),  # the scanner ran on, as cneuromod#23 says of friends and movie10
-        (np.arange(70) * 1.5 - 90.0, 59, 0),  # most of the run was before
         (np.arange(36) * 1.5 - 26.078, 16, 0),  # onsets below zero, as in BIDS (bids-examples#27)
         (np.r_[-300.0, -298.5, np.arange(30) * 1.5], 2, 0),  # a localiser long before
     ],
 )
 def test_rows_without_sound_are_left_out_with_a_count_by_check_and_run(
-    folder, checked, used, times, before, after
+    folder, checked, used, settings, times, before, after
 ):
     rewrite(folder, times)
     report, (warning, *gap) = told(checked, folder)
@@ -80,13 +75,10 @@ def test_rows_without_sound_are_left_out_with_a_count_by_check_and_run(
     with h5py.File(folder / DOG) as file:
         assert_allclose(kept.responses(), file["data"][before : len(times) - after], rtol=1e-6)
     assert report.subjects[0]["n_rows"] == 3 * 40 + len(kept.tr_times)
-
-
-def test_a_run_says_how_many_rows_it_left_out(folder, settings):
-    rewrite(folder, np.arange(40) * 1.5 - 33.5)
     facts = run_data(settings(dataset=str(folder))).facts()
-    assert facts["rows"]["train"] == 59
-    assert any("21 rows are left out" in fact and "21 of dog" in fact for fact in facts["facts"])
+    assert facts["rows"]["train"] == 40 + len(kept.tr_times)
+    n = before + after
+    assert any(f"{n} rows are left out" in fact and f"{n} of dog" in fact for fact in facts["facts"])
 
 
 @pytest.mark.parametrize(
@@ -97,11 +89,8 @@ def test_a_run_says_how_many_rows_it_left_out(folder, settings):
             ["48 rows, from row 42 on, have no sound", "data[:42] and tr_times[:42] together"],
         ),
         (1000.0 + np.arange(40) * 1.5, ["0 of 40 rows have sound", "they count from the sound's onset"]),
-        (np.arange(40) * 1.5 - 200, ["0 of 40 rows have sound"]),
         (np.arange(40) * 1500.0, ["tr_times 1500 apart", "divide them by 1000"]),  # fmriprep#1725
-        (np.arange(40) * 1.5e-3, ["tr_times 0.0015 apart"]),
         (np.arange(40.0), ["tr_times 1 apart", "Multiply tr_times by the TR"]),  # numbers of volumes
-        (np.arange(40) * 0.1 * 10, ["tr_times 1 apart", "Multiply tr_times by the TR"]),
         (
             np.delete(np.arange(41.0), [7, 20]),
             ["tr_times 1 apart", "Multiply"],
@@ -153,8 +142,9 @@ def test_whoever_cut_the_rows_is_still_asked_for_the_clock(folder, checked, used
     assert told(checked, folder)[1] == []
 
 
-@pytest.mark.parametrize("clock", ["none", "start", "tr_times"])
-@pytest.mark.parametrize("n_voxels", [300, 6])
+@pytest.mark.parametrize(
+    ("n_voxels", "clock"), [(300, "none"), (300, "start"), (300, "tr_times"), (6, "tr_times")]
+)
 def test_transposed_data_are_recognised_by_the_sounds_length(folder, checked, used, clock, n_voxels):
     """brainiak-tutorials#32, tedana#420, sima#181: (n_voxels, n_trs) where (n_trs, n_voxels) is meant."""
     yaml = folder / "dataset.yaml"
@@ -173,8 +163,7 @@ def test_transposed_data_are_recognised_by_the_sounds_length(folder, checked, us
             used(folder)
 
 
-@pytest.mark.parametrize("holder", ["/", "data"])
-@pytest.mark.parametrize("start", [0.0, 4.0, -10.0, 4.5])
+@pytest.mark.parametrize(("holder", "start"), [("/", 0.0), ("/", 4.0), ("data", -10.0)])
 def test_a_start_that_contradicts_tr_times_is_refused_by_both(folder, checked, used, holder, start):
     rewrite(folder, 4.0 + np.arange(36) * 1.5)
     with h5py.File(folder / DOG, "a") as file:
@@ -212,7 +201,7 @@ CENSORED = np.isin(np.arange(40), [7, 8, 20])
 
 @pytest.mark.parametrize(
     ("value", "outside"),
-    [*itertools.product([np.nan, 0.0], [None, 0.0, np.nan]), (-9999.0, None), (100.0, np.nan)],
+    [(np.nan, 0.0), (np.nan, np.nan), (0.0, None), (0.0, np.nan), (-9999.0, None)],
 )
 def test_rows_of_nothing_are_censored_volumes_and_not_the_end_of_the_subject(
     folder, checked, used, value, outside
@@ -258,7 +247,6 @@ def test_a_gap_and_a_censored_volume_make_one_design(folder, settings, used):
             "row 10, at 18.40 s, 4.90 s after",
         ),  # two runs
         (np.delete(np.arange(40) * 1.5, [5]), "row 5, at 9.00 s, 3.00 s after"),
-        (np.arange(20) * 3.0, "row 1, at 3.00 s, 3.00 s after"),  # every second one censored
         (np.arange(36) * 1.5 + np.where(np.arange(36) % 2, 0.4, 0), "row 1, at 1.90 s, 1.90 s after"),
     ],
 )
@@ -279,14 +267,8 @@ def test_runs_whose_clock_starts_again_are_refused_with_what_would_do(folder, ch
     assert "go on from where it begins in the sound" in error.remedy
 
 
-@pytest.mark.parametrize(("spacing", "decimals"), [(1.5007, 2), (1.5, 1), (1.5 + 1e-15, 15)])
-def test_rounded_times_are_evenly_spaced(folder, checked, spacing, decimals):
-    rewrite(folder, np.round(np.arange(40) * spacing, decimals))
-    assert told(checked, folder)[1] == []
-
-
-@pytest.mark.parametrize(("tr", "decimals"), [(0.72, 1), (1.23, 1), (0.613, 2)])
-def test_rounding_hides_no_gap(tr, decimals):
+@pytest.mark.parametrize(("tr", "decimals"), [(0.72, 1), (0.613, 2), (1.5007, 2)])
+def test_rounded_times_are_evenly_spaced_and_hide_no_gap(tr, decimals):
     times = np.arange(60) * tr
     assert list(gaps(np.round(times, decimals), tr)) == []
     assert list(gaps(np.round(np.delete(times, [20]), decimals), tr)) == [20]
@@ -302,14 +284,3 @@ def test_too_few_rows_with_numbers_are_refused_by_both(folder, checked, used):
     assert any("1 of 40 rows are neither censored" in one.found for one in problems)
     with pytest.raises(DatasetError, match="neither censored"):
         used(folder)
-
-
-def test_where_the_rule_depends_on_windows_check_says_for_which(folder, checked):
-    rewrite(folder, np.arange(48) * 1.5)
-    assert "counted for windows.stride up to 1.5 s" in told(checked, folder)[1][0].expected
-
-
-def test_a_data_set_without_gaps_is_read_whole(folder):
-    recording = load_dataset(folder).recordings("anna")["dog"]
-    assert recording.rows is None
-    assert recording.spacing == 1.5

@@ -38,19 +38,15 @@ def measured(kind):
     }[kind]
 
 
-KINDS = ("z-scored", "raw", "whole numbers", "drifting", "steps", "two values", "heavy tails")
+def test_what_was_measured_has_none():
+    for kind in ("z-scored", "raw", "whole numbers", "drifting", "steps", "two values", "heavy tails"):
+        assert told(measured(kind)) == [], kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_was_measured_has_none(kind):
-    assert told(measured(kind)) == []
-
-
-@pytest.mark.parametrize("value", [-9999.0, 1e20, 9.96921e36, -32768.0, 999999.0])
+@pytest.mark.parametrize("value", [-9999.0, 9.96921e36])
 @pytest.mark.parametrize("kind", ["z-scored", "raw", "whole numbers"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_fill_value_is_named_with_its_rows_and_voxels(kind, value, dtype):
-    data = measured(kind).astype(dtype)
+def test_a_fill_value_is_named_with_its_rows_and_voxels(kind, value):
+    data = measured(kind)
     data[np.ix_(ROWS, VOXELS)] = value
     [found] = told(data)
     assert "48 numbers of data, in 4 rows, the first of them row 3, and 12 voxels" in found
@@ -61,7 +57,6 @@ def test_a_fill_value_is_named_with_its_rows_and_voxels(kind, value, dtype):
     ("rows", "voxels"),
     [
         (ROWS, np.arange(25)),  # most voxels
-        (np.arange(0, N_ROWS, 2), VOXELS),  # in every second row
         (np.setdiff1d(np.arange(N_ROWS), [20, 25]), VOXELS[:4]),
         ([7], [3]),
     ],
