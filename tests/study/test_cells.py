@@ -1,5 +1,7 @@
 """From experiments to cells: each run once, under a name of its own."""
 
+from pathlib import Path
+
 import pytest
 
 from brainwavlm.errors import ConfigError
@@ -8,30 +10,20 @@ from brainwavlm.study import cells_of
 METHODS_AND_SEEDS = {"grid": {"adapter.method": ["lora", "full"], "seed": [0, 1, 2]}}
 
 
-def settings_of(cells):
-    return [(cell.config.adapter.method, cell.config.seed) for cell in cells]
-
-
-def test_a_grid_is_every_combination_in_the_order_of_the_file(small_study):
-    cells = cells_of(small_study(a=METHODS_AND_SEEDS))
-    assert settings_of(cells) == [(method, seed) for method in ("lora", "full") for seed in (0, 1, 2)]
-    assert cells[4].varied == {"a": {"adapter.method": "full", "seed": 1}}
-
-
-def test_excluded_cells_are_left_out_and_included_ones_come_after(small_study):
+def test_cells_are_the_grid_in_the_order_of_the_file_without_what_is_excluded_then_what_is_included(
+    small_study,
+):
     experiment = {
         **METHODS_AND_SEEDS,
         "exclude": [{"adapter.method": "full", "seed": 2}, {"seed": 1}],
         "include": [{"adapter.method": "reinit"}],
     }
     cells = cells_of(small_study(a=experiment))
-    assert settings_of(cells) == [("lora", 0), ("lora", 2), ("full", 0), ("reinit", 0)]
+    settings = [(cell.config.adapter.method, cell.config.seed) for cell in cells]
+    assert settings == [("lora", 0), ("lora", 2), ("full", 0), ("reinit", 0)]
     assert cells[-1].varied == {"a": {"adapter.method": "reinit", "seed": 0}}
-
-
-def test_without_a_grid_there_are_only_the_included_cells_or_one(small_study):
     study = small_study(one={"set": {"seed": 5}}, more={"include": [{"seed": 6}, {"seed": 7}]})
-    assert [cell.config.seed for cell in cells_of(study)] == [5, 6, 7]
+    assert [cell.config.seed for cell in cells_of(study)] == [5, 6, 7]  # without a grid
 
 
 def test_an_experiment_without_cells_is_refused(small_study):
@@ -42,7 +34,12 @@ def test_an_experiment_without_cells_is_refused(small_study):
 def test_experiments_that_ask_for_the_same_run_share_a_cell(small_study):
     study = small_study(
         a=METHODS_AND_SEEDS,
-        b={"grid": {"training.block_rows": [5, 10]}, "set": {"seed": 1}, "transfer": {"minutes": [1.0]}},
+        b={
+            "grid": {"training.block_rows": [5, 10]},
+            "set": {"seed": 1},
+            "transfer": {"minutes": [1.0]},
+            "evaluate": {"downstream": ["words"]},
+        },
         c={"set": {"training": {"block_rows": 5}, "seed": 1}, "evaluate": {"layers": "all"}},
     )
     cells = cells_of(study)
@@ -51,26 +48,22 @@ def test_experiments_that_ask_for_the_same_run_share_a_cell(small_study):
     assert shared.experiments == ("a", "b", "c")
     assert shared.varied["b"] == {"training.block_rows": 5}
     assert shared.transfer.minutes == (1.0,)
-    assert shared.evaluate.layers == "all"
+    assert (shared.evaluate.layers, shared.evaluate.downstream) == ("all", ("words",))
     assert cells[0].transfer is None
 
 
-@pytest.mark.parametrize("key", ["transfer", "probe", "evaluate"])
-def test_one_run_cannot_be_scored_in_two_ways(small_study, key):
-    ways = {
-        "probe": [{"features": ["mel"]}, {"features": ["mfcc"]}],
-        "transfer": [{"draws": 2}, {"draws": 3}],
-        "evaluate": [{"layers": "all"}, {"layers": [1]}],
-    }[key]
+@pytest.mark.parametrize(
+    ("key", "first", "second"),
+    [("transfer", {"draws": 2}, {"draws": 3}), ("evaluate", {"layers": "all"}, {"layers": [1]})],
+)
+def test_one_run_cannot_be_scored_in_two_ways(small_study, key, first, second):
     with pytest.raises(
         ConfigError, match=rf"experiments\.b.*\n?.*{key}(\.layers)? in another way than in experiment a"
     ):
-        cells_of(small_study(a={key: ways[0]}, b={key: ways[1]}))
+        cells_of(small_study(a={key: first}, b={key: second}))
 
 
 def test_two_spellings_of_a_folder_are_one_cell(small_study, base, monkeypatch):
-    from pathlib import Path
-
     folder = Path(base["dataset"])
     monkeypatch.chdir(folder.parent)
     spellings = [str(folder), folder.name, f"./{folder.name}/"]
@@ -80,30 +73,16 @@ def test_two_spellings_of_a_folder_are_one_cell(small_study, base, monkeypatch):
 
 
 def test_names_are_unique_and_say_what_differs(small_study):
+    listeners = [[{"subject": "ben"}], [{"subject": "ben", "train_from": "end"}]]
     study = small_study(
         a={"grid": {"seed": [0, 1]}},
         b={"grid": {"alignment.delays": [[1, 2], [1, 2, 3]]}},
         c={"grid": {"backbone.name": ["/models/wavlm", "/elsewhere/wavlm"]}},
+        d={"set": {"train_minutes": 1}, "grid": {"joint": listeners}},
     )
     names = [cell.name for cell in cells_of(study)]
-    assert len(set(names)) == 6
+    assert len(set(names)) == 8
     assert names[:2] == ["anna-cortex-lora-seed0", "anna-cortex-lora-seed1"]
-    assert "anna-cortex-lora-delays1+2-seed0" in names
+    for said in ("delays1+2", "jointben", "jointben_end"):
+        assert f"anna-cortex-lora-{said}-seed0" in names
     assert all("/" not in name for name in names)
-
-
-def test_experiments_with_different_wishes_share_a_run(small_study):
-    wishes = {"a": {"layers": "all"}, "b": {}, "c": {"downstream": ["words"]}}
-    (cell,) = cells_of(small_study(**{name: {"evaluate": wish} for name, wish in wishes.items()}))
-    assert cell.experiments == ("a", "b", "c")
-    assert (cell.evaluate.layers, cell.evaluate.downstream) == ("all", ("words",))
-
-
-def test_a_joint_cell_is_named_by_its_listeners(small_study, base):
-    listeners = [[], [{"subject": "ben"}], [{"subject": "ben", "train_from": "end"}]]
-    study = small_study(a={"set": {"train_minutes": 1}, "grid": {"joint": listeners, "seed": [0, 1]}})
-    assert [cell.name for cell in cells_of(study)][::2] == [
-        "anna-cortex-lora-seed0",
-        "anna-cortex-lora-jointben-seed0",
-        "anna-cortex-lora-jointben_end-seed0",
-    ]

@@ -1,10 +1,11 @@
 """Wrong values of a cell are found before anything runs, with their place in the file and a next step that exists."""
 
 import pytest
+import torch
 
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import BrainwavlmError, ConfigError
-from brainwavlm.study import cells_of, run_study
+from brainwavlm.study import cells_of, checks, run_study
 from brainwavlm.study.checks import naming_cell, require_runnable
 
 
@@ -48,34 +49,23 @@ def test_a_wrong_value_is_named_before_anything_runs(small_study, tmp_path, expe
     assert not (tmp_path / "out").exists()
 
 
-def test_no_response_is_read_and_one_data_set_is_looked_at_once(small_study, monkeypatch):
-    def read(*arguments, **more):
-        raise AssertionError("responses are read")
-
-    monkeypatch.setattr(Recording, "responses", read)
-    loaded = []
-    from brainwavlm.study import checks
-
-    real = checks.configured_backbone
+def test_no_response_is_read_one_model_is_loaded_and_random_numbers_of_the_caller_stay(
+    small_study, monkeypatch
+):
+    monkeypatch.setattr(Recording, "responses", lambda *_, **__: pytest.fail("responses are read"))
+    loaded, real = [], checks.configured_backbone
     monkeypatch.setattr(checks, "configured_backbone", lambda config: loaded.append(config) or real(config))
     study = small_study(
         many={
-            "grid": {"seed": list(range(50)), "subject": ["anna", "ben"], "training.epochs": [1, 2]},
+            "grid": {"seed": [0, 1], "subject": ["anna", "ben"], "training.epochs": [1, 2]},
             "transfer": {"minutes": [1]},
         }
     )
-    require_runnable(study, cells_of(study))
-    assert len(loaded) == 1
-
-
-def test_random_numbers_of_the_caller_stay(small_study):
-    import torch
-
-    study = small_study(one={})
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
     require_runnable(study, cells_of(study))
     assert torch.equal(torch.random.get_rng_state(), before)
+    assert len(loaded) == 1
 
 
 def test_the_key_of_the_file_stands_in_place_of_the_name_that_a_step_has_for_it():

@@ -4,10 +4,8 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.config import load_config
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
-from brainwavlm.results.estimates import gain, mean_over_seeds, over_seeds, ratio_of_deviations
+from brainwavlm.results.estimates import Score, gain, mean_over_seeds, ratio_of_deviations
 from brainwavlm.study import open_study
-from brainwavlm.study.cells import naming
-from brainwavlm.study.claims.reading import read_cell
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.claims.verdicts import expected, holds
 from tests.made_up_study import fake_study
@@ -34,10 +32,26 @@ def only(table, **wanted):
     return row
 
 
-def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories(tmp_path):
-    found = claims(tmp_path, {"one": {"claim": 1, "grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}}})
+OF_TWO = {"grid": {"subject": ["sim01", "sim02"], "seed": SEEDS}}
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """What six cells come to in four experiments that ask for them."""
+    experiments = {
+        "one": {"claim": 1, **OF_TWO},
+        "whole": {"claim": 3, **OF_TWO},
+        "states": {"claim": 17, **OF_TWO, "evaluate": {"layers": "all"}},
+        "others": {"claim": 6, **OF_TWO, "transfer": {"minutes": [4]}},
+    }
+    more = {"shared": 0.03, "layers": (0, 1, 2), "needed": lambda config: 10.0 + config.seed}
+    return claims(tmp_path_factory.mktemp("several"), experiments, **more)
+
+
+def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories_under_each_readout(several):
+    of_one = several.table[several.table["experiment"] == "one"]
     for listener in ("sim01", "sim02"):
-        row = only(found.table, kind="gain", listener=listener, target="cortex")
+        row = only(of_one, kind="gain", listener=listener, target="cortex", readout="voxelwise")
         # Gains of .020, .021 and .022; what the stories do to frozen and tuned alike leaves no trace.
         assert_allclose([row["r_frozen"], row["r_tuned"], row["estimate"]], [0.3, 0.321, 0.021], atol=1e-6)
         assert_allclose([row["low"], row["high"]], [0.021 + LOW, 0.021 + HIGH], atol=1e-6)
@@ -50,26 +64,75 @@ def test_a_gain_is_the_mean_over_seeds_with_its_interval_over_stories(tmp_path):
         assert row["best_epoch"] == 7
         assert "+0.021" in row["sentence"]
         assert row["sentence"].endswith("As in the paper. SIMULATED.")
-    assert not only(found.table, kind="gain", listener="sim01", target="AC")["headline"]
-    assert found.missing.empty
-    assert found.simulated
+        shared = only(of_one, kind="gain", listener=listener, target="cortex", readout="shared")
+        assert_allclose([shared["r_frozen"], shared["estimate"]], [0.35, -0.009], atol=1e-6)
+        assert shared["verdict"] == "otherwise"
+        assert "did not come out as in the paper" in shared["sentence"]
+        assert holds(row, shared) == "higher; shared map: lower"
+    assert set(of_one.loc[of_one["headline"], "target"]) == {"cortex"}
+    of_whole = several.table[several.table["experiment"] == "whole"]
+    assert set(of_whole.loc[of_whole["headline"], "target"]) == {"AC"}
+    assert several.missing.empty
+    assert several.simulated
 
 
-def test_a_gain_has_a_row_for_each_readout(tmp_path):
-    experiments = {"one": {"claim": 1, "grid": {"seed": SEEDS}}}
-    table = claims(tmp_path, experiments, targets=("cortex",), shared=0.03).table
-    assert only(table, readout="voxelwise")["verdict"] == "as reported"
-    row = only(table, readout="shared")
-    assert_allclose([row["r_frozen"], row["estimate"]], [0.35, -0.009], atol=1e-6)
-    assert row["verdict"] == "otherwise"
-    assert holds(only(table, readout="voxelwise"), row) == "higher; shared map: lower"
+def test_layers_are_rows_of_their_own(several):
+    for layer in (0, 1, 2):
+        row = only(several.table, kind="layer", layer=layer, listener="sim01", target="cortex")
+        assert_allclose(row["estimate"], 0.021 + 0.001 * layer, atol=1e-6)
+        assert f"hidden state {layer}" in row["sentence"]
+
+
+def test_transfer_counts_gains_in_the_other_listener_alone(several):
+    table = several.table[several.table["experiment"] == "others"]
+    cortex = table[(table["kind"] == "transfer") & (table["target"] == "cortex")]
+    both = set(zip(cortex["tuned_on"], cortex["listener"], strict=True))
+    assert both == {("sim01", "sim02"), ("sim02", "sim01")}
+    assert_allclose(cortex["estimate"], 0.021, atol=1e-6)
+    assert_allclose(cortex["low"], 0.021 + LOW, atol=1e-6)
+    assert set(cortex["verdict"]) == {"as reported"}
+    minutes = only(table, kind="minutes", tuned_on="sim01", target="cortex")
+    assert_allclose([minutes["estimate"], minutes["full_minutes"], minutes["deviation"]], [11, 17, 1])
+    assert "11.0 minutes" in minutes["sentence"]
+    assert set(table.loc[table["headline"], "kind"]) == {"transfer", "minutes"}
+
+
+def test_missing_cells_are_counted_and_named(tmp_path):
+    failed, waiting = "sim01-cortex-lora-seed1", "sim01-cortex-lora-seed2"
+    full = [f"sim01-cortex-full-seed{seed}" for seed in (0, 1)]
+    experiments = {
+        "one": {"grid": {"seed": SEEDS}},
+        "none-yet": {"set": {"target": "AC"}},
+        "methods": experiment(None, "adapter.method", [0, 1], adapter__method=["lora", "full"]),
+    }
+    more = {"waiting": (waiting, "sim01-AC-lora-seed0", *full), "targets": ("cortex",)}
+    found = claims(tmp_path, experiments, failed=(failed,), **more)
+    row = only(found.table, experiment="one", kind="gain", target="cortex")
+    assert (row["n_seeds"], row["n_missing"]) == (1, 2)
+    assert "2 cells are missing." in row["sentence"]
+    assert set(found.missing["cell"]) == {failed, waiting, "sim01-AC-lora-seed0", *full}
+    assert only(found.missing, cell=failed)["error"] == f"{failed}: broke"
+    nothing = only(found.table, experiment="none-yet")
+    assert (nothing["kind"], nothing["n_missing"]) == ("none", 1)
+    assert nothing["sentence"] == "Nothing yet of models tuned on sim01: 1 cell is missing."
+    row = only(found.table, experiment="methods", kind="none")
+    assert (row["group"], row["n_missing"], row["headline"]) == ("adapter.method=full", 2, True)
+
+
+def test_other_test_stories_leave_no_interval():
+    pieces = np.linspace(0.31, 0.33, 5)
+    rows = ("70", "70", "another 70")
+    scores = [Score(seed, 0.3, 0.32 + 0.001 * seed, 0.3, pieces, some) for seed, some in enumerate(rows)]
+    assert np.isfinite(mean_over_seeds(scores[:2], gain)).all()
+    estimate, low, high = mean_over_seeds(scores, gain)
+    assert_allclose(estimate, 0.021, atol=1e-6)
+    assert np.isnan([low, high]).all()
 
 
 @pytest.mark.parametrize(
     ("seeds", "stories", "verdict"),
     [
         ([0], np.repeat(["a", "b", "c"], 40), "as reported: one seed"),
-        (SEEDS, np.repeat(["a", "b"], 40), "as reported: blocks of stories"),
         ([0], np.repeat(["a", "b"], 40), "as reported: one seed, blocks of stories"),
     ],
 )
@@ -116,28 +179,6 @@ def test_a_ratio_of_spreads_over_ten_seeds(tmp_path):
     assert spread["verdict"] == "not shown"
 
 
-def test_other_test_stories_leave_no_interval_and_it_is_said(tmp_path):
-    found = claims(tmp_path, {"one": {"claim": 1, "grid": {"seed": SEEDS}, "set": {"subject": "sim01"}}})
-    row = only(found.table, kind="gain", target="cortex")
-    assert np.isfinite(row["low"])
-    records = open_study(tmp_path / "study").cells
-    named = naming(record.cell.config for record in records)
-    cells = [read_cell(record, named) for record in records]
-    scores = [cell.scores[0] for cell in cells]
-    others = [*scores[:2], type(scores[2])(**{**vars(scores[2]), "rows": "another 70"})]
-    estimate, low, high = mean_over_seeds(others, gain)
-    assert_allclose(estimate, 0.021, atol=1e-6)
-    assert np.isnan([low, high]).all()
-
-
-def test_what_did_not_come_out_as_in_the_paper_is_said(tmp_path):
-    found = claims(tmp_path, {"whole": {"claim": 3, "grid": {"seed": SEEDS}}})
-    row = only(found.table, kind="gain", target="AC")
-    assert row["headline"]
-    assert row["verdict"] == "otherwise"
-    assert "did not come out as in the paper" in row["sentence"]
-
-
 def test_an_interval_that_contains_zero_is_said(tmp_path):
     def score(config, listener, target):
         return 0.3, 0.3 + (0.02 if config.control.kind == "none" else 0.0002 * (config.seed - 1))
@@ -162,57 +203,7 @@ def test_a_gain_that_depends_on_the_seed_is_not_called_shown(tmp_path):
     assert "Over seeds the interval contains 0" in row["sentence"]
 
 
-def test_missing_cells_are_counted_and_named(tmp_path):
-    failed, waiting = "sim01-cortex-lora-seed1", "sim01-cortex-lora-seed2"
-    experiments = {"one": {"grid": {"seed": SEEDS}}, "none-yet": {"set": {"target": "AC"}}}
-    found = claims(
-        tmp_path, experiments, failed=(failed,), waiting=(waiting, "sim01-AC-lora-seed0"), targets=("cortex",)
-    )
-    row = only(found.table, kind="gain", target="cortex")
-    assert (row["n_seeds"], row["n_missing"]) == (1, 2)
-    assert "2 cells are missing." in row["sentence"]
-    assert set(found.missing["cell"]) == {failed, waiting, "sim01-AC-lora-seed0"}
-    assert only(found.missing, cell=failed)["error"] == f"{failed}: broke"
-    nothing = only(found.table, experiment="none-yet")
-    assert (nothing["kind"], nothing["n_missing"]) == ("none", 1)
-    assert nothing["sentence"] == "Nothing yet of models tuned on sim01: 1 cell is missing."
-
-
-def test_a_group_without_any_cell_is_named(tmp_path):
-    methods = experiment(None, "adapter.method", [0, 1], adapter__method=["lora", "full"])
-    gone = [f"sim01-cortex-full-seed{seed}" for seed in (0, 1)]
-    row = only(claims(tmp_path, {"methods": methods}, waiting=gone).table, kind="none")
-    assert (row["group"], row["n_missing"], row["headline"]) == ("adapter.method=full", 2, True)
-
-
-def test_transfer_counts_gains_in_the_other_listener_alone(tmp_path):
-    asked = experiment(6, more={"transfer": {"minutes": [4]}}, subject=["sim01", "sim02"])
-    found = claims(tmp_path, {"transfer": asked}, needed=lambda config: 10.0 + config.seed)
-    rows = found.table[found.table["kind"] == "transfer"]
-    cortex = rows[rows["target"] == "cortex"]
-    both = set(zip(cortex["tuned_on"], cortex["listener"], strict=True))
-    assert both == {("sim01", "sim02"), ("sim02", "sim01")}
-    assert_allclose(cortex["estimate"], 0.021, atol=1e-6)
-    assert_allclose(cortex["low"], 0.021 + LOW, atol=1e-6)
-    assert set(cortex["verdict"]) == {"as reported"}
-    minutes = only(found.table, kind="minutes", tuned_on="sim01", target="cortex")
-    assert_allclose([minutes["estimate"], minutes["full_minutes"], minutes["deviation"]], [11, 17, 1])
-    assert "11.0 minutes" in minutes["sentence"]
-    assert set(found.table.loc[found.table["headline"], "kind"]) == {"transfer", "minutes"}
-
-
-def test_layers_are_rows_of_their_own(tmp_path):
-    experiments = {"layers": {"claim": 17, "grid": {"seed": SEEDS}, "evaluate": {"layers": "all"}}}
-    found = claims(tmp_path, experiments, layers=(0, 1, 2))
-    for layer in (0, 1, 2):
-        row = only(found.table, kind="layer", layer=layer, target="cortex")
-        assert_allclose(row["estimate"], 0.021 + 0.001 * layer, atol=1e-6)
-        assert f"hidden state {layer}" in row["sentence"]
-
-
-@pytest.mark.parametrize(
-    ("change", "verdict"), [(-0.01, "otherwise"), (0.0, "not contradicted"), (0.01, "as reported")]
-)
+@pytest.mark.parametrize(("change", "verdict"), [(-0.01, "otherwise"), (0.0, "not contradicted")])
 def test_a_task_is_not_to_become_worse(tmp_path, change, verdict):
     experiments = {
         "forgetting": {"claim": 18, "grid": {"seed": SEEDS}, "evaluate": {"downstream": ["phones", "words"]}}
@@ -246,24 +237,6 @@ def test_a_joint_run_is_set_beside_single_ones_in_each_of_its_listeners(tmp_path
         assert row["group"] == "joint=sim02"
         assert_allclose(row["estimate"], change, atol=1e-6)
         assert (row["n_seeds"], row["n_missing"]) == (3, 0)
-
-
-def test_more_data_is_expected_to_help_whatever_the_order(tmp_path):
-    def score(config, listener, target):
-        return 0.3, 0.32 if config.train_minutes else 0.35
-
-    amount = experiment(11, "train_minutes", train_minutes=[4.4, None])
-    row = only(claims(tmp_path, {"amount": amount}, score=score).table, kind="difference", target="cortex")
-    verdict = ("train_minutes=all", "train_minutes=4.4", "as reported")
-    assert (row["group"], row["against"], row["verdict"]) == verdict
-
-
-def test_the_interval_over_two_seeds_is_wide():
-    found = over_seeds([0.01, 0.03])
-    assert_allclose(
-        [found["seed_low"], found["seed_high"]], [0.02 - 12.7062 * 0.01, 0.02 + 12.7062 * 0.01], atol=1e-5
-    )
-    assert np.isnan(over_seeds([0.1])["seed_low"])
 
 
 @pytest.mark.parametrize("times", [1, 5])
@@ -340,25 +313,34 @@ def test_models_of_other_listeners_in_one_group_are_not_one_seed(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("key", "values", "labels"),
-    [
-        ("loss", [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}], ["mse 1", "spatial 0 mse 1"]),
-        ("training.patience", [None, 5], ["null", "5"]),
-        ("train_minutes", [4.0, None], ["4", "all"]),
-        ("training.weight_decay", [0, 1], ["0", "1"]),
-        ("adapter.dora", [False, True], ["false", "true"]),
-        ("training.lr_backbone", [1.0000001e-3, 1.0000002e-3], ["0.0010000001", "0.0010000002"]),
-        ("joint", [[], [{"subject": "sim02"}, {"subject": "sim03"}]], ["none", "sim02+sim03"]),
-    ],
-)
-def test_different_settings_have_different_labels_and_are_compared(tmp_path, key, values, labels):
-    found = claims(tmp_path, {"a": {"grid": {key: values, "seed": SEEDS}, "contrast": key}})
-    labels = [f"{key}={label}" for label in labels]
-    gains = found.table[(found.table["kind"] == "gain") & (found.table["target"] == "cortex")]
-    assert list(dict.fromkeys(gains["group"])) == labels
-    row = only(found.table, kind="difference", listener="sim01", target="cortex")
-    assert (row["against"], row["group"]) == tuple(labels)
+LABELS = [
+    ("loss", [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}], ["mse 1", "spatial 0 mse 1"]),
+    ("training.patience", [None, 5], ["null", "5"]),
+    ("train_minutes", [4.0, None], ["4", "all"]),
+    ("training.weight_decay", [0, 1], ["0", "1"]),
+    ("adapter.dora", [False, True], ["false", "true"]),
+    ("training.lr_backbone", [1.0000001e-3, 1.0000002e-3], ["0.0010000001", "0.0010000002"]),
+    ("joint", [[], [{"subject": "sim02"}, {"subject": "sim03"}]], ["none", "sim02+sim03"]),
+]
+
+
+def test_different_settings_have_different_labels_and_are_compared(tmp_path):
+    experiments = {key: {"grid": {key: values}, "contrast": key} for key, values, _ in LABELS}
+    # Two losses, each with two methods: a pair differs in the method alone.
+    experiments["methods"] = experiment(
+        None, "adapter.method", [0], loss=LABELS[0][1], adapter__method=["lora", "full"]
+    )
+    table = claims(tmp_path, experiments, targets=("cortex",)).table
+    for key, _, labels in LABELS:
+        labels = [f"{key}={label}" for label in labels]
+        of_key = table[table["experiment"] == key]
+        assert list(dict.fromkeys(of_key.loc[of_key["kind"] == "gain", "group"])) == labels
+        row = only(of_key, kind="difference", listener="sim01")
+        assert (row["against"], row["group"]) == tuple(labels)
+    rows = table[(table["kind"] == "difference") & (table["experiment"] == "methods")]
+    assert len(rows) == 2
+    for row in rows.to_dict("records"):
+        assert row["group"].replace("full", "lora") == row["against"]
 
 
 def test_one_setting_in_two_spellings_is_one_group(tmp_path):
@@ -370,61 +352,43 @@ def test_one_setting_in_two_spellings_is_one_group(tmp_path):
     )
 
 
-def test_labels_do_not_lend_their_rows_to_other_comparisons(tmp_path):
-    # Two losses that were both `mse` once, each with two methods: a pair differs in the method alone.
-    losses = [{"mse": 1.0}, {"spatial": 0.0, "mse": 1.0}]
-    methods = experiment(None, "adapter.method", loss=losses, adapter__method=["lora", "full"])
-    table = claims(tmp_path, {"a": methods}).table
-    rows = table[(table["kind"] == "difference") & (table["target"] == "cortex")]
-    assert len(rows) == 2
-    for row in rows.to_dict("records"):
-        assert row["group"].replace("full", "lora") == row["against"]
-
-
-ON_AC = {"set": {"target": "AC"}}
-BY_MINUTES = ["train_minutes", "adapter.method"]
-BY_MINUTES = experiment(11, BY_MINUTES, train_minutes=[4, 8], adapter__method=["lora"])
+PLAIN, AC, SHIFTED = {}, {"target": "AC"}, {"control.kind": "shifted"}
+FULL, FROZEN = {"adapter.method": "full"}, {"adapter.method": "frozen"}
+FOUR, EIGHT = {"train_minutes": 4}, {"train_minutes": 8}
+ONCE, TWICE = {"training.epochs": 1}, {"training.epochs": 2}
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "target"),
+    ("claim", "kind", "target", "settings", "against", "contrasts", "sign"),
     [
-        (experiment(1, more=ON_AC), "gain", "cortex"),
-        (experiment(1, more={"set": {"adapter.method": "frozen"}}), "gain", "cortex"),
-        (experiment(1, more={"set": {"control.kind": "shifted"}}), "gain", "cortex"),
-        (experiment(3, more=ON_AC), "gain", "AC"),
-        (experiment(6, more=ON_AC | {"transfer": {}}), "transfer", "cortex"),
-        (experiment(4, "target", target=["LH", "AC"]), "difference", "AC"),
-        (BY_MINUTES, "difference", "cortex"),
-        (experiment(12, "training.epochs", training__epochs=[1, 2]), "difference", "cortex"),
-        (
-            experiment(16, "control.kind", more=ON_AC, control__kind=["none", "shifted"]),
-            "difference",
-            "cortex",
-        ),
+        # Something else was tuned or compared than what was reported.
+        (1, "gain", "cortex", AC, None, "", ""),
+        (1, "gain", "cortex", FROZEN, None, "", ""),
+        (1, "gain", "cortex", SHIFTED, None, "", ""),
+        (6, "transfer", "cortex", AC, None, "", ""),
+        (4, "difference", "AC", AC, {"target": "LH"}, "target", ""),
+        (11, "difference", "cortex", PLAIN, FOUR, "train_minutes", "+"),
+        (11, "difference", "cortex", EIGHT, FOUR, "train_minutes adapter.method", ""),
+        (12, "difference", "cortex", TWICE, ONCE, "training.epochs", ""),
+        (16, "difference", "cortex", AC | SHIFTED, AC, "control.kind", ""),
+        (2, "spread", "cortex", FULL, PLAIN, "adapter.method", "+"),
+        (2, "spread", "cortex", FULL, FROZEN, "adapter.method", ""),
+        (2, "spread", "cortex", AC | FULL, AC, "adapter.method", ""),
+        # Of probes the kind of information stands in the place of the target here.
+        (7, "probe", "semantic", AC, None, "", ""),
+        (7, "probe", "semantic", SHIFTED, None, "", ""),
+        (8, "probe", "phonetic", AC, None, "", ">=0"),
+        (8, "probe", "acoustic", PLAIN, None, "", ""),
+        (9, "probe difference", "semantic", {"control.kind": "phones"}, PLAIN, "control.kind", ""),
     ],
 )
-def test_there_is_no_verdict_where_something_else_was_tuned_or_compared(tmp_path, asked, kind, target):
-    def score(config, listener, where):
-        return 0.3, 0.3 + [0.02, 0.021, 0.0221][config.seed] * (3 if config.adapter.method == "full" else 1)
-
-    table = claims(tmp_path, {"a": asked}, score=score).table
-    rows = table[(table["kind"] == kind) & (table["target"] == target)]
-    assert len(rows)
-    assert set(rows["verdict"]) == {""}
-
-
-@pytest.mark.parametrize(
-    ("methods", "target", "wanted"),
-    [(("lora", "full"), "cortex", "+"), (("frozen", "full"), "cortex", ""), (("lora", "full"), "AC", "")],
-)
-def test_spreads_are_expected_of_the_methods_and_the_target_of_the_claim(methods, target, wanted):
-    against, config = (
-        load_config(preset="demo", overrides={"adapter.method": method, "target": target})
-        for method in methods
+def test_what_is_expected_of_a_finding(claim, kind, target, settings, against, contrasts, sign):
+    config, other = (
+        None if some is None else load_config(preset="demo", overrides={"target": "cortex", **some})
+        for some in (settings, against)
     )
-    row = {"claim": 2, "kind": "spread", "target": "cortex"}
-    assert expected(row, config, against, ["adapter.method"]) == wanted
+    row = {"claim": claim, "kind": kind, "target": target, "information": target}
+    assert expected(row, config, other, contrasts.split()) == sign
 
 
 PROBED = (("meaning", "semantic"), ("mel", "acoustic"))
@@ -458,26 +422,6 @@ def test_supervision_by_words_is_compared_with_that_by_responses(tmp_path):
     assert (row["verdict"], row["headline"]) == ("otherwise", True)
     assert "AUC" not in row["sentence"]
     assert "r of the tuned model differs by +0.050" in row["sentence"]
-
-
-@pytest.mark.parametrize(
-    ("claim", "settings", "row", "against", "sign"),
-    [
-        (7, {"target": "cortex"}, {"information": "semantic"}, None, "+"),
-        (7, {"target": "AC"}, {"information": "semantic"}, None, ""),
-        (7, {"target": "cortex"}, {"information": "acoustic"}, None, ""),
-        (7, {"target": "cortex", "control.kind": "shifted"}, {"information": "semantic"}, None, ""),
-        (8, {"target": "AC"}, {"information": "phonetic"}, None, ">=0"),
-        (8, {"target": "cortex"}, {"information": "acoustic"}, None, ""),
-        (9, {"control.kind": "phones"}, {"information": "semantic"}, {}, ""),
-    ],
-)
-def test_what_is_expected_of_probes(claim, settings, row, against, sign):
-    configs = [some and load_config(preset="demo", overrides=some) for some in (settings, against)]
-    if against is not None:
-        configs[1] = load_config(preset="demo", overrides=against)
-    kind = "probe" if against is None else "probe difference"
-    assert expected({"claim": claim, "kind": kind, **row, "target": "x"}, *configs, ["control.kind"]) == sign
 
 
 def test_a_group_without_probes_is_told(tmp_path):

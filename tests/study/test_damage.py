@@ -12,45 +12,30 @@ from brainwavlm.study import open_study, run, run_study
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.description import study_from
 from brainwavlm.study.preparation import require_place
-from brainwavlm.study.records import CellState, read_state, record_path, write_state
+from brainwavlm.study.records import CellState, read_state, record_path
 from brainwavlm.study.work import _is_done, steps_done
 from tests.made_up_study import fake_study
-
-SEEDS = {"grid": {"seed": [0, 1, 2]}}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return fake_study(tmp_path / "study", {"one": SEEDS})
+    return fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0, 1, 2]}}})
 
 
-def remove(name):
-    return lambda path: (path / name).unlink()
-
-
-def write(name, text):
-    return lambda path: (path / name).write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (write("evaluation/summary.json", "{"), "summary.json: not JSON"),
-        (remove("evaluation/replicates.npz"), "replicates.npz: no such file"),
-        (remove("run.json"), "run.json: no such file"),
-    ],
-)
-def test_a_cell_with_a_damaged_score_is_missing_and_the_others_are_reported(folder, damage, words):
-    record = open_study(folder).cells[1]
-    assert open_study(folder).cells[0].state == record.state == "done"
-    damage(record.path)
+def test_cells_with_a_damaged_score_are_missing_and_the_others_are_reported(tmp_path):
+    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0, 1, 2, 3]}}})
+    damaged = open_study(folder).cells[1:]
+    (damaged[0].path / "evaluation/summary.json").write_text("{")
+    (damaged[1].path / "evaluation/replicates.npz").unlink()
+    (damaged[2].path / "run.json").unlink()
+    words = ("summary.json: not JSON", "replicates.npz: no such file", "run.json: no such file")
     found = claims_of(open_study(folder))
-    (row,) = found.missing.to_dict("records")
-    assert row["cell"] == record.cell.name
-    assert words in row["error"]
+    for record, row, said in zip(damaged, found.missing.to_dict("records"), words, strict=True):
+        assert row["cell"] == record.cell.name
+        assert said in row["error"]
     gains = found.table[found.table["kind"] == "gain"]
-    assert set(gains["n_seeds"]) == {2}
-    assert set(gains["n_missing"]) == {1}
+    assert set(gains["n_seeds"]) == {1}
+    assert set(gains["n_missing"]) == {3}
     assert write_study_report(folder).is_file()
 
 
@@ -71,19 +56,13 @@ def test_a_damaged_step_is_not_done(folder):
     assert not steps_done(folder, done.with_step("tune", {}, 1.0), {})
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        '{"identity": "1", "state": "done", "steps": {"tune": 3}}',
-        "{",
-    ],
-)
-def test_a_damaged_record_is_named_and_the_advice_helps(tmp_path, content):
-    write_state(tmp_path, CellState(folder="x", identity="1", state="done"))
+def test_a_damaged_record_is_named_and_the_advice_helps(tmp_path):
     path = record_path(tmp_path, "x")
-    path.write_text(content)
-    with pytest.raises(RunError, match=r"records/x\.json: (.|\n)*Remove it"):
-        read_state(tmp_path, "x", "1")
+    path.parent.mkdir()
+    for content in ('{"identity": "1", "state": "done", "steps": {"tune": 3}}', "{"):
+        path.write_text(content)
+        with pytest.raises(RunError, match=r"records/x\.json: (.|\n)*Remove it"):
+            read_state(tmp_path, "x", "1")
     path.unlink()
     assert read_state(tmp_path, "x", "1").state == "waiting"
 

@@ -16,8 +16,9 @@ from brainwavlm.study.options import TransferOptions
 CODE = {"version": "1", "source": "abc", "git": None}
 
 
-def append_comment(file):
-    file.write_text(file.read_text() + "# more\n")
+def with_other_responses(tree, subject):
+    with h5py.File(next((tree / "responses" / subject).glob("*.h5")), "r+") as file:
+        file["data"][0, 0] += 1
 
 
 def known(config, code=CODE):
@@ -36,65 +37,49 @@ def test_it_is_the_same_twice_and_with_files_that_were_only_touched(config, own_
     assert known(config) == before
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"training__epochs": 3}, {"evaluation__shifts": 21}])
-def test_it_changes_with_the_configuration(config, settings, own_tree, change):
-    assert known(settings(dataset=str(own_tree), **change)) != known(config)
+def test_it_changes_with_the_configuration_and_with_the_content_of_the_data(config, settings, own_tree):
+    identities = {known(config)}
+    for change in ({"seed": 1}, {"training__epochs": 3}, {"evaluation__shifts": 21}):
+        identities.add(known(settings(dataset=str(own_tree), **change)))
+    with_other_responses(own_tree, "anna")
+    identities.add(known(config))
+    path = next((own_tree / "stimuli").glob("*.wav"))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    identities.add(known(config))
+    path.unlink()
+    assert len(identities) == 6
+    with pytest.raises(DatasetError, match="no such file"):
+        known(config)
 
 
-@pytest.mark.parametrize("kind", ["responses", "sound"])
-def test_it_changes_with_the_content_of_the_data(config, own_tree, kind):
-    before = known(config)
-    if kind == "responses":
-        with h5py.File(next((own_tree / "responses" / "anna").glob("*.h5")), "r+") as file:
-            file["data"][0, 0] += 1
-    else:
-        path = next((own_tree / "stimuli").glob("*.wav"))
-        content = bytearray(path.read_bytes())
-        content[-1] ^= 1
-        path.write_bytes(content)
-    assert known(config) != before
-
-
-def test_it_does_not_change_with_the_data_of_somebody_else_but_a_transfer_to_them_does(config, own_tree):
-    everyone, alone = TransferOptions(), TransferOptions(subjects=("anna",))
+def test_the_data_of_somebody_else_count_where_they_tune_or_are_scored(config, settings, own_tree):
+    alone, everyone = TransferOptions(subjects=("anna",)), TransferOptions()
+    together = settings(dataset=str(own_tree), joint=[{"subject": "ben"}])
 
     def facts():
-        return [known(config)] + [transfer_facts(config, some, Checksums()) for some in (alone, everyone)]
+        return [
+            *(known(config), transfer_facts(config, alone, Checksums())),
+            *(known(together), transfer_facts(config, everyone, Checksums())),
+        ]
 
     before = facts()
-    with h5py.File(next((own_tree / "responses" / "ben").glob("*.h5")), "r+") as file:
-        file["data"][0, 0] += 1
-    after = facts()
-    assert after[:2] == before[:2]
-    assert after[2] != before[2]
-
-
-def test_it_changes_with_the_data_of_a_listener_who_tunes_too(settings, own_tree):
-    together = settings(dataset=str(own_tree), joint=[{"subject": "ben"}])
-    before = known(together)
-    with h5py.File(next((own_tree / "responses" / "ben").glob("*.h5")), "r+") as file:
-        file["data"][0, 0] += 1
-    assert known(together) != before
+    with_other_responses(own_tree, "ben")
+    assert [new == old for new, old in zip(facts(), before, strict=True)] == [True, True, False, False]
 
 
 def test_transcripts_count_where_they_are_used(settings, own_tree, vectors):
     plain = settings(dataset=str(own_tree))
     words = settings(dataset=str(own_tree), control__kind="words", control__embeddings=str(vectors))
-    before = known(plain), known(words)
+    before = known(plain), known(words), transcript_facts(plain, Checksums())
     transcript = next((own_tree / "stimuli").glob("*.TextGrid"))
-    transcript.write_text(transcript.read_text() + "\n")
+    transcript.write_text(transcript.read_text().replace('"dog"', '"cat"'))
     assert known(plain) == before[0]
     assert known(words) != before[1]
+    assert transcript_facts(plain, Checksums()) != before[2]  # which a task asks for
     vectors.write_text(vectors.read_text().replace("3 3", "4 3"))
     assert known(words) not in (before[1], known(plain))
-
-
-def test_scoring_changes_with_transcripts_that_a_task_asks_for(config, own_tree):
-    before = known(config), transcript_facts(config, Checksums())
-    path = next((own_tree / "stimuli").glob("*.TextGrid"))
-    path.write_text(path.read_text().replace('"dog"', '"cat"'))
-    assert known(config) == before[0]
-    assert transcript_facts(config, Checksums()) != before[1]
 
 
 def test_it_changes_with_the_mask_that_a_target_names(settings, own_tree, tmp_path):
@@ -120,23 +105,17 @@ def test_the_code_is_what_computes_and_not_what_shows(tmp_path, monkeypatch):
     here = code_version()["source"]
     monkeypatch.setattr(environment, "PACKAGE", copy)
     assert code_version() == {**code_version(), "source": here, "git": None}
-    for name in (
-        "cli/runs.py",
-        "formatting/numbers.py",
-        "reporting/page/evaluation.py",
-        "study/run.py",
-        "progress.py",
-        "runs/provenance.py",
-    ):
-        append_comment(copy / name)
-    assert code_version()["source"] == here
-    sources = {here}
-    for name in ("encoding/losses.py", "config/schema.py", "speech/wavlm.py"):
-        append_comment(copy / name)
-        sources.add(code_version()["source"])
-    (copy / "encoding" / "new.py").write_text("")
-    sources.add(code_version()["source"])
-    assert len(sources) == 5
+
+    def sources(*names):
+        for name in names:
+            with open(copy / name, "a") as file:
+                file.write("# more\n")
+            yield code_version()["source"]
+
+    shows = ("cli/runs.py", "formatting/numbers.py", "reporting/page/evaluation.py", "study/run.py")
+    assert {*sources(*shows, "progress.py", "runs/provenance.py")} == {here}
+    computes = ("encoding/losses.py", "config/schema.py", "speech/wavlm.py", "encoding/new.py")
+    assert len({here, *sources(*computes)}) == 5
 
 
 def test_a_file_is_read_again_only_when_it_changed(tmp_path):
@@ -151,9 +130,3 @@ def test_a_file_is_read_again_only_when_it_changed(tmp_path):
     assert Checksums(kept).of(path) == known_once  # same size and time: not read
     os.utime(path)
     assert Checksums(kept).of(path) != known_once
-
-
-def test_data_that_are_not_there_are_named(config, own_tree):
-    next((own_tree / "stimuli").glob("*.wav")).unlink()
-    with pytest.raises(DatasetError, match="no such file"):
-        known(config)
