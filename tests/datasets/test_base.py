@@ -1,7 +1,7 @@
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -23,6 +23,7 @@ def listener(splits):
 NAMES = st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from(SPLITS), max_size=8)
 
 
+@settings(max_examples=40)
 @given(NAMES, st.data())
 def test_every_story_is_in_the_split_that_names_it_and_in_no_other(splits, data):
     named = data.draw(
@@ -41,38 +42,12 @@ def test_every_story_is_in_the_split_that_names_it_and_in_no_other(splits, data)
             )
 
 
-def test_a_story_named_for_two_splits_is_an_error():
+def test_a_story_of_two_splits_or_of_none_is_an_error():
+    heard = listener({"dog": "train", "ferry": "test"})
     with pytest.raises(ConfigError, match="dog is in two splits"):
-        split_recordings(listener({"dog": "train", "ferry": "test"}), train=["dog"], test=["dog"])
-
-
-def test_a_story_that_was_not_heard_is_an_error_that_names_those_that_were():
+        split_recordings(heard, train=["dog"], test=["dog"])
     with pytest.raises(ConfigError, match=r"no recording of dgo(.|\n)*dog, ferry"):
-        split_recordings(listener({"dog": "train", "ferry": "test"}), train=["dgo"])
-
-
-def test_chosen_columns_are_those_of_the_whole(native):
-    recording = load_dataset(native).recordings("anna")["market"]
-    chosen = np.isin(np.arange(N_VOXELS), [1, 4, 29])
-    assert_array_equal(recording.responses(columns=chosen), recording.responses()[:, chosen])
-    assert_array_equal(recording.responses(slice(2, 5), slice(3, 9)), recording.responses()[2:5, 3:9])
-    assert_array_equal(recording.repeats(chosen), recording.repeats()[..., chosen])
-    assert recording.responses().dtype == np.float32
-
-
-def test_nan_stays_nan(native):
-    recording = load_dataset(native).recordings("anna")["dog"]
-    with h5py.File(recording.path, "a") as file:
-        file["data"][3, 4] = np.nan
-    assert np.isnan(recording.responses()[3, 4])
-
-
-def test_without_times_the_start_attribute_counts(native):
-    recording = load_dataset(native).recordings("anna")["dog"]
-    with h5py.File(recording.path, "a") as file:
-        del file["tr_times"]
-        file.attrs["start"] = 6.0
-    assert_array_equal(recording.tr_times, 6.0 + 2.0 * np.arange(12))
+        split_recordings(heard, train=["dgo"])
 
 
 EMPTY = h5py.Empty("f8")
@@ -81,6 +56,15 @@ EMPTY = h5py.Empty("f8")
 @pytest.fixture
 def recording(native):
     return load_dataset(native).recordings("anna")["market"]
+
+
+def test_chosen_columns_are_those_of_the_whole(recording):
+    chosen = np.isin(np.arange(N_VOXELS), [1, 4, 29])
+    assert_array_equal(recording.responses(columns=chosen), recording.responses()[:, chosen])
+    assert_array_equal(recording.responses(slice(2, 5), slice(3, 9)), recording.responses()[2:5, 3:9])
+    assert_array_equal(recording.repeats(chosen), recording.repeats()[..., chosen])
+    put(recording, "individual_repeats", np.zeros((0, 12, 30)))
+    assert recording.repeats(chosen) is None
 
 
 def put(recording, name, value):
@@ -93,12 +77,8 @@ def put(recording, name, value):
     ("times", "message"),
     [
         (4 + 2.0 * np.arange(11), r"shape \(11,\) beside 12 rows"),
-        (4 + 2.0 * np.arange(13), r"shape \(13,\) beside 12 rows"),
-        (np.zeros((12, 1)), r"shape \(12, 1\)"),
         (np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
-        (np.r_[4.0, np.inf, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
         (4 + 2j * np.arange(12), "type complex128"),
-        (np.array([b"x"] * 12), "12 of 12 times are no numbers"),
         (np.full(12, 4.0), "not increasing at row 1"),
         (EMPTY, "shape None beside 12 rows"),
         (h5py.SoftLink("/nowhere"), "tr_times cannot be opened"),
@@ -123,13 +103,9 @@ def test_a_start_that_is_not_one_finite_number_is_refused(recording, start):
     ("data", "message"),
     [
         (np.zeros((12, 30), complex), "data of type complex128"),
-        (np.zeros((12, 30), bool), "data of type bool"),
-        (np.full((12, 30), b"x"), "data of type"),
         (np.zeros((0, 30)), r"data of shape \(0, 30\)"),
-        (np.zeros((12, 0)), r"data of shape \(12, 0\)"),
         (EMPTY, "data None"),
         (h5py.SoftLink("/nowhere"), "data cannot be opened"),
-        (h5py.ExternalLink("nowhere.h5", "/data"), "data cannot be opened"),
     ],
 )
 def test_responses_that_are_no_numbers_are_refused(recording, data, message):
@@ -152,23 +128,15 @@ def test_links_that_lead_somewhere_are_followed(recording):
     [
         (np.zeros((12, 30)), r"shape \(12, 30\) beside data of shape \(12, 30\)"),
         (np.zeros((3, 11, 30)), r"shape \(3, 11, 30\)"),
-        (np.zeros((3, 12, 29)), r"shape \(3, 12, 29\)"),
         (np.zeros((3, 12, 30), complex), "type complex128"),
-        (np.zeros((3, 12, 30), bool), "type bool"),
         (EMPTY, "shape None"),
         (h5py.SoftLink("/nowhere"), "individual_repeats cannot be opened"),
     ],
 )
 def test_repeats_that_do_not_fit_the_data_are_refused(recording, repeats, message):
     put(recording, "individual_repeats", repeats)
-    for columns in (slice(None), slice(0, 1), np.arange(30) < 2):
-        with pytest.raises(DatasetError, match=message):
-            recording.repeats(columns)
-
-
-def test_no_repeat_is_none(recording):
-    put(recording, "individual_repeats", np.zeros((0, 12, 30)))
-    assert recording.repeats(np.arange(30) < 2) is None
+    with pytest.raises(DatasetError, match=message):
+        recording.repeats(slice(0, 1))
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path):

@@ -2,7 +2,6 @@ import h5py
 
 from brainwavlm.checks import check_dataset
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.demo import demo_model_path
 
 
 def test_the_embedded_data_set_can_be_used_and_says_that_it_is_simulated():
@@ -16,8 +15,3 @@ def test_the_embedded_data_set_can_be_used_and_says_that_it_is_simulated():
         for recording in dataset.subject(name).recordings.values():
             with h5py.File(recording.path) as file:
                 assert bool(file.attrs["simulated"])
-
-
-def test_the_embedded_speech_model_is_a_transformers_folder():
-    assert (demo_model_path() / "config.json").is_file()
-    assert (demo_model_path() / "model.safetensors").is_file()

@@ -43,16 +43,11 @@ def rms(samples, intervals):
     return float(np.sqrt(np.mean(np.concatenate(parts).astype(np.float64) ** 2)))
 
 
-def test_there_are_enough_stories_and_each_has_text_sound_and_labels():
+def test_there_are_enough_stories_of_text_sound_and_labels_and_they_stay_small():
     assert len(STORIES) >= 14
     for folder, ending in (("texts", ".txt"), ("stimuli", ".TextGrid")):
         assert sorted(path.stem for path in (DEMO / folder).glob(f"*{ending}")) == STORIES
-
-
-def test_the_sound_lasts_long_enough_and_stays_small():
-    seconds = {s: soundfile.info(DEMO / "stimuli" / f"{s}.ogg").duration for s in STORIES}
-    assert {s: t for s, t in seconds.items() if not 75 <= t <= 150} == {}
-    assert sum(seconds.values()) >= 22 * 60
+    assert sum(soundfile.info(DEMO / "stimuli" / f"{s}.ogg").duration for s in STORIES) >= 22 * 60
     assert sum((DEMO / "stimuli" / f"{s}.ogg").stat().st_size for s in STORIES) < 5_000_000
 
 

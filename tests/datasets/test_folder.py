@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import split_recordings
 from brainwavlm.datasets.dataset_yaml import Description, read_description
 from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, write_responses
 from brainwavlm.datasets.responses import SPLITS
@@ -75,7 +74,7 @@ def folders(draw):
     return description, responses_of, anatomy
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(folders())
 def test_what_is_written_is_what_is_read(tmp_path_factory, content):
     description, responses, anatomy = content
@@ -116,28 +115,8 @@ def test_opening_a_folder_reads_no_response(native):
     assert set(dataset.recordings("anna")) == {"dog", "ferry", "garden", "market"}
     with pytest.raises(DatasetError, match="not readable as HDF5"):
         dataset.recordings("anna")["dog"].responses()
-
-
-def test_a_subject_may_lack_stories(native):
-    (native / "responses/ben/dog.h5").unlink()
-    dataset = load_dataset(native)
-    assert "dog" in dataset.subject("anna").recordings
-    assert "dog" not in dataset.subject("ben").recordings
-
-
-def test_a_subject_may_have_its_own_splits(native):
-    edit(native, lambda content: content["subjects"]["ben"].update(splits={"dog": "test"}))
-    dataset = load_dataset(native)
-    names = {
-        subject: [recording.story.name for recording in split_recordings(dataset.subject(subject))["test"]]
-        for subject in ("anna", "ben")
-    }
-    assert names == {"anna": ["market"], "ben": ["dog", "market"]}
-
-
-def test_a_missing_subject_is_told_with_those_there_are(native):
     with pytest.raises(ConfigError, match="anna, ben"):
-        load_dataset(native).subject("carl")
+        dataset.subject("carl")
 
 
 INSIDE = "stays in the data set's folder"
@@ -148,25 +127,17 @@ INSIDE = "stays in the data set's folder"
     [
         (lambda c: c.update(format=2), "format = 2"),
         (lambda c: c.pop("format"), "format is not there"),
-        *(
-            (lambda c, tr=tr: c.update(tr=tr), f"tr = {tr!r}")
-            for tr in (0, "two", "2", True, 1e-9, 101, np.nan)
-        ),
-        (lambda c: c.update(format=True), "format = True"),
+        *((lambda c, tr=tr: c.update(tr=tr), f"tr = {tr!r}") for tr in (0, "2", True, 101, np.nan)),
         (lambda c: c["stories"].update({"x" * 241: c["stories"]["dog"]}), "240 bytes or fewer"),
         (lambda c: c["stories"]["dog"].update(audio="x" * 256), "255 bytes or fewer"),
         (lambda c: c.update(colour="red"), "unknown key colour"),
         (lambda c: c["stories"]["dog"].update(split="trian"), "stories.dog.split = 'trian'"),
         (lambda c: c["stories"]["dog"].pop("audio"), "stories.dog.audio is not there"),
-        (lambda c: c["stories"]["dog"].update(audio="../dog.wav"), "stories.dog.audio = '../dog.wav'"),
         (lambda c: c["stories"]["dog"].update(audio="/etc/dog.wav"), INSIDE),
         (lambda c: c["stories"]["dog"].update(audio="stimuli/../../dog.wav"), INSIDE),
-        (lambda c: c["stories"]["dog"].update(transcript="..\\dog.TextGrid"), INSIDE),
         (lambda c: c["subjects"]["anna"].update(responses="/data/anna"), INSIDE),
         (lambda c: c["subjects"]["anna"].update(anatomy="C:/anna.h5"), INSIDE),
-        (lambda c: c["stories"].update({"../../escape": c["stories"]["dog"]}), "entry '../../escape'"),
         (lambda c: c["stories"].update({"..": c["stories"]["dog"]}), "no separators"),
-        (lambda c: c["stories"].update({"/etc/passwd": c["stories"]["dog"]}), "no separators"),
         (lambda c: c["subjects"].update({"a/b": c["subjects"]["anna"]}), "subjects has an entry 'a/b'"),
         (lambda c: c["stories"].update({12: c["stories"]["dog"]}), "12"),
         (lambda c: c["subjects"]["ben"].update(splits={"dgo": "test"}), "splits names dgo"),
@@ -194,10 +165,7 @@ def test_a_story_listed_twice_is_an_error_and_not_silently_the_second(native):
     ("old", "new", "message"),
     [
         ("tr: 2.0", "tr: 1_5", "lists 1_5 in line 4, which YAML takes for 15."),
-        ("tr: 2.0", "tr: 1_0.5", "lists 1_0.5 in line 4, which YAML takes for 10.5."),
         ("tr: 2.0", "tr: 1:30", "lists 1:30 in line 4, which YAML takes for 90."),
-        ("tr: 2.0", "tr: 0:01.5", "lists 0:01.5 in line 4, which YAML takes for 1.5."),
-        ("tr: 2.0", "tr: 010", "lists 010 in line 4, which YAML takes for 8."),
         ("  dog:", "  010:", "lists 010 in line 6, which YAML takes for 8."),
     ],
 )
@@ -222,7 +190,6 @@ def test_numbers_that_are_what_they_look_like_are_read(native, tr):
         (b"stories: [", "not YAML"),
         (b"name: caf\xe9", "not UTF-8"),
         (b"- a list", "a list"),
-        (b"", "format is not there"),
         (b"!!python/object:os.system {}", "not YAML"),
     ],
 )
@@ -230,13 +197,6 @@ def test_a_file_that_is_no_description_says_why(native, content, message):
     (native / "dataset.yaml").write_bytes(content)
     with pytest.raises(DatasetError, match=message):
         load_dataset(native)
-
-
-def test_anatomy_of_another_size_is_refused(native):
-    dataset = load_dataset(native)
-    write_responses(native / "responses/anna/dog.h5", Responses(np.zeros((4, 7), np.float32)))
-    with pytest.raises(DatasetError, match=r"hemisphere has 30 values(.|\n)*7 values"):
-        dataset.subject("anna")
 
 
 def test_a_folder_that_holds_a_data_set_is_not_overwritten(native):
@@ -297,8 +257,7 @@ def edit(folder, change):
     (folder / "dataset.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-@pytest.mark.parametrize("form", ["NFC", "NFD"])
-@pytest.mark.parametrize("described", ["NFC", "NFD"])
+@pytest.mark.parametrize(("form", "described"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_accents_typed_in_two_ways_are_one_name(native, checked, form, described):
     """As where a folder was written on a Mac and is read elsewhere."""
     name = "b\u00e9b\u00e9"

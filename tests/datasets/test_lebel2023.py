@@ -7,10 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.datasets.base import split_recordings
 from brainwavlm.datasets.labels import label_files
-from brainwavlm.errors import DatasetError
 from tests.trees import N_VOXELS, ds003020_tree
 
 TRUE_FILES = Path(__file__).parents[3] / "shared" / "reference" / "ds003020_files.json"
@@ -28,21 +26,16 @@ def test_both_spellings_of_the_derivatives_are_found(tmp_path, name):
     assert dataset.subject_names == ("UTS05",)
 
 
-def test_row_k_is_at_sound_time_10_plus_2k(tree):
-    recording = load_dataset(tree).subject("UTS03").recordings["souls"]
-    assert_array_equal(recording.tr_times, 10.0 + 2.0 * np.arange(5))
-
-
-def test_responses_are_those_of_the_file(tree):
-    recording = load_dataset(tree).subject("UTS03").recordings["souls"]
+def test_row_k_of_the_file_is_at_sound_time_10_plus_2k_and_only_the_test_story_has_repeats(tree):
+    dataset = load_dataset(tree)
+    recordings = dataset.subject("UTS03").recordings
+    souls = recordings["souls"]
+    assert_array_equal(souls.tr_times, 10.0 + 2.0 * np.arange(5))
     with h5py.File(tree / "derivative/preprocessed_data/UTS03/souls.hf5") as file:
-        assert_array_equal(recording.responses(), file["data"][()].astype(np.float32))
-
-
-def test_only_the_test_story_has_repeats(tree):
-    recordings = load_dataset(tree).subject("UTS03").recordings
+        assert_array_equal(souls.responses(), file["data"][()].astype(np.float32))
     assert recordings["wheretheressmoke"].repeats().shape == (5, 5, N_VOXELS)
-    assert recordings["souls"].repeats() is None
+    assert souls.repeats() is None
+    assert (dataset.expected_rows("souls"), dataset.expected_rows("unknown")) == (5, None)
 
 
 def test_splits_are_those_of_the_authors_and_onapproachtopluto_is_stated_as_missing(tree):
@@ -65,36 +58,6 @@ def test_splits_are_those_of_the_authors_and_onapproachtopluto_is_stated_as_miss
         "test": ["wheretheressmoke"],
     }
     assert any("onapproachtopluto" in fact and "stagefright" in fact for fact in dataset.facts)
-
-
-def test_rows_promised_are_the_volumes_less_twenty(tree):
-    dataset = load_dataset(tree)
-    assert dataset.expected_rows("souls") == 5
-    assert dataset.expected_rows("unknown") is None
-
-
-def test_a_table_of_volumes_that_is_none_is_told(tmp_path):
-    root = ds003020_tree(tmp_path, subjects=("UTS03",))
-    (root / "derivative/respdict.json").write_text(json.dumps(["souls"]))
-    with pytest.raises(DatasetError, match=r"respdict\.json: not a table"):
-        load_dataset(root).expected_rows("souls")
-
-
-def test_regions_may_be_added_beside_the_published_files(tmp_path):
-    root = ds003020_tree(tmp_path, subjects=("UTS03",))
-    assert "AC" not in load_dataset(root).subject("UTS03").rois
-    heard = np.arange(N_VOXELS) < 4
-    write_anatomy(root / "brainwavlm/UTS03.h5", rois={"AC": heard})
-    assert_array_equal(load_dataset(root).subject("UTS03").rois["AC"], heard)
-
-
-def test_a_link_whose_content_is_not_here_is_still_a_recording(tmp_path):
-    root = ds003020_tree(tmp_path, subjects=("UTS03",))
-    file = root / "derivative/preprocessed_data/UTS03/souls.hf5"
-    file.unlink()
-    file.symlink_to("../../../.git/annex/objects/X/Y/MD5E-s1--abc.hf5")
-    with pytest.raises(DatasetError, match="datalad get"):
-        load_dataset(root).recordings("UTS03")["souls"].responses()
 
 
 @pytest.mark.skipif(not TRUE_FILES.is_file(), reason="the list of the published files is not here")

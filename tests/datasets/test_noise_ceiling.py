@@ -44,22 +44,13 @@ def test_both_forms_of_the_ceiling_agree():
     assert np.isnan(cc_max(repeats)[~kept]).all()
 
 
-def test_no_signal_power_is_no_ceiling_and_not_zero():
-    found = cc_max(np.random.default_rng(0).standard_normal((2, 40, 100)))
-    assert 20 < np.isnan(found).sum() < 80
-    assert not (found == 0).any()
-
-
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e5])
 def test_a_constant_voxel_has_no_ceiling(constant):
     repeats = np.full((3, 40, 2), constant)
     repeats[:, :, 1] += np.arange(3.0)[:, None] * 0.3
     assert np.isnan(cc_max(repeats)).all()
-
-
-def test_one_repeat_is_refused():
     with pytest.raises(ValueError, match="2 or more"):
-        cc_max(np.ones((1, 5, 3)))
+        cc_max(repeats[:1])
 
 
 def recording(folder, name, repeats, split="test"):
@@ -89,6 +80,7 @@ def test_ceiling_of_a_subject_pools_its_repeated_stories(tmp_path):
         recording(tmp_path, "b", second),
         recording(tmp_path, "c", first[:1]),
     ]
+    assert ceiling(sources[2:], 30) == (None, {})
     found, repeated = ceiling(sources, 30)
     assert repeated == {"a": 5, "b": 5}
     assert_allclose(found[4], cc_max(first.astype(np.float32))[4])
@@ -115,19 +107,3 @@ def test_a_ceiling_is_that_of_the_story_which_is_scored_whatever_the_others_repe
     once = recording(tmp_path, "once", repeats(1, 300, 2), "test")
     of_once, _ = ceiling([once, recording(tmp_path, "ten", repeats(10, 300, 3), "train")], 300, ["once"])
     assert abs(np.nanmean(of_once) - np.sqrt(1 / 2)) < 0.02
-
-
-def test_pooling_stories_is_nearer_to_the_truth_than_the_mean_of_their_ceilings(tmp_path):
-    each, sources = [], []
-    for seed in range(3):
-        repeats, _, expected = simulated(n_rows=40, seed=seed)
-        each.append(cc_max(repeats))
-        sources.append(recording(tmp_path, str(seed), repeats))
-    pooled = np.nan_to_num(ceiling(sources, 400)[0])
-    mean = np.nan_to_num(np.nanmean(each, axis=0))
-    assert np.abs(pooled - expected).mean() < np.abs(mean - expected).mean()
-
-
-def test_without_repeats_there_is_no_ceiling(tmp_path):
-    repeats, _, _ = simulated(n_repeats=1, n_rows=9, n_voxels=4)
-    assert ceiling([recording(tmp_path, "a", repeats)], 4) == (None, {})

@@ -13,7 +13,7 @@ from brainwavlm.datasets.labels import AUDITORY_CORTEX
 from brainwavlm.datasets.surfaces import mask_voxels, nearest_vertices
 from brainwavlm.encoding.target_expressions import available_targets
 from brainwavlm.encoding.targets import target_counts, target_mask, target_masks, with_regions
-from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.errors import ConfigError
 from tests.brains import AC, UNUSED, write_brain
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
@@ -47,13 +47,8 @@ def test_the_mask_of_each_label_is_the_truth_voxel_for_voxel(subject, brain):
     for name, truth in brain.masks.items():
         assert_array_equal(target_mask(name, subject), truth, err_msg=name)
     assert set(subject.rois) == set(brain.masks)
-
-
-def test_hemispheres_are_the_truth_voxel_for_voxel_and_part_the_cortex(subject, brain):
-    left, right = target_mask("LH", subject), target_mask("RH", subject)
-    assert_array_equal(right, brain.right)
-    assert_array_equal(left, ~right)
-    assert left.sum() + right.sum() == target_mask("cortex", subject).sum() == subject.n_voxels
+    assert_array_equal(target_mask("RH", subject), brain.right)
+    assert_array_equal(target_mask("LH", subject), ~brain.right)
 
 
 def test_auditory_cortex_is_the_named_union_and_the_sum_of_its_hemispheres(subject, brain):
@@ -61,8 +56,6 @@ def test_auditory_cortex_is_the_named_union_and_the_sum_of_its_hemispheres(subje
     truth = np.logical_or.reduce([brain.masks[name] for name in AUDITORY_CORTEX])
     assert_array_equal(target_mask("AC", subject), truth)
     assert_array_equal(target_mask("AC&LH+AC&RH", subject), truth)
-    assert not (target_mask("AC&LH", subject) & target_mask("AC&RH", subject)).any()
-    assert_array_equal(target_mask("cortex-AC", subject), ~truth)
 
 
 def test_counts_are_of_all_targets_and_fit_the_columns(subject, brain):
@@ -116,10 +109,8 @@ def test_a_region_with_an_unknown_part_names_the_part_and_the_region(subject):
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("superiortemporal", "aparc:superiortemporal"),
         ("aparc:Insula", "aparc:insula"),
         ("a2009s:G_temp_sup-G_T_trans", "a2009s:G_temp_sup-G_T_transv"),
-        ("BA:V2", "BA:V1"),
     ],
 )
 def test_an_unknown_label_names_the_nearest_known_one(subject, name, meant):
@@ -138,26 +129,19 @@ def test_regions_of_the_users_own_file_go_before_labels(copied):
     assert "aparc:insula" in subject.rois
 
 
-@pytest.mark.parametrize(
-    "name",
-    [f"{SURFACES}/wm_rh.gii", f"{XFM}/matrices.xfm", f"{XFM}/mask_thick.nii.gz", f"{SURFACES}/pia_lh.gii"],
-)
+@pytest.mark.parametrize("name", [f"{SURFACES}/wm_rh.gii", f"{XFM}/mask_thick.nii.gz"])
 def test_without_a_file_cortex_remains_and_other_targets_say_what_is_missing(copied, name):
     (copied / name).unlink()
     subject = load_dataset(copied).subject("UTS03")
     assert target_mask("cortex", subject).all()
-    for target in ("LH", "AC", "aparc:insula"):
+    for target in ("LH", "aparc:insula"):
         with pytest.raises(ConfigError, match=f"is no target of UTS03: .*{name}: no such file"):
             target_mask(target, subject)
+    with pytest.raises(ConfigError, match=r"'cortx' is no target of UTS03\.(.|\n)*Did you mean cortex"):
+        target_mask("cortx", subject)  # not blamed on files that are missing
     masks, missing = target_masks(["cortex", "AC"], subject)
     assert list(masks) == ["cortex"]
     assert name in missing["AC"]
-
-
-def test_a_misspelt_name_is_not_blamed_on_files_that_are_missing(copied):
-    (copied / SURFACES / "pia_lh.gii").unlink()
-    with pytest.raises(ConfigError, match=r"'cortx' is no target of UTS03\.(.|\n)*Did you mean cortex"):
-        target_mask("cortx", load_dataset(copied).subject("UTS03"))
 
 
 def test_a_region_that_asks_for_a_ceiling_is_not_counted_and_says_why(subject):
@@ -194,17 +178,13 @@ def test_an_atlas_of_another_size_is_out_and_says_so(copied, brain):
     ("name", "content", "found"),
     [
         (f"{XFM}/matrices.xfm", "{}", "no transform: KeyError: 'coord'"),
-        (f"{XFM}/matrices.xfm", "not JSON", "no transform: JSONDecodeError"),
-        (f"{XFM}/matrices.xfm", json.dumps({"coord": [[1, 2], [3, 4]]}), "coord = "),
         (f"{XFM}/matrices.xfm", json.dumps({"coord": np.zeros((4, 4)).tolist()}), "coord = "),
-        (f"{SURFACES}/pia_lh.gii", "<xml", "cannot be read"),
         (f"{SURFACES}/pia_lh.gii", "", "cannot be read"),
         (
             f"{SURFACES}/pia_lh.gii",
             "/annex/objects/MD5E-s3963149--64b2.gii",
             r"a git-annex pointer(.|\n)*datalad get pia_lh\.gii",
         ),
-        (f"{LABELS}/lh.aparc.a2009s.annot", "nothing", "cannot be read"),
         (f"{LABELS}/lh.aparc.a2009s.annot", "", "cannot be read"),
     ],
 )
@@ -212,17 +192,6 @@ def test_a_damaged_file_is_named(copied, name, content, found):
     (copied / name).write_text(content)
     with pytest.raises(ConfigError, match=f"{name}: {found}"):
         target_mask("AC", load_dataset(copied).subject("UTS03"))
-
-
-def test_a_transform_that_does_not_fit_the_surfaces_is_refused(copied):
-    file = copied / XFM / "matrices.xfm"
-    matrix = np.array(json.loads(file.read_text())["coord"])
-    matrix[:, 3] += [4, 0, 0, 0]
-    file.write_text(json.dumps({"coord": matrix.tolist()}))
-    with pytest.raises(
-        ConfigError, match=r"matrices\.xfm: puts \d+ of \d+ voxels .* 8 mm or more from the surf"
-    ):
-        target_mask("LH", load_dataset(copied).subject("UTS03"))
 
 
 def test_a_voxel_far_from_both_surfaces_has_a_hemisphere_but_no_label(copied, brain):
@@ -242,11 +211,6 @@ def test_a_voxel_far_from_both_surfaces_has_a_hemisphere_but_no_label(copied, br
     assert [problem.found for problem in problems] == [
         f"1 of {subject.n_voxels} voxels are 8 mm or more from the surfaces."
     ]
-
-
-def test_a_mask_with_another_number_of_voxels_than_columns_is_refused(copied):
-    with pytest.raises(DatasetError, match=r"mask_thick\.nii\.gz: \d+ voxels\.\n.*12, the number of columns"):
-        load_dataset(copied).surface_files("UTS03").places(12)
 
 
 def test_nothing_is_wrong_with_whole_files_and_nothing_is_written(built):

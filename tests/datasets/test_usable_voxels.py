@@ -51,7 +51,7 @@ def test_a_row_of_one_number_is_a_volume_that_was_taken_out(row, censored):
     assert_array_equal(censored_rows(data), [False] * 5 + [censored, False, False])
 
 
-@pytest.mark.parametrize(("level", "n_constant"), [(1e3, 0), (-1e3, 0), (1e5, 12), (-1e6, 12)])
+@pytest.mark.parametrize(("level", "n_constant"), [(1e3, 0), (-1e6, 12)])
 def test_what_is_lost_beside_a_large_level_is_constant(level, n_constant):  # z-scores took it for rounding
     assert (
         np.count_nonzero(scan([(level + responses(8, 12, seed=0)).astype(np.float32)]).constant) == n_constant
