@@ -45,6 +45,10 @@ def test_results_stand_between_the_marks_and_can_be_written_again(writer, tmp_pa
     assert "Missing: sim01-cortex-lora-seed1 (evaluation, waiting)." in text
     writer.main()
     assert writer.PAGE.read_text(encoding="utf-8") == text
+    writer.PAGE.write_text("no marks")
+    with pytest.raises(SystemExit, match="places"):
+        writer.main()
+    assert writer.PAGE.read_text() == "no marks"
 
 
 def test_what_models_hold_stands_beside_what_they_predict(writer, tmp_path, monkeypatch):
@@ -74,12 +78,3 @@ def test_what_models_hold_stands_beside_what_they_predict(writer, tmp_path, monk
     # No voxel takes part in what probes find.
     assert "| Finding | Estimate | Seeds | What holds |" in text
     assert "voxel" not in text.split("Study `made-up`")[2]
-
-
-def test_a_page_without_marks_is_refused(writer, tmp_path, monkeypatch):
-    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0]}}})
-    writer.PAGE.write_text("no marks")
-    monkeypatch.setattr(sys, "argv", ["write_claims_page.py", str(folder)])
-    with pytest.raises(SystemExit, match="places"):
-        writer.main()
-    assert writer.PAGE.read_text() == "no marks"

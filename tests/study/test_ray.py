@@ -9,20 +9,8 @@ import pytest
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.files import read_json
-from brainwavlm.study import open_study, run_study
-from tests.study.test_run import same_run, waited
-
-
-def same_studies(one, other):
-    """Whether the cells of two studies hold the same weights and scores, bit for bit."""
-    left, right = open_study(one).cells, open_study(other).cells
-    assert [record.path.name for record in left] == [record.path.name for record in right]
-    for before, after in zip(left, right, strict=True):
-        assert (before.state, after.state) == ("done", "done")
-        assert same_run(before.run, after.run)
-        for table in ("table.csv", "voxels.csv"):
-            assert (before.evaluation / table).read_bytes() == (after.evaluation / table).read_bytes()
-    return True
+from brainwavlm.study import run_study
+from tests.study.test_run import require_same_cells, waited
 
 
 def test_without_ray_the_extra_is_named_and_nothing_is_written(brainwavlm, study_file, tmp_path, monkeypatch):
@@ -47,7 +35,7 @@ def test_a_cell_on_ray_is_the_cell_that_the_local_engine_makes(small_study, tmp_
     states = run_study(study, tmp_path / "ray", engine="ray", memory_gb=0.1)
     assert [state.state for state in states] == ["done"]
     run_study(study, tmp_path / "local")
-    assert same_studies(tmp_path / "ray", tmp_path / "local")
+    require_same_cells(tmp_path / "ray", tmp_path / "local")
 
 
 @pytest.mark.slow
@@ -80,4 +68,4 @@ def test_two_workers_of_ray_of_which_one_is_killed_give_what_the_local_engine_gi
     thread.join(400)
     assert {state.state for state in ended} == {"done"}
     assert {state.folder: state.attempts for state in ended}[victim.name] == 2
-    assert same_studies(tmp_path / "local", folder)
+    require_same_cells(tmp_path / "local", folder)

@@ -7,7 +7,8 @@ import pytest
 
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.run_data import run_data
+from brainwavlm.datasets.base import split_recordings
+from brainwavlm.encoding.run_data import tuned_splits
 from brainwavlm.study import cells_of, load_study
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 
@@ -40,15 +41,13 @@ def test_the_demo_study_says_where_it_has_one_seed():
         assert (len(seeds) == 1) == ("One seed." in experiment.question), name
 
 
-def test_the_demo_study_stops_nothing_early_and_tunes_on_as_many_stories_as_it_says():
-    study = load_study(STUDIES / "demo.yaml")
-    assert all(cell.config.training.patience is None for cell in cells_of(study))
+def test_the_demo_study_stops_nothing_early_and_tunes_on_as_many_listeners_and_stories_as_it_says():
+    configs = [cell.config for cell in cells_of(load_study(STUDIES / "demo.yaml"))]
+    assert all(config.training.patience is None for config in configs)
+    dataset = load_dataset("demo")
+    assert {config.subject for config in configs} == set(dataset.subject_names)
     for minutes, stories in ((6.6, 4), (None, 9)):
-        setting = run_data(load_config(preset="demo", overrides={"train_minutes": minutes}))
-        assert len(setting.splits["train"]) == stories
-
-
-def test_the_demo_study_uses_listeners_that_are_there():
-    known = set(load_dataset("demo").subject_names)
-    cells = cells_of(load_study(STUDIES / "demo.yaml"))
-    assert {cell.config.subject for cell in cells} == known
+        config = load_config(preset="demo", overrides={"train_minutes": minutes})
+        subject = dataset.subject(config.subject)
+        splits = split_recordings(subject, config.train, config.validation, config.test)
+        assert len(tuned_splits(splits, config)["train"]) == stories
