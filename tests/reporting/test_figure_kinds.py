@@ -13,9 +13,10 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.figures import Choice, draw_figure, write_figure
-from brainwavlm.reporting.figures.draw_curves import learning
-from brainwavlm.reporting.figures.findings import draw_findings
+from brainwavlm.reporting.figures.findings import forest_of
 from brainwavlm.reporting.figures.folders import Place
+from brainwavlm.reporting.figures.forest import ALONE, SEED, SHARED, TUNED, UNTUNED, draw_forest
+from brainwavlm.reporting.figures.lines import draw_lines, lines_of
 from brainwavlm.reporting.figures.maps import maps
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shipped_style
 from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
@@ -155,7 +156,7 @@ def test_learning_curves_are_the_history_of_each_run(simulated_evaluation):
         assert_allclose(mark(f"validation_r:{number}").get_xydata(), rows[["epoch", "validation_r"]])
         assert_allclose(mark(f"loss:{number}").get_xydata(), rows[["epoch", "loss"]].dropna())
         kept = rows.loc[rows["kept"], ["epoch", "validation_r"]]
-        assert_allclose(mark(f"kept:{number}").get_xydata(), kept)
+        assert_allclose(mark(f"kept:validation_r:{number}").get_xydata(), kept)
 
 
 def test_a_run_shows_how_it_learned_before_it_is_evaluated(tuned_run):
@@ -163,16 +164,15 @@ def test_a_run_shows_how_it_learned_before_it_is_evaluated(tuned_run):
     assert_allclose(mark("validation_r:0").get_xydata(), [[1, 0.1], [2, 0.3]])
     assert list(values["kept"]) == [False, True]
     assert "SIMULATED" not in words(mark.figure)
-    assert "dashed: epoch 2, kept (validation r 0.300)" in words(mark.figure)
+    assert "star: epoch 2, kept (validation r 0.300)" in words(mark.figure)
 
 
 def test_epochs_are_whole_numbers_even_where_there_is_one():
-    history = {"run": "one", "label": "One", "epoch": [1], "loss": [-0.1], "validation_r": [np.nan]}
-    history["kept"] = [True]
-    figure = on_page(learning, pd.DataFrame(history))
+    history = {"label": "One", "epoch": [1], "loss": [-0.1], "validation_r": [np.nan], "kept": [True]}
+    figure = on_page(draw_lines, lines_of(pd.DataFrame(history)))
     figure.draw_without_rendering()
-    low, high = figure.axes[1].get_xlim()
-    ticks = figure.axes[1].get_xticks()
+    low, high = figure.axes[0].get_xlim()
+    ticks = figure.axes[0].get_xticks()
     assert_array_equal(ticks[(ticks >= low) & (ticks <= high)], [1])
 
 
@@ -185,7 +185,7 @@ def test_scores_and_gains_by_hidden_state_are_drawn(simulated_evaluation, kind, 
     source = pd.read_csv(simulated_evaluation / {"layers": "layers.csv", "tasks": "downstream.csv"}[kind])
     for number, name in enumerate(values["label"].unique()):
         rows = source[(source["run"] == "on-AC") & (source[about] == name)]
-        keys = {"r_frozen": f"{score}_frozen", "r_tuned": f"{score}_tuned", "gain": "difference"}
+        keys = {"r_frozen": f"{score}_frozen", "r_tuned": f"{score}_tuned", "difference": "difference"}
         for gid, key in keys.items():
             assert_allclose(mark(f"{gid}:{number}").get_xydata(), rows[["layer", key]])
         corners = mark(f"interval:{number}").get_paths()[0].vertices
@@ -246,11 +246,11 @@ def test_seeds_are_the_runs_of_each_group(others):
             for one in (found.groups, found.runs)
         )
         mean = groups.iloc[0]
-        assert_allclose(mark(f"seeds:{number}").get_offsets()[:, 0], seeds["r_tuned"])
-        assert_allclose(mark(f"mean:{number}").get_xdata(), mean["mean"])
-        assert_allclose(mark(f"untuned:{number}").get_xdata(), mean["r_frozen"])
+        assert_allclose(mark(f"{SEED}:{number}").get_xdata(), seeds["r_tuned"])
+        assert_allclose(mark(f"{TUNED}:{number}").get_xdata(), mean["mean"])
+        assert_allclose(mark(f"{UNTUNED}:{number}").get_xdata(), mean["r_frozen"])
         ends = mean["r_frozen"] + mean[["low", "high"]].to_numpy(float)
-        assert_allclose(mark(f"interval:{number}").get_xdata(), ends)
+        assert_allclose(mark(f"interval:{TUNED}:{number}").get_xdata(), ends)
 
 
 def test_changes_are_drawn_under_both_readouts(tmp_path):
@@ -258,12 +258,12 @@ def test_changes_are_drawn_under_both_readouts(tmp_path):
     mark, values = drawn("claims", fake_study(tmp_path / "study", experiments, shared=0.03))
     assert len(values) == 2
     for number, row in enumerate(values.to_dict("records")):
-        for readout in ("", "shared_"):
-            assert_allclose(mark(f"{readout}estimate:{number}").get_xdata(), row[f"{readout}estimate"])
+        for readout, sign in (("", ALONE), ("shared_", SHARED)):
+            assert_allclose(mark(f"{sign}:{number}").get_xdata(), row[f"{readout}estimate"])
             ends = [row[f"{readout}low"], row[f"{readout}high"]]
-            assert_allclose(mark(f"{readout}interval:{number}").get_xdata(), ends)
+            assert_allclose(mark(f"interval:{sign}:{number}").get_xdata(), ends)
             ends = [row[f"{readout}seed_low"], row[f"{readout}seed_high"]]
-            assert_allclose(mark(f"{readout}seeds:{number}").get_xdata(), ends)
+            assert_allclose(mark(f"seed_interval:{sign}:{number}").get_xdata(), ends)
     assert "1. cortex of sim02" in words(mark.figure)
 
 
@@ -289,13 +289,13 @@ def test_claims_layers_and_transfer_of_a_study_are_its_table(tmp_path):
 
 def test_many_findings_stay_on_a_page_side_by_side_where_there_is_room():
     table = product(label=[f"sim01, cortex: rank {n}" for n in range(59)], part=("mean", "seed"))
-    table = table.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
+    table = table.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15, seed=0)
     with shipped_style().applied():
-        figure = draw_findings(table, Canvas(shipped_style(), 180 / 25.4))
+        figure = draw_forest(forest_of(table), Canvas(shipped_style(), 180 / 25.4))
         assert figure.get_size_inches()[1] * 25.4 < 240
         assert len(figure.axes) == 2
         with pytest.raises(ConfigError, match=r"59 findings, \d+ mm high at this width"):
-            draw_findings(table, Canvas(shipped_style(), 120 / 25.4))
+            draw_forest(forest_of(table), Canvas(shipped_style(), 120 / 25.4))
 
 
 @pytest.fixture(scope="module")

@@ -38,9 +38,6 @@ def test_a_run_without_validation_or_epochs_has_no_numbers_for_them():
 def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluation):
     table = curves.states_table(evaluation.layers, evaluation.runs[1])
     assert set(table["label"]) == {"AC", "cortex"}
-    assert set(curves.states_table(evaluation.downstream, evaluation.runs[1], about="task")["task"]) == {
-        *("phones", "words")
-    }
 
 
 def test_epochs_of_a_comparison_are_of_one_target_and_in_order(others):

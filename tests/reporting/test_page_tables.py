@@ -10,6 +10,9 @@ import pytest
 from markupsafe import Markup
 from numpy.testing import assert_allclose, assert_array_equal
 
+from brainwavlm.reporting.figures.findings import forest_of
+from brainwavlm.reporting.figures.forest import TUNED, UNTUNED
+from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.page import charts, dot_charts
 from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
 
@@ -87,8 +90,7 @@ LEARNING = pd.DataFrame({"run": "a", "label": "a", "epoch": [0, 1, 40], "loss": 
 LEARNING = LEARNING.assign(validation_r=[0.1, 0.2, 0.3], gradient_norm=np.nan, kept=[False, True, False])
 STATES = pd.DataFrame({"label": "AC", "layer": [0, 1], "r_frozen": 0.1, "r_tuned": 0.2, "difference": 0.1})
 STATES = STATES.assign(low=0.05, high=0.15)
-HOSTILE = pd.DataFrame({"label": ["%{x}<b>"], "seconds": 2.0, "epoch": 1, "median": 1, "mean": 1})
-HOSTILE = HOSTILE.assign(low=1, high=1, lowest=1, highest=1)
+HOSTILE = pd.DataFrame({"label": ["%{x}<b>"], "seconds": 2.0, "median": 1.0, "low": 1, "high": 1})
 
 
 def spec(chart):
@@ -106,7 +108,7 @@ def test_charts_hold_what_the_tables_hold():
     loss, validation = spec(charts.learning_chart(LEARNING, ""))["data"]
     assert_array_equal(numbers(loss["y"]), LEARNING["loss"])
     assert_array_equal(numbers(validation["y"]), LEARNING["validation_r"])
-    frozen, tuned, difference = spec(charts.states_chart(STATES, "Hidden states", "", ""))["data"]
+    frozen, tuned, difference = spec(charts.lines_chart(lines_of(STATES), "Hidden states"))["data"]
     for trace, key in ((frozen, "r_frozen"), (tuned, "r_tuned"), (difference, "difference")):
         assert_array_equal(numbers(trace["x"]), STATES["layer"])
         assert_array_equal(numbers(trace["y"]), STATES[key])
@@ -114,7 +116,7 @@ def test_charts_hold_what_the_tables_hold():
     assert_allclose(numbers(difference["error_y"]["arrayminus"]), STATES["difference"] - STATES["low"])
     findings = pd.DataFrame({"part": ["mean", "seed", "seed"], "label": "a", "seed": ["", 0, 1]})
     findings = findings.assign(r_frozen=0.1, r_tuned=[0.25, 0.2, 0.3], low=0.1, high=0.2)
-    untuned, seeds, mean = spec(dot_charts.findings_chart(findings, "Findings", ""))["data"]
+    untuned, mean, seeds = spec(dot_charts.forest_chart(forest_of(findings), "Findings", ""))["data"]
     assert [list(numbers(trace["x"])) for trace in (untuned, seeds, mean)] == [[0.1], [0.2, 0.3], [0.25]]
     # The interval is that of the gain, above the untuned model.
     ends = [numbers(mean["error_x"][key])[0] for key in ("arrayminus", "array")]
@@ -131,11 +133,10 @@ def test_the_kept_epoch_has_a_star_and_epochs_are_whole_numbers():
 @pytest.mark.parametrize(
     "made",
     [
-        charts.states_chart(STATES, "Hidden states", "", ""),
-        charts.delays_chart(HOSTILE, ""),
-        charts.epochs_chart(HOSTILE, "r"),
+        charts.lines_chart(lines_of(STATES), "Hidden states"),
+        charts.lines_chart(lines_of(HOSTILE), "Delays"),
     ],
-    ids=["states", "delays", "epochs"],
+    ids=["states", "delays"],
 )
 def test_names_are_text_in_charts(made):
     names = {trace["name"] for trace in spec(made)["data"]}
@@ -146,6 +147,6 @@ def test_names_are_text_in_charts(made):
 def test_two_long_names_that_begin_alike_are_two_lines():
     means = pd.DataFrame({"part": "mean", "label": ["x" * 200, "x" * 201], "seed": ""})
     means = means.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
-    made = spec(dot_charts.findings_chart(means, "Findings", ""))
+    made = spec(dot_charts.forest_chart(forest_of(means), "Findings", ""))
     assert all(len(set(trace["y"])) == 2 for trace in made["data"])
-    assert {trace["name"] for trace in made["data"]} == {"untuned", "tuned"}
+    assert {trace["name"] for trace in made["data"]} == {UNTUNED, TUNED}

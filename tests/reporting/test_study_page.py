@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from brainwavlm.errors import RunError
+from brainwavlm.reporting.figures import Choice, draw_figure
 from brainwavlm.reporting.page.study import write_study_report
 from tests.made_up_study import fake_study
 from tests.reporting.conftest import FAILED, SEEDS
@@ -72,6 +73,18 @@ def test_a_study_of_which_nothing_is_done_has_a_page(tmp_path):
     text = write_study_report(folder, tmp_path / "elsewhere" / "page.html").read_text(encoding="utf-8")
     assert "Nothing yet of models tuned on sim01: 3 cells are missing." in text
     assert "../study/report/claims.csv" in text
+
+
+def test_a_study_that_asked_at_other_hidden_states_alone_says_why_it_has_no_findings(tmp_path):
+    experiments = {"said": {"grid": {"seed": SEEDS}, "evaluate": {"downstream": ["phones"]}}}
+    folder = fake_study(tmp_path / "study", experiments, tasks=[("phones", 0)])
+    page = Page(write_study_report(folder))
+    page.require_read_aloud()
+    assert "No findings yet. Of the 3 rows of claims.csv none is what an" in page.text
+    assert "AUC, phones of sim01" in page.text
+    with pytest.raises(RunError, match=r"no change of r .*\n.*\n.*Name a target: cortex, AC\."):
+        draw_figure("claims", folder)
+    assert len(draw_figure("claims", folder, Choice(target="AC")).values) == 1
 
 
 def test_a_page_never_replaces_another_file(study, tmp_path):

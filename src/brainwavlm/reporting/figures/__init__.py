@@ -1,7 +1,7 @@
 """Figures for papers, from the files that other commands write: sizes in mm, one style file, values beside each.
 
 A kind is in one file: the tidy table of what it shows, for the charts of the page too, and how matplotlib draws it
-(curves by epoch, state and delay in draw_curves.py, maps in brains.py). style.py and paper.mplstyle: how all look.
+(lines in lines.py, dots with intervals in forest.py, maps in brains.py). style.py and paper.mplstyle: how all look.
 
 draw_figure   a figure and its values
 write_figure  the same as files

@@ -5,26 +5,27 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from brainwavlm.errors import RunError
-from brainwavlm.reporting.figures.draw_curves import legend_below, thin
-from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows, draw_lines
+from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, one_name
+from brainwavlm.reporting.figures.forest import ALONE, SHARED, Forest, draw_forest
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.figures.style import Canvas
+from brainwavlm.reporting.figures.lines import legend, thin
+from brainwavlm.reporting.figures.style import Canvas, counted
 from brainwavlm.results.tables import rows_or_none
 from brainwavlm.study.claims.sentences import UNDER, score_name
 from brainwavlm.study.claims.verdicts import holds
 
 KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
 NUMBERS = ["estimate", "low", "high", "seed_low", "seed_high"]
-READOUTS = {"": "ridge for each voxel", "shared_": "map that voxels share"}
+READOUTS = {"": ALONE, "shared_": SHARED}
+_ABOUT = ["experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence"]
+_BOTH = [of + column for of in READOUTS for column in NUMBERS]
 _ONE_FINDING = [*ABOUT[:-1], "kind", "against", "layer"]  # under either readout
 _SIGNS = "osD^vPX*<>"  # of models, beside their colours
 _NARROWEST = 1.5  # inches of a panel
@@ -42,14 +43,12 @@ def changes_table(rows: Rows) -> pd.DataFrame:
         key = tuple(str(row[column]) for column in _ONE_FINDING)
         findings.setdefault(key, {})[row["readout"] if row["readout"] == "shared" else "voxelwise"] = row
     table = []
-    about = ("experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence")
     for both in findings.values():
         alone, shared = both["voxelwise"], both.get("shared")
-        numbers = {f"shared_{column}": shared[column] if shared else np.nan for column in NUMBERS}
-        words = {"shared_verdict": shared["verdict"] if shared else "", "holds": holds(alone, shared)}
-        row = {key: alone[key] for key in about} | {"label": finding_label(alone)}
-        table.append({**row, **{column: alone[column] for column in NUMBERS}, **numbers, **words})
-    return pd.DataFrame(table)
+        row = {key: alone[key] for key in (*_ABOUT, *NUMBERS)} | {"label": finding_label(alone)}
+        under = {f"shared_{key}": shared[key] for key in (*NUMBERS, "verdict")} if shared else {}
+        table.append(row | {"shared_verdict": ""} | under | {"holds": holds(alone, shared)})
+    return pd.DataFrame(table, columns=[*_ABOUT, "label", *_BOTH, "shared_verdict", "holds"])
 
 
 def labels_with_claims(table: pd.DataFrame) -> list[str]:
@@ -91,43 +90,30 @@ def claims(places: Sequence[Place], choice: Choice) -> Shown:
     tables, simulated = [], False
     for place in places:
         rows = claim_rows(place, choice, KINDS, "scored cells")
-        rows = rows[rows["estimate"].notna() & (rows["headline"].astype(bool) | bool(choice.target))]
+        rows = rows[rows["estimate"].notna()]
+        there = list(dict.fromkeys(rows["target"]))
+        rows = rows[rows["headline"].astype(bool) | bool(choice.target)]
         rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
         if rows.empty:
-            raise RunError(place.path, "no headline among its changes.", "some.", "Name a target.")
+            found, targets = "no change of r that its experiments ask about.", ", ".join(there)
+            raise RunError(place.path, found, "some.", f"Name a target: {targets}. Or draw layers or tasks.")
         simulated |= bool(rows["simulated"].any())
         tables.append(changes_table(rows).drop(columns="sentence"))
     table = pd.concat(tables, ignore_index=True)
-    return Shown(table, simulated, partial(draw_changes, table))
+    return Shown(table, simulated, partial(draw_forest, changes_forest(table)))
 
 
-def draw_changes(table: pd.DataFrame, canvas: Canvas) -> Figure:
-    """A line a finding: the change of r under either readout, thick over stories, thin over seeds."""
-    names = labels_with_claims(table)
-    width, marker = rcParams["lines.linewidth"], rcParams["lines.markersize"]
-    looks: dict[str, dict[str, Any]] = {
-        "": {"color": canvas.colours["tuned"], "marker": "D"},
-        "shared_": {"color": canvas.colours["shared"], "marker": "o"},
-    }
-
-    shown = pd.concat([table[[f"{of}estimate", f"{of}low", f"{of}high"]] for of in READOUTS], axis=1)
-    ends = np.array([min(np.nanmin(shown), 0.0), max(np.nanmax(shown), 0.0)])
-
-    def draw(axes: Axes, number: int, place: float) -> None:
-        if not axes.lines:
-            # Intervals over two seeds would leave no room for the others: they reach out of the figure.
-            axes.set_xlim(ends + 0.3 * np.ptp(ends) * np.array([-1, 1]))
-            axes.axvline(0, color=rcParams["axes.edgecolor"], linewidth=width / 2)
-        for readout, at in (("", place - 0.25), ("shared_", place + 0.25)):
-            row, look = table.iloc[number], looks[readout]
-            estimate, low, high, *seeds = pd.to_numeric(row[[readout + column for column in NUMBERS]])
-            for name, reach, thick in (("interval", [low, high], 1.4 * width), ("seeds", seeds, width / 2)):
-                about = {"linewidth": thick, "gid": f"{readout}{name}:{number}"}
-                axes.plot(reach, [at, at], "-", color=look["color"], **about)
-            axes.plot([estimate], [at], **look, markersize=marker, gid=f"{readout}estimate:{number}")
-
-    key = {name: Line2D([], [], **looks[of], linewidth=1.4 * width) for of, name in READOUTS.items()}
-    return draw_lines(names, canvas, draw, key, "change of mean test r")
+def changes_forest(table: pd.DataFrame) -> Forest:
+    """The change of r of each finding under either readout, with its intervals over stories and over seeds."""
+    labels = counted(labels_with_claims(table))
+    marks = [
+        table[[of + column for column in NUMBERS]]
+        .set_axis(["value", *NUMBERS[1:]], axis=1)
+        .assign(label=labels, sign=sign, text=[f"{label}, {sign}" for label in labels])
+        for of, sign in READOUTS.items()
+    ]
+    drawn = pd.concat(marks, ignore_index=True).dropna(subset="value")
+    return Forest(drawn, "change of mean test r; 0: none", is_change=True)
 
 
 def held_table(rows: Rows) -> pd.DataFrame:
@@ -198,7 +184,7 @@ def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
             axes.set_ylabel(rows["in_brains"].iloc[0])
     for axes in grid[len(panels) :]:
         axes.remove()
-    legend_below(figure, canvas)
+    legend(figure, canvas)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Tables by epoch, by hidden state, by delay."""
+"""By epoch, by hidden state, by delay: as tables, and the lines in them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures import draw_curves, folders
+from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, layer_label
 from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.lines import draw_lines, lines_of
+from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.schemas import AGAIN
 from brainwavlm.runs.run import open_run
 
 _MOST_TARGETS = 3
+_SCORES = ["r_frozen", "r_tuned", "difference", "low", "high"]
+_OF_TASKS = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
 
 
 def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFrame:
@@ -38,41 +43,34 @@ def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFra
 
 
 def states_table(
-    states: pd.DataFrame, run: Row, label: str = "", targets: Sequence[str] = (), about: str = "target"
+    states: pd.DataFrame, run: Row, label: str = "", targets: Sequence[str] = ()
 ) -> pd.DataFrame:
     """run, label, target, layer, r_frozen, r_tuned, difference, low, high: a row a target and hidden state of a run.
 
-    `states` is layers.csv; or downstream.csv, with `task` for `target` (so does `about`) and auc_ for r_. `run` is an
-    entry of `runs` in summary.json, and `label` stands before the target's name, where runs are to be told apart. No
-    `targets` named: the one the run was tuned on, cortex and AC, as far as they are there; else the first three.
+    `states` is layers.csv, or has its columns; `run` is an entry of `runs` in summary.json, and `label` stands
+    before the target's name, where runs are to be told apart. No `targets` named: the one the run was tuned on, cortex
+    and AC, as far as they are there; else the first three.
     """
     rows = states[states["run"] == run["name"]]
-    rows = rows[rows[about].isin(targets or _usual(run, rows[about]))]
-    rows = rows.assign(label=f"{label}: " * bool(label) + rows[about])
-    rows = rows[["run", "label", about, *_numbers(about)]]
+    rows = rows[rows["target"].isin(targets or _usual(run, rows["target"]))]
+    rows = rows.assign(label=f"{label}: " * bool(label) + rows["target"])
+    rows = rows[["run", "label", "target", "layer", *_SCORES]]
     return rows.sort_values("layer", kind="stable", ignore_index=True)
 
 
-def claim_states_table(rows: Rows, about: str = "target") -> pd.DataFrame:
+def claim_states_table(rows: Rows) -> pd.DataFrame:
     """run, label, group, listener, target, layer, r_frozen, r_tuned, difference, low, high: of a study's findings.
 
-    `rows` are of kind `layer`, or `task` where `about` says so, in its table of claims; an experiment stands for a run.
+    `rows` are of kind `layer` or `task` in its table of claims; an experiment stands for a run.
     """
     where = ["experiment", "group", "listener", "target", "layer"]
-    scores = ["r_frozen", "r_tuned", "estimate", "low", "high"]
-    table = pd.DataFrame(rows, columns=[*where, "readout", *scores])
+    table = pd.DataFrame(rows, columns=[*where, "readout", "r_frozen", "r_tuned", "estimate", "low", "high"])
     table = table.sort_values("layer", kind="stable", ignore_index=True)
     several = table["experiment"].nunique() > 1
     labels = [f"{row['experiment']}: " * several + layer_label(row) for row in table.to_dict("records")]
-    numbers, table = _numbers(about), table.drop(columns="readout")
-    table.columns = pd.Index(["run", "group", "listener", about, *numbers])
+    table = table.drop(columns="readout").rename(columns={"experiment": "run", "estimate": "difference"})
     table.insert(1, "label", labels)
-    return table.astype({**dict.fromkeys(numbers, float), "layer": int})
-
-
-def _numbers(about: str) -> list[str]:
-    score = "r" if about == "target" else "auc"
-    return ["layer", f"{score}_frozen", f"{score}_tuned", "difference", "low", "high"]
+    return table.astype({**dict.fromkeys(_SCORES, float), "layer": int})
 
 
 def delays_table(evaluation: Evaluation, labels: Mapping[str, str]) -> pd.DataFrame:
@@ -93,7 +91,7 @@ def no_delays(run: Mapping[str, Any]) -> str:
 
 
 def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
-    """group, score, target, label, epoch, n_runs, mean, deviation, lowest, highest: a comparison by epoch.
+    """group, score, target, label, epoch, n_runs, mean, deviation, low, high: a comparison by epoch, from seed to seed.
 
     A run's own readout is scored on its own target alone, which need not be `target`: then it is that one.
     """
@@ -103,6 +101,7 @@ def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
     shown = epochs["target"].groupby(place).transform("first").where(~has_target, target)
     table = epochs.assign(place=place)[epochs["target"] == shown]
     table = table.sort_values(["place", "epoch"], kind="stable", ignore_index=True).drop(columns="place")
+    table = table.rename(columns={"lowest": "low", "highest": "high"})
     return table.assign(label=table["group"] + ", " + table["target"])
 
 
@@ -120,44 +119,62 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
         raise RunError(name, "no epoch is finished.", "a run with epochs.", "Leave it out, or resume it.")
     labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
     table = learning_table(runs, labels).drop(columns="gradient_norm")
-    return Shown(table, any(run["simulated"] for run in runs), partial(draw_curves.learning, table))
+
+    def draw(canvas: Canvas) -> Figure:
+        figure, kept = draw_lines(lines_of(table), canvas), table[table["kept"]]
+        if len(runs) == 1 and len(kept):
+            epoch, r = kept[["epoch", "validation_r"]].iloc[0]
+            figure.axes[0].set_title(f"star: epoch {epoch:.0f}, kept (validation r {r:.3f})", loc="left")
+        return figure
+
+    return Shown(table, any(run["simulated"] for run in runs), draw)
 
 
-def _states(places: Sequence[Place], choice: Choice, about: str, needed: str) -> Shown:
-    """Scores and gains by hidden state: of targets, or of what is said in clips."""
+def layers(places: Sequence[Place], choice: Choice) -> Shown:
+    """Scores and gains by hidden state."""
+    needed = "evaluate: {layers: all} in an experiment"
+    table, simulated = _states(places, choice, "layers", "layer", needed)
+    return Shown(table, simulated, partial(draw_lines, lines_of(table)))
+
+
+def tasks(places: Sequence[Place], choice: Choice) -> Shown:
+    """What is said in clips, by hidden state."""
+    needed = "evaluate: {downstream: [phones, words]} in an experiment"
+    table, simulated = _states(places, choice, "downstream", "task", needed)
+    values = table.rename(columns={name: column for column, name in _OF_TASKS.items()})
+    return Shown(values, simulated, partial(draw_lines, lines_of(table, "AUC")))
+
+
+def _states(
+    places: Sequence[Place], choice: Choice, file: str, kind: str, needed: str
+) -> tuple[pd.DataFrame, bool]:
+    """Rows of evaluations' files and of studies' findings of a kind, and whether any is simulated."""
     tables, simulated = [], False
     evaluated = [place for place in places if place.made == "evaluation"]
     if evaluated:
         runs = folders.scored_runs(evaluated, choice)
         simulated = folders.any_simulated(runs)
-        tables += [_states_of(run, choice, len(runs) > 1, about) for run in runs]
-    for place in places:
-        if place.made == "study":
-            kind = "layer" if about == "target" else "task"
-            rows = claim_rows(place, choice, (kind,), needed)
-            simulated |= bool(rows["simulated"].any())
-            tables.append(claim_states_table(rows, about))
-    table = pd.concat(tables, ignore_index=True)
-    return Shown(table, simulated, partial(draw_curves.states, table))
+        tables += [_states_of(run, choice, len(runs) > 1, file) for run in runs]
+    for rows in (claim_rows(place, choice, (kind,), needed) for place in places if place.made == "study"):
+        simulated |= bool(rows["simulated"].any())
+        tables.append(claim_states_table(rows))
+    return pd.concat(tables, ignore_index=True), simulated
 
 
-layers = partial(_states, about="target", needed="evaluate: {layers: all} in an experiment")
-tasks = partial(_states, about="task", needed="evaluate: {downstream: [phones, words]} in an experiment")
-
-
-def _states_of(run: Scored, choice: Choice, several: bool, about: str) -> pd.DataFrame:
-    file = "layers" if about == "target" else "downstream"
+def _states_of(run: Scored, choice: Choice, several: bool, file: str) -> pd.DataFrame:
     states, path = getattr(run.results, file), run.results.path / f"{file}.csv"
+    if file == "downstream":
+        states = states.rename(columns=_OF_TASKS)
     remedy = f"Evaluate with {file}."
     if states.empty:
         raise RunError(path, "no such file.", "scores by hidden state.", remedy)
-    names = list(dict.fromkeys(states.loc[states["run"] == run.name, about]))
+    names = list(dict.fromkeys(states.loc[states["run"] == run.name, "target"]))
     if not names:
         raise RunError(path, f"no row of run {run.name}.", "some.", remedy)
     # Of several runs one line each, unless more are asked for.
     targets = choice.target or _usual(run.entry, names)[: 1 if several else None]
     targets = folders.chosen_names("target", targets, names)
-    return states_table(states, run.entry, capitalised(run.label) if several else "", targets, about)
+    return states_table(states, run.entry, capitalised(run.label) if several else "", targets)
 
 
 def _usual(run: Row, names: Iterable[str]) -> list[str]:
@@ -178,7 +195,7 @@ def delays(places: Sequence[Place], choice: Choice) -> Shown:
             remedy = f"Choose other runs, or {AGAIN[0].lower()}{AGAIN[1:]}"
             raise RunError(run.results.path, found, "a readout of its own with weights.", remedy)
     table = pd.concat(tables, ignore_index=True)
-    return Shown(table, folders.any_simulated(runs), partial(draw_curves.delays, table))
+    return Shown(table, folders.any_simulated(runs), partial(draw_lines, lines_of(table)))
 
 
 def _entry(path: Path) -> dict[str, Any]:

@@ -1,29 +1,22 @@
-"""A line a finding: configurations over their seeds, and findings of a study; as tables, and drawn by matplotlib."""
+"""Configurations over their seeds, and findings of a study: as tables, and a line each."""
 
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import rcParams
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.draw_curves import small, thin
+from brainwavlm.errors import RunError
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
+from brainwavlm.reporting.figures.forest import SEED, TUNED, UNTUNED, Forest, draw_forest
 from brainwavlm.reporting.figures.kinds import Choice
-from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, counted, shortened
+from brainwavlm.reporting.figures.style import counted
 from brainwavlm.results.comparison import Comparison
 
 _NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
 ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
-SHARED = {"shared": ", shared readout"}  # what a label says of the readout
-_PAGE_TALL = 9.4  # inches of a page that a figure can take
-_COLUMN = 3.3  # inches that findings need
+_SHARED = {"shared": ", shared readout"}  # what a label says of the readout
 Row = Mapping[str, Any]
 Rows = Sequence[Row] | pd.DataFrame
 
@@ -51,22 +44,23 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
     stands for one finding: where two would share one they are counted. `rows` are gains of a study's table of claims,
     `seeds` its table of seeds.
     """
+    columns = ["part", "label", *ABOUT, "run", "seed", *_NUMBERS, "sentence"]
     means = pd.DataFrame(rows)
     means = means[means["r_tuned"].notna()] if len(means) else means
     if means.empty:
-        return pd.DataFrame()
+        return pd.DataFrame(columns=columns)
     several = means["experiment"].nunique() > 1
     names = [f"{row['experiment']}: " * several + _label(row) for row in means.to_dict("records")]
     means = means.assign(part="mean", label=counted(names))
     cells = means[["label", "kind", *ABOUT]].merge(seeds, on=["kind", *ABOUT])
     cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
-    return _sorted([means, cells], ["part", "label", *ABOUT, "run", "seed", *_NUMBERS, "sentence"])
+    return _sorted([means, cells], columns)
 
 
 def layer_label(row: Mapping[Any, Any]) -> str:
     """Which line a gain by hidden state belongs to."""
     group = "" if row["group"] == "all cells" else f"{row['group']}, "
-    return f"{group}{row['target']} of {row['listener']}{SHARED.get(row['readout'], '')}"
+    return f"{group}{row['target']} of {row['listener']}{_SHARED.get(row['readout'], '')}"
 
 
 def seeds(places: Sequence[Place], choice: Choice) -> Shown:
@@ -82,7 +76,9 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
         if len(missing):
             path, group = place.path / "groups.csv", missing["group"].iloc[0]
             raise RunError(path, f"no mean of group {group}.", "a number.", "Name another target.")
-    return _forest(tables, simulated)
+    table = pd.concat(tables, ignore_index=True)
+    values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
+    return Shown(values, simulated, partial(draw_forest, forest_of(table)))
 
 
 def claim_rows(place: Place, choice: Choice, kinds: Sequence[str], needed: str) -> pd.DataFrame:
@@ -102,7 +98,7 @@ def _label(row: Mapping[Any, Any]) -> str:
     """In whom and where, and in which group of cells."""
     group = "" if row["group"] == "all cells" else f": {row['group']}"
     who = f"{row['tuned_on']} → " if row["kind"] == "transfer" else ""
-    return f"{who}{row['listener']}, {row['target']}{group}{SHARED.get(row['readout'], '')}"
+    return f"{who}{row['listener']}, {row['target']}{group}{_SHARED.get(row['readout'], '')}"
 
 
 def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -113,85 +109,21 @@ def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return table.astype({**dict.fromkeys(_NUMBERS, float), "seed": "Int64"})
 
 
-def _forest(tables: Sequence[pd.DataFrame], simulated: bool) -> Shown:
-    table = pd.concat(tables, ignore_index=True)
-    values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
-    return Shown(values, simulated, partial(draw_findings, table))
-
-
-def draw_findings(table: pd.DataFrame, canvas: Canvas) -> Figure:
-    """A line a finding: tuned r of each seed, their mean with the interval of the gain, and the untuned model."""
-    names = list(dict.fromkeys(table["label"]))
-
-    def draw(axes: Axes, number: int, place: float) -> None:
-        _finding(axes, table[table["label"] == names[number]], place, number, canvas)
-
-    sign, wide, dot = partial(Line2D, [], []), rcParams["lines.linewidth"], rcParams["lines.markersize"]
-    grey, colour, ink = canvas.colours["frozen"], canvas.colours["tuned"], rcParams["text.color"]
-    mean = sign(color=colour, marker="D", linewidth=1.4 * wide, markersize=1.1 * dot)
-    seed = sign(color=ink, marker="o", linestyle="", markerfacecolor="white", markeredgewidth=thin())
-    untuned = sign(color=grey, marker="|", linestyle="", markersize=8, markeredgewidth=wide)
-    key = {"untuned": untuned, "tuned: mean, 95 % interval of the gain": mean, "one seed": seed}
-    return draw_lines(names, canvas, draw, key, "mean test correlation r")
-
-
-def draw_lines(
-    names: Sequence[str],
-    canvas: Canvas,
-    draw: Callable[[Axes, int, float], None],
-    key: Mapping[str, Line2D],
-    what: str,
-) -> Figure:
-    """A line a name, in columns where they do not fit a page; `draw` gets axes, number of the line, and its place.
-
-    ConfigError where there are more lines than a page has room for.
-    """
-    columns = 1
-    while True:
-        letters = canvas.letters(0.45 / columns)
-        texts = ["\n".join(textwrap.wrap(shortened(name, 110), letters) or [""]) for name in names]
-        # In lines of text: what each finding takes.
-        lines = np.array([max(text.count("\n") + 1, 1.6) + 0.4 for text in texts])
-        parts = np.array_split(np.arange(len(names)), columns)
-        most = max(lines[part].sum() for part in parts)
-        n_keys = 1 if canvas.letters() > len("".join(key)) + 20 else len(key)
-        height = 0.85 + (1.3 * most + 1.7 * n_keys) * small() / 72
-        if height <= _PAGE_TALL or canvas.height is not None:
-            break
-        columns += 1
-        if canvas.width / columns < _COLUMN or columns > len(names):
-            found = f"{len(names)} findings, {MILLIMETRES * height:.0f} mm high at this width."
-            remedy = "Name fewer experiments or targets, or choose a larger width, or a height."
-            raise ConfigError("width", found, f"up to {MILLIMETRES * _PAGE_TALL:.0f} mm, a page.", remedy)
-    figure = canvas.figure(height)
-    grid = figure.subplots(1, columns, sharex=True, squeeze=False)[0]
-    for axes, part in zip(grid, parts, strict=True):
-        places = np.cumsum(lines[part]) - lines[part] / 2
-        for number, place in zip(part, places, strict=True):
-            draw(axes, int(number), place)
-        axes.set_yticks(places, [texts[number] for number in part])
-        axes.set_ylim(most if columns > 1 else lines.sum(), 0)
-        axes.set_xlabel(what)
-        axes.grid(axis="x")
-        axes.margins(x=0.04)
-    figure.legend(list(key.values()), list(key), loc="outside lower left", ncols=len(key) // n_keys)
-    return figure
-
-
-def _finding(axes: Axes, rows: pd.DataFrame, place: float, number: int, canvas: Canvas) -> None:
-    mean, seeds = rows[rows["part"] == "mean"].iloc[0], rows[rows["part"] == "seed"]
-    frozen, thick = mean["r_frozen"], 1.4 * rcParams["lines.linewidth"]
-    grey, colour = canvas.colours["frozen"], canvas.colours["tuned"]
-    ends = [place - 0.7, place + 0.7]
-    axes.plot([frozen, frozen], ends, "-", color=grey, linewidth=thick, zorder=2, gid=f"untuned:{number}")
-    # The interval is that of the gain: it stands where the untuned model plus the gain would be.
-    ends = [frozen + mean["low"], frozen + mean["high"]]
-    if np.isfinite(ends).all():
-        about = {"linewidth": thick, "zorder": 3, "gid": f"interval:{number}"}
-        axes.plot(ends, [place, place], "-", color=colour, **about)
-    marker = rcParams["lines.markersize"]
-    about = {"markersize": 1.1 * marker, "zorder": 4, "gid": f"mean:{number}"}
-    axes.plot([mean["r_tuned"]], [place], "D", color=colour, **about)
-    about = {"facecolor": "white", "edgecolor": rcParams["text.color"], "linewidth": thin()}
-    dots = seeds["r_tuned"].to_numpy(float)
-    axes.scatter(dots, np.full(len(dots), place), s=marker**2, zorder=5, gid=f"seeds:{number}", **about)
+def forest_of(table: pd.DataFrame) -> Forest:
+    """Of a table of means and seeds: tuned r with the interval of the gain, each seed, and untuned r."""
+    means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
+    frozen, sentences = means["r_frozen"], means.get("sentence", means["label"])
+    marks = [
+        means[["label"]].assign(sign=UNTUNED, value=frozen, text="untuned"),
+        # The interval is that of the gain: it stands where the untuned model plus the gain would be.
+        means[["label"]].assign(
+            sign=TUNED,
+            value=means["r_tuned"],
+            low=frozen + means["low"],
+            high=frozen + means["high"],
+            text=sentences,
+        ),
+        seeds[["label"]].assign(sign=SEED, value=seeds["r_tuned"], text="seed " + seeds["seed"].astype(str)),
+    ]
+    ends = {"seed_low": np.nan, "seed_high": np.nan}
+    return Forest(pd.concat(marks, ignore_index=True).assign(**ends), "mean test correlation r")

@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, RESIDUAL, SHUFFLED, UNSEEN
-from brainwavlm.reporting.figures.draw_curves import legend_below, thin, whole_numbers
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, one_name
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.lines import legend, thin, whole_numbers
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.probes import Probes
 from brainwavlm.study.claims.sentences import score_name
@@ -108,7 +108,7 @@ def draw_probes(values: pd.DataFrame, canvas: Canvas) -> Figure:
     if len(controls):
         hollow = _look(controls.iloc[0], "frozen", "controls, untuned", canvas)
         grid[len(panels) - 1].plot([], [], **hollow | {"color": rcParams["axes.labelcolor"]})
-    legend_below(figure, canvas)
+    legend(figure, canvas)
     return figure
 
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import signed
-from brainwavlm.reporting.figures.draw_curves import legend_below, line_of, small, thin
 from brainwavlm.reporting.figures.findings import claim_rows
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, paths_of
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.lines import draw_panel, legend, line_of, lines_of, small, thin
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.reporting.surface_maps import difference_scale
 
@@ -132,8 +132,8 @@ def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
         first, second = figure.subplots(), None
     cells = _draw_matrix(figure, first, matrix, canvas)
     if second is not None:
-        _draw_minutes(second, minutes)
-        legend_below(figure, canvas)
+        _draw_minutes(second, minutes, canvas)
+        legend(figure, canvas)
     _write_gains(figure, first, matrix, cells)
     return figure
 
@@ -183,16 +183,15 @@ def _write_gains(figure: Figure, axes: Axes, matrix: pd.DataFrame, cells: QuadMe
                 break
 
 
-def _draw_minutes(axes: Axes, minutes: pd.DataFrame) -> None:
-    for number, (label, rows) in enumerate(minutes.groupby("label", sort=False)):
-        means, draws = rows[rows["part"] == "mean"], rows[rows["part"] == "draw"]
-        line = line_of(number)
-        for key, dashes, name in (("r_frozen", ":", None), ("r_tuned", "-", label)):
-            style = {**line, "linestyle": dashes}
-            axes.plot(means["minutes"], means[key], **style, label=name, gid=f"{key}:{number}")
-        for key, face in (("r_frozen", "white"), ("r_tuned", line["color"])):
-            dots = {"facecolor": face, "edgecolor": line["color"], "linewidth": thin()}
-            size = (0.7 * rcParams["lines.markersize"]) ** 2
-            axes.scatter(draws["minutes"], draws[key], s=size, gid=f"draws:{key}:{number}", **dots)
-    axes.plot([], [], ":", color=rcParams["axes.labelcolor"], label="untuned")
-    axes.set(xlabel="minutes of the subject's responses", ylabel="test r")
+def _draw_minutes(axes: Axes, minutes: pd.DataFrame, canvas: Canvas) -> None:
+    lines, labels = lines_of(minutes[minutes["part"] == "mean"]), list(dict.fromkeys(minutes["label"]))
+    draw_panel(axes, lines.table, labels, canvas)
+    axes.set(xlabel=lines.x, ylabel=lines.table["panel"].iloc[0])
+    draws = minutes[minutes["part"] == "draw"]
+    for (label, column), dots in lines_of(draws).table.groupby(["label", "column"], sort=False):
+        number = labels.index(label)
+        colour = line_of(number)["color"] if len(labels) > 1 else canvas.colours["tuned"]
+        face = "white" if column == "r_frozen" else colour
+        about: dict[str, Any] = {"facecolor": face, "edgecolor": colour, "linewidth": thin()}
+        about |= {"s": (0.7 * rcParams["lines.markersize"]) ** 2, "gid": f"draws:{column}:{number}"}
+        axes.scatter(dots["x"], dots["value"], **about)

@@ -14,14 +14,15 @@ from matplotlib.lines import Line2D
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
-from brainwavlm.reporting.figures.draw_curves import TALL, TALLEST, thin, whole_numbers
 from brainwavlm.reporting.figures.folders import Place, Shown
 from brainwavlm.reporting.figures.kinds import Choice
+from brainwavlm.reporting.figures.lines import thin, whole_numbers
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
 from brainwavlm.results.schemas import AGAIN
 
 _BINS = 60
+_TALL, _TALLEST = 0.95, 4.0  # height by width, and in inches
 _MOST_BARS = 30
 
 
@@ -121,7 +122,7 @@ def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
     runs = list(table.groupby(["run", "label"], sort=False))
     columns = min(len(runs), max(int(canvas.width / 2.2), 1))
     rows = -(-len(runs) // columns)
-    figure = canvas.figure(min(TALL * canvas.width / columns, TALLEST) * rows + 0.3 * (len(runs) > 1))
+    figure = canvas.figure(min(_TALL * canvas.width / columns, _TALLEST) * rows + 0.3 * (len(runs) > 1))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     ends = table[["r_frozen", "r_tuned"]].to_numpy()
     margin = 0.04 * max(float(np.ptp(ends)), 0.05)
@@ -166,7 +167,7 @@ def _voxels(
 
 def draw_histogram(table: pd.DataFrame, canvas: Canvas) -> Figure:
     """How many voxels gained and how many lost."""
-    figure = canvas.figure(min(TALL * canvas.width, TALLEST))
+    figure = canvas.figure(min(_TALL * canvas.width, _TALLEST))
     axes = figure.subplots()
     gained = table["gained"].to_numpy(bool)
     up, down = (canvas.colours[name] for name in ("gained", "lost"))

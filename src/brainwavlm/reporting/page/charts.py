@@ -5,7 +5,6 @@ Names are written as text: plotly reads some markup in them, so that their signs
 
 import html
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,10 @@ import plotly.express as px
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.stimulus import CONTROLS, PLAIN, lines_of
+from brainwavlm.formatting.numbers import number
+from brainwavlm.reporting.figures.lines import FROM_ZERO, STATE, Lines, lines_of
+from brainwavlm.reporting.figures.stimulus import CONTROLS, PLAIN
+from brainwavlm.reporting.figures.stimulus import lines_of as lines_of_probes
 from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
 from brainwavlm.study.claims.sentences import score_name
 
@@ -30,7 +31,6 @@ TEMPLATE = go.layout.Template(
 )
 _SYMBOLS = {"x": "x", "^": "triangle-up", "s": "square", "v": "triangle-down", "D": "diamond"}
 _MODELS = {"frozen": "dot", "tuned": "solid"}
-_STATE = "hidden state (0: input of the first block)"
 # Lines that differ in more than colour.
 _DASHES = [dash for dash in ("solid", "dash", "dot", "dashdot") for _ in GROUPS]
 
@@ -42,69 +42,65 @@ def chart(title: str, alternative: str, figure: go.Figure, note: str = "", **lay
     return about | {"spec": Markup(figure.to_json())}
 
 
-def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart | None:
-    """Training loss, norm of the gradient where it is known, and validation r by epoch; None without epochs."""
+def lines_chart(lines: Lines, title: str, note: str = "", legend: bool = True) -> Chart | None:
+    """Panels of lines, the untuned model dotted, intervals as bars; None without a point."""
+    table = lines.table
     if table.empty:
         return None
-    panels = {"loss": "training loss", "gradient_norm": "gradient norm", "validation_r": "validation r"}
-    if table["gradient_norm"].isna().all():
-        del panels["gradient_norm"]
-    else:
-        note += " The norm of the gradient is the mean over the steps of an epoch, before clipping."
-    titles = list(panels.values())
-    long = table.rename(columns=panels).melt(["label", "epoch", "kept"], titles, "panel", "value")
-    figure = _lines(long, "epoch", "value", facet_row="panel", custom_data=["kept"])
-    for trace in figure.data:
+    panels = list(dict.fromkeys(table["panel"]))
+    labels = list(dict.fromkeys(table["label"]))
+    names = counted([html.escape(shortened(str(one), _LEGEND_LETTERS), quote=False) for one in labels])
+    rows = with_ends(table.assign(label=table["label"].map(dict(zip(labels, names, strict=True)))))
+    both = table["model"].nunique() > 1
+    dashes: dict[str, Any] = {"line_dash": "label", "line_dash_sequence": _DASHES}
+    more = {"line_dash": "model", "line_dash_map": _MODELS} if both else dashes
+    more |= _ENDS_Y if table["low"].notna().any() else {}
+    more |= {"facet_row": "panel", "custom_data": ["kept"], "template": TEMPLATE, "markers": True}
+    figure = px.line(rows, x="x", y="value", color="label", **more)
+    figure.update_traces(hovertemplate="%{x}: %{y:.4f}")
+    for trace in figure.data if table["kept"].any() else ():
         kept = [bool(row[0]) for row in trace.customdata]
         trace.marker.symbol = ["star" if one else "circle" for one in kept]
         trace.marker.size = [10 if one else 4 for one in kept]
-    _panels(figure, titles)
-    figure.update_xaxes(_whole_numbers(table["epoch"]))
-    words = [_learning(str(label), run) for label, run in table.groupby("label", sort=False)]
-    return chart(
-        "Learning curves",
-        f"{', '.join(titles).capitalize()} by epoch. {'; '.join(words)}.",
-        figure,
-        note,
-        height=520 if len(panels) > 2 else None,
-        showlegend=legend,  # of many lines a legend would leave no room for them
-    )
+    figure.layout.annotations = ()
+    for row, panel in enumerate(reversed(panels), start=1):
+        figure.update_yaxes(title_text=panel, matches=None, row=row)
+    counts = pd.api.types.is_integer_dtype(table["x"])
+    figure.update_xaxes(_whole_numbers(table["x"]) if counts else {"rangemode": "tozero"})
+    figure.update_xaxes(title_text=lines.x, row=1)
+    if FROM_ZERO in set(table["column"]):
+        figure.update_yaxes(rangemode="tozero")
+    height = 340 + 60 * len(panels) if len(panels) > 1 else None
+    words = f"{title}: {', '.join(panels)}, by {lines.x}. {_in_words(table)}."
+    return chart(title, words, figure, note, height=height, showlegend=legend)
 
 
-def _learning(label: str, run: pd.DataFrame) -> str:
-    """Which epoch was kept, and how the gradient's norm moved, in words."""
-    words = [f"epoch {epoch} kept" for epoch in run["epoch"][run["kept"]]]
-    norms = run["gradient_norm"].dropna()
-    if len(norms):
-        words.append(f"gradient norm from {norms.iloc[0]:.3g} to {norms.iloc[-1]:.3g}")
-    return f"{label}: {', '.join(words) or 'no epoch kept'}"
+def _in_words(table: pd.DataFrame) -> str:
+    """From where to where each line of a model that is tuned goes, and which of its points was kept."""
+    words = []
+    points = table[table["model"] == "tuned"].dropna(subset="value")
+    for label, rows in points.groupby("label", sort=False):
+        ways = []
+        for panel, line in rows.groupby("panel", sort=False):
+            values = line["value"].to_numpy(float)
+            top = f"highest {number(values.max())} at {line['x'].iloc[values.argmax()]:g}"
+            ways.append(f"{panel} {number(values[0])} to {number(values[-1])}, {top}")
+        ways += [f"{x:g} kept" for x in dict.fromkeys(rows["x"][rows["kept"]])]
+        words.append(f"{label}: {'; '.join(ways)}")
+    return ". ".join(words)
 
 
-def states_chart(table: pd.DataFrame, title: str, about: str, note: str) -> Chart | None:
-    """Test r of both models by hidden state above, their difference with its interval below; None without rows."""
-    if table.empty:
-        return None
-    panels = ("test r", "tuned − frozen")
-    difference = table.assign(model="tuned", panel=panels[1], value=table["difference"])
-    long = pd.concat([both_models(table, ["label", "layer"]).assign(panel=panels[0]), with_ends(difference)])
-    figure = _lines(long, "layer", "value", facet_row="panel", line_dash="model", **_ENDS_Y)
-    _panels(figure, panels)
-    figure.update_xaxes(_whole_numbers(table["layer"]))
-    figure.update_xaxes(title_text=_STATE, row=1)
-    scored = table.dropna(subset="r_tuned")
-    best = scored.loc[scored.groupby("label", sort=False)["r_tuned"].idxmax()]
-    words = "; ".join(
-        f"{label}: tuned highest at state {state:.0f}, r {number(r)}, difference {signed(gain)}"
-        for label, state, r, gain in best[["label", "layer", "r_tuned", "difference"]].itertuples(index=False)
-    )
-    alternative = f"Test correlation by hidden state{about}. {words}."
-    return chart(title, alternative, figure, note, height=460)
+def learning_chart(table: pd.DataFrame, note: str, legend: bool = True) -> Chart | None:
+    """Of a `learning_table`."""
+    if table["gradient_norm"].notna().any():
+        note += " The norm of the gradient is the mean over the steps of an epoch, before clipping."
+    return lines_chart(lines_of(table), "Learning curves", note, legend)
 
 
 def probes_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     """Score of a feature by hidden state, untuned and tuned with intervals, beside its controls."""
     figure, words = go.Figure(layout={"template": TEMPLATE}), []
-    for control, model, name, line in lines_of(table):
+    for control, model, name, line in lines_of_probes(table):
         plain, untuned = control == PLAIN, model == "frozen"
         # Where both models are equal, the untuned one shows behind the tuned one.
         colour, wide, symbol = (OTHER, 5, "circle") if untuned else (GROUPS[1], 2, "circle")
@@ -125,47 +121,11 @@ def probes_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
         words += [f"{name} {number(value)}" for value in line.loc[line["is_own"], "value"] if plain]
     for own in table.loc[table["is_own"], "layer"].head(1):
         figure.add_vline(own, line={"dash": "dash", "width": 1, "color": OTHER})
-    figure.update_xaxes(_whole_numbers(table["layer"]), title_text=_STATE)
+    figure.update_xaxes(_whole_numbers(table["layer"]), title_text=STATE)
     figure.update_yaxes(title_text=score_name(table["score"].iloc[0]))
     own = ", ".join(words) or "not probed"
     alternative = f"{title} by hidden state, beside controls. At the run's own: {own}."
     return chart(title, alternative, figure, note)
-
-
-def delays_chart(table: pd.DataFrame, note: str) -> Chart | None:
-    """Share of each delay in the readout's weights, a line a run; None without profiles."""
-    if table.empty:
-        return None
-    titles = {"seconds": "seconds after the sound", "median": "share of the weights' norm"}
-    figure = _lines(with_ends(table, "median"), *titles, labels=titles, **_ENDS_Y)
-    figure.update_yaxes(rangemode="tozero")
-    largest = table.loc[table.groupby("label", sort=False)["median"].idxmax()]
-    peaks = zip(largest["label"], largest["seconds"], strict=True)
-    words = "; ".join(f"{label}: largest at {at:g} s" for label, at in peaks)
-    alternative = f"Share of each delay in the readout's weights, median over voxels. {words}."
-    return chart("Delays of the readout", alternative, figure, note)
-
-
-def epochs_chart(table: pd.DataFrame, what: str) -> Chart:
-    """Mean over seeds by epoch with its lowest and highest, a line a group."""
-    ends = table.assign(low=table["lowest"], high=table["highest"])
-    figure = _lines(with_ends(ends, "mean"), "epoch", "mean", labels={"mean": what.split(",")[0]}, **_ENDS_Y)
-    figure.update_xaxes(_whole_numbers(table["epoch"]))
-    groups = ", ".join(table["label"].unique())
-    alternative = f"{what} by epoch, mean, lowest and highest over seeds, of {groups}."
-    return chart(f"By epoch: {what}", alternative, figure)
-
-
-def minutes_chart(table: pd.DataFrame, target: str) -> Chart | None:
-    """Mean r by minutes of the subject's data, tuned against untuned; None without rows."""
-    if table.empty:
-        return None
-    means = table[table["part"] == "mean"]
-    titles = {"minutes": "minutes of responses", "value": "test r"}
-    figure = _lines(both_models(means, ["label", "minutes"]), *titles, labels=titles, line_dash="model")
-    figure.update_xaxes(rangemode="tozero")
-    words = f"Test correlation in {target} by minutes of the subject's own data, tuned and untuned model."
-    return chart(f"Amount of the subject's data, {target}", words, figure, "Dotted: untuned.")
 
 
 def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.ndarray) -> Chart:
@@ -183,25 +143,6 @@ def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.n
         "the diagonal."
     )
     return chart(label, alternative, figure, meta={"voxels": number_of_run})
-
-
-def _lines(table: pd.DataFrame, x: str, y: str, **more: Any) -> go.Figure:
-    """A line a label."""
-    labels = list(dict.fromkeys(table["label"]))
-    names = counted([html.escape(shortened(str(one), _LEGEND_LETTERS), quote=False) for one in labels])
-    rows = table.assign(label=table["label"].map(dict(zip(labels, names, strict=True))))
-    if more.setdefault("line_dash", "label") == "model":
-        more["line_dash_map"] = _MODELS
-    more |= {"line_dash_sequence": _DASHES, "template": TEMPLATE}
-    figure = px.line(rows.reset_index(drop=True), x=x, y=y, color="label", markers=True, **more)
-    return figure.update_traces(hovertemplate="%{x}: %{y:.4f}")
-
-
-def _panels(figure: go.Figure, titles: Iterable[str]) -> None:
-    """One above the other, each with its own axis."""
-    figure.layout.annotations = ()
-    for row, title in enumerate(reversed(list(titles)), start=1):
-        figure.update_yaxes(title_text=title, matches=None, row=row)
 
 
 def both_models(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

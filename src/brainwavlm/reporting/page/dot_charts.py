@@ -2,23 +2,21 @@
 
 import html
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.express as px
-import plotly.graph_objects as go
 
 from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.changes import NUMBERS, READOUTS
+from brainwavlm.reporting.figures.forest import SEED, SIGNS, UNTUNED, Forest
 from brainwavlm.reporting.figures.stimulus import partition_table
-from brainwavlm.reporting.figures.style import GROUPS, OTHER, counted, shortened
+from brainwavlm.reporting.figures.style import COLOURS, GROUPS, OTHER, counted, shortened
 from brainwavlm.reporting.page.charts import TEMPLATE, Chart, both_models, chart, with_ends
 
 _LONGEST, _LETTERS = 120, 32  # of a name at an axis, and of its lines
-_TWO_LINES = 60
 _ENDS_X = {"error_x": "above", "error_x_minus": "below"}
 _LINE, _BETWEEN = 13, 9  # pixels of a line of text, and between two names
 _PARTS = {("shared", STIMULUS): "shared with features", ("unique", MODEL): "model alone"}
@@ -86,70 +84,38 @@ def _shares_chart(table: pd.DataFrame, title: str, note: str) -> Chart:
     return chart(title, alternative, figure, f"{note} Bars: 95 % intervals.", **layout)
 
 
-def findings_chart(table: pd.DataFrame, title: str, note: str) -> Chart | None:
-    """A line a finding: tuned r with the interval of the gain, each seed, and the untuned model; None without rows."""
-    if table.empty:
+def forest_chart(forest: Forest, title: str, note: str) -> Chart | None:
+    """Dots with their intervals at a line a label; None without one."""
+    marks = forest.marks
+    if marks.empty:
         return None
-    means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
-    sentences = means["sentence"] if "sentence" in means else means["label"]
-    # The interval is that of the gain: it stands where the untuned model plus the gain would be.
-    gain = means.assign(low=means["r_frozen"] + means["low"], high=means["r_frozen"] + means["high"])
-    seed_names = [f"seed {seed}" for seed in seeds["seed"]]
-    signs = [
-        means.assign(sign="untuned", value=means["r_frozen"], text="untuned"),
-        seeds.assign(sign="one seed", value=seeds["r_tuned"], text=seed_names),
-        with_ends(gain.assign(sign="tuned", value=means["r_tuned"], text=sentences), "value"),
-    ]
-    styles = [
-        ("untuned", OTHER, "line-ns-open", 16),
-        ("one seed", GROUPS[1], "circle-open", 8),
-        ("tuned", GROUPS[0], "diamond", 9),
-    ]
-    words = "; ".join(
-        f"{label}: untuned {number(frozen)}, tuned {number(tuned)}"
-        for label, frozen, tuned in means[["label", "r_frozen", "r_tuned"]].itertuples(index=False)
+    names = _lines_of(marks["label"])
+    rows = marks.assign(
+        label=marks["label"].map(names), text=[_in_lines(str(one), 64) for one in marks["text"]]
     )
-    figure, labels = _forest(pd.concat(signs), styles)
-    alternative = f"Dot plot of mean test correlation. {words}."
-    return chart(title, alternative, figure, note, **_categories(labels, "mean test correlation r"))
-
-
-def changes_chart(table: pd.DataFrame, note: str) -> Chart:
-    """A line a finding, with its change of r under either readout."""
-    table = table.assign(label=counted([shortened(label, _TWO_LINES) for label in table["label"]]))
-    signs, styles = [], []
-    about = zip(READOUTS.items(), ((GROUPS[1], "diamond", 8), (GROUPS[0], "circle", 8)), strict=True)
-    for (readout, name), style in about:
-        numbers = {column: table[readout + column] for column in NUMBERS}
-        texts = [f"{label}, {name}" for label in table["label"]]
-        signs.append(with_ends(table.assign(**numbers, sign=name, text=texts), "estimate"))
-        styles.append((name, *style))
-    long = pd.concat(signs).dropna(subset="estimate").assign(value=lambda rows: rows["estimate"])
-    figure, labels = _forest(long, styles)
-    figure.update_traces(orientation="h").update_layout(scattermode="group", scattergap=0.5)
-    figure.update_xaxes(zeroline=True, zerolinewidth=2)
-    estimates = zip(table["label"], table["estimate"], table["shared_estimate"], strict=True)
-    words = "; ".join(f"{label}: {signed(one)}, shared {signed(other)}" for label, one, other in estimates)
-    alternative = f"Dot plot of changes of mean test r by ridge for each voxel and by a shared map. {words}."
-    layout = _categories(labels, "change of mean test r; 0: none")
-    return chart("Every finding under both readouts", alternative, figure, note, **layout)
-
-
-def _forest(table: pd.DataFrame, styles: Sequence[tuple[str, str, str, int]]) -> tuple[go.Figure, list[str]]:
-    """Dots with their intervals at a line a label; the lines."""
-    names = _lines_of(table["label"])
-    texts = [_in_lines(str(one), 64) for one in table["text"]]
     about: dict[str, Any] = {"color": "sign", "symbol": "sign", "hover_name": "text", **_ENDS_X}
-    about["color_discrete_map"] = {sign: colour for sign, colour, _, _ in styles}
-    about["symbol_map"] = {sign: symbol for sign, _, symbol, _ in styles}
-    rows = table.assign(label=table["label"].map(names), text=texts)
-    figure = px.scatter(rows, x="value", y="label", template=TEMPLATE, **about)
-    for sign, _, symbol, size in styles:
-        marker = {"size": size, "line": {"width": 3}} if symbol == "line-ns-open" else {"size": size}
-        figure.update_traces(marker=marker, error_x_width=size / 2, selector={"name": sign})
-    figure.update_traces(hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>")
-    figure.update_layout(showlegend=False)  # the note says what the signs are, in any width
-    return figure, list(names.values())
+    about["color_discrete_map"] = {sign: COLOURS[look.colour] for sign, look in SIGNS.items()}
+    about["symbol_map"] = {sign: look.symbol for sign, look in SIGNS.items()}
+    figure = px.scatter(with_ends(rows), x="value", y="label", template=TEMPLATE, **about)
+    for sign, look in SIGNS.items():
+        marker = {"size": look.pixels, "line": {"width": 3 if sign == UNTUNED else 1}}
+        figure.update_traces(marker=marker, error_x_width=look.pixels / 2, selector={"name": sign})
+    figure.update_traces(hovertemplate="%{hovertext}: %{x:.4f}<extra></extra>", orientation="h")
+    # The note says what the signs are, in any width.
+    layout = _categories(names.values(), forest.what) | {"showlegend": False}
+    if forest.is_change:
+        layout |= {"scattermode": "group", "scattergap": 0.5}
+        layout["xaxis"] |= {"zeroline": True, "zerolinewidth": 2}
+    shown = signed if forest.is_change else number
+    words = "; ".join(
+        f"{label}: "
+        + ", ".join(
+            f"{sign.partition(':')[0]} {shown(value)}"
+            for sign, value in zip(some["sign"], some["value"], strict=True)
+        )
+        for label, some in marks[marks["sign"] != SEED].groupby("label", sort=False)
+    )
+    return chart(title, f"Dot plot, {forest.what}. {words}.", figure, note, **layout)
 
 
 def _categories(labels: Iterable[str], what: str) -> dict[str, Any]:

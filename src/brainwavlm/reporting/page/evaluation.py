@@ -9,6 +9,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
+from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
 from brainwavlm.reporting.page import charts, dot_charts, provenance, tables, wording
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
@@ -189,9 +190,9 @@ def _charts(results: Evaluation, labels: Mapping[str, str], models: Mapping[str,
     for run in results.runs if len(results.layers) else ():
         label = labels[run["name"]]
         targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]
-        states = states_table(results.layers, run, targets=targets)
+        states = lines_of(states_table(results.layers, run, targets=targets))
         note = f"{capitalised(label)}. Dotted: frozen. Bars: 95 % intervals of the difference."
-        every.append(charts.states_chart(states, "Hidden states", f", {label}", note))
+        every.append(charts.lines_chart(states, "Hidden states", note))
     delays = delays_table(results, labels)
     without = [run for run in results.runs if run["name"] not in set(delays["run"])]
     reasons = [f"{labels[run['name']]}: none ({no_delays(run)})" for run in without]
@@ -199,5 +200,5 @@ def _charts(results: Evaluation, labels: Mapping[str, str], models: Mapping[str,
         "Norm of the weights by delay, of the readout that learned with the adapters; bars: quartiles over voxels. "
         "Weights began at random: what training left of that flattens the profile."
     )
-    every.append(charts.delays_chart(delays, " ".join([note, *reasons])))
+    every.append(charts.lines_chart(lines_of(delays), "Delays of the readout", " ".join([note, *reasons])))
     return [one for one in every if one]

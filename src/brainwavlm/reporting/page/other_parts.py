@@ -10,8 +10,9 @@ from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS
 from brainwavlm.formatting.numbers import capitalised, number, signed
 from brainwavlm.reporting.figures import stimulus
 from brainwavlm.reporting.figures.curves import epochs_table
-from brainwavlm.reporting.figures.findings import seeds_table
+from brainwavlm.reporting.figures.findings import forest_of, seeds_table
 from brainwavlm.reporting.figures.folders import main_target
+from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.figures.transfer import matrix_table, minutes_table
 from brainwavlm.reporting.page import charts, dot_charts
 from brainwavlm.reporting.page.tables import Table, intervals, table
@@ -56,10 +57,12 @@ def _group_charts(comparison: Comparison, target: str, numbers: Mapping[str, str
     seeds = seeds[seeds["group"].isin(drawn)]
     epochs = epochs_table(comparison.epochs[comparison.epochs["group"].isin(drawn)], target)
     named = [one.assign(label=one["group"].map(numbers) + ". " + one["label"]) for one in (seeds, epochs)]
-    every = [dot_charts.findings_chart(named[0], f"Spread over seeds, {target}", dot_charts.DOTS_NOTE)]
+    every = [
+        dot_charts.forest_chart(forest_of(named[0]), f"Spread over seeds, {target}", dot_charts.DOTS_NOTE)
+    ]
     for score, rows in named[1].groupby("score", sort=False):
         what = "validation r, the run's own readout" if score == "validation" else "test r, fresh ridge"
-        every.append(charts.epochs_chart(rows, what))
+        every.append(charts.lines_chart(lines_of(rows, what), f"By epoch: {what}"))
     return [one for one in every if one]
 
 
@@ -87,7 +90,7 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
     targets = [name for name in shown if name in set(matrix["target"])]
     fair = matrix_table(matrix[matrix["target"] == targets[0]])
     drawn = targets if len(transfer.curve) else ()
-    minutes = [charts.minutes_chart(minutes_table(transfer.curve, target), target) for target in drawn]
+    minutes = [_minutes_chart(transfer.curve, target) for target in drawn]
     others = [row for row in fair.to_dict("records") if row["scored_on"] not in row["tuned_on"].split("+")]
     of_cell, of_run = (
         {"": "", "Run, subject, target": rows["run"] + " in " + rows["scored_on"] + ", " + rows["target"]}
@@ -108,6 +111,12 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
         ],
         "title": f"Transfer to {', '.join(dict.fromkeys(matrix['scored_on']))}",
     }
+
+
+def _minutes_chart(curve: pd.DataFrame, target: str) -> charts.Chart | None:
+    means = minutes_table(curve, target).query("part == 'mean'")
+    title = f"Amount of the subject's data, {target}"
+    return charts.lines_chart(lines_of(means), title, "Dotted: untuned.")
 
 
 def _answer_of_cell(row: Mapping[Any, Any]) -> dict[str, str]:

@@ -11,9 +11,10 @@ import pandas as pd
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
-from brainwavlm.reporting.figures.changes import KINDS, changes_table, labels_with_claims
+from brainwavlm.reporting.figures.changes import KINDS, changes_forest, changes_table
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
-from brainwavlm.reporting.figures.findings import findings_table
+from brainwavlm.reporting.figures.findings import findings_table, forest_of
+from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.page import charts, dot_charts, study_tables
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page, written
 from brainwavlm.reporting.page.study_tables import PAGE, Row
@@ -71,6 +72,7 @@ def page_content(
         _experiment(study, claims, name, [row for row in rows if row["experiment"] == name], links)
         for name in study.study.experiments
     ]
+    table, verdicts = study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described})
     return {
         "study": study,
         "title": study.study.title or study.study.name,
@@ -80,7 +82,9 @@ def page_content(
         "folder_name": study.path.resolve().name,
         "experiments": described,
         "forest": _forest(rows),
-        "claims": study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described}),
+        "claims": table,
+        "verdicts": verdicts,
+        "n_rows": len(rows),
         "states": study_tables.state_counts(study.cells),
         "cells": study_tables.cells_table(study, output, links["cells"]),
         "missing": study_tables.missing_table(claims.missing, links["missing"]),
@@ -123,9 +127,9 @@ def _forest(rows: Sequence[Row]) -> charts.Chart | None:
     if not shown:
         return None
     units = ", ".join(dict.fromkeys(row["unit"] for row in shown))
-    table = changes_table(shown)
-    return dot_charts.changes_chart(
-        table.assign(label=labels_with_claims(table)),
+    return dot_charts.forest_chart(
+        changes_forest(changes_table(shown)),
+        "Every finding under both readouts",
         f"Blue diamonds: ridge for each voxel alone. Orange circles: a linear map that voxels share, for the untuned "
         f"and the tuned model alike. Bars: 95 % over {units}, for these seeds. Numbers in front: the claim.",
     )
@@ -138,12 +142,12 @@ def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord
     scored = [row for row in rows if row["estimate"] is not None]
     gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
     states = claim_states_table([row for row in scored if row["kind"] == "layer"])
-    findings, learned = findings_table(gains, seeds), _learned(cells[:MOST_RUNS])
+    findings, learned = forest_of(findings_table(gains, seeds)), _learned(cells[:MOST_RUNS])
     note = f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}"
     intervals = "Dotted: untuned. Bars: 95 % intervals over test stories."
     every = [
-        dot_charts.findings_chart(findings, "Findings, seed by seed", dot_charts.DOTS_NOTE),
-        charts.states_chart(states, "Gain by hidden state", "", intervals),
+        dot_charts.forest_chart(findings, "Findings, seed by seed", dot_charts.DOTS_NOTE),
+        charts.lines_chart(lines_of(states), "Gain by hidden state", intervals),
         charts.learning_chart(learned, note, legend=False),
     ]
     return [one for one in every if one is not None]

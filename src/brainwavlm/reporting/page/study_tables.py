@@ -23,6 +23,7 @@ VERDICT = "Against the report"
 # What the estimate of a finding is, where it is no gain or difference of r.
 _KINDS = {"spread": "ratio of deviations over seeds, ", "minutes": "minutes of data, ", "task": "AUC, "}
 _READOUTS = {"": "Estimate", "shared_": "Shared map"}
+_HEADINGS = ["experiment", "Finding", *_READOUTS.values(), "Seeds", "What holds", VERDICT]
 _NAMES = {"Finding": "name", "What holds": "line", VERDICT: "line"}
 Row = dict[str, Any]
 
@@ -32,7 +33,7 @@ def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
 
     `rows` are of the table of claims; `line` stands between an estimate and its intervals, `Markup` in cells of HTML.
     """
-    frame = [
+    findings = [
         {
             "experiment": row["experiment"],
             "Finding": f"{_KINDS.get(row['kind'], '')}{row['label']}",
@@ -43,7 +44,7 @@ def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
         }
         for row in records(changes_table(rows))
     ]
-    table = pd.DataFrame(frame)
+    table = pd.DataFrame(findings, columns=_HEADINGS)
     alone = (table[_READOUTS["shared_"]] == "").all()  # of probes and tasks, where no voxel takes part
     return table.drop(columns=_READOUTS["shared_"]) if alone else table
 
@@ -98,15 +99,16 @@ def probes_table(rows: Sequence[Row], name: str) -> Table | None:
     return table("What models of {name} predict and hold", probes_frame(rows, Markup("<br>")), name=name)
 
 
-def claims_table(rows: Sequence[Row], headings: Mapping[str, str]) -> Table:
-    """What each experiment came to, by its heading."""
+def claims_table(
+    rows: Sequence[Row], headings: Mapping[str, str]
+) -> tuple[Table | None, list[tuple[str, int]]]:
+    """What each experiment came to, by its heading, and how often each verdict; None without a headline in `rows`."""
     frame = findings_frame([row for row in rows if row["headline"]], Markup("<br>"))
     frame["experiment"] = frame["experiment"].map(headings)
     units = " or ".join(dict.fromkeys(row["unit"] for row in rows if row["unit"]))
     verdicts = Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
     about: dict[str, Any] = {"element": "claims-table", "simulated": any(row["simulated"] for row in rows)}
-    shown = table("Table of claims", frame, classes=_NAMES, units=units, **about)
-    return {**(shown or {}), "verdicts": verdicts}
+    return table("Table of claims", frame, classes=_NAMES, units=units, **about), verdicts
 
 
 def missing_table(missing: pd.DataFrame, link: str) -> Table | None:
