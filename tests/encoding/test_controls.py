@@ -1,14 +1,13 @@
 """Controls keep what they say they keep, lose what they say they lose, and give normal runs."""
 
 import dataclasses
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.config import CONTROLS, ControlKind
+from brainwavlm.config import CONTROLS
 from brainwavlm.encoding import control_targets
 from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.controls import (
@@ -31,7 +30,6 @@ from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.stimulus.textgrid import Interval
 
-KINDS = tuple(CONTROLS)
 # Whose targets are the same for every seed: two training stories can exchange in one way only.
 WITHOUT_CHANCE = {"other-story", "words", "phones"}
 
@@ -62,16 +60,14 @@ def power(rows):
     return np.abs(np.fft.rfft(rows, axis=0))
 
 
-@pytest.mark.parametrize(
-    ("n_trs", "least", "nearest"), [(60, 10, 10), (60, 25, 15), (60, 400, 15), (3, 9, 1)]
-)
+@pytest.mark.parametrize(("n_trs", "least", "nearest"), [(60, 10, 10), (60, 25, 15), (3, 9, 1)])
 def test_shifts_keep_their_distance_and_differ_also_where_the_story_is_short(n_trs, least, nearest):
     rows = np.arange(n_trs)[:, None]
     found = {int(shifted(rows, least, np.random.default_rng(seed))[0, 0]) for seed in range(400)}
     assert found == set(range(nearest, n_trs - nearest + 1))
 
 
-@pytest.mark.parametrize(("n_trs", "block_rows"), [(60, 10), (47, 10), (44, 10), (12, 5), (9, 6), (5, 1)])
+@pytest.mark.parametrize(("n_trs", "block_rows"), [(60, 10), (47, 10), (44, 10), (9, 6)])
 def test_blocks_go_elsewhere_whole(n_trs, block_rows):
     rows = np.arange(n_trs)[:, None]
     for seed in range(50):
@@ -104,13 +100,6 @@ def test_phases_are_lost_and_spectra_and_covariances_kept(responses, n_trs):
     r = np.array([(other * responses).mean(0) for other in others])
     assert np.abs(r.mean(0)).max() < 0.1  # on average no trace of the order in time
     assert r.std(0).min() > 0.05
-
-
-def test_phases_drawn_voxel_by_voxel_would_lose_the_covariance(responses):
-    alone = np.concatenate(
-        [phase_randomised(responses[:, [v]], np.random.default_rng(v)) for v in range(8)], axis=1
-    )
-    assert np.abs(alone.T @ alone - responses.T @ responses).max() > 10
 
 
 def test_a_voxel_with_a_gap_stays_empty_and_touches_no_other(responses):
@@ -154,31 +143,23 @@ def test_a_target_gets_the_power_of_the_response_and_keeps_its_own_timing(respon
     assert_allclose(*phases, atol=1e-2)
 
 
-def test_every_kind_of_control_has_its_targets_and_a_name_for_sentences():
-    assert set(get_args(ControlKind)) == {"none", *CONTROLS}
-    assert control_targets.CONTROLS.keys() == CONTROLS.keys()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed(targets_of, control, kind):
+@pytest.mark.parametrize("kind", CONTROLS)
+def test_targets_are_the_same_whenever_they_are_read_and_others_for_another_seed_or_story(
+    targets_of, control, settings, kind
+):
+    data = run_data(settings())
+    for story, recording in data.recordings.items():
+        true, found = story_responses(recording, data.voxels), targets_of(control(kind), story)
+        changed = found.shape != true.shape or np.abs(found - true).max() > 0.1
+        assert changed == (story != "market")  # the test story
     first, again = (targets_of(control(kind, seed=1), "dog") for _ in range(2))
     assert_array_equal(first, again)
     assert first.shape == (12, {"words": 4, "phones": 39}.get(kind, 30))
     varying = first[:, first.std(0) > 0]
     assert_allclose(varying.mean(0), 0, atol=1e-5)
     assert_allclose(varying.std(0), 1, atol=1e-4)
-    others = [targets_of(control(kind, seed=seed), "dog") for seed in (2, 3, 4, 5)]
+    others = [targets_of(control(kind, seed=seed), "dog") for seed in (2, 3, 4)]
     assert any(not np.array_equal(first, other) for other in others) == (kind not in WITHOUT_CHANCE)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_test_stories_keep_their_responses_and_the_others_do_not(targets_of, control, settings, kind):
-    data = run_data(settings())
-    for story, recording in data.recordings.items():
-        true = story_responses(recording, data.voxels)
-        found = targets_of(control(kind), story)
-        changed = found.shape != true.shape or np.abs(found - true).max() > 0.1
-        assert changed == (story != "market")
 
 
 def test_blocks_of_a_story_are_those_of_its_own_responses(targets_of, control, settings):
@@ -192,26 +173,14 @@ def test_another_storys_responses_are_those_of_the_other_training_story(targets_
     assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["phones", "phase-randomised"])
-def test_a_closed_form_readout_learns_a_control_too(control, tmp_path, kind):
-    run = tune(control(kind, readout__kind="ridge-fixed", training__epochs=1), tmp_path / "run")
-    assert run.checkpoint("best").model["readout.weights"].shape[1] == run.n_targets
-
-
-def test_mixtures_have_the_ceilings_of_their_voxels(control, tmp_path):
-    assert tune(control("stimulus", loss__ceiling_weighted=True, training__epochs=1), tmp_path / "run").result
-
-
-@pytest.mark.parametrize("kind", ["words", "phones"])
-def test_a_story_without_a_transcript_is_named(control, tmp_path, monkeypatch, kind):
-
-    data = run_data(control(kind))
+def test_a_story_without_a_transcript_is_named(control):
+    data = run_data(control("phones"))
     bare = {
         split: [dataclasses.replace(r, story=dataclasses.replace(r.story, transcript=None)) for r in some]
         for split, some in data.splits.items()
     }
-    with pytest.raises(ConfigError, match=f"{kind}, but dog has no transcript"):
-        TrainingTargets(dataclasses.replace(data, splits=bare), control(kind))
+    with pytest.raises(ConfigError, match="phones, but dog has no transcript"):
+        TrainingTargets(dataclasses.replace(data, splits=bare), control("phones"))
 
 
 def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):

@@ -41,7 +41,6 @@ FIXED = {"readout__kind": "ridge-fixed", "readout__refresh": 1, "training__slow"
 @pytest.mark.parametrize(
     ("kernels", "changed"),
     [
-        (453, {}),
         (501, {"training__frontend_cache_gb": 0.0, "adapter__method": "full"}),
         (770, {"windows__mode": "stream"}),
         (931, TWO | {"joint": [{"subject": "ben"}], "loss__distil": 0.1}),

@@ -52,9 +52,8 @@ def test_penalty_rank_and_weights_are_those_of_the_direct_solution(shape):
     assert np.abs(weights - expected).max() <= 2e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("shape", [(150, 30), (60, 90)], ids=["tall", "wide"])
-def test_penalty_and_rank_are_chosen_on_the_rows_that_count(shape):
-    design, responses, _ = data(*shape)
+def test_penalty_and_rank_are_chosen_on_the_rows_that_count():
+    design, responses, _ = data(60, 90)
     n_rows = len(design)
     folds = np.array_split(np.arange(n_rows), 3)
     counted = np.zeros(n_rows, dtype=bool)
@@ -82,23 +81,6 @@ def test_penalty_and_rank_are_chosen_on_the_rows_that_count(shape):
     assert np.abs(weights - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-def test_where_voxels_share_directions_it_finds_them_and_predicts_better_than_ridge():
-    design, responses, shared = data(300, 60, n_voxels=200, rank=4, noise=4.0)
-    train, test = slice(0, 200), slice(200, None)
-    folds = np.array_split(np.arange(200), 4)
-    solver = GramRidge(design[train], folds, ALPHAS)
-    found = fit_reduced_rank(solver, [responses[train]], 200, 20)
-    _, voxelwise, _ = solver.solve(responses[train])
-    signal = design[test] @ shared
-
-    def r(weights):
-        predicted = design[test] @ weights
-        return np.mean([np.corrcoef(p, y)[0, 1] for p, y in zip(predicted.T, signal.T, strict=True)])
-
-    assert 3 <= found.rank <= 8
-    assert r(found.weights(solver, responses[train])) > r(voxelwise) + 0.05
-
-
 def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
     design, responses, _ = data(90, 20, n_voxels=12)
     solver = GramRidge(design, np.array_split(np.arange(90), 3), ALPHAS)
@@ -107,15 +89,6 @@ def test_a_voxel_with_a_gap_changes_nothing_for_the_others():
     one, other = (fit_reduced_rank(solver, [y], y.shape[1], 6) for y in (responses, with_gap))
     assert (one.alpha, one.rank) == (other.alpha, other.rank)
     assert_allclose(torch.abs(one.directions), torch.abs(other.directions), rtol=1e-4, atol=1e-7)
-
-
-def test_a_single_direction_is_enough_for_a_design_of_one_column():
-    design, responses, _ = data(40, 1, n_voxels=3)
-    solver = GramRidge(design, np.array_split(np.arange(40), 2), ALPHAS)
-    found = fit_reduced_rank(solver, [responses], 3, 8)
-    assert_allclose(
-        found.weights(solver, responses), direct(design, responses, found.alpha, 1), rtol=1e-4, atol=1e-6
-    )
 
 
 def test_turned_vectors_and_a_sample_of_voxels_choose_as_exact_ones_of_all_voxels_do(monkeypatch):

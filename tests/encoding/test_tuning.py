@@ -16,7 +16,7 @@ from brainwavlm.evaluation.evaluate import score_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.runs.run import open_run
 from brainwavlm.runs.writer import writing
-from tests.encoding.loops import KillAt, Killed, assert_identical, tensors, untuned_loop
+from tests.encoding.loops import KillAt, Killed, tensors, untuned_loop
 
 
 def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(finished):
@@ -29,6 +29,16 @@ def test_tuning_changes_adapters_and_readout_and_keeps_the_best_epoch(finished):
     changed = [key for key, value in model.items() if "lora_B" in key and value.abs().max() > 0]
     assert len(changed) == 3 * 3  # q, k, v of the three blocks that are run
     assert any(key.startswith("readout.") for key in model)
+    assert run.manifest["splits"]["train"] == ["dog", "ferry"]
+    assert run.manifest["data"]["simulated"] is False
+    assert torch.__version__.startswith(run.manifest["versions"]["torch"].split("+")[0])
+    assert [event["event"] for event in run.log()][-1] == "epoch"
+
+
+def test_another_seed_begins_with_another_readout_and_activations_are_computed_again_where_asked(settings):
+    first, other = (untuned_loop(settings(seed=seed, training__recompute=True)) for seed in (0, 1))
+    assert not torch.equal(first.readouts[0].compress.weight, other.readouts[0].compress.weight)
+    assert first.backbone.recompute
 
 
 def test_tuning_lowers_the_loss_on_what_it_sees(settings, tmp_path):
@@ -48,41 +58,19 @@ PERMUTED = {"control__kind": "block-permuted", "control__seconds": 4.0}
 @pytest.mark.parametrize(
     ("killed_after", "overrides"),
     [
-        *((6, {"training__epochs": 2}), (3, {"training__epochs": 2} | EACH)),
+        (6, {"training__epochs": 2}),
         # SpecAugment draws from numpy, dropout from torch; both states are part of a checkpoint.
         (7, {"backbone__train_noise": True, "joint": [{"subject": "ben"}]} | PERMUTED | EACH),
-        *((3, STREAM | {"training__frontend_cache_gb": room} | EACH) for room in (0.0, 1.0)),
+        (3, STREAM | EACH),
         *(
             pytest.param(step, {"training__epochs": 2} | more, marks=pytest.mark.slow)
-            for step, more in ((1, {}), (3, {}), (4, {}), (1, EACH), (4, EACH), (6, EACH))
+            for step, more in ((1, {}), (4, {}), (3, EACH), (6, EACH))
         ),
     ],
 )
 def test_a_killed_run_resumes_and_ends_bit_identical(resumed, killed_after, overrides):
     state = tensors(resumed(killed_after, **overrides))
     assert sum(value.abs().max() > 0 for key, value in state.items() if "lora_B" in key) >= 3 * 3
-
-
-def test_two_runs_of_a_seed_are_identical_and_another_seed_is_not(finished, tmp_path):
-    first, other = finished(), finished(seed=1)
-    assert_identical(tensors(first), tensors(tune(first.config, tmp_path / "again")))
-    assert not torch.equal(
-        tensors(first)["readout.compress.weight"], tensors(other)["readout.compress.weight"]
-    )
-
-
-def test_keeping_the_frontend_and_holding_few_stories_change_nothing_but_rounding(finished):
-    kept, computed = (
-        finished(training__stories_in_memory=1, training__frontend_cache_gb=room) for room in (1, 0)
-    )
-    for key, value in kept.checkpoint("last").model.items():
-        torch.testing.assert_close(value, computed.checkpoint("last").model[key], atol=1e-5, rtol=1e-4)
-
-
-def test_activations_computed_again_give_the_same_weights(finished):
-    plain, again = finished(), finished(training__recompute=True)
-    for key, value in plain.checkpoint("last").model.items():
-        torch.testing.assert_close(value, again.checkpoint("last").model[key], atol=1e-6, rtol=1e-5)
 
 
 def test_a_finished_run_is_not_run_again(tuned):
@@ -99,7 +87,6 @@ def test_a_finished_run_is_not_run_again(tuned):
     [
         ({"adapter__method": "frozen"}, 0),
         ({"adapter__method": "full"}, None),
-        ({"adapter__dora": True}, None),
         ({"adapter__layers": [2, 3], "adapter__projections": ["q", "out"]}, None),
     ],
 )
@@ -112,26 +99,20 @@ def test_every_method_runs_and_trains_what_it_says(finished, overrides, trained)
 
 
 @pytest.mark.parametrize("refresh", [0, 1])
-def test_a_closed_form_readout_is_never_trained_by_gradient(settings, tmp_path, refresh):
-    config = settings(readout__kind="ridge-fixed", readout__refresh=refresh, training__epochs=1)
-    loop = TuningLoop(config, tmp_path, Progress())
+def test_a_closed_form_readout_is_never_trained_by_gradient(finished, tmp_path, refresh):
+    run = finished(readout__kind="ridge-fixed", readout__refresh=refresh, joint=[{"subject": "ben"}])
+    loop = TuningLoop(run.config, tmp_path, Progress())
     loop.begin()
-    before = loop.readouts[0].weights.clone()
-    run = tune(config, tmp_path / "run")
-    after = run.checkpoint("last").model["readout.weights"]
-    assert before.abs().max() > 0
-    assert torch.allclose(before, after) == (refresh == 0)
+    for number, readout in enumerate(loop.readouts):
+        assert readout.weights.abs().max() > 0
+        after = run.checkpoint("last").model[f"readout.{number}.weights"]
+        assert torch.allclose(readout.weights, after) == (refresh == 0)
 
 
 def test_a_frozen_model_under_a_closed_form_readout_has_nothing_to_train(settings, tmp_path):
     run = tune(settings(readout__kind="ridge-fixed", adapter__method="frozen"), tmp_path)
     first, second = run.result["history"]
     assert first["validation_r"] == second["validation_r"]
-
-
-def test_every_loss_runs(finished):
-    losses = {"loss__temporal": 1, "loss__mse": 0.5, "loss__contrastive": 1, "loss__ceiling_weighted": True}
-    assert finished(**losses).result is not None
 
 
 def test_distil_holds_features_near_the_untuned_models_and_resumes_bit_identical(finished, resumed):
@@ -149,11 +130,6 @@ def test_distil_holds_features_near_the_untuned_models_and_resumes_bit_identical
             max(float((tuned.untuned[name][0] - loop.untuned[name][0]).norm()) for name in loop.lengths)
         )
     assert 0 < distances[1] < distances[0] / 2
-
-
-def test_random_blocks_are_not_worth_keeping(settings):
-    with pytest.raises(ConfigError, match=r"loss.distil 0 with adapter.method = reinit"):
-        settings(loss__distil=1.0, adapter__method="reinit")
 
 
 def test_the_authors_quirks_run_together(finished):
@@ -222,6 +198,7 @@ HEARD = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": 
         ({"subject": "nobody"}, "nobody"),
         ({"train": ["nowhere"]}, "nowhere"),
         ({"backbone__layer": 99}, "99"),
+        ({"loss__distil": 1.0, "adapter__method": "reinit"}, "loss.distil 0 with adapter.method = reinit"),
         ({"alignment__delays": [1, 1000]}, r"alignment\.delays: \[1, 1000\], where the longest"),
         ({"training__slow": 7, "training__block_rows": 14}, "12 TRs, with every 7 of them a row"),
         ({"windows__mode": "stream", "backbone__train_noise": True}, r"backbone\.train_noise"),
@@ -234,6 +211,7 @@ HEARD = [{"subject": "ben", "train": ["market"], "test": ["dog"], "validation": 
             r"control\.seconds: 20 s, but dog has 24 s of responses: one block",
         ),
         ({"control__kind": "other-story", "train": ["dog"]}, "other-story, with 1 training story"),
+        ({"readout__shared": True}, "nobody to share with"),
         ({"joint": HEARD}, r"joint(.|\n)*is a test story of"),
         ({"joint": [{"subject": "anna"}]}, "anna is named twice"),
         ({"joint": [{"subject": "nobody"}]}, r"joint(.|\n)*'nobody'(.|\n)*anna, ben"),
@@ -246,24 +224,14 @@ def test_what_no_run_can_have_is_refused_before_anything_is_written(settings, tm
 
 
 def test_patience_ends_a_run_that_no_longer_improves(settings, tmp_path):
-    run = tune(settings(training__epochs=40, training__patience=1), tmp_path)
-    last, best = run.result["history"][-1]["epoch"], run.result["best"]["epoch"]
-    assert last - best == 1
-    assert last < 40
+    still = {"training__lr_backbone": 1e-30, "training__lr_readout": 1e-30}
+    run = tune(settings(training__epochs=40, training__patience=1, **still), tmp_path)
+    assert (run.result["history"][-1]["epoch"], run.result["best"]["epoch"]) == (2, 1)
 
 
 def test_without_validation_stories_the_last_epoch_counts(settings, tmp_path):
     run = tune(settings(validation=[]), tmp_path)
     assert run.result["best"] == {"epoch": 2, "validation_r": None, "checkpoint": run.checkpoints[-1].name}
-
-
-def test_the_run_tells_what_it_saw(finished):
-    run = finished(target="AC")
-    assert run.manifest["data"]["n_target"] == 10
-    assert run.manifest["splits"]["train"] == ["dog", "ferry"]
-    assert run.manifest["data"]["simulated"] is False
-    assert torch.__version__.startswith(run.manifest["versions"]["torch"].split("+")[0])
-    assert [event["event"] for event in run.log()][-1] == "epoch"
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (9, 1.0), (10, 1.0), (55, 0.5), (99, 0.000304)])
@@ -297,9 +265,8 @@ def test_a_mac_computes_on_its_cpu_and_is_told_why_not_mps(settings, tmp_path, m
         accelerator_for(settings(device="mps"), tmp_path)
 
 
-@pytest.mark.parametrize("clip", [None, 1e-9])
-def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path, clip):
-    config = settings(training__clip=clip, training__epochs=1)
+def test_the_norm_of_the_gradient_is_that_before_clipping(settings, tmp_path):
+    config = settings(training__clip=1e-9, training__epochs=1)
     loop = TuningLoop(config, tmp_path, Progress())
     seen = []
     update = loop.optimisation.update
