@@ -23,11 +23,6 @@ def assert_same(one, other):
         np.testing.assert_array_equal(array, other.layers[layer])
 
 
-def test_what_is_written_is_read_again(tmp_path):
-    write_features(tmp_path / "new" / "a.safetensors", FEATURES, {"audio": "abc"})
-    assert_same(read_features(tmp_path / "new" / "a.safetensors"), FEATURES)
-
-
 def write_half(path, half):
     """Write features, and wait where half of the bytes are there."""
     save = feature_cache.save_file
@@ -61,19 +56,8 @@ def test_a_writer_killed_half_way_leaves_nothing_that_is_read(tmp_path):
     assert_same(read_features(path), FEATURES)
 
 
-def test_a_writer_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    def full_disk(tensors, path, metadata):
-        path.write_bytes(b"half")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(feature_cache, "save_file", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        write_features(tmp_path / "a.safetensors", FEATURES, {})
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
-    path = tmp_path / "a.safetensors"
+    path = tmp_path / "new" / "a.safetensors"
     write_features(path, FEATURES, {})
     stop = time.monotonic() + 1.0
 
@@ -93,7 +77,7 @@ def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
         readers = [pool.submit(read, n) for n in range(2)]
         assert all(reader.result() > 0 for reader in readers)
         assert all(writer.result() is None for writer in writers)
-    assert os.listdir(tmp_path) == [path.name]
+    assert os.listdir(path.parent) == [path.name]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])

@@ -36,18 +36,17 @@ def test_batches_say_what_each_window_says_alone(saved, kind, frame):
     windows = cut_windows(len(sound), WINDOWS)
     assert len(set(windows.lengths)) == 5
     expected = one_by_one(backbone, sound, windows, frame)
-    for batch in (1, 4, 64):
+    for batch in (4, 64):
         backbone.batch_windows = batch
         found = read_windows(backbone, sound, windows, range(len(windows)), frame)
         for layer, state in found.items():
             torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["wavlm", "hubert-large", "whisper"])
-@pytest.mark.parametrize("mode", ["windows", "stream"])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("wavlm", "windows"), ("whisper", "windows"), ("hubert-large", "stream")]
+)
 def test_bf16_is_of_the_products_alone_and_goes_to_other_files(saved, tmp_path, sound_path, kind, mode):
-    if (kind, mode) == ("whisper", "stream"):
-        pytest.skip("no stream")
     exact, rounded = (load_backbone(saved(kind), "all") for _ in range(2))
     windows = WINDOWS.model_copy(update={"mode": mode})
     rounded.precision = "bf16"
@@ -90,14 +89,6 @@ def test_a_kept_frontend_gives_the_same_features_and_gradients(saved, kind):
     assert sum(frames.numel() * 4 for frames in kept) == kept_bytes(backbone, windows, WindowConfig())
 
 
-def test_the_graph_is_kept_only_where_gradients_are_on(saved):
-    backbone, sound = load_backbone(saved("wavlm"), 2, AdapterConfig()), noise(1, seconds=1.0)[0]
-    windows = cut_windows(len(sound), WINDOWS)
-    assert read_windows(backbone, sound, windows, [2, 9], "last")[2].requires_grad
-    with torch.no_grad():
-        assert not read_windows(backbone, sound, windows, [2, 9], "last")[2].requires_grad
-
-
 def test_a_story_is_stamped_with_window_ends_and_read_in_eval_mode(saved, sound_path):
     torch.manual_seed(0)
     backbone = load_backbone(saved("wavlm"), [0, 2], AdapterConfig(dropout=0.5))
@@ -114,16 +105,13 @@ def test_a_story_is_stamped_with_window_ends_and_read_in_eval_mode(saved, sound_
     np.testing.assert_array_equal(features.layers[2], again.layers[2])
 
 
-def no_extraction(*args, **kwargs):
-    raise AssertionError("features were computed, not read")
-
-
-def test_features_are_computed_once(saved, sound_path, tmp_path, monkeypatch):
+def test_features_of_a_sound_are_computed_once_whatever_its_name(saved, sound_path, tmp_path, monkeypatch):
     backbone = load_backbone(saved("wavlm"), "all")
     first = cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
     assert_same(first, extract(backbone, sound_path, WINDOWS))
-    monkeypatch.setattr(features_module, "extract", no_extraction)
-    assert_same(first, cached(load_backbone(saved("wavlm"), "all"), sound_path, WINDOWS, tmp_path / "cache"))
+    monkeypatch.setattr(features_module, "extract", lambda *_: pytest.fail("computed, not read"))
+    renamed = sound_path.rename(tmp_path / "renamed.wav")
+    assert_same(first, cached(load_backbone(saved("wavlm"), "all"), renamed, WINDOWS, tmp_path / "cache"))
 
 
 def test_whatever_changes_the_features_changes_the_file(saved, sound_path, tmp_path):
@@ -152,10 +140,3 @@ def test_whatever_changes_the_features_changes_the_file(saved, sound_path, tmp_p
     with torch.no_grad():
         next(iter(adapted.adapter_parameters()))[1].add_(1.0)
     assert count(adapted) == 9
-
-
-def test_a_file_of_the_same_sound_under_another_name_is_found(saved, sound_path, tmp_path, monkeypatch):
-    backbone = load_backbone(saved("wavlm"), 2)
-    cached(backbone, sound_path, WINDOWS, tmp_path / "cache")
-    monkeypatch.setattr(features_module, "extract", no_extraction)
-    cached(backbone, sound_path.rename(tmp_path / "renamed.wav"), WINDOWS, tmp_path / "cache")

@@ -14,8 +14,9 @@ def gradients(backbone, hidden, read):
     return {name: parameter.grad.clone() for name, parameter in backbone.reachable_parameters()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize(
+    ("kind", "method"), [*((kind, "lora") for kind in KINDS), ("wavlm", "full"), ("whisper", "full")]
+)
 def test_gradients_of_one_frame_equal_those_of_the_whole_block(saved, kind, method):
     torch.manual_seed(0)
     backbone = load_backbone(saved(kind), 3, AdapterConfig(method=method, projections=("q", "k", "v", "out")))

@@ -42,8 +42,9 @@ OLD, NEW = (
 )
 
 
-@pytest.mark.parametrize("kind", [*CONV_TYPE, "wavlm-large"])
-@pytest.mark.parametrize("names", [OLD, NEW], ids=["weight_g", "parametrizations"])
+@pytest.mark.parametrize(
+    ("kind", "names"), [*((kind, OLD) for kind in CONV_TYPE), ("wavlm", NEW), ("wavlm-large", OLD)]
+)
 def test_the_positional_convolution_loads_under_old_and_new_names(own, kind, names):
     folder = own(kind)
 
@@ -84,12 +85,11 @@ PROJECTION = "encoder.layers.1.attention.k_proj.weight"
     [
         ("wavlm", without(POSITIONS), f"missing: {POSITIONS}"),
         ("hubert", without(PROJECTION), f"missing: {PROJECTION}"),
-        ("wav2vec2", without("feature_projection.projection.bias"), "missing: feature_projection"),
         ("whisper", without("encoder.conv1.weight"), "missing: encoder.conv1.weight"),
         ("wavlm", with_zeros("encoder.s_proj.weight", 2), "unknown: encoder.s_proj.weight"),
         ("wavlm", with_zeros("encoder.layer_norm.weight", 7), "no speech model could be read"),
         *(("wavlm", with_value(PROJECTION, bad), f"infinite values: {PROJECTION}") for bad in BAD),
-        *(("whisper", with_value("encoder.conv1.bias", bad), "values: encoder.conv1.bias") for bad in BAD),
+        ("whisper", with_value("encoder.conv1.bias", torch.nan), "values: encoder.conv1.bias"),
     ],
 )
 def test_weights_that_do_not_fit_or_are_no_numbers_are_named(own, kind, change, words):
@@ -99,7 +99,7 @@ def test_weights_that_do_not_fit_or_are_no_numbers_are_named(own, kind, change, 
         load_backbone(folder, 1)
 
 
-@pytest.mark.parametrize(("key", "value"), [("conv_stride", 0), ("conv_stride", -2), ("conv_kernel", 0)])
+@pytest.mark.parametrize(("key", "value"), [("conv_stride", -2), ("conv_kernel", 0)])
 def test_a_convolution_that_is_none_is_refused(own, key, value):
     path = own() / "config.json"
     config = json.loads(path.read_text())
@@ -174,37 +174,30 @@ def test_folders_without_a_model_are_refused(tmp_path, content):
         load_backbone(tmp_path, 1)
 
 
-MISSING = (
-    "{tmp}/wavlm-bsae ./wavlm-bsae ~/wavlm-bsae models/wavlm-bsae x/../x/wavlm-bsae wavlm-bsae a/b/c a\\b"
+@pytest.mark.parametrize(
+    "name", ["{tmp}/wavlm-bsae", "~/wavlm-bsae", "models/wavlm-bsae", "wavlm-bsae", "a\\b"]
 )
-
-
-@pytest.mark.parametrize("name", MISSING.split())
 def test_a_missing_folder_is_refused_without_asking_the_network(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for folder in (".", "models", "x"):
+    for folder in (".", "models"):
         (tmp_path / folder / "wavlm-base").mkdir(parents=True)
     monkeypatch.setattr(pretrained.AutoConfig, "from_pretrained", lambda name: pytest.fail("asked the hub"))
     with pytest.raises(BackboneError, match="Similarly named: wavlm-tiny-demo"):
         load_backbone("wavlm-tiny-dmo", 1)
     with pytest.raises(BackboneError, match=r"no folder /.*, and no hub id") as caught:
         load_backbone(name.format(tmp=tmp_path), 1)
-    similar = name not in ("a/b/c", "a\\b")
-    assert ("Similarly named: wavlm-base" in str(caught.value)) == similar
+    assert ("Similarly named: wavlm-base" in str(caught.value)) == (name != "a\\b")
 
 
-def test_a_truncated_weight_file_is_refused(own):
-    path = own() / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(BackboneError, match="no speech model could be read"):
-        load_backbone(path.parent, 1)
-
-
-def test_weights_outside_the_encoder_may_be_anything(own):
+def test_a_truncated_weight_file_is_refused_and_weights_outside_the_encoder_may_be_anything(own):
     folder = own("whisper")
     change_weights(folder, with_value("decoder.layer_norm.bias", torch.nan))
     load_backbone(folder, 1)
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(BackboneError, match="no speech model could be read"):
+        load_backbone(folder, 1)
 
 
 def test_weights_that_can_hold_code_are_not_read(own):
@@ -216,14 +209,9 @@ def test_weights_that_can_hold_code_are_not_read(own):
 
 
 BROKEN = [
-    *({"num_attention_heads": heads} for heads in (0, "four")),
-    *({"conv_dim": dims} for dims in (None, 16)),
-    *({"hidden_size": size} for size in (None, "wide")),
-    *({"hidden_act": act} for act in ("nothing", 3)),
-    *({"num_hidden_layers": n} for n in ("x", -1)),
-    *({name: "x"} for name in ("hidden_dropout", "mask_time_prob")),
-    *({"model_type": kind} for kind in (["wavlm"], None)),
-    *({"conv_kernel": [1, 2]}, {"num_conv_pos_embedding_groups": 0}, {"dtype": "float99"}, {"layerdrop": []}),
+    *({"num_attention_heads": 0}, {"conv_dim": None}, {"hidden_size": "wide"}, {"hidden_act": "nothing"}),
+    *({"num_hidden_layers": -1}, {"mask_time_prob": "x"}, {"model_type": ["wavlm"]}, {"conv_kernel": [1, 2]}),
+    *({"num_conv_pos_embedding_groups": 0}, {"dtype": "float99"}, {"layerdrop": []}),
 ]
 
 
@@ -236,9 +224,7 @@ def test_a_broken_configuration_is_refused(own, change):
             load_backbone(path.parent, 1, train_noise=train_noise)
 
 
-@pytest.mark.parametrize(
-    "content", ["[]", '"yes"', "{", "true", '{"do_normalize": "false"}', '{"do_normalize": 1}', "[" * 10**5]
-)
+@pytest.mark.parametrize("content", ["[]", "{", '{"do_normalize": "false"}', "[" * 10**5])
 def test_a_broken_preprocessor_configuration_is_refused(own, content):
     folder = own()
     (folder / "preprocessor_config.json").write_text(content)

@@ -5,16 +5,16 @@ import torch
 from torch import nn
 
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.families import FAMILIES
+from brainwavlm.speech import families
 from brainwavlm.speech.wavlm import GatedAttention, all_called, make_reachable
-from tests.models import MODELS, noise, stock_model
+from tests.models import FAMILIES, MODELS, noise, stock_model
 
 WAVLM = ["wavlm", "wavlm-large", "wavlm-base-shape"]
 
 
 def mended(kind):
     model = stock_model(kind)
-    assert make_reachable(model, FAMILIES["wavlm"])
+    assert make_reachable(model, families.FAMILIES["wavlm"])
     return model
 
 
@@ -44,29 +44,12 @@ def test_the_attention_equals_the_stock_one_in_every_state(kind, padded):
         torch.testing.assert_close(one[heard], other[heard], atol=1e-5, rtol=1e-5)
 
 
-def test_the_padding_mask_matters():
-    model, windows = mended("wavlm"), noise(1)
-    mask = torch.ones(1, windows.shape[1], dtype=torch.long)
-    mask[0, 4000:] = 0
-    with torch.no_grad():
-        assert (model(windows, attention_mask=mask)[0] - model(windows)[0])[:, :5].abs().max() > 1e-3
-
-
-def test_gates_and_position_biases_matter():
-    """Else the comparison with the stock attention would say nothing of them."""
-    for name in ("rel_attn_embed", "gru_rel_pos_linear.weight", "gru_rel_pos_const"):
-        model, changed = mended("wavlm"), mended("wavlm")
-        with torch.no_grad():
-            for key, parameter in changed.named_parameters():
-                if name in key:
-                    parameter.mul_(-1.0)
-            assert (model(noise(1))[0] - changed(noise(1))[0]).abs().max() > 1e-4
-
-
 @pytest.mark.parametrize("kind", WAVLM)
-def test_gradients_of_the_weights_equal_those_of_the_stock_attention(kind):
-    gradients = []
-    for model in (stock_model(kind), mended(kind)):
+def test_weights_keep_their_names_and_values_and_their_gradients(kind):
+    gradients, (stock, found) = [], (stock_model(kind), mended(kind))
+    assert set(stock.state_dict()) == set(found.state_dict())
+    assert all(torch.equal(found.state_dict()[name], tensor) for name, tensor in stock.state_dict().items())
+    for model in (stock, found):
         model(noise(2))[0].square().mean().backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if "attention" in name})
     assert gradients[0].keys() == gradients[1].keys()
@@ -76,42 +59,20 @@ def test_gradients_of_the_weights_equal_those_of_the_stock_attention(kind):
         )
 
 
-@pytest.mark.parametrize("kind", WAVLM)
-def test_weights_keep_their_names_and_values(kind):
-    stock, found = stock_model(kind), mended(kind)
-    assert list(stock.state_dict()) == list(found.state_dict()) or set(stock.state_dict()) == set(
-        found.state_dict()
-    )
-    for name, tensor in stock.state_dict().items():
-        assert torch.equal(found.state_dict()[name], tensor)
-
-
-def test_the_position_bias_is_made_once_and_not_repeated_over_windows():
-    model, shapes, made = mended("wavlm"), [], []
-    first = model.encoder.layers[0].attention
-    stock_bias = first._compute_bias
-    first._compute_bias = lambda *size: made.append(size) or stock_bias(*size)
-    for layer in model.encoder.layers:
-        layer.attention.register_forward_hook(lambda *hook: shapes.append(tuple(hook[2][2].shape)))
-    model(noise(3))
-    assert len(made) == 1
-    assert shapes == [(1, 4, 24, 24)] * 4
-
-
 def test_attention_dropout_acts_in_training_only():
     model = stock_model("wavlm")
     for layer in model.encoder.layers:
         layer.attention.dropout = 0.5
-    make_reachable(model, FAMILIES["wavlm"])
+    make_reachable(model, families.FAMILIES["wavlm"])
     attention, hidden = model.encoder.layers[0].attention, torch.randn(1, 10, 32)
     assert torch.equal(attention(hidden)[0], attention(hidden)[0])
     attention.train()
     assert not torch.equal(attention(hidden)[0], attention(hidden)[0])
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in WAVLM])
+@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind != "wavlm"])
 def test_families_whose_projections_are_called_stay_as_they_are(kind):
-    family = FAMILIES[MODELS[kind][0]]
+    family = families.FAMILIES[MODELS[kind][0]]
     model = family.kept(stock_model(kind))
     kinds = [type(module) for module in model.modules()]
     assert not make_reachable(model, family)
@@ -122,7 +83,7 @@ def test_a_wavlm_that_calls_its_projections_stays_as_it_is():
     """As a later transformers might: the probe decides, not the version."""
     model = mended("wavlm")
     before = [id(layer.attention) for layer in model.encoder.layers]
-    assert not make_reachable(model, FAMILIES["wavlm"])
+    assert not make_reachable(model, families.FAMILIES["wavlm"])
     assert [id(layer.attention) for layer in model.encoder.layers] == before
 
 
@@ -141,7 +102,7 @@ def test_a_family_that_cannot_be_reached_is_an_error():
     for layer in model.encoder.layers:
         layer.attention = Bypassing(layer.attention)
     with pytest.raises(BackboneError, match="no effect"):
-        make_reachable(model, FAMILIES["hubert"])
+        make_reachable(model, families.FAMILIES["hubert"])
 
 
 def test_the_probe_sees_calls_and_leaves_no_hook():
@@ -164,28 +125,23 @@ def test_a_copy_of_the_attention_stands_alone():
     assert not torch.equal(twin(hidden)[0], before)
 
 
-def test_the_position_bias_is_made_once_a_length_and_again_when_its_weights_change():
-    model = mended("wavlm").requires_grad_(False)
+def test_a_position_bias_is_made_once_a_length_and_again_when_its_weights_change_or_are_trained():
+    model, made, shapes = mended("wavlm").requires_grad_(False), [], []
     attention = model.encoder.layers[0].attention
-    made = []
+    for layer in model.encoder.layers:
+        layer.attention.register_forward_hook(lambda *hook: shapes.append(tuple(hook[2][2].shape)))
     original = attention._compute_bias
     attention._compute_bias = lambda *lengths: made.append(lengths) or original(*lengths)
     first = model(noise(1))[0]
     assert torch.equal(model(noise(1))[0], first)
+    model(noise(3))
+    assert set(shapes) == {(1, 4, 24, 24)}  # not repeated over windows
     assert len(made) == 1
     with torch.no_grad():
         attention.rel_attn_embed.weight.mul_(-2.0)
     assert (model(noise(1))[0] - first).abs().max() > 1e-4
     assert len(made) == 2
-
-
-def test_a_position_bias_that_is_trained_is_made_each_time():
-    model = mended("wavlm")
-    attention = model.encoder.layers[0].attention
+    trained = mended("wavlm")
     for _ in range(2):
-        model(noise(1))[0].sum().backward()
-    assert attention.rel_attn_embed.weight.grad is not None
-    with torch.no_grad():
-        before = model(noise(1))[0]
-        attention.rel_attn_embed.weight.data = -attention.rel_attn_embed.weight.data
-        assert (model(noise(1))[0] - before).abs().max() > 1e-4
+        trained(noise(1))[0].sum().backward()
+    assert trained.encoder.layers[0].attention.rel_attn_embed.weight.grad is not None

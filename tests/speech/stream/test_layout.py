@@ -9,7 +9,7 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.stream.layout import Layout, cut_segments, equal_layouts, needed_segments
 from brainwavlm.stimulus.windows import cut_windows
-from tests.models import MODELS
+from tests.models import FAMILIES
 
 GRID = (320, 400)  # wav2vec-type: 20 ms between frames, 25 ms for the first
 
@@ -71,7 +71,7 @@ def test_a_shorter_sound_is_cut_in_the_same_places(cut):
     assert whole[len(part) - 1].layout.block_ends[: len(shared)] == shared
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_a_frame_belongs_to_the_time_from_which_a_window_has_it(saved, kind):
     backbone = load_backbone(saved(kind), 1)
     layout = Layout(*backbone.family.frame_grid(backbone.model.config), 16000, (16000,), (16000,))
@@ -103,12 +103,9 @@ def test_a_reading_is_of_the_frames_wholly_in_its_window():
     np.testing.assert_array_equal(layout.members("last"), [[0, 0, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_array_equal(layout.members("first"), [[1, 0, 0, 0], [0, 0, 1, 0]])
     np.testing.assert_array_equal(layout.members("mean"), [[1, 1, 1, 0], [0, 0, 1, 1]])
-
-
-def test_a_window_without_a_whole_frame_of_the_grid_is_read_at_the_last_frame_before_its_end():
-    layout = Layout(10, 15, 16, block_ends=(16, 29), reading_ends=(16, 29))
-    for frame in ("last", "mean", "first"):
-        np.testing.assert_array_equal(layout.members(frame), [[1, 0], [0, 1]])
+    short = Layout(10, 15, 16, block_ends=(16, 29), reading_ends=(16, 29))
+    for frame in ("last", "mean", "first"):  # no whole frame: the last one before the window's end
+        np.testing.assert_array_equal(short.members(frame), [[1, 0], [0, 1]])
 
 
 def test_a_block_too_short_for_a_frame_is_none():

@@ -9,17 +9,16 @@ from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.cpu.gated_attention import gated_attention
 from brainwavlm.speech.features import cached, extract, read_at_ends, read_windows
 from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
 from brainwavlm.speech.stream.layout import cut_segments
 from brainwavlm.speech.stream.reader import read_stream, stream_samples
 from brainwavlm.stimulus.windows import cut_windows
-from tests.models import FAMILIES, MODELS, noise
+from tests.models import FAMILIES, noise
 
 # A stride of 1.6 frames: blocks of one and of two frames, and readings that no frame ends at.
 STREAM = WindowConfig(mode="stream", context=0.4, stride=0.032, chunk=0.3, frame="last")
-NORMALISED = [*((kind, False) for kind in MODELS), ("wavlm", True), ("wav2vec2-large", True)]
+KINDS = [(kind, False) for kind in (*FAMILIES, "wavlm-base-shape")]
 ONE_A_KIND = [("wavlm", True), ("hubert-large", False), ("whisper", False)]
 
 
@@ -56,8 +55,12 @@ def assert_close(found, expected, rows=slice(None), atol=1e-5):
 @pytest.mark.parametrize(
     ("kind", "normalise", "lookahead", "frame"),
     [
-        *((*kind, 0.02, "mean") for kind in NORMALISED),
-        *((*kind, *ahead) for kind in ONE_A_KIND for ahead in ((None, "last"), (0.13, "first"))),
+        *((*kind, 0.02, "mean") for kind in KINDS),
+        *(
+            ("wavlm", True, None, "last"),
+            ("hubert-large", False, None, "last"),
+            ("whisper", False, 0.13, "first"),
+        ),
     ],
 )
 def test_no_layer_hears_sound_after_the_lookahead(saved, kind, normalise, lookahead, frame):
@@ -94,8 +97,8 @@ def test_no_layer_remembers_sound_from_before_context_and_chunk(saved, kind, nor
 @pytest.mark.parametrize(
     ("kind", "normalise", "frame"),
     [
-        *((*kind, "mean") for kind in NORMALISED),
-        *((*kind, frame) for kind in ONE_A_KIND for frame in ("last", "first")),
+        *((*kind, "mean") for kind in KINDS),
+        *(("wavlm", True, "last"), ("hubert-large", False, "first"), ("wav2vec2-large", True, "mean")),
     ],
 )
 def test_with_a_chunk_for_each_reading_the_stream_is_the_windowed_mode(saved, kind, normalise, frame):
@@ -107,27 +110,11 @@ def test_with_a_chunk_for_each_reading_the_stream_is_the_windowed_mode(saved, ki
     assert_close(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("lookahead", [None, 0.05])
-@pytest.mark.parametrize("kind", FAMILIES)
-def test_the_first_reading_of_a_chunk_is_that_of_its_window(saved, kind, lookahead):
-    config = STREAM.model_copy(update={"lookahead": lookahead})
-    backbone, sound = loaded(saved, kind, normalise=kind != "whisper"), story()
-    found, windows = read(backbone, sound, config)
-    grid = backbone.family.frame_grid(backbone.model.config)
-    firsts = [segment.first for segment in cut_segments(windows, config, grid)]
-    assert len(firsts) == 6
-    with torch.no_grad():
-        expected = read_windows(backbone, sound, windows, range(len(windows)), "last")
-    assert_close(found, expected, firsts, atol=1e-4)
-    others = np.setdiff1d(range(len(windows)), firsts)
-    assert (found[1][others] - expected[1][others]).abs().max() > 1e-2  # another model of context
-
-
 @pytest.mark.parametrize("kind", ["wavlm", "hubert-large", "whisper"])
 def test_a_reading_does_not_depend_on_what_else_is_read(saved, kind):
     backbone, sound = loaded(saved, kind), story()
     whole, windows = read(backbone, sound)
-    for batch in (1, 2, 64):
+    for batch in (2, 64):
         backbone.batch_windows = batch
         for indices in ([7, 0, 12, 0, 33], range(20, 31), [len(windows) - 1]):
             some, _ = read(backbone, sound, indices=indices)
@@ -158,8 +145,8 @@ def without_mask(backbone, hidden, visible):
 @pytest.mark.parametrize(
     ("kind", "frame"),  # of the last frame: the deepest block is made for no other
     [
-        *((kind, "last") for kind in ("wavlm", "wavlm-large", "hubert", "wav2vec2-large", "whisper")),
-        *((kind, "mean") for kind in ("wavlm", "whisper")),
+        *((kind, "last") for kind in ("wavlm", "hubert", "wav2vec2-large")),
+        *((kind, "mean") for kind in ("wavlm-large", "whisper")),
     ],
 )
 def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(saved, kind, frame):
@@ -189,7 +176,7 @@ def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(sa
 
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [("wavlm", "lora"), ("hubert-large", "full"), ("wav2vec2", "lora"), ("whisper", "full")],
+    [("wavlm", "lora"), ("hubert-large", "full"), ("whisper", "full")],
 )
 def test_a_kept_frontend_and_recomputing_give_the_same_features_and_gradients(saved, kind, method):
     sound, indices, results = story(), np.array([3, 11, 0, 40]), []
@@ -206,15 +193,6 @@ def test_a_kept_frontend_and_recomputing_give_the_same_features_and_gradients(sa
         torch.testing.assert_close(other, results[0], atol=1e-5, rtol=1e-4)
     assert not any(frames.requires_grad for frames in kept)
     assert sum(frames.numel() * 4 for frames in kept) == kept_bytes(backbone, windows, STREAM)
-
-
-def test_blocks_above_the_layer_run_without_reaching_it(saved):
-    backbone = loaded(saved, "wavlm", layer=2, adapter=AdapterConfig(rank=2), run_unused_blocks=True).train()
-    windows = cut_windows(16000, STREAM)
-    read_stream(backbone, story(1.0), windows, [5, 20], STREAM)[2].sum().backward()
-    require_gradients(backbone.reachable_parameters())
-    silent = {name for name, p in backbone.adapter_parameters() if p.grad is None}
-    assert silent == {name for name, _ in backbone.adapter_parameters() if ".2." in name or ".3." in name}
 
 
 def test_the_noise_of_a_models_own_configuration_is_refused(saved):
@@ -258,31 +236,3 @@ def test_extraction_reads_the_stream_and_keeps_each_setting_apart(saved, tmp_pat
         cached(backbone, path, STREAM.model_copy(update=change), folder)
         counts.append(len(list(folder.glob("*.safetensors"))))
     assert counts == [1, 2, 3, 4, 4]
-
-
-@pytest.mark.parametrize("per_window", [False, True])
-def test_attention_leaves_out_nothing_but_what_the_mask_hides(per_window):
-    """Longer than one stretch of queries, with rows that see different frames."""
-    torch.manual_seed(0)
-    n_windows, n_frames, n_heads, n_dims = 2, 230, 3, 4
-    shape = (n_windows, n_frames, n_heads, n_dims)
-    inputs = [torch.randn(shape, requires_grad=True) for _ in range(3)]
-    gates = torch.randn(n_windows, n_heads, n_frames, 1, requires_grad=True)
-    bias = torch.randn(1, n_heads, n_frames, n_frames, requires_grad=True)
-    places = torch.arange(n_frames)
-    hidden = ((places[:, None] - places).abs() > 40)[None, None]
-    if per_window:
-        hidden = torch.cat([hidden, (places[:, None] < places)[None, None]])
-    mask = torch.zeros(hidden.shape).masked_fill(hidden, float("-inf"))
-    weights = torch.randn(shape)
-
-    def of(attended):
-        gradients = torch.autograd.grad((attended * weights).sum(), [*inputs, gates, bias])
-        return attended.detach(), *gradients
-
-    stock = torch.nn.functional.scaled_dot_product_attention(
-        *(part.transpose(1, 2) for part in inputs), attn_mask=gates * bias + mask
-    ).transpose(1, 2)
-    torch.testing.assert_close(
-        of(gated_attention(*inputs, gates, bias, mask)), of(stock), atol=1e-5, rtol=1e-4
-    )

@@ -1,9 +1,6 @@
 """Runs in stream mode: alignment is unchanged, a broken run ends like an unbroken one, each command takes it."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from brainwavlm.encoding.plan import plan
@@ -30,29 +27,7 @@ def test_a_report_says_that_a_run_is_a_stream(settings):
     assert "up to 1 s ahead" in words
 
 
-def test_features_ridge_tune_and_evaluate_take_the_stream(
-    brainwavlm, tree, small_settings, tiny_wavlm, tmp_path
-):
-    stream = ["--set", "windows.mode=stream", "--set", "windows.chunk=3"]
-    few = ["--set", "evaluation.shifts=20"]
-    model = ["--backbone", tiny_wavlm, "--context", 1, "--stride", 0.5, "--device", "cpu"]
-    brainwavlm("features", tree, *model, *stream, "--output", tmp_path / "features")
-    assert len(list((tmp_path / "features").glob("*.safetensors"))) == 4
-
-    ridge = ["ridge", tree, "--subject", "anna", "--layer", 2, *model, *few]
-    r = []
-    for name, more in (("stream", stream), ("windows", [])):
-        brainwavlm(*ridge, *more, "--output", tmp_path / name)
-        r.append(pd.read_csv(tmp_path / name / "scores.csv")["r"].to_numpy())
-    assert np.isfinite(r).all()
-    assert np.abs(r[0] - r[1]).max() > 1e-3  # another model of context
-
-    data = ["--set", f"dataset={tree}", "--set", "subject=anna", *stream, *few]
-    planned = brainwavlm("plan", small_settings, *data)
-    assert "h of sound go through the model" in " ".join(planned.out.split())
-    run = tmp_path / "run"
-    brainwavlm("tune", small_settings, *data, "--output", run)
-    assert json.loads(brainwavlm("show", run, "--json").out)["result"]["best"]["epoch"] == 1
-    brainwavlm("evaluate", run, "--output", tmp_path / "scores")
-    table = pd.read_csv(tmp_path / "scores" / "table.csv")
-    assert np.isfinite(table[["r_frozen", "r_tuned"]]).all(axis=None)
+def test_a_run_in_stream_mode_is_scored_on_the_stream(evaluated):
+    scores, of_windows = evaluated(**STREAM).voxels, evaluated().voxels
+    assert np.isfinite(scores[["r_frozen", "r_tuned"]]).all(axis=None)
+    assert (scores["r_frozen"] - of_windows["r_frozen"]).abs().max() > 1e-3  # another model of context
