@@ -43,30 +43,25 @@ def test_what_was_measured_has_none():
         assert told(measured(kind)) == [], kind
 
 
-@pytest.mark.parametrize("value", [-9999.0, 9.96921e36])
-@pytest.mark.parametrize("kind", ["z-scored", "raw", "whole numbers"])
-def test_a_fill_value_is_named_with_its_rows_and_voxels(kind, value):
-    data = measured(kind)
-    data[np.ix_(ROWS, VOXELS)] = value
-    [found] = told(data)
-    assert "48 numbers of data, in 4 rows, the first of them row 3, and 12 voxels" in found
-    assert f"{value:g} (48 times)." in found
-
-
 @pytest.mark.parametrize(
-    ("rows", "voxels"),
+    ("kind", "value", "rows", "voxels"),
     [
-        (ROWS, np.arange(25)),  # most voxels
-        (np.setdiff1d(np.arange(N_ROWS), [20, 25]), VOXELS[:4]),
-        ([7], [3]),
+        ("z-scored", -9999.0, ROWS, VOXELS),
+        ("raw", 9.96921e36, ROWS, VOXELS),
+        ("whole numbers", -9999.0, ROWS, VOXELS),
+        ("z-scored", -9999.0, ROWS, np.arange(25)),  # most voxels
+        ("z-scored", -9999.0, np.setdiff1d(np.arange(N_ROWS), [20, 25]), VOXELS[:4]),
+        ("z-scored", -9999.0, [7], [3]),
     ],
 )
-def test_wherever_it_stands(rows, voxels):
-    data = measured("z-scored")
-    data[np.ix_(rows, voxels)] = -9999.0
+def test_a_fill_value_is_named_with_its_rows_and_voxels(kind, value, rows, voxels):
+    data = measured(kind)
+    data[np.ix_(rows, voxels)] = value
     [found] = told(data)
-    assert f"{len(rows) * len(voxels)} numbers of data, in {len(rows)} rows" in found
-    assert f"and {len(voxels)} voxels" in found
+    n = len(rows) * len(voxels)
+    where = f"in {len(rows)} rows, the first of them row {rows[0]}, and {len(voxels)} voxels"
+    assert f"{n} numbers of data, {where}" in found
+    assert f"{value:g} ({n} times)." in found
 
 
 def test_single_outliers_are_counted_with_the_largest_groups_first():

@@ -87,14 +87,6 @@ def test_what_cannot_be_compared_is_doubted(tmp_path):
     assert "not marked as the last" in sound_facts(path).doubt
 
 
-def test_a_cut_file_says_how_much_of_it_can_be_decoded(tmp_path):
-    assert "decodes to 7." in errors(cut(written(tmp_path / "a.mp3", speech())))["sound"].found
-    assert "its header says 12.0 s" in errors(tmp_path / "a.mp3")["sound"].found
-    assert (
-        "cannot be decoded to its end" in errors(cut(written(tmp_path / "a.flac", speech())))["sound"].found
-    )
-
-
 @pytest.mark.parametrize(
     ("riff", "data"),
     [

@@ -5,7 +5,7 @@ import struct
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainwavlm.errors import DatasetError
@@ -231,6 +231,7 @@ def test_what_is_no_textgrid_is_told_as_what_it_is(tmp_path, content, told):
         grid(tmp_path / "a", content)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_what_is_written_is_read_again_whatever_is_said(tmp_path_factory, data):
     def some(kind):

@@ -18,6 +18,9 @@ def test_windows_of_the_authors_start_short_and_slide_by_a_quarter_second():
     assert set(windows.lengths[15:]) == {4 * SAMPLE_RATE}
     assert windows.starts.dtype == windows.ends.dtype == np.int64
     assert windows.times.dtype == np.float64
+    for min_samples, first in ((400, 0.04), (320, 0.02)):  # too short for the model: left out
+        config = WindowConfig(context=1.0, stride=0.02)
+        assert cut_windows(16000, config, min_samples=min_samples).times[0] == first
 
 
 def test_the_last_window_ends_with_the_sound_when_the_stride_divides_it():

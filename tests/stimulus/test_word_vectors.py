@@ -112,14 +112,12 @@ def test_a_file_of_another_form_is_refused_with_the_reason(tmp_path, name, write
         read_embeddings(tmp_path / name, WORDS)
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".bin", ".npz"])
+@pytest.mark.parametrize("suffix", [".txt", ".npz"])
 def test_an_accent_typed_in_two_ways_is_one_word(tmp_path, suffix):
     path, typed = tmp_path / f"vectors{suffix}", "cafe\u0301"
     vector = np.array([1.0, 2.0], np.float32)
     if suffix == ".txt":
         path.write_text(f"{typed} 1 2\n", encoding="utf-8")
-    elif suffix == ".bin":
-        path.write_bytes(b"1 2\n" + typed.encode() + b" " + vector.tobytes())
     else:
         np.savez(path, words=np.array([typed]), vectors=vector[None])
     assert list(read_embeddings(path, [spoken(typed)])) == ["caf\u00e9"]
