@@ -1,14 +1,16 @@
-"""How long the program takes to say its help, against importing what it is made of.
+"""Processor time until the program has said its help or planned a study, against importing what it is made of.
 
 python benchmarks/startup.py --output benchmarks/results/startup.json
+python benchmarks/startup.py --cells 1000 --rounds 1
 """
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 
 COMMANDS = {
@@ -19,20 +21,41 @@ COMMANDS = {
 }
 
 
+def dry_run(n_cells: int, folder: Path) -> list[str]:
+    """The dry run of a study of about so many cells of two kinds on the embedded data set."""
+    grid = {"subject": ["sim01", "sim02"], "target": ["cortex", "AC"], "adapter.method": ["lora", "full"]}
+    study = {"format": 1, "name": "planned", "preset": "demo"}
+    study["experiments"] = {"grid": {"grid": {**grid, "seed": list(range(max(n_cells // 8, 1)))}}}
+    file = folder / "study.yaml"
+    file.write_text(json.dumps(study))  # JSON is YAML
+    return ["-m", "brainwavlm", "study", "run", str(file), "--output", str(folder / "out"), "--dry-run"]
+
+
+def processor_time() -> float:
+    """Seconds of all children that have ended, and of theirs."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
 def main() -> None:
     """Take turns; print medians."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cells", type=int, default=0, help="also a dry run of so many cells")
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    spent: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(arguments.rounds + 1):
-        for name, command in COMMANDS.items():
-            began = time.perf_counter()
-            subprocess.run([sys.executable, *command], check=True, capture_output=True)
-            spent[name].append(time.perf_counter() - began)
+    with tempfile.TemporaryDirectory() as folder:
+        commands = dict(COMMANDS)
+        if arguments.cells:
+            commands[f"dry run of {arguments.cells} cells"] = dry_run(arguments.cells, Path(folder))
+        spent: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(arguments.rounds + 1):
+            for name, command in commands.items():
+                before = processor_time()
+                subprocess.run([sys.executable, *command], check=True, capture_output=True)
+                spent[name].append(processor_time() - before)
     result = {name: round(statistics.median(values[1:]), 2) for name, values in spent.items()}
     print(json.dumps(result, indent=2))
     if arguments.output:

@@ -7,8 +7,7 @@ from dataclasses import asdict
 import pytest
 import yaml
 
-from brainwavlm.study import load_study
-from brainwavlm.study.engines import calibration
+from brainwavlm.study import calibrations, load_study
 from brainwavlm.study.records import CellState
 from brainwavlm.study.work import run_cell
 
@@ -32,14 +31,14 @@ def in_this_process(monkeypatch):
             finished(CellState.model_validate(run_cell(asdict(task))))
 
     @contextmanager
-    def calibrations(cpus):
-        yield lambda cell: calibration.answer(cell.config.model_dump(mode="json"))["plan"]
+    def timings(cpus):
+        yield lambda cell: calibrations.planned(cell.config.model_dump(mode="json"))["plan"]
 
     @contextmanager
     def context():
         with monkeypatch.context() as patch:
             patch.setattr("brainwavlm.study.engines.run_local", work_on)
-            patch.setattr("brainwavlm.study.calibrations.calibrations", calibrations)
+            patch.setattr(calibrations, "calibrations", timings)
             yield
 
     return context

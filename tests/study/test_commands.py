@@ -45,6 +45,8 @@ def test_a_study_is_run_asked_how_far_it_is_and_kept(brainwavlm, file, in_this_p
     assert len(json.loads(listed.out)) == 1
 
 
+# As of the test of `calibrations`.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("in_a_process", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_dry_run_lists_cells_with_hours_and_memory_and_writes_nothing(
     brainwavlm, study_file, in_this_process, tmp_path, in_a_process

@@ -169,15 +169,14 @@ class _ToldProgress(TerminalProgress):
 def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[str], json: bool) -> None:
     from brainwavlm.cli.console import console, show_table
     from brainwavlm.study.calibrations import calibrations
+    from brainwavlm.study.cost import estimate
+    from brainwavlm.study.engines import engine_options
 
     def timed(name: str) -> None:
         print(f"Timing {name}", file=sys.stderr)
 
-    with calibrations(options["cpus"]) as calibrated:  # imports for as long as this process does
-        from brainwavlm.study.cost import estimate
-        from brainwavlm.study.engines import engine_options
-
-        workers = engine_options(**options).workers or 1  # refuses what is wrong
+    workers = engine_options(**options).workers or 1  # refuses what is wrong
+    with calibrations(options["cpus"]) as calibrated:
         cost = estimate(study, output, calibrated, workers, only, timed=timed, progress=_ToldProgress())
     if json:
         print_json(asdict(cost))

@@ -1,48 +1,57 @@
-"""The process in which cells are timed, as whoever asks sees it. No torch: it begins while the rest is imported."""
+"""The processes in which cells are timed: each cell in one of its own, so that its peak of memory is its own.
 
-import json
-import subprocess
+They are forked where that can be, from a process that is forked itself before anything is looked at: what all of them
+import takes longer than the few steps that are timed, and is imported once, by whoever asks.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
+import torch
+
+from brainwavlm.config import RunConfig, validated
+from brainwavlm.encoding.plan import plan
 from brainwavlm.errors import BrainwavlmError, TuningError
-
-if TYPE_CHECKING:
-    from brainwavlm.study.cells import Cell
-
-COMMAND = (sys.executable, "-m", "brainwavlm.study.engines.calibration")
+from brainwavlm.study.cells import Cell
+from brainwavlm.study.work import limit_threads
 
 
 @contextmanager
-def calibrations(cpus: int) -> Iterator[Callable[["Cell"], dict[str, Any]]]:
-    """A function from a cell to its plan; the process that plans imports while cells are looked at."""
-    pipe = subprocess.PIPE
-    with (
-        TemporaryFile("w+") as errors,
-        subprocess.Popen((*COMMAND, str(cpus)), stdin=pipe, stdout=pipe, stderr=errors, text=True) as process,
-    ):
-        asked, answers = process.stdin, process.stdout
-        assert asked is not None
-        assert answers is not None
+def calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
+    """A function from a cell to its plan, timed with so many threads."""
+    # Neither what drives a card nor libraries of other systems may be forked.
+    start = "fork" if sys.platform == "linux" and not torch.cuda.is_available() else "spawn"
+    context: Any = get_context(start)
+    asking, answering = context.Pipe()
+    with NamedTemporaryFile("r") as errors:
+        process = context.Process(target=_serve, args=(start, asking, answering, Path(errors.name), cpus))
+        process.start()
+        answering.close()
 
-        def calibrated(cell: "Cell") -> dict[str, Any]:
-            with suppress(BrokenPipeError):
-                print(json.dumps(cell.config.model_dump(mode="json")), file=asked, flush=True)
-            answer = json.loads(answers.readline() or "{}")
+        def calibrated(cell: Cell) -> dict[str, Any]:
+            try:
+                asking.send(cell.config.model_dump(mode="json"))
+                answer = asking.recv()
+            except (EOFError, OSError):
+                process.join()
+                answer = {"exit": process.exitcode}
             if "error" in answer:
                 error = answer["error"]
                 raise BrainwavlmError(
                     f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
                 )
-            if "plan" not in answer:
-                code = answer.get("exit") or process.wait()
-                errors.seek(0)
+            if "exit" in answer:
+                last = " ".join(errors.read().splitlines()[-1:])
                 raise TuningError(
                     cell.name,
-                    f"timing a few steps ended with exit code {code}: {' '.join(errors.read().splitlines()[-1:])}",
+                    f"timing a few steps ended with exit code {answer['exit']}: {last}",
                     "a cell that can begin.",
                     "Try it alone with `brainwavlm plan`.",
                 )
@@ -52,5 +61,34 @@ def calibrations(cpus: int) -> Iterator[Callable[["Cell"], dict[str, Any]]]:
             yield calibrated
         finally:
             process.kill()
-            with suppress(BrokenPipeError):  # of what nobody read
-                asked.close()
+            process.join()
+            asking.close()
+
+
+def planned(config: dict[str, Any]) -> dict[str, Any]:
+    """The plan of a configuration, or its error."""
+    try:
+        return {"plan": plan(validated(RunConfig, config, "cell")).as_dict()}
+    except BrainwavlmError as error:
+        return {"error": error.as_dict()}
+
+
+def _serve(start: str, asking: Connection, answering: Connection, errors: Path, cpus: int) -> None:
+    asking.close()  # of its other end alone: this process ends when nobody asks any more
+    with errors.open("w") as file:
+        for standard in (1, 2):
+            os.dup2(file.fileno(), standard)
+    limit_threads(cpus)
+    context: Any = get_context(start)
+    with suppress(EOFError):
+        while True:
+            process = context.Process(target=_answer, args=(answering.recv(), answering, cpus))
+            process.start()
+            process.join()
+            if process.exitcode:
+                answering.send({"exit": process.exitcode})
+
+
+def _answer(config: dict[str, Any], answering: Connection, cpus: int) -> None:
+    limit_threads(cpus)
+    answering.send(planned(config))
