@@ -43,9 +43,9 @@ class Planted:
         return scored_alone(plan, score_features(plan, self.features))
 
 
-@pytest.fixture
-def planted(tmp_path):
-    rng = np.random.default_rng(0)
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory):
+    tmp_path, rng = tmp_path_factory.mktemp("planted"), np.random.default_rng(0)
     asked = {"subject": "S1", "backbone.layer": LAYER, "ridge.folds": 3, "windows.stride": 0.5}
     asked |= {"evaluation.shifts": 200, "evaluation.targets": ["cortex", "AC", "cortex-AC", "language"]}
     config = load_config(overrides=asked)

@@ -23,30 +23,28 @@ def nothing_read(monkeypatch):
     monkeypatch.setattr("brainwavlm.evaluation.evaluator.cached", read)
 
 
-@pytest.fixture
-def run(tuned):
-    """A run of one epoch, which each test may damage."""
-    return tuned()
-
-
 @pytest.mark.parametrize("score", [evaluate, transfer])
-@pytest.mark.parametrize("file", ["result.json", "voxels.safetensors", "checkpoints"])
-def test_a_file_of_the_run_that_is_cut_short(run, nothing_read, score, file):
-    path = run.path / file
-    if path.is_dir():
-        path = run.checkpoints[-1] / "state.json"
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(RunError) as caught:
-        score(run)
-    assert caught.value.path == str(path)
-
-
-@pytest.mark.parametrize("score", [evaluate, transfer])
-def test_a_second_run_that_is_damaged_stops_the_first(run, tmp_path, nothing_read, score):
-    other = shutil.copytree(run.path, tmp_path / "other")
-    (other / "result.json").write_text("{")
-    with pytest.raises(RunError, match=r"other.result\.json"):
-        score([run, open_run(other)])
+def test_runs_that_cannot_be_scored(tuned, finished, tmp_path, nothing_read, score):
+    run = tuned()
+    for path in (
+        run.path / "result.json",
+        run.path / "voxels.safetensors",
+        run.checkpoints[-1] / "state.json",
+    ):
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-20])
+        with pytest.raises(RunError) as caught:
+            score(open_run(run.path))
+        assert caught.value.path == str(path)
+        path.write_bytes(whole)
+    with pytest.raises(ConfigError, match=r"0\.001 GB for a design of 36 x 128"):
+        score(run, memory_gb=0.001)
+    with pytest.raises(RunError, match="no epoch was asked for"):
+        score(finished(training__epochs=0))
+    second = shutil.copytree(run.path, tmp_path / "second")
+    (second / "result.json").write_text("{")
+    with pytest.raises(RunError, match=r"second.result\.json"):
+        score([run, open_run(second)])
 
 
 @pytest.mark.parametrize(
@@ -64,21 +62,9 @@ def test_settings_under_which_a_model_cannot_be_scored(settings, nothing_read, o
         score_backbone(settings(**overrides))
 
 
-@pytest.mark.parametrize("score", [evaluate, transfer])
-def test_a_run_without_an_epoch(finished, nothing_read, score):
-    with pytest.raises(RunError, match="no epoch was asked for"):
-        score(finished(training__epochs=0))
-
-
-@pytest.mark.parametrize("score", [evaluate, transfer])
-def test_memory_that_cannot_hold_the_design(run, nothing_read, score):
-    with pytest.raises(ConfigError, match=r"0\.001 GB for a design of 36 x 128"):
-        score(run, memory_gb=0.001)
-
-
-def test_an_amount_that_holds_no_story(run, nothing_read):
+def test_an_amount_that_holds_no_story(finished, nothing_read):
     with pytest.raises(ConfigError, match=r"the shortest story of anna has 0\.4 minutes"):
-        transfer(run, minutes=[0.5, 0.1])
+        transfer(finished(), minutes=[0.5, 0.1])
 
 
 def test_a_closed_form_readout_that_cannot_be_solved(settings, tmp_path, monkeypatch):
@@ -93,36 +79,34 @@ def test_a_closed_form_readout_that_cannot_be_solved(settings, tmp_path, monkeyp
     assert not (tmp_path / "run").exists()
 
 
-def reshaped(path):
-    weights = load_file(path)
-    weights["readout.expand.bias"] = torch.zeros(3)
-    save_file(weights, path)
-
-
-def without_one(path):
-    weights = load_file(path)
+def without_one(weights):
     del weights["readout.expand.bias"]
-    save_file(weights, path)
+    return weights
 
 
-def of_another_rank(path):
-    weights = load_file(path)
-    save_file({name: t.repeat(2, *[1] * (t.ndim - 1)) for name, t in weights.items()}, path)
+def of_another_rank(weights):
+    return {name: t.repeat(2, *[1] * (t.ndim - 1)) for name, t in weights.items()}
 
 
-@pytest.mark.parametrize("damage", [reshaped, without_one, of_another_rank])
-def test_a_checkpoint_of_another_model(run, nothing_read, damage):
-    damage(run.checkpoints[-1] / "model.safetensors")
+def damage(path, change):
+    save_file(change(load_file(path)), path)
+
+
+@pytest.mark.parametrize("change", [without_one, of_another_rank])
+def test_a_checkpoint_of_another_model(tuned, nothing_read, change):
+    run = tuned()
+    damage(run.checkpoints[-1] / "model.safetensors", change)
     with pytest.raises(RunError, match="of another model than the run's") as caught:
         evaluate(run)
     assert caught.value.path == str(run.checkpoints[-1])
 
 
 @pytest.mark.parametrize("layer", [None, 1])
-def test_a_checkpoint_of_another_model_in_transfer(run, layer):
-    of_another_rank(run.checkpoints[-1] / "model.safetensors")
+def test_a_checkpoint_of_another_model_in_transfer(tuned, features, layer):
+    run = tuned()
+    damage(run.checkpoints[-1] / "model.safetensors", of_another_rank)
     with pytest.raises(RunError, match="of another model than the run's"):
-        transfer(run, layer=layer)
+        transfer(run, layer=layer, cache=features)
 
 
 def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_path):
@@ -130,16 +114,19 @@ def test_a_run_is_not_resumed_from_a_checkpoint_of_another_model(settings, tmp_p
     with pytest.raises(Killed):
         tune(config, tmp_path / "run", progress=KillAt(2))
     (folder,) = (tmp_path / "run" / "checkpoints").iterdir()
-    whole = {name: (folder / name).read_bytes() for name in ("model.safetensors", "optimiser.safetensors")}
-    for damage in ("model", "random.torch", "adam.0.exp_avg"):
-        for name, content in whole.items():
-            (folder / name).write_bytes(content)
-        if damage == "model":
-            of_another_rank(folder / "model.safetensors")
-        else:
-            tensors = load_file(folder / "optimiser.safetensors")
-            tensors[damage] = torch.zeros(2, dtype=tensors[damage].dtype)
-            save_file(tensors, folder / "optimiser.safetensors")
+    for name, change in (
+        ("model.safetensors", of_another_rank),
+        *(
+            (
+                "optimiser.safetensors",
+                lambda tensors, key=key: {**tensors, key: torch.zeros(2).to(tensors[key])},
+            )
+            for key in ("random.torch", "adam.0.exp_avg")
+        ),
+    ):
+        whole = (folder / name).read_bytes()
+        damage(folder / name, change)
         with pytest.raises(RunError) as caught:
             tune(config, tmp_path / "run", resume=True)
         assert caught.value.path == str(folder)
+        (folder / name).write_bytes(whole)

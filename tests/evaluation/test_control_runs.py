@@ -1,11 +1,10 @@
 """Each control gives a run that is scored, shown and listed beside the real one."""
 
 import numpy as np
-import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from brainwavlm.cli.show_runs import show_run, show_runs
+from brainwavlm.cli.show_runs import show_run
 from brainwavlm.config import CONTROLS
 from brainwavlm.encoding.prepared_stories import read_story
 from brainwavlm.encoding.subjects import tuned_subjects
@@ -30,9 +29,9 @@ def residual_of(config):
     return correlation(true, made)
 
 
-@pytest.mark.parametrize("kind", CONTROLS)
-def test_every_control_is_called_one(control, kind):
-    assert f"CONTROL: tuned on {CONTROLS[kind]}" in method_words("training", control(kind))
+def test_every_control_is_called_one(control):
+    for kind, words in CONTROLS.items():
+        assert f"CONTROL: tuned on {words}" in method_words("training", control(kind))
 
 
 def test_controls_are_runs_that_are_scored_shown_and_compared_beside_the_real_one(
@@ -67,18 +66,7 @@ def test_controls_are_runs_that_are_scored_shown_and_compared_beside_the_real_on
     (residual,) = runs["shifted"].manifest["residual_r"].values()
     assert_allclose(residual["mean"], residual_of(runs["shifted"].config).mean(), atol=1e-5)
 
-    listed = summaries(tmp_path)
-    assert {row["run"]: row["control"] for row in listed} == {"real": "none", **{k: k for k in kinds}}
-    show_runs(listed, tmp_path)
-    shown = capsys.readouterr().out
-    assert max(map(len, shown.splitlines())) <= 80
-    assert all(kind in shown for kind in kinds)
-
-    comparison = compare([real, *runs.values()], [scores])
-    groups = ["control.kind=none", "control.kind=shifted", "control.kind=phones"]
-    assert list(dict.fromkeys(comparison.groups["group"])) == groups
-    differences = comparison.differences[comparison.differences["target"] == "cortex"]
-    expected = table.loc["shifted", "r_tuned"] - table.loc["real", "r_tuned"]
-    row = differences.set_index(["first", "second"]).loc[tuple(groups[:2])]
-    assert_allclose(row["difference"], expected, atol=1e-12)
-    assert expected != 0
+    controls = {row["run"]: row["control"] for row in summaries(tmp_path)}
+    assert controls == {"real": "none", **{kind: kind for kind in kinds}}
+    groups = compare([real, *runs.values()], [scores]).groups["group"]
+    assert list(dict.fromkeys(groups)) == [f"control.kind={kind}" for kind in ("none", *kinds)]

@@ -5,6 +5,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.evaluate import evaluate
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
+from brainwavlm.evaluation.scores import correlation
 
 
 @pytest.fixture
@@ -30,22 +31,16 @@ def test_ridge_is_fitted_on_what_tuning_did_not_use(halves, features):
     stories = evaluator.features(
         evaluator.untuned(plan.config), plan.config, plan.data.recordings.values(), "Reading"
     )
-    from brainwavlm.evaluation.scores import correlation
-
     r = correlation(own.true(), own.ridge(own.designs(stories), shared=False).predicted)
     assert_allclose(r[plan.masks["cortex"]].mean(), cortex["r_frozen"].iloc[0], rtol=1e-5)
 
 
-def test_a_run_that_used_all_stories_has_none_left(finished, features):
-    with pytest.raises(RunError, match="tuned on all 3 training and validation stories"):
-        evaluate(finished(), cache=features, cross_fit=True)
-
-
-def test_a_story_that_another_subject_of_the_run_tuned_on_is_none_that_is_left(finished, features):
-    run = finished(train_minutes=0.5, joint=[{"subject": "ben", "train_from": "end"}])
-    assert set(run.manifest["splits"]["train"]) < {"dog", "ferry", "garden"}
-    with pytest.raises(RunError, match="tuned on all 3 training and validation stories"):
-        evaluate(run, cache=features, cross_fit=True)
+def test_a_run_whose_subjects_used_all_stories_has_none_left(finished, features):
+    joint = finished(train_minutes=0.5, joint=[{"subject": "ben", "train_from": "end"}])
+    assert set(joint.manifest["splits"]["train"]) < {"dog", "ferry", "garden"}
+    for run in (finished(), joint):
+        with pytest.raises(RunError, match="tuned on all 3 training and validation stories"):
+            evaluate(run, cache=features, cross_fit=True)
 
 
 def test_tuned_features_may_be_fitted_with_the_penalties_of_the_untuned(finished, features, evaluated):

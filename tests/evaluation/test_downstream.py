@@ -1,6 +1,5 @@
 """Downstream tasks: what is said in a clip, read off both models by one classifier."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -48,21 +47,20 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def talkative(folder, settings):
-    """A run's configuration on them."""
-    return settings(dataset=str(folder), **OTHER_THAN_CLIPS, training__epochs=1)
-
-
-@pytest.fixture
-def own(folder, settings, tmp_path):
-    """The same on a copy that a test may change."""
-    copied = shutil.copytree(folder, tmp_path / "data")
-    return settings(dataset=str(copied), **OTHER_THAN_CLIPS, training__epochs=1)
+def run(folder, finished):
+    return finished(dataset=str(folder), **OTHER_THAN_CLIPS)
 
 
 @pytest.fixture(scope="module")
-def run(folder, finished):
-    return finished(dataset=str(folder), **OTHER_THAN_CLIPS)
+def talkative(run):
+    """A run's configuration on them."""
+    return run.config
+
+
+@pytest.fixture
+def own(folder, talkative, tmp_path):
+    """The same on a copy that a test may change."""
+    return talkative.model_copy(update={"dataset": str(shutil.copytree(folder, tmp_path / "data"))})
 
 
 def labels_of(config, task="phones"):
@@ -92,10 +90,7 @@ def test_the_classifier_finds_what_is_there_and_nothing_else(talkative):
         columns = [random.normal(size=SECONDS), 1e6 * (y[:, 0] + random.normal(0, 0.2, SECONDS)) + 7]
         features[story] = StoryFeatures(np.arange(1.0, SECONDS + 1), {3: np.stack(columns, 1)})
     decided = decisions(features, task, 3, talkative)
-    of_aa, of_iy = (
-        roc_auc_score(truth, decision)
-        for truth, decision in zip(task.tested.labels.T, decided.T, strict=True)
-    )
+    of_aa, of_iy = map(roc_auc_score, task.tested.labels.T, decided.T)
     assert of_aa > 0.99
     assert abs(of_iy - 0.5) < 0.2
 
@@ -130,21 +125,20 @@ def test_f1_of_the_largest_decision_is_scikit_learns_also_without_a_story():
 def test_models_leave_out_the_same_and_equal_models_do_not_differ(talkative):
     task, random = labels_of(talkative), np.random.default_rng(2)
     one = random.standard_normal(task.tested.labels.shape)
-    found = jackknife_of_auc(
-        {"frozen": one, "tuned": one + 0.5 * task.tested.labels, "same": one.copy()},
-        task.tested.labels,
-        task.tested.story_of_row,
-    )
+    models = {"frozen": one, "tuned": one + 0.5 * task.tested.labels, "same": one.copy()}
+    found = jackknife_of_auc(models, task.tested.labels, task.tested.story_of_row)
     means = found.means[LABELS]
     assert_array_equal(means["frozen"], means["same"])
     assert found.unit == "4 blocks of at least 10 clips of this test story"
-    measured = np.mean([roc_auc_score(y, d) for y, d in zip(task.tested.labels.T, one.T, strict=True)])
+    measured = np.mean(list(map(roc_auc_score, task.tested.labels.T, one.T)))
     assert_allclose(means["frozen"][0], measured)
     low, high = found.interval(means["tuned"] - means["frozen"])
     assert 0 < low < means["tuned"][0] - means["frozen"][0] < high
 
 
-def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, features, tmp_path, monkeypatch):
+def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(
+    run, features, tmp_path, monkeypatch, brainwavlm
+):
     heard, extract = [], bench_module.extract
 
     def counted(backbone, sound, config, *rest):
@@ -164,12 +158,11 @@ def test_evaluate_asks_both_models_at_the_runs_state_and_further_ones(run, featu
     plain = evaluate(run, cache=features).table
     pd.testing.assert_frame_equal(scores.table, plain, rtol=1e-4)
     scores.save(tmp_path / "scores")
-    written = pd.read_csv(tmp_path / "scores/downstream.csv")
-    assert_allclose(written["auc_tuned"], scores.downstream["auc_tuned"], atol=1e-5)
-    rows = [
-        row for row in read_replicates(tmp_path / "scores/replicates.npz").about if row["stories"] == "clips"
-    ]
-    assert {(row["target"], row["layer"]) for row in rows} == set(table.index)
+    shown = brainwavlm("show", tmp_path / "scores").out
+    assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.split())
+    rows = read_replicates(tmp_path / "scores/replicates.npz").about
+    of_clips = {(row["target"], row["layer"]) for row in rows if row["stories"] == "clips"}
+    assert of_clips == set(table.index)
     own = evaluate(run, cache=features, downstream=["words"]).downstream
     assert list(own["layer"]) == [3]
     assert_allclose(own["auc_tuned"].item(), table.loc[("words", 3), "auc_tuned"], atol=1e-5)
@@ -183,21 +176,9 @@ def test_clips_are_planned_on_the_length_that_is_heard(own):
     assert len(labels_of(own).tested.labels) == SECONDS
 
 
-@pytest.mark.parametrize("names", [["phonemes"], ["words", "words"], [""]])
-def test_tasks_that_are_none_are_named(names):
+def test_what_cannot_be_asked_is_named(own):
     with pytest.raises(ConfigError, match=r"(?s)evaluate.downstream.*phones, words, each once"):
-        Downstream(Evaluator(None, None), names)
-
-
-def test_a_story_without_transcript_is_named(own):
-    path = Path(own.dataset) / "dataset.yaml"
-    kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
-    path.write_text("\n".join(kept) + "\n")
-    with pytest.raises(ConfigError, match=r"(?s)words, but b has no transcript.*leave words out"):
-        labels_of(own, "words")
-
-
-def test_labels_that_are_too_rare_are_an_error(own):
+        Downstream(Evaluator(None, None), ["words", "words"])
     rare = Transcript([], [Interval(k + 0.1, k + 0.2, "no") for k in range(5)])
     for name in SPLITS:
         write_transcript(Path(own.dataset) / f"stimuli/{name}.TextGrid", rare, float(SECONDS))
@@ -205,11 +186,8 @@ def test_labels_that_are_too_rare_are_an_error(own):
         ConfigError, match=r"(?s)words: none is in 10 clips of 1 s.*180 clips that are fitted"
     ):
         labels_of(own, "words")
-
-
-def test_the_command_gives_and_writes_it(run, features, tmp_path, brainwavlm):
-    places = ["--output", tmp_path / "scores", "--features", features]
-    said = brainwavlm("evaluate", run.path, "--downstream", "phones", *places, "--json")
-    assert json.loads(said.out)["tables"]["downstream"][0]["task"] == "phones"
-    shown = brainwavlm("show", tmp_path / "scores").out  # as `evaluate` prints it
-    assert "what is said in clips, mean AUC over labels (chance .5)" in " ".join(shown.split())
+    path = Path(own.dataset) / "dataset.yaml"
+    kept = [line for line in path.read_text().splitlines() if "b.TextGrid" not in line]
+    path.write_text("\n".join(kept) + "\n")
+    with pytest.raises(ConfigError, match=r"(?s)words, but b has no transcript.*leave words out"):
+        labels_of(own, "words")

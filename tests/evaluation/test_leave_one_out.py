@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,7 +12,7 @@ from brainwavlm.evaluation.leave_one_out import chance_test, turned
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.permutation_test import Null
 from brainwavlm.progress import Progress
-from tests.evaluation.conftest import LENGTHS, SILENT
+from tests.evaluation.conftest import LENGTHS
 
 
 def test_turning_rolls_a_storys_rows_by_each_offset():
@@ -48,21 +50,8 @@ def test_each_draw_is_a_fit_to_turned_responses(planted, monkeypatch):
     assert_allclose(np.concatenate(drawn, axis=1)[7], correlation(rolled, predicted), atol=1e-4)
 
 
-def test_what_is_there_is_found_and_what_is_not_is_not(planted):
-    score = planted.score(leave_one_out=True)
-    assert (score.test.p[:10] < 0.01).all()
-    assert np.median(score.test.p[SILENT]) > 0.1
-    assert "fitted again" in score.summary["null"]["how"]
-
-
 def test_what_does_not_fit_into_memory_is_refused(planted):
     plan = planted.plan(leave_one_out=True)
-    small = plan.config.model_copy(update={"ridge": RidgeConfig(memory_gb=1e-4)})
+    small = replace(plan, config=plan.config.model_copy(update={"ridge": RidgeConfig(memory_gb=1e-4)}))
     with pytest.raises(ConfigError, match=r"ridge\.memory_gb"):
-        chance_test(
-            type(plan)(plan.data, small, plan.fits, True),
-            plan.designs(planted.features),
-            plan.true(),
-            plan.true(),
-            Progress(),
-        )
+        chance_test(small, plan.designs(planted.features), plan.true(), plan.true(), Progress())

@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 
 from brainwavlm import open_maps
 from brainwavlm.config import RidgeConfig
-from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.errors import DatasetError
 from brainwavlm.evaluation import variance_shares
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.notes import run_notes
@@ -94,53 +94,25 @@ def plan_of(monkeypatch):
 
 
 def test_planted_shares_are_recovered(plan_of):
-    """Three correlated spaces; voxels take 0, .1 or .3 of their variance from what each alone has."""
+    """Sources a, b, c, m of 0, .1 or .2 of a voxel's variance each; c is both in the model and in the first feature."""
     rng = np.random.default_rng(0)
-    n_dims, n_voxels, n_stories, n_rows = 5, 40, 24, 150
-    shares = rng.permuted(np.tile([0.0, 0.1, 0.3], (n_voxels, 1)), axis=1)
-
-    def story():
-        common = rng.standard_normal((n_rows, n_dims))
-        own = [rng.standard_normal((n_rows, n_dims)) for _ in range(3)]
-        spaces = [np.float32((common + some) / 2**0.5) for some in own]
-        # What a space has that the two others do not: its own part, less what they tell of it.
-        residual = [spaces[k] - sum(spaces[i] for i in range(3) if i != k) / 3 for k in range(3)]
-        parts = np.stack([one @ direction for one, direction in zip(residual, directions, strict=True)])
-        parts /= scale[:, None]
-        signal = np.einsum("ktv,vk->tv", parts, shares**0.5)
-        noise = rng.standard_normal(signal.shape) * noise_scale
-        return spaces, np.float32(signal + noise)
-
-    directions = np.stack([np.linalg.qr(rng.standard_normal((n_dims, n_dims)))[0][:, :1]] * 3).repeat(
-        n_voxels, axis=2
-    )
-    # Covariance of the spaces: 1 with themselves, 1/2 with each other; the residual has variance 1 - 2 * (1/2) / 3 ...
-    covariance = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
-    weights = np.full((3, 3), -1 / 3) + (4 / 3) * np.eye(3)
-    across = weights @ covariance @ weights.T
-    scale = np.sqrt(np.diag(across))[:, None]
-    correlation = across / np.outer(*[np.sqrt(np.diag(across))] * 2)
-    power = np.einsum("vi,ij,vj->v", shares**0.5, correlation, shares**0.5)
-    noise_scale = np.sqrt(1 - power)
-    coefficients = (shares**0.5 / np.sqrt(np.diag(across))) @ weights  # of each space along its direction
-    # unique share of a space: coefficient^2 times its variance given the two others
-    given = 1 / np.diag(np.linalg.inv(covariance))
-    expected = coefficients**2 * given
-
-    stories = [story() for _ in range(n_stories)]
-    names = ("one", "two", MODEL)
-    responses = {str(k): values for k, (_, values) in enumerate(stories)}
+    n_dims, n_voxels, n_rows = 5, 40, 150
+    shares = rng.choice([0.0, 0.1, 0.2], (4, n_voxels))
+    weights = rng.standard_normal((4, n_dims, n_voxels))
+    weights *= (shares / (weights**2).sum(1))[:, None] ** 0.5
+    responses, first, second, model = {}, {}, {}, {}
+    for name in map(str, range(24)):
+        a, b, c, m = sources = rng.standard_normal((4, n_rows, n_dims)).astype(np.float32)
+        first[name], second[name], model[name] = np.hstack([a, c]), b, np.hstack([m, c])
+        noise = rng.standard_normal((n_rows, n_voxels)) * (1 - shares.sum(0)) ** 0.5
+        responses[name] = np.float32(np.einsum("ktd,kdv->tv", sources, weights) + noise)
     plan = plan_of(responses, 16, folds=4, alphas=tuple(10.0**k for k in range(-1, 5)))
-    designs = {
-        name: {str(k): spaces[place] for k, (spaces, _) in enumerate(stories)}
-        for place, name in enumerate(names)
-    }
-    model = designs.pop(MODEL)
-    scores = VarianceShares(plan, designs, 10)
-    measures = scores.measures(model, Progress(), "")
-    for place, name in enumerate(names):
-        assert abs(measures["unique", name][0] - expected[:, place]).mean() < 0.03
-        assert abs((measures["unique", name][0] - expected[:, place]).mean()) < 0.01
+    measures = VarianceShares(plan, {"one": first, "two": second}, 10).measures(model, Progress(), "")
+    expected = {("unique", name): shares[place] for name, place in (("one", 0), ("two", 1), (MODEL, 3))}
+    expected |= {("shared", "one"): shares[2], ("shared", "two"): np.zeros(n_voxels)}
+    for key, planted in expected.items():
+        assert abs(measures[key][0] - planted).mean() < 0.03
+        assert abs((measures[key][0] - planted).mean()) < 0.01
 
 
 def test_a_space_that_says_nothing_has_no_part(plan_of):
@@ -183,13 +155,12 @@ def test_what_is_wrong_is_told_before_any_model_is_run(finished, tmp_path, monke
     monkeypatch.setattr(Evaluator, "features", lambda *_: pytest.fail("ran a model"))
     one_story = tmp_path / "one.csv"
     one_story.write_text("story,onset,offset,x\ndog,1,2,3\n")
-    for names, error, problem in (
-        (["spectrogram"], ConfigError, "features: 'spectrogram'"),
-        (["mel", f"mine={one_story}"], DatasetError, "one.csv: mine has no value within the 30 s of ferry"),
-        (["mel", f"glove={tmp_path / 'no.txt'}"], DatasetError, "no.txt: no such file"),
+    for name, problem in (
+        (f"mine={one_story}", "one.csv: mine has no value within the 30 s of ferry"),
+        (f"glove={tmp_path / 'no.txt'}", "no.txt: no such file"),
     ):
-        with pytest.raises(error, match=problem):
-            partition([finished(), finished(seed=1)], names)
+        with pytest.raises(DatasetError, match=problem):
+            partition([finished(), finished(seed=1)], ["mel", name])
 
 
 def test_units_without_a_value_are_counted(finished, features, tmp_path):
@@ -210,29 +181,18 @@ def test_what_a_run_is_stands_in_the_notes(tuned):
     ]
 
 
-def test_the_command_writes_and_shows_it(finished, features, tmp_path, brainwavlm):
-    run = finished()
-    asked = ("--features", "mel,word-rate", "--candidates", "2", "--cache", features)
-    done = brainwavlm("partition", run.path, *asked, "--output", tmp_path / "split")
-    assert "shared" in done.out
-    assert f"Next:  brainwavlm figure partition {tmp_path / 'split'} --output partition.pdf" in done.out
-    made = Partition.open(tmp_path / "split")
-    assert {entry["name"] for entry in made.summary["features"]} == {"mel", "word-rate"}
-    shown = brainwavlm("show", tmp_path / "split")
-    assert "R2 by region" in shown.out
-    brainwavlm("report", tmp_path / "split", "--output", tmp_path / "page.html")
+def test_what_was_saved_is_shown_drawn_and_mapped(split, tmp_path, brainwavlm):
+    folder = split.save(tmp_path / "split")
+    shown = brainwavlm("show", folder).out
+    assert "R2 by region" in shown
+    assert "Next:  brainwavlm figure partition" in shown
+    brainwavlm("report", folder, "--output", tmp_path / "page.html")
     assert "Shares of a score: mel and word-rate" in (tmp_path / "page.html").read_text()
-    assert set(open_maps(tmp_path / "split")) == {made.runs[0]["name"]}
-
-
-def test_the_figure_stacks_the_parts_of_each_model(split, tmp_path):
-    drawing = draw_figure("partition", split.save(tmp_path / "split"), Choice(target="cortex"), 120.0)
+    assert set(open_maps(folder)) == {split.runs[0]["name"]}
+    drawing = draw_figure("partition", folder, Choice(target="cortex"), 120.0)
     values = drawing.values.set_index(["model", "space"])["r2"]
-    assert_allclose(
-        values["tuned"].sum(),
-        only(split, "r2_tuned", target="cortex", measure="total", space="all"),
-        atol=1e-4,
-    )
+    total = only(split, "r2_tuned", target="cortex", measure="total", space="all")
+    assert_allclose(values["tuned"].sum(), total, atol=1e-4)
     bars = {bar.get_gid(): bar.get_height() for bar in drawing.figure.axes[0].patches}
     assert_allclose(bars["cortex:frozen:mel"], values["frozen", "mel"])
     assert len(bars) == 9

@@ -1,6 +1,5 @@
 """Probes: features of the stimulus, read off hidden states of both models, beside controls."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,15 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score, r2_score, roc_auc_score
-from sklearn.neighbors import NearestNeighbors
 
-import brainwavlm
 from brainwavlm.encoding.ridge import story_folds
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation.probes import probe as module
 from brainwavlm.evaluation.probes.probe import probe
@@ -24,6 +19,7 @@ from brainwavlm.evaluation.probes.question import question_of
 from brainwavlm.evaluation.probes.scores import control_scores, probe_predictions
 from brainwavlm.evaluation.probes.tasks import CONTROLS, task_notes
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
+from brainwavlm.evaluation.statistics.dimension import dimensions
 from brainwavlm.results import Probes, open_result
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.unit_vectors import cached_unit_vectors
@@ -155,7 +151,8 @@ def test_a_state_that_holds_a_feature_scores_near_one_and_shuffled_near_chance(c
 
 
 def test_a_state_of_noise_is_at_chance(config, names):
-    scores = {key: score for key, (score, _, _) in planted_scores(config, names, 1e4).items()}
+    some = [names[1], names[-1]]
+    scores = {key: score for key, (score, _, _) in planted_scores(config, some, 1e4).items()}
     assert scores["articulation", "none", "auc"] == pytest.approx(0.5, abs=0.06)
     assert scores["glove", "none", "r2"] < 0.05
 
@@ -180,25 +177,33 @@ def test_what_low_level_features_say_is_regressed_out(own):
     assert residual.std() < 0.1 * truth.std()
 
 
-def test_the_table_is_what_scikit_learn_finds_in_the_same_vectors(probed, run, names, features, config):
+def r_of_folds(x, y, story, alpha):
+    """Mean correlation over folds of whole stories."""
+    r = []
+    for rows in story_folds(story, 2)[0]:
+        kept = np.setdiff1d(np.arange(len(y)), rows)
+        predicted = Ridge(alpha, fit_intercept=False).fit(x[kept], y[kept]).predict(x[rows])
+        r.append(np.corrcoef(predicted, y[rows])[0, 1])
+    return np.mean(r)
+
+
+def test_the_table_is_what_scikit_learn_finds_in_the_same_vectors(probed, run, names, features):
     """Penalties of scikit-learn's own cross-validation over stories, scores of its own metrics."""
-    backbone = load_backbone(config.backbone.name, [0, 3])
-    plan = ScoringPlan.of(run_data(run.config), run.config, backbone, tested=False)
-    asked = question_of(features_named(names), plan, backbone.min_samples, 32, CONTROLS)
-    layer, stories = 3, plan.data.recordings
+    config, backbone = run.config, load_backbone(run.config.backbone.name, [0, 3])
+    plan = ScoringPlan.of(run_data(config), config, backbone, tested=False)
+    some = [names[NAMES.index(name)] for name in ("phones", "glove={}")]
+    asked = question_of(features_named(some), plan, backbone.min_samples, 32, CONTROLS)
+    stories = {name: plan.data.recordings[name].story for name in SPLITS}
     vectors = {
-        name: cached_unit_vectors(
-            backbone, stories[name].story, run.config.windows, asked.units[name], features
-        )
-        for name in SPLITS
+        name: cached_unit_vectors(backbone, story, config.windows, asked.units[name], features)
+        for name, story in stories.items()
     }
-    table = probed.table[probed.table["layer"] == layer].set_index(["feature", "control", "score"])[
-        "score_frozen"
-    ]
+    table = probed.table[(probed.table["layer"] == 3) & (probed.table["control"] == "none")]
+    scores = table.set_index(["feature", "score"])["score_frozen"]
     for task in asked.tasks:
         x, y, story = [], [], []
         for rows, truth in zip((task.fitted, task.tested), task.asked["none"], strict=True):
-            parts = [vectors[s][layer][task.feature.unit][kept] for s, kept in rows.kept.items()]
+            parts = [vectors[s][3][task.feature.unit][kept] for s, kept in rows.kept.items()]
             x.append(np.concatenate([part - part.mean(0) for part in parts]).astype(float))
             y.append(truth.astype(float))
             story.append(rows.story_of_row)
@@ -206,31 +211,19 @@ def test_the_table_is_what_scikit_learn_finds_in_the_same_vectors(probed, run, n
         predicted = np.empty_like(y[1])
         for column in range(y[0].shape[1]):
             target = y[0][:, column] - y[0][:, column].mean()
-            best = max(run.config.ridge.alphas, key=lambda alpha: cv(x[0], target, story[0], alpha))
+            best = max(config.ridge.alphas, key=lambda alpha: r_of_folds(x[0], target, story[0], alpha))
             predicted[:, column] = Ridge(best, fit_intercept=False).fit(x[0], target).predict(x[1])
         r = [np.corrcoef(a, b)[0, 1] for a, b in zip(y[1].T, predicted.T, strict=True)]
         name = task.feature.name
-        assert_allclose(table[name, "none", "r"], np.mean(r), atol=2e-4)
-        if task.feature.scale == "numbers":
-            assert_allclose(table[name, "none", "r2"], r2_score(y[1], predicted), atol=2e-4)
-            continue
-        auc = [roc_auc_score(a, b) for a, b in zip(y[1].T, predicted.T, strict=True)]
-        assert_allclose(table[name, "none", "auc"], np.mean(auc), atol=2e-4)
-        if name == "phones":
+        assert_allclose(scores[name, "r"], np.mean(r), atol=2e-4)
+        if name == "glove":
+            assert_allclose(scores[name, "r2"], r2_score(y[1], predicted), atol=2e-4)
+        else:
+            auc = [roc_auc_score(a, b) for a, b in zip(y[1].T, predicted.T, strict=True)]
+            assert_allclose(scores[name, "auc"], np.mean(auc), atol=2e-4)
             decided = (predicted + y[0].mean(0)).argmax(1)
-            assert_allclose(
-                table[name, "none", "f1"], f1_score(y[1].argmax(1), decided, average="macro"), atol=2e-3
-            )
-
-
-def cv(x, y, story, alpha):
-    """Mean correlation over folds of whole stories."""
-    r = []
-    for rows in story_folds(story, 2)[0]:
-        kept = np.setdiff1d(np.arange(len(y)), rows)
-        p = Ridge(alpha, fit_intercept=False).fit(x[kept], y[kept]).predict(x[rows])
-        r.append(np.corrcoef(p, y[rows])[0, 1])
-    return np.mean(r)
+            f1 = f1_score(y[1].argmax(1), decided, average="macro")
+            assert_allclose(scores[name, "f1"], f1, atol=2e-3)
 
 
 def test_both_models_are_read_at_every_state_beside_all_controls(probed):
@@ -250,13 +243,10 @@ def test_both_models_are_read_at_every_state_beside_all_controls(probed):
     alone = table[table["control"].isin(["random", "low-level"])]
     assert (alone["score_frozen"] == alone["score_tuned"]).all()
     assert alone["difference"].isna().all()
-    per_layer = alone[(alone["control"] == "low-level") & (alone["score"] == "r")].groupby("feature")[
-        "score_frozen"
-    ]
-    assert (per_layer.nunique() == 1).all()
-    words = table[(table["feature"] == "glove") & (table["layer"] == 3) & (table["score"] == "r")].set_index(
-        "control"
-    )
+    low_level = alone[(alone["control"] == "low-level") & (alone["score"] == "r")]
+    assert (low_level.groupby("feature")["score_frozen"].nunique() == 1).all()  # whatever the layer
+    words = table[(table["feature"] == "glove") & (table["layer"] == 3) & (table["score"] == "r")]
+    words = words.set_index("control")
     assert 50 <= words.loc["unseen-types", "n_units"] < words.loc["none", "n_units"]
     assert words.loc["none", "n_stories"] == 3
     assert words.loc["none", "n_labels"] == DIMS
@@ -268,29 +258,17 @@ def test_both_models_are_read_at_every_state_beside_all_controls(probed):
 def test_the_dimension_is_that_of_the_vectors_of_stretches(run, features):
     probes = probe(run, ["dimension"], [3], cache=features, controls=["random"])
     table = probes.table.set_index(["control", "score"])
-    assert set(table.index) == {
-        (c, s) for c in ("none", "random") for s in ("gride-8", "gride-2", "gride-32", "participation")
-    }
-    backbone = load_backbone(run.config.backbone.name, [3])
-    asked = question(run.config, ["mel"])
-    points = []
+    backbone, data = load_backbone(run.config.backbone.name, [3]), run_data(run.config)
+    asked, points = question(run.config, ["mel"]), []
     for name in "def":
-        story = run_data(run.config).recordings[name].story
-        heard = cached_unit_vectors(backbone, story, run.config.windows, asked.units[name], None)[3][
-            "stretches"
-        ]
-        points.append(heard - heard.mean(0))
+        story = data.recordings[name].story
+        heard = cached_unit_vectors(backbone, story, run.config.windows, asked.units[name], None)
+        points.append(heard[3]["stretches"] - heard[3]["stretches"].mean(0))
     points = np.concatenate(points)
-    near, far = NearestNeighbors(n_neighbors=3).fit(points).kneighbors(points)[0][:, 1:].T
-    assert_allclose(
-        table.loc[("none", "gride-2"), "score_frozen"], len(points) / np.log(far / near).sum(), rtol=1e-4
-    )
-    variances = PCA().fit(points).explained_variance_
-    assert_allclose(
-        table.loc[("none", "participation"), "score_frozen"],
-        variances.sum() ** 2 / (variances**2).sum(),
-        rtol=1e-4,
-    )
+    expected = dimensions(points, [])
+    assert set(table.index) == {(control, score) for control in ("none", "random") for score in expected}
+    for score, (value,) in expected.items():
+        assert_allclose(table.loc[("none", score), "score_frozen"], value, rtol=1e-4)
     row = table.loc[("none", "gride-8")]
     assert row["low"] < row["difference"] < row["high"]
     assert_allclose(row["difference"], row["score_tuned"] - row["score_frozen"])
@@ -298,7 +276,7 @@ def test_the_dimension_is_that_of_the_vectors_of_stretches(run, features):
     assert probes.summary["features"] == [about | {"n_tested": len(points)}]
 
 
-def test_what_is_saved_is_read_back(probed, tmp_path):
+def test_what_is_saved_is_read_back_shown_and_reported(probed, tmp_path, brainwavlm):
     folder = probed.save(tmp_path / "probes")
     again = open_result(folder)
     assert isinstance(again, Probes)
@@ -307,7 +285,13 @@ def test_what_is_saved_is_read_back(probed, tmp_path):
     rows = {(row["target"], row["stories"], row["readout"], row["layer"]) for row in again.replicates.about}
     assert ("glove", "unseen-types", "r2", 3) in rows
     assert len(again._repr_html_()) > 100
-    page = brainwavlm.write_report(folder, tmp_path / "page.html").read_text()
+    shown = brainwavlm("show", folder).out
+    assert "features read off hidden states" in " ".join(shown.split())
+    assert f"Next:  brainwavlm partition {probed.summary['runs'][0]['path']} --features" in shown
+    notes = [line for line in shown.splitlines() if line.startswith(("  ", "Written", "Next"))]
+    assert max(len(line) for line in shown.splitlines() if line not in notes) <= 80
+    brainwavlm("report", folder, "--output", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
     assert "What hidden states hold: " in page
     assert all(name in page for name in set(probed.table["feature"]))
 
@@ -340,84 +324,58 @@ def unread(monkeypatch):
     monkeypatch.setattr(module, "cached_unit_vectors", lambda *_: pytest.fail("ran a model"))
 
 
-def few(story):
-    return words_of(story)[:10]
-
-
-def test_what_is_wrong_is_said_before_a_model_is_run(run, own, tmp_path, unread):
+def test_what_is_wrong_is_said_before_a_model_is_run(run, own, unread):
     data = Path(own.dataset)
     (data / "bad.bin").write_bytes(b"no vectors")
     (data / "back.csv").write_text("story,time,x\na,1,2\na,0.5,2\n")
     (data / "none.csv").write_text("story,onset,offset,label\na,1,2,x\n")
-    run = tune(own, tmp_path / "run")
-    for name, error, problem in (
-        (f"v={data / 'bad.bin'}", DatasetError, "bad.bin: no first line of two numbers"),
-        (f"t={data / 'back.csv'}", DatasetError, "back.csv: line 3: time is before"),
-        (f"s={data / 'none.csv'}", DatasetError, "none.csv: s has no value within the 40 s of b"),
-        ("mell", ConfigError, "'mell'"),
+    for name, problem in (
+        (f"v={data / 'bad.bin'}", "bad.bin: no first line of two numbers"),
+        (f"t={data / 'back.csv'}", "back.csv: line 3: time is before"),
+        (f"s={data / 'none.csv'}", "none.csv: s has no value within the 40 s of b"),
     ):
-        with pytest.raises(error, match=problem):
+        with pytest.raises(DatasetError, match=problem):
             probe(run, [name])
-    with pytest.raises(ConfigError, match=r"controls: 'chance'"):
-        probe(run, ["mel"], controls=["chance"])
     with pytest.raises(ConfigError, match=r"probe\.layers: 9"):
         probe(run, ["mel"], [9])
-    write_words(data, few)
+    write_words(data, lambda story: words_of(story)[:10])
     with pytest.raises(ConfigError, match=r"(?s)word-length: 30 words in the test stories.*50 or more"):
-        probe(run, ["word-length"])
+        question(own, ["word-length"])
     write_words(data, lambda name: [] if name == "e" else words_of(name))
     with pytest.raises(DatasetError, match=r"e\.TextGrid"):
-        probe(run, ["word-length"])
-    for name in SPLITS:
-        write_transcript(data / f"stimuli/{name}.TextGrid", Transcript([], words_of(name)), float(SECONDS))
+        question(own, ["word-length"])
+    write_without_phones(data)
     with pytest.raises(DatasetError, match="no tier that is known to hold phones"):
-        probe(run, ["articulation"])
+        question(own, ["articulation"])
 
 
-def test_what_does_not_vary_is_left_out_or_told(own):
+def write_without_phones(folder):
+    for name in SPLITS:
+        path = folder / f"stimuli/{name}.TextGrid"
+        write_transcript(path, Transcript([], words_of(name)), float(SECONDS))
+
+
+def test_what_does_not_vary_or_is_rare_is_left_out_or_told(own):
     path = Path(own.dataset) / "t.csv"
 
-    def task(values):
+    def task(columns, values):
         rows = [f"{s},{k / 2},{k / 2 + 0.4},{values(s, k)}" for s in SPLITS for k in range(60)]
-        path.write_text("\n".join(["story,onset,offset,x,y", *rows]) + "\n")
+        path.write_text("\n".join([f"story,onset,offset,{columns}", *rows]) + "\n")
         return question(own, [f"mine={path}"], ()).tasks[0]
 
-    made = task(lambda story, k: f"1,{k}")
+    made = task("x,y", lambda story, k: f"1,{k}")
     assert made.columns == ("y",)
     assert made.asked["none"][0].shape == (180, 1)
     assert task_notes(made) == ["1 columns that do not vary are left out."]
-    for still, words in ((lambda story: True, "a, b, c"), (lambda story: SPLITS[story] == "test", "d, e, f")):
-        with pytest.raises(ConfigError, match=f"mine does not vary within {words}") as caught:
-            task(lambda story, k, still=still: "1,2" if still(story) else f"{k},{k}")
-        assert "t.csv" in caught.value.remedy
-
-
-def test_a_story_with_rare_labels_alone_has_no_units(own):
-    path = Path(own.dataset) / "t.csv"
-    label = lambda story, k: f"rare {k}" if story == "d" else "ab"[k % 2]  # noqa: E731
-    rows = [f"{s},{k / 2},{k / 2 + 0.4},{label(s, k)}" for s in SPLITS for k in range(60)]
-    path.write_text("\n".join(["story,onset,offset,label", *rows]) + "\n")
-    assert set(question(own, [f"mine={path}"], ()).tasks[0].tested.kept) == {"e", "f"}
+    with pytest.raises(ConfigError, match="mine does not vary within d, e, f") as caught:
+        task("x,y", lambda story, k: "1,2" if SPLITS[story] == "test" else f"{k},{k}")
+    assert "t.csv" in caught.value.remedy
+    labels = task("label", lambda story, k: f"rare {k}" if story == "d" else "ab"[k % 2])
+    assert set(labels.tested.kept) == {"e", "f"}  # a story with rare labels alone has no units
 
 
 def test_without_phones_words_are_asked_and_a_note_says_what_the_bag_lacks(own):
-    for name in SPLITS:
-        path = Path(own.dataset) / f"stimuli/{name}.TextGrid"
-        write_transcript(path, Transcript([], words_of(name)), float(SECONDS))
+    write_without_phones(Path(own.dataset))
     asked = question(own, ["word-length"])
     assert asked.tasks[0].low_level is not None
     assert any("Low-level features are without phones" in note for note in asked.notes)
-
-
-def test_the_command_prints_and_writes_it(run, names, features, tmp_path, brainwavlm):
-    arguments = ["probe", run.path, "--features", "word-rate,phones,word-length", "--layers", "0,3"]
-    arguments += ["--cache", features, "-o", tmp_path / "out"]
-    shown = brainwavlm(*arguments)
-    assert "features read off hidden states" in " ".join(shown.out.split())
-    assert f"Next:  brainwavlm partition {run.path} --features word-rate,phones,word-length" in shown.out
-    notes = [line for line in shown.out.splitlines() if line.startswith(("  ", "Written", "Next"))]
-    assert max(len(line) for line in shown.out.splitlines() if line not in notes) <= 80
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["probes.csv", "replicates.npz", "summary.json"]
-    said = brainwavlm(*arguments, "--controls", "none", "--json")
-    assert json.loads(said.out)["tables"]["table"][0]["feature"] == "word-rate"

@@ -19,7 +19,7 @@ from brainwavlm.errors import BrainwavlmError, ConfigError, DatasetError
 from brainwavlm.evaluation.speech_tasks.downstream import downstream
 from brainwavlm.evaluation.speech_tasks.heads import Head, Training, outputs
 from brainwavlm.evaluation.speech_tasks.recognition import errors, recognised, recogniser
-from brainwavlm.evaluation.speech_tasks.scores import _of_classes, _rates, classifier
+from brainwavlm.evaluation.speech_tasks.scores import _of_classes, classifier
 from brainwavlm.evaluation.speech_tasks.synthesis import (
     decoded_mels,
     distortion,
@@ -47,20 +47,14 @@ def made_up(tmp_path, sequences, n_utterances=30, n_labels=5):
             said = tuple(random.choice(LABELS, n_labels + number % 3))
             items[split].append(Item(Utterance(tmp_path, f"{split}{number // 4}"), said))
             for labels in [said] if sequences else [(label,) for label in said]:
-                frames = random.standard_normal((3 * len(labels), N_STATES, N_DIMS)) * [
-                    [[0.3], [0.3], [0.3], [30]]
-                ]
+                frames = random.standard_normal((3 * len(labels), N_STATES, N_DIMS))
+                frames *= [[0.3], [0.3], [0.3], [30]]
                 for place, label in enumerate(labels):
                     frames[3 * place : 3 * place + 2, STATE, LABELS.index(label)] += 6
-                states[split].append(
-                    torch.from_numpy(frames).half() if sequences else torch.from_numpy(frames[:1]).half()
-                )
-    groups = [
-        item.utterance.source for item in items["test"] for _ in (item.labels if not sequences else [0])
-    ]
-    task = Task(
-        "asr" if sequences else "phones", sequences, "phones", LABELS, items, "stories", np.array(groups), []
-    )
+                states[split].append(torch.from_numpy(frames if sequences else frames[:1]).half())
+    groups = [item.utterance.source for item in items["test"] for _ in ([0] if sequences else item.labels)]
+    name = "asr" if sequences else "phones"
+    task = Task(name, sequences, "phones", LABELS, items, "stories", np.array(groups), [])
     return task, states
 
 
@@ -113,15 +107,6 @@ def test_errors_of_phones_words_and_characters_are_jiwers(tmp_path):
     phones = replace(task, tokens="phones", items={"test": [Item(None, ("AA", "B"))]})
     assert_array_equal(errors(phones, [()])["per"], [[2, 2]])
     assert_array_equal(errors(phones, [("B", "AA", "B", "B", "B")])["per"], [[3, 2]])
-
-
-def test_rates_are_of_sums_and_leave_out_each_group(tmp_path):
-    task, _ = made_up(tmp_path, sequences=True)
-    counts = np.random.default_rng(0).integers(1, 9, (12, 2))
-    rates = _rates(task, {"per": counts})["per"]
-    thirds = counts.reshape(3, 4, 2).sum(1)
-    left = [counts.sum(0), *(counts.sum(0) - third for third in thirds)]
-    assert_allclose(rates, [some[0] / some[1] for some in left])
 
 
 def test_what_a_head_says_of_an_utterance_does_not_depend_on_its_batch():
@@ -180,11 +165,14 @@ def phones(finished):
 def test_both_models_are_asked_alike_and_the_untuned_one_once(phones, finished):
     table = phones.table.set_index(["score", "seed"])
     assert set(table.index) == {(score, seed) for score in ("accuracy", "f1") for seed in (0, 1)}
-    assert table.loc[("accuracy", 0), "score_frozen"] == table.loc[("accuracy", 1), "score_frozen"]
+    row = table.loc[("accuracy", 0)]
+    assert row["score_frozen"] == table.loc[("accuracy", 1), "score_frozen"]
     assert_allclose(table["difference"], table["score_tuned"] - table["score_frozen"], atol=1e-12)
     assert (table["low"] <= table["difference"]).all()
     assert table["n_units"].eq(56).all()  # 28 words of two phones in the test story
-    assert table.loc[("accuracy", 0), "reference"] == 0.25
+    assert row["reference"] == 0.25
+    half = student_t.ppf(0.975, 1) * row["deviation"] / np.sqrt(2)
+    assert_allclose([row["seed_low"], row["seed_high"]], [row["difference"] - half, row["difference"] + half])
     assert any("blocks of at least 10 labels of this test story" in note for note in phones.summary["notes"])
     same = downstream(finished(adapter__method="frozen"), "phones", seeds=1, epochs=1).table
     assert (same[["difference", "low", "high"]] == 0).all(axis=None)
@@ -197,12 +185,6 @@ def test_what_is_saved_is_opened_again_and_shown(phones, tmp_path, brainwavlm):
     assert again.summary == json.loads(json.dumps(phones.summary))
     assert "Speech task: phones" in brainwavlm("show", tmp_path / "task").out
     brainwavlm("report", tmp_path / "task", code=2)
-
-
-def test_seeds_have_an_interval_of_their_own(phones):
-    row = phones.table.iloc[0]
-    half = student_t.ppf(0.975, 1) * row["deviation"] / np.sqrt(2)
-    assert_allclose([row["seed_low"], row["seed_high"]], [row["difference"] - half, row["difference"] + half])
 
 
 @pytest.fixture
@@ -221,23 +203,17 @@ def voices(tmp_path):
     return tmp_path
 
 
-def test_speakers_are_split_within_so_that_each_is_known(voices):
-    task = task_of("speaker", read_corpus(voices))
+def test_tasks_of_a_corpus(voices):
+    corpus = read_corpus(voices)
+    task = task_of("speaker", corpus)  # split within speakers, so that each is known
     assert [len(task.items[split]) for split in ("train", "validation", "test")] == [210, 30, 60]
     assert {item.labels[0] for item in task.items["test"]} == set("abc")
     assert (task.groups, len(set(task.group_of_row))) == ("speakers", 3)
-
-
-def test_a_column_of_a_table_is_a_task_and_characters_are_recognised(voices):
-    corpus = read_corpus(voices)
     mood = task_of("mood", corpus)
     assert (mood.labels, mood.groups, len(set(mood.group_of_row))) == (("bad", "good"), "utterances", 100)
     assert task_of("asr", corpus, "characters").labels == tuple(" enosy")
     with pytest.raises(ConfigError, match=r"(?s)asr of phones.*one of speaker, asr, synthesis, mood"):
         task_of("asr", corpus, "phones")
-
-
-def test_labels_too_rare_to_learn_are_named(voices):
     table = voices / "manifest.csv"
     table.write_text(table.read_text().replace("bad", "good").replace(",good,train", ",sad,train", 3))
     with pytest.raises(ConfigError, match=r"1 labels to tell apart \(5 to learn from needed: sad 3\)"):
@@ -247,13 +223,11 @@ def test_labels_too_rare_to_learn_are_named(voices):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"task": "words"}, r"28 said in utterances that are tested"),
         (
             {"task": "speaker"},
             r"downstream.task: speaker, for which .* has no labels.*one of phones, words, asr",
         ),
         ({"task": "asr", "memory_gb": 1e-6}, r"downstream.memory: hidden states of 0.0 h of sound take"),
-        ({"task": "phones", "layers": [9]}, r"downstream.layers: 9.*hidden states from 0 to 4"),
         ({"task": "phones", "seeds": 0}, r"downstream.seeds: 0"),
         ({"task": "asr", "data": "nowhere"}, r"nowhere: no such file or folder"),
     ],

@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.config import EvaluationConfig, load_config
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.permutation_test import Null
 from brainwavlm.evaluation.statistics.tests import (
@@ -14,60 +13,26 @@ from brainwavlm.evaluation.statistics.tests import (
     described_null,
     listener_rows,
 )
-from tests.evaluation.statistics.test_circular_shift import autoregressive
-
-STORY = np.repeat(["a", "b"], [120, 150])
-MASKS = {"all": np.ones(40, bool), "some": np.arange(40) < 10}
 
 
 def settings(**changes):
     return load_config(overrides={"subject": "S", "evaluation.shifts": 199, **changes}).evaluation
 
 
-@pytest.fixture(scope="module")
-def noise():
-    rng = np.random.default_rng(0)
-    return [autoregressive(rng, len(STORY), 40) for _ in range(3)]
-
-
-@pytest.mark.parametrize("null", ["shifts", "blocks"])
-def test_both_nulls_test_voxels_the_largest_and_the_means_of_targets(noise, null):
-    true, other, _ = noise
-    predicted = np.where(MASKS["some"], true + other, other)
-    config = settings(**{"evaluation.null": null, "evaluation.block_rows": 10})
-    test = correlation_test(true, predicted, STORY, config, 0, MASKS)
-    assert_allclose(test.statistic, correlation(true, predicted), atol=1e-6)
-    assert (test.p[:10] <= 0.005).all()
-    assert (test.p_max[:10] <= 0.01).all()
-    assert (test.p_max >= test.p).all()
-    assert (test.q[:10] < 0.05).all()
-    mean, p, null95 = test.mean["some"]
-    assert_allclose(mean, test.statistic[:10].mean(), atol=1e-6)
-    assert p == pytest.approx(1 / 200)
-    assert 0 < null95 < mean
-    elsewhere = correlation_test(true, other, STORY, config, 0, {"rest": ~MASKS["some"]})
-    assert elsewhere.mean["rest"][1] > 0.05
-
-
-def test_the_p_of_a_mean_is_that_of_the_means_of_the_permutations():
+@pytest.mark.parametrize(("alternative", "size"), [("greater", lambda x: x), ("two-sided", np.abs)])
+def test_the_p_of_a_mean_is_that_of_the_means_of_the_permutations(alternative, size):
     rng = np.random.default_rng(3)
     measured, values = rng.standard_normal(6), rng.standard_normal((50, 6))
     measured[2] = np.nan
-    for alternative, size in (("greater", lambda x: x), ("two-sided", np.abs)):
-        null = Null(50, 6, alternative, {"five": np.arange(6) < 5})
-        null.add(slice(0, 3), measured[:3], values[:, :3])
-        null.add(slice(3, 6), measured[3:], values[:, 3:])
-        kept = [0, 1, 3, 4]
-        sizes, found = size(values[:, kept].mean(1)), size(measured[kept].mean())
-        mean, p, null95 = null.test().mean["five"]
-        assert_allclose(mean, measured[kept].mean())
-        assert_allclose(p, ((sizes >= found).sum() + 1) / 51)
-        assert_allclose(null95, np.quantile(sizes, 0.95))
-
-
-def test_a_target_without_any_score_has_no_p():
-    null = Null(20, 2, "greater", {"none": np.array([True, False])})
-    null.add(slice(0, 2), np.array([np.nan, 1.0]), np.zeros((20, 2)))
+    null = Null(50, 6, alternative, {"five": np.arange(6) < 5, "none": np.arange(6) == 2})
+    null.add(slice(0, 3), measured[:3], values[:, :3])
+    null.add(slice(3, 6), measured[3:], values[:, 3:])
+    kept = [0, 1, 3, 4]
+    sizes, found = size(values[:, kept].mean(1)), size(measured[kept].mean())
+    mean, p, null95 = null.test().mean["five"]
+    assert_allclose(mean, measured[kept].mean())
+    assert_allclose(p, ((sizes >= found).sum() + 1) / 51)
+    assert_allclose(null95, np.quantile(sizes, 0.95))
     assert np.isnan(null.test().mean["none"]).all()
 
 
@@ -86,45 +51,35 @@ def test_the_smallest_p_that_the_rows_allow_is_said():
     assert (np.abs(test.p - 0.5) < 0.1).all()
 
 
-def table(gains):
-    """One row a listener, run and target."""
-    return [
+GAINS = {f"S{n}": {"cortex": 0.01 * n, "AC": 0.02 * (-1) ** n} for n in range(1, 6)}
+
+
+def of_listeners(gains):
+    """Rows of one kind of runs, two seeds a listener."""
+    table = [
         {"run": f"{subject}-{seed}", "subject": subject, "target": target, "difference": gain + 0.001 * seed}
         for subject, targets in gains.items()
         for target, gain in targets.items()
         for seed in (0, 1)
     ]
+    return listener_rows({"lora": [row["run"] for row in table], "nobody": []}, table, settings())
 
 
-GAINS = {f"S{n}": {"cortex": 0.01 * n, "AC": 0.02 * (-1) ** n} for n in range(1, 6)}
-
-
-def test_five_listeners_are_tested_with_their_seeds_averaged():
-    rows = table(GAINS)
-    kinds = {"lora": [row["run"] for row in rows], "nobody": []}
-    cortex, ac = listener_rows(kinds, rows, settings())
+def test_five_listeners_are_tested_with_their_seeds_averaged_and_four_are_no_sample():
+    cortex, ac = of_listeners(GAINS)
     keys = ("kind", "target", "n_listeners", "n_gain")
     assert [cortex[key] for key in keys] == ["lora", "cortex", 5, 5]
     assert cortex["p"] == 1 / 32
     assert cortex["difference"] == pytest.approx(0.0305)
     assert ac["p"] > 0.2
     assert cortex["p_max"] >= cortex["p"]
-
-
-def test_four_listeners_are_no_sample_whatever_their_runs():
-    rows = table({name: GAINS[name] for name in list(GAINS)[:4]})
-    assert listener_rows({"lora": [row["run"] for row in rows]}, rows, settings()) == []
+    assert of_listeners({name: GAINS[name] for name in list(GAINS)[:4]}) == []
 
 
 def test_a_target_that_one_listener_lacks_is_left_out():
-    gains = {name: dict(targets) for name, targets in GAINS.items()}
-    del gains["S3"]["AC"]
-    gains["S4"]["cortex"] = math.nan
-    assert listener_rows({"k": [row["run"] for row in table(gains)]}, table(gains), settings()) == []
-    del gains["S4"]["cortex"]
-    gains["S4"]["cortex"] = 0.01
-    rows = listener_rows({"k": [row["run"] for row in table(gains)]}, table(gains), settings())
-    assert [row["target"] for row in rows] == ["cortex"]
+    lacking = {**GAINS, "S3": {"cortex": 0.03}}
+    assert [row["target"] for row in of_listeners(lacking)] == ["cortex"]
+    assert of_listeners({**lacking, "S4": {"cortex": math.nan, "AC": 0.02}}) == []
 
 
 def test_blocks_that_cannot_move_are_refused():
