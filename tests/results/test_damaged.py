@@ -132,10 +132,3 @@ def test_a_summary_without_any_table_is_of_no_kind(folder_of):
         path.unlink()
     with pytest.raises(RunError, match=r"summary\.json without a table"):
         open_result(folder)
-
-
-def test_show_names_a_summary_that_is_missing(folder_of, brainwavlm):
-    folder = folder_of(Evaluation)
-    (folder / "summary.json").unlink()
-    done = brainwavlm("show", folder, code=2)
-    assert "summary.json: no such file" in done.err

@@ -34,8 +34,13 @@ def begin(folder, manifest=MANIFEST, resume=False):
         pass
 
 
-def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
-    begin(tmp_path / "run")
+def test_a_new_run_holds_its_manifest_and_voxels_and_a_killed_one_all_that_it_logged(tmp_path):
+    with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False) as writer:
+        for step in range(3):
+            writer.log(event="step", step=step)
+            # As the system has it at this moment, which a kill would not take away.
+            lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+            assert [json.loads(line)["step"] for line in lines] == list(range(step + 1))
     run = open_run(tmp_path / "run")
     assert run.manifest["splits"] == MANIFEST["splits"]
     np.testing.assert_array_equal(run.voxels, VOXELS[0])
@@ -43,21 +48,18 @@ def test_a_new_run_holds_its_manifest_and_voxels(tmp_path):
     assert [row["state"] for row in summaries(tmp_path)] == ["unfinished"]
 
 
-def test_a_killed_run_has_all_that_it_logged(tmp_path):
-    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
-        for step in range(3):
-            writer.log(event="step", step=step)
-            # As the system has it at this moment, which a kill would not take away.
-            lines = (tmp_path / "log.jsonl").read_text().splitlines()
-            assert [json.loads(line)["step"] for line in lines] == list(range(step + 1))
-
-
-def test_a_run_is_never_overwritten(tmp_path):
-    begin(tmp_path)
-    before = (tmp_path / "run.json").read_bytes()
+def test_a_run_is_never_overwritten_and_resumed_only_with_its_configuration(tmp_path):
+    with pytest.raises(RunError, match="no run to resume"):
+        begin(tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+    begin(tmp_path / "run")
+    before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(RunError, match="unfinished run is here"):
-        begin(tmp_path)
-    assert (tmp_path / "run.json").read_bytes() == before
+        begin(tmp_path / "run")
+    other = {**MANIFEST, "config": {**MANIFEST["config"], "seed": 2}}
+    with pytest.raises(RunError, match="seed is 1, asked 2"):
+        begin(tmp_path / "run", other, resume=True)
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
@@ -65,19 +67,6 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
     with pytest.raises(RunError, match="other files"):
         begin(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-def test_resuming_nothing_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no run to resume"):
-        begin(tmp_path / "x", resume=True)
-    assert not (tmp_path / "x").exists()
-
-
-def test_resuming_with_another_configuration_names_the_difference(tmp_path):
-    begin(tmp_path)
-    other = {**MANIFEST, "config": {**MANIFEST["config"], "seed": 2}}
-    with pytest.raises(RunError, match="seed is 1, asked 2"):
-        begin(tmp_path, other, resume=True)
 
 
 def test_a_second_writer_is_refused_while_the_first_lives(tmp_path):
@@ -131,16 +120,24 @@ def test_what_a_kill_left_half_written_is_removed_and_never_read(tmp_path):
 )
 def test_each_damaged_file_is_named(tmp_path, file, content):
     with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
-        writer.checkpoint("00001-00000001", checkpoint(1, None))
+        writer.checkpoint("00001-00000001", checkpoint(1, COURSE["best"]))
     (tmp_path / file).write_text(content)
-
-    def read_all():
-        run = open_run(tmp_path)
-        return run.manifest, run.config, run.voxels, run.result, run.checkpoint("last")
-
     with pytest.raises(RunError) as caught:
-        read_all()
+        open_run(tmp_path).require_whole()
     assert caught.value.path in (str(tmp_path / file), str(tmp_path / "checkpoints" / "00001-00000001"))
+
+
+def test_weights_and_voxels_that_cannot_be_those_of_the_run_are_refused(tmp_path):
+    with writing(tmp_path, MANIFEST, [np.ones(7, bool)], resume=False) as writer:
+        broken = checkpoint(1, None)
+        broken.model["x"][:2] = torch.tensor([float("nan"), float("inf")])
+        writer.checkpoint("00001-00000001", broken)
+    run = open_run(tmp_path)
+    with pytest.raises(RunError, match=r"in 1 of 1 weights: x\.") as caught:
+        run.checkpoint("last")
+    assert caught.value.path.endswith("model.safetensors")
+    with pytest.raises(RunError, match="7 values"):
+        _ = run.voxels
 
 
 COURSE = {
@@ -176,17 +173,6 @@ def test_a_key_of_another_type_is_named_with_its_file(tmp_path, monkeypatch, fil
         assert summaries(tmp_path)[0]["state"].startswith("damaged")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_refused_with_their_file(tmp_path, value):
-    with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
-        broken = checkpoint(1, None)
-        broken.model["x"][1] = value
-        writer.checkpoint("00001-00000001", broken)
-    with pytest.raises(RunError, match=r"in 1 of 1 weights: x\.") as caught:
-        open_run(tmp_path).checkpoint("last")
-    assert caught.value.path.endswith("model.safetensors")
-
-
 def test_what_to_do_without_a_checkpoint_depends_on_how_far_the_run_is(tmp_path):
     with writing(tmp_path, MANIFEST, VOXELS, resume=False) as writer:
         with pytest.raises(RunError, match=r"no epoch yet.*\n.*\n.*Resume it"):
@@ -199,23 +185,6 @@ def test_what_to_do_without_a_checkpoint_depends_on_how_far_the_run_is(tmp_path)
             writer.run.checkpoint("best")
     assert caught.value.path == str(tmp_path / "checkpoints")
     assert "--resume" not in caught.value.remedy
-
-
-def test_voxels_of_another_subject_are_refused(tmp_path):
-    with (
-        writing(tmp_path, MANIFEST, [np.ones(7, bool)], resume=False),
-        pytest.raises(RunError, match="7 values"),
-    ):
-        _ = open_run(tmp_path).voxels
-
-
-def test_a_damaged_run_does_not_hide_the_others(tmp_path):
-    for name in ("a", "b"):
-        begin(tmp_path / name)
-    (tmp_path / "a" / "run.json").write_text("{")
-    states = {row["run"]: row["state"] for row in summaries(tmp_path)}
-    assert states["b"] == "unfinished"
-    assert states["a"].startswith("damaged")
 
 
 @pytest.mark.parametrize(
