@@ -1,7 +1,6 @@
-"""Files on disk: JSON, locks, whole or not at all; git-annex pointers are told from content."""
+"""Files on disk: JSON, whole or not at all; git-annex pointers are told from content."""
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -218,18 +217,6 @@ def write_json(path: Path, content: Any) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         sync(temporary)
-
-
-def is_held(path: Path) -> bool:
-    """Whether somebody holds a lock file."""
-    if not path.exists():
-        return False
-    with open(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
 
 
 def sync(path: Path) -> None:

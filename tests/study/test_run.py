@@ -18,12 +18,13 @@ from safetensors import safe_open
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
 from brainwavlm.runs.environment import code_version
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.object_store import copy_folder
 from brainwavlm.runs.writer import Writer
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import engine_options
 from brainwavlm.study.engines.local import run_local
-from brainwavlm.study.records import CellState, locked, read_state, write_state
+from brainwavlm.study.records import CellState, read_state, write_state
 from brainwavlm.study.work import Task, run_cell
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.files import is_held
 from brainwavlm.results.schemas import AGAIN
+from brainwavlm.runs.lock import is_held
 from brainwavlm.runs.provenance import read_provenance
 from brainwavlm.runs.run import Run, open_run
 

@@ -1,6 +1,5 @@
 """Writing a run's folder: one writer at a time, whole files only, nothing overwritten."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from brainwavlm.config import stored_config
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
 from brainwavlm.runs.checkpoint import OPTIMISER, Checkpoint, ends_epoch, read_checkpoint
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.run import FORMAT, Run, voxels_key
 from brainwavlm.runs.sums import SUMS, write_sums
 
@@ -68,17 +68,7 @@ def writing(
     manifest = {"format": FORMAT, **manifest}
     existing = path / "run.json"
     made = not path.exists()
-    path.mkdir(parents=True, exist_ok=True)
-    with open(path / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(
-                path,
-                "another process is writing this run.",
-                "a run that nobody writes.",
-                "Wait for it or stop it.",
-            ) from None
+    with locked(path / "lock", "another process is writing this run."):
         try:
             if resume:
                 _require_same(read_json(existing), manifest, existing)

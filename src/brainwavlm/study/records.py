@@ -7,8 +7,6 @@
 They lie beside the run's folder: `tune` wants that empty, and removes it where the input was bad.
 """
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,25 +115,3 @@ def read_state(study: Path, folder: str, identity: str) -> CellState:
 def write_state(study: Path, state: CellState) -> None:
     """Write a record, whole."""
     write_json(record_path(study, state.folder), state.model_dump())
-
-
-@contextmanager
-def locked(path: Path, what: str, patience: float) -> Iterator[None]:
-    """Hold a lock file for as long as the block runs; the system lets go of it when the process dies.
-
-    RunError with `what` somebody else is doing who still holds it after `patience` seconds.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as lock:
-        until = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > until:
-                    raise RunError(
-                        path, what, "nobody else at work here.", "Wait for it, or stop it."
-                    ) from None
-                time.sleep(0.1)
-        yield

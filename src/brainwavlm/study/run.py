@@ -9,13 +9,14 @@ from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.progress import Progress
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.object_store import copy_folder
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study
 from brainwavlm.study.engines import EngineOptions, engine_options
 from brainwavlm.study.preparation import Prepared, require_place, write_study
-from brainwavlm.study.records import CellState, locked, read_state, record_path, write_state
+from brainwavlm.study.records import CellState, read_state, record_path, write_state
 from brainwavlm.study.work import Task, steps_done
 
 _DESCRIPTION = ("study.json", "study.yaml")
