@@ -9,10 +9,11 @@ of its own, and everything is fitted again, penalties too. The designs do not ch
 import numpy as np
 
 from brainwavlm.compute import device_of
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.ridge import fixed_bytes, ridge_solver
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.ridge_predictions import stories_of_rows, zscored
+from brainwavlm.evaluation.ridge_predictions import stories_of_rows
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import Designs, Fit, FitDesigns, ScoringPlan
 from brainwavlm.evaluation.statistics.permutation_test import Null, PermutationTest, batches, stories_of

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from brainwavlm.datasets.hdf5 import open_hdf5, stored
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.errors import DatasetError
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions, zscored
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions
 from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.alignment import moments
 from brainwavlm.encoding.prepared_stories import story_responses
 from brainwavlm.encoding.reduced_rank import ReducedRank
 
@@ -60,12 +59,6 @@ def responses_of(recordings: Sequence[Recording], columns: np.ndarray) -> np.nda
         result[row : row + len(story)] = story[:, columns - span.start]
         row += len(story)
     return result
-
-
-def zscored(values: np.ndarray) -> np.ndarray:
-    """Each column with mean 0 and deviation 1; a constant one with 0."""
-    mean, scale = moments(values, np.ones((len(values), 1), values.dtype))
-    return (values - mean) / scale
 
 
 def stories_of_rows(recordings: Sequence[Recording]) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from brainwavlm.compute import device_of
 from brainwavlm.config import QuirksConfig, RunConfig
 from brainwavlm.datasets.responses import Recording, Split
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
 from brainwavlm.encoding.ridge import Penalties, RidgeBatch, require_memory, ridge_batches
@@ -21,7 +22,7 @@ from brainwavlm.encoding.run_data import RunData
 from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.encoding.targets import masks_within, target_masks
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.ridge_predictions import RidgePredictions, responses_of, stories_of_rows, zscored
+from brainwavlm.evaluation.ridge_predictions import RidgePredictions, responses_of, stories_of_rows
 from brainwavlm.evaluation.statistics.permutation_test import stories_of
 from brainwavlm.evaluation.statistics.tests import require_null
 from brainwavlm.speech.features import StoryFeatures

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.evaluation.leave_one_out import chance_test
-from brainwavlm.evaluation.ridge_predictions import zscored
 from brainwavlm.evaluation.scoring_plan import Fit, ScoringPlan
 from brainwavlm.evaluation.statistics.permutation_test import PermutationTest
 from brainwavlm.progress import Progress
