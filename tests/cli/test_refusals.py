@@ -18,7 +18,6 @@ REFUSALS = [
     ("nonsense", "No such command"),
     ("tune", "--output"),
     ("compare", "runs"),
-    ("transfer", "runs"),
     ("ridge --set dataset=TREE --output x", "DATASET: missing.\n    Expected Folder of a data set"),
     ("partition RUN --features mel --candidates 1.5", "--candidates: '1.5'.\n    Expected a valid integer"),
     ("partition RUN --features mel --candidates 1.5", "partition --help"),
@@ -61,7 +60,6 @@ REFUSALS = [
     (f"{RIDGE} --stride 0", "--stride: 0.0"),
     (f"{RIDGE} --set dataset=other", "--set: dataset=other, beside "),
     (f"{RIDGE} --set backbone.layer=2", "--set: backbone.layer=2, beside 1 for the same"),
-    (f"{RIDGE} --stride 1 --context -1", "--context: -1.0"),
     (f"{RIDGE} --stride 1 --frame middle", "--frame: 'middle'"),
     (f"{RIDGE} --stride 1 --memory 1MB", "--memory: 0.001 GB for a design of"),
     (f"{RIDGE} --memory much", "--memory: 'much'\n    Expected an amount of memory, e.g. 8GB"),
@@ -69,12 +67,10 @@ REFUSALS = [
     ("targets TREE anna --subject ben", "one subject"),
     ("targets TREE anna --set 'regions.cortex=[LH]'", "other than cortex, LH, RH and ceiling"),
     ("targets TREE anna --set 'regions={a-b: [LH]}'", "letters, digits and _"),
-    ("targets TREE anna --set 'regions.mine=[]'", "one target or more"),
     ("targets TREE anna --set regions.mine=LH", "tuple"),
     ("tune --resume --output RUN --joint ben", "another config than asked for: joint"),
     ("tune --resume --output RUN --seed 9", "another config than asked for: seed"),
     # options of one command
-    ("evaluate RUN --memory 1MB", "--memory: 0.001 GB for a design of"),
     ("evaluate RUN --layers some", "all, or whole numbers"),
     ("evaluate RUN --layers 77", "--layers: 77.\n    Expected hidden states from 0 to 4"),
     ("evaluate RUN --downstream music", "--downstream: 'music'"),
@@ -82,13 +78,13 @@ REFUSALS = [
     ("probe RUN --features mel --controls chance", "--controls: 'chance'"),
     ("probe RUN --features dimenson", "Did you mean dimension?"),
     ("probe RUN --features stretches=CONFIG", "a name that is taken"),
-    ("partition RUN --features mell", "Did you mean mel?"),
     ("partition RUN --features foo=", "--features: foo=.\n    Expected NAME=FILE"),
     ("downstream RUN --task words -o out", "--data"),
     ("transfer RUN --minutes few", "numbers with commas"),
     ("transfer RUN --minutes 0", "--minutes: 0 minutes.\n    Expected more than 0"),
     ("transfer RUN --subject carla", "--subject: 'carla' is not in"),
     ("figure learning RUN --output x.pdf --width 3", "--width: 3 mm"),
+    ("demo --subject nobody --output x", "sim01"),
     ("figure nothing RUN --output x.pdf", "KIND: 'nothing'"),
     (
         "study run STUDY --output out --engine slurm",
@@ -136,10 +132,10 @@ def test_a_run_is_resumed_with_its_own_options(brainwavlm, places):
     brainwavlm("tune", "--resume", "--output", places["RUN"])
 
 
-@pytest.mark.parametrize("names", [["thesis.tex"], ["summary.json"], ["scores.csv", "thesis.tex"]])
-def test_ridge_leaves_a_folder_with_other_files_alone(brainwavlm, places, tmp_path, monkeypatch, names):
+def test_ridge_leaves_a_folder_with_other_files_alone(brainwavlm, places, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
+    names = ["scores.csv", "thesis.tex"]
     for name in names:
         (tmp_path / "x" / name).write_text("years of work")
     done = brainwavlm(*[places.get(word, word) for word in RIDGE.split()], code=2)

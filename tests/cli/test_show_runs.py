@@ -8,12 +8,13 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
+from brainwavlm.cli import console
 from brainwavlm.cli.show_runs import show_run, show_runs
 from brainwavlm.errors import RunError, printable
 from brainwavlm.files import write_json
@@ -69,22 +70,8 @@ def hostile(tmp_path):
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_name_state_age_and_scores_are_there_in_any_width(printed, hostile, width):
-    lines = printed(show_runs, summaries(hostile), hostile, width=width).splitlines()
-    assert max(map(cell_len, lines)) <= width
-    rows = [line for line in lines if " done " in line]
-    assert len(rows) == len(HOSTILE)
-    for line in rows:
-        assert " 0.2000 " in line  # validation
-        assert " 0.3512 " in line
-        assert "+0.0512" in line
-        assert " s " in line
-    assert all(line.isprintable() for line in lines)
-    if width == 200:
-        assert all(name in lines[0] for name in ("target", "subject", "method", "seed"))
-
-
-def test_signs_that_move_a_terminal_are_shown_as_escapes_and_markup_as_it_is(printed, hostile):
-    out = printed(show_runs, summaries(hostile), hostile)
+    out = printed(show_runs, summaries(hostile), hostile, width=width)
+    # Signs that move a terminal are shown as escapes, markup as it is.
     for shown in (
         "[red]x[/]",
         r"two\nlines",
@@ -94,9 +81,18 @@ def test_signs_that_move_a_terminal_are_shown_as_escapes_and_markup_as_it_is(pri
         "🧠 brain",
     ):
         assert shown in out
+    lines = out.splitlines()
+    assert max(map(cell_len, lines)) <= width
+    rows = [line for line in lines if " done " in line]
+    assert len(rows) == len(HOSTILE)
+    for line in rows:
+        assert all(words in line for words in (" 0.2000 ", " 0.3512 ", "+0.0512", " s "))
+    assert all(line.isprintable() for line in lines)
+    if width == 200:
+        assert all(name in lines[0] for name in ("target", "subject", "method", "seed"))
 
 
-@pytest.mark.parametrize("name", ["x" * 200, "study/cells/anna-cortex-lora-seed0-0123456789", "שלום" * 20])
+@pytest.mark.parametrize("name", ["x" * 200, "study/cells/" + "שלום" * 20])
 def test_a_name_is_never_cut(printed, tmp_path, name):
     made(tmp_path / name)
     lines = printed(show_runs, summaries(tmp_path), tmp_path).splitlines()
@@ -157,10 +153,11 @@ def test_damaged_runs_are_skipped_with_a_line_that_says_so(tmp_path, printed):
     assert "good" in out
 
 
-def test_listeners_of_a_joint_run_count_alike_and_other_runs_of_the_evaluation_do_not(tmp_path):
+def test_listeners_of_a_joint_run_count_alike_and_other_runs_of_the_evaluation_do_not(tmp_path, printed):
     manifest = {**MANIFEST, "config": {**MANIFEST["config"], "joint": [{"subject": "ben"}]}}
     side = {key: manifest[key] for key in ("splits", "data", "config")} | {"name": "anna"}
     ben = {**side, "name": "ben", "config": {"subject": "ben", "joint": [{"subject": "anna"}]}}
+    ben["data"] = {**side["data"], "subject": "ben"}
     with writing(tmp_path / "run", {**manifest, "listeners": [side, ben]}, VOXELS, resume=False) as writer:
         writer.finish(COURSE)
     rows = [
@@ -174,6 +171,9 @@ def test_listeners_of_a_joint_run_count_alike_and_other_runs_of_the_evaluation_d
     assert row["test_r"] == pytest.approx(0.45)
     assert row["change"] == pytest.approx(0.15)
     assert row["low"] is None
+    shown = printed(show_run, open_run(tmp_path / "run"))
+    assert "d, anna" in shown
+    assert "d, ben" in shown
 
 
 def test_show_tells_what_was_asked_what_came_out_and_what_to_do_next(tmp_path, printed):
@@ -182,21 +182,15 @@ def test_show_tells_what_was_asked_what_came_out_and_what_to_do_next(tmp_path, p
     out = printed(show_run, run)
     for words in (
         "d, anna, target cortex: 2 of 3 voxels",
-        "done, 1 of at most",
         "30 min in 1 session, energy not measured",
-        "One, 2 cores",
         "+0.0100 to +0.0900",
         f"brainwavlm report '{run.path}'",
-        "brainwavlm tune",
     ):
         assert words in out
     shutil.rmtree(run.path / "evaluation")
     assert f"brainwavlm evaluate '{run.path}'" in printed(show_run, run)
     (run.path / "provenance.json").unlink()
     assert "not recorded" in printed(show_run, run)
-
-
-def test_a_failed_run_says_why(tmp_path, printed):
     failed = {**SESSION, "ended": "failed", "error": "run: the loss of step 3 is nan.\n    Expected numbers."}
     out = printed(show_run, made(tmp_path / "run", result=False, sessions=[failed]))
     assert "run: failed" in out
@@ -216,40 +210,34 @@ def test_the_epochs_of_a_long_run_fit_a_screen(tmp_path, printed):
     assert " 300 " in out
 
 
-def started(arguments, environment, **streams):
-    """The program in a process of its own."""
-    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
-    words = [sys.executable, "-m", "brainwavlm", *map(str, arguments)]
-    return subprocess.Popen(words, env={**clean, **environment}, **streams)
-
-
-def in_a_terminal(*arguments, **environment):
-    """What it writes to a pseudo-terminal."""
+def in_a_terminal(monkeypatch, folder, **environment):
+    """What a list of runs writes to a pseudo-terminal."""
     controller, worker = pty.openpty()
     environment = {"TERM": "xterm-256color", "COLUMNS": "80", **environment}
-    process = started(arguments, environment, stdout=worker, stderr=worker, stdin=worker)
-    os.close(worker)
-    written = read_to_its_end(controller)
-    assert process.wait() == 0
-    return written
+    with os.fdopen(worker, "w", encoding="utf-8") as stream:
+        there = Console(file=stream, highlight=False, _environ=environment)
+        monkeypatch.setattr(console, "console", there)
+        show_runs(summaries(folder), folder)
+    return read_to_its_end(controller)
 
 
-def test_colours_are_for_terminals_that_want_them(hostile):
-    assert b"\x1b[32mdone" in in_a_terminal("runs", hostile)
-    written = in_a_terminal("runs", hostile, NO_COLOR="1")
+def test_colours_are_for_terminals_that_want_them(monkeypatch, hostile):
+    assert b"\x1b[32mdone" in in_a_terminal(monkeypatch, hostile)
+    written = in_a_terminal(monkeypatch, hostile, NO_COLOR="1")
     assert b"\x1b[3" not in written
     assert b"\x1b[31mred" not in written  # what a name tries
     assert b"done" in written
 
 
 def test_a_pipe_gets_no_colours_and_one_that_knows_only_ascii_escapes_and_no_traceback(hostile):
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
     ascii_alone = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    process = started(["runs", hostile], ascii_alone, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert rb"\u05e9" in out
-    assert out.isascii()
-    assert b"\x1b" not in out
+    words = [sys.executable, "-m", "brainwavlm", "runs", str(hostile)]
+    done = subprocess.run(words, env={**clean, **ascii_alone}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert rb"\u05e9" in done.stdout
+    assert done.stdout.isascii()
+    assert b"\x1b" not in done.stdout
 
 
 def test_an_error_is_one_block_whatever_the_path_is_called(brainwavlm, tmp_path):
@@ -259,17 +247,13 @@ def test_an_error_is_one_block_whatever_the_path_is_called(brainwavlm, tmp_path)
     assert not first.startswith(" ")
     assert all(line.startswith("    ") for line in others)
     assert "brainwavlm runs FOLDER" in others[-1]
-
-
-def test_an_error_of_several_lines_stays_a_block():
     error = RunError("x", "two\nlines\x07", "one.", "Do this:\n  that")
     assert str(error) == "x: two\n    lines\\x07\n    Expected one.\n    Do this:\n      that"
     assert error.found == "two\nlines\x07"
 
 
-@pytest.mark.parametrize("sign", ["\n", "\t", "\x1b", "\u202e", "\u2066", "\udc80", "\x7f"])
-def test_no_such_sign_reaches_a_terminal(sign):
-    assert printable(f"a{sign}b").isprintable()
+def test_no_sign_that_moves_a_terminal_reaches_it():
+    assert printable("a\n\t\x1b\u202e\u2066\udc80\x7fb").isprintable()
     assert printable("naïve 🧠 שלום") == "naïve 🧠 שלום"
 
 
@@ -292,10 +276,3 @@ def test_hundreds_of_runs_are_listed_at_once(tmp_path):
 def test_json_has_every_name_whole(brainwavlm, hostile):
     rows = json.loads(brainwavlm("runs", hostile, "--json").out)
     assert {row["run"] for row in rows} == set(HOSTILE)
-    assert all(Path(hostile / row["run"]).is_dir() for row in rows)
-
-
-def test_a_joint_run_shows_every_listener(brainwavlm, finished):
-    shown = brainwavlm("show", finished(joint=[{"subject": "ben"}]).path).out
-    assert "native, anna" in shown
-    assert "native, ben" in shown
