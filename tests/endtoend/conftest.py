@@ -1,17 +1,21 @@
 """The word demo as the name of a small data set."""
 
 import importlib
+import shutil
 
 import pytest
 import yaml
 
+from brainwavlm.encoding import tuning
+from brainwavlm.evaluation import evaluator
+from brainwavlm.runs.run import open_run
 from tests.trees import native_tree
 
 
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory):
-    """Seven stories of 30 s for the subjects of the embedded data set."""
-    splits = dict.fromkeys(("bees", "dog", "ferry", "play"), "train") | {"chess": "validation"}
+    """Five stories of 30 s for the subjects of the embedded data set."""
+    splits = dict.fromkeys(("bees", "dog"), "train") | {"chess": "validation"}
     splits |= dict.fromkeys(("museum", "flood"), "test")
     path = native_tree(tmp_path_factory.mktemp("demo"), ("sim01", "sim02"), splits).path
     description = path / "dataset.yaml"
@@ -43,8 +47,34 @@ def small(tiny_wavlm):
     }
 
 
+@pytest.fixture(scope="session")
+def kept_runs(tmp_path_factory):
+    """A folder for runs, and where in it that of a configuration is."""
+    return tmp_path_factory.mktemp("kept-runs"), {}
+
+
 @pytest.fixture
-def runs_are_small(demo_is_small, small, monkeypatch):
+def work_is_done_once(kept_runs, features, monkeypatch):
+    """Who tunes with a configuration that was tuned with before gets a copy of that run; a model hears a story once."""
+    (folder, runs), tune, begin = kept_runs, tuning.tune, evaluator.Evaluator.__init__
+
+    def kept(config, output, *others, **more):
+        key = config.model_dump_json()
+        if key in runs:
+            return open_run(shutil.copytree(runs[key], output))
+        run = tune(config, output, *others, **more)
+        runs[key] = shutil.copytree(run.path, folder / str(len(runs)))
+        return run
+
+    def with_features(self, cache, *others, **more):
+        begin(self, features, *others, **more)
+
+    monkeypatch.setattr(tuning, "tune", kept)
+    monkeypatch.setattr(evaluator.Evaluator, "__init__", with_features)
+
+
+@pytest.fixture
+def runs_are_small(demo_is_small, small, work_is_done_once, monkeypatch):
     """Also `load_config` of the library gives these settings, whatever it is asked for."""
     load = importlib.import_module("brainwavlm.config").load_config
     importlib.import_module("brainwavlm.study.cells")  # what imports it later would keep the other

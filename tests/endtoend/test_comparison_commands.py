@@ -3,19 +3,17 @@
 import json
 
 import pandas as pd
-import pytest
 
 
-@pytest.fixture
-def runs(tuned):
-    return [tuned(f"seed-{seed}", seed=seed, training__keep_epochs=True).path for seed in (0, 1)]
-
-
-def test_evaluate_by_state_and_compare_print_write_and_give_json(brainwavlm, runs, tmp_path):
+def test_evaluate_by_state_compare_and_transfer_print_write_and_give_json(
+    brainwavlm, tuned, features, tmp_path
+):
+    runs = [tuned(f"seed-{seed}", seed=seed).path for seed in (0, 1)]
     evaluation = tmp_path / "evaluation"
     done = brainwavlm("compare", *runs, code=2)
     assert f"brainwavlm evaluate {runs[0]}" in done.err
-    done = brainwavlm("evaluate", *runs, "--epochs", "--layers", "0,4", "--output", evaluation)
+    heard = ["--features", features]
+    done = brainwavlm("evaluate", *runs, "--layers", "0,4", *heard, "--output", evaluation)
     assert "better" in done.out
     assert "mean test correlation by hidden state, cortex" in done.out
     assert set(pd.read_csv(evaluation / "layers.csv")["layer"]) == {0, 4}
@@ -24,17 +22,11 @@ def test_evaluate_by_state_and_compare_print_write_and_give_json(brainwavlm, run
     assert "A: all runs (subject anna, seeds 0, 1)" in done.out
     assert brainwavlm("show", runs[0] / "comparison").out == done.out
     assert f"brainwavlm report {runs[0] / 'comparison'}" in done.out
-    written = pd.read_csv(runs[0] / "comparison" / "epochs.csv")
-    assert set(written["score"]) == {"validation", "ridge"}
     done = brainwavlm("compare", *runs, "--evaluation", evaluation, "--json", "--output", tmp_path / "c")
     found = json.loads(done.out)
     assert found["groups"][0]["runs"] == ["seed-0", "seed-1"]
     assert found["tables"]["groups"][0]["n_runs"] == 2
-
-
-def test_transfer_prints_writes_and_gives_json(brainwavlm, runs, tmp_path):
-    keywords = ["--features", tmp_path / "features", "--minutes", "0.5,0.8", "--draws", 2]
-    done = brainwavlm("transfer", runs[0], *keywords)
+    done = brainwavlm("transfer", runs[0], *heard, "--minutes", "0.5,0.8", "--draws", 2)
     for words in ("ben", "none of its test stories was heard", "Minutes to reach"):
         assert words in done.out
     assert brainwavlm("show", runs[0] / "transfer").out == done.out

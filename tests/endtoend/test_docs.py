@@ -10,11 +10,10 @@ from typing import get_args
 
 import pytest
 
+import brainwavlm as package
 from brainwavlm.config import ControlKind
-from brainwavlm.encoding import tuning
 from brainwavlm.encoding.losses import LOSSES
 from brainwavlm.evaluation.speech_tasks import synthesis
-from brainwavlm.runs.run import open_run
 from brainwavlm.stimulus.features.table import FEATURES
 
 ROOT = Path(__file__).parents[2]
@@ -31,29 +30,10 @@ def blocks(language):
                 yield pytest.param(code, id=f"{page.stem}-{code.split(chr(10))[0][:40]}")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def runs_are_tuned_once(tmp_path_factory):
-    """Who tunes with a configuration that was tuned with before gets a copy of that run."""
-    folder, runs, tune = tmp_path_factory.mktemp("runs"), {}, tuning.tune
-
-    def kept(config, output, *others, **more):
-        key = config.model_dump_json()
-        if key in runs:
-            return open_run(shutil.copytree(runs[key], output))
-        run = tune(config, output, *others, **more)
-        runs[key] = shutil.copytree(run.path, folder / str(len(runs)))
-        return run
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "tune", kept)
-        yield
-
-
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, tree, features, demo_is_small):
-    """A folder with the reader's own data set `my-data`, a sound, and what models were found to say of stories."""
+def workplace(tmp_path, monkeypatch, tree, demo_is_small):
+    """A folder with the reader's own data set `my-data`, and a sound."""
     (tmp_path / "my-data").symlink_to(tree)
-    (tmp_path / "features").symlink_to(features)
     (tmp_path / "talk.wav").symlink_to(tree / "stimuli" / "market.wav")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -76,6 +56,7 @@ def kept(tmp_path_factory):
 SHORTER = {"train_minutes=5": "train_minutes=0.5", "5,10": "0.4", "0,2,3": "0,2"}
 
 
+@pytest.mark.usefixtures("work_is_done_once")
 @pytest.mark.parametrize("code", list(blocks("bash")))
 def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monkeypatch):
     """One after the other, as they stand but for smaller data, a smaller speech model and one epoch."""
@@ -84,8 +65,8 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
     # Probes need 50 stretches in the test stories.
     finer = {"windows.stride": 1.0} if "brainwavlm probe " in code else {}
     extra = [word for key, value in (small | finer).items() for word in ("--set", f"{key}={value}")]
-    few = {"plan": extra, "tune": extra, "downstream": ["--seeds", "1", "--epochs", "1"]}
-    few |= {command: ["--features", "features"] for command in ("evaluate", "transfer", "export")}
+    few = {"plan": extra, "tune": extra, "partition": ["--candidates", "2"]}
+    few |= {"downstream": ["--seeds", "1", "--epochs", "1"]}
     run, made = None, []  # the last run, and what made it
     for line in code.splitlines():
         words = [SHORTER.get(word, word) for word in shlex.split(line, comments=True)]
@@ -100,8 +81,7 @@ def test_commands_in_the_docs_run(code, workplace, brainwavlm, small, kept, monk
         if made and kept(made).exists():
             shutil.copytree(kept(made), run, dirs_exist_ok=True)
             continue
-        more = few.get(words[1], [])
-        brainwavlm(*words[1:], *([] if "--features" in words else more))
+        brainwavlm(*words[1:], *few.get(words[1], []))
         if made:
             shutil.copytree(run, kept(made))
 
@@ -150,14 +130,16 @@ def test_what_can_be_chosen_has_a_row_in_its_guide(page, names):
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_between_files_lead_somewhere(page):
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_links_between_files_lead_somewhere():
+    links = [
+        (page.name, link)
+        for page in PAGES
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert links == []
 
 
 def test_the_changelog_and_the_citation_know_the_version():
-    import brainwavlm
-
     for name in ("CITATION.cff", "pyproject.toml"):
-        assert brainwavlm.__version__ in (ROOT / name).read_text(encoding="utf-8")
+        assert package.__version__ in (ROOT / name).read_text(encoding="utf-8")

@@ -20,25 +20,16 @@ def notebook():
     return nbformat.read(TUTORIAL, as_version=4)
 
 
-def test_it_is_committed_without_outputs_and_without_places_of_a_machine(notebook):
+def test_it_is_committed_as_readers_should_find_it(notebook):
+    """Without outputs or places of a machine, with words before each code cell and links that lead somewhere."""
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.outputs for cell in code] == [[]] * len(code)
-    assert [cell.execution_count for cell in code] == [None] * len(code)
+    assert [(cell.outputs, cell.execution_count) for cell in code] == [([], None)] * len(code)
     assert re.findall(r"/(?:home|root|Users|tmp|work)\b", TUTORIAL.read_text(encoding="utf-8")) == []
-
-
-def test_it_says_on_the_first_screen_that_responses_are_simulated(notebook):
     assert "**The responses are simulated.**" in notebook.cells[0].source
-
-
-def test_its_links_lead_somewhere(notebook):
     links = [link for cell in notebook.cells for link in re.findall(r"\]\(([^)]+)\)", cell.source)]
     assert len(links) > 4
     assert [link for link in links if not (TUTORIAL.parent / link).exists()] == []
-
-
-def test_each_code_cell_has_words_before_it(notebook):
     kinds = [cell.cell_type for cell in notebook.cells]
     assert [n for n, kind in enumerate(kinds) if kind == "code" and kinds[n - 1] != "markdown"] == []
 
