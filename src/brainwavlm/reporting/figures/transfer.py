@@ -108,7 +108,9 @@ def _study_matrix(place: Place, choice: Choice) -> tuple[pd.DataFrame, bool]:
     others = claim_rows(place, choice, ("transfer",), needed)
     # And of the same experiments the gains in those that tuned: the diagonal.
     same = choice.model_copy(update={"experiment": tuple(others["experiment"].unique())})
-    rows = pd.concat([claim_rows(place, same, ("gain",), needed), others], ignore_index=True)
+    gains = claim_rows(place, same, ("gain",), needed)
+    # Other listeners are scored voxel by voxel alone.
+    rows = pd.concat([gains[gains["readout"] == "voxelwise"], others], ignore_index=True)
     several = rows["experiment"].nunique() > 1
     runs = rows["experiment"] + ": " + rows["group"] if several else rows["group"]
     cells = rows.assign(run=runs).rename(columns={"listener": "scored_on", "estimate": "difference"})
