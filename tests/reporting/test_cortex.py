@@ -11,7 +11,6 @@ from brainwavlm.reporting import write_report
 from brainwavlm.reporting.meshes import columns_at_vertices, mesh_of
 from brainwavlm.reporting.page.cortex import cortex_data, quantised
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
 from tests.brains import LATITUDES, LONGITUDES
@@ -26,38 +25,16 @@ def data_of(results):
     return cortex_data([(name, results.of_run(name), source) for name, source in sources.items()])
 
 
-def test_coordinates_come_back_to_a_hundredth_of_a_millimetre():
+def test_coordinates_come_back_to_a_hundredth_of_a_millimetre_and_a_flat_surface_keeps_its_plane():
     points = np.random.default_rng(0).uniform(-150, 150, (1000, 3))
+    points[:, 2] = 5
     sent = quantised(points)
     back = sent["low"] + unpacked(sent["points"], "u2").reshape(-1, 3) * np.array(sent["step"])
     assert np.abs(back - points).max() < 0.01
+    assert (sent["low"][2], sent["step"][2]) == (5, 0)
 
 
-def test_a_flat_surface_keeps_its_plane():
-    sent = quantised(np.array([[0.0, 0, 5], [1, 2, 5]]))
-    assert sent["step"][2] == 0
-    assert sent["low"][2] == 5
-
-
-def test_what_the_page_finds_at_a_vertex_is_what_the_static_map_shows(simulated_evaluation):
-    results = Evaluation.open(simulated_evaluation)
-    data, reasons = data_of(results)
-    assert reasons == {}
-    subject = sources_of(results)["on-AC"].subject
-    run, scores = data["runs"][1], results.of_run("on-AC")
-    expected = values_at_vertices(mesh_of(subject, None), scores.voxel, scores.tuned)
-    values = unpacked(run["values"]["tuned"], "f4")
-    for side, maps in expected.items():
-        start, row = (unpacked(run["places"][side][key], "u4") for key in ("start", "row"))
-        assert len(start) == 10243
-        found = [
-            values[row[start[i] : start[i + 1]]].mean() if start[i] < start[i + 1] else np.nan
-            for i in range(10242)
-        ]
-        assert_allclose(found, maps, rtol=1e-6)
-
-
-def test_values_are_sent_as_they_are_in_the_file(simulated_evaluation):
+def test_values_are_sent_as_they_are_in_the_file_and_one_geometry_serves_all_of_them(simulated_evaluation):
     results = Evaluation.open(simulated_evaluation)
     data, _ = data_of(results)
     scores, run = results.of_run("on-cortex"), data["runs"][0]
@@ -69,14 +46,10 @@ def test_values_are_sent_as_they_are_in_the_file(simulated_evaluation):
         *("tuned", "frozen", "difference"),
         *("normalised_tuned", "normalised_frozen"),
     ]
-
-
-def test_one_geometry_serves_all_runs_and_maps(simulated_evaluation):
-    data, _ = data_of(Evaluation.open(simulated_evaluation))
     assert list(data["meshes"]) == ["fsaverage5"]
-    left = data["meshes"]["fsaverage5"]["left"]
     assert data["meshes"]["fsaverage5"]["kinds"] == ["inflated", "pial", "flat"]
-    assert list(left["triangles"]) == ["inflated", "flat"]  # pial has those of inflated
+    left = data["meshes"]["fsaverage5"]["left"]
+    assert list(left["triangles"]) == ["inflated", "flat"]
     assert left["shapes"]["pial"]["triangles"] == "inflated"
 
 

@@ -28,30 +28,29 @@ def simulated(tmp_path_factory):
     return fake_evaluation(tmp_path_factory.mktemp("simulated"), 40, runs=(("one", "cortex"),))
 
 
-@pytest.mark.parametrize(
-    ("kind", "suffix", "choice"),
-    [
-        *(("learning", "svg", {}), ("layers", "pdf", {}), ("scatter", "png", {})),
-        ("maps", "svg", {"quantity": "tuned"}),
-    ],
-)
-def test_the_same_input_gives_the_same_bytes(simulated, tmp_path, kind, suffix, choice):
-    def written(name):
-        paths = write_figure(kind, simulated, tmp_path / f"{name}.{suffix}", Choice(**choice))
-        return [path.read_bytes() for path in paths]
-
-    first = written("first")
-    assert first == written("again")
-    assert b"20" + b"26-" not in first[0]  # no date
-
-
-def test_in_an_svg_text_is_text_and_marks_have_their_ids(simulated, tmp_path):
-    text = write_figure("scatter", simulated, tmp_path / "f.svg")[0].read_text(encoding="utf-8")
+def test_sizes_are_in_millimetres_and_the_same_input_gives_the_same_bytes(simulated, tmp_path):
+    content = {}
+    for suffix in ("svg", "pdf", "png"):
+        paths = (tmp_path / f"{name}.{suffix}" for name in ("first", "again"))
+        drawings = (write_figure("scatter", simulated, path, width=100, height=50) for path in paths)
+        first, again = ([path.read_bytes() for path in both] for both in drawings)
+        assert first == again
+        assert b"20" + b"26-" not in first[0]  # no date
+        content[suffix] = first[0]
+    text = content["svg"].decode()  # text is text, and marks have their ids
     for part in ('id="voxels:0:AC"', 'id="diagonal:0"', ">frozen model, test r<", ">SIMULATED<"):
         assert part in text
+    assert b"/FontFile2" in content["pdf"]  # its font is inside, as TrueType
+    assert b"/CIDFontType2" in content["pdf"]
+    assert b"/Type3" not in content["pdf"]
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", content["pdf"])
+    assert [float(side) / 72 * 25.4 for side in box.groups()] == pytest.approx([100, 50], abs=0.01)
+    assert imread(tmp_path / "first.png").shape[:2] == tuple(int(mm / 25.4 * 400) for mm in (50, 100))
+    width = draw_figure("learning", simulated).figure.get_size_inches()[0]
+    assert width * 25.4 == pytest.approx(85, abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["scatter", "histogram", "learning", "layers", "maps", "seeds", "transfer"])
+@pytest.mark.parametrize("kind", ["scatter", "learning", "maps", "seeds", "transfer"])
 def test_the_word_simulated_stands_on_a_figure_exactly_when_it_is(simulated, measured, tmp_path, kind):
     fake = {"seeds": fake_comparison, "transfer": fake_transfer}.get(kind)
     choice = Choice(quantity="tuned" if kind == "maps" else ())
@@ -69,21 +68,11 @@ def test_tables_and_values_say_simulated(simulated, measured, tmp_path):
         assert (pd.read_csv(values)["simulated"] == expected).all()
 
 
-def test_sizes_are_in_millimetres_and_a_pdf_has_its_font_inside_as_truetype(simulated, tmp_path):
-    path, _ = write_figure("learning", simulated, tmp_path / "f.pdf", width=120, height=70)
-    content = path.read_bytes()
-    assert b"/FontFile2" in content
-    assert b"/CIDFontType2" in content
-    assert b"/Type3" not in content
-    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", content)
-    assert [float(side) / 72 * 25.4 for side in box.groups()] == pytest.approx([120, 70], abs=0.01)
-    path, _ = write_figure("scatter", simulated, tmp_path / "f.png", width=100, height=50)
-    assert imread(path).shape[:2] == tuple(int(mm / 25.4 * 400) for mm in (50, 100))
-    width = draw_figure("learning", simulated).figure.get_size_inches()[0]
-    assert width * 25.4 == pytest.approx(85, abs=0.02)
-
-
-def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(simulated, tmp_path):
+def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(
+    simulated, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(rcParams, "axes.facecolor", "red")  # a reader's own settings, which figures ignore
+    before = dict(rcParams)
     style = tmp_path / "mine.mplstyle"
     style.write_text('axes.labelsize: 11\nbrainwavlm.tuned: "#123456"\nfont.family: DejaVu Serif\n')
     own, shipped = read_style(style), shipped_style()
@@ -92,18 +81,11 @@ def test_entries_of_a_style_file_replace_those_of_the_package_and_nothing_else(s
     assert own.colours == {**shipped.colours, "tuned": "#123456"}
     path, _ = write_figure("learning", simulated, tmp_path / "f.svg", style=style)
     content = path.read_text(encoding="utf-8")
-    assert "#123456" in content
-    assert "DejaVu Serif" in content
-    assert "DejaVu Sans" not in content
-    assert "11px" in content
-
-
-def test_drawing_leaves_matplotlib_as_it_was(simulated, tmp_path, monkeypatch):
-    monkeypatch.setitem(rcParams, "axes.facecolor", "red")  # a reader's own settings, which figures ignore
-    before = dict(rcParams)
-    path, _ = write_figure("learning", simulated, tmp_path / "f.svg")
+    for part in ("#123456", "DejaVu Serif", "11px"):
+        assert part in content
+    for part in ("DejaVu Sans", "#ff0000"):
+        assert part not in content
     assert dict(rcParams) == before
-    assert "#ff0000" not in path.read_text(encoding="utf-8")
 
 
 def test_colours_of_the_interactive_charts_are_those_of_the_style_file():
@@ -143,8 +125,9 @@ def test_colour_blind_people_tell_the_colours_apart(kind):
 
 REFUSED = [
     ("scatter", {"output": "f.jpg"}, "ends in '.jpg'", ".pdf, .svg, .png"),
-    ("scatter", {"output": "f.tex"}, "ends in '.tex'", ".pdf, .svg, .png"),
     ("scatter", {"output": "f"}, "without a suffix", "-o f.pdf"),
+    ("scatter", {"output": ".svg"}, "", "Name it -o"),
+    ("scatter", {"output": ".."}, "", "Name it -o"),
     ("pie", {}, "kind: 'pie'", "maps, scatter"),
     ("transfer", {}, "the folder of an evaluation", "brainwavlm transfer RUN..."),
     ("table", {"output": "f.pdf"}, "ends in '.pdf'", ".tex, .csv"),
@@ -157,7 +140,7 @@ REFUSED = [
     ("learning", {"choice": {"title": "very long " * 9}}, "title: 90 letters on 85 mm", "up to"),
     ("learning", {"width": 3}, "width: 3 mm", "20 to 2000"),
     ("learning", {"height": 21, "width": 21}, "21 x 21 mm", "room for the axes"),
-    *(("scatter", {"choice": {"title": title}}, "title", "one line") for title in ("x \udcff", "two\nlines")),
+    ("scatter", {"choice": {"title": "two\nlines"}}, "title", "one line"),
     ("maps", {"height": 25}, "height: 25 mm", "room for the brains"),
 ]
 
@@ -194,33 +177,31 @@ def test_a_folder_of_another_command_is_named_with_what_to_do(others, tmp_path, 
         assert remedy in str(error.value)
 
 
-def test_a_damaged_result_is_named_and_an_older_figure_stays(simulated, tmp_path):
+def test_a_figure_is_replaced_whole_and_no_other_table_and_no_result(simulated, tmp_path):
     folder = shutil.copytree(simulated, tmp_path / "evaluation")
-    target, values = write_figure("scatter", folder, tmp_path / "out" / "f.pdf")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "f.pdf").write_text("old")
+    target, values = write_figure("histogram", folder, out / "f.pdf")
     before = target.read_bytes(), values.read_bytes()
+    assert before[0].startswith(b"%PDF")
+    (out / "mine.csv").write_text("a,b\n1,2\n")
+    for kind, name in (("histogram", "mine.pdf"), ("table", "mine.csv")):
+        with pytest.raises(BrainwavlmError, match=r"mine\.csv: another table is here"):
+            write_figure(kind, folder, out / name)
+    assert (out / "mine.csv").read_text() == "a,b\n1,2\n"
+    table = (folder / "table.csv").read_bytes()
+    for name in ("table.tex", "table.csv"):
+        with pytest.raises(BrainwavlmError, match="a file of the result itself"):
+            write_figure("table", folder, folder / name)
+    assert (folder / "table.csv").read_bytes() == table
+    assert not (folder / "table.tex").exists()
     voxels = folder / "voxels.csv"
     voxels.write_text(voxels.read_text().replace("sim01,3,", "sim01,three,", 1))
     with pytest.raises(BrainwavlmError, match=re.escape(str(voxels))):
-        write_figure("scatter", folder, target)
+        write_figure("histogram", folder, target)
     assert (target.read_bytes(), values.read_bytes()) == before
-    assert sorted(path.name for path in target.parent.iterdir()) == ["f.csv", "f.pdf"]
-
-
-def test_an_older_figure_is_replaced_but_no_other_table_and_no_result(simulated, tmp_path):
-    (tmp_path / "f.pdf").write_text("old")
-    target, _ = write_figure("histogram", simulated, tmp_path / "f.pdf")
-    assert target.read_bytes().startswith(b"%PDF")
-    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
-    for kind, name in (("histogram", "mine.pdf"), ("table", "mine.csv")):
-        with pytest.raises(BrainwavlmError, match=r"mine\.csv: another table is here"):
-            write_figure(kind, simulated, tmp_path / name)
-    assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
-    table = (simulated / "table.csv").read_bytes()
-    for name in ("table.tex", "table.csv"):
-        with pytest.raises(BrainwavlmError, match="a file of the result itself"):
-            write_figure("table", simulated, simulated / name)
-    assert (simulated / "table.csv").read_bytes() == table
-    assert not (simulated / "table.tex").exists()
+    assert sorted(path.name for path in out.iterdir()) == ["f.csv", "f.pdf", "mine.csv"]
 
 
 @pytest.mark.parametrize(
@@ -230,11 +211,10 @@ def test_an_older_figure_is_replaced_but_no_other_table_and_no_result(simulated,
         ("brainwavlm.tunned: red", "unknown key brainwavlm.tunned", "Did you mean brainwavlm.tuned?"),
         ("colours: {tuned: red}", "unknown key colours", "docs/how-to/figures.md"),
         ("font.size: large", "font.size = 'large'", "docs/how-to/figures.md"),
-        ("font.size: -1", "font.size = -1", "docs/how-to/figures.md"),
         ("figure.dpi: 99999", "figure.dpi = 99999", "docs/how-to/figures.md"),
         ("brainwavlm.tuned: reddish", "brainwavlm.tuned = 'reddish'", "docs/how-to/figures.md"),
         ("brainwavlm.correlation: rainbows", "brainwavlm.correlation = 'rainbows'", "docs/how-to/figures.md"),
-        ("font.family: No Such Font", "font.family = 'No Such Font'", "A font that is installed".lower()),
+        ("font.family: No Such Font", "font.family = 'No Such Font'", "a font that is installed"),
         ("font.family: DejaVu Sans:bold", "font.family = 'DejaVu Sans:bold'", "a font that is installed"),
         ("text.color: none", "text.color = 'none'", "a colour that can be seen"),
         ("font.size: 7\nfont.size: 8", "font.size a second time", "Mend"),
@@ -290,14 +270,8 @@ def test_the_docs_name_every_kind_and_their_style_can_be_used(tmp_path):
     assert all(f"`brainwavlm.{name}`" in page for name in shipped_style().colours)
 
 
-@pytest.mark.parametrize("output", ["", ".", "/", "..", ".svg"])
-def test_a_name_without_a_figure_in_it_is_refused_with_one_that_works(simulated_evaluation, output):
-    with pytest.raises(ConfigError, match=r"Name it -o \w+\.pdf"):
-        write_figure("scatter", simulated_evaluation, output)
-
-
-def test_a_style_wider_than_any_page_is_refused(simulated_evaluation, tmp_path):
+def test_a_style_wider_than_any_page_is_refused(simulated, tmp_path):
     style = tmp_path / "mine.mplstyle"
     style.write_text("figure.figsize: 1.0e+9, 2\n")
     with pytest.raises(ConfigError, match="width"):
-        write_figure("scatter", simulated_evaluation, tmp_path / "a.svg", style=style)
+        write_figure("scatter", simulated, tmp_path / "a.svg", style=style)

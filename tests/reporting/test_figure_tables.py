@@ -3,16 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from brainwavlm.reporting.figures import changes, curves, findings, transfer, voxels
-from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.study.claims.table import claims_of
 from brainwavlm.study.folder import open_study
-from tests.made_up_study import fake_study
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +38,9 @@ def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluati
     assert set(table["label"]) == {"AC", "cortex"}
 
 
-def test_epochs_of_a_comparison_are_of_one_target_and_in_order(others):
-    table = curves.epochs_table(Comparison.open(others["comparison"]).epochs, "AC")
-    assert set(table["target"]) == {"AC"}
-    assert list(table["epoch"]) == [1, 2, 3] * table["label"].nunique()
-
-
 @pytest.fixture(scope="module")
-def claims(tmp_path_factory):
-    experiments = {
-        "map": {"claim": 1, "grid": {"seed": [0, 1, 2]}},
-        "ranks": {"claim": 2, "grid": {"adapter.rank": [2, 4], "seed": [0, 1]}, "contrast": "adapter.rank"},
-        "states": {"claim": 17, "grid": {"seed": [0, 1]}, "evaluate": {"layers": "all"}},
-    }
-    folder = fake_study(tmp_path_factory.mktemp("study") / "s", experiments, layers=(0, 1))
-    return claims_of(open_study(folder))
+def claims(study):
+    return claims_of(open_study(study))
 
 
 def rows_of(claims, **where):
@@ -65,7 +51,7 @@ def rows_of(claims, **where):
 
 
 def test_findings_have_a_mean_and_their_cells(claims):
-    rows = rows_of(claims, experiment="map", kind="gain", target="cortex")
+    rows = rows_of(claims, experiment="linear-map", kind="gain", readout="voxelwise", target="cortex")
     table = findings.findings_table(rows, claims.seeds)
     assert list(table["part"]) == ["mean", "seed", "seed", "seed"]
     assert_allclose(table["r_tuned"], [0.321, 0.32, 0.321, 0.322])
@@ -76,11 +62,11 @@ def test_findings_have_a_mean_and_their_cells(claims):
 
 
 def test_a_finding_is_a_row_with_both_readouts_and_both_intervals(claims):
-    (row,) = rows_of(claims, experiment="ranks", kind="difference", target="cortex")
+    (row,) = rows_of(claims, experiment="targets", kind="difference", readout="voxelwise", target="cortex")
     row |= {"estimate": 0.02, "low": 0.01, "high": 0.03, "seed_low": 0.005, "seed_high": 0.035}
     shared = row | {"readout": "shared", "estimate": 0.001, "low": -0.002, "high": 0.004}
     (both,) = changes.changes_table([row, shared]).to_dict("records")
-    assert both["label"] == "cortex of sim01: rank 4 − rank 2"
+    assert both["label"] == "cortex of sim01: tuned on AC − tuned on cortex"
     assert (both["seed_low"], both["shared_low"]) == (0.005, -0.002)
     assert both["holds"] == "higher; shared map: no change shown"
     (alone,) = changes.changes_table([row]).to_dict("records")
@@ -109,14 +95,6 @@ def test_minutes_have_draws_and_their_means(others):
     means = own[own["part"] == "mean"]
     assert_allclose(means["minutes"], [4.5, 9.5, 20])
     assert_allclose(means["r_tuned"], 0.012 * means["minutes"] + 0.01)
-
-
-def test_a_dot_of_the_scatter_is_a_voxel_with_two_scores():
-    scores = scores_of([0.1, 0.2, np.nan, 0.4], [0.2, 0.1, 0.3, 0.5], AC=[1, 0, 0, 1])
-    table = voxels.scatter_table(scores, "one", "One")
-    assert_array_equal(table["voxel"], [0, 1, 3])
-    assert list(table["group"]) == ["AC", "other voxels", "AC"]
-    assert_allclose(table[["r_frozen", "r_tuned"]], [[0.1, 0.2], [0.2, 0.1], [0.4, 0.5]])
 
 
 def test_the_histogram_counts_every_voxel_and_no_bin_holds_gains_and_losses():

@@ -51,43 +51,30 @@ def opened(brain, tmp_path_factory):
     return scored(*brain, tmp_path_factory.mktemp("scored") / "evaluation")
 
 
-@pytest.fixture(scope="module")
-def maps(opened):
-    return opened["one"]
-
-
-def test_vertices_cut_away_are_in_the_middle_of_the_flatmap(brain):
+def test_vertices_cut_away_are_in_the_middle_of_the_flatmap_and_of_its_file(opened, brain, tmp_path):
+    out = opened.save(tmp_path / "out", surfaces=True)
     dataset = load_dataset(brain[0])
     mesh = mesh_of(dataset.subject("UTS03"), dataset)
     around, up = (grid.ravel() for grid in np.meshgrid(LONGITUDES, LATITUDES))
-    for half in mesh.halves.values():
+    for side, half in zip("LR", mesh.halves.values(), strict=True):
         points, drawn = half.shapes["flat"].coordinates, np.unique(half.shapes["flat"].faces)
         assert_array_equal(points[drawn], np.column_stack([around, up, 0 * up])[drawn].astype(np.float32))
         assert len(drawn) < len(points)
         assert_array_equal(points.min(axis=0), points[drawn].min(axis=0))
         assert_array_equal(points.max(axis=0), points[drawn].max(axis=0))
+        arrays = nibabel.load(out / "one" / f"flat_hemi-{side}.surf.gii").darrays
+        assert_array_equal(arrays[0].data, points)
+        assert_array_equal(arrays[1].data, half.shapes["flat"].faces)
 
 
-def test_the_flat_surface_is_exported_with_the_same_points(opened, brain, tmp_path):
-    out = opened.save(tmp_path / "out", surfaces=True)
-    dataset = load_dataset(brain[0])
-    mesh = mesh_of(dataset.subject("UTS03"), dataset)
-    for side, half in zip("LR", mesh.halves.values(), strict=True):
-        points, triangles = (a.data for a in nibabel.load(out / "one" / f"flat_hemi-{side}.surf.gii").darrays)
-        assert_array_equal(points, half.shapes["flat"].coordinates)
-        assert_array_equal(triangles, half.shapes["flat"].faces)
-
-
-def test_without_pycortex_the_error_says_what_to_install(maps, monkeypatch):
+def test_without_pycortex_or_files_of_it_the_error_says_so(opened, tmp_path, monkeypatch):
+    other = open_maps(fake_evaluation(tmp_path, n_voxels=20))["on-AC"]
+    with pytest.raises(RunError, match="no volume with pycortex's files"):
+        flatmap_figure(other, "r_tuned", other.shown_scales()["r_tuned"])
     monkeypatch.setitem(sys.modules, "cortex", None)  # as if it were not there
+    maps = opened["one"]
     with pytest.raises(ConfigError, match=r"pip install 'brainwavlm\[flatmaps\]'"):
         flatmap_figure(maps, "r_tuned", maps.shown_scales()["r_tuned"])
-
-
-def test_a_data_set_without_its_files_has_no_flatmap(tmp_path):
-    found = open_maps(fake_evaluation(tmp_path, n_voxels=20))["on-AC"]
-    with pytest.raises(RunError, match="no volume with pycortex's files"):
-        flatmap_figure(found, "r_tuned", found.shown_scales()["r_tuned"])
 
 
 def drawn(figure):

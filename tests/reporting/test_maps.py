@@ -8,7 +8,6 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
-from nilearn.surface import vol_to_surf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm import open_maps
@@ -16,7 +15,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.writer import file_names
-from tests.brains import CENTRE, RADIUS, _sphere, _voxel_to_surface, sphere_triangles
+from tests.brains import CENTRE, _voxel_to_surface
 from tests.made_up import fake_evaluation, native_evaluation
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
@@ -66,6 +65,15 @@ def test_each_value_of_a_volume_is_where_its_voxel_is_in_the_head(exported, brai
     index = np.argwhere(np.isfinite(data))
     assert len(index) == np.count_nonzero(np.arange(len(brain[1].right)) % UNSCORED)
     assert_allclose(data[tuple(index.T)], np.sin(latitude_at(index)) / 2, atol=2e-6)
+    for name in ("mask_thick.nii.gz", "reference.nii.gz"):
+        other = nibabel.load(brain[0] / XFM / name)
+        assert_array_equal(image.affine, other.affine)
+        for form in ("get_sform", "get_qform"):
+            ours, theirs = (getattr(one.header, form)(coded=True) for one in (image, other))
+            assert ours[1] == theirs[1]
+    assert image.get_data_dtype() == np.float32
+    assert nibabel.load(exported / "target-RH.nii.gz").get_data_dtype() == np.uint8
+    assert image.header.get_slope_inter() in ((1.0, 0.0), (None, None))
 
 
 def test_every_column_of_the_table_comes_back_value_for_value(exported, brain):
@@ -87,53 +95,26 @@ def test_every_column_of_the_table_comes_back_value_for_value(exported, brain):
         assert (outside == 0).all() if entry["unit"] == "0 or 1" else np.isnan(outside).all()
 
 
-def test_the_affine_is_that_of_the_mask_and_of_the_reference(exported, brain):
-    image = nibabel.load(exported / "r_tuned.nii.gz")
-    for name in ("mask_thick.nii.gz", "reference.nii.gz"):
-        other = nibabel.load(brain[0] / XFM / name)
-        assert_array_equal(image.affine, other.affine)
-        for form in ("get_sform", "get_qform"):
-            ours, theirs = (getattr(one.header, form)(coded=True) for one in (image, other))
-            assert ours[1] == theirs[1]
-    assert image.get_data_dtype() == np.float32
-    assert nibabel.load(exported / "target-RH.nii.gz").get_data_dtype() == np.uint8
-    assert image.header.get_slope_inter() in ((1.0, 0.0), (None, None))
-
-
-def test_what_nilearn_samples_from_the_volume_is_what_the_surface_file_holds(exported, brain):
-    volume = open_maps(brain[2])["one"].volume("r_tuned", "surfaces")
-    for number, side in enumerate("LR"):
-        middle = [_sphere(number, RADIUS), sphere_triangles(len(_sphere(number, RADIUS)))]
-        about = {"interpolation": "nearest_most_frequent", "kind": "ball", "radius": 1e-6, "n_samples": 10}
-        sampled = vol_to_surf(volume, middle, **about)
-        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["r_tuned"]
-        both = np.isfinite(sampled) & np.isfinite(ours)
-        assert both.sum() > 0.9 * np.isfinite(ours).sum() > 1000
-        # Vertices on a voxel's border may be rounded otherwise.
-        assert np.mean(sampled[both] == ours[both]) > 0.999
-
-
 def _arrays(path):
     return {one.meta["Name"]: one.data for one in nibabel.load(path).darrays}
 
 
-def test_a_native_vertex_holds_the_value_of_the_voxel_that_it_lies_in(exported, brain):
-    root, _, folder = brain
-    frame = pd.read_csv(folder / "voxels.csv").set_index("voxel")
-    mask = np.asarray(nibabel.load(root / XFM / "mask_thick.nii.gz").dataobj)
-    column = np.full(mask.shape, -1)
-    column.T[mask.T != 0] = np.arange(np.count_nonzero(mask))
-    for number, side in enumerate("LR"):
-        points = np.column_stack([_sphere(number, RADIUS), np.ones(7080)])
-        at = np.rint(points @ np.linalg.inv(_voxel_to_surface())[:3].T).astype(int)
-        voxel = column[tuple(at.T)]
-        ours = _arrays(exported / f"scores_hemi-{side}.func.gii")["alpha_tuned"]
-        expected = frame["alpha_tuned"].reindex(voxel).to_numpy(np.float32)
-        assert np.mean((ours == expected) | (np.isnan(ours) & np.isnan(expected))) > 0.999
-        assert np.isfinite(ours).sum() > 2000
-
-
-def test_surface_files_name_their_structure_and_maps(exported):
+def test_the_sidecar_and_the_surface_files_tell_what_the_maps_are(exported, brain):
+    sidecar = json.loads((exported / "maps.json").read_text())
+    assert sidecar["simulated"] is False
+    assert (sidecar["run"], sidecar["subject"], sidecar["tuned_on"]) == ("one", "UTS03", "cortex")
+    assert sidecar["source"]["folder"] == "evaluation"
+    assert sidecar["surface"]["space"] == "native, UTS03"
+    assert sidecar["volume"]["shape"] == [46, 33, 24]
+    assert "Column remark of voxels.csv holds text and is no map." in sidecar["notes"]
+    assert str(brain[0]) not in (exported / "maps.json").read_text()  # nobody's paths
+    assert all(one["unit"] and one["meaning"] for one in sidecar["maps"])
+    surfaces = (one["surface"][side]["file"] for one in sidecar["maps"] for side in ("left", "right"))
+    named = {one["volume"] for one in sidecar["maps"]} | {*surfaces, "maps.json", "maps.spec"}
+    assert named == {file.name for file in exported.iterdir() if not file.name.endswith(".surf.gii")}
+    for one in sidecar["maps"]:
+        place = one["surface"]["left"]
+        assert list(_arrays(exported / place["file"]))[place["map"]] == one["name"]
     for side, structure in (("L", "CortexLeft"), ("R", "CortexRight")):
         for name in ("scores", "targets"):
             image = nibabel.load(exported / f"{name}_hemi-{side}.func.gii")
@@ -146,63 +127,30 @@ def test_surface_files_name_their_structure_and_maps(exported):
         assert not (exported / f"inflated_hemi-{side}.surf.gii").exists()  # this subject has none
 
 
-def test_the_sidecar_tells_where_the_maps_come_from(exported, brain):
-    sidecar = json.loads((exported / "maps.json").read_text())
-    assert sidecar["simulated"] is False
-    assert (sidecar["run"], sidecar["subject"], sidecar["tuned_on"]) == ("one", "UTS03", "cortex")
-    assert sidecar["source"]["folder"] == "evaluation"
-    assert sidecar["surface"]["space"] == "native, UTS03"
-    assert sidecar["volume"]["shape"] == [46, 33, 24]
-    assert "Column remark of voxels.csv holds text and is no map." in sidecar["notes"]
-    assert str(brain[0]) not in (exported / "maps.json").read_text()  # nobody's paths
-    assert all(one["unit"] and one["meaning"] for one in sidecar["maps"])
-    files = {one["volume"] for one in sidecar["maps"]} | {
-        one["surface"][side]["file"] for one in sidecar["maps"] for side in ("left", "right")
-    }
-    assert files | {"maps.json", "maps.spec"} == {
-        file.name for file in exported.iterdir() if not file.name.endswith(".surf.gii")
-    }
-    for one in sidecar["maps"]:
-        place = one["surface"]["left"]
-        assert list(_arrays(exported / place["file"]))[place["map"]] == one["name"]
-
-
-@pytest.fixture(scope="module")
-def on_fsaverage5(tmp_path_factory):
-    folder = fake_evaluation(tmp_path_factory.mktemp("fs5"), n_voxels=300)
-    return folder, open_maps(folder).save(tmp_path_factory.mktemp("maps") / "out", surfaces=True)
-
-
-def test_on_fsaverage5_each_value_is_at_the_vertex_that_the_data_set_names(on_fsaverage5):
-    folder, out = on_fsaverage5
-    subject = load_dataset(folder.parent / "data").subject("sim01")
+def test_on_fsaverage5_each_value_is_at_its_vertex_in_files_that_say_simulated(native_scores, tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=300)
+    out = open_maps(folder).save(tmp_path / "out", surfaces=True)
+    subject = load_dataset(tmp_path / "data").subject("sim01")
     frame = pd.read_csv(folder / "voxels.csv")
     frame["difference"] = frame["r_tuned"] - frame["r_frozen"]
     for run in ("on-cortex", "on-AC"):
+        assert json.loads((out / run / "maps.json").read_text())["simulated"] is True
+        assert list((out / run).glob("*.nii*")) == []
         rows = frame[frame["run"] == run].set_index("voxel")
         for code, side in enumerate("LR"):
-            arrays = _arrays(out / run / f"scores_hemi-{side}.func.gii")
+            image = nibabel.load(out / run / f"scores_hemi-{side}.func.gii")
+            for meta in (image.meta, *(one.meta for one in image.darrays)):
+                assert "SIMULATED" in meta["Description"]
+            arrays = {one.meta["Name"]: one.data for one in image.darrays}
             assert {"r_frozen", "q_difference", "p_max_tuned", "normalised_tuned", "difference"} <= {*arrays}
             here = np.flatnonzero(subject.hemisphere == code)
             for name, values in arrays.items():
                 expected = np.full(10242, np.nan, np.float32)
                 expected[subject.vertex[here]] = rows[name][here]
                 assert_array_equal(values, expected, err_msg=name)
-            masks = _arrays(out / run / f"targets_hemi-{side}.func.gii")
-            assert_array_equal(
-                np.flatnonzero(masks["target:AC"]),
-                np.sort(subject.vertex[here][rows["AC"][here].astype(bool)]),
-            )
-    assert sorted(file.name for file in (out / run).glob("*.nii*")) == []
-
-
-def test_simulated_is_said_in_every_file(on_fsaverage5, native_scores):
-    _, out = on_fsaverage5
-    assert json.loads((out / "on-AC" / "maps.json").read_text())["simulated"] is True
-    for file in (out / "on-AC").glob("*.func.gii"):
-        image = nibabel.load(file)
-        assert "SIMULATED" in image.meta["Description"]
-        assert all("SIMULATED" in one.meta["Description"] for one in image.darrays)
+            mask = _arrays(out / run / f"targets_hemi-{side}.func.gii")["target:AC"]
+            members = subject.vertex[here][rows["AC"][here].astype(bool)]
+            assert_array_equal(np.flatnonzero(mask), np.sort(members))
     image = open_maps(native_scores)["one"].volume("r_tuned")
     assert image.header["descrip"].item().startswith(b"SIMULATED r_tuned")
 
@@ -256,29 +204,26 @@ def test_a_map_that_is_not_there_and_text_in_a_known_column_are_named(brain, tmp
         open_maps(folder)
 
 
-@pytest.mark.parametrize("where", ["files", "file", "dataset"])
-def test_no_place_with_other_things_is_written_to(brain, tmp_path, where):
-    place = tmp_path / "out"
-    if where == "files":
-        place.mkdir()
-        (place / "mine.txt").write_text("mine")
-    elif where == "file":
-        place.write_text("mine")
-    else:
-        place = brain[0] / "maps"
-    with pytest.raises(ConfigError, match="output"):
-        open_maps(brain[2]).save(place)
+def test_no_place_with_other_things_is_written_to_and_what_breaks_half_way_leaves_nothing(
+    brain, tmp_path, monkeypatch
+):
+    maps = open_maps(brain[2])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for place in (tmp_path / "full", tmp_path / "file", brain[0] / "maps"):
+        with pytest.raises(ConfigError, match="output"):
+            maps.save(place)
     assert not (brain[0] / "maps").exists()
 
-
-def test_what_breaks_half_way_leaves_nothing(brain, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("brainwavlm.reporting.maps.writer.write_json", full)
     with pytest.raises(OSError, match="No space"):
-        open_maps(brain[2]).save(tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
+        maps.save(tmp_path / "out")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_names_of_files_are_safe_and_each_once():
@@ -290,11 +235,11 @@ def test_names_of_files_are_safe_and_each_once():
     assert all(name.strip("._") or name.startswith("_") for name in safe)
 
 
-def test_the_command_writes_maps_and_says_so(on_fsaverage5, tmp_path, brainwavlm):
-    printed = json.loads(brainwavlm("maps", on_fsaverage5[0], "-o", tmp_path / "out", "--json").out)
-    assert printed["simulated"] is True
-    assert [row["surface"] for row in printed["runs"]] == ["fsaverage5", "fsaverage5"]
-    assert (tmp_path / "out" / "on-AC" / "maps.json").is_file()
+def test_the_command_writes_maps_and_says_so(brain, tmp_path, brainwavlm):
+    printed = json.loads(brainwavlm("maps", brain[2], "-o", tmp_path / "out", "--json").out)
+    assert printed["simulated"] is False
+    assert [row["surface"] for row in printed["runs"]] == ["native, UTS03"]
+    assert (tmp_path / "out" / "one" / "maps.json").is_file()
     done = brainwavlm("maps", tmp_path, "-o", tmp_path / "other", code=2)
     assert "summary.json" in done.err
 

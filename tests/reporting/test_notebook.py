@@ -34,11 +34,6 @@ def harmless(html):
     return page.text
 
 
-@pytest.fixture(scope="module")
-def scored(tmp_path_factory):
-    return fake_evaluation(tmp_path_factory.mktemp("notebook"), n_voxels=60)
-
-
 def renamed(folder, place, name):
     """A copy of an evaluation in which a run has another name."""
     copy = shutil.copytree(folder, place)
@@ -64,12 +59,9 @@ def test_a_table_shows_each_value_and_counts_what_it_leaves_out():
     assert [shown(value) for value in values] == ["–", "–", "−0.500", "12,345", "yes"]
 
 
-def test_every_text_is_escaped_and_comes_back_as_text():
+def test_every_text_is_escaped_and_a_long_one_is_cut_and_whole_in_its_title():
     html = block(HOSTILE, [HOSTILE], sentence(HOSTILE), table([{HOSTILE: HOSTILE}]))
     assert harmless(html).count(HOSTILE) == 5
-
-
-def test_a_long_text_is_cut_and_whole_in_its_title():
     page = Page(table([{"a": "<" * 500}]))
     assert [cell["title"] for cell in page.all("td")] == ["<" * 500]
     assert len(page.text) < 100
@@ -98,12 +90,6 @@ def test_maps_show_a_picture_with_words_and_all_names(native_scores):
     assert len(html) < 300_000  # a notebook keeps its outputs
 
 
-def test_as_plain_text_maps_are_one_line(scored):
-    maps = open_maps(scored)
-    assert repr(maps) == "<Maps of evaluation (SIMULATED responses): 'on-cortex', 'on-AC'>"
-    assert repr(maps["on-AC"]).endswith("maps of run 'on-AC', 60 voxels, SIMULATED responses>")
-
-
 def test_maps_without_a_surface_say_why_and_show_no_picture(tmp_path):
     names = ["Heschl left", "Heschl right", "STG left", "STG right"]
     folder = fake_evaluation(tmp_path, 4, simulated=False, runs=(("only", "cortex"),), region_names=names)
@@ -113,12 +99,15 @@ def test_maps_without_a_surface_say_why_and_show_no_picture(tmp_path):
     assert "SIMULATED" not in text
 
 
-def test_scores_show_their_table_and_notes(scored, tmp_path):
-    text = harmless(Evaluation.open(scored)._repr_html_())
+def test_scores_show_their_table_and_notes(tmp_path):
+    folder = fake_evaluation(tmp_path, n_voxels=60)
+    text = harmless(Evaluation.open(renamed(folder, tmp_path / "renamed", HOSTILE))._repr_html_())
     assert "SIMULATED RESPONSES" in text
     assert "no target Broca" in text
-    text = harmless(Evaluation.open(renamed(scored, tmp_path / "evaluation", HOSTILE))._repr_html_())
     assert HOSTILE in text
+    maps = open_maps(folder)
+    assert repr(maps) == "<Maps of evaluation (SIMULATED responses): 'on-cortex', 'on-AC'>"
+    assert repr(maps["on-AC"]).endswith("maps of run 'on-AC', 60 voxels, SIMULATED responses>")
 
 
 def test_comparisons_and_transfers_show_their_tables(tmp_path):

@@ -21,7 +21,7 @@ def test_the_page_of_a_comparison_holds_every_group_and_difference(others, tmp_p
     assert "Comparison of 2 configurations over seeds" in page.text
     assert "SIMULATED" in page.text
     for row in found.groups.to_dict("records"):
-        for shown in (signed(row["gain"]), *(number(row[key]) for key in ("mean", "deviation", "highest"))):
+        for shown in (signed(row["gain"]), number(row["mean"]), number(row["highest"])):
             assert shown in page.text
     assert "2 minus 1, cortex" in page.text
     assert "+0.010 to +0.080" in page.text
@@ -71,6 +71,8 @@ def test_a_run_is_shown_by_its_evaluation(simulated_evaluation, tmp_path):
     shutil.copytree(simulated_evaluation, run / "evaluation")
     assert shown_folder(run) == run / "evaluation"
     assert len(open_result(run).runs) == 2
+    with pytest.raises(RunError, match="no folder"):
+        write_report([], tmp_path / "page.html")
 
 
 def test_several_folders_make_one_page_each_once(others, native_scores, tmp_path):
@@ -85,8 +87,3 @@ def test_several_folders_make_one_page_each_once(others, native_scores, tmp_path
     assert len(ids) == len(set(ids))
     options = [attributes.get("value") for tag, attributes in page.tags if tag == "option"]
     assert options.count("1") == 2  # either run can stand on either side
-
-
-def test_no_folder_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no folder"):
-        write_report([], tmp_path / "page.html")

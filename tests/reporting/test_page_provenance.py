@@ -5,8 +5,6 @@ import json
 import re
 import shutil
 
-import pytest
-
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page.provenance import NOT_RECORDED, origin_of, record_of, run_behind
@@ -23,11 +21,6 @@ def session(**changed):
     one = {"began": 0.0, "hours": 1.5, "ended": "done", "error": None, "command": "brainwavlm tune"}
     one |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {"torch": "2"}}
     return {**one, "machine": MACHINE, "energy_kwh": None, "data_changed": [], **changed}
-
-
-def recorded(*sessions):
-    files = {"sound/dog": {"bytes": 10, "changed": 1, "sha256": "f" * 64, "whole": True}}
-    return {"files": files, "sessions": list(sessions)}
 
 
 def test_the_page_of_a_run_says_where_it_comes_from(real_evaluation, real_page):
@@ -60,14 +53,17 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
     assert "Training loss, validation r by epoch" in text
 
 
-def test_what_differs_between_sessions_is_said_of_each():
+def test_what_differs_between_sessions_is_said_of_each_and_a_sound_that_two_heard_is_counted_once():
     other = session(machine={**MACHINE, "cpu": "Two"}, hours=0.5, data_changed=["sound/dog"], ended=None)
-    entries = entries_of(record_of(recorded(session(), other)))
+    sound, responses = ({"bytes": 2_000_000, "changed": 1, "sha256": key * 64, "whole": True} for key in "fe")
+    files = {"0 anna/sound/dog": sound, "1 ben/sound/dog": sound, "1 ben/responses/dog": responses}
+    entries = entries_of(record_of({"files": files, "sessions": [session(), other]}))
     assert entries["Machine"].startswith("session 1: One, 2 cores")
     assert "session 2: Two" in entries["Machine"]
     assert entries["Versions"] == "torch 2"
     assert entries["Time"].startswith("2.00 hours in 2 sessions, begun 1970-01-01")
     assert "1 of them did not end by themselves" in entries["Time"]
+    assert entries["Data read"].startswith("2 files, 4.0 MB")
     assert entries["Data read"].endswith("CHANGED between sessions: sound/dog")
 
 
@@ -86,35 +82,22 @@ def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
     assert "brainwavlm tune both.yaml --output both\nbrainwavlm evaluate both --layers" in text
 
 
-def test_a_sound_that_several_subjects_heard_is_counted_once():
-    sound, other = ({"bytes": 2_000_000, "changed": 1, "sha256": key * 64, "whole": True} for key in "fe")
-    files = {"0 anna/sound/dog": sound, "1 ben/sound/dog": sound, "1 ben/responses/dog": other}
-    entries = entries_of(record_of(recorded(session()) | {"files": files}))
-    assert entries["Data read"].startswith("2 files, 4.0 MB")
+def test_energy_is_what_was_measured_or_said_not_to_be():
+    def energy(*measured):
+        sessions = [session(energy_kwh=kwh) for kwh in measured]
+        return entries_of(record_of({"files": {}, "sessions": sessions}))["Energy"]
+
+    assert re.fullmatch(r"not measured\D*", energy(None))  # no number where nothing was measured
+    assert energy({"processors": 0.5}, None).startswith(
+        "measured in 1 of 2 sessions: processors (RAPL) 0.5 kWh"
+    )
+    assert energy({"processors": 0.5, "accelerators": 1.0}, {"accelerators": 2.0}).startswith(
+        "measured: processors (RAPL) 0.5 kWh, graphics processors (NVIDIA's counter) 3 kWh"
+    )
 
 
-@pytest.mark.parametrize(
-    ("energies", "said"),
-    [
-        ([None], "not measured"),
-        ([{"processors": 0.5}], "measured: processors (RAPL) 0.5 kWh"),
-        ([{"processors": 0.5}, None], "measured in 1 of 2 sessions: processors (RAPL) 0.5 kWh"),
-        (
-            [{"processors": 0.5, "accelerators": 1.0}, {"accelerators": 2.0}],
-            "measured: processors (RAPL) 0.5 kWh, graphics processors (NVIDIA's counter) 3 kWh",
-        ),
-    ],
-)
-def test_energy_is_what_was_measured_or_said_not_to_be(energies, said):
-    entries = entries_of(record_of(recorded(*(session(energy_kwh=kwh) for kwh in energies))))
-    assert entries["Energy"].startswith(said)
-    if energies == [None]:
-        assert not re.search(r"\d", entries["Energy"])  # no number where nothing was measured
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_each_subject_of_a_joint_run_has_its_record(finished, shared):
-    run = finished(joint=[{"subject": "ben"}], readout__shared=shared)
+def test_each_subject_of_a_joint_run_has_its_record(finished):
+    run = finished(joint=[{"subject": "ben"}])
     entry = {"path": str(run.path), "frozen": {"tr": 2.0}}
     assert [run_behind(entry, side.config).listener for side in run.sides] == [0, 1]
     for side in run.sides:

@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pandas as pd
-import pytest
 from markupsafe import Markup
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -38,9 +37,8 @@ def test_text_is_escaped_and_every_header_has_a_scope():
     assert links.count("<i>x</i>") == 3
 
 
-@pytest.mark.parametrize("largest", [0.01, 1.0])
-def test_numbers_on_colours_can_be_read(largest):
-    heat = pd.DataFrame({"r": np.append(np.linspace(-largest, largest, 21), np.nan)})
+def test_numbers_on_colours_can_be_read():
+    heat = pd.DataFrame({"r": np.append(np.linspace(-1, 1, 21), np.nan)})
     html = table(NAMED, pd.DataFrame({"": "", "row": "x", "r": heat["r"]}), heat=heat, name="")["html"]
     colours = re.findall(r"background-color: #(..)(..)(..);\n  color: #000000", html)
     assert len(colours) > 15
@@ -66,16 +64,9 @@ def test_an_interval_without_width_is_none():
 
 
 def test_the_drawing_puts_zero_and_the_interval_in_order():
-    row = {
-        "run": "a",
-        "target": "cortex",
-        "n_voxels": 2,
-        "r_frozen": 0.2,
-        "r_tuned": 0.23,
-        "difference": 0.03,
-    }
+    row = {"run": "a", "target": "cortex", "n_voxels": 2, "r_frozen": 0.2, "r_tuned": 0.23}
+    row |= {"difference": 0.03, "low": 0.01, "high": 0.05}
     row |= dict.fromkeys(("r_readout", "normalised_frozen", "normalised_tuned"), np.nan)
-    row |= {"low": 0.01, "high": 0.05}
     runs = [{"name": "a", "target": "cortex", "simulated": False}]
     html = scores_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
     zero = float(re.search(r'class="zero" x1="(.*?)"', html)[1])
@@ -130,18 +121,10 @@ def test_the_kept_epoch_has_a_star_and_epochs_are_whole_numbers():
     assert charts.learning_chart(LEARNING[:0], "") is None
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        charts.lines_chart(lines_of(STATES), "Hidden states"),
-        charts.lines_chart(lines_of(HOSTILE), "Delays"),
-    ],
-    ids=["states", "delays"],
-)
-def test_names_are_text_in_charts(made):
-    names = {trace["name"] for trace in spec(made)["data"]}
-    assert names <= {"AC, frozen", "AC, tuned", "%{x}&lt;b&gt;"}
-    assert all("<b>" not in str(trace["hovertemplate"]) + str(trace["name"]) for trace in spec(made)["data"])
+def test_names_are_text_in_charts():
+    (trace,) = spec(charts.lines_chart(lines_of(HOSTILE), "Delays"))["data"]
+    assert trace["name"] == "%{x}&lt;b&gt;"
+    assert "<b>" not in str(trace["hovertemplate"])
 
 
 def test_two_long_names_that_begin_alike_are_two_lines():

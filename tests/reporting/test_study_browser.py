@@ -1,32 +1,29 @@
 """The page of a study in a real headless Chromium, from a file:// address, with the network blocked."""
 
-import shutil
-
 import pandas as pd
 import pytest
 
-from brainwavlm.reporting.page.study import write_study_report
 from tests.reporting.conftest import HOSTILE
 from tests.reporting.test_browser import complaints, opened, shown_charts
 
 MORE = pytest.mark.browser
 
 
-def rows_shown(browser, table="claims-table"):
+def rows_shown(browser):
     script = (
-        "return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)].filter((row) => "
+        "return [...document.querySelectorAll('#claims-table tbody tr')].filter((row) => "
         "row.offsetHeight > 0 && !row.querySelector('[scope=rowgroup]')).map((row) => "
         "[...row.cells].map((cell) => cell.textContent.trim()))"
     )
-    return browser.execute_script(script, table)
+    return browser.execute_script(script)
 
 
-def typed(browser, table, text):
+def typed(browser, text):
     script = (
-        "const box = document.querySelector(`[data-filters='${arguments[0]}'] input`); box.value = arguments[1];"
+        "const box = document.querySelector(`[data-filters='claims-table'] input`); box.value = arguments[0];"
         "box.dispatchEvent(new Event('input', {bubbles: true}))"
     )
-    browser.execute_script(script, table, text)
+    browser.execute_script(script, text)
 
 
 @MORE
@@ -65,15 +62,15 @@ def test_the_table_of_claims_sorts_and_filters(browser, study_page, study):
     shown = sorted(abs(value) for body in bodies for value in body)
     assert shown == pytest.approx(sorted(headlines["estimate"].abs().dropna()), abs=6e-4)
     assert len(rows_shown(browser)) == len(headlines)
-    typed(browser, "claims-table", "→ SIM02")
+    typed(browser, "→ SIM02")
     found = rows_shown(browser)
     assert 0 < len(found) < len(headlines)
     assert all("sim02" in row[0].lower() for row in found)
     told = browser.execute_script("return document.querySelector('[data-filters] output').textContent")
     assert told == f"{len(found)} of {len(headlines)} rows"
-    typed(browser, "claims-table", "no row has this")
+    typed(browser, "no row has this")
     assert rows_shown(browser) == []
-    typed(browser, "claims-table", "")
+    typed(browser, "")
     verdict = browser.execute_script(
         "const list = document.querySelector('[data-filters] select'); list.value = list.options[1].value;"
         "list.dispatchEvent(new Event('input', {bubbles: true})); return list.value"
@@ -93,12 +90,3 @@ def test_hostile_names_are_text_wherever_they_are(browser, hostile_study_page):
     assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 420
     assert complaints(browser) == []
-
-
-def test_a_cell_that_has_a_page_is_linked(study, tmp_path):
-    folder = shutil.copytree(study, tmp_path / "study")
-    cell = next((folder / "cells").glob("*/evaluation"))
-    (cell / "report.html").write_text("<p>a page")
-    text = write_study_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert f'<a href="study/cells/{cell.parent.name}/evaluation/report.html">' in text
-    assert text.count("/evaluation/report.html") == 1

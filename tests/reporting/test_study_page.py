@@ -62,15 +62,22 @@ def test_texts_of_a_study_are_text_on_the_page(tmp_path):
     assert "&lt;script&gt;broke" in text
 
 
-def test_measured_responses_are_not_called_simulated(tmp_path):
+def test_measured_responses_are_not_called_simulated_and_a_cell_that_has_a_page_is_linked(tmp_path):
     folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": SEEDS}}}, simulated=False)
-    assert "SIMULATED" not in write_study_report(folder).read_text(encoding="utf-8")
+    cell = next((folder / "cells").glob("*/evaluation"))
+    (cell / "report.html").write_text("<p>a page")
+    text = write_study_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "SIMULATED" not in text
+    assert f'<a href="study/cells/{cell.parent.name}/evaluation/report.html">' in text
+    assert text.count("/evaluation/report.html") == 1
 
 
-def test_a_study_of_which_nothing_is_done_has_a_page(tmp_path):
+def test_a_study_of_which_nothing_is_done_has_a_page(tmp_path, brainwavlm):
     cells = [f"{CELL}{seed}" for seed in SEEDS]
     folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": SEEDS}}}, waiting=cells)
-    text = write_study_report(folder, tmp_path / "elsewhere" / "page.html").read_text(encoding="utf-8")
+    page = tmp_path / "elsewhere" / "page.html"
+    assert str(page) in brainwavlm("study", "report", folder, "--output", page).out
+    text = page.read_text(encoding="utf-8")
     assert "Nothing yet of models tuned on sim01: 3 cells are missing." in text
     assert "../study/report/claims.csv" in text
 
@@ -94,8 +101,3 @@ def test_a_page_never_replaces_another_file(study, tmp_path):
         write_study_report(study, other)
     with pytest.raises(RunError, match=r"no study\.json"):
         write_study_report(tmp_path)
-
-
-def test_the_command_writes_the_page(study, brainwavlm):
-    done = brainwavlm("study", "report", study)
-    assert "report.html" in done.out

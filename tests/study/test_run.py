@@ -83,8 +83,8 @@ def here(in_this_process):
 
 @pytest.mark.usefixtures("here")
 def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_study, tmp_path):
-    asked = {"transfer": {"subjects": ["ben"]}, "probe": {"features": ["mel"], "controls": []}}
-    asked |= {"grid": {"device": ["cpu", "mps"]}, "set": {"windows.stride": 0.5}}
+    asked = {"transfer": {"subjects": ["ben"]}, "probe": {"features": ["phones"], "controls": []}}
+    asked["grid"] = {"device": ["cpu", "mps"]}
     study = small_study(devices=asked)
     folder = tmp_path / "out"
     ended = []
