@@ -50,7 +50,7 @@ def test_a_run_of_an_earlier_version_is_shown_and_says_that_nothing_was_recorded
     text = write_report(folder / "evaluation", tmp_path / "page.html", nowhere).read_text(encoding="utf-8")
     assert text.count(NOT_RECORDED) == 2
     assert "gradient norm" not in text
-    assert "Training loss, validation r by epoch" in text
+    assert "Learning curves: training loss, validation r, by epoch" in text
 
 
 def test_what_differs_between_sessions_is_said_of_each_and_a_sound_that_two_heard_is_counted_once():
@@ -76,7 +76,7 @@ def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
         run |= {"path": "runs/both", "together_with": ["the other"]}
     (folder / "summary.json").write_text(json.dumps(summary))
     text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert text.count("epoch 7 kept") == 1
+    assert text.count("7 kept") == 1
     assert text.count("<dt>Record</dt>") == 1
     assert text.count("All settings of run both") == 1
     assert "brainwavlm tune both.yaml --output both\nbrainwavlm evaluate both --layers" in text
