@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from brainwavlm.checks.outliers import outlier_problems
+from brainwavlm.checks.outliers import add_voxel_problems
+from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.usable_voxels import scan
 from tests.trees import N_VOXELS, native_tree, responses
 
@@ -17,9 +18,9 @@ ROWS, VOXELS = np.array([3, 11, 12, 30]), np.arange(5, 17)
 def told(data):
     """What is said of outliers in these responses."""
     data = np.asarray(data, np.float32)
-    rows = np.arange(len(data))
-    problems = outlier_problems(
-        Path("dog.h5"), scan([data]), lambda chosen: iter([data[:, chosen]]), rows, "data"
+    rows, problems = np.arange(len(data)), Problems()
+    add_voxel_problems(
+        problems, Path("dog.h5"), scan([data]), lambda chosen: iter([data[:, chosen]]), rows, "data"
     )
     return [problem.found for problem in problems]
 

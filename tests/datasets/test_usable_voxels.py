@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
+from brainwavlm.checks.report import Problems
 from brainwavlm.checks.responses import check_responses
 from brainwavlm.datasets import load_dataset, repeats
 from brainwavlm.datasets import usable_voxels as voxels_module
@@ -94,7 +95,7 @@ def test_memory_grows_neither_with_the_size_of_a_file_nor_with_the_number_of_sto
     tracemalloc.start()
     try:
         usable_voxels([recording] * 2)
-        check_responses(recording, seconds=None, expected_rows=None)
+        check_responses(Problems(), recording, seconds=None, expected_rows=None)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

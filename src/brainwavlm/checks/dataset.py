@@ -5,21 +5,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from brainwavlm.checks.report import Problem, Report
+from brainwavlm.checks.report import Problem, Problems, Report
 from brainwavlm.checks.same_responses import same_responses
-from brainwavlm.checks.same_sound import same_sound
-from brainwavlm.checks.stimuli import StimulusCheck, check_stimulus
-from brainwavlm.checks.subject import SubjectCheck, check_subject
+from brainwavlm.checks.same_sound import add_same_sound
+from brainwavlm.checks.stimuli import check_stimulus
+from brainwavlm.checks.subject import check_subject
 from brainwavlm.checks.transcripts import transcript_facts
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.datasets.dataset_yaml import FILE_NAME, read_description
 from brainwavlm.datasets.demo import demo_folder
 from brainwavlm.datasets.folder import FolderDataset
+from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import one_form, reachable
 from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.decoded_sound import SoundFacts
 
 DECODERS = 2  # sounds at once
 
@@ -46,9 +49,11 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     ConfigError
         No such subject.
     """
-    dataset, problems = _opened(path_or_name)
+    problems = Problems()
+    folder = demo_folder() if path_or_name == "demo" else Path(path_or_name)
+    dataset = _opened(problems, path_or_name, folder)
     if dataset is None:
-        return Report("", str(path_or_name), problems=tuple(problems))
+        return Report("", str(path_or_name), problems=_in_folder(problems, folder))
     if subject is not None:
         subject = one_form(subject)
         dataset.require_subject(subject)
@@ -56,102 +61,97 @@ def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Repor
     try:
         heard = {story for name in names for story in dataset.recordings(name)}
     except DatasetError as error:  # a folder that may not be looked into
-        problems.append(_relative(Problem.of(error, "responses"), dataset.path))
-        return Report(dataset.name, str(dataset.path), dataset.simulated, problems=tuple(problems))
+        problems.append(Problem.of(error, "responses"))
+        whole = _in_folder(problems, dataset.path)
+        return Report(dataset.name, str(dataset.path), dataset.simulated, problems=whole)
     stories = {name: story for name, story in dataset.stories.items() if name in heard}
     with ThreadPoolExecutor(DECODERS) as pool:  # decoding and checksums run beside Python
         stimuli = dict(zip(stories, pool.map(check_stimulus, stories.values()), strict=True))
-    problems += [problem for stimulus in stimuli.values() for problem in stimulus.problems]
-    seconds = {name: stimulus.seconds for name, stimulus in stimuli.items()}
-    expected_rows, table_problems = _expected_rows(dataset, heard)
-    subjects = [check_subject(dataset, name, seconds, expected_rows) for name in names]
-    problems += [*table_problems, *(problem for checked in subjects for problem in checked.problems)]
-    problems += same_sound(dataset, names, {name: one.facts for name, one in stimuli.items() if one.facts})
+    for of_stimulus, _, _ in stimuli.values():
+        problems += of_stimulus
+    sounds = {name: sound for name, (_, sound, _) in stimuli.items() if sound}
+    transcripts = {name: read for name, (_, _, read) in stimuli.items() if read}
+    seconds = {name: sound.seconds for name, sound in sounds.items()}
+    expected_rows = _expected_rows(problems, dataset, heard)
+    subjects = [check_subject(problems, dataset, name, seconds, expected_rows) for name in names]
+    add_same_sound(problems, dataset, names, sounds)
     recordings = [recording for name in names for recording in dataset.recordings(name).values()]
     problems += [Problem.of(error, "same") for error in same_responses(recordings)]
     if subject is None:
-        problems += _nobody_heard(dataset, heard)
+        _add_nobody_heard(problems, dataset, heard)
     return Report(
         dataset.name,
         str(dataset.path),
         dataset.simulated,
-        tuple(checked.summary for checked in subjects),
-        tuple(sorted((_relative(problem, dataset.path) for problem in problems), key=_errors_first)),
+        tuple(summary for summary, _, _ in subjects),
+        _in_folder(problems, dataset.path),
         (
             *dataset.facts,
-            *_stimulus_facts(dataset, stimuli),
+            *_stimulus_facts(stories, sounds),
+            *transcript_facts(transcripts),
             *_shared_stories(dataset),
             *_without_repeats(subjects),
-            *(fact for checked in subjects for fact in checked.facts),
+            *(fact for _, _, facts in subjects for fact in facts),
         ),
     )
 
 
-def _opened(path_or_name: str | Path) -> tuple[Dataset | None, list[Problem]]:
-    folder = demo_folder() if path_or_name == "demo" else Path(path_or_name)
-    try:
+def _opened(problems: Problems, path_or_name: str | Path, folder: Path) -> Dataset | None:
+    with problems.told("dataset"):
         with reachable(folder):
             described = (folder / FILE_NAME).is_file()
         if not described:
-            return load_dataset(path_or_name), []
-    except DatasetError as error:
-        return None, [Problem.of(error, "dataset")]
-    description, errors = read_description(folder / FILE_NAME)
-    problems = [_relative(Problem.of(error, "dataset"), folder) for error in errors]
-    return FolderDataset(folder, description) if description else None, problems
+            return load_dataset(path_or_name)
+        description, errors = read_description(folder / FILE_NAME)
+        problems += [Problem.of(error, "dataset") for error in errors]
+        return FolderDataset(folder, description) if description else None
+    return None
 
 
-def _expected_rows(dataset: Dataset, stories: Iterable[str]) -> tuple[dict[str, int | None], list[Problem]]:
-    try:
+def _expected_rows(problems: Problems, dataset: Dataset, stories: Iterable[str]) -> dict[str, int | None]:
+    with problems.told("table"):
         rows = {story: dataset.expected_rows(story) for story in stories}
-    except DatasetError as error:
-        return {}, [Problem.of(error, "table")]
-    unlisted = sorted(story for story, count in rows.items() if count is None)
-    if not unlisted or len(unlisted) == len(rows):
-        return rows, []
-    problem = f"its table of rows (ds003020: respdict.json) does not list {', '.join(unlisted)}."
-    return rows, [
-        Problem(
-            "table",
-            str(dataset.path),
-            problem,
-            "the number of rows of each story.",
-            "The rows of these stories are not compared with anything; take the table that came with them.",
-            "warning",
-        )
-    ]
+        unlisted = sorted(story for story, count in rows.items() if count is None)
+        if unlisted and len(unlisted) < len(rows):
+            problems.warn(
+                "table",
+                dataset.path,
+                f"its table of rows (ds003020: respdict.json) does not list {', '.join(unlisted)}.",
+                "the number of rows of each story.",
+                "The rows of these stories are not compared with anything; take the table that came with them.",
+            )
+        return rows
+    return {}
 
 
-def _nobody_heard(dataset: Dataset, heard: set[str]) -> Iterator[Problem]:
+def _add_nobody_heard(problems: Problems, dataset: Dataset, heard: set[str]) -> None:
     if not dataset.subject_names:
-        yield Problem(
+        problems.error(
             "responses",
-            str(dataset.path),
+            dataset.path,
             "no subject.",
             "responses of one subject or more.",
             "Download the responses of a subject.",
         )
+        return
     for name in dataset.stories:
-        if dataset.subject_names and name not in heard:
-            yield Problem(
+        if name not in heard:
+            problems.warn(
                 "unheard",
-                str(dataset.path),
+                dataset.path,
                 f"no subject has responses to {name}.",
                 "a response file for each story.",
                 "It is not used; download or name its responses, or take it out of the data set.",
-                "warning",
             )
 
 
-def _stimulus_facts(dataset: Dataset, stimuli: Mapping[str, StimulusCheck]) -> Iterator[str]:
-    rates = Counter(stimulus.facts.rate for stimulus in stimuli.values() if stimulus.facts)
-    for rate, count in sorted(rates.items()):
+def _stimulus_facts(stories: Mapping[str, Story], sounds: Mapping[str, SoundFacts]) -> Iterator[str]:
+    for rate, count in sorted(Counter(sound.rate for sound in sounds.values()).items()):
         if rate != SAMPLE_RATE:
-            yield f"{count} of {len(stimuli)} sounds are at {rate} Hz: resampled to {SAMPLE_RATE} Hz."
-    silent = [name for name in stimuli if dataset.stories[name].transcript is None]
+            yield f"{count} of {len(stories)} sounds are at {rate} Hz: resampled to {SAMPLE_RATE} Hz."
+    silent = [name for name, story in stories.items() if story.transcript is None]
     if silent:
-        yield f"{len(silent)} of {len(stimuli)} stories have no transcript; only probes need one."
-    yield from transcript_facts({name: one.transcript for name, one in stimuli.items() if one.transcript})
+        yield f"{len(silent)} of {len(stories)} stories have no transcript; only probes need one."
 
 
 def _shared_stories(dataset: Dataset) -> Iterator[str]:
@@ -168,10 +168,18 @@ def _shared_stories(dataset: Dataset) -> Iterator[str]:
                 )
 
 
-def _without_repeats(subjects: Iterable[SubjectCheck]) -> Iterator[str]:
-    names = [checked.summary["subject"] for checked in subjects if not checked.has_repeats]
+def _without_repeats(subjects: Iterable[tuple[dict[str, Any], bool, list[str]]]) -> Iterator[str]:
+    names = [summary["subject"] for summary, has_repeats, _ in subjects if not has_repeats]
     if names:
         yield f"No ceiling can be computed from repeats of a test story for: {', '.join(names)}."
+
+
+def _in_folder(problems: Problems, folder: Path) -> tuple[Problem, ...]:
+    """All problems, errors first, with files named from the data set's folder."""
+    order = ("error", "warning")
+    return tuple(
+        sorted((_relative(one, folder) for one in problems), key=lambda one: order.index(one.severity))
+    )
 
 
 def _relative(problem: Problem, folder: Path) -> Problem:
@@ -184,7 +192,3 @@ def _relative(problem: Problem, folder: Path) -> Problem:
         return dataclasses.replace(problem, path=name)
     remedy = f"Fetch it:  datalad get {name}      (in the data set's folder)"
     return dataclasses.replace(problem, kind="pointer", path=name, remedy=remedy)
-
-
-def _errors_first(problem: Problem) -> int:
-    return ("error", "warning").index(problem.severity)

@@ -10,14 +10,40 @@ from pathlib import Path
 
 import numpy as np
 
-from brainwavlm.checks.report import Problem
+from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.usable_voxels import LEAST, SPREAD, Scan
 
 _SHOWN = 3  # values
 
 
-def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
-    """Voxels of an array, `data` or the repeats, that cannot be used, counted by reason."""
+def add_voxel_problems(
+    problems: Problems,
+    path: Path,
+    voxels: Scan,
+    blocks: Callable[[np.ndarray], Iterator[np.ndarray]],
+    rows: np.ndarray,
+    name: str,
+) -> None:
+    """Add voxels that cannot be used, and numbers that were hardly measured, of an array.
+
+    Parameters
+    ----------
+    problems : Problems
+    path : Path
+    voxels : Scan
+        Of the array.
+    blocks : function of a bool array (n_voxels,)
+        Consecutive rows of these voxels; read again are only voxels that may have outliers.
+    rows : int array (n_rows,)
+        Numbers of these rows, for the message.
+    name : str
+        Of the array: `data` or the repeats.
+    """
+    _add_unusable(problems, path, voxels, name)
+    _add_outliers(problems, path, voxels, blocks, rows, name)
+
+
+def _add_unusable(problems: Problems, path: Path, voxels: Scan, name: str) -> None:
     n_unusable = int(np.count_nonzero(voxels.unusable))
     if not n_unusable:
         return
@@ -28,37 +54,24 @@ def voxel_problems(path: Path, voxels: Scan, name: str) -> Iterator[Problem]:
         remedy = "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
     elif name != "data":
         remedy = "They have no ceiling from this story."
-    yield Problem(
+    add = problems.error if nothing_left else problems.warn
+    add(
         "voxels",
-        str(path),
+        path,
         f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
         f"finite numbers that vary, by more than {LEAST:g} of their level.",
         remedy,
-        "error" if nothing_left else "warning",
     )
 
 
-def outlier_problems(
+def _add_outliers(
+    problems: Problems,
     path: Path,
     voxels: Scan,
     blocks: Callable[[np.ndarray], Iterator[np.ndarray]],
     rows: np.ndarray,
     name: str,
-) -> Iterator[Problem]:
-    """One warning, where there are such numbers; read again are only voxels that may have some.
-
-    Parameters
-    ----------
-    path : Path
-    voxels : Scan
-        Of the array.
-    blocks : function of a bool array (n_voxels,)
-        Consecutive rows of these voxels.
-    rows : int array (n_rows,)
-        Numbers of these rows, for the message.
-    name : str
-        Of the array.
-    """
+) -> None:
     chosen = voxels.may_have_outliers
     if not chosen.any():
         return
@@ -91,14 +104,13 @@ def outlier_problems(
     in_rows = rows[np.concatenate(in_rows)]
     shown = ", ".join(f"{v:g} ({n} times)" for v, n in counts.most_common(_SHOWN))
     others = f" and {len(counts) - _SHOWN} other values" if len(counts) > _SHOWN else ""
-    yield Problem(
+    problems.warn(
         "outliers",
-        str(path),
+        path,
         f"{sum(counts.values())} numbers of {name}, in {len(in_rows)} rows, the first of them row {in_rows[0]}, and "
         f"{np.count_nonzero(flagged)} voxels, are far from all others of their voxel: {shown}{others}.",
         "numbers that were measured.",
         "They are used as they are, and decide the scores of these voxels. If they are fill values, write NaN: "
         "a row of NaN in all voxels is left out, and so is a voxel with NaN in some rows. If they are spikes, "
         "censor these volumes.",
-        "warning",
     )

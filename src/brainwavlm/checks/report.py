@@ -1,6 +1,9 @@
 """What `check` says: problems with file, found, expected and next step; facts; the verdict."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from brainwavlm.errors import BrainwavlmError
@@ -37,6 +40,26 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.found}\n    Expected {self.expected}\n    {self.remedy}"
+
+
+class Problems(list[Problem]):
+    """Problems in the order in which they are found."""
+
+    def error(self, kind: str, path: Path, found: str, expected: str, remedy: str) -> None:
+        """Add what stops the use of the data."""
+        self.append(Problem(kind, str(path), found, expected, remedy))
+
+    def warn(self, kind: str, path: Path, found: str, expected: str, remedy: str) -> None:
+        """Add what does not."""
+        self.append(Problem(kind, str(path), found, expected, remedy, "warning"))
+
+    @contextmanager
+    def told(self, kind: str, severity: Severity = "error") -> Iterator[None]:
+        """A block that ends where something is raised, which is added."""
+        try:
+            yield
+        except BrainwavlmError as error:
+            self.append(Problem.of(error, kind, severity))
 
 
 @dataclass(frozen=True)

@@ -1,61 +1,38 @@
-"""What can be wrong with one file of responses: shape, clock, voxels, repeats."""
+"""What can be wrong with one file of responses: shape, clock, voxels; its repeats are another matter."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from brainwavlm.checks.outliers import outlier_problems, voxel_problems
-from brainwavlm.checks.repeats import repeat_problems, stored_repeats
-from brainwavlm.checks.report import Problem
+from brainwavlm.checks.outliers import add_voxel_problems
+from brainwavlm.checks.repeats import add_repeat_problems
+from brainwavlm.checks.report import Problem, Problems
 from brainwavlm.config import AlignmentConfig, WindowConfig
 from brainwavlm.datasets.hdf5 import open_hdf5
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.datasets.row_times import TOLERANCE
-from brainwavlm.datasets.usable_rows import (
-    EDGE,
-    SoundSpan,
-    gaps,
-    looks_transposed,
-    rows_with_sound,
-    without_rows,
-)
+from brainwavlm.datasets.usable_rows import EDGE, gaps, looks_transposed, rows_with_sound, without_rows
 from brainwavlm.datasets.usable_voxels import Scan, recording_blocks, scan
-from brainwavlm.errors import AlignmentError, DatasetError
+from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
 
 LONG_TAIL = 30.0  # seconds of sound after the last row
 
 
-@dataclass(frozen=True)
-class ResponseCheck:
-    """One response file: what is wrong, and what is compared between files.
-
-    Attributes
-    ----------
-    problems : list of Problem
-    shape : tuple of int or None
-        (n_trs, n_voxels), of the rows that are used; None when the file cannot be read.
-    voxels : Scan or None
-        Unusable voxels; None when the file has none that can be used.
-    has_repeats : bool
-    """
-
-    problems: list[Problem]
-    shape: tuple[int, int] | None = None
-    voxels: Scan | None = None
-    has_repeats: bool = False
-
-
 def check_responses(
-    recording: Recording, seconds: float | None, expected_rows: int | None, has_ceiling: bool = False
-) -> ResponseCheck:
+    problems: Problems,
+    recording: Recording,
+    seconds: float | None,
+    expected_rows: int | None,
+    has_ceiling: bool = False,
+) -> tuple[Recording, Scan, bool] | None:
     """Read one recording from end to end, a few rows at a time.
 
     Parameters
     ----------
+    problems : Problems
+        What is wrong is added here.
     recording : Recording
         Whose file is read.
     seconds : float or None
@@ -64,64 +41,41 @@ def check_responses(
         Rows that the data set's own table promises.
     has_ceiling : bool
         Whether the subject comes with a noise ceiling, so that none is measured on repeats.
+
+    Returns
+    -------
+    The recording with the rows that are used, its voxels, and whether it has repeats; None where it cannot be read.
     """
-    try:
-        with open_hdf5(recording.path) as file:
-            problems = list(_row_problems(recording, expected_rows))
-            if "start" in file["data"].attrs and "start" not in file.attrs:
-                problems.append(_misplaced_start(recording))
-            if recording.shape[0] < 2:
-                return ResponseCheck(problems)
-            used = _used(recording, seconds, problems)
-            voxels = scan(recording_blocks(used))
-            problems += voxel_problems(recording.path, voxels, "data")
-            rows = np.arange(used.shape[0]) if used.rows is None else used.rows
-            problems += outlier_problems(
-                recording.path, voxels, partial(recording_blocks, used), rows, "data"
+    with problems.told("responses"), open_hdf5(recording.path) as file:
+        n_trs = recording.shape[0]
+        if expected_rows is not None and n_trs != expected_rows:
+            problems.error(
+                "rows",
+                recording.path,
+                f"{n_trs} rows.",
+                f"{expected_rows} rows, as the data set's own table says (ds003020: respdict.json less 20).",
+                "Download it again, or check which volumes were cut.",
             )
-            used = _uncensored(used, voxels.censored, problems)
-            problems += _gap_problems(used)
-            repeats = stored_repeats(file, recording, problems)
-            if repeats is not None:
-                problems += repeat_problems(used, repeats, has_ceiling)
-    except DatasetError as error:
-        return ResponseCheck([Problem.of(error, "responses")])
-    usable = None if voxels.unusable.all() else voxels
-    return ResponseCheck(problems, used.shape, usable, repeats is not None)
+        if "start" in file["data"].attrs and "start" not in file.attrs:
+            problems.warn(
+                "tr_times",
+                recording.path,
+                "start is an attribute of data.",
+                "the attribute start of the file.",
+                "It is used as if it were the file's.",
+            )
+        used = _used(problems, recording, seconds)
+        voxels = scan(recording_blocks(used))
+        rows = np.arange(used.shape[0]) if used.rows is None else used.rows
+        add_voxel_problems(problems, used.path, voxels, partial(recording_blocks, used), rows, "data")
+        used = _uncensored(problems, used, voxels.censored)
+        _add_gaps(problems, used)
+        has_repeats = add_repeat_problems(problems, file, recording, used, has_ceiling)
+        return used, voxels, has_repeats
+    return None
 
 
-def _misplaced_start(recording: Recording) -> Problem:
-    return Problem(
-        "tr_times",
-        str(recording.path),
-        "start is an attribute of data.",
-        "the attribute start of the file.",
-        "It is used as if it were the file's.",
-        "warning",
-    )
-
-
-def _row_problems(recording: Recording, expected_rows: int | None) -> Iterator[Problem]:
-    n_trs, n_voxels = recording.shape
-    if n_trs < 2:
-        yield Problem(
-            "rows",
-            str(recording.path),
-            f"data of shape ({n_trs}, {n_voxels}).",
-            "two rows or more.",
-            "Write it again, or take the story out of the data set.",
-        )
-    if expected_rows is not None and n_trs != expected_rows:
-        yield Problem(
-            "rows",
-            str(recording.path),
-            f"{n_trs} rows.",
-            f"{expected_rows} rows, as the data set's own table says (ds003020: respdict.json less 20).",
-            "Download it again, or check which volumes were cut.",
-        )
-
-
-def _used(recording: Recording, seconds: float | None, problems: list[Problem]) -> Recording:
+def _used(problems: Problems, recording: Recording, seconds: float | None) -> Recording:
     """The recording without rows that have no sound, for windows as they are cut by default."""
     path, tr, audio = recording.path, recording.tr, recording.story.audio.name
     try:
@@ -129,13 +83,10 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
     except DatasetError as error:
         problems.append(Problem.of(error, "tr_times"))
         return recording
-
-    def warn(kind: str, found: str, expected: str, remedy: str) -> None:
-        problems.append(Problem(kind, str(path), found, expected, remedy, "warning"))
-
     if not stated:
-        warn(
+        problems.warn(
             "tr_times",
+            path,
             f"neither tr_times nor start: row k is taken for the volume at k * {tr:g} s of the sound.",
             "the clock of the rows: tr_times, or the attribute start.",
             "Write start=0 if the first row is the sound's onset; if volumes came before it, or were cut, say when.",
@@ -144,8 +95,9 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
     # Evenly spaced at a multiple of the TR: rather a wrong tr than a gap before every row.
     even = np.ptp(steps) <= TOLERANCE * tr < abs(float(np.median(steps)) - tr)
     if even or abs(spacing - tr) > TOLERANCE * tr:
-        warn(
+        problems.warn(
             "tr_times",
+            path,
             f"rows {np.median(steps):.4g} s apart.",
             f"{tr:g} s, the data set's tr.",
             f"Its tr_times are used, and delays count TRs of {spacing:.4g} s; correct tr, or tr_times, whichever "
@@ -153,59 +105,54 @@ def _used(recording: Recording, seconds: float | None, problems: list[Problem]) 
         )
     if seconds is None:
         return recording
-    try:
+    with problems.told("rows"):
         ends = cut_windows(int(seconds * SAMPLE_RATE + 0.5), WindowConfig()).times
-        used = rows_with_sound(recording, SoundSpan.of(seconds, ends, AlignmentConfig(), tr))
-    except (DatasetError, AlignmentError) as error:
-        problems.append(Problem.of(error, "rows"))
-        return recording
-    if used.rows is not None:
-        before, after = int(used.rows[0]), len(times) - 1 - int(used.rows[-1])
-        warn(
-            "rows",
-            f"{before} rows before and {after} after the sound, of {len(times)} at {times[0]:.1f} to "
-            f"{times[-1]:.1f} s, are left out.",
-            f"rows within {EDGE} TRs of {audio} ({seconds:.1f} s); counted for windows.stride up to {spacing:g} s.",
-            "Nothing needs to be done if the scanner ran before or after the sound. If not, check the "
-            "sound's length and sampling rate, and the clock.",
-        )
-    elif seconds - times[-1] > LONG_TAIL:
-        warn(
-            "rows",
-            f"the last of {len(times)} rows is at {times[-1]:.1f} s.",
-            f"rows until about the end of {audio} ({seconds:.1f} s).",
-            f"If the data are (n_voxels, n_trs), write data.T: {recording.shape[1]} rows would fit the sound."
-            if looks_transposed(recording, seconds)
-            else "Sound after the last row is not used. Check that both are of one story, and the sampling rate.",
-        )
-    return used
+        used = rows_with_sound(recording, seconds, ends, AlignmentConfig())
+        if used.rows is not None:
+            before, after = int(used.rows[0]), len(times) - 1 - int(used.rows[-1])
+            problems.warn(
+                "rows",
+                path,
+                f"{before} rows before and {after} after the sound, of {len(times)} at {times[0]:.1f} to "
+                f"{times[-1]:.1f} s, are left out.",
+                f"rows within {EDGE} TRs of {audio} ({seconds:.1f} s); counted for windows.stride up to {spacing:g} s.",
+                "Nothing needs to be done if the scanner ran before or after the sound. If not, check the "
+                "sound's length and sampling rate, and the clock.",
+            )
+        elif seconds - times[-1] > LONG_TAIL:
+            problems.warn(
+                "rows",
+                path,
+                f"the last of {len(times)} rows is at {times[-1]:.1f} s.",
+                f"rows until about the end of {audio} ({seconds:.1f} s).",
+                f"If the data are (n_voxels, n_trs), write data.T: {recording.shape[1]} rows would fit the sound."
+                if looks_transposed(recording, seconds)
+                else "Sound after the last row is not used. Check that both are of one story, and the sampling rate.",
+            )
+        return used
+    return recording
 
 
-def _uncensored(used: Recording, censored: np.ndarray, problems: list[Problem]) -> Recording:
+def _uncensored(problems: Problems, used: Recording, censored: np.ndarray) -> Recording:
     if not len(censored):
         return used
     rows = censored if used.rows is None else used.rows[censored]
-    try:
+    with problems.told("rows"):
         kept = without_rows(used, censored)
-    except DatasetError as error:
-        problems.append(Problem.of(error, "rows"))
-        return used
-    first = used.responses(slice(censored[0], censored[0] + 1))
-    value = "NaN" if np.isnan(first).all() else f"{np.nanmin(first):g}"
-    problems.append(
-        Problem(
+        first = used.responses(slice(censored[0], censored[0] + 1))
+        value = "NaN" if np.isnan(first).all() else f"{np.nanmin(first):g}"
+        problems.warn(
             "censored",
-            str(used.path),
+            used.path,
             f"{len(rows)} rows hold NaN or one number in all voxels, the first of them row {rows[0]} ({value}).",
             "a number in each row.",
             "They are taken for censored volumes and left out; delays reach over them in seconds.",
-            "warning",
         )
-    )
-    return kept
+        return kept
+    return used
 
 
-def _gap_problems(used: Recording) -> Iterator[Problem]:
+def _add_gaps(problems: Problems, used: Recording) -> None:
     try:
         times = used.tr_times
         rows = gaps(times, used.spacing)
@@ -214,13 +161,12 @@ def _gap_problems(used: Recording) -> Iterator[Problem]:
     if len(rows):
         first = rows[0]
         row = first if used.rows is None else used.rows[first]
-        yield Problem(
+        problems.warn(
             "gap",
-            str(used.path),
+            used.path,
             f"{len(rows)} rows do not come one TR after the row before; the first is row {row}, at "
             f"{times[first]:.2f} s, {times[first] - times[first - 1]:.2f} s after.",
             f"rows {used.spacing:g} s apart.",
             "Delays are seconds: they are found by tr_times, and no row counts for another. Nothing "
             "needs to be done if volumes were censored, or runs joined.",
-            "warning",
         )

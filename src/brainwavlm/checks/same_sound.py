@@ -1,21 +1,21 @@
 """One sound under two names is one story, whatever its names and bytes: it must not be on both sides of a split."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
 
-from brainwavlm.checks.report import Problem
+from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.stimulus.audio import same_content
 from brainwavlm.stimulus.decoded_sound import SoundFacts
 from brainwavlm.stimulus.same_recording import ALIKE, best_overlap
 
 
-def same_sound(
-    dataset: Dataset, subjects: Iterable[str], sounds: Mapping[str, SoundFacts]
-) -> Iterator[Problem]:
-    """Stories with one sound, or one recording, in two splits of a subject."""
+def add_same_sound(
+    problems: Problems, dataset: Dataset, subjects: Iterable[str], sounds: Mapping[str, SoundFacts]
+) -> None:
+    """Add stories with one sound, or one recording, in two splits of a subject."""
     first = same_content({name: dataset.stories[name].audio for name in sounds})
     loudness = {name: facts.loudness for name, facts in sounds.items()}
     compared: dict[tuple[str, str], str | None] = {}
@@ -32,9 +32,9 @@ def same_sound(
             if key not in compared:
                 compared[key] = "sound" if key[0] == key[1] else _alike(loudness[one], loudness[other])
             if compared[key] is not None:
-                yield Problem(
+                problems.error(
                     "split",
-                    str(dataset.stories[one].audio),
+                    dataset.stories[one].audio,
                     f"{subject} heard the same {compared[key]} as {one} ({split_of[one]}) and {other} "
                     f"({split_of[other]}).",
                     "each story in one split.",

@@ -1,12 +1,11 @@
 """What can be wrong with a story's sound and transcript."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from brainwavlm.checks.report import Problem
-from brainwavlm.checks.transcripts import TranscriptCheck, check_transcript
+from brainwavlm.checks.report import Problem, Problems
+from brainwavlm.checks.transcripts import ReadTranscript, check_transcript
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.audio import SAMPLE_RATE, SILENT, sound_errors
@@ -17,49 +16,33 @@ QUIET = 0.01  # largest sample about the mean; 40 dB below full scale, where 16 
 OFFSET = 0.1  # mean of the samples by their standard deviation
 
 
-@dataclass
-class StimulusCheck:
-    """One story's stimulus: what is wrong, and what the responses are compared with.
+def check_stimulus(story: Story) -> tuple[Problems, SoundFacts | None, ReadTranscript | None]:
+    """Read a story's sound and transcript from end to end.
 
-    Attributes
-    ----------
-    problems : list of Problem
-    facts : SoundFacts or None
-        None when the sound cannot be used.
-    transcript : TranscriptCheck or None
-        None where there is none.
+    Returns
+    -------
+    What is wrong, and what the sound and the transcript hold: None of those that are not there or cannot be used.
     """
-
-    problems: list[Problem] = field(default_factory=list)
-    facts: SoundFacts | None = None
-    transcript: TranscriptCheck | None = None
-
-    @property
-    def seconds(self) -> float | None:
-        """Length of the sound; None when it cannot be used."""
-        return None if self.facts is None else self.facts.seconds
+    problems = Problems()
+    sound = _checked_sound(problems, story)
+    if story.transcript is None:
+        return problems, sound, None
+    seconds = None if sound is None else sound.seconds
+    return problems, sound, check_transcript(problems, story, story.transcript, seconds)
 
 
-def check_stimulus(story: Story) -> StimulusCheck:
-    """Read a story's sound and transcript from end to end."""
-    result = StimulusCheck()
+def _checked_sound(problems: Problems, story: Story) -> SoundFacts | None:
     try:
         facts = sound_facts(story.audio, story.channel)
     except DatasetError as error:
-        result.problems.append(Problem.of(error, "rate" if "sampling rate" in error.found else "sound"))
-    else:
-        errors = [Problem.of(error, kind) for kind, error in sound_errors(story.audio, facts)]
-        result.problems += errors
-        if not errors:
-            result.facts = facts
-            result.problems += [
-                Problem(kind, str(story.audio), problem, expected, remedy, "warning")
-                for kind, problem, expected, remedy in _warnings(facts, story)
-            ]
-    if story.transcript is not None:
-        result.transcript = check_transcript(story, story.transcript, result.seconds)
-        result.problems += result.transcript.problems
-    return result
+        problems.append(Problem.of(error, "rate" if "sampling rate" in error.found else "sound"))
+        return None
+    problems += [Problem.of(error, kind) for kind, error in sound_errors(story.audio, facts)]
+    if problems:
+        return None
+    for kind, problem, expected, remedy in _warnings(facts, story):
+        problems.warn(kind, story.audio, problem, expected, remedy)
+    return facts
 
 
 def _warnings(facts: SoundFacts, story: Story) -> Iterator[tuple[str, str, str, str]]:

@@ -155,11 +155,11 @@ def _data(file: h5py.File, path: Path) -> h5py.Dataset:
         )
     if data.dtype.kind not in NUMBERS:
         raise DatasetError(path, f"data of type {data.dtype}.", "numbers.", "Write data as float32.")
-    if 0 in data.shape:
+    if data.shape[0] < 2 or not data.shape[1]:
         raise DatasetError(
             path,
             f"data of shape {data.shape}.",
-            "rows and voxels.",
+            "two rows or more, and voxels.",
             "Write it again, or take the story out of the data set.",
         )
     return data

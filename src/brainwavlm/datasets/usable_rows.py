@@ -10,7 +10,7 @@ What is left out is counted. Nobody is asked to cut rows: without tr_times, whic
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,36 +23,20 @@ EDGE = 2  # TRs before and after the sound
 _OTHER_UNIT = 20  # times the TR: milliseconds, or minutes, and no clock in seconds
 
 
-@dataclass(frozen=True)
-class SoundSpan:
-    """Where a story's sound is, on the clock of its rows, in seconds.
+def rows_with_sound(
+    recording: Recording, seconds: float, window_ends: np.ndarray, alignment: AlignmentConfig
+) -> Recording:
+    """The recording with those of its rows that have sound.
 
-    Attributes
+    Parameters
     ----------
+    recording : Recording
     seconds : float
         Length of the sound.
-    first, last : float
-        Ends of its first and last window, less what the configured reference adds to each row's time.
-    lobes : int
-        Half-width of the kernel in TRs.
-    """
-
-    seconds: float
-    first: float
-    last: float
-    lobes: int
-
-    @classmethod
-    def of(
-        cls, seconds: float, window_ends: np.ndarray, alignment: AlignmentConfig, tr: float
-    ) -> "SoundSpan":
-        """The span of a sound that is cut into windows with these ends, (n_windows,) increasing."""
-        later = tr / 2 if alignment.tr_reference == "centre" else 0.0
-        return cls(seconds, float(window_ends[0]) - later, float(window_ends[-1]) - later, alignment.lobes)
-
-
-def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
-    """The recording with those of its rows that have sound.
+    window_ends : array (n_windows,)
+        Seconds at which the windows end that it is cut into, increasing.
+    alignment : AlignmentConfig
+        The kernel's lobes, and what is added to the time of each row.
 
     Raises
     ------
@@ -61,14 +45,6 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
         seconds; or fewer than two rows with sound.
     """
     times, stated = recording.clock
-    shape = (len(times), recording.shape[1])
-    if len(times) < 2:
-        raise DatasetError(
-            recording.path,
-            f"data of shape {shape}.",
-            "two rows or more.",
-            "Write it again, or take the story out of the data set.",
-        )
     tr, audio = recording.spacing, recording.story.audio.name
     steps = np.diff(times)
     # Volumes that were censored leave gaps in their numbers, too.
@@ -82,16 +58,18 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
             "Multiply tr_times by the TR if they are numbers of volumes, by 60 if they are minutes; divide them by "
             "1000 if they are milliseconds. If they are right, mend tr in dataset.yaml.",
         )
-    reach = (
-        sound.lobes * tr * (1 - 1e-9)
-    )  # rounding must not leave a row to the kernel that it does not reach
-    end = min(sound.seconds + EDGE * tr, sound.last + reach)
-    heard = (times > max(-EDGE * tr, sound.first - reach)) & (times < end)
+    later = recording.tr / 2 if alignment.tr_reference == "centre" else 0.0
+    # Rounding must not leave a row to the kernel that it does not reach.
+    reach = alignment.lobes * tr * (1 - 1e-9)
+    end = min(seconds + EDGE * tr, window_ends[-1] - later + reach)
+    heard = (times > max(-EDGE * tr, window_ends[0] - later - reach)) & (times < end)
     n_heard, n_after = np.count_nonzero(heard), np.count_nonzero(times >= end)
-    lasts = f"{len(times)} rows, the last at {times[-1]:.1f} s; {audio} ends at {sound.seconds:.1f} s."
-    turned = f"If the data are (n_voxels, n_trs), write data.T: {shape[1]} rows would fit the sound. "
-    turned *= looks_transposed(recording, sound.seconds)
-    if not stated and times[-1] >= sound.seconds + EDGE * tr:
+    lasts = f"{len(times)} rows, the last at {times[-1]:.1f} s; {audio} ends at {seconds:.1f} s."
+    turned = (
+        f"If the data are (n_voxels, n_trs), write data.T: {recording.shape[1]} rows would fit the sound. "
+    )
+    turned *= looks_transposed(recording, seconds)
+    if not stated and times[-1] >= seconds + EDGE * tr:
         raise DatasetError(
             recording.path,
             f"neither tr_times nor start, so row k is taken for the volume at k * {tr:g} s of the sound: {lasts}",
@@ -115,7 +93,7 @@ def rows_with_sound(recording: Recording, sound: SoundSpan) -> Recording:
         raise DatasetError(
             recording.path,
             f"{n_heard} of {len(times)} rows have sound: they are at {times[0]:.1f} to {times[-1]:.1f} s; {audio} "
-            f"lasts {sound.seconds:.1f} s.",
+            f"lasts {seconds:.1f} s.",
             "rows while the sound plays, in seconds from its onset.",
             f"{turned}Check tr_times or start: they count from the sound's onset, not from the scanner's.",
         )

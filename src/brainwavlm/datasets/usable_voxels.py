@@ -106,15 +106,8 @@ def usable_voxels(recordings: Iterable[Recording]) -> Mask:
     first: Recording | None = None
     censored = {}
     for recording in recordings:
-        if first is None:
-            first = recording
-        elif recording.shape[1] != first.shape[1]:
-            raise DatasetError(
-                recording.path,
-                f"{recording.shape[1]} voxels.",
-                f"{first.shape[1]} voxels, as in {first.path.name}.",
-                "All responses of a subject must have the same columns: make them with one mask.",
-            )
+        first = first or recording
+        require_columns(recording, first)
         story = scan(recording_blocks(recording))
         censored[recording.story.name] = story.censored
         whole = story if whole is None else whole | story
@@ -123,6 +116,18 @@ def usable_voxels(recordings: Iterable[Recording]) -> Mask:
             "responses", "no recording.", "at least one.", "Choose a subject that has responses."
         )
     return Mask(~whole.unusable, whole.counts, censored)
+
+
+def require_columns(recording: Recording, other: Recording) -> None:
+    """Raise a DatasetError unless a recording has as many voxels as another of the subject."""
+    n_voxels, expected = recording.shape[1], other.shape[1]
+    if n_voxels != expected:
+        raise DatasetError(
+            recording.path,
+            f"{n_voxels} voxels.",
+            f"{expected} voxels, as in {other.path.name}.",
+            "All responses of a subject must have the same columns: make them with one mask.",
+        )
 
 
 def scan(blocks: Iterable[np.ndarray]) -> Scan:

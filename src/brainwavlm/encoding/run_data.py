@@ -16,7 +16,7 @@ from brainwavlm.datasets.base import Dataset, Subject, split_recordings
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
-from brainwavlm.datasets.usable_rows import SoundSpan, left_out, rows_with_sound, without_rows
+from brainwavlm.datasets.usable_rows import left_out, rows_with_sound, without_rows
 from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.encoding.training_subset import first_stories
@@ -223,7 +223,7 @@ def with_sound(recording: Recording, config: RunConfig) -> Recording:
     recording.repeats(slice(0, 1))  # raises what is wrong with them before hours of features
     sound = sound_facts(recording.story.audio, recording.story.channel)
     times = cut_windows(sound.n_samples, config.windows).times
-    return rows_with_sound(recording, SoundSpan.of(sound.seconds, times, config.alignment, recording.tr))
+    return rows_with_sound(recording, sound.seconds, times, config.alignment)
 
 
 def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:
