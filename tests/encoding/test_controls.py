@@ -28,7 +28,7 @@ from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.stimulus.textgrid import Interval
+from brainwavlm.stimulus.features.units import Units
 
 # Whose targets are the same for every seed: two training stories can exchange in one way only.
 WITHOUT_CHANCE = {"other-story", "words", "phones"}
@@ -208,9 +208,8 @@ def test_without_a_control_the_targets_are_the_responses(targets_of, backbone, s
 
 
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, control, monkeypatch):
-
-    late = [Interval(1000.0 + k, 1000.5 + k, "AH0") for k in range(9)]
-    said = lambda stories, *_: ([late] * len(stories), [["AH"] * len(late)] * len(stories))  # noqa: E731
+    late = Units(np.arange(1000.0, 1009.0), np.arange(1000.5, 1009.5), ("AH",) * 9)
+    said = lambda stories, *_: {story.name: late for story in stories}  # noqa: E731
     monkeypatch.setattr(control_targets, "labels_said", said)
     with pytest.raises(
         DatasetError, match=r"TextGrid: no phones with a value other than 0 in the 30 s of sound"

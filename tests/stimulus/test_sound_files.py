@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from brainwavlm.checks.same_sound import ALIKE, best_overlap
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus import decoded_sound
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_errors
 from brainwavlm.stimulus.decoded_sound import sound_facts
-from brainwavlm.stimulus.same_recording import ALIKE, best_overlap
 from tests.trees import write_sound
 
 SECONDS = 12

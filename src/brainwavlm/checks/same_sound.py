@@ -1,15 +1,24 @@
-"""One sound under two names is one story, whatever its names and bytes: it must not be on both sides of a split."""
+"""One sound under two names is one story, whatever its names and bytes: it must not be on both sides of a split.
+
+Bytes differ where a recording was encoded again, resampled, made louder or trimmed; its loudness over time does not.
+"""
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
+from scipy.signal import correlate, correlation_lags
 
 from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.base import Dataset
 from brainwavlm.stimulus.audio import same_content
-from brainwavlm.stimulus.decoded_sound import SoundFacts
-from brainwavlm.stimulus.same_recording import ALIKE, best_overlap
+from brainwavlm.stimulus.decoded_sound import ENVELOPE_RATE, SoundFacts
+
+ALIKE = 0.9  # correlation of loudness; of two recordings of speech it stays below 0.7 at any lag
+SHORTEST = 10.0  # seconds in common
+LONGEST = 60.0  # seconds in common that are enough, however long the sounds are
+_VARYING = 0.1  # of the whole sound's variance; else what is in common may be a silence
+_SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9  # a shift by half a sample then changes little
 
 
 def add_same_sound(
@@ -48,3 +57,46 @@ def _alike(one: np.ndarray, other: np.ndarray) -> str | None:
         return None
     later = f", {abs(lag):.1f} s {'later' if lag > 0 else 'earlier'} in the first" if abs(lag) >= 0.1 else ""
     return f"recording (loudness r = {r:.2f}{later}; the files differ)"
+
+
+def best_overlap(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Max over lags l of corr(x[t + l], y[t]), over the t at which both are heard, and that lag.
+
+    Parameters
+    ----------
+    one, other : arrays (n_one,), (n_other,)
+        Loudness at 20 Hz, from `SoundFacts.loudness`. Half of the shorter one, or a minute, must be in common, ten
+        seconds at least.
+
+    Returns
+    -------
+    r : float
+        0 for sounds that are too short.
+    seconds : float
+        How much later in `one` it is said than in `other`.
+    """
+    x, y = (np.convolve(np.sqrt(sound.astype(np.float64)), _SMOOTH, "same") for sound in (one, other))
+    n, m = len(x), len(y)
+    least = max(SHORTEST, min(LONGEST, min(n, m) / ENVELOPE_RATE / 2)) * ENVELOPE_RATE
+    if min(n, m) < least:
+        return 0.0, 0.0
+    x, y = x - x.mean(), y - y.mean()
+    lags = correlation_lags(n, m)  # of x[t + lag] with y[t]
+    first, last = np.maximum(lags, 0), np.minimum(lags + m, n)
+    count = last - first
+    products = correlate(x, y, method="fft")
+    sums = [_stretch(x, first, last), _stretch(y, first - lags, last - lags)]
+    (mean_x, power_x), (mean_y, power_y) = [(total / count, square / count) for total, square in sums]
+    variance_x, variance_y = power_x - mean_x**2, power_y - mean_y**2
+    usable = (count >= least) & (variance_x > _VARYING * x.var()) & (variance_y > _VARYING * y.var())
+    if not usable.any():
+        return 0.0, 0.0
+    scale = np.sqrt(np.where(usable, variance_x * variance_y, 1))
+    r = np.where(usable, (products / count - mean_x * mean_y) / scale, 0)
+    best = int(r.argmax())
+    return float(r[best]), float(lags[best] / ENVELOPE_RATE)
+
+
+def _stretch(x: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    total, square = (np.concatenate([[0.0], np.cumsum(values)]) for values in (x, x * x))
+    return total[last] - total[first], square[last] - square[first]

@@ -188,22 +188,16 @@ def _require_described(
     files: Mapping[str, Path],
 ) -> None:
     named = folder / FILE_NAME
-    for subject in (*responses, *anatomy):
-        if one_form(subject) not in description.subjects:
+    asked = [("subject", subject, description.subjects) for subject in (*responses, *anatomy)]
+    asked += [("story", story, description.stories) for stories in responses.values() for story in stories]
+    for kind, name, described in asked:
+        if one_form(name) not in described:
             raise DatasetError(
                 named,
-                f"no subject {subject!r}.",
-                f"one of {', '.join(description.subjects)}.",
-                "Add the subject to the description, or leave out what is given for it.",
+                f"no {kind} {name!r}.",
+                f"one of {', '.join(described)}.",
+                f"Add the {kind} to the description, or leave out what is given for it.",
             )
-        for story in responses.get(subject, ()):
-            if one_form(story) not in description.stories:
-                raise DatasetError(
-                    named,
-                    f"no story {story!r}, which {subject} has responses to.",
-                    f"one of {', '.join(description.stories)}.",
-                    "Add the story to the description, or leave out its responses.",
-                )
     for subject in anatomy:
         if description.subjects[one_form(subject)].anatomy is None:
             raise DatasetError(

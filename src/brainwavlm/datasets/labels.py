@@ -75,37 +75,25 @@ def read_labels(folder: Path, places: VoxelPlaces) -> tuple[dict[str, np.ndarray
     problems: dict[str, DatasetError] = {}
     for atlas, files in label_files(folder).items():
         try:
-            names, left, right = _atlas(files, places.n_vertices)
+            sides = [_annotation(*of_side) for of_side in zip(files, places.n_vertices, strict=True)]
         except DatasetError as error:
             problems[atlas] = error
             continue
-        codes = np.where(places.within_reach, places.columns_of((left, right)), -1)
-        masks |= {f"{atlas}:{name}": codes == code for code, name in enumerate(names)}
+        # Colour tables also list labels that no vertex has, e.g. corpuscallosum of aparc.
+        used = [name for codes, own in sides for name in own[np.unique(codes[codes >= 0])]]
+        number = {name: n for n, name in enumerate(dict.fromkeys(used))}
+        left, right = (np.array([*(number.get(name, -1) for name in own), -1])[codes] for codes, own in sides)
+        labels = np.where(places.within_reach, places.columns_of((left, right)), -1)
+        masks |= {f"{atlas}:{name}": labels == n for name, n in number.items()}
     return masks, problems
 
 
-def _atlas(files: tuple[Path, Path], n_vertices: tuple[int, int]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    sides = [_annotation(file, count) for file, count in zip(files, n_vertices, strict=True)]
-    # Colour tables also list labels that no vertex has, e.g. corpuscallosum of aparc.
-    used = [np.unique(codes[codes >= 0]) for codes, _ in sides]
-    names = list(
-        dict.fromkeys(own[code] for present, (_, own) in zip(used, sides, strict=True) for code in present)
-    )
-    left, right = (_recoded(codes, own, names) for codes, own in sides)
-    return names, left, right
-
-
-def _recoded(codes: np.ndarray, own: list[str], names: list[str]) -> np.ndarray:
-    to_common = np.array([names.index(name) if name in names else -1 for name in own] + [-1])
-    return to_common[codes]  # -1, no label, is the last entry
-
-
-def _annotation(file: Path, n_vertices: int) -> tuple[np.ndarray, list[str]]:
-    """Index of each vertex into the names, -1 for none."""
+def _annotation(file: Path, n_vertices: int) -> tuple[np.ndarray, np.ndarray]:
+    """Index of each vertex into the names, -1 for none; and the names, (n_labels,) text."""
     require_content(file)
     try:
         codes, _, names = nibabel.freesurfer.read_annot(file)
-        decoded = [name.decode("utf-8") for name in names]
+        decoded = np.array([name.decode("utf-8") for name in names], dtype=object)
     except Exception as error:  # nibabel has no error of its own for this format: index, value, memory, ...
         raise DatasetError(
             file,

@@ -64,26 +64,9 @@ class Scan:
         return {name: int(np.count_nonzero(getattr(self, name))) for name in ("nan", "infinite", "constant")}
 
 
-@dataclass(frozen=True)
-class Mask:
-    """Voxels that can be used.
-
-    Attributes
-    ----------
-    kept : array (n_columns,) bool
-        Finite and varying in every story.
-    counts : dict of str to int
-        Columns that are nan, infinite or constant in some story.
-    censored : dict of str to int array
-        Rows of each story, of those that are used, that hold NaN, 0, or one number in every voxel.
-    """
-
-    kept: np.ndarray
-    counts: dict[str, int]
-    censored: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def usable_voxels(recordings: Iterable[Recording]) -> Mask:
+def usable_voxels(
+    recordings: Iterable[Recording],
+) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
     """Voxels whose responses are finite and vary in every story.
 
     kept[v] = all over stories of (no NaN, no infinity, not constant as in `Scan`), over volumes that were not censored
@@ -95,7 +78,13 @@ def usable_voxels(recordings: Iterable[Recording]) -> Mask:
 
     Returns
     -------
-    Mask. Memory does not grow with the number of stories.
+    kept : array (n_voxels,) bool
+    counts : dict of str to int
+        Voxels that are nan, infinite or constant in some story.
+    censored : dict of str to int array
+        Rows of each story, of those that are used, that hold NaN, 0, or one number in every voxel.
+
+    Memory does not grow with the number of stories.
 
     Raises
     ------
@@ -115,7 +104,7 @@ def usable_voxels(recordings: Iterable[Recording]) -> Mask:
         raise DatasetError(
             "responses", "no recording.", "at least one.", "Choose a subject that has responses."
         )
-    return Mask(~whole.unusable, whole.counts, censored)
+    return ~whole.unusable, whole.counts, censored
 
 
 def require_columns(recording: Recording, other: Recording) -> None:

@@ -117,11 +117,7 @@ def _spoken(data: RunData, config: RunConfig) -> Control:
     kind: Kind = "phones" if config.control.kind == "phones" else "words"
     recordings = tuned_on(data)
     heard_stories = [recording.story for recording in recordings.values()]
-    intervals, names = labels_said(heard_stories, kind, "control.kind", kind)
-    units = {
-        story: Units.said(some, named)
-        for story, some, named in zip(recordings, intervals, names, strict=True)
-    }
+    units = labels_said(heard_stories, kind, "control.kind", kind)
     said = Counter(label for some in units.values() for label in some.labels)
     facts: dict[str, Any]
     if kind == "phones":

@@ -17,7 +17,7 @@ from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.datasets.usable_rows import left_out, rows_with_sound, without_rows
-from brainwavlm.datasets.usable_voxels import Mask, usable_voxels
+from brainwavlm.datasets.usable_voxels import usable_voxels
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
@@ -199,23 +199,23 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
     heard = [with_sound(recording, config) for split in splits.values() for recording in split]
     for error in same_responses(subject.recordings[one.story.name] for one in heard) if scanned else ():
         raise error
-    mask = usable_voxels(heard) if scanned else Mask(np.ones(subject.n_voxels, bool), {})
+    kept, counts, censored = usable_voxels(heard) if scanned else (np.ones(subject.n_voxels, bool), {}, {})
     none = np.zeros(0, int)
-    used = {one.story.name: without_rows(one, mask.censored.get(one.story.name, none)) for one in heard}
+    used = {one.story.name: without_rows(one, censored.get(one.story.name, none)) for one in heard}
     subject = replace(subject, recordings={**subject.recordings, **used})
     splits = {split: [used[one.story.name] for one in some] for split, some in splits.items()}
     measured = known_ceiling(subject) if uses_ceiling(config.target, subject) else None
     target = target_mask(config.target, subject, measured)
-    voxels = target if config.quirks.nan_voxels else target & mask.kept
+    voxels = target if config.quirks.nan_voxels else target & kept
     if not voxels.any():
         raise ConfigError(
             "target",
-            f"{config.target} has {int(target.sum())} voxels, none usable ({mask.counts}).",
+            f"{config.target} has {int(target.sum())} voxels, none usable ({counts}).",
             "at least one voxel that varies and has no NaN.",
             f"See: brainwavlm check {config.dataset}",
         )
     # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
-    return RunData(dataset, subject, tuned_splits(splits, config), voxels, mask.counts)
+    return RunData(dataset, subject, tuned_splits(splits, config), voxels, counts)
 
 
 def with_sound(recording: Recording, config: RunConfig) -> Recording:

@@ -24,9 +24,12 @@ from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.clips import CLIP_SECONDS, TASKS, clip_labels, labelled_middles
+from brainwavlm.stimulus.features.units import Units
 from brainwavlm.stimulus.spoken_labels import Kind
+from brainwavlm.stimulus.transcripts import labels_said
 
+TASKS: tuple[Kind, ...] = ("phones", "words")
+CLIP_SECONDS = 1.0
 STORIES = "clips"  # how replicates.npz names what was left out
 # With fewer clips, with or without it, the AUC of a label hangs on single clips.
 FEWEST_CLIPS = 10
@@ -131,11 +134,11 @@ def task_of(name: Kind, plan: ScoringPlan, min_samples: int) -> Task:
     """
     (fit,) = plan.fits
     recordings = [*fit.fitted, *fit.held_out]
-    middles = labelled_middles(name, [one.story for one in recordings])
+    said = labels_said([one.story for one in recordings], name, "evaluate.downstream", name)
     config = _of_clips(plan.config)
     ends = [planned_windows(one, config, min_samples).times for one in recordings]
-    labels = sorted({label for story in middles for label, _ in story})
-    having = [clip_labels(*of_story, labels) for of_story in zip(middles, ends, strict=True)]
+    labels = sorted({label for units in said.values() for label in units.labels} - {""})
+    having = [_clip_labels(*of_story, labels) for of_story in zip(said.values(), ends, strict=True)]
     sides = [slice(len(fit.fitted)), slice(len(fit.fitted), None)]
     fitted, tested = (np.concatenate(having[side]) for side in sides)
     often = np.all(
@@ -168,6 +171,17 @@ def decisions(features: Mapping[str, StoryFeatures], task: Task, layer: int, con
         for clips in (task.fitted, task.tested)
     )
     return linear_predictions(fitted, tested, task.fitted.labels, task.fitted.story_of_row, config)
+
+
+def _clip_labels(said: Units, ends: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """y[c, l] = whether the middle of a label l lies in the clip that ends at ends[c], (n_clips, n_labels) bool."""
+    column = {label: number for number, label in enumerate(labels)}
+    having = np.zeros((len(ends), len(labels)), dtype=bool)
+    for label, middle in zip(said.labels, said.middles, strict=True):
+        row = int(np.searchsorted(ends, middle))
+        if label and row < len(ends) and middle > ends[row] - CLIP_SECONDS:
+            having[row, column[label]] = True
+    return having
 
 
 def _of_clips(config: RunConfig) -> RunConfig:

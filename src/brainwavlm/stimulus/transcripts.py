@@ -9,6 +9,7 @@ from pathlib import Path
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.decoded_sound import sound_facts
+from brainwavlm.stimulus.features.units import Units
 from brainwavlm.stimulus.interval_rules import mended_intervals, without_copies
 from brainwavlm.stimulus.spoken_labels import Kind, nothing_said, phone_classes
 from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
@@ -127,10 +128,8 @@ def said(story: Story, kind: Kind) -> list[Interval]:
     return intervals
 
 
-def labels_said(
-    stories: Iterable[Story], kind: Kind, key: str, asked_for: str
-) -> tuple[list[list[Interval]], list[list[str]]]:
-    """Phones or words of stories, and what each is called: its class of `phone_classes`, or the word as `spoken`.
+def labels_said(stories: Iterable[Story], kind: Kind, key: str, asked_for: str) -> dict[str, Units]:
+    """Phones or words by story, under what each is called: its class of `phone_classes`, or the word as `spoken`.
 
     Raises
     ------
@@ -149,9 +148,13 @@ def labels_said(
                 f"Add it to the data set, or leave {asked_for} out.",
             )
     intervals = [said(story, kind) for story in stories]
+    names = [[spoken(interval.text) for interval in some] for some in intervals]
     if kind == "phones":
-        return intervals, phone_classes(intervals)[0]
-    return intervals, [[spoken(interval.text) for interval in some] for some in intervals]
+        names, _ = phone_classes(intervals)
+    return {
+        story.name: Units.said(some, called)
+        for story, some, called in zip(stories, intervals, names, strict=True)
+    }
 
 
 def transcript_of(story: Story) -> Transcript:

@@ -40,9 +40,6 @@ class Stimuli:
     def said(self, kind: Kind, asked_for: str) -> dict[str, Units]:
         """Phones or words of each story, named as by `labels_said`, up to its last window's end; errors as there."""
         if kind not in self._said:
-            intervals, names = labels_said(self.stories.values(), kind, "features", asked_for)
-            self._said[kind] = {
-                name: Units.said(some, of_story).within(self.ends[name][-1])
-                for name, some, of_story in zip(self.stories, intervals, names, strict=True)
-            }
+            said = labels_said(self.stories.values(), kind, "features", asked_for)
+            self._said[kind] = {name: some.within(self.ends[name][-1]) for name, some in said.items()}
         return self._said[kind]
