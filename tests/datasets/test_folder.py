@@ -34,7 +34,7 @@ def folders(draw):
     random = np.random.default_rng(draw(st.integers(0, 1000)))
 
     def responses(story):
-        n_trs = draw(st.integers(1, 4))
+        n_trs = draw(st.integers(2, 4))
         data = random.choice([0.5, -3.0, 1e4, np.nan, np.inf], (n_trs, n_voxels)).astype(kind)
         timed = draw(st.booleans())
         return Responses(

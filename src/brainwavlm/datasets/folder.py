@@ -188,7 +188,9 @@ def _require_described(
     files: Mapping[str, Path],
 ) -> None:
     named = folder / FILE_NAME
-    asked = [("subject", subject, description.subjects) for subject in (*responses, *anatomy)]
+    asked: list[tuple[str, str, Mapping[str, Any]]] = [
+        ("subject", subject, description.subjects) for subject in (*responses, *anatomy)
+    ]
     asked += [("story", story, description.stories) for stories in responses.values() for story in stories]
     for kind, name, described in asked:
         if one_form(name) not in described:
@@ -218,7 +220,8 @@ def _require_described(
 def _require_shapes(path: Path, responses: Responses) -> None:
     shape = responses.data.shape
     problem = None
-    if responses.data.ndim != 2 or responses.data.dtype not in (np.float16, np.float32, np.float64):
+    whole = responses.data.ndim == 2 and len(responses.data) > 1
+    if not whole or responses.data.dtype not in (np.float16, np.float32, np.float64):
         problem = f"data of shape {shape} and type {responses.data.dtype}."
     elif responses.tr_times is not None and np.shape(responses.tr_times) != shape[:1]:
         problem = f"tr_times of shape {np.shape(responses.tr_times)} beside data of shape {shape}."
@@ -228,6 +231,7 @@ def _require_shapes(path: Path, responses: Responses) -> None:
         raise DatasetError(
             path,
             problem,
-            "floating-point data (n_trs, n_voxels), tr_times (n_trs,), repeats (n_repeats, n_trs, n_voxels).",
+            "floating-point data (n_trs, n_voxels), two rows or more, tr_times (n_trs,), repeats (n_repeats, n_trs, "
+            "n_voxels).",
             "Change the arrays; nothing was written to this file.",
         )
