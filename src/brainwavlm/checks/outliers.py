@@ -40,38 +40,6 @@ def add_voxel_problems(
         Of the array: `data` or the repeats.
     """
     _add_unusable(problems, path, voxels, name)
-    _add_outliers(problems, path, voxels, blocks, rows, name)
-
-
-def _add_unusable(problems: Problems, path: Path, voxels: Scan, name: str) -> None:
-    n_unusable = int(np.count_nonzero(voxels.unusable))
-    if not n_unusable:
-        return
-    counts = ", ".join(f"{count} {kind}" for kind, count in voxels.counts.items() if count)
-    nothing_left = n_unusable == len(voxels.unusable) and name == "data"
-    remedy = "They are left out of this subject in every story; nothing is filled with zeros."
-    if nothing_left:
-        remedy = "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
-    elif name != "data":
-        remedy = "They have no ceiling from this story."
-    add = problems.error if nothing_left else problems.warn
-    add(
-        "voxels",
-        path,
-        f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
-        f"finite numbers that vary, by more than {LEAST:g} of their level.",
-        remedy,
-    )
-
-
-def _add_outliers(
-    problems: Problems,
-    path: Path,
-    voxels: Scan,
-    blocks: Callable[[np.ndarray], Iterator[np.ndarray]],
-    rows: np.ndarray,
-    name: str,
-) -> None:
     chosen = voxels.may_have_outliers
     if not chosen.any():
         return
@@ -113,4 +81,25 @@ def _add_outliers(
         "They are used as they are, and decide the scores of these voxels. If they are fill values, write NaN: "
         "a row of NaN in all voxels is left out, and so is a voxel with NaN in some rows. If they are spikes, "
         "censor these volumes.",
+    )
+
+
+def _add_unusable(problems: Problems, path: Path, voxels: Scan, name: str) -> None:
+    n_unusable = int(np.count_nonzero(voxels.unusable))
+    if not n_unusable:
+        return
+    counts = ", ".join(f"{count} {kind}" for kind, count in voxels.counts.items() if count)
+    nothing_left = n_unusable == len(voxels.unusable) and name == "data"
+    remedy = "They are left out of this subject in every story; nothing is filled with zeros."
+    if nothing_left:
+        remedy = "Write the file again: nothing in it can be used. Of a large level subtract each voxel's mean first."
+    elif name != "data":
+        remedy = "They have no ceiling from this story."
+    add = problems.error if nothing_left else problems.warn
+    add(
+        "voxels",
+        path,
+        f"{n_unusable} of {len(voxels.unusable)} voxels cannot be used in {name}: {counts}.",
+        f"finite numbers that vary, by more than {LEAST:g} of their level.",
+        remedy,
     )

@@ -1,18 +1,19 @@
-"""What can be wrong with one file of responses: shape, clock, voxels; its repeats are another matter."""
+"""What can be wrong with one file of responses: shape, clock, voxels, repeats."""
 
 from functools import partial
 
+import h5py
 import numpy as np
 
 from brainwavlm.checks.outliers import add_voxel_problems
-from brainwavlm.checks.repeats import add_repeat_problems
 from brainwavlm.checks.report import Problem, Problems
 from brainwavlm.config import AlignmentConfig, WindowConfig
-from brainwavlm.datasets.hdf5 import open_hdf5
-from brainwavlm.datasets.responses import Recording
+from brainwavlm.datasets.hdf5 import open_hdf5, stored
+from brainwavlm.datasets.repeats import SAME, repeat_faults
+from brainwavlm.datasets.responses import Recording, require_repeats
 from brainwavlm.datasets.row_times import TOLERANCE
 from brainwavlm.datasets.usable_rows import EDGE, gaps, looks_transposed, rows_with_sound, without_rows
-from brainwavlm.datasets.usable_voxels import Scan, recording_blocks, scan
+from brainwavlm.datasets.usable_voxels import Scan, array_blocks, recording_blocks, scan
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
@@ -70,7 +71,7 @@ def check_responses(
         add_voxel_problems(problems, used.path, voxels, partial(recording_blocks, used), rows, "data")
         used = _uncensored(problems, used, voxels.censored)
         _add_gaps(problems, used)
-        has_repeats = add_repeat_problems(problems, file, recording, used, has_ceiling)
+        has_repeats = _add_repeat_problems(problems, file, recording, used, has_ceiling)
         return used, voxels, has_repeats
     return None
 
@@ -170,3 +171,64 @@ def _add_gaps(problems: Problems, used: Recording) -> None:
             "Delays are seconds: they are found by tr_times, and no row counts for another. Nothing "
             "needs to be done if volumes were censored, or runs joined.",
         )
+
+
+def _add_repeat_problems(
+    problems: Problems, file: h5py.File, recording: Recording, used: Recording, has_ceiling: bool
+) -> bool:
+    """Whether the open file of a recording has repeats, `used` with the rows that are used.
+
+    Added are repeats of a wrong shape, too few, of which no ceiling can be measured, or not those of the data.
+    """
+    path, story = used.path, used.story.name
+    with problems.told("repeats"):
+        repeats = stored(file, "individual_repeats", path)
+        if repeats is None:
+            return False
+        require_repeats(repeats, recording.shape, path)
+        n_repeats, n_trs = repeats.shape[:2]
+        if n_repeats < 2:
+            problems.warn(
+                "repeats",
+                path,
+                f"{n_repeats} repeat.",
+                "two or more.",
+                "No ceiling can be computed from it; scores are given without one.",
+            )
+            return True
+        add_voxel_problems(
+            problems,
+            path,
+            scan(array_blocks(repeats)),
+            lambda chosen: (block[:, chosen] for block in array_blocks(repeats)),
+            np.tile(np.arange(n_trs), n_repeats),
+            "individual_repeats",
+        )
+        faults = repeat_faults(used, used.shape[1])
+        if error := faults.refused(used):
+            problems.append(Problem.of(error, "repeats", "warning" if has_ceiling else "error"))
+        if faults.unrelated:
+            problems.warn(
+                "repeats",
+                path,
+                f"repeat {', '.join(map(str, faults.unrelated))} of {story} (counted from 0) has no more in "
+                "common with the others than chance gives.",
+                "presentations of one story, row by row.",
+                "Check that it is of this story, and that its rows start when those of the others do. It is used as it "
+                "is: the ceiling comes out low.",
+            )
+        if faults.r_of_mean < SAME:
+            alone = (
+                "" if faults.of_data is None else f" data are repeat {faults.of_data} alone (counted from 0)."
+            )
+            problems.warn(
+                "repeats",
+                path,
+                f"the mean of individual_repeats of {story} is not data: their median correlation is "
+                f"{faults.r_of_mean:.3f}.{alone}",
+                "data that are the mean of the repeats, up to scale.",
+                "The ceiling is that of the mean of the repeats, and would not be that of data: write the mean "
+                "into data, or take out individual_repeats.",
+            )
+        return True
+    return False

@@ -114,8 +114,7 @@ def _table(path: Path) -> Iterator[Utterance]:
     if path.suffix.lower() not in SEPARATORS or not path.is_file():
         return
     try:
-        names, both = table_rows(path)
-        rows = {line: dict(zip(names, fields, strict=True)) for line, fields in both}
+        names, rows = table_rows(path)
     except ValueError as error:
         raise _wrong(path, f"{error}.") from None
     if "path" not in names or not set(names) - {"path", "onset", "offset", "split"}:

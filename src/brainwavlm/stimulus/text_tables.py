@@ -9,8 +9,8 @@ from brainwavlm.files import one_form
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
-def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Names of the columns, and the line and the fields of each row that is not empty.
+def table_rows(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
+    """Names of the columns, and each row that is not empty, by its line: fields by name.
 
     Text is in Unicode's form NFC, in which a word is one word however its accents were typed.
 
@@ -18,25 +18,23 @@ def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     ------
     ValueError
         What is wrong, in words: not UTF-8, a quote that does not end, or not before whole lines, a name that is there
-        twice or missing; and, while rows are read, one with more or fewer fields than there are names.
+        twice or missing, or a row with more or fewer fields than there are names.
     """
-    rows = _rows(path)
-    names = [name.strip() for name in next(rows, (1, []))[1]]
+    lines = _rows(path)
+    names = [name.strip() for name in next(lines, (1, []))[1]]
     wrong = next((name for name in names if not name or names.count(name) > 1), None)
     if wrong is not None:
         raise ValueError(
             f"column {wrong!r} twice" if wrong else f"columns {', '.join(names)}: one has no name"
         )
-    return names, _whole(rows, names)
-
-
-def _whole(rows: Iterator[tuple[int, list[str]]], names: list[str]) -> Iterator[tuple[int, list[str]]]:
-    for line, fields in rows:
+    rows = {}
+    for line, fields in lines:
         if len(fields) != len(names):
             raise ValueError(
                 f"line {line} has {len(fields)} fields, for the {len(names)} names {', '.join(names)}"
             )
-        yield line, fields
+        rows[line] = dict(zip(names, fields, strict=True))
+    return names, rows
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -56,10 +56,9 @@ def _table(path: Path) -> Iterator[Interval]:
     names, rows = table_rows(path)
     if not {"onset", "offset", "word"} <= set(names):
         raise ValueError(f"columns {', '.join(names) or 'none'}")
-    places = [names.index(name) for name in ("onset", "offset", "word")]
     before = -math.inf
-    for line, fields in rows:
-        start, end, word = (fields[place] for place in places)
+    for line, row in rows.items():
+        start, end = row["onset"], row["offset"]
         try:
             onset, offset = float(start), float(end)
         except ValueError:
@@ -67,7 +66,7 @@ def _table(path: Path) -> Iterator[Interval]:
         if onset < before:
             raise ValueError(f"line {line}: onset {onset:g} s is before that of the line above it")
         before = onset
-        yield Interval(onset, offset, word)
+        yield Interval(onset, offset, row["word"])
 
 
 def _aligned(words: list[Mapping[str, Any]]) -> Iterator[Interval]:

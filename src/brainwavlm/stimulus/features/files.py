@@ -47,10 +47,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     require_content(path)
     try:
         names, rows = table_rows(path)
-        fields = dict(rows)
     except ValueError as error:
         raise _unusable(path, f"{error}.") from None
-    frame = pd.DataFrame(list(fields.values()), list(fields), names, dtype=str)
+    frame = pd.DataFrame(list(rows.values()), list(rows), names, dtype=str)
     times = _SPAN if set(_SPAN) <= set(frame) else ["time"]
     values = [str(name) for name in frame if name not in ("story", *times)]
     both = times == _SPAN and "time" in values
