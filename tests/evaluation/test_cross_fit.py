@@ -2,8 +2,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from brainwavlm.errors import RunError
-from brainwavlm.evaluation.cross_fit import cross_fitted
-from brainwavlm.evaluation.evaluate import evaluate
+from brainwavlm.evaluation.evaluate import cross_fitted, evaluate
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.scores import correlation
 

@@ -13,7 +13,6 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.layers import chosen_layers
-from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.speech.backbones import load_backbone
 from tests.trees import native_tree
 
@@ -88,7 +87,7 @@ def test_each_story_goes_through_each_model_once_and_two_runs_share_the_untuned_
 
 
 def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(run, tiny_wavlm):
-    tuned, untuned = tuned_backbone(run, [1, 4]), load_backbone(tiny_wavlm, [1, 3, 4])
+    tuned, untuned = tuned_model(run, layers=[1, 4])[0], load_backbone(tiny_wavlm, [1, 3, 4])
     assert tuned.layers == (1, 3, 4)
     sound = torch.randn(2, 8000, generator=torch.Generator().manual_seed(0)) * 0.1
     with torch.no_grad():

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from brainwavlm.encoding.readout import build_readout
-from brainwavlm.evaluation.readout_delays import delay_rows
+from brainwavlm.evaluation.run_readout import delay_rows
 
 
 @pytest.mark.parametrize("kind", ["bottleneck", "linear", "ridge-fixed"])

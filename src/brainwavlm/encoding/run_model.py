@@ -14,8 +14,10 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.hidden_states import Backbone
 
 
-def configured_backbone(config: RunConfig) -> Backbone:
+def configured_backbone(config: RunConfig, layers: Sequence[int] = ()) -> Backbone:
     """The speech model of a run, untuned, with its adapters. Draws from torch's generator.
+
+    It gives the run's hidden state, and `layers` besides: deeper ones come through blocks without adapters.
 
     Raises
     ------
@@ -29,10 +31,14 @@ def configured_backbone(config: RunConfig) -> Backbone:
             "false: SpecAugment masks each window anew, and a stream has none.",
             "Set backbone.train_noise=false, or windows.mode=windows.",
         )
+    own, adapter = config.backbone.layer, config.adapter
+    if max(layers, default=own) > own and adapter.method != "frozen" and not config.quirks.run_unused_blocks:
+        first, last = adapter.layers or (1, own)
+        adapter = adapter.model_copy(update={"layers": (first, min(last, own))})
     backbone = load_backbone(
         config.backbone.name,
-        config.backbone.layer,
-        adapter=config.adapter,
+        sorted({own, *layers}),
+        adapter=adapter,
         train_noise=config.backbone.train_noise,
         run_unused_blocks=config.quirks.run_unused_blocks,
     )
@@ -53,9 +59,21 @@ def configured_readouts(
     return [configured_readout(config, backbone, size) for size in n_targets]
 
 
-def tuned_model(run: Run, which: str | int = "best") -> tuple[Backbone, torch.nn.Module]:
-    """The speech model and the readout of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode."""
-    backbone = configured_backbone(run.config)
+def tuned_model(
+    run: Run, which: str | int = "best", layers: Sequence[int] = ()
+) -> tuple[Backbone, torch.nn.Module]:
+    """The speech model and the readout of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode.
+
+    `layers` as in `configured_backbone`.
+
+    Raises
+    ------
+    BackboneError
+        The model has no such hidden state.
+    RunError
+        No epoch is finished.
+    """
+    backbone = configured_backbone(run.config, layers)
     readout = configured_readout(run.config, backbone, run.n_targets)
     checkpoint = run.checkpoint(which)
     load_backbone_state(backbone, checkpoint)

@@ -9,6 +9,7 @@ import pandas as pd
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.ridge import Penalties
 from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.errors import RunError
 from brainwavlm.evaluation.contrasts import (
     Change,
     by_readout,
@@ -17,18 +18,23 @@ from brainwavlm.evaluation.contrasts import (
     run_summary,
     voxel_rows,
 )
-from brainwavlm.evaluation.cross_fit import cross_fitted
 from brainwavlm.evaluation.downstream import Downstream
 from brainwavlm.evaluation.encoding_score import EncodingScore
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
-from brainwavlm.evaluation.layers import Layers, chosen_layers, epoch_rows, layer_rows, require_epochs
+from brainwavlm.evaluation.layers import (
+    Layers,
+    StateScores,
+    chosen_layers,
+    epoch_rows,
+    layer_rows,
+    require_epochs,
+    score_states,
+)
 from brainwavlm.evaluation.notes import ridge_summary, summary
-from brainwavlm.evaluation.readout_delays import delay_rows
-from brainwavlm.evaluation.readout_scores import readout_r
+from brainwavlm.evaluation.run_readout import delay_rows, readout_r
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.states import StateScores, score_states
 from brainwavlm.evaluation.statistics.tests import listener_rows
-from brainwavlm.evaluation.transfer_cells import tuned_backbone
+from brainwavlm.evaluation.transfer_cells import seen_while_tuning
 from brainwavlm.progress import Progress
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.grouping import LISTENER, named_groups
@@ -111,7 +117,7 @@ def evaluate(
     epochs : bool
         Also score every epoch: `Evaluation.ridge_epochs`. The runs need training.keep_epochs.
     cross_fit : bool
-        Fit ridge, on both models' features, on training stories alone that tuning did not use: `cross_fit`.
+        Fit ridge, on both models' features, on training stories alone that tuning did not use: `cross_fitted`.
     reuse_alphas : bool
         Fit tuned features with the penalties (and the shared map's rank) that were chosen for the untuned ones, as the
         authors' script does, in place of their own. Further `layers` choose their own.
@@ -148,9 +154,7 @@ def evaluate(
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
         config, key = plan.config, untuned_key(plan)
         about = {"run": name, "subject": config.subject, "seed": config.seed}
-        backbone, readout = tuned_model(run)
-        if chosen:
-            backbone = tuned_backbone(run, chosen)
+        backbone, readout = tuned_model(run, layers=chosen)
         if key not in untuned:
             model = evaluator.untuned(config, chosen)
             scores = score_states(evaluator, plan, model, _UNTUNED, chosen)
@@ -189,3 +193,31 @@ def evaluate(
         pd.DataFrame(by_delay),
         pd.DataFrame(by_epoch),
     )
+
+
+def cross_fitted(run: Run, plan: ScoringPlan) -> ScoringPlan:
+    """The plan with ridge fitted, for the frozen and for the tuned model, on stories that tuning did not use.
+
+    Features of the stories that tuned a model carry what the loss fitted to their responses, and ridge on the same
+    stories reads it back. Test scores stay honest for tuning and ridge together, but say less of what the features are
+    worth. Tune two runs, on either end of the training stories (train_from), and each is read out on the other's.
+
+    Left out are sounds that it was tuned on, or its epoch chosen by: `seen_while_tuning`. With two stories or more
+    that are left, penalties are chosen over them.
+
+    Raises
+    ------
+    RunError
+        Tuning used every training story.
+    """
+    fitted = plan.fits[0].fitted
+    heard = seen_while_tuning(run, {one.story.name: one.story.audio for one in fitted})
+    left = [one for one in fitted if one.story.name not in heard]
+    if not left:
+        raise RunError(
+            run.path,
+            f"tuned on all {len(fitted)} training and validation stories.",
+            "training stories that tuning did not use, to fit ridge on.",
+            "Tune with train_minutes, once with train_from=start and once with train_from=end.",
+        )
+    return plan.fitted_on(left)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.contrasts import by_readout, contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.learning_curve import (
@@ -21,10 +22,10 @@ from brainwavlm.evaluation.learning_curve import (
     require_whole_story,
 )
 from brainwavlm.evaluation.notes import SIMULATED, result_summary
-from brainwavlm.evaluation.readout_scores import readout_prediction
+from brainwavlm.evaluation.run_readout import readout_prediction
 from brainwavlm.evaluation.scores import correlation, mean_over
 from brainwavlm.evaluation.statistics.jackknife import Jackknife, jackknife_of_means
-from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells, tuned_backbone
+from brainwavlm.evaluation.transfer_cells import TransferCell, shared_note, transfer_cells
 from brainwavlm.progress import Progress
 from brainwavlm.results.replicates import gathered
 from brainwavlm.results.transfer import Transfer
@@ -99,7 +100,8 @@ def transfer(
             models, readouts = {_FROZEN: plan.ridge(frozen).predictions}, {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
-                tuned = _designs(evaluator, tuned_backbone(cell.run, layer), cell, title)
+                backbone, _ = tuned_model(cell.run, layers=() if layer is None else (layer,))
+                tuned = _designs(evaluator, backbone, cell, title)
                 models[cell.name] = cell.plan.ridge(tuned).predictions
                 readouts[cell.name] = readout_prediction(cell, tuned)
                 if minutes:

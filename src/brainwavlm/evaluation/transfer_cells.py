@@ -1,4 +1,4 @@
-"""A run's speech model for another listener: the stories that this one heard, and any layer."""
+"""Runs in other listeners: who is scored, how, and what of their stories tuning heard."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,10 @@ from typing import Any
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset
-from brainwavlm.encoding.run_model import load_backbone_state, tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_model_key, with_whole_cortex
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import heard_by, run_names
-from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import same_content
 
 
@@ -34,39 +31,6 @@ def seen_while_tuning(run: Run, sounds: Mapping[str, Path]) -> list[str]:
     first = same_content(used | asked)
     heard = {first[name] for name in used}
     return sorted(name for name in sounds if first[f"test/{name}"] in heard)
-
-
-def tuned_backbone(run: Run, layer: int | Sequence[int] | None = None) -> Backbone:
-    """The speech model of a run's best epoch, which gives hidden state `layer`, or several (None: that of the run).
-
-    A deeper state goes through blocks that were never tuned, a shallower one through fewer of those that were.
-
-    Returns
-    -------
-    Backbone
-        On the CPU, in eval mode. It may give the run's own layer too.
-
-    Raises
-    ------
-    BackboneError
-        The model has no such hidden state.
-    RunError
-        No epoch is finished.
-    """
-    config = run.config
-    own, every = config.backbone.layer, config.quirks.run_unused_blocks
-    asked = {own} if layer is None else {layer} if isinstance(layer, int) else set(layer)
-    if asked <= {own}:
-        return tuned_model(run)[0]
-    adapter = config.adapter
-    if not every and adapter.method != "frozen":
-        # The blocks that the run adapted, and no others, whatever is read now.
-        first, last = adapter.layers or (1, own)
-        adapter = adapter.model_copy(update={"layers": (first, min(last, own))})
-    layers = sorted({own, *asked})
-    backbone = load_backbone(config.backbone.name, layers, adapter=adapter, run_unused_blocks=every)
-    load_backbone_state(backbone, run.checkpoint("best"))
-    return backbone.eval()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.notes import result_summary, run_notes
@@ -22,7 +23,6 @@ from brainwavlm.evaluation.probes.tasks import (
     require_controls,
 )
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
-from brainwavlm.evaluation.transfer_cells import tuned_backbone
 from brainwavlm.progress import Progress
 from brainwavlm.results.grouping import named_groups
 from brainwavlm.results.probes import Probes
@@ -107,7 +107,8 @@ def probe(
         if key not in untuned:
             untuned[key] = _untuned_predictions(evaluator, plan, question, chosen, controls)
         heard = evaluator, plan, question, chosen
-        tuned = _predictions(*heard, tuned_backbone(run, chosen), _asked(controls), name)
+        backbone, _ = tuned_model(run, layers=chosen)
+        tuned = _predictions(*heard, backbone, _asked(controls), name)
         models = untuned[key] | {"tuned": tuned}
         for layer in chosen:
             made = [probe_rows(about, task, layer, models, controls) for task in question.tasks]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.datasets.responses import Split
+from brainwavlm.encoding.run_model import tuned_model
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.layers import Layers, chosen_layers
@@ -16,7 +17,7 @@ from brainwavlm.evaluation.speech_tasks.scores import Heads, HeadScores
 from brainwavlm.evaluation.speech_tasks.states import require_headers, require_hearable
 from brainwavlm.evaluation.speech_tasks.tasks import ASR, SYNTHESIS, Task, Tokens, task_of
 from brainwavlm.evaluation.statistics.jackknife import left_out_pieces
-from brainwavlm.evaluation.transfer_cells import seen_while_tuning, tuned_backbone
+from brainwavlm.evaluation.transfer_cells import seen_while_tuning
 from brainwavlm.progress import Progress
 from brainwavlm.results.estimates import of_both_models, over_seeds
 from brainwavlm.results.speech_task import SOUNDS, SpeechTask
@@ -105,10 +106,8 @@ def downstream(
         if key not in heads:
             untuned = evaluator.untuned(run.config, chosen).set_up(run.config).eval()
             heads[key] = Heads(asked, untuned, chosen, seeds, epochs, evaluator.progress)
-        both = {
-            "frozen": heads[key].frozen,
-            "tuned": heads[key].scores_of(tuned_backbone(run, chosen).set_up(run.config).eval(), name),
-        }
+        tuned = tuned_model(run, layers=chosen)[0].set_up(run.config)
+        both = {"frozen": heads[key].frozen, "tuned": heads[key].scores_of(tuned, name)}
         who = {"run": name, "subject": "+".join(run.listeners), "seed": run.config.seed}
         table += [{**who, **row} for row in _rows(asked, both, heads[key].references)]
         place = name.strip("./").replace("/", "_")
