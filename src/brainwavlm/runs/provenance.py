@@ -17,7 +17,6 @@ from pydantic import Field
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json, write_json
-from brainwavlm.runs.checksums import changed_files, data_files
 from brainwavlm.runs.energy import Meter
 from brainwavlm.runs.environment import accelerator_ids, code_version, machine_facts, versions
 
@@ -83,6 +82,11 @@ class Recorder:
         processes: int = 1,
         command: str | None = None,
     ) -> None:
+        from brainwavlm.runs.checksums import (
+            changed_files,
+            data_files,
+        )  # what reads data: who lists runs needs none
+
         self._path, self._began = folder / FILE, time.monotonic()
         self._meter = Meter(accelerators=accelerator_ids(device, processes))
         before = read_provenance(folder)

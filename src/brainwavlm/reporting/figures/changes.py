@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brainwavlm.errors import RunError
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, one_name
 from brainwavlm.reporting.figures.forest import ALONE, SHARED, Forest, draw_forest
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.lines import legend, thin
 from brainwavlm.reporting.figures.style import Canvas, counted
 from brainwavlm.results.tables import rows_or_none

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, layer_label
 from brainwavlm.reporting.figures.folders import Place, Scored, Shown
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.lines import draw_lines, lines_of
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.page.wording import run_labels

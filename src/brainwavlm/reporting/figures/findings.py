@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
 from brainwavlm.reporting.figures.forest import SEED, TUNED, UNTUNED, Forest, draw_forest
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import counted
 from brainwavlm.results.comparison import Comparison
 

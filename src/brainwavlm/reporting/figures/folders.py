@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Choice, Kind
+from brainwavlm.reporting.figures.choice import Choice
+from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Kind
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.open import RESULTS, Made, made_at, open_result, within_run
 from brainwavlm.results.run_voxels import RunVoxels

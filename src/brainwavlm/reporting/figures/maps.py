@@ -10,8 +10,8 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.folders import Place, Scored, Shown
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source, sources_of

@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, RESIDUAL, SHUFFLED, UNSEEN
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, one_name
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.lines import legend, thin, whole_numbers
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.probes import Probes

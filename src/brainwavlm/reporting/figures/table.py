@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from brainwavlm.formatting.numbers import capitalised
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.folders import Place, Shown, any_simulated, chosen_names, scored_runs
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.page.tables import headed, texts
 
 _TUNED = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import signed
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.findings import claim_rows
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, paths_of
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.lines import draw_panel, legend, line_of, lines_of, small, thin
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.reporting.surface_maps import difference_scale

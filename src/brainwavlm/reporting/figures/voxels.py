@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
+from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.folders import Place, Shown
-from brainwavlm.reporting.figures.kinds import Choice
 from brainwavlm.reporting.figures.lines import thin, whole_numbers
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
