@@ -154,8 +154,10 @@ def ridge(found: dict) -> str:
 
 
 def startup(found: dict) -> str:
-    """How long a command takes before it does anything."""
-    return markdown(["command", "s"], [[f"`{name}`", f"{seconds:.2f}"] for name, seconds in found.items()])
+    """What a command takes before it does anything."""
+    return markdown(
+        ["command", "processor time, s"], [[f"`{name}`", f"{seconds:.2f}"] for name, seconds in found.items()]
+    )
 
 
 def environment(found: dict) -> str:

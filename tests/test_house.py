@@ -112,11 +112,12 @@ NAMES = "import sys, atexit; atexit.register(lambda: print('LOADED', *sys.module
 @pytest.mark.parametrize(
     ("code", "forbidden"),
     [
-        (COMMANDS, HEAVY),
+        ("import brainwavlm.cli", HEAVY | {"numpy", "pydantic"}),
+        (COMMANDS, HEAVY | {"h5py"}),
         ("import brainwavlm.datasets", HEAVY | {"numpy", "pydantic", "h5py", "nibabel", "soundfile", "yaml"}),
         (RESULTS, {"torch", "transformers", "peft"}),
     ],
-    ids=["help and a list of runs", "the package", "results"],
+    ids=["the help", "help and a list of runs", "the package", "results"],
 )
 def test_nothing_heavy_is_imported_for(tmp_path, code, forbidden):
     with writing(tmp_path / "run", MANIFEST, VOXELS, resume=False):
