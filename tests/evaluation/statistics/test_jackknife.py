@@ -7,7 +7,6 @@ from brainwavlm.evaluation.contrasts import contrast
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics import permutation_test
 from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means, left_out_pieces
-from brainwavlm.results.estimates import jackknife_interval
 
 
 def models(n_stories, gain, seed=0, n_rows=40, n_voxels=60):
@@ -49,14 +48,6 @@ def test_a_replicate_is_the_score_of_the_other_rows_and_the_interval_is_that_of_
         assert both.n_voxels[name] == mask.sum()
 
 
-def test_for_a_mean_over_rows_it_is_the_standard_error():
-    # Of a statistic that is a mean of stories the jackknife's error is deviation / sqrt(n).
-    values = np.random.default_rng(0).standard_normal(7)
-    without = (values.sum() - values) / 6
-    expected = stats.t.interval(0.95, 6, values.mean(), stats.sem(values))
-    assert_allclose(jackknife_interval(values.mean(), without), expected)
-
-
 @pytest.mark.parametrize(
     ("lengths", "unit", "n_pieces"),
     [
@@ -79,15 +70,14 @@ def test_below_three_stories_blocks_are_left_out_and_it_is_said(lengths, unit, n
     assert np.isnan([row["low"], row["high"]]).all() == (n_pieces == 1)
 
 
-@pytest.mark.parametrize("spread", [0.0, 0.5])
-def test_the_interval_covers_what_is_true_also_where_stories_differ(spread):
+def test_the_interval_covers_what_is_true_also_where_stories_differ():
     rng = np.random.default_rng(5)
     covered = 0
     for _ in range(200):
         story = np.repeat(np.arange(4), 60)
         signal, noise, one, other = rng.standard_normal((4, 240, 5))
         # Each model is better in some stories: over all stories that there might be the difference is 0.
-        quality = 1 + spread * rng.standard_normal((2, 4))[:, story, None]
+        quality = 1 + 0.5 * rng.standard_normal((2, 4))[:, story, None]
         first, second = quality[0] * signal + one, quality[1] * signal + other
         row = contrast(jackknife(signal + noise, first, second, story, {"v": np.ones(5, bool)}), "v")
         covered += row["low"] <= 0 <= row["high"]
