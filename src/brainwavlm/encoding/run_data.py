@@ -66,6 +66,13 @@ class RunData:
             "facts": [*self.dataset.facts, *left_out(self.recordings.values())],
         }
 
+    def while_tuning(self, config: RunConfig) -> "RunData":
+        """With the training stories that train_minutes takes; all of them where it is null."""
+        if config.train_minutes is None:
+            return self
+        chosen = first_stories(self.splits["train"], config.train_minutes, config.seed, config.train_from)
+        return replace(self, splits={**self.splits, "train": chosen})
+
     def story_names(self) -> dict[str, list[str]]:
         """Names of the stories of each split, as run.json keeps them."""
         return {split: [recording.story.name for recording in some] for split, some in self.splits.items()}
@@ -215,7 +222,7 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
             f"See: brainwavlm check {config.dataset}",
         )
     # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
-    return RunData(dataset, subject, tuned_splits(splits, config), voxels, counts)
+    return RunData(dataset, subject, splits, voxels, counts).while_tuning(config)
 
 
 def with_sound(recording: Recording, config: RunConfig) -> Recording:
@@ -224,11 +231,3 @@ def with_sound(recording: Recording, config: RunConfig) -> Recording:
     sound = sound_facts(recording.story.audio, recording.story.channel)
     times = cut_windows(sound.n_samples, config.windows).times
     return rows_with_sound(recording, sound.seconds, times, config.alignment)
-
-
-def tuned_splits(splits: dict[Split, list[Recording]], config: RunConfig) -> dict[Split, list[Recording]]:
-    """The splits with the training stories that train_minutes takes; all of them where it is null."""
-    if config.train_minutes is None:
-        return splits
-    chosen = first_stories(splits["train"], config.train_minutes, config.seed, config.train_from)
-    return {**splits, "train": chosen}

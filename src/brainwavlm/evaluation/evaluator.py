@@ -1,7 +1,6 @@
 """What several scores share: data sets resolved once, untuned speech models loaded once, features kept on disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.encoding.run_data import RunData, run_data, tuned_splits
+from brainwavlm.encoding.run_data import RunData, run_data
 from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
@@ -20,10 +19,13 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract
 from brainwavlm.speech.hidden_states import Backbone
 
-OF_THE_DATA = {"dataset", "subject", "regions", "target", "train", "validation", "test", "windows"}
-OF_THE_DATA |= {"alignment"}
-_OF_TUNING = {"seed", "joint", "target", "train_minutes", "train_from", "adapter", "readout", "loss"}
-_OF_TUNING |= {"training", "quirks", "control"}
+OF_THE_DATA = {
+    *("dataset", "subject", "regions", "target", "train", "validation", "test", "windows", "alignment"),
+}
+_OF_TUNING = {
+    *("seed", "joint", "target", "train_minutes", "train_from", "control", "adapter", "readout", "loss"),
+    *("training", "quirks"),
+}
 
 
 class Evaluator:
@@ -132,8 +134,7 @@ class Evaluator:
         RunError
             The splits, the number of voxels, those of the run's target or the speech model are not those of run.json.
         """
-        heard = replace(data, splits=tuned_splits(data.splits, run.config))
-        _require_equal(run, "splits", run.manifest["splits"], heard.story_names())
+        _require_equal(run, "splits", run.manifest["splits"], data.while_tuning(run.config).story_names())
         n_voxels = run.manifest["data"].get("n_voxels")
         _require_equal(run, "voxels of the subject", n_voxels, data.subject.n_voxels)
         target, quirks = run.config.target, run.config.quirks

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData
@@ -81,20 +82,16 @@ def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     From rows of `learning_curve_rows`, with run, tuned_on and scored_on.
     """
-    keys = ("run", "tuned_on", "scored_on", "target")
-    needed = []
-    for key in dict.fromkeys(tuple(row[name] for name in keys) for row in rows):
-        own = [row for row in rows if tuple(row[name] for name in keys) == key]
-        (full,) = [row for row in own if math.isnan(row["asked"])]
-        amounts = dict.fromkeys(row["asked"] for row in own if row is not full)
-        points = [(_mean(own, amount, "minutes"), _mean(own, amount, "r_tuned")) for amount in amounts]
-        points.append((full["minutes"], full["r_tuned"]))
+    keys, needed = ["run", "tuned_on", "scored_on", "target"], []
+    for key, own in pd.DataFrame(rows).groupby(keys, sort=False) if rows else ():
+        full = own[own["asked"].isna()].iloc[0]
+        points = own.fillna({"asked": math.inf}).groupby("asked")[["minutes", "r_tuned"]].mean()
         needed.append(
             {
                 **dict(zip(keys, key, strict=True)),
                 "full_minutes": full["minutes"],
                 "r_frozen": full["r_frozen"],
-                "minutes_needed": minutes_to_reach(points, full["r_frozen"]),
+                "minutes_needed": minutes_to_reach(points.to_numpy().tolist(), full["r_frozen"]),
             }
         )
     return needed
@@ -114,10 +111,6 @@ def minutes_to_reach(points: Sequence[tuple[float, float]], level: float) -> flo
             return before[0] + share * (at - before[0])
         before = (at, r)
     return math.nan
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], asked: float, name: str) -> float:
-    return float(np.mean([row[name] for row in rows if row["asked"] == asked]))
 
 
 def _fitted(

@@ -5,7 +5,6 @@ What one cell shares with others is looked at once: 74 cells of one data set tak
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +12,6 @@ import torch
 
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.run_data import RunData, tuned_splits
 from brainwavlm.encoding.run_model import configured_backbone
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.errors import BrainwavlmError, ConfigError
@@ -99,7 +97,7 @@ class _Checks:
         if self._once(
             f"listeners {drawn} {config.loss.ceiling_weighted}", config.model_dump_json(include=_OF_LISTENERS)
         ):
-            for subject in tuned_subjects(config, self._data):
+            for subject in tuned_subjects(config, lambda view: self._evaluator.data(view).while_tuning(view)):
                 subject.data.voxel_weights(config.loss, torch.device("cpu"))
 
     def evaluate(self, cell: Cell) -> None:
@@ -158,10 +156,6 @@ class _Checks:
         new = key not in self._right
         self._right.add(key)
         return new
-
-    def _data(self, config: RunConfig) -> RunData:
-        data = self._evaluator.data(config)
-        return replace(data, splits=tuned_splits(data.splits, config))
 
     def _plan(self, config: RunConfig, model: ModelSize, tested: bool = True) -> ScoringPlan:
         key = f"{untuned_model_key(config)} {tested}"

@@ -25,10 +25,14 @@ from brainwavlm.study.run import chosen_by
 from brainwavlm.study.work import steps_done
 
 # They change neither a step's work nor its memory, or only in proportion to rows and epochs.
-_FREE = {"subject", "joint", "target", "regions", "train", "validation", "test", "seed", "tracking", "loss"}
-_FREE |= {"control", "quirks", "ridge", "evaluation"}
-_FREE_OF_TRAINING = {"epochs", "patience", "lr_backbone", "lr_readout", "weight_decay", "schedule", "warmup"}
-_FREE_OF_TRAINING |= {"clip", "checkpoint_steps", "keep_epochs", "frontend_folder"}
+_FREE = {
+    *("subject", "joint", "target", "regions", "train", "validation", "test", "seed", "tracking", "loss"),
+    *("control", "quirks", "ridge", "evaluation"),
+}
+_FREE_OF_TRAINING = {
+    *("epochs", "patience", "lr_backbone", "lr_readout", "weight_decay", "schedule", "warmup", "clip"),
+    *("checkpoint_steps", "keep_epochs", "frontend_folder"),
+}
 
 # Next to nothing beside a speech model: bytes of responses, directions of adapters.
 _FEW_BYTES, _LOW_RANK = 64e6, 32

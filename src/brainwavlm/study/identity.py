@@ -12,7 +12,10 @@ from typing import Any
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Subject, split_recordings
+from brainwavlm.evaluation.probes.question import asked_features
 from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_files
+from brainwavlm.runs.subject_views import subject_views
+from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.study.options import ProbeOptions, TransferOptions
 
 
@@ -21,8 +24,6 @@ def identity(config: RunConfig, checksums: Checksums, code: dict[str, Any]) -> s
 
     BrainwavlmError for data or a speech model that is not there.
     """
-    from brainwavlm.runs.subject_views import subject_views
-
     data = [_data_facts(view, checksums) for view in subject_views(config)]
     return _digest(
         {
@@ -49,8 +50,6 @@ def transfer_facts(config: RunConfig, options: TransferOptions, checksums: Check
 
 def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
     """A digest of the transcripts of the stories that the listeners of a run heard."""
-    from brainwavlm.runs.subject_views import subject_views
-
     digests = {}
     for view in subject_views(config):
         dataset = load_dataset(view.dataset)
@@ -63,8 +62,6 @@ def transcript_facts(config: RunConfig, checksums: Checksums) -> str:
 
 def feature_facts(config: RunConfig, options: ProbeOptions, checksums: Checksums) -> str:
     """A digest of the transcripts and of the files that features of the stimulus are read from."""
-    from brainwavlm.evaluation.probes.question import asked_features
-
     features, _ = asked_features(options.features)
     files = [checksums.of(file) for feature in features for file in feature.files]
     return _digest([transcript_facts(config, checksums), files])
@@ -91,8 +88,6 @@ def _read_facts(config: RunConfig, checksums: Checksums) -> dict[str, Any]:
 
 @cache
 def _model_checksum(name: str, layer: int) -> str:
-    from brainwavlm.speech.backbones import load_backbone
-
     return load_backbone(name, layer).weights_checksum()
 
 

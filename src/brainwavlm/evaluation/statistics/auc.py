@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from brainwavlm.evaluation.statistics.jackknife import Jackknife, kept_pieces, left_out_pieces
+from brainwavlm.evaluation.statistics.jackknife import Jackknife, kept_pieces, left_out_pieces, shares
 
 LABELS = "labels"
 
@@ -45,7 +45,7 @@ def jackknife_of_f1(
         both = both + kept_pieces(len(pieces)) @ np.stack(
             [np.bincount(truth[piece], minlength=n_labels + 1) for piece in pieces]
         )
-        return _shares(2 * right, both)[:, :n_labels].T
+        return shares(2 * right, both)[:, :n_labels].T
 
     return _mean_over_labels(predictions, of_labels, having.shape[1], story_of_row, of)
 
@@ -57,9 +57,8 @@ def auc(decided: np.ndarray, having: np.ndarray, pieces: Sequence[slice]) -> np.
     """
     piece_of_row = np.repeat(np.arange(len(pieces)), [piece.stop - piece.start for piece in pieces])
     with_label = decided[having]
-    right = np.zeros(
-        (len(pieces), len(pieces))
-    )  # by the piece of the row with the label, and of that without
+    # By the piece of the row with the label, and of that without.
+    right = np.zeros((len(pieces), len(pieces)))
     for number, piece in enumerate(pieces):
         without = np.sort(decided[piece][~having[piece]])
         below = sum(np.searchsorted(without, with_label, side) for side in ("left", "right"))
@@ -70,7 +69,7 @@ def auc(decided: np.ndarray, having: np.ndarray, pieces: Sequence[slice]) -> np.
         left_out = sums.sum(0) + sums.sum(1) - np.diag(sums)
         return sums.sum() - np.concatenate([[0], left_out])
 
-    return _shares(kept(right), kept(np.outer(n_with, n_without).astype(float)))
+    return shares(kept(right), kept(np.outer(n_with, n_without).astype(float)))
 
 
 def _mean_over_labels(
@@ -85,9 +84,5 @@ def _mean_over_labels(
     for model, decisions in predictions.items():
         of_label = of_labels(decisions, pieces)  # (n_labels, n_pieces + 1)
         known = ~np.isnan(of_label)
-        means[model] = _shares(np.where(known, of_label, 0).sum(0), known.sum(0))
+        means[model] = shares(np.where(known, of_label, 0).sum(0), known.sum(0))
     return Jackknife({LABELS: means}, {LABELS: n_labels}, unit)
-
-
-def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)

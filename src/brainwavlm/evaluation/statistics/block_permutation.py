@@ -13,11 +13,7 @@ import numpy as np
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import unit
-from brainwavlm.evaluation.statistics.permutation_test import (
-    Null,
-    PermutationTest,
-    stories_of,
-)
+from brainwavlm.evaluation.statistics.permutation_test import Null, PermutationTest, stories_of
 
 FEWEST_LISTENERS = 5
 VOXELS_AT_ONCE = 512  # rows of a story times this stay in a core's cache

@@ -27,9 +27,8 @@ def gride(distances: np.ndarray, n: int) -> float:
 
     if len(distances) <= n:
         return np.nan
-    near, far = np.partition(distances, (n // 2, n), axis=1)[
-        :, [n // 2, n]
-    ].T  # the nearest is the point itself
+    # The nearest is the point itself.
+    near, far = np.partition(distances, (n // 2, n), axis=1)[:, [n // 2, n]].T
     some = (near > 0) & (far > near)
     x = np.log(far[some] / near[some])
 

@@ -83,14 +83,15 @@ def jackknife_of_means(
             for model, values in zip(predictions, r, strict=True):
                 sums[name][model] += np.where(present, values[:, here], 0.0).sum(1)
     means = {
-        name: {model: _mean(total, known[name]) for model, total in of_models.items()}
+        name: {model: shares(total, known[name]) for model, total in of_models.items()}
         for name, of_models in sums.items()
     }
     return Jackknife(means, {name: int(n[0]) for name, n in known.items()}, unit_of_pieces)
 
 
-def _mean(total: np.ndarray, known: np.ndarray) -> np.ndarray:
-    return np.divide(total, known, out=np.full(len(total), np.nan), where=known > 0)
+def shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Shares part / whole; NaN where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
 def left_out_pieces(

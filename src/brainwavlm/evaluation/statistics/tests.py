@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from brainwavlm.config import EvaluationConfig
 from brainwavlm.errors import ConfigError
@@ -123,38 +124,25 @@ def listener_rows(
     than 5 listeners have no row: the table shows each listener. `kinds` are names of runs by the name of the kind, rows
     of `table` have run, subject, target and difference.
     """
-    rows = []
+    rows, frame = [], pd.DataFrame(table)
     for kind, runs in kinds.items():
-        own = [row for row in table if row["run"] in runs]
-        subjects = sorted({row["subject"] for row in own})
-        if len(subjects) < FEWEST_LISTENERS:
+        own = frame[frame["run"].isin(runs)].groupby(["subject", "target"])["difference"]
+        by_listener = own.agg(lambda some: some.mean(skipna=False)).unstack().dropna(axis=1)
+        if len(by_listener) < FEWEST_LISTENERS or by_listener.empty:
             continue
-        by_target = {
-            target: [_mean_difference(own, subject, target) for subject in subjects]
-            for target in dict.fromkeys(row["target"] for row in own)
-        }
-        whole = {target: values for target, values in by_target.items() if not any(map(math.isnan, values))}
-        if not whole:
-            continue
-        x = np.array(list(whole.values())).T
-        test = listener_sign_flip_p(x, config.shifts, 0)
-        for number, target in enumerate(whole):
+        gains = by_listener[[target for target in frame["target"].unique() if target in by_listener]]
+        test = listener_sign_flip_p(gains.to_numpy(), config.shifts, 0)
+        for number, target in enumerate(gains):
             rows.append(
                 {
                     "kind": kind,
                     "target": target,
-                    "n_listeners": len(subjects),
+                    "n_listeners": len(gains),
                     "difference": float(test.statistic[number]),
-                    "n_gain": int((x[:, number] > 0).sum()),
+                    "n_gain": int((gains[target] > 0).sum()),
                     "p": float(test.p[number]),
                     "p_max": float(test.p_max[number]),
-                    "listeners": subjects,
+                    "listeners": list(gains.index),
                 }
             )
     return rows
-
-
-def _mean_difference(rows: Sequence[Mapping[str, Any]], subject: str, target: str) -> float:
-    """Mean over a listener's runs; NaN where one of them lacks the target."""
-    values = [row["difference"] for row in rows if (row["subject"], row["target"]) == (subject, target)]
-    return float(np.mean(values)) if values else math.nan

@@ -32,23 +32,10 @@ from brainwavlm.study.description import Experiment
 from brainwavlm.study.folder import StudyFolder
 
 COLUMNS = (
-    *("experiment", "claim", "kind", "group", "against", "tuned_on"),
-    *("listener", "target", "readout", "layer"),
-    *(
-        "stories",
-        "information",
-        "unit",
-        "n_seeds",
-        "n_missing",
-        "best_epoch",
-        "r_frozen",
-        "r_tuned",
-        "estimate",
-        "low",
-        "high",
-    ),
-    *("seed_low", "seed_high", "deviation", "deviation_against", "full_minutes"),
-    *("headline", "simulated", "verdict", "sentence"),
+    *("experiment", "claim", "kind", "group", "against", "tuned_on", "listener", "target", "readout"),
+    *("layer", "stories", "information", "unit", "n_seeds", "n_missing", "best_epoch"),
+    *("r_frozen", "r_tuned", "estimate", "low", "high", "seed_low", "seed_high"),
+    *("deviation", "deviation_against", "full_minutes", "headline", "simulated", "verdict", "sentence"),
 )
 # Targets that answer a claim; other targets are in the table too.
 HEADLINES = {3: ("AC",), 4: ("AC", "cortex-AC"), 5: ("LH", "RH"), 16: ("cortex", "AC", "cortex-AC")}
