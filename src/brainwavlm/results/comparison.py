@@ -36,7 +36,12 @@ class Comparison(Result):
         The folder that it was read from; of one that was never saved, a name.
     """
 
-    FILES: ClassVar = {name: f"{name}.csv" for name in ("runs", "groups", "epochs", "differences")}
+    FILES: ClassVar = {
+        "runs": "runs.csv",
+        "groups": "groups.csv",
+        "epochs": "epochs.csv",
+        "differences": "differences.csv",
+    }
     SUMMARY, AGAIN, title = ComparisonSummary, COMPARE_AGAIN, "Comparison over seeds"
     runs: pd.DataFrame
     groups: pd.DataFrame

@@ -20,10 +20,8 @@ from brainwavlm.files import replacing
 
 FILE = "replicates.npz"
 OWN_LAYER = -1
-READOUTS = (
-    "voxelwise",
-    "shared",
-)  # ridge for each voxel alone, and the map whose directions all voxels share
+# Ridge for each voxel alone, and the map whose directions all voxels share.
+READOUTS = ("voxelwise", "shared")
 _TEXT = ("run", "subject", "target", "stories", "unit", "rows", "readout")
 
 

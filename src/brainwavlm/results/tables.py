@@ -24,9 +24,8 @@ _HEADINGS = {
     "n_labels": "labels",
     "task": "said",
     "r_readout": "own readout",
-}
-_HEADINGS |= {
-    f"{score}_{model}": model for score in ("r", "r2", "auc", "score") for model in ("frozen", "tuned")
+    **dict.fromkeys(("r_frozen", "r2_frozen", "auc_frozen", "score_frozen"), "frozen"),
+    **dict.fromkeys(("r_tuned", "r2_tuned", "auc_tuned", "score_tuned"), "tuned"),
 }
 _MADE: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "change, 95 %": lambda row: plus_minus(row["difference"], row["low"], row["high"]),

@@ -38,7 +38,7 @@ class Transfer(Result):
         The folder that it was read from; of one that was never saved, a name.
     """
 
-    FILES: ClassVar = {name: f"{name}.csv" for name in ("matrix", "curve", "needed")}
+    FILES: ClassVar = {"matrix": "matrix.csv", "curve": "curve.csv", "needed": "needed.csv"}
     PERHAPS = ("curve", "needed")
     SUMMARY, AGAIN, title = TransferSummary, TRANSFER_AGAIN, "Scores in other listeners"
     matrix: pd.DataFrame
