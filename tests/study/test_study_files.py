@@ -7,8 +7,7 @@ import pytest
 
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
-from brainwavlm.datasets.base import split_recordings
-from brainwavlm.encoding.run_data import tuned_splits
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.study import cells_of, load_study
 from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 
@@ -48,6 +47,4 @@ def test_the_demo_study_stops_nothing_early_and_tunes_on_as_many_listeners_and_s
     assert {config.subject for config in configs} == set(dataset.subject_names)
     for minutes, stories in ((6.6, 4), (None, 9)):
         config = load_config(preset="demo", overrides={"train_minutes": minutes})
-        subject = dataset.subject(config.subject)
-        splits = split_recordings(subject, config.train, config.validation, config.test)
-        assert len(tuned_splits(splits, config)["train"]) == stories
+        assert len(run_data(config, scanned=False).splits["train"]) == stories
