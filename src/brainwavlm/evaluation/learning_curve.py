@@ -91,7 +91,9 @@ def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 **dict(zip(keys, key, strict=True)),
                 "full_minutes": full["minutes"],
                 "r_frozen": full["r_frozen"],
-                "minutes_needed": minutes_to_reach(points.to_numpy().tolist(), full["r_frozen"]),
+                "minutes_needed": minutes_to_reach(
+                    [*points.itertuples(index=False, name=None)], full["r_frozen"]
+                ),
             }
         )
     return needed
