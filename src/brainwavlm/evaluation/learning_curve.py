@@ -86,14 +86,13 @@ def minutes_needed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for key, own in pd.DataFrame(rows).groupby(keys, sort=False) if rows else ():
         full = own[own["asked"].isna()].iloc[0]
         points = own.fillna({"asked": math.inf}).groupby("asked")[["minutes", "r_tuned"]].mean()
+        curve = list(points.itertuples(index=False, name=None))
         needed.append(
             {
                 **dict(zip(keys, key, strict=True)),
                 "full_minutes": full["minutes"],
                 "r_frozen": full["r_frozen"],
-                "minutes_needed": minutes_to_reach(
-                    [*points.itertuples(index=False, name=None)], full["r_frozen"]
-                ),
+                "minutes_needed": minutes_to_reach(curve, full["r_frozen"]),
             }
         )
     return needed
