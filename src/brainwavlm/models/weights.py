@@ -29,7 +29,7 @@ def save_merged(backbone: Backbone, layer: int, folder: Path, trim: bool) -> int
     if trim:
         n_blocks = min(max(layer + int(family.norm_first(part.config)), 1), n_blocks)
         del part.get_submodule(family.blocks)[n_blocks:]
-        setattr(stock.config, family.n_blocks, n_blocks)
+        stock.config.num_hidden_layers = n_blocks  # where a family has another name, transformers maps it
     stock.config.name_or_path = ""  # a folder of the machine that tuned it says nothing elsewhere
     with quiet():
         stock.save_pretrained(folder)

@@ -66,7 +66,7 @@ def load_backbone(
             torch.manual_seed(random_seed)
             model = type(model)(model.config).eval()
     part = family.kept(model)
-    n_blocks = getattr(part.config, family.n_blocks)
+    n_blocks = part.config.num_hidden_layers
     layers = _layers(layer, n_blocks)
     make_reachable(part, family)
     backbone = Backbone(part, family, name, layers, normalises_sound(source, family), run_unused_blocks)

@@ -35,7 +35,8 @@ def _enter_conv(model: Any, hidden: Tensor) -> Tensor:
     config = model.config
     if model.training:
         hidden = nn.functional.dropout(hidden, config.feat_proj_dropout)
-        if _spec_augment(config) and hidden.shape[1] >= config.mask_time_length:
+        masks = config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
+        if masks and hidden.shape[1] >= config.mask_time_length:
             hidden = model._mask_hidden_states(hidden.clone())  # masks in place
     with convolving(hidden):
         hidden = hidden + model.encoder.pos_conv_embed(hidden)
@@ -48,25 +49,11 @@ def _leave_conv(model: Any, hidden: Tensor) -> Tensor:
     return model.encoder.layer_norm(hidden) if model.config.do_stable_layer_norm else hidden
 
 
-def _spec_augment(config: Any) -> bool:
-    return config.apply_spec_augment and (config.mask_time_prob > 0 or config.mask_feature_prob > 0)
-
-
 def _conv_min_samples(config: Any) -> int:
     samples = 1
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
         samples = (samples - 1) * stride + kernel
     return samples
-
-
-def _conv_frames(config: Any, n_samples: int) -> int:
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        n_samples = (n_samples - kernel) // stride + 1
-    return n_samples
-
-
-def _conv_frame_grid(config: Any) -> tuple[int, int]:
-    return prod(config.conv_stride), _conv_min_samples(config)
 
 
 # --- Whisper encoder ------------------------------------------------------------------------------
@@ -87,28 +74,12 @@ def _listen_whisper(model: Any, sound: Tensor) -> Tensor:
     return hidden + positions[: hidden.shape[1]]
 
 
-def _enter_whisper(model: Any, hidden: Tensor) -> Tensor:
-    return nn.functional.dropout(hidden, model.dropout, model.training)
-
-
-def _leave_whisper(model: Any, hidden: Tensor) -> Tensor:
-    return model.layer_norm(hidden)
-
-
-def _whisper_frames(config: Any, n_samples: int) -> int:
-    return (n_samples // HOP + 1) // 2
-
-
-def _whisper_frame_grid(config: Any) -> tuple[int, int]:
-    return 2 * HOP, HOP
-
-
 # --- the table ------------------------------------------------------------------------------------
 
 _PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
 
 
-def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False) -> Family:
+def _wav2vec_type(name: str, position_bias: bool = False) -> Family:
     return Family(
         name=name,
         part="",
@@ -119,10 +90,7 @@ def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False
         projections=_PROJECTIONS,
         norm_first=lambda config: config.do_stable_layer_norm,
         feed_forward=lambda block, frames: block.feed_forward(frames),
-        n_blocks="num_hidden_layers",
-        n_dims="hidden_size",
         n_inner="intermediate_size",
-        n_heads="num_attention_heads",
         noise=(
             "feat_proj_dropout",
             "hidden_dropout",
@@ -132,8 +100,6 @@ def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False
             "mask_time_prob",
             "mask_feature_prob",
         ),
-        layerdrop="layerdrop",
-        first_dropped=first_dropped,
         position_bias=position_bias,
         still=("feature_extractor", "feature_projection", "encoder.pos_conv_embed"),
         can_normalise=True,
@@ -142,14 +108,13 @@ def _wav2vec_type(name: str, first_dropped: int = 0, position_bias: bool = False
         enter=_enter_conv,
         leave=_leave_conv,
         min_samples=_conv_min_samples,
-        n_frames=_conv_frames,
-        frame_grid=_conv_frame_grid,
+        frame_grid=lambda config: (prod(config.conv_stride), _conv_min_samples(config)),
         stream=stream_conv,
     )
 
 
 FAMILIES: dict[str, Family] = {
-    "wavlm": _wav2vec_type("wavlm", first_dropped=1, position_bias=True),  # block 0 makes the position bias
+    "wavlm": _wav2vec_type("wavlm", position_bias=True),
     "hubert": _wav2vec_type("hubert"),
     "wav2vec2": _wav2vec_type("wav2vec2"),
     "whisper": Family(
@@ -162,23 +127,17 @@ FAMILIES: dict[str, Family] = {
         projections=_PROJECTIONS,
         norm_first=lambda config: True,
         feed_forward=lambda block, frames: block.fc2(block.activation_fn(block.fc1(frames))),
-        n_blocks="encoder_layers",
-        n_dims="d_model",
         n_inner="encoder_ffn_dim",
-        n_heads="encoder_attention_heads",
         noise=("dropout", "activation_dropout", "attention_dropout", "encoder_layerdrop"),
-        layerdrop="encoder_layerdrop",
-        first_dropped=0,
         position_bias=False,
         still=("conv1", "conv2"),
         can_normalise=False,
         listen=_listen_whisper,
         listen_floats=lambda config, n_samples: 4 * config.d_model * (n_samples // HOP + 1),
-        enter=_enter_whisper,
-        leave=_leave_whisper,
+        enter=lambda model, frames: nn.functional.dropout(frames, model.dropout, model.training),
+        leave=lambda model, frames: model.layer_norm(frames),
         min_samples=lambda config: N_FFT,
-        n_frames=_whisper_frames,
-        frame_grid=_whisper_frame_grid,
+        frame_grid=lambda config: (2 * HOP, HOP),
         stream=stream_whisper,
     ),
 }

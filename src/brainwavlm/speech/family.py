@@ -32,16 +32,12 @@ class Family:
     norm_first : function (configuration) -> bool
         Whether a block's norms come before attention and feed-forward, or after.
     feed_forward : function (block, frames) -> frames
-    n_blocks, n_dims, n_inner, n_heads : str
-        Their names in the configuration.
+    n_inner : str
+        Setting of the configuration that has the width of the feed-forward; other sizes go by one name in all.
     noise : tuple of str
         Settings of the configuration that act in training only.
-    layerdrop : str
-        The one that drops blocks.
-    first_dropped : int
-        First block (from 0) that layerdrop may skip.
     position_bias : bool
-        Whether blocks hand a position bias on (WavLM).
+        Whether blocks hand a position bias on, which the first makes (WavLM).
     still : tuple of str
         Modules that stay in eval mode: the frontend, and running moments.
     can_normalise : bool
@@ -55,7 +51,6 @@ class Family:
     leave : function (model, frames) -> frames
         After the last block.
     min_samples : function (configuration) -> int
-    n_frames : function (configuration, n_samples) -> int
     frame_grid : function (configuration) -> (int, int)
         Samples between frames, and samples after which a window has its first.
     stream : function (model, sound (n_segments, n_samples), layout, normalise) -> (n_segments, n_frames, n_dims)
@@ -71,13 +66,8 @@ class Family:
     projections: dict[str, str]
     norm_first: Callable[[Any], bool]
     feed_forward: Callable[[Any, Tensor], Tensor]
-    n_blocks: str
-    n_dims: str
     n_inner: str
-    n_heads: str
     noise: tuple[str, ...]
-    layerdrop: str
-    first_dropped: int
     position_bias: bool
     still: tuple[str, ...]
     can_normalise: bool
@@ -86,7 +76,6 @@ class Family:
     enter: Callable[[nn.Module, Tensor], Tensor]
     leave: Callable[[nn.Module, Tensor], Tensor]
     min_samples: Callable[[Any], int]
-    n_frames: Callable[[Any, int], int]
     frame_grid: Callable[[Any], tuple[int, int]]
     stream: Callable[[nn.Module, Tensor, Layout, bool], Tensor]
 

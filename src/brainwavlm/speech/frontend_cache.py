@@ -84,14 +84,13 @@ class SharedFrontend(Sequence[Tensor]):
                 "Set windows.frontend to exact.",
             )
         self._backbone, self._sound = backbone, sound
-        self._grid = family.frame_grid(backbone.model.config)
+        self._grid = backbone.frame_grid
         self._step = _STRETCH // self._grid[0]
         self._stretches: dict[int, Tensor] = {}
         counts = kept_frames(backbone, windows, WindowConfig())
-        self._starts = np.minimum(
-            np.rint(windows.starts / self._grid[0]).astype(int), self._n_frames - counts
-        )
-        self._counts = counts
+        self._n_frames = backbone.n_frames(len(sound))
+        starts = np.rint(windows.starts / self._grid[0]).astype(int)
+        self._starts, self._counts = np.minimum(starts, self._n_frames - counts), counts
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -102,11 +101,6 @@ class SharedFrontend(Sequence[Tensor]):
         parts = [self._stretch(n) for n in range(first, (stop - 1) // self._step + 1)]
         frames = parts[0] if len(parts) == 1 else torch.cat(parts)
         return frames[start - first * self._step :][: self._counts[number]]
-
-    @property
-    def _n_frames(self) -> int:
-        hop, first = self._grid
-        return (len(self._sound) - first) // hop + 1
 
     @torch.no_grad()
     def _stretch(self, number: int) -> Tensor:

@@ -32,6 +32,8 @@ class Backbone(TrainedModel):
         Blocks that are run.
     min_samples : int
         Shortest window that gives a frame.
+    frame_grid : (int, int)
+        Samples between frames, and samples after which a window has its first.
     normalise_sound : bool
         Each window is scaled to zero mean and unit variance first (the checkpoint's `do_normalize`).
     noise : dict of str to float
@@ -51,10 +53,11 @@ class Backbone(TrainedModel):
         config: Any = model.config
         self.layers = layers
         self.normalise_sound = normalise_sound
-        self.n_dims: int = getattr(config, family.n_dims)
-        self.n_blocks: int = getattr(config, family.n_blocks)
+        self.n_dims: int = config.hidden_size
+        self.n_blocks: int = config.num_hidden_layers
         self.n_run: int = self.n_blocks if run_unused_blocks else max(layers)
         self.min_samples: int = family.min_samples(config)
+        self.frame_grid = family.frame_grid(config)
         self.noise = {key: value for key in family.noise if (value := float(getattr(config, key))) > 0}
         if not getattr(config, "apply_spec_augment", True):
             self.noise = {key: value for key, value in self.noise.items() if not key.startswith("mask_")}
@@ -199,7 +202,8 @@ class Backbone(TrainedModel):
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of a window."""
-        return self.family.n_frames(self.model.config, n_samples)
+        hop, first = self.frame_grid
+        return (n_samples - first) // hop + 1
 
     def windows_at_once(self, n_samples: int) -> int:
         """Windows of one length whose blocks fit into `memory_gb`, at least one.
@@ -208,7 +212,7 @@ class Backbone(TrainedModel):
         of the attention's squares.
         """
         config, n_frames = self.model.config, self.n_frames(n_samples)
-        n_inner, n_heads = (getattr(config, name) for name in (self.family.n_inner, self.family.n_heads))
+        n_inner, n_heads = getattr(config, self.family.n_inner), config.num_attention_heads
         return self.fitting(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
 
     def reachable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -235,7 +239,8 @@ class Backbone(TrainedModel):
             return self.family.enter(self.model, hidden).float()
 
     def _drops(self, index: int) -> bool:
-        rate = self.noise.get(self.family.layerdrop, 0.0)
-        if not self.training or rate == 0 or index < self.family.first_dropped:
+        rate = next((rate for key, rate in self.noise.items() if key.endswith("layerdrop")), 0.0)
+        makes_bias = index == 0 and self.family.position_bias
+        if not self.training or rate == 0 or makes_bias:
             return False
         return bool(torch.rand([]) < rate)

@@ -50,11 +50,11 @@ def block_at(
 
 def agrees(family: Family, model: Any, block: Any) -> bool:
     """Whether `block_at` gives what this block gives, tried on a few frames: blocks may have parts unknown here."""
-    n_dims = getattr(model.config, family.n_dims)
+    n_dims = model.config.hidden_size
     frames = torch.linspace(0.0, 100.0, 5 * n_dims).sin().view(1, 5, n_dims)
     bias = None
     if family.position_bias:
-        n_heads = getattr(model.config, family.n_heads)
+        n_heads = model.config.num_attention_heads
         bias = torch.linspace(0.0, 50.0, 25 * n_heads).cos().view(1, n_heads, 5, 5)
     with torch.no_grad():
         whole, _ = family.run_block(block, frames, bias)

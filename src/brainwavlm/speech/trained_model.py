@@ -131,7 +131,7 @@ class TrainedModel(nn.Module):
         attentions = [block.get_submodule(self.family.attention) for block in self._blocks()]
         if not isinstance(attentions[0], GatedAttention):
             return None
-        n_dims = getattr(self.model.config, self.family.n_dims)
+        n_dims = self.model.config.hidden_size
         in_bf16 = self.precision == "bf16" and self.device.type == "cuda"
         for attention in attentions:
             attention.fuses = in_bf16 and kernel_agrees(n_dims // attention.n_heads)

@@ -38,7 +38,7 @@ def heard_frames(
     times : float64 array (n_frames,)
         Its centre, seconds from sound onset.
     """
-    hop, first = backbone.family.frame_grid(backbone.model.config)
+    hop, first = backbone.frame_grid
     counts = kept_frames(backbone, windows, WindowConfig())
     window = np.repeat(np.arange(len(windows)), counts)
     place = np.arange(len(window)) - np.repeat(np.cumsum(counts) - counts, counts)

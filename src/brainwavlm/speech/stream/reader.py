@@ -119,7 +119,7 @@ def stream_samples(
 
 
 def _segments(backbone: Backbone, windows: Windows, config: WindowConfig) -> list[Segment]:
-    return cut_segments(windows, config, backbone.family.frame_grid(backbone.model.config))
+    return cut_segments(windows, config, backbone.frame_grid)
 
 
 @lru_cache(maxsize=64)
