@@ -111,8 +111,7 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
         return outputs
 
-    for name in ("window_outputs", "segment_outputs"):
-        monkeypatch.setattr(frontends, name, watched(getattr(frontends, name)))
+    monkeypatch.setattr(frontends, "frontend_outputs", watched(frontends.frontend_outputs))
     backbone.batch_windows = 1
     path = frontend_file(backbone, sound[0], windows, config, tmp_path / "kept").path
     assert sizes == sorted(sizes)

@@ -34,13 +34,22 @@ def kept_frontend(
 
     One tensor (n_frames, n_dims) a window, or a segment of the stream.
     """
-    dtype = getattr(torch, kind)
-    if config.mode == "stream":
-        return [h.to(dtype) for h in stream_outputs(backbone, sound, windows, config)]
     outputs: dict[int, Tensor] = {}
-    for chosen, hidden in window_outputs(backbone, sound, windows, config):
-        outputs.update(zip(chosen.tolist(), hidden.to(dtype), strict=True))
-    return [outputs[i] for i in range(len(windows))]
+    for numbers, hidden in frontend_outputs(backbone, sound, windows, config):
+        outputs.update(zip(numbers, hidden.to(getattr(torch, kind)), strict=True))
+    return [outputs[number] for number in range(len(outputs))]
+
+
+def frontend_outputs(
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Numbers of windows of one length, or of segments of one layout, and their tensors of `kept_frontend`, stacked."""
+    if config.mode == "stream":
+        yield from stream_outputs(backbone, sound, windows, config)
+        return
+    shared = SharedFrontend(backbone, sound, windows) if config.frontend == "shared" else None
+    for chosen in window_batches(backbone, windows, np.arange(len(windows))):
+        yield chosen.tolist(), frontend_output(backbone, sound, windows, chosen, shared).cpu()
 
 
 def kept_frames(backbone: Backbone, windows: Windows, config: WindowConfig) -> np.ndarray:
@@ -137,20 +146,3 @@ def frontend_output(
         return backbone.frontend(torch.stack([sound[start:end] for start, end in spans]).to(device))
     hidden = sent(torch.stack([frontend[i] for i in chosen]), device).float()
     return backbone.enter(hidden) if isinstance(frontend, SharedFrontend) else hidden
-
-
-def segment_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Numbers of segments of the stream, and their tensors of `kept_frontend`, (1, n_frames, n_dims)."""
-    for number, hidden in enumerate(stream_outputs(backbone, sound, windows, config)):
-        yield np.array([number]), hidden[None]
-
-
-def window_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Numbers of windows of one length, and their tensors of `kept_frontend`, (n_chosen, n_frames, n_dims)."""
-    shared = SharedFrontend(backbone, sound, windows) if config.frontend == "shared" else None
-    for chosen in window_batches(backbone, windows, np.arange(len(windows))):
-        yield chosen, frontend_output(backbone, sound, windows, chosen, shared).cpu()

@@ -15,7 +15,7 @@ from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
-from brainwavlm.speech.frontend_cache import Kept, kept_frames, segment_outputs, window_outputs
+from brainwavlm.speech.frontend_cache import Kept, frontend_outputs, kept_frames
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
 from brainwavlm.stimulus.windows import Windows
@@ -72,7 +72,6 @@ def frontend_file(
     ends = np.cumsum(kept_frames(backbone, windows, config))
     if not path.is_file():
         require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
-        make = segment_outputs if config.mode == "stream" else window_outputs
         sound = torch.from_numpy(load_sound(sound_path, channel)).to(backbone.device)
         with replacing(path) as temporary, temporary.open("wb") as file:
             # Plain writes: a disk that fills up is an error, where through a memory map it kills the process.
@@ -80,8 +79,8 @@ def frontend_file(
             header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             first, row = file.tell(), np.dtype(kind).itemsize * backbone.n_dims
-            for chosen, hidden in make(backbone, sound, windows, config):
-                for number, values in zip(chosen, hidden.numpy(), strict=True):
+            for numbers, hidden in frontend_outputs(backbone, sound, windows, config):
+                for number, values in zip(numbers, hidden.numpy(), strict=True):
                     file.seek(first + (int(ends[number]) - len(values)) * row)
                     file.write(np.ascontiguousarray(values, dtype=kind).data)
             file.flush()

@@ -6,7 +6,7 @@ seconds back and no block of frames ahead: what a frame knows was known when its
 See docs/explanation/stream.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -46,7 +46,7 @@ def read_stream(
         Which readings, in any order.
     config : WindowConfig
     frontend : sequence of tensors, one a segment, optional
-        From `stream_outputs`; then the sound is not read.
+        From `kept_frontend`; then the sound is not read.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def read_stream(
     for batch in equal_layouts(segments, _batch_size(backbone, config)):
         layout = segments[batch[0]].layout
         if frontend is None:
-            hidden = _heard(backbone, sound, [segments[i] for i in batch], device)
+            hidden = _heard(backbone, sound, [segments[i] for i in batch])
         else:
             hidden = sent(torch.stack([frontend[i][: layout.n_frames] for i in batch]), device).float()
         for layer, state in _read(backbone, hidden, layout, config.frame).items():
@@ -90,19 +90,15 @@ def read_stream(
 
 
 def stream_outputs(
-    backbone: Backbone,
-    sound: Tensor,
-    windows: Windows,
-    config: WindowConfig,
-) -> list[Tensor]:
-    """Hidden state 0 of each segment, which no training changes: tensors (n_frames, n_dims) on the CPU, no graph."""
+    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Numbers of segments of one layout, and their hidden state 0, which no training changes.
+
+    Tensors (n_segments, n_frames, n_dims) on the CPU, without graph.
+    """
     segments = dict(enumerate(_segments(backbone, windows, config)))
-    device = backbone.device
-    outputs: dict[int, Tensor] = {}
     for batch in equal_layouts(segments, _batch_size(backbone, config)):
-        hidden = _heard(backbone, sound, [segments[i] for i in batch], device).cpu()
-        outputs.update(zip(batch, hidden, strict=True))
-    return [outputs[i] for i in range(len(segments))]
+        yield batch, _heard(backbone, sound, [segments[i] for i in batch]).cpu()
 
 
 def stream_frames(backbone: Backbone, windows: Windows, config: WindowConfig) -> np.ndarray:
@@ -138,8 +134,8 @@ def _batch_size(backbone: Backbone, config: WindowConfig) -> Callable[[Layout], 
 
 
 @torch.no_grad()
-def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment], device: torch.device) -> Tensor:
-    length = segments[0].layout.n_samples
+def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment]) -> Tensor:
+    length, device = segments[0].layout.n_samples, backbone.device
     pieces = torch.stack([sound[segment.start : segment.start + length] for segment in segments]).to(device)
     with products(backbone.precision, device):
         hidden = backbone.family.stream(backbone.model, pieces, segments[0].layout, backbone.normalise_sound)
