@@ -35,7 +35,7 @@ from brainwavlm.compute import products
 from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
-from brainwavlm.encoding.prepared_stories import block_rows_alone, needed_windows, planned_clock
+from brainwavlm.encoding.prepared_stories import block_rows, needed_windows, planned_clock
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
@@ -121,7 +121,8 @@ class Bench:
         story, clock, config = loop.loader["story00"], self.story.clock, loop.config
         device, batch = story.sound.device, config.backbone.batch_windows or BATCH
         model = reference.adapted(str(self.model), RANK, stock_attention).to(device)
-        rows = block_rows_alone(clock, self.block).all  # delays see zeros before the block, on every path
+        # Delays see zeros before the block, on every path.
+        rows = block_rows(clock, self.block, self.exact.config.quirks).all
         matrix = torch.from_numpy(clock.matrix[rows][:, self.needed]).float().to(device)
         true = story.responses[self.block.start : self.block.stop]
         delays = config.alignment.delays

@@ -2,7 +2,7 @@
 
 import torch
 
-from brainwavlm.encoding.alignment import moments, scale_of
+from brainwavlm.encoding.alignment import scale_of
 
 
 class FeatureMoments:
@@ -54,17 +54,3 @@ class FeatureMoments:
                 self._moments[story] = (value[0].to(device), value[1].to(device))
             elif kind == "sums":
                 self._sums[story] = value.to(device)
-
-
-def moments_of_epoch(
-    kept: FeatureMoments, story: str, rows: torch.Tensor, mass: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of a whole story in the epoch before, (n_dims,) each."""
-    return kept[story]
-
-
-def moments_of_block(
-    kept: FeatureMoments, story: str, rows: torch.Tensor, mass: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation of these rows alone, as quirks.block_zscore has it."""
-    return moments(rows, mass)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from brainwavlm.config import LossConfig
+from brainwavlm.config import LossConfig, QuirksConfig
 from brainwavlm.encoding.loss_parts import correlation, in_single, unit_rows, weighted_mean
 from brainwavlm.errors import TuningError
 
@@ -113,9 +113,11 @@ def combined(
     predicted: Tensor,
     true: Tensor,
     weights: Tensor | None = None,
-    std_unbiased: bool = False,
+    quirks: QuirksConfig | None = None,
 ) -> Tensor:
     """Loss = sum over `LOSSES` of config.<term> * <term>; terms of weight 0 are skipped.
+
+    With quirks.nan_voxels, of the voxels that have no NaN in these rows.
 
     Parameters
     ----------
@@ -123,14 +125,19 @@ def combined(
     predicted, true : tensors (n_trs, n_voxels)
     weights : tensor (n_voxels,) or None
         From `ceiling_weights` where config.ceiling_weighted.
-    std_unbiased : bool
-        As for `spatial`.
+    quirks : QuirksConfig or None
+        Its std_unbiased as for `spatial`.
 
     Returns
     -------
     tensor ()
     """
-    options = {"std_unbiased": std_unbiased, "temperature": config.temperature}
+    quirks = quirks or QuirksConfig()
+    if quirks.nan_voxels:
+        present = torch.isfinite(true).all(0)
+        predicted, true = predicted[:, present], true[:, present]
+        weights = None if weights is None else weights[present]
+    options = {"std_unbiased": quirks.std_unbiased, "temperature": config.temperature}
     total = predicted.new_zeros((), dtype=torch.float32)
     for name, (term, takes) in LOSSES.items():
         if weight := getattr(config, name):
@@ -171,18 +178,3 @@ def require_finite(values: Tensor, what: str, run: str | Path) -> None:
 def without_gaps(true: Tensor) -> Tensor:
     """Responses (n_trs, n_voxels) in which a voxel with a NaN (quirks.nan_voxels) is 0, so that its r is 0."""
     return torch.where(torch.isfinite(true).all(0), true, 0.0)
-
-
-def all_voxels(
-    predicted: Tensor, true: Tensor, weights: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """What is compared in a block: every voxel."""
-    return predicted, true, weights
-
-
-def present_voxels(
-    predicted: Tensor, true: Tensor, weights: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """What is compared in a block with quirks.nan_voxels: voxels that have no NaN in it."""
-    present = torch.isfinite(true).all(0)
-    return predicted[:, present], true[:, present], None if weights is None else weights[present]

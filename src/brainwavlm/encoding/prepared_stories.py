@@ -30,7 +30,7 @@ from brainwavlm.stimulus.windows import Windows, cut_windows
 
 
 class MatrixRows(NamedTuple):
-    """Rows of a clock's matrix: those of a block, or of a whole story, with what their delays reach between them.
+    """Rows of a clock's matrix: those of a block, with what their delays reach between them.
 
     Attributes
     ----------
@@ -76,40 +76,32 @@ class PreparedStory:
         """Kernel mass of each row of the clock's matrix, (n_rows, 1)."""
         return torch.from_numpy(self.clock.mass).to(self.responses.device)
 
-    def window_features(self, backbone: Backbone, indices: np.ndarray, config: RunConfig) -> torch.Tensor:
-        """What the model says at the ends of the given windows, (n_indices, n_dims), with its graph."""
-        layers = read_at_ends(
-            backbone,
-            self.sound,
-            self.windows,
-            indices,
-            config.windows,
-            frontend=self.frontend,
-        )
-        return layers[config.backbone.layer]
-
-    def features(self, backbone: Backbone, rows: MatrixRows, config: RunConfig) -> torch.Tensor:
-        """Features at TRs, (n_all, n_dims): the Lanczos weights of these rows @ what the model says at windows.
+    def features(self, backbone: Backbone, rows: slice, config: RunConfig) -> torch.Tensor:
+        """Features at TRs, (n_rows, n_dims) with their graph: Lanczos weights @ what the model says at windows.
 
         Processes share the windows; each gets the features of all.
         """
-        weights = self.clock.matrix[rows.all]
+        weights = self.clock.matrix[rows]
         needed = own_share(np.flatnonzero(weights.any(axis=0)))
-        said = self.window_features(backbone, needed, config)
+        read = read_at_ends(backbone, self.sound, self.windows, needed, config.windows, self.frontend)
+        said = read[config.backbone.layer]
         return summed(on_device(weights[:, needed], said.device, said.dtype) @ said)
+
+    def whole(self, backbone: Backbone, config: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features of all rows of the clock's matrix, and which of them are rows of the responses, (n_rows,)."""
+        features = self.features(backbone, slice(0, len(self.clock.matrix)), config)
+        return features, on_device(self.clock.kept[:: self.clock.slow], features.device, torch.int64)
 
     @torch.no_grad()
     def measure(self, backbone: Backbone, moments: FeatureMoments, config: RunConfig) -> None:
         """Count all rows of the story, under the present model, towards its next moments."""
-        rows = story_rows(self.clock)
-        features, wanted = self.features(backbone, rows, config), rows.on(self.mass.device)
+        features, wanted = self.whole(backbone, config)
         moments.add(self.story, features[wanted], self.mass[wanted])
 
     @torch.no_grad()
     def story_design(self, backbone: Backbone, config: RunConfig) -> torch.Tensor:
         """Design matrix of the whole story, z-scored over its own rows, (n_rows, n_delays * n_dims), no graph."""
-        rows = story_rows(self.clock)
-        features, wanted = self.features(backbone, rows, config), rows.on(self.mass.device)
+        features, wanted = self.whole(backbone, config)
         mean, scale = feature_moments(features[wanted], self.mass[wanted])
         return delayed((features - self.mass * mean) / scale, self.clock.delays, wanted)
 
@@ -148,28 +140,16 @@ def add_frontend(
         story.frontend = SharedFrontend(*model)
 
 
-def story_rows(clock: StoryClock) -> MatrixRows:
-    """All rows of a story."""
-    return MatrixRows(slice(0, len(clock.matrix)), clock.kept[:: clock.slow])
-
-
-def block_rows(clock: StoryClock, block: Block) -> MatrixRows:
-    """The rows of a block and those before them that its delays reach."""
+def block_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> MatrixRows:
+    """The rows of a block and those before them that its delays reach; with quirks.block_delays, see zeros there."""
     wanted = clock.kept[:: clock.slow][block.start : block.stop]
-    start = wanted[0] - clock.halo
+    start = wanted[0] - (0 if quirks.block_delays else clock.halo)
     return MatrixRows(slice(start, wanted[-1] + 1), wanted - start)
-
-
-def block_rows_alone(clock: StoryClock, block: Block) -> MatrixRows:
-    """The rows of a block only, as quirks.block_delays has it: delays see zeros before them."""
-    wanted = clock.kept[:: clock.slow][block.start : block.stop]
-    return MatrixRows(slice(wanted[0], wanted[-1] + 1), wanted - wanted[0])
 
 
 def needed_windows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> np.ndarray:
     """Indices of the windows that a block sends through the model."""
-    rows = (block_rows_alone if quirks.block_delays else block_rows)(clock, block)
-    return np.flatnonzero(clock.matrix[rows.all].any(axis=0))
+    return np.flatnonzero(clock.matrix[block_rows(clock, block, quirks).all].any(axis=0))
 
 
 def planned_windows(recording: Recording, config: RunConfig, min_samples: int) -> Windows:

@@ -1,6 +1,6 @@
 """What a run trains: its speech model and its readout, made from a configuration or read from a checkpoint."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 
@@ -48,15 +48,6 @@ def configured_backbone(config: RunConfig, layers: Sequence[int] = ()) -> Backbo
 def configured_readout(config: RunConfig, backbone: Backbone, n_targets: int) -> torch.nn.Module:
     """The readout of a run, untrained. Draws from torch's generator."""
     return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_targets)
-
-
-def configured_readouts(
-    config: RunConfig, backbone: Backbone, n_targets: Sequence[int]
-) -> list[torch.nn.Module]:
-    """The readouts of a run, untrained: one a subject, or the same one for all. Draws from torch's generator."""
-    if config.readout.shared:
-        return [configured_readout(config, backbone, n_targets[0])] * len(n_targets)
-    return [configured_readout(config, backbone, size) for size in n_targets]
 
 
 def tuned_model(

@@ -19,7 +19,7 @@ from brainwavlm.encoding.joint import on_common_vertices, require_different, req
 from brainwavlm.encoding.losses import require_finite, temporal, without_gaps
 from brainwavlm.encoding.prepared_stories import PreparedStory, planned_clock, read_story
 from brainwavlm.encoding.run_data import RunData, run_data
-from brainwavlm.encoding.run_model import configured_readouts, predict
+from brainwavlm.encoding.run_model import configured_readout, predict
 from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.errors import ConfigError
 from brainwavlm.runs.environment import versions
@@ -133,12 +133,16 @@ def with_readouts(
 ) -> list[TunedSubject]:
     """The subjects with their untrained readouts, drawn from torch's generator, and the weights of their voxels.
 
+    One readout a subject, or the same one for all.
+
     Raises
     ------
     ConfigError, DatasetError, AlignmentError
         A recording does not fit its sound, or the delays.
     """
-    readouts = configured_readouts(config, backbone, [subject.targets.n_targets for subject in subjects])
+    different = subjects[:1] if config.readout.shared else subjects
+    readouts = [configured_readout(config, backbone, one.targets.n_targets) for one in different]
+    readouts *= len(subjects) // len(readouts)
     for subject in subjects:
         _require_rows(config, subject.data.splits["train"])
         for recording in subject.data.recordings.values():

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from brainwavlm.config import RunConfig
-from brainwavlm.encoding.alignment import delayed
+from brainwavlm.encoding.alignment import delayed, moments
 from brainwavlm.encoding.blocks import Block, epoch_steps, read_together, spanned
 from brainwavlm.encoding.closed_form import solve_readouts, with_ridge
-from brainwavlm.encoding.losses import feature_distance, require_finite
-from brainwavlm.encoding.prepared_stories import PreparedStory
+from brainwavlm.encoding.losses import combined, feature_distance, require_finite
+from brainwavlm.encoding.prepared_stories import PreparedStory, block_rows
 from brainwavlm.encoding.run_data import anchored
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning_parts import TuningParts
@@ -125,27 +125,27 @@ class TuningLoop(TuningParts):
     def loss(self, *blocks: Block) -> torch.Tensor:
         """Features of blocks of one story, read together; the sum of their losses, with its graph."""
         story = self.loader[blocks[0].story]
-        stretch = self.rows_of(story.clock, spanned(blocks))
+        stretch = block_rows(story.clock, spanned(blocks), self.config.quirks).all
         features = story.features(self.backbone, stretch, self.config)  # (n_all, n_dims), at TRs
-        losses = [self.block_loss(block, story, features, stretch.all.start) for block in blocks]
+        losses = [self.block_loss(block, story, features, stretch.start) for block in blocks]
         return torch.stack(losses).sum()
 
     def block_loss(
         self, block: Block, story: PreparedStory, features: torch.Tensor, first: int
     ) -> torch.Tensor:
         """Design, prediction and loss of one block; features (n_all, n_dims) are of rows from `first` on."""
-        subject = self.subject_of[block.story]
-        rows = self.rows_of(story.clock, block)  # the block's own, and before them the halo that delays need
+        subject, quirks = self.subject_of[block.story], self.config.quirks
+        rows = block_rows(story.clock, block, quirks)  # its own, and before them the halo that delays need
         wanted, mass = rows.on(features.device), story.mass[rows.all]
         features = features[rows.all.start - first : rows.all.stop - first]
         own = features[wanted], mass[wanted]
         self.moments.add(block.story, own[0].detach(), own[1])
-        mean, scale = self.moments_of(self.moments, block.story, *own)
+        mean, scale = moments(*own) if quirks.block_zscore else self.moments[block.story]
         normalised = (features - mass * mean) / scale
         design = delayed(normalised, story.clock.delays, wanted)  # (n_trs, n_delays * n_dims)
         predicted = subject.readout(design)  # (n_trs, n_voxels)
         true = story.responses[block.start : block.stop].float()
-        loss = self.criterion(*self.compared(predicted, true, subject.weights))
+        loss = combined(self.config.loss, predicted, true, subject.weights, quirks)
         if weight := self.config.loss.distil:
             untuned, variance = self.untuned[block.story]
             loss = loss + weight * feature_distance(own[0], untuned[block.start : block.stop], variance)

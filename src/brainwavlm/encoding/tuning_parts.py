@@ -1,6 +1,5 @@
 """What a tuning run is made of, and what a checkpoint holds of it."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,10 +8,8 @@ from brainwavlm.compute import accelerator_for, seed_everything, separate
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.closed_form import require_solvable
-from brainwavlm.encoding.feature_moments import FeatureMoments, moments_of_block, moments_of_epoch
-from brainwavlm.encoding.losses import all_voxels, combined, present_voxels
+from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.encoding.optimisation import Optimisation
-from brainwavlm.encoding.prepared_stories import block_rows, block_rows_alone, story_rows
 from brainwavlm.encoding.run_model import (
     configured_backbone,
     load_backbone_state,
@@ -44,8 +41,6 @@ class TuningParts:
         TRs of the training recordings of all subjects.
     subject_of : dict of str to TunedSubject
         By the name of a training recording.
-    rows_of, moments_of, compared, criterion : functions
-        Steps of the method that quirks of the configuration choose between.
     optimisation : Optimisation
     state : TrainingState
     """
@@ -73,11 +68,6 @@ class TuningParts:
         self.optimisation = Optimisation(
             self.backbone, self.readouts, config.training, self.steps_per_epoch, self.accelerator
         )
-        quirks = config.quirks
-        self.rows_of = block_rows_alone if quirks.block_delays else block_rows
-        self.moments_of = moments_of_block if quirks.block_zscore else moments_of_epoch
-        self.compared = present_voxels if quirks.nan_voxels else all_voxels
-        self.criterion = partial(combined, config.loss, std_unbiased=quirks.std_unbiased)
         separate(self.accelerator, config.seed, 0)
         self.state = TrainingState()
 
@@ -88,11 +78,8 @@ class TuningParts:
         names = sorted(self.lengths)
         stories = self.loader.each(names)
         for name in self.progress.over(names, "Reading what is to be kept"):
-            story = next(stories)
-            rows = story_rows(story.clock)
-            features = story.features(self.backbone, rows, self.config)[
-                rows.on(self.accelerator.device)
-            ].float()
+            features, wanted = next(stories).whole(self.backbone, self.config)
+            features = features[wanted].float()
             self.untuned[name] = features, features.var(0, correction=0).sum()
 
     def checkpoint(self) -> Checkpoint:
