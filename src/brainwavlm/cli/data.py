@@ -73,7 +73,7 @@ def features(
 ) -> None:
     """Compute the features of all layers for each story once, into a folder that other commands read."""
     from brainwavlm.cli.progress import TerminalProgress
-    from brainwavlm.encoding.extraction import extract_dataset
+    from brainwavlm.speech.features import extract_dataset
 
     given = locals()
     options.require_output(output)

@@ -44,7 +44,6 @@ def banded_predictions(
     others: Sequence[np.ndarray],
     config: RidgeConfig,
     n_candidates: int,
-    seed: int = 0,
 ) -> np.ndarray:
     """What each space contributes to the prediction of other rows: y_i = X_i b_i.
 
@@ -61,8 +60,6 @@ def banded_predictions(
         Its alphas and folds.
     n_candidates : int
         Gammas to try; with one space there is nothing to try.
-    seed : int
-        Of the gammas.
 
     Returns
     -------
@@ -83,7 +80,7 @@ def banded_predictions(
         "n_iter": n_candidates if len(spaces) > 1 else 1,
         "alphas": np.sort(np.asarray(config.alphas)),
         "cv": PredefinedSplit(fold_of_row),
-        "random_state": seed,
+        "random_state": 0,
         "n_targets_batch": max(int(_BATCH_BYTES / (4 * len(config.alphas) * len(responses))), 1),
         "progress_bar": False,
     }

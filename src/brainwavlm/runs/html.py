@@ -1,39 +1,21 @@
 """How an opened run looks in a notebook: small, quiet, every text escaped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brainwavlm.config import CONTROLS, RunConfig
+from brainwavlm.config import CONTROLS
 from brainwavlm.formatting.html import block, sentence, shown, simulated_badge, table
 
 _LATE = 6
 
 
-def run_html(
-    path: Path,
-    config: RunConfig,
-    data: Sequence[Mapping[str, Any]],
-    history: Sequence[dict[str, Any]],
-    best: Mapping[str, Any] | None,
-    finished: bool,
-) -> str:
-    """What a run was asked, how far it came, and its last epochs.
-
-    Parameters
-    ----------
-    path : Path
-        Folder of the run.
-    config : RunConfig
-    data : sequence of mapping
-        `data` of run.json, a listener each.
-    history, best
-        Of `Run`.
-    finished : bool
-    """
+def run_html(run: Any) -> str:
+    """What a `Run` was asked, how far it came, and its last epochs."""
+    config, history, best = run.config, run.history, run.best
+    data = [side.manifest["data"] for side in run.sides]
     badges = simulated_badge(any(of["simulated"] for of in data))
     control = config.control.kind
     lines = [
@@ -50,12 +32,12 @@ def run_html(
     at = f"Epoch {history[-1]['epoch']} of at most {n_epochs}" if history else f"No epoch of {n_epochs} done"
     if best is not None:
         at += f"; best: epoch {best['epoch']}, validation r {shown(best['validation_r'])}"
-    lines.append(f"{at}." if finished else f"Not finished. {at}.")
+    lines.append(f"{at}." if run.result is not None else f"Not finished. {at}.")
     rows = [{"epoch": 0, "loss": None, "validation_r": None} | row for row in history[-_LATE:]]
     columns = ("epoch", "loss", "validation_r")
     epochs = table([{key.replace("_", " "): row[key] for key in columns} for row in rows])
     return block(
-        f"Run {path.resolve().name}",
+        f"Run {run.path.resolve().name}",
         badges,
         *(sentence(line) for line in lines),
         _curve([row["validation_r"] for row in history]),

@@ -189,11 +189,7 @@ class Run:
         from brainwavlm.formatting.html import or_its_error
         from brainwavlm.runs.html import run_html
 
-        def shown() -> str:
-            data = [side.manifest["data"] for side in self.sides]
-            return run_html(self.path, self.config, data, self.history, self.best, self.result is not None)
-
-        return or_its_error(str(self.path), shown)
+        return or_its_error(str(self.path), lambda: run_html(self))
 
     def _without_checkpoints(self) -> RunError:
         if self.result is None:

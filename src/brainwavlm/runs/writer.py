@@ -54,7 +54,7 @@ def writing(
         Of each listener.
     resume : bool
     first : bool
-        Whether this is the first process of the run; the others get an `Observer`.
+        Whether this is the first process of the run; the writers of the others read alone.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def writing(
         In use by another process; there already; or asked to resume another run.
     """
     if not first:
-        yield Observer(Run(path))
+        yield Writer(Run(path), writes=False)
         return
     require_place(path, resume)
     manifest = {"format": FORMAT, **manifest}
@@ -91,14 +91,16 @@ def writing(
 
 
 class Writer:
-    """What a tuning loop may do to its folder."""
+    """What a tuning loop may do to its folder: one that does not write reads the last checkpoint, and no more."""
 
-    def __init__(self, run: Run):
-        self.run = run
+    def __init__(self, run: Run, writes: bool = True):
+        self.run, self._writes = run, writes
         self._log = run.path / "log.jsonl"
 
     def log(self, **event: Any) -> None:
         """Append one event."""
+        if not self._writes:
+            return
         line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
         with naming(self._log):
             self._open_log.write(line.encode())
@@ -121,7 +123,7 @@ class Writer:
         if checkpoints:
             checkpoint = read_checkpoint(checkpoints[-1], to_resume=True)
             length = checkpoint.state["log_bytes"]
-        if self._log.exists():
+        if self._writes and self._log.exists():
             os.truncate(self._log, length)
         return checkpoint
 
@@ -129,6 +131,8 @@ class Writer:
         """Write a checkpoint whole, then drop those that are neither the last nor the best, nor an epoch's to keep."""
         from safetensors.torch import save_file
 
+        if not self._writes:
+            return
         folder = self.run.path / "checkpoints"
         partial = folder / f"{name}.partial"
         partial.mkdir(parents=True)
@@ -148,7 +152,8 @@ class Writer:
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json: the run is done."""
-        write_json(self.run.path / "result.json", result)
+        if self._writes:
+            write_json(self.run.path / "result.json", result)
 
     def seal(self) -> None:
         """Of a run that is done, once: drop what only a resumed run reads, and write the checksums of the rest.
@@ -156,7 +161,7 @@ class Writer:
         No later session blesses what has changed since.
         """
         path, result = self.run.path, self.run.result
-        if result is not None and not (path / SUMS).exists():
+        if self._writes and result is not None and not (path / SUMS).exists():
             self._drop_but(result["best"])
             for checkpoint in self.run.checkpoints:
                 (checkpoint / OPTIMISER).unlink(missing_ok=True)
@@ -175,27 +180,6 @@ class Writer:
                 doomed = old.with_name(old.name + ".partial")
                 os.rename(old, doomed)
                 shutil.rmtree(doomed)
-
-
-class Observer(Writer):
-    """The writer of every process but the first: reads, and writes nothing."""
-
-    def log(self, **event: Any) -> None:
-        """Nothing."""
-
-    def resume(self) -> Checkpoint | None:
-        """The last checkpoint; None before the first."""
-        checkpoints = self.run.checkpoints
-        return read_checkpoint(checkpoints[-1], to_resume=True) if checkpoints else None
-
-    def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
-        """Nothing."""
-
-    def finish(self, result: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def seal(self) -> None:
-        """Nothing."""
 
 
 def _require_same(recorded: dict[str, Any], asked: dict[str, Any], path: Path) -> None:

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from brainwavlm.compute import on_device
-from brainwavlm.config import WindowConfig
+from brainwavlm.config import RunConfig, WindowConfig
+from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.responses import Channel
+from brainwavlm.progress import Progress
+from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
 from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
 from brainwavlm.speech.frontend_file import sound_and_frontend
@@ -176,3 +179,32 @@ def cached(
     """
     facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
     return kept_features(folder, facts, lambda: extract(backbone, sound_path, config, channel, frontends))
+
+
+def extract_dataset(
+    config: RunConfig, folder: str | Path, subject: str | None = None, progress: Progress | None = None
+) -> dict[str, StoryFeatures]:
+    """`cached` features of all layers, for each story of a data set.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Its dataset, backbone, windows and device.
+    folder : str or Path
+    subject : str or None
+        Only the stories that this subject heard; None: all.
+    progress : Progress or None
+
+    Returns
+    -------
+    dict of story to StoryFeatures
+    """
+    dataset = load_dataset(config.dataset)
+    names = sorted(dataset.stories if subject is None else dataset.subject(subject).recordings)
+    backbone = load_backbone(config.backbone.name, "all").set_up(config)
+    return {
+        name: cached(
+            backbone, dataset.stories[name].audio, config.windows, folder, dataset.stories[name].channel
+        )
+        for name in (progress or Progress()).over(names, "Reading stories")
+    }
