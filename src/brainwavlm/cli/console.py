@@ -177,13 +177,13 @@ def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
 
 def show_scores(scores: Any, folder: Path) -> None:
     """The result of `evaluate`."""
-    _show_by_run(scores.rows(), "mean test correlation", scores.summary)
+    show_by_run(scores.rows(), "mean test correlation", scores.summary)
     console.print(
         "frozen, tuned: ridge on the features before and after, for each voxel alone; shared map: the change where "
         "both are read out by a linear map that voxels share; readout: the run's own, where it covers the target",
         soft_wrap=True,
     )
-    _show_by_run(scores.test_rows(), "tests", scores.summary)
+    show_by_run(scores.test_rows(), "tests", scores.summary)
     frozen = scores.summary["runs"][0]["frozen"]
     console.print(
         f"p tuned: of the mean, {_null(frozen)}; p change: blocks of at least {frozen['null']['block_rows']} TRs "
@@ -210,7 +210,8 @@ def show_end(notes: Sequence[str], written: str, step: str) -> None:
         console.print(escape(line), soft_wrap=True)
 
 
-def _show_by_run(rows: Sequence[Mapping[str, Any]], title: str, summary: Mapping[str, Any]) -> None:
+def show_by_run(rows: Sequence[Mapping[str, Any]], title: str, summary: Mapping[str, Any]) -> None:
+    """A table for each run of the rows."""
     for run in dict.fromkeys(row["run"] for row in rows):
         table = [{k: value for k, value in row.items() if k != "run"} for row in rows if row["run"] == run]
         show_table(table, title=labelled(f"{run}: {title}", summary))

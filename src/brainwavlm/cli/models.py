@@ -13,7 +13,7 @@ SourceArgument = Annotated[
 
 def export(
     run: Annotated[Path, argument("Folder of a finished run.")],
-    output: Annotated[Path, option("--output -o", "New folder for the model.", show_default=False)],
+    output: Annotated[Path, option("--output", "-o", "New folder for the model.", show_default=False)],
     adapter: Annotated[
         bool,
         option(
@@ -27,13 +27,12 @@ def export(
     scores: Annotated[
         Path | None,
         option(
-            "--scores",
             "Folder of `evaluate` with this run, and controls, for the card; default: the run's own.",
         ),
     ] = None,
     cache: options.FeaturesOption = None,
     push: Annotated[
-        str | None, option("--push", "Also upload it to OWNER/NAME on the hub.", metavar="OWNER/NAME")
+        str | None, option("Also upload it to OWNER/NAME on the hub.", metavar="OWNER/NAME")
     ] = None,
     json: options.JsonOption = False,
 ) -> None:
@@ -61,16 +60,15 @@ def predict(
     output: Annotated[
         Path,
         option(
-            "--output -o",
+            "--output",
+            "-o",
             "OUT.h5, .npy, .nii.gz or .func.gii; of several sounds with the name of each before the ending.",
             show_default=False,
         ),
     ],
     subject: options.SubjectOption = None,
-    tr: Annotated[float | None, option("--tr", "Seconds between rows; default: the data set's.")] = None,
-    readout: Annotated[
-        Literal["ridge", "trained"], option("--readout", "ridge, or trained: that of tuning.")
-    ] = "ridge",
+    tr: Annotated[float | None, option("Seconds between rows; default: the data set's.")] = None,
+    readout: Annotated[Literal["ridge", "trained"], option("ridge, or trained: that of tuning.")] = "ridge",
     device: options.DeviceOption = None,
     cache: options.FeaturesOption = None,
 ) -> None:

@@ -9,11 +9,17 @@ import typer
 if TYPE_CHECKING:
     from brainwavlm.config import RunConfig
     from brainwavlm.errors import BrainwavlmError
+    from brainwavlm.runs.run import Run
 
 
-def option(names: str, text: str, **more: Any) -> Any:
-    """An option of a command: its names with spaces between them, and its help."""
-    return typer.Option(*names.split(), help=text, **more)
+def option(*words: str, **more: Any) -> Any:
+    """An option of a command: its help, after its names where the parameter's own does not do."""
+    return typer.Option(*words[:-1], help=words[-1], **more)
+
+
+def results_in(name: str) -> Any:
+    """The option of a command that scores runs, for the folder of what it finds."""
+    return option("--output", "-o", f"Folder for tables; default: first RUN/{name}.")
 
 
 def argument(text: str, show_default: bool = False, **more: Any) -> Any:
@@ -157,6 +163,16 @@ def layers_of(layers: str | None) -> list[int] | Literal["all"] | None:
     if layers is None or layers.strip() == "all":
         return None if layers is None else "all"
     return numbers_of(layers, "--layers", int, "all, or whole numbers with commas between them.")
+
+
+def opened_runs(runs: list[Path], output: Path | None, name: str, *tables: str) -> tuple[list["Run"], Path]:
+    """Runs that are to be scored, and the folder for the scores: what is wrong with either is told first."""
+    from brainwavlm.runs.run import open_run
+
+    folder = output if output is not None else runs[0] / name
+    opened = [open_run(path) for path in runs]
+    require_output(folder, *tables, "summary.json", in_run=True)
+    return opened, folder
 
 
 def require_output(path: Path, *names: str, in_run: bool = False) -> None:

@@ -16,9 +16,7 @@ def report(
             metavar="PATH...",
         ),
     ],
-    output: Annotated[
-        Path | None, option("--output", "HTML file; default: report.html in the first folder.")
-    ] = None,
+    output: Annotated[Path | None, option("HTML file; default: report.html in the first folder.")] = None,
 ) -> None:
     """Make one self-contained page of results: findings, a cortex that turns, tables, charts, how it was computed."""
     from brainwavlm.reporting.page.evaluation import write_report
@@ -42,41 +40,35 @@ def figure(
     output: Annotated[
         Path,
         option(
-            "--output -o",
+            "--output",
+            "-o",
             "FILE.pdf, .svg or .png (table: .tex or .csv); its values go to FILE.csv beside it.",
             show_default=False,
         ),
     ],
-    width: Annotated[float | None, option("--width", "Millimetres; default: the style's, 85.")] = None,
-    height: Annotated[
-        float | None, option("--height", "Millimetres; default: what the content needs.")
-    ] = None,
+    width: Annotated[float | None, option("Millimetres; default: the style's, 85.")] = None,
+    height: Annotated[float | None, option("Millimetres; default: what the content needs.")] = None,
     style: Annotated[
-        Path | None, option("--style", "matplotlib style file whose entries replace those of the package's.")
+        Path | None, option("matplotlib style file whose entries replace those of the package's.")
     ] = None,
-    title: Annotated[str, option("--title", "Above the figure; default: none.")] = "",
-    quantity: Annotated[
-        list[str] | None, option("--quantity", f"maps: {', '.join(QUANTITIES)}. Repeatable.")
-    ] = None,
+    title: Annotated[str, option("Above the figure; default: none.")] = "",
+    quantity: Annotated[list[str] | None, option(f"maps: {', '.join(QUANTITIES)}. Repeatable.")] = None,
     readout: Annotated[
         str | None,
         option(
-            "--readout",
             "maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map).",
         ),
     ] = None,
-    view: Annotated[str | None, option("--view", f"maps: {', '.join(VIEWS)}.")] = None,
+    view: Annotated[str | None, option(f"maps: {', '.join(VIEWS)}.")] = None,
     q: Annotated[
-        float | None, option("--q", "maps: only voxels with a false discovery rate below it, e.g. 0.05.")
+        float | None, option("maps: only voxels with a false discovery rate below it, e.g. 0.05.")
     ] = None,
     target: Annotated[
-        list[str] | None, option("--target", "Voxel set that is shown; of probes, feature. Repeatable.")
+        list[str] | None, option("Voxel set that is shown; of probes, feature. Repeatable.")
     ] = None,
-    run: Annotated[
-        list[str] | None, option("--run", "Name of a run that is shown. Repeatable; default: all.")
-    ] = None,
+    run: Annotated[list[str] | None, option("Name of a run that is shown. Repeatable; default: all.")] = None,
     experiment: Annotated[
-        list[str] | None, option("--experiment", "Experiment of a study. Repeatable; default: all.")
+        list[str] | None, option("Experiment of a study. Repeatable; default: all.")
     ] = None,
 ) -> None:
     """Draw one figure for a paper, from what other commands wrote, with a CSV file of exactly the values it shows."""
@@ -95,16 +87,14 @@ def maps(
             "Folder that `ridge`, `evaluate` or `partition` wrote, or a run, whose evaluation is taken."
         ),
     ],
-    output: Annotated[Path, option("--output -o", "New folder for the maps.", show_default=False)],
+    output: Annotated[Path, option("--output", "-o", "New folder for the maps.", show_default=False)],
     target: Annotated[
         list[str] | None,
-        option(
-            "--target", "Further mask, e.g. aparc:bankssts or AC&LH; repeatable. Scored targets are there."
-        ),
+        option("Further mask, e.g. aparc:bankssts or AC&LH; repeatable. Scored targets are there."),
     ] = None,
     space: Annotated[
         Literal["scanner", "surfaces"],
-        option("--space", "Of volumes: the data set's own, or mm of the subject's pycortex surfaces."),
+        option("Of volumes: the data set's own, or mm of the subject's pycortex surfaces."),
     ] = "scanner",
     surfaces: Annotated[
         bool, option("--surfaces", "Also write the surfaces, and maps.spec for Connectome Workbench.")

@@ -19,20 +19,15 @@ _Features = Annotated[
 def probe(
     runs: options.RunsArgument,
     features: _Features,
-    output: Annotated[
-        Path | None, option("--output -o", "Folder for tables; default: first RUN/probes.")
-    ] = None,
-    layers: Annotated[
-        str | None, option("--layers", "Hidden states: all, or 0,3,9. Default: the run's own.")
-    ] = None,
+    output: Annotated[Path | None, options.results_in("probes")] = None,
+    layers: Annotated[str | None, option("Hidden states: all, or 0,3,9. Default: the run's own.")] = None,
     controls: Annotated[
         str | None,
         option(
-            "--controls",
             "Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
         ),
     ] = None,
-    cache: Annotated[Path | None, option("--cache", "Folder of vectors to read and add to.")] = None,
+    cache: Annotated[Path | None, option("Folder of vectors to read and add to.")] = None,
     memory: options.MemoryOption = None,
     json: options.JsonOption = False,
 ) -> None:
@@ -41,14 +36,11 @@ def probe(
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.probes.probe import probe as score
     from brainwavlm.evaluation.probes.tasks import CONTROLS
-    from brainwavlm.runs.run import open_run
 
-    folder = output if output is not None else runs[0] / "probes"
     memory_gb, states = options.memory_gb_of(memory), options.layers_of(layers)
-    options.require_output(folder, "probes.csv", "summary.json", in_run=True)
+    opened, folder = options.opened_runs(runs, output, "probes", "probes.csv")
     names = options.names_of(features)
     asked = CONTROLS if controls is None else [] if controls == "none" else options.names_of(controls)
-    opened = [open_run(path) for path in runs]
     probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
     save_and_show(probes, folder, json)
 
@@ -56,13 +48,9 @@ def probe(
 def partition(
     runs: options.RunsArgument,
     features: _Features,
-    candidates: Annotated[int, option("--candidates", "Weights of the spaces to try for each fit.")] = 30,
-    output: Annotated[
-        Path | None, option("--output -o", "Folder for tables; default: first RUN/partition.")
-    ] = None,
-    cache: Annotated[
-        Path | None, option("--cache", "Folder of the model's features to read and add to.")
-    ] = None,
+    candidates: Annotated[int, option("Weights of the spaces to try for each fit.")] = 30,
+    output: Annotated[Path | None, options.results_in("partition")] = None,
+    cache: Annotated[Path | None, option("Folder of the model's features to read and add to.")] = None,
     memory: options.MemoryOption = None,
     json: options.JsonOption = False,
 ) -> None:
@@ -70,12 +58,10 @@ def partition(
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.partition import partition as split
-    from brainwavlm.runs.run import open_run
 
-    folder, memory_gb = output if output is not None else runs[0] / "partition", options.memory_gb_of(memory)
-    options.require_output(folder, "partition.csv", "partition_voxels.csv", "summary.json", in_run=True)
-    opened, names = [open_run(path) for path in runs], options.names_of(features)
-    result = split(opened, names, cache, TerminalProgress(), memory_gb, candidates)
+    memory_gb = options.memory_gb_of(memory)
+    opened, folder = options.opened_runs(runs, output, "partition", "partition.csv", "partition_voxels.csv")
+    result = split(opened, options.names_of(features), cache, TerminalProgress(), memory_gb, candidates)
     save_and_show(result, folder, json)
 
 
@@ -84,7 +70,6 @@ def downstream(
     task: Annotated[
         str,
         option(
-            "--task",
             "phones, words, speaker, a column of a table of sounds, asr or synthesis.",
             show_default=False,
         ),
@@ -92,22 +77,19 @@ def downstream(
     data: Annotated[
         str | None,
         option(
-            "--data",
             "demo, a data set with transcripts, a table of sounds (or its folder), LibriSpeech or TIMIT. Default: "
             "the data set of the first run. See docs/how-to/speech-tasks.md.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None, option("--output -o", "Folder; default: first RUN/downstream-TASK.")
-    ] = None,
-    layers: Annotated[str, option("--layers", "Hidden states that are summed: all, or 0,3,9.")] = "all",
-    seeds: Annotated[int, option("--seeds", "Heads to train for each model.")] = 3,
+    output: Annotated[Path | None, options.results_in("downstream-TASK")] = None,
+    layers: Annotated[str, option("Hidden states that are summed: all, or 0,3,9.")] = "all",
+    seeds: Annotated[int, option("Heads to train for each model.")] = 3,
     tokens: Annotated[
         Literal["phones", "characters"] | None,
-        option("--tokens", "What is recognised. Default: phones where every utterance has some."),
+        option("What is recognised. Default: phones where every utterance has some."),
     ] = None,
-    epochs: Annotated[int, option("--epochs", "Passes over the training utterances at most.")] = 20,
-    memory: Annotated[str, option("--memory", "What hidden states may take.")] = "8GB",
+    epochs: Annotated[int, option("Passes over the training utterances at most.")] = 20,
+    memory: Annotated[str, option("What hidden states may take.")] = "8GB",
     json: options.JsonOption = False,
 ) -> None:
     """Train small heads for a speech task on frozen hidden states of both models: is tuned speech still good speech?"""
@@ -115,11 +97,8 @@ def downstream(
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.config import gigabytes
     from brainwavlm.evaluation.speech_tasks.downstream import downstream as score
-    from brainwavlm.runs.run import open_run
 
-    folder = output if output is not None else runs[0] / f"downstream-{task}"
     memory_gb, states = gigabytes(memory, "--memory"), options.layers_of(layers)
-    options.require_output(folder, "speech_task.csv", "summary.json", in_run=True)
-    opened = [open_run(path) for path in runs]
+    opened, folder = options.opened_runs(runs, output, f"downstream-{task}", "speech_task.csv")
     result = score(opened, task, data, states, seeds, tokens, epochs, memory_gb, TerminalProgress())
     save_and_show(result, folder, json)

@@ -10,12 +10,10 @@ from brainwavlm.cli.options import argument, option
 
 
 def demo(
-    output: Annotated[Path, option("--output", "Folder for runs, scores and the page.")] = Path(
-        "demo-output"
-    ),
+    output: Annotated[Path, option("Folder for runs, scores and the page.")] = Path("demo-output"),
     replace: Annotated[bool, option("--replace", "Remove what an earlier demo left there.")] = False,
     subject: options.SubjectOption = None,
-    epochs: Annotated[int | None, option("--epochs", "Epochs of each tuning.")] = None,
+    epochs: Annotated[int | None, option("Epochs of each tuning.")] = None,
 ) -> None:
     """Do the whole job on the embedded data set: check, plan, tune on cortex and on AC, score, report."""
     from brainwavlm.cli.demo import run_demo

@@ -46,14 +46,12 @@ def ridge(
 
 def evaluate(
     runs: options.RunsArgument,
-    output: Annotated[Path | None, option("--output", "Folder for scores; default: RUN/evaluation.")] = None,
+    output: Annotated[Path | None, options.results_in("evaluation")] = None,
     cache: options.FeaturesOption = None,
     memory: options.MemoryOption = None,
-    layers: Annotated[
-        str | None, option("--layers", "Also score hidden states of both models: all, or 0,3,9.")
-    ] = None,
+    layers: Annotated[str | None, option("Also score hidden states of both models: all, or 0,3,9.")] = None,
     downstream: Annotated[
-        str | None, option("--downstream", "Also ask both models what is said in clips: phones,words.")
+        str | None, option("Also ask both models what is said in clips: phones,words.")
     ] = None,
     epochs: Annotated[
         bool, option("--epochs", "Also score every epoch; needs training.keep_epochs=true.")
@@ -70,12 +68,9 @@ def evaluate(
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.evaluate import evaluate as score
-    from brainwavlm.runs.run import open_run
 
-    folder = output if output is not None else runs[0] / "evaluation"
     memory_gb, states = options.memory_gb_of(memory), options.layers_of(layers)
-    options.require_output(folder, "table.csv", "voxels.csv", "summary.json", in_run=True)
-    opened = [open_run(path) for path in runs]
+    opened, folder = options.opened_runs(runs, output, "evaluation", "table.csv", "voxels.csv")
     tasks = options.names_of(downstream)
     progress = TerminalProgress()
     scores = score(opened, cache, progress, memory_gb, states, tasks, epochs, cross_fit, reuse_alphas)
@@ -86,47 +81,36 @@ def compare(
     runs: options.RunsArgument,
     evaluation: Annotated[
         list[Path] | None,
-        option(
-            "--evaluation", "Folder that `evaluate` wrote, beside those in the runs' own folders; repeatable."
-        ),
+        option("Folder that `evaluate` wrote, beside those in the runs' own folders; repeatable."),
     ] = None,
-    output: Annotated[
-        Path | None, option("--output", "Folder for tables; default: first RUN/comparison.")
-    ] = None,
+    output: Annotated[Path | None, options.results_in("comparison")] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Compare configurations over their seeds: mean and spread by epoch and target, paired differences."""
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.compare import compare as score
-    from brainwavlm.runs.run import open_run
 
-    folder = output if output is not None else runs[0] / "comparison"
-    opened = [open_run(path) for path in runs]
-    options.require_output(
-        folder, "runs.csv", "groups.csv", "epochs.csv", "differences.csv", "summary.json", in_run=True
-    )
-    comparison = score(opened, evaluation or ())
-    save_and_show(comparison, folder, json)
+    tables = ("runs.csv", "groups.csv", "epochs.csv", "differences.csv")
+    opened, folder = options.opened_runs(runs, output, "comparison", *tables)
+    save_and_show(score(opened, evaluation or ()), folder, json)
 
 
 def transfer(
     runs: options.RunsArgument,
     subject: Annotated[
-        list[str] | None, option("--subject", "Subject to score; repeatable. Default: all of the data set.")
+        list[str] | None, option("Subject to score; repeatable. Default: all of the data set.")
     ] = None,
     layer: options.LayerOption = None,
     minutes: Annotated[
-        str | None, option("--minutes", "Also fit on up to so many minutes of a subject's data: 5,10,20.")
+        str | None, option("Also fit on up to so many minutes of a subject's data: 5,10,20.")
     ] = None,
-    draws: Annotated[int, option("--draws", "Random subsets of stories for each amount.")] = 5,
+    draws: Annotated[int, option("Random subsets of stories for each amount.")] = 5,
     test: Annotated[
         list[str] | None,
-        option("--test", "Test story of every subject; repeatable. Default: as the run was split."),
+        option("Test story of every subject; repeatable. Default: as the run was split."),
     ] = None,
     cache: options.FeaturesOption = None,
-    output: Annotated[
-        Path | None, option("--output", "Folder for tables; default: first RUN/transfer.")
-    ] = None,
+    output: Annotated[Path | None, options.results_in("transfer")] = None,
     memory: options.MemoryOption = None,
     json: options.JsonOption = False,
 ) -> None:
@@ -134,12 +118,9 @@ def transfer(
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.transfer import transfer as score
-    from brainwavlm.runs.run import open_run
 
-    folder = output if output is not None else runs[0] / "transfer"
     memory_gb, amounts = options.memory_gb_of(memory), options.numbers_of(minutes, "--minutes")
-    opened = [open_run(path) for path in runs]
-    options.require_output(folder, "matrix.csv", "summary.json", in_run=True)
+    opened, folder = options.opened_runs(runs, output, "transfer", "matrix.csv")
     scores = score(
         opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
     )

@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.console import labelled, show_end, show_ridge, show_scores, show_table
+from brainwavlm.cli.console import labelled, show_by_run, show_end, show_ridge, show_scores, show_table
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
 from brainwavlm.results.comparison import Comparison
@@ -116,12 +116,7 @@ def _show_layers(scores: Evaluation) -> None:
 
 
 def _show_probes(probes: Probes, folder: Path) -> None:
-    rows = probes.rows()
-    for run in dict.fromkeys(row["run"] for row in rows):
-        some = [
-            {key: value for key, value in row.items() if key != "run"} for row in rows if row["run"] == run
-        ]
-        show_table(some, title=labelled(f"{run}: features read off hidden states", probes.summary))
+    show_by_run(probes.rows(), "features read off hidden states", probes.summary)
     names = ",".join(
         f"{one['name']}={one['source']}" if Path(one["source"]).is_file() else one["name"]
         for one in probes.summary["features"]

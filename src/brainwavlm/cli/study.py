@@ -31,46 +31,35 @@ def run(
     output: Annotated[
         Path,
         option(
-            "--output",
             "Folder of the study: new, or to go on with. ray: on shared storage.",
             show_default=False,
         ),
     ],
-    engine: Annotated[
-        str, option("--engine", "local: processes of this machine. ray: a Ray cluster.")
-    ] = "local",
+    engine: Annotated[str, option("local: processes of this machine. ray: a Ray cluster.")] = "local",
     workers: Annotated[
         int | None,
-        option("--workers", "Cells at once; default: 1, with --address what the cluster has room for."),
+        option("Cells at once; default: 1, with --address what the cluster has room for."),
     ] = None,
-    address: Annotated[
-        str | None, option("--address", "ray: an existing cluster; default: Ray on this machine.")
-    ] = None,
-    cpus: Annotated[int, option("--cpus", "Threads of each cell, and what it asks of Ray.")] = 1,
+    address: Annotated[str | None, option("ray: an existing cluster; default: Ray on this machine.")] = None,
+    cpus: Annotated[int, option("Threads of each cell, and what it asks of Ray.")] = 1,
     gpus: Annotated[
         float | None,
         option(
-            "--gpus",
             "GPUs of each cell, 1 or a part of one; default: local: 1 where there are any, ray: 0.",
             show_default=False,
         ),
     ] = None,
     memory_gb: Annotated[
-        float | None, option("--memory-gb", "ray: memory that each cell asks for; --dry-run estimates it.")
+        float | None, option("ray: memory that each cell asks for; --dry-run estimates it.")
     ] = None,
-    retries: Annotated[
-        int, option("--retries", "Times that a cell whose process died is started again.")
-    ] = 3,
+    retries: Annotated[int, option("Times that a cell whose process died is started again.")] = 3,
     retry_failed: Annotated[
         bool, option("--retry-failed", "Start also the cells that failed before.")
     ] = False,
-    only: Annotated[
-        list[str] | None, option("--only", "Experiment whose cells are worked on; repeatable.")
-    ] = None,
+    only: Annotated[list[str] | None, option("Experiment whose cells are worked on; repeatable.")] = None,
     upload: Annotated[
         str | None,
         option(
-            "--upload",
             "Address on an object store, e.g. s3://bucket/study, to which cells go when they are done.",
             show_default=False,
         ),
@@ -144,7 +133,7 @@ def status(folder: FolderArgument, json: JsonOption = False) -> None:
 def report(
     folder: FolderArgument,
     output: Annotated[
-        Path | None, option("--output", "HTML file; default: report.html in that folder.", show_default=False)
+        Path | None, option("HTML file; default: report.html in that folder.", show_default=False)
     ] = None,
 ) -> None:
     """Write one page of a study: what was asked, the table of claims, figures, and which cells are missing.
