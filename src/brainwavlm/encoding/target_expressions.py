@@ -10,9 +10,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.encoding.target_names import unknown_target
 from brainwavlm.errors import BrainwavlmError, ConfigError
 
-_FILE = re.compile(r"\s*(?P<path>[^+&]+?\.(?:npy|txt))\s*(?=[+&-]|$)")
-_CEILING = re.compile(r"\s*ceiling\s*>\s*(?P<floor>\d*\.?\d+)\s*(?=[+&-]|$)")
-_OPERATOR = re.compile(r"\s*([+&-])")
+_CEILING, _FILE = r"ceiling\s*>\s*(?P<floor>\d*\.?\d+)", r"(?P<path>[^+&]+?\.(?:npy|txt))"
 _OVERLAY = "overlay:"
 _DEEPEST = 50  # regions within regions, well within Python's stack
 
@@ -22,50 +20,36 @@ def mask_of(
 ) -> np.ndarray:
     """The voxels of an expression, (n_voxels,) bool, possibly none; `within` are the regions that led to it."""
     mask = _named(expression.strip(), subject, ceiling, within)
-    return _combination(expression, subject, ceiling, within) if mask is None else mask
-
-
-def _combination(
-    expression: str, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]
-) -> np.ndarray:
+    if mask is not None:
+        return mask
     # A sum of signed products: `A+B&C-D` is [+A, +(B&C), -D].
-    total = np.zeros(subject.n_voxels, dtype=bool)
-    operator, position, product, sign = "+", 0, None, "+"
-    while True:
-        mask, position = _term(expression, position, subject, ceiling, within)
-        if operator == "&" and product is not None:
-            product = product & mask
-        else:
-            total = _apply(total, sign, product)
-            product, sign = mask, operator
-        if position >= len(expression.rstrip()):
-            return _apply(total, sign, product)
-        match = _OPERATOR.match(expression, position)
-        assert match is not None  # a term ends before an operator or at the end
-        operator, position = match[1], match.end()
-
-
-def _apply(total: np.ndarray, sign: str, product: np.ndarray | None) -> np.ndarray:
-    if product is None:
-        return total
-    return total | product if sign == "+" else total & ~product
-
-
-def _term(
-    expression: str, position: int, subject: Subject, ceiling: np.ndarray | None, within: tuple[str, ...]
-) -> tuple[np.ndarray, int]:
-    drawn = _drawn_names(subject) if _OVERLAY in expression else []
-    names = {"cortex", "LH", "RH", *subject.regions, *subject.rois, *drawn}
-    for name in sorted(names, key=len, reverse=True):
-        match = re.compile(rf"\s*{re.escape(name)}\s*(?=[+&-]|$)").match(expression, position)
-        mask = _named(name, subject, ceiling, within) if match else None
-        if match and mask is not None:
-            return mask, match.end()
-    if match := _CEILING.match(expression, position):
-        return _above(float(match["floor"]), subject, ceiling), match.end()
-    if match := _FILE.match(expression, position):
-        return read_mask(Path(match["path"]), subject.n_voxels), match.end()
+    total, sign = np.zeros(subject.n_voxels, dtype=bool), "+"
+    product: np.ndarray | None = None
+    term, position = _term(expression, subject), 0
+    while match := term.match(expression, position):
+        mask, position = _named(match["name"] or "", subject, ceiling, within), match.end()
+        if match["floor"]:
+            mask = _above(float(match["floor"]), subject, ceiling)
+        elif match["path"]:
+            mask = read_mask(Path(match["path"]), subject.n_voxels)
+        assert mask is not None  # `_term` has names of this subject
+        product = mask if product is None else product & mask
+        if match["operator"] == "&":
+            continue
+        total = total | product if sign == "+" else total & ~product
+        if not match["operator"]:
+            return total
+        product, sign = None, match["operator"]
     raise _unknown(expression, position, subject, within)
+
+
+def _term(expression: str, subject: Subject) -> re.Pattern[str]:
+    """One name, the longest first, as names may hold an operator; a ceiling or a file; then an operator or the end."""
+    drawn = _drawn_names(subject) if _OVERLAY in expression else []
+    sides = ["LH", "RH"] if subject.hemisphere is not None else []
+    names = sorted({"cortex", *sides, *subject.regions, *subject.rois, *drawn}, key=len, reverse=True)
+    named = f"(?P<name>{'|'.join(map(re.escape, names))})"
+    return re.compile(rf"\s*(?:{named}|{_CEILING}|{_FILE})\s*(?P<operator>[+&-]|\Z)")
 
 
 def _named(
