@@ -22,7 +22,6 @@ from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning_parts import TuningParts
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checkpoint import Checkpoint
-from brainwavlm.runs.provenance import Recorder, Unrecorded
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.writer import Writer, require_place, writing
 from brainwavlm.speech.adapters import require_gradients
@@ -72,16 +71,12 @@ def tune(
     voxels = [subject.data.voxels for subject in loop.subjects]
     writes = loop.accelerator.is_main_process
     with writing(Path(output), manifest, voxels, resume, writes) as writer:
-        finished = writer.run.result is not None
-        if writes and not finished:  # before the log is cut back: it says how long a killed session was
-            loop.recorder = Recorder(
-                Path(output), config, loop.accelerator.device, loop.accelerator.num_processes, command
-            )
-        checkpoint = writer.resume() if resume and not finished else None
-        if not finished:
+        if writer.run.result is None:
+            machine = loop.accelerator.device, loop.accelerator.num_processes
             try:
-                with loop.recorder:
-                    loop.run(writer, checkpoint)
+                # Begins before the log is cut back, which says how long a killed session was.
+                with writer.recording(config, *machine, command):
+                    loop.run(writer, writer.resume() if resume else None)
             finally:
                 loop.loader.close()
         writer.seal()
@@ -94,7 +89,6 @@ class TuningLoop(TuningParts):
     """A tuning run: `run` is the method, `loss` its science."""
 
     writer: Writer
-    recorder: Recorder | Unrecorded = Unrecorded()
 
     def run(self, writer: Writer, checkpoint: Checkpoint | None) -> None:
         """Train, validate, keep the best epoch, stop when it no longer improves."""
@@ -183,7 +177,6 @@ class TuningLoop(TuningParts):
             self.state.losses.append(loss)
             self.state.gradient_norms.append(norm)
             self.state.step += 1
-            self.recorder.step()
             self.progress.step(loss)
             if self.checkpoint_due():
                 self.save()
@@ -247,4 +240,3 @@ class TuningLoop(TuningParts):
     def save(self) -> None:
         """A checkpoint, from which a broken run goes on."""
         self.writer.checkpoint(self.state.checkpoint_name, self.checkpoint())
-        self.recorder.write()

@@ -140,22 +140,6 @@ class Recorder:
         write_json(self._path, self._content)
 
 
-class Unrecorded:
-    """In place of a recorder, in every process but the first: it does nothing."""
-
-    def __enter__(self) -> "Unrecorded":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def step(self) -> None:
-        """Nothing."""
-
-    def write(self, ended: Ended | None = None) -> None:
-        """Nothing."""
-
-
 def read_provenance(folder: Path) -> dict[str, Any] | None:
     """The content of provenance.json, a killed session with its hours up to the log's end; None for runs of before it.
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from brainwavlm.config import stored_config
+from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
 from brainwavlm.runs.checkpoint import OPTIMISER, Checkpoint, ends_epoch, read_checkpoint
 from brainwavlm.runs.lock import locked
+from brainwavlm.runs.provenance import Recorder
 from brainwavlm.runs.run import FORMAT, Run, voxels_key
 from brainwavlm.runs.sums import SUMS, write_sums
 
@@ -96,6 +97,18 @@ class Writer:
     def __init__(self, run: Run, writes: bool = True):
         self.run, self._writes = run, writes
         self._log = run.path / "log.jsonl"
+        self._recorder: Recorder | None = None
+
+    @contextmanager
+    def recording(
+        self, config: RunConfig, device: Any, processes: int, command: str | None
+    ) -> Iterator[None]:
+        """A session, noted in provenance.json: see `Recorder`."""
+        if not self._writes:
+            yield
+            return
+        with Recorder(self.run.path, config, device, processes, command) as self._recorder:
+            yield
 
     def log(self, **event: Any) -> None:
         """Append one event."""
@@ -104,6 +117,8 @@ class Writer:
         line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
         with naming(self._log):
             self._open_log.write(line.encode())
+        if self._recorder is not None:
+            self._recorder.step()
 
     def close(self) -> None:
         """Close the log."""
@@ -149,6 +164,8 @@ class Writer:
         os.rename(partial, folder / name)
         sync(folder)
         self._drop_but(checkpoint.state["best"], name)
+        if self._recorder is not None:
+            self._recorder.write()
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json: the run is done."""
