@@ -18,10 +18,7 @@ def check(
     from brainwavlm.cli.console import show_report
 
     report = check_dataset(dataset, subject)
-    if json:
-        options.print_json(report.as_dict())
-    else:
-        show_report(report)
+    options.answer(json, report.as_dict(), show_report, report)
     if not report.usable:
         raise typer.Exit(2)
 
@@ -51,10 +48,7 @@ def targets(
         counts, reasons = target_counts(with_regions(loaded.subject(each), regions))
         rows += [{"subject": each, "target": target, "voxels": count} for target, count in counts.items()]
         missing += [f"{each}, {target}: {reason}" for target, reason in reasons.items()]
-    if json:
-        options.print_json(rows)
-    else:
-        show_table(rows, title=f"Targets of {loaded.name}")
+    options.answer(json, rows, show_table, rows, f"Targets of {loaded.name}")
     for reason in dict.fromkeys(missing):
         print(reason, file=sys.stderr)
 

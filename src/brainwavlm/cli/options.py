@@ -1,6 +1,7 @@
 """Options and arguments that commands share, and what is made of them."""
 
 import json as json_module
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +21,13 @@ def option(*words: str, **more: Any) -> Any:
 def results_in(name: str) -> Any:
     """The option of a command that scores runs, for the folder of what it finds."""
     return option("--output", "-o", f"Folder for tables; default: first RUN/{name}.")
+
+
+def gigabytes_of(memory: str) -> float:
+    """8.0 of "8GB"."""
+    from brainwavlm.config import gigabytes
+
+    return gigabytes(memory, "--memory")
 
 
 def argument(text: str, show_default: bool = False, **more: Any) -> Any:
@@ -50,7 +58,13 @@ JointOption = Annotated[
 ]
 DeviceOption = Annotated[str | None, option("--device", "auto, cpu or cuda.")]
 MemoryOption = Annotated[
-    str | None, option("--memory", "What ridge may use, e.g. 8GB: decides voxels solved at once.")
+    float | None,
+    option(
+        "--memory",
+        "What ridge may use, e.g. 8GB: decides voxels solved at once.",
+        parser=gigabytes_of,
+        metavar="<str>",
+    ),
 ]
 RunsArgument = Annotated[list[Path], argument("Folders of tuning runs.")]
 OutputOption = Annotated[Path, option("--output", "New folder for what is made.", show_default=False)]
@@ -86,6 +100,8 @@ def config_of(
     from brainwavlm.errors import ConfigError
 
     typed = parse_overrides(set_ or [])
+    joint = [{"subject": name} for name in options.get("joint") or ()] or None
+    options = options | {"joint": joint}
     given = {key: options[name] for name, key in OPTION_KEYS.items() if options.get(name) is not None}
     for key in typed.keys() & given.keys():
         if typed[key] != given[key]:
@@ -130,16 +146,6 @@ def wrong_words(error: Any) -> "BrainwavlmError":
         told = f"{problem['input']!r}." if kind else message
         expected = f"{type_.partition(', unable')[0]}: {expected}" if kind else expected
     return ConfigError(place, told, expected, f"See:  {context.command_path} --help")
-
-
-def joint_setting(joint: list[str] | None) -> dict[str, Any]:
-    return {"joint": [{"subject": name} for name in joint] if joint else None}
-
-
-def memory_gb_of(memory: str | None) -> float | None:
-    from brainwavlm.config import gigabytes
-
-    return None if memory is None else gigabytes(memory, "--memory")
 
 
 def numbers_of(text: str | None, source: str, number: Any = float, expected: str = "") -> list[Any]:
@@ -197,3 +203,11 @@ def require_output(path: Path, *names: str, in_run: bool = False) -> None:
 
 def print_json(content: Any) -> None:
     print(json_module.dumps(content, indent=2, allow_nan=False))
+
+
+def answer(json: bool, content: Any, show: Callable[..., None], *shown: Any) -> None:
+    """What a command says at its end: JSON for machines, or what `show` makes of it for people."""
+    if json:
+        print_json(content)
+    else:
+        show(*shown)

@@ -37,11 +37,11 @@ def probe(
     from brainwavlm.evaluation.probes.probe import probe as score
     from brainwavlm.evaluation.probes.tasks import CONTROLS
 
-    memory_gb, states = options.memory_gb_of(memory), options.layers_of(layers)
+    states = options.layers_of(layers)
     opened, folder = options.opened_runs(runs, output, "probes", "probes.csv")
     names = options.names_of(features)
     asked = CONTROLS if controls is None else [] if controls == "none" else options.names_of(controls)
-    probes = score(opened, names, states, cache, TerminalProgress(), memory_gb, asked)
+    probes = score(opened, names, states, cache, TerminalProgress(), memory, asked)
     save_and_show(probes, folder, json)
 
 
@@ -59,9 +59,8 @@ def partition(
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.partition import partition as split
 
-    memory_gb = options.memory_gb_of(memory)
     opened, folder = options.opened_runs(runs, output, "partition", "partition.csv", "partition_voxels.csv")
-    result = split(opened, options.names_of(features), cache, TerminalProgress(), memory_gb, candidates)
+    result = split(opened, options.names_of(features), cache, TerminalProgress(), memory, candidates)
     save_and_show(result, folder, json)
 
 
@@ -95,10 +94,9 @@ def downstream(
     """Train small heads for a speech task on frozen hidden states of both models: is tuned speech still good speech?"""
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.cli.show_scores import save_and_show
-    from brainwavlm.config import gigabytes
     from brainwavlm.evaluation.speech_tasks.downstream import downstream as score
 
-    memory_gb, states = gigabytes(memory, "--memory"), options.layers_of(layers)
+    memory_gb, states = options.gigabytes_of(memory), options.layers_of(layers)
     opened, folder = options.opened_runs(runs, output, f"downstream-{task}", "speech_task.csv")
     result = score(opened, task, data, states, seeds, tokens, epochs, memory_gb, TerminalProgress())
     save_and_show(result, folder, json)

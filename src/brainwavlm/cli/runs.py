@@ -44,11 +44,8 @@ def plan(
     from brainwavlm.cli.console import show_plan
     from brainwavlm.encoding.plan import plan as make_plan
 
-    made = make_plan(options.config_of(config, preset, set_, locals() | options.joint_setting(joint)))
-    if json:
-        options.print_json(made.as_dict())
-    else:
-        show_plan(made)
+    made = make_plan(options.config_of(config, preset, set_, locals()))
+    options.answer(json, made.as_dict(), show_plan, made)
 
 
 def tune(
@@ -76,7 +73,7 @@ def tune(
     from brainwavlm.encoding.tuning import tune as start
     from brainwavlm.runs.run import open_run
 
-    given = locals() | options.joint_setting(joint)
+    given = locals()
     options.require_output(output)
     again = resume and config is None and preset is None and not set_
     base = open_run(output).config.model_dump(mode="json") if again else None
@@ -104,10 +101,7 @@ def runs(
     from brainwavlm.runs.listing import summaries
 
     rows = summaries(folder)
-    if json:
-        options.print_json(rows)
-    else:
-        show_runs(rows, folder)
+    options.answer(json, rows, show_runs, rows, folder)
 
 
 def show(

@@ -33,15 +33,12 @@ def ridge(
     from brainwavlm.cli.progress import TerminalProgress
     from brainwavlm.evaluation.evaluate import score_backbone
 
-    given = locals() | {"memory": options.memory_gb_of(memory)}
+    given = locals()
     options.require_output(output, "scores.csv", "summary.json")
     wanted = options.config_of(None, preset, set_, given)
     score = score_backbone(wanted, leave_one_out=leave_one_out, cache=cache, progress=TerminalProgress())
     score.save(output)
-    if json:
-        options.print_json(score.summary)
-    else:
-        show_ridge(score.summary, output)
+    options.answer(json, score.summary, show_ridge, score.summary, output)
 
 
 def evaluate(
@@ -69,11 +66,10 @@ def evaluate(
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.evaluate import evaluate as score
 
-    memory_gb, states = options.memory_gb_of(memory), options.layers_of(layers)
+    states, tasks = options.layers_of(layers), options.names_of(downstream)
     opened, folder = options.opened_runs(runs, output, "evaluation", "table.csv", "voxels.csv")
-    tasks = options.names_of(downstream)
     progress = TerminalProgress()
-    scores = score(opened, cache, progress, memory_gb, states, tasks, epochs, cross_fit, reuse_alphas)
+    scores = score(opened, cache, progress, memory, states, tasks, epochs, cross_fit, reuse_alphas)
     save_and_show(scores, folder, json)
 
 
@@ -119,9 +115,9 @@ def transfer(
     from brainwavlm.cli.show_scores import save_and_show
     from brainwavlm.evaluation.transfer import transfer as score
 
-    memory_gb, amounts = options.memory_gb_of(memory), options.numbers_of(minutes, "--minutes")
+    amounts = options.numbers_of(minutes, "--minutes")
     opened, folder = options.opened_runs(runs, output, "transfer", "matrix.csv")
     scores = score(
-        opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory_gb
+        opened, subject or None, layer, amounts, draws, test or None, cache, TerminalProgress(), memory
     )
     save_and_show(scores, folder, json)

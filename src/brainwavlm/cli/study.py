@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brainwavlm.cli.options import JsonOption, argument, option, print_json
+from brainwavlm.cli.options import JsonOption, answer, argument, option, print_json
 from brainwavlm.cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ def run(
         print("Stopped. Started again, the study goes on from the checkpoints of its cells.", file=sys.stderr)
         raise typer.Exit(130) from None
     folder = open_study(output)
-    if json:
-        print_json(status_rows(folder))
-    else:
-        show_study(folder)
+    answer(json, status_rows(folder), show_study, folder)
     if any(state.state != "done" for state in states):
         raise typer.Exit(1)
 
@@ -123,10 +120,7 @@ def status(folder: FolderArgument, json: JsonOption = False) -> None:
     from brainwavlm.study import open_study
 
     opened = open_study(folder)
-    if json:
-        print_json(status_rows(opened))
-    else:
-        show_study(opened)
+    answer(json, status_rows(opened), show_study, opened)
 
 
 @study.command(short_help="Write one page of a study, from the cells that are there.")

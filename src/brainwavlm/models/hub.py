@@ -1,6 +1,5 @@
 """The hub, both ways: only when asked for."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +9,14 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
+from brainwavlm.speech.pretrained import HUB_ID
 
 _HTTP: Any = HfHubHTTPError.__bases__  # OSError, and the error of httpx or httpx2, as huggingface_hub has it
-_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name can be OWNER/NAME of the hub's, and is no path of a folder beside it."""
-    return bool(_HUB_ID.fullmatch(name)) and not Path(name).parent.is_dir()
 
 
 def require_hub(name: str) -> None:
     """ConfigError unless the name can be one of the hub's, which knows who asks: before hours of computing."""
-    if not _HUB_ID.fullmatch(name):
+    if not HUB_ID.fullmatch(name):
         raise ConfigError("push", repr(name), "OWNER/NAME on the hub.", "For instance: my-lab/my-model")
     with _reached(ConfigError, "push", "Log in with: hf auth login; or leave push out."):
         HfApi().whoami()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import replacing
+from brainwavlm.files import replacing, sync
 from brainwavlm.runs.output_paths import require_writable
 
 
@@ -51,8 +50,7 @@ def write_features(path: Path, features: StoryFeatures, facts: dict) -> None:
     metadata = {"facts": json.dumps(facts, sort_keys=True), "content": _content(tensors)}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
 
 
 def kept_features(folder: str | Path, facts: dict, make: Callable[[], StoryFeatures]) -> StoryFeatures:

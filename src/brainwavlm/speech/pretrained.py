@@ -21,7 +21,7 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import FAMILIES
 from brainwavlm.speech.family import Family
 
-_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 # What transformers lets through when config.json or the weights are damaged.
 _BROKEN = (
     OSError,
@@ -84,17 +84,19 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     return model.eval(), family
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a name can be OWNER/NAME of the hub's, and is no path of a folder beside it."""
+    return bool(HUB_ID.fullmatch(name)) and not Path(name).parent.is_dir()
+
+
 def _require_folder(name: str) -> None:
     """BackboneError where a name that can only be a folder's is of none: the hub is not asked for a slip of the pen.
 
-    A name is a folder's that starts with . or / or ~, is no hub id, or whose parent is a folder here; that of a name
-    without a separator is.
+    A name is a folder's that is no hub id, or whose parent is a folder here; that of a name without a separator is.
     """
     folder = Path(name).expanduser()
-    if folder.is_dir():
-        return
     parent = folder.parent
-    if _HUB_ID.fullmatch(name) and not name.startswith((".", "/", "~")) and not parent.is_dir():
+    if folder.is_dir() or is_hub_id(name):
         return
     here = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
     here += [DEMO_MODEL] * (folder.name == name)
