@@ -8,7 +8,7 @@ from accelerate.state import AcceleratorState
 
 from brainwavlm.compute import accelerator_for
 from brainwavlm.encoding.optimisation import rate_factor
-from brainwavlm.encoding.run_model import load_backbone_state
+from brainwavlm.encoding.run_model import load_state
 from brainwavlm.encoding.subjects import run_manifest
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import AlignmentError, BackboneError, ConfigError, RunError, TuningError
@@ -124,7 +124,7 @@ def test_distil_holds_features_near_the_untuned_models_and_resumes_bit_identical
     distances = []
     for run in (free, held):
         tuned = untuned_loop(free.config)
-        load_backbone_state(tuned.backbone, run.checkpoint("last"))
+        load_state(run.checkpoint("last"), run.config, tuned.backbone)
         tuned.read_untuned()
         distances.append(
             max(float((tuned.untuned[name][0] - loop.untuned[name][0]).norm()) for name in loop.lengths)

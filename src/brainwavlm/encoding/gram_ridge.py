@@ -75,7 +75,7 @@ class GramRidge:
     ):
         self.device = device
         self.alphas = torch.tensor(alphas, dtype=torch.float64, device=device)
-        self.squares, axes = _principal_axes(design, folds, device)
+        self.squares, axes = self._principal_axes(design, folds)
         self.folds = [self._fold(design, rows, axes) for rows in folds]
         self.axes = axes.float()
 
@@ -130,7 +130,25 @@ class GramRidge:
 
     def tensor(self, values: np.ndarray) -> torch.Tensor:
         """Values as float32 where the solver computes."""
-        return _tensor(values, self.device)
+        return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(self.device)
+
+    def _principal_axes(
+        self, design: np.ndarray, folds: Sequence[np.ndarray]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Squared singular values (rank,) and right singular vectors (n_columns, rank) of a design, float64."""
+        n_rows, n_columns = design.shape
+        if n_rows < n_columns:
+            wide = self.tensor(design).double()
+            squares, vectors = torch.linalg.eigh(wide @ wide.T)
+        else:
+            gram = torch.zeros(n_columns, n_columns, dtype=torch.float64, device=self.device)
+            for rows in folds:
+                part = self.tensor(design[rows]).double()
+                gram += part.T @ part
+            squares, vectors = torch.linalg.eigh(gram)
+        kept = squares > _ROUNDING * max(design.shape) * squares[-1]
+        squares, vectors = squares[kept], vectors[:, kept]
+        return squares, wide.T @ (vectors / squares.sqrt()) if n_rows < n_columns else vectors
 
     def _fold(self, design: np.ndarray, rows: np.ndarray, axes: torch.Tensor) -> Fold:
         """Decompose the fit without some rows, and prepare the length of every prediction of these rows.
@@ -142,7 +160,7 @@ class GramRidge:
         may be taken from d (apart), which keeps its differences exact where alpha is far above S2.
         Where S2[i] and S2[j] are near, d[i] d[j] is the mean of d[i]^2 and d[j]^2 and near[i, j] = M[i, j].
         """
-        part = _tensor(design[rows], self.device).double() @ axes
+        part = self.tensor(design[rows]).double() @ axes
         inner = part.T @ part
         training = torch.diag(self.squares) - inner
         squares, vectors = torch.linalg.eigh(training)
@@ -167,25 +185,6 @@ class GramRidge:
         return Fold(rows, part.float(), vectors.float(), held_out, shrunk, apart, far, near)
 
 
-def _principal_axes(
-    design: np.ndarray, folds: Sequence[np.ndarray], device: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Squared singular values (rank,) and right singular vectors (n_columns, rank) of a design, float64."""
-    n_rows, n_columns = design.shape
-    if n_rows < n_columns:
-        wide = _tensor(design, device).double()
-        squares, vectors = torch.linalg.eigh(wide @ wide.T)
-    else:
-        gram = torch.zeros(n_columns, n_columns, dtype=torch.float64, device=device)
-        for rows in folds:
-            part = _tensor(design[rows], device).double()
-            gram += part.T @ part
-        squares, vectors = torch.linalg.eigh(gram)
-    kept = squares > _ROUNDING * max(design.shape) * squares[-1]
-    squares, vectors = squares[kept], vectors[:, kept]
-    return squares, wide.T @ (vectors / squares.sqrt()) if n_rows < n_columns else vectors
-
-
 def _held_out_r(
     fold: Fold, fitted: torch.Tensor, centred: torch.Tensor, product: torch.Tensor
 ) -> torch.Tensor:
@@ -201,7 +200,3 @@ def _held_out_r(
     squared = fold.apart @ (projected * (fold.far @ projected)) + fold.shrunk**2 @ (projected * near)
     length = squared.clamp_min(0).sqrt() * torch.linalg.vector_norm(centred, dim=0, dtype=torch.float64)
     return torch.where(length == 0, 0.0, inner / length).clamp(-1, 1)
-
-
-def _tensor(values: np.ndarray, device: str) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)

@@ -1,6 +1,6 @@
 """What a run trains: its speech model and its readout, made from a configuration or read from a checkpoint."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -66,9 +66,7 @@ def tuned_model(
     """
     backbone = configured_backbone(run.config, layers)
     readout = configured_readout(run.config, backbone, run.n_targets)
-    checkpoint = run.checkpoint(which)
-    load_backbone_state(backbone, checkpoint)
-    load_readout_state(readout, checkpoint, run.config, run.listener)
+    load_state(run.checkpoint(which), run.config, backbone, [(run.listener, readout)])
     return backbone.eval(), readout.eval()
 
 
@@ -93,18 +91,17 @@ def model_state(
     return state
 
 
-def load_backbone_state(backbone: Backbone, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights into a speech model of the same shape."""
+def load_state(
+    checkpoint: Checkpoint,
+    config: RunConfig,
+    backbone: Backbone,
+    readouts: Iterable[tuple[int, torch.nn.Module]] = (),
+) -> None:
+    """Put a checkpoint's weights into a speech model, and into readouts by the numbers of their subjects."""
     with restoring(checkpoint):
         backbone.load_trained_state(_below("backbone.", checkpoint))
-
-
-def load_readout_state(
-    readout: torch.nn.Module, checkpoint: Checkpoint, config: RunConfig, number: int
-) -> None:
-    """Put a subject's weights of a checkpoint into a readout of the same shape."""
-    with restoring(checkpoint):
-        readout.load_state_dict(_below(_readout_prefix(config, number), checkpoint))
+        for number, readout in readouts:
+            readout.load_state_dict(_below(_readout_prefix(config, number), checkpoint))
 
 
 def _readout_prefix(config: RunConfig, number: int) -> str:

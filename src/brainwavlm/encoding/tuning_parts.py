@@ -10,12 +10,7 @@ from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.closed_form import require_solvable
 from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.encoding.optimisation import Optimisation
-from brainwavlm.encoding.run_model import (
-    configured_backbone,
-    load_backbone_state,
-    load_readout_state,
-    model_state,
-)
+from brainwavlm.encoding.run_model import configured_backbone, load_state, model_state
 from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import tuned_subjects, with_readouts
 from brainwavlm.encoding.training_state import TrainingState
@@ -89,9 +84,7 @@ class TuningParts:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """The inverse of `checkpoint`."""
-        load_backbone_state(self.backbone, checkpoint)
-        for number, readout in enumerate(self.readouts):
-            load_readout_state(readout, checkpoint, self.config, number)
+        load_state(checkpoint, self.config, self.backbone, enumerate(self.readouts))
         with restoring(checkpoint):
             self.moments.restore(checkpoint.optimiser, self.accelerator.device)
             self.optimisation.restore(checkpoint.optimiser)
