@@ -84,11 +84,8 @@ def tune(
     if best is None:
         print(f"No epoch was asked for; {run.path} holds no tuned model.")
         return
-    r = (
-        "no validation stories"
-        if best["validation_r"] is None
-        else f"validation r {best['validation_r']:.4f}"
-    )
+    value = best["validation_r"]
+    r = "no validation stories" if value is None else f"validation r {value:.4f}"
     print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {run.path}")
 
 

@@ -177,10 +177,8 @@ def _write_maps(
         series.header.set_xyzt_units("mm", "sec")
         images = [series]
     else:
-        at, about = (
-            [values_at_vertices(place, voxel, one.values) for one in maps],
-            f"Predicted by {model.name}.",
-        )
+        at = [values_at_vertices(place, voxel, one.values) for one in maps]
+        about = f"Predicted by {model.name}."
         images = [
             map_file([(m, a[side]) for m, a in zip(maps, at, strict=True)], side, about, model.simulated)
             for side in HEMI

@@ -82,21 +82,18 @@ def machine_facts(device: "torch.device", processes: int = 1) -> dict[str, Any]:
     """
     import torch
 
-    cuda = device.type == "cuda"
+    name, memory = "none" if device.type == "cpu" else device.type, None
+    if device.type == "cuda":
+        card = torch.cuda.get_device_properties(device)
+        name, memory = card.name, round(card.total_memory / 1e9, 1)
     return {
         "cpu": _cpu_name(),
         "cores": _usable_cores(),
         "threads": torch.get_num_threads(),
         "memory_gb": _memory_gb(),
-        "accelerator": torch.cuda.get_device_name(device)
-        if cuda
-        else "none"
-        if device.type == "cpu"
-        else device.type,
+        "accelerator": name,
         "accelerators": processes if device.type != "cpu" else 0,
-        "accelerator_gb": round(torch.cuda.get_device_properties(device).total_memory / 1e9, 1)
-        if cuda
-        else None,
+        "accelerator_gb": memory,
         "processes": processes,
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),

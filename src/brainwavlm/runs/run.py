@@ -134,20 +134,14 @@ class Run:
     def checkpoints(self) -> list[Path]:
         """Folders of the checkpoints, oldest first."""
         folder = self.path / "checkpoints"
-        return (
-            sorted(p for p in folder.glob("*-*") if not p.name.endswith(".partial"))
-            if folder.exists()
-            else []
-        )
+        return sorted(p for p in folder.glob("*-*") if not p.name.endswith(".partial"))
 
     def log(self) -> list[dict[str, Any]]:
         """Events in order."""
         path = self.path / "log.jsonl"
-        return (
-            [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            if path.exists()
-            else []
-        )
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     @cached_property
     def epochs(self) -> dict[int, Path]:

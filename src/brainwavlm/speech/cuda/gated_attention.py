@@ -164,10 +164,8 @@ def _forward(
     weighted = tl.zeros([TILE, SIZE], tl.float32)
     for first in range(0, n_frames, TILE):
         columns = first + tl.arange(0, TILE)
-        key, value = (
-            _tile(keys, columns, n_frames, n_heads, SIZE),
-            _tile(values, columns, n_frames, n_heads, SIZE),
-        )
+        key = _tile(keys, columns, n_frames, n_heads, SIZE)
+        value = _tile(values, columns, n_frames, n_heads, SIZE)
         scores, _ = _scores(
             query, key, gate, bias, mask, rows, columns, scale, n_heads, n_queries, n_frames, MASKED
         )
@@ -186,19 +184,15 @@ def _backward_of_queries(
     scale, n_heads, n_queries, n_frames, MASKED: tl.constexpr, TILE: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * TILE + tl.arange(0, TILE)
-    query, d_out = (
-        _tile(queries, rows, n_queries, n_heads, SIZE),
-        _tile(given, rows, n_queries, n_heads, SIZE),
-    )
+    query = _tile(queries, rows, n_queries, n_heads, SIZE)
+    d_out = _tile(given, rows, n_queries, n_heads, SIZE)
     gate = _of_queries(gates, rows, n_queries)
     total, level = _of_queries(totals, rows, n_queries), _of_queries(levels, rows, n_queries)
     d_query, d_gate = tl.zeros([TILE, SIZE], tl.float32), tl.zeros([TILE], tl.float32)
     for first in range(0, n_frames, TILE):
         columns = first + tl.arange(0, TILE)
-        key, value = (
-            _tile(keys, columns, n_frames, n_heads, SIZE),
-            _tile(values, columns, n_frames, n_heads, SIZE),
-        )
+        key = _tile(keys, columns, n_frames, n_heads, SIZE)
+        value = _tile(values, columns, n_frames, n_heads, SIZE)
         scores, by_distance = _scores(
             query, key, gate, bias, mask, rows, columns, scale, n_heads, n_queries, n_frames, MASKED
         )
@@ -215,17 +209,13 @@ def _backward_of_frames(
     scale, n_heads, n_queries, n_frames, MASKED: tl.constexpr, TILE: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     columns = tl.program_id(0) * TILE + tl.arange(0, TILE)
-    key, value = (
-        _tile(keys, columns, n_frames, n_heads, SIZE),
-        _tile(values, columns, n_frames, n_heads, SIZE),
-    )
+    key = _tile(keys, columns, n_frames, n_heads, SIZE)
+    value = _tile(values, columns, n_frames, n_heads, SIZE)
     d_key, d_value = tl.zeros([TILE, SIZE], tl.float32), tl.zeros([TILE, SIZE], tl.float32)
     for first in range(0, n_queries, TILE):
         rows = first + tl.arange(0, TILE)
-        query, d_out = (
-            _tile(queries, rows, n_queries, n_heads, SIZE),
-            _tile(given, rows, n_queries, n_heads, SIZE),
-        )
+        query = _tile(queries, rows, n_queries, n_heads, SIZE)
+        d_out = _tile(given, rows, n_queries, n_heads, SIZE)
         gate = _of_queries(gates, rows, n_queries)
         total, level = _of_queries(totals, rows, n_queries), _of_queries(levels, rows, n_queries)
         scores, _ = _scores(
