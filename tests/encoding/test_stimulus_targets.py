@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding.control_targets import as_responses, canonical_response
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.stimulus_targets import as_responses, canonical_response
 from brainwavlm.encoding.training_targets import TrainingTargets
 from tests.encoding.loops import untuned_loop
 from tests.trees import native_tree

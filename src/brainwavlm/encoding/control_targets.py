@@ -4,12 +4,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import factorial
 from typing import Any
 
 import numpy as np
 
-from brainwavlm.config import RunConfig
+from brainwavlm.config import AlignmentConfig, RunConfig
 from brainwavlm.datasets.responses import Recording
+from brainwavlm.encoding.alignment import zscored
 from brainwavlm.encoding.blocks import cut_blocks
 from brainwavlm.encoding.controls import (
     block_permuted,
@@ -20,14 +22,15 @@ from brainwavlm.encoding.controls import (
     story_generator,
     wrapped,
 )
-from brainwavlm.encoding.prepared_stories import PreparedStory, story_responses
+from brainwavlm.encoding.prepared_stories import PreparedStory, recording_clock, story_responses
 from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.stimulus_targets import as_responses
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.units import Units, frame_means, occupancy
 from brainwavlm.stimulus.spoken_labels import PHONES, Kind
 from brainwavlm.stimulus.transcripts import labels_said
+
+RESPONSE_SECONDS = 32.0  # of the canonical response; less than 1e-5 of its peak is left then
 
 
 @dataclass(frozen=True)
@@ -169,3 +172,42 @@ def tuned_on(data: RunData) -> dict[str, Recording]:
 
 def _responses(story: PreparedStory) -> np.ndarray:
     return story.responses.cpu().numpy()
+
+
+def canonical_response(seconds: np.ndarray) -> np.ndarray:
+    """h(s) = s^5 exp(-s) / 5! - s^15 exp(-s) / (6 * 15!), zero before 0: peak at 5 s, undershoot at 15 s.
+
+    References
+    ----------
+    Friston et al. 1998, NeuroImage 7, 30: the double gamma function of SPM.
+    """
+    s = np.maximum(np.asarray(seconds, dtype=np.float64), 0.0)
+    return np.exp(-s) * (s**5 / factorial(5) - s**15 / (6 * factorial(15)))
+
+
+def as_responses(
+    stretches: np.ndarray, times: np.ndarray, recording: Recording, alignment: AlignmentConfig
+) -> np.ndarray:
+    """target[t] = z(sum_d h(d tr) x[t - d]), x the stretches resampled to TRs and z-scored like features.
+
+    h is the canonical haemodynamic response: without it the delays of the design would look at sound from before the
+    target.
+
+    Parameters
+    ----------
+    stretches : array (n_windows, n_dims)
+    times : array (n_windows,)
+        Ends of the stretches, seconds from sound onset.
+    recording : Recording
+    alignment : AlignmentConfig
+        Its clock; its delays are not those of the response.
+
+    Returns
+    -------
+    array (n_trs, n_dims), float32, z-scored
+    """
+    lags = np.arange(int(np.ceil(RESPONSE_SECONDS / recording.tr)) + 1)
+    lagged = alignment.model_copy(update={"delays": tuple(int(lag) for lag in lags)})
+    design = recording_clock(recording, times, lagged).design(stretches)  # delay-major
+    weights = canonical_response(lags * recording.tr)
+    return zscored(np.einsum("tdk,d->tk", design.reshape(len(design), len(lags), -1), weights))
