@@ -133,13 +133,9 @@ class Writer:
     def resume(self) -> Checkpoint | None:
         """The last checkpoint, with the log cut back to that moment; None before the first."""
         checkpoints = self.run.checkpoints
-        length = 0
-        checkpoint = None
-        if checkpoints:
-            checkpoint = read_checkpoint(checkpoints[-1], to_resume=True)
-            length = checkpoint.state["log_bytes"]
+        checkpoint = read_checkpoint(checkpoints[-1], to_resume=True) if checkpoints else None
         if self._writes and self._log.exists():
-            os.truncate(self._log, length)
+            os.truncate(self._log, 0 if checkpoint is None else checkpoint.state["log_bytes"])
         return checkpoint
 
     def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
