@@ -26,9 +26,7 @@ def export(
     ] = False,
     scores: Annotated[
         Path | None,
-        option(
-            "Folder of `evaluate` with this run, and controls, for the card; default: the run's own.",
-        ),
+        option("Folder of `evaluate` with this run, and controls, for the card; default: the run's own."),
     ] = None,
     cache: options.FeaturesOption = None,
     push: Annotated[

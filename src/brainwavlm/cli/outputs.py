@@ -56,7 +56,7 @@ def figure(
     readout: Annotated[
         str | None,
         option(
-            "maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map).",
+            "maps, scatter, histogram: voxelwise (ridge for each voxel, the default) or shared (one map)."
         ),
     ] = None,
     view: Annotated[str | None, option(f"maps: {', '.join(VIEWS)}.")] = None,

@@ -23,9 +23,7 @@ def probe(
     layers: Annotated[str | None, option("Hidden states: all, or 0,3,9. Default: the run's own.")] = None,
     controls: Annotated[
         str | None,
-        option(
-            "Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all.",
-        ),
+        option("Of shuffled, unseen-types, beyond-low-level, random, low-level; none. Default: all."),
     ] = None,
     cache: Annotated[Path | None, option("Folder of vectors to read and add to.")] = None,
     memory: options.MemoryOption = None,
@@ -69,8 +67,7 @@ def downstream(
     task: Annotated[
         str,
         option(
-            "phones, words, speaker, a column of a table of sounds, asr or synthesis.",
-            show_default=False,
+            "phones, words, speaker, a column of a table of sounds, asr or synthesis.", show_default=False
         ),
     ],
     data: Annotated[

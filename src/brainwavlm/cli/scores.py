@@ -102,8 +102,7 @@ def transfer(
     ] = None,
     draws: Annotated[int, option("Random subsets of stories for each amount.")] = 5,
     test: Annotated[
-        list[str] | None,
-        option("Test story of every subject; repeatable. Default: as the run was split."),
+        list[str] | None, option("Test story of every subject; repeatable. Default: as the run was split.")
     ] = None,
     cache: options.FeaturesOption = None,
     output: Annotated[Path | None, options.results_in("transfer")] = None,

@@ -30,15 +30,11 @@ def run(
     file: FileArgument,
     output: Annotated[
         Path,
-        option(
-            "Folder of the study: new, or to go on with. ray: on shared storage.",
-            show_default=False,
-        ),
+        option("Folder of the study: new, or to go on with. ray: on shared storage.", show_default=False),
     ],
     engine: Annotated[str, option("local: processes of this machine. ray: a Ray cluster.")] = "local",
     workers: Annotated[
-        int | None,
-        option("Cells at once; default: 1, with --address what the cluster has room for."),
+        int | None, option("Cells at once; default: 1, with --address what the cluster has room for.")
     ] = None,
     address: Annotated[str | None, option("ray: an existing cluster; default: Ray on this machine.")] = None,
     cpus: Annotated[int, option("Threads of each cell, and what it asks of Ray.")] = 1,
