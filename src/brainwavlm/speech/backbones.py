@@ -65,7 +65,7 @@ def load_backbone(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_seed)
             model = type(model)(model.config).eval()
-    part = family.kept(model)
+    part: Any = family.kept(model)
     n_blocks = part.config.num_hidden_layers
     layers = _layers(layer, n_blocks)
     make_reachable(part, family)

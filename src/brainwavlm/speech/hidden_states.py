@@ -53,7 +53,7 @@ class Backbone(TrainedModel):
         config: Any = model.config
         self.layers = layers
         self.normalise_sound = normalise_sound
-        self.n_dims: int = config.hidden_size
+        self.n_dims = config.hidden_size
         self.n_blocks: int = config.num_hidden_layers
         self.n_run: int = self.n_blocks if run_unused_blocks else max(layers)
         self.min_samples: int = family.min_samples(config)

@@ -36,7 +36,8 @@ class TrainedModel(nn.Module):
         Set it to keep no activations inside blocks, and compute them again in the backward pass.
     """
 
-    layers: tuple[int, ...]  # of `Backbone`, and so is the noise
+    layers: tuple[int, ...]  # of `Backbone`, and so are these two
+    n_dims: int
     noise: dict[str, float]
 
     def __init__(self, model: nn.Module, family: Family, name: str):
@@ -131,10 +132,9 @@ class TrainedModel(nn.Module):
         attentions = [block.get_submodule(self.family.attention) for block in self._blocks()]
         if not isinstance(attentions[0], GatedAttention):
             return None
-        n_dims = self.model.config.hidden_size
         in_bf16 = self.precision == "bf16" and self.device.type == "cuda"
         for attention in attentions:
-            attention.fuses = in_bf16 and kernel_agrees(n_dims // attention.n_heads)
+            attention.fuses = in_bf16 and kernel_agrees(self.n_dims // attention.n_heads)
         return attentions[0].position_bias(n_frames)
 
     def _blocks(self) -> Any:

@@ -192,7 +192,8 @@ def make_reachable(model: nn.Module, family: Family) -> bool:
 def _probe(model: nn.Module, block: nn.Module, family: Family) -> bool:
     attention = block.get_submodule(family.attention)
     projections = [attention.get_submodule(name) for name in family.projections.values()]
-    frames = next(model.parameters()).new_zeros(1, 4, model.config.hidden_size)
+    config: Any = model.config
+    frames = next(model.parameters()).new_zeros(1, 4, config.hidden_size)
     return all_called(projections, lambda: family.run_block(block, frames, None))
 
 
