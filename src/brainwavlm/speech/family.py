@@ -73,8 +73,8 @@ class Family:
     can_normalise: bool
     listen: Callable[[nn.Module, Tensor], Tensor]
     listen_floats: Callable[[Any, int], int]
-    enter: Callable[[nn.Module, Tensor], Tensor]
-    leave: Callable[[nn.Module, Tensor], Tensor]
+    enter: Callable[[Any, Tensor], Tensor]
+    leave: Callable[[Any, Tensor], Tensor]
     min_samples: Callable[[Any], int]
     frame_grid: Callable[[Any], tuple[int, int]]
     stream: Callable[[nn.Module, Tensor, Layout, bool], Tensor]

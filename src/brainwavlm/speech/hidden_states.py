@@ -211,7 +211,8 @@ class Backbone(TrainedModel):
         Counted for each frame: twelve vectors of the block's width, three of the feed-forward's, and three rows
         of the attention's squares.
         """
-        config, n_frames = self.model.config, self.n_frames(n_samples)
+        config: Any = self.model.config
+        n_frames = self.n_frames(n_samples)
         n_inner, n_heads = getattr(config, self.family.n_inner), config.num_attention_heads
         return self.fitting(n_frames * (12 * self.n_dims + 3 * n_inner + 3 * n_heads * n_frames))
 
