@@ -90,10 +90,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def _require_folder(name: str) -> None:
-    """BackboneError where a name that can only be a folder's is of none: the hub is not asked for a slip of the pen.
-
-    A name is a folder's that is no hub id, or whose parent is a folder here; that of a name without a separator is.
-    """
+    """BackboneError where a name that can only be a folder's is of none: the hub is not asked for a slip of the pen."""
     folder = Path(name).expanduser()
     parent = folder.parent
     if folder.is_dir() or is_hub_id(name):
