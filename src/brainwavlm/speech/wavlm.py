@@ -137,7 +137,7 @@ class GatedAttention(nn.Module):
         weight = self.rel_attn_embed.weight
         key = (weight.device, weight._version)
         kept = self._kept_bias
-        if kept is None or kept[0] != key or kept[1].shape[-1] < n_frames:
+        if kept is None or weight.requires_grad or kept[0] != key or kept[1].shape[-1] < n_frames:
             kept = key, self._compute_bias(n_frames, n_frames).unsqueeze(0)
             self._kept_bias = None if weight.requires_grad else kept
         return kept[1][..., :n_frames, :n_frames].contiguous()
