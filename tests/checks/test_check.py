@@ -191,6 +191,7 @@ NATIVE = {
         (put(DOG, "tr_times", 4 + 1.5 * np.arange(12)), "rows 1.5 s apart|2 s, the data set's tr"),
     ],
     ("error", "mask", ANNA): [
+        (gone(ANNA), f"{ANNA}: no such file.\n    Expected "),
         *((labels(name), f"{shown} has 31 values.|{A_COLUMN}") for name, shown in LABELS.items()),
         (lambda folder: write_anatomy(folder / ANNA, hemisphere=np.arange(N_VOXELS) % 3), "0 left, 1 right"),
     ],

@@ -13,7 +13,7 @@ from brainwavlm.datasets.labels import AUDITORY_CORTEX
 from brainwavlm.datasets.surfaces import mask_voxels, nearest_vertices
 from brainwavlm.encoding.target_expressions import available_targets
 from brainwavlm.encoding.targets import target_counts, target_mask, target_masks, with_regions
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, DatasetError
 from tests.brains import AC, UNUSED, write_brain
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
@@ -211,6 +211,11 @@ def test_a_voxel_far_from_both_surfaces_has_a_hemisphere_but_no_label(copied, br
     assert [problem.found for problem in problems] == [
         f"1 of {subject.n_voxels} voxels are 8 mm or more from the surfaces."
     ]
+
+
+def test_a_mask_with_another_number_of_voxels_than_columns_is_refused(copied):
+    with pytest.raises(DatasetError, match=r"mask_thick\.nii\.gz: \d+ voxels\.\n.*12, the number of columns"):
+        load_dataset(copied).surface_files("UTS03").places(12)
 
 
 def test_nothing_is_wrong_with_whole_files_and_nothing_is_written(built):

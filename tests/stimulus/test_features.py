@@ -144,6 +144,11 @@ def test_words_are_the_most_frequent_and_have_a_length_and_a_frequency():
     assert np.isnan(values[2])
 
 
+def test_what_is_said_before_or_after_the_sound_is_no_unit():
+    units = Units(np.array([-3.0, -0.1, 9.5, 9.9]), np.array([-2.0, 0.3, 9.8, 11.0]), ("a", "b", "c", "d"))
+    assert units.within(10.0).labels == ("b", "c")
+
+
 def test_rates_and_vectors_are_those_of_the_transcript(stimuli, tmp_path):
     per_second = FEATURES["word-rate"].values(stimuli).values["dog"][:, 0]
     assert_allclose(per_second[2:58:2], 2, rtol=1e-5)
