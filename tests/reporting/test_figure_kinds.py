@@ -187,7 +187,7 @@ def test_scores_and_gains_by_hidden_state_are_drawn(simulated_evaluation, kind, 
         keys = {"r_frozen": f"{score}_frozen", "r_tuned": f"{score}_tuned", "difference": "difference"}
         for gid, key in keys.items():
             assert_allclose(mark(f"{gid}:{number}").get_xydata(), rows[["layer", key]])
-        corners = mark(f"interval:{number}").get_paths()[0].vertices
+        corners = mark(f"interval:difference:{number}").get_paths()[0].vertices
         assert_allclose([corners[:, 1].min(), corners[:, 1].max()], [rows["low"].min(), rows["high"].max()])
     assert set(values[about]) == set(targets)
     both = draw_figure(kind, simulated_evaluation).values

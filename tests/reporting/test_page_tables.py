@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainwavlm.reporting.figures.findings import forest_of
 from brainwavlm.reporting.figures.forest import TUNED, UNTUNED
 from brainwavlm.reporting.figures.lines import lines_of
-from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page import charts
 from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table
 
 NAMED = "Further findings of {name}"
@@ -96,7 +96,7 @@ def numbers(sent):
 
 
 def test_charts_hold_what_the_tables_hold():
-    loss, validation = spec(charts.learning_chart(LEARNING, ""))["data"]
+    loss, validation = spec(charts.lines_chart(lines_of(LEARNING), ""))["data"]
     assert_array_equal(numbers(loss["y"]), LEARNING["loss"])
     assert_array_equal(numbers(validation["y"]), LEARNING["validation_r"])
     frozen, tuned, difference = spec(charts.lines_chart(lines_of(STATES), "Hidden states"))["data"]
@@ -107,7 +107,7 @@ def test_charts_hold_what_the_tables_hold():
     assert_allclose(numbers(difference["error_y"]["arrayminus"]), STATES["difference"] - STATES["low"])
     findings = pd.DataFrame({"part": ["mean", "seed", "seed"], "label": "a", "seed": ["", 0, 1]})
     findings = findings.assign(r_frozen=0.1, r_tuned=[0.25, 0.2, 0.3], low=0.1, high=0.2)
-    untuned, mean, seeds = spec(dot_charts.forest_chart(forest_of(findings), "Findings", ""))["data"]
+    untuned, mean, seeds = spec(charts.forest_chart(forest_of(findings), "Findings", ""))["data"]
     assert [list(numbers(trace["x"])) for trace in (untuned, seeds, mean)] == [[0.1], [0.2, 0.3], [0.25]]
     # The interval is that of the gain, above the untuned model.
     ends = [numbers(mean["error_x"][key])[0] for key in ("arrayminus", "array")]
@@ -115,10 +115,10 @@ def test_charts_hold_what_the_tables_hold():
 
 
 def test_the_kept_epoch_has_a_star_and_epochs_are_whole_numbers():
-    made = spec(charts.learning_chart(LEARNING, ""))
+    made = spec(charts.lines_chart(lines_of(LEARNING), ""))
     assert [trace["marker"]["symbol"] for trace in made["data"]] == [["circle", "star", "circle"]] * 2
     assert made["layout"]["xaxis"]["dtick"] == 4
-    assert charts.learning_chart(LEARNING[:0], "") is None
+    assert charts.lines_chart(lines_of(LEARNING[:0]), "") is None
 
 
 def test_names_are_text_in_charts():
@@ -130,6 +130,6 @@ def test_names_are_text_in_charts():
 def test_two_long_names_that_begin_alike_are_two_lines():
     means = pd.DataFrame({"part": "mean", "label": ["x" * 200, "x" * 201], "seed": ""})
     means = means.assign(r_frozen=0.1, r_tuned=0.2, low=0.05, high=0.15)
-    made = spec(dot_charts.forest_chart(forest_of(means), "Findings", ""))
+    made = spec(charts.forest_chart(forest_of(means), "Findings", ""))
     assert all(len(set(trace["y"])) == 2 for trace in made["data"])
     assert {trace["name"] for trace in made["data"]} == {UNTUNED, TUNED}

@@ -34,10 +34,10 @@ def test_every_line_of_the_probes_is_a_score_by_hidden_state(others):
         plain = rows[rows["control"] == "none"]
         assert_allclose(mark(f"none:frozen:{place}").get_xydata(), plain[["layer", "score_frozen"]])
         for model in ("frozen", "tuned"):
-            band = pd.DataFrame(mark(f"interval:{model}:{place}").get_paths()[0].vertices).groupby(0)[1]
+            band = pd.DataFrame(mark(f"interval:none:{model}:{place}").get_paths()[0].vertices).groupby(0)[1]
             assert_allclose(band.min(), plain[f"low_{model}"])
             assert_allclose(band.max(), plain[f"high_{model}"])
-        assert_allclose(mark(f"own:{place}").get_xdata(), 3)
+        assert_allclose(mark(f"kept:none:tuned:{place}").get_xdata(), 3)
     assert {"mel, r", "meaning, r", "words never fitted", "SIMULATED"} <= words(mark.figure)
     with pytest.raises(StopIteration):  # the sound has no words
         mark("unseen-types:tuned:0")
@@ -45,7 +45,7 @@ def test_every_line_of_the_probes_is_a_score_by_hidden_state(others):
 
 def test_a_single_hidden_state_has_dots_and_intervals_beside_each_other(tmp_path):
     mark, _ = drawn("probes", fake_probes(tmp_path, layers=[3]), target="meaning")
-    lines = [mark(f"interval:{model}:0").get_segments()[0] for model in ("frozen", "tuned")]
+    lines = [mark(f"interval:none:{model}:0").get_segments()[0] for model in ("frozen", "tuned")]
     assert lines[0][0, 0] < lines[1][0, 0]
     assert_allclose(lines[0][:, 1], [0.62, 0.68])
 
@@ -84,7 +84,7 @@ def test_the_page_says_what_hidden_states_hold_with_every_score_of_the_own_one(o
     assert "Words never fitted: +0.020" in page.text
     assert "SIMULATED" in page.text
     assert len(page.charts()) == 2
-    assert page.charts()[1].endswith("At the run's own: untuned 0.650, tuned 0.670.")
+    assert "tuned: meaning, r 0.520 to 0.720, highest 0.720 at 4, 0.670 at the star, 3" in page.charts()[1]
 
 
 def test_what_is_no_better_than_shuffled_labels_is_held_by_nobody(tmp_path):
@@ -103,7 +103,7 @@ def test_the_page_says_which_part_of_a_gain_features_say_too(others, tmp_path):
     part = partition_part(found)
     (answer,) = part["answers"]
     assert answer["figure"] == "+0.020"
-    assert "how much the model explains in AC: +0.020" in answer["sentence"]
+    assert "how much the model explains in AC (+0.020, " in answer["sentence"]
     assert "shared with mel: +0.025" in answer["elsewhere"]
     assert "of the model alone: −0.005" in answer["elsewhere"]
     page = Page(write_report(found, tmp_path / "page.html"))

@@ -12,8 +12,7 @@ from brainwavlm.reporting.figures.style import page_canvas, png
 from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex, mesh_of
 from brainwavlm.reporting.surface_maps import (
     Scale,
-    correlation_scale,
-    difference_scale,
+    shown_scales,
     unmappable,
     values_at_vertices,
     views_of,
@@ -99,12 +98,16 @@ def test_drawing_leaves_pyplot_as_it_was_and_the_same_map_gives_the_same_bytes(b
 
 
 def test_scales_are_shared_and_the_difference_is_symmetric():
-    r = correlation_scale([np.array([0.1, 0.31]), np.array([np.nan, 0.2])])
-    assert (r.low, r.high) == (0.0, 0.4)
-    difference = difference_scale([np.array([-0.07, 0.01]), np.array([np.nan])])
-    assert (difference.low, difference.high) == (-0.08, 0.08)
-    for scale in (correlation_scale([np.array([np.nan])]), difference_scale([np.zeros(3)])):
-        assert scale.low < scale.high  # of nothing too
+    first = {"r_frozen": np.array([0.1, 0.31]), "difference": np.array([-0.07, 0.01])}
+    scales = shown_scales([first, {"r_tuned": np.array([np.nan, 0.2]), "difference": np.array([np.nan])}])
+    assert (scales["r_frozen"].low, scales["r_frozen"].high) == (0.0, 0.4)
+    assert scales["r_tuned"] == scales["r_frozen"]
+    assert (scales["difference"].low, scales["difference"].high) == (-0.08, 0.08)
+
+
+def test_scales_of_nothing_are_still_ranges():
+    for scale in shown_scales([{"r_frozen": np.array([np.nan]), "difference": np.zeros(3)}]).values():
+        assert scale.low < scale.high
 
 
 def test_no_map_has_its_reason():

@@ -26,33 +26,29 @@ class Scale:
     high: float
 
 
-def correlation_scale(
-    values: Iterable[np.ndarray], label: str = "test correlation r", colours: str = COLOUR_MAPS["correlation"]
-) -> Scale:
-    """From 0 to the 99th percentile of all the values but NaN, rounded up: one scale for both models of every run."""
-    return Scale(label, colours, 0.0, _rounded_up(_percentile(values)))
-
-
-def difference_scale(
-    values: Iterable[np.ndarray],
-    label: str = "difference in r (tuned − frozen)",
-    colours: str = COLOUR_MAPS["difference"],
-) -> Scale:
+def difference_scale(values: Iterable[np.ndarray], label: str, colours: str) -> Scale:
     """Symmetric around 0, up to the 99th percentile of |values| but NaN, rounded up."""
     high = _rounded_up(_percentile(np.abs(v) for v in values))
     return Scale(label, colours, -high, high)
 
 
 def shown_scales(
-    runs: Sequence[Mapping[str, np.ndarray]], unit: str = "test correlation r"
+    runs: Sequence[Mapping[str, np.ndarray]],
+    unit: str = "test correlation r",
+    colours: Mapping[str, str] = COLOUR_MAPS,
 ) -> dict[str, Scale]:
-    """The scale of each map that pictures show, over all runs: one for frozen and tuned, one for each difference."""
+    """The scale of each map over all runs: one for each difference, and one for both models' values.
+
+    That one is from 0 to the 99th percentile but NaN, rounded up.
+    """
     pooled: dict[str, list[np.ndarray]] = {}
     for name, values in (item for maps in runs for item in maps.items()):
         pooled.setdefault(name if name.endswith("difference") else "", []).append(values)
-    label = f"difference in {unit.removeprefix('test correlation ')} (tuned − frozen)"
-    scales = {name: difference_scale(some, label) for name, some in pooled.items() if name}
-    scale = correlation_scale(pooled.get("", []), unit)
+    label = f"difference in {unit.replace('correlation ', '')}"
+    scales = {
+        name: difference_scale(some, label, colours["difference"]) for name, some in pooled.items() if name
+    }
+    scale = Scale(unit, colours["correlation"], 0.0, _rounded_up(_percentile(pooled.get("", []))))
     return {name: scales.get(name, scale) for maps in runs for name in maps}
 
 
@@ -121,7 +117,7 @@ def views_of(mesh: Mesh, kind: str) -> tuple[str, ...]:
 
 
 def _percentile(values: Iterable[np.ndarray]) -> float:
-    pooled = np.concatenate([np.ravel(v) for v in values])
+    pooled = np.concatenate([np.empty(0), *(np.ravel(v) for v in values)])
     pooled = pooled[np.isfinite(pooled)]
     return float(np.percentile(pooled, 99)) if pooled.size else 0.0
 

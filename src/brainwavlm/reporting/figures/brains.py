@@ -50,7 +50,7 @@ def run_maps(
     """Those of frozen r, tuned r and their difference that have scales, with text alternatives, for the page."""
     pictures, words_of = [], {"r_frozen": ("Frozen", "test correlation of the frozen model")}
     words_of["r_tuned"] = (capitalised(label), "test correlation after tuning")
-    words_of["difference"] = ("Difference", "difference tuned minus frozen")
+    words_of["difference"] = ("Tuned − frozen", "difference tuned minus frozen")
     for key, values in scores.shown().items():
         title, words = words_of[key]
         maps = values_at_vertices(mesh, scores.voxel, values)

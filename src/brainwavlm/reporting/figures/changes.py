@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import RunError
 from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows
+from brainwavlm.reporting.figures.findings import ABOUT, Row, Rows, claim_rows, finding_label, in_short
 from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, one_name
 from brainwavlm.reporting.figures.forest import ALONE, SHARED, Forest, draw_forest
 from brainwavlm.reporting.figures.lines import legend, thin
@@ -57,32 +57,6 @@ def labels_with_claims(table: pd.DataFrame) -> list[str]:
     again = (table["claim"].astype(str) + table["label"]).duplicated()
     texts = table["label"].where(~again, table["label"] + " (" + table["experiment"] + ")")
     return [claim + text for claim, text in zip(claims, texts, strict=True)]
-
-
-def finding_label(row: Row) -> str:
-    """What a finding is about: where, in whom, of which cells."""
-    if not row["target"]:
-        return str(row["sentence"])
-    where = f"{row['target']} of {row['listener']}"
-    if row["kind"] in ("transfer", "minutes"):
-        where = f"{row['target']}, {row['tuned_on']} → {row['listener']}"
-    if row["kind"].startswith("probe"):
-        where = f"{score_name(row['readout'])}, {where}{UNDER.get(row['stories'], '')}"
-    if row["kind"] == "layer" or row["kind"].startswith("probe"):
-        where += f", state {row['layer']:.0f}"
-    if row["against"]:
-        return f"{where}: {in_short(row['group'])} − {in_short(row['against'])}"
-    return where if row["group"] == "all cells" else f"{where}: {in_short(row['group'])}"
-
-
-def in_short(group: str) -> str:
-    """A group by its values, with the last part of a key before numbers: `full, lr_backbone 0.001`."""
-    parts = []
-    for part in group.replace("control.kind=none", "responses").split(", "):
-        key, _, value = part.rpartition("=")
-        name = {"target": "tuned on"}.get(key, key.rpartition(".")[2])
-        parts.append(value if value[:1].isalpha() and name != "tuned on" else f"{name} {value}".strip())
-    return ", ".join(parts)
 
 
 def claims(places: Sequence[Place], choice: Choice) -> Shown:
@@ -165,13 +139,10 @@ def supervision(places: Sequence[Place], choice: Choice) -> Shown:
 def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
     """A panel a score of probes: r in brains against it, a sign a model with both intervals; lines: untuned."""
     panels = [rows for _, rows in values.groupby("score", sort=False)]
-    columns = min(max(int(canvas.width / _NARROWEST), 1), len(panels))
-    n_rows = -(-len(panels) // columns)
-    figure = canvas.figure(1.5 * n_rows + 0.6)
-    grid = figure.subplots(n_rows, columns, sharey=True, squeeze=False).ravel()
+    figure, grid, room = canvas.panels(len(panels), _NARROWEST, 1.5, 0.6, sharey=True)
     several = values["subject"].nunique() > 1
     models = list(dict.fromkeys(zip(values["subject"], values["model"], strict=True)))
-    for number, (axes, rows) in enumerate(zip(grid, panels, strict=False)):
+    for number, (axes, rows) in enumerate(zip(grid, panels, strict=True)):
         for row in rows.to_dict("records"):
             place = models.index((row["subject"], row["model"]))
             name = f"{row['subject']}: {row['model']}" if several else row["model"]
@@ -179,11 +150,9 @@ def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
         for draw, column in ((axes.axvline, "untuned"), (axes.axhline, "untuned_in_brains")):
             for value in dict.fromkeys(rows[column]):
                 draw(value, color=canvas.colours["frozen"], linewidth=thin(), label="untuned", zorder=0)
-        axes.set_title("\n".join(textwrap.wrap(rows["score"].iloc[0], canvas.letters(0.9 / columns))))
-        if number % columns == 0:
-            axes.set_ylabel(rows["in_brains"].iloc[0])
-    for axes in grid[len(panels) :]:
-        axes.remove()
+        axes.set_title("\n".join(textwrap.wrap(rows["score"].iloc[0], room)))
+        axes.set_ylabel(rows["in_brains"].iloc[0])
+        axes.label_outer()
     legend(figure, canvas)
     return figure
 

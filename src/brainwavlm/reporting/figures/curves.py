@@ -12,7 +12,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, layer_label
+from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, line_labels
 from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.lines import draw_lines, lines_of
 from brainwavlm.reporting.figures.style import Canvas
@@ -63,13 +63,12 @@ def claim_states_table(rows: Rows) -> pd.DataFrame:
 
     `rows` are of kind `layer` or `task` in its table of claims; an experiment stands for a run.
     """
-    where = ["experiment", "group", "listener", "target", "layer"]
-    table = pd.DataFrame(rows, columns=[*where, "readout", "r_frozen", "r_tuned", "estimate", "low", "high"])
-    table = table.sort_values("layer", kind="stable", ignore_index=True)
-    several = table["experiment"].nunique() > 1
-    labels = [f"{row['experiment']}: " * several + layer_label(row) for row in table.to_dict("records")]
-    table = table.drop(columns="readout").rename(columns={"experiment": "run", "estimate": "difference"})
-    table.insert(1, "label", labels)
+    table = pd.DataFrame(rows)
+    columns = ["run", "label", "group", "listener", "target", "layer", *_SCORES]
+    if table.empty:
+        return pd.DataFrame(columns=columns)
+    table = table.assign(run=table["experiment"], label=line_labels(table), difference=table["estimate"])
+    table = table.sort_values("layer", kind="stable", ignore_index=True)[columns]
     return table.astype({**dict.fromkeys(_SCORES, float), "layer": int})
 
 

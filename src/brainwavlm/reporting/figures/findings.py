@@ -13,10 +13,11 @@ from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, mai
 from brainwavlm.reporting.figures.forest import SEED, TUNED, UNTUNED, Forest, draw_forest
 from brainwavlm.reporting.figures.style import counted
 from brainwavlm.results.comparison import Comparison
+from brainwavlm.results.tables import rows_or_none
+from brainwavlm.study.claims.sentences import UNDER, score_name
 
 _NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
 ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
-_SHARED = {"shared": ", shared readout"}  # what a label says of the readout
 Row = Mapping[str, Any]
 Rows = Sequence[Row] | pd.DataFrame
 
@@ -49,18 +50,47 @@ def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
     means = means[means["r_tuned"].notna()] if len(means) else means
     if means.empty:
         return pd.DataFrame(columns=columns)
-    several = means["experiment"].nunique() > 1
-    names = [f"{row['experiment']}: " * several + _label(row) for row in means.to_dict("records")]
-    means = means.assign(part="mean", label=counted(names))
+    means = means.assign(part="mean", label=counted(line_labels(means)))
     cells = means[["label", "kind", *ABOUT]].merge(seeds, on=["kind", *ABOUT])
     cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
     return _sorted([means, cells], columns)
 
 
-def layer_label(row: Mapping[Any, Any]) -> str:
-    """Which line a gain by hidden state belongs to."""
-    group = "" if row["group"] == "all cells" else f"{row['group']}, "
-    return f"{group}{row['target']} of {row['listener']}{_SHARED.get(row['readout'], '')}"
+def finding_label(row: Row, *, has_state: bool = True) -> str:
+    """What a finding is about: where, in whom, of which cells, and at which hidden state."""
+    if not row["target"]:
+        return str(row["sentence"])
+    where = f"{row['target']} of {row['listener']}"
+    if row["kind"] in ("transfer", "minutes"):
+        where = f"{row['target']}, {row['tuned_on']} → {row['listener']}"
+    if row["kind"].startswith("probe"):
+        where = f"{score_name(row['readout'])}, {where}{UNDER.get(row['stories'], '')}"
+    if has_state and row["kind"].startswith(("layer", "probe")):
+        where += f", state {row['layer']:.0f}"
+    if row["against"]:
+        return f"{where}: {in_short(row['group'])} − {in_short(row['against'])}"
+    return where if row["group"] == "all cells" else f"{where}: {in_short(row['group'])}"
+
+
+def in_short(group: str) -> str:
+    """A group by its values, with the last part of a key before numbers: `full, lr_backbone 0.001`."""
+    parts = []
+    for part in group.replace("control.kind=none", "responses").split(", "):
+        key, _, value = part.rpartition("=")
+        name = {"target": "tuned on"}.get(key, key.rpartition(".")[2])
+        parts.append(value if value[:1].isalpha() and name != "tuned on" else f"{name} {value}".strip())
+    return ", ".join(parts)
+
+
+def line_labels(rows: pd.DataFrame) -> list[str]:
+    """Which line each finding belongs to: what it is about, in which of several experiments, under which readout."""
+    several = rows["experiment"].nunique() > 1
+    return [
+        f"{row['experiment']}: " * several
+        + finding_label(row, has_state=False)
+        + ", shared readout" * (row["readout"] == "shared")
+        for row in rows_or_none(rows)
+    ]
 
 
 def seeds(places: Sequence[Place], choice: Choice) -> Shown:
@@ -92,13 +122,6 @@ def claim_rows(place: Place, choice: Choice, kinds: Sequence[str], needed: str) 
         nothing = f"a study without findings of kind {' or '.join(kinds)}."
         raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
     return rows[rows["experiment"].isin(chosen_names("experiment", choice.experiment, rows["experiment"]))]
-
-
-def _label(row: Mapping[Any, Any]) -> str:
-    """In whom and where, and in which group of cells."""
-    group = "" if row["group"] == "all cells" else f": {row['group']}"
-    who = f"{row['tuned_on']} → " if row["kind"] == "transfer" else ""
-    return f"{who}{row['listener']}, {row['target']}{group}{_SHARED.get(row['readout'], '')}"
 
 
 def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Lines by epoch, hidden state, delay or minutes: what pages and figures show of them, and how matplotlib draws it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from brainwavlm.formatting.numbers import number
 from brainwavlm.reporting.figures.style import Canvas, shortened
 
 STATE = "hidden state (0: input of the first block)"
@@ -24,15 +26,25 @@ _WIDEST = 5.2  # inches; from here on panels grow no higher
 _WIDE = 6.0  # inches; from here on the legend stands beside the axes
 
 
+class Look(NamedTuple):
+    """How a line looks beside others: its colour by what it stands for (or C0, ...), marker and width."""
+
+    colour: str
+    marker: str
+    wide: float
+
+
 class Lines(NamedTuple):
     """Panels below each other, a line a label and column in each.
 
     `table` has label, column, panel (the title of its axis), model (frozen, tuned), x, value, low, high (NaN: no
-    interval) and kept (a star marks it), a row a point; `x` is the title of the axis below. Whole numbers are counts.
+    interval), kept (a star marks it) and gid, a row a point; `x` is the title of the axis below. Whole numbers are
+    counts. `looks` are of labels that stand for something.
     """
 
     table: pd.DataFrame
     x: str
+    looks: Mapping[str, Look] = MappingProxyType({})
 
 
 def lines_of(table: pd.DataFrame, score: str = "test r") -> Lines:
@@ -40,13 +52,14 @@ def lines_of(table: pd.DataFrame, score: str = "test r") -> Lines:
     x = next(name for name in X if name in table)
     known = {name: title for name, title in PANELS.items() if name in table and table[name].notna().any()}
     about = {"label": table["label"], "x": table[x], "kept": table.get("kept", False)}
-    parts = [pd.DataFrame(columns=["column", "panel", "model", "value", "low", "high", *about])]
+    place = pd.Series(pd.factorize(table["label"])[0], table.index).astype(str)
+    parts = [pd.DataFrame(columns=["column", "panel", "model", "value", "low", "high", "gid", *about])]
     for column, title in known.items():
         model = "frozen" if column == "r_frozen" else "tuned"
         has_interval = column == [*known][-1] and "low" in table
         ends = {end: table[end] if has_interval else np.nan for end in ("low", "high")}
         part = {"column": column, "panel": title.format(score), "model": model, "value": table[column]}
-        parts.append(pd.DataFrame(part | ends | about))
+        parts.append(pd.DataFrame(part | ends | about | {"gid": f"{column}:" + place}))
     return Lines(pd.concat(parts[1:] or parts, ignore_index=True), X[x])
 
 
@@ -57,7 +70,7 @@ def draw_lines(lines: Lines, canvas: Canvas) -> Figure:
     figure = canvas.figure((0.25 + 0.35 * len(panels)) * min(canvas.width, _WIDEST) + below)
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, panel in zip(grid, panels, strict=True):
-        draw_panel(axes, lines.table[lines.table["panel"] == panel], labels, canvas)
+        draw_panel(axes, lines._replace(table=lines.table[lines.table["panel"] == panel]), labels, canvas)
         axes.set_ylabel(panel)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         if FROM_ZERO in set(lines.table["column"]):
@@ -70,32 +83,56 @@ def draw_lines(lines: Lines, canvas: Canvas) -> Figure:
     return figure
 
 
-def draw_panel(axes: Axes, rows: pd.DataFrame, labels: Sequence[str], canvas: Canvas) -> None:
+def draw_panel(axes: Axes, lines: Lines, labels: Sequence[str], canvas: Canvas) -> None:
     """The lines of one panel; a single one has the colour of the tuned model."""
-    marker = rcParams["lines.markersize"]
-    for (label, column, model), points in rows.groupby(["label", "column", "model"], sort=False):
-        number = labels.index(label)
-        look = line_of(number) if len(labels) > 1 else {"color": canvas.colours["tuned"]}
-        shape: dict[str, Any] = {"marker": "o", "markersize": 0.8 * marker, "label": label}
+    rows, size = lines.table, rcParams["lines.markersize"]
+    key: Any
+    for key, points in rows.groupby(["label", "model", "gid"], sort=False):
+        label, model, gid = key
+        colours = line_of(labels.index(label)) if len(labels) > 1 else {"color": canvas.colours["tuned"]}
+        shape: dict[str, Any] = {"marker": "o", "markersize": 0.8 * size, "label": label}
+        if label in lines.looks:
+            colour, marker, wide = lines.looks[label]
+            colours = {"color": canvas.colours.get(colour, colour), "linestyle": "-"}
+            shape |= {"marker": marker, "markersize": 0.9 * wide * size, "markeredgewidth": thin()}
+            shape["linewidth"] = wide * rcParams["lines.linewidth"]
         if model == "frozen":
-            shape = {"linestyle": ":"}
+            shape |= {"linestyle": ":", "markerfacecolor": "white", "label": "_"}
+            shape |= {} if label in lines.looks else {"marker": ""}
         points = points.dropna(subset="value")
-        axes.plot(points["x"], points["value"], **look | shape, gid=f"{column}:{number}")
-        if points["low"].notna().any():
-            band: dict[str, Any] = {
-                "color": look["color"],
-                "alpha": 0.15,
-                "linewidth": 0,
-                "gid": f"interval:{number}",
-            }
-            axes.fill_between(points["x"], points["low"], points["high"], **band)
-        kept, star = points[points["kept"]], {"marker": "*", "linestyle": "", "markersize": 2.4 * marker}
+        axes.plot(points["x"], points["value"], **colours | shape, gid=gid)
+        band: dict[str, Any] = {"color": colours["color"], "gid": f"interval:{gid}"}
+        ends = points.dropna(subset=["low", "high"])
+        if len(points) == 1:
+            axes.vlines(ends["x"], ends["low"], ends["high"], **band)
+        elif len(ends):
+            axes.fill_between(ends["x"], ends["low"], ends["high"], alpha=0.15, linewidth=0, **band)
+        kept, star = points[points["kept"]], {"marker": "*", "linestyle": "", "markersize": 2.4 * size}
         if len(kept):
-            axes.plot(kept["x"], kept["value"], **look | star, gid=f"kept:{column}:{number}")
+            axes.plot(kept["x"], kept["value"], **colours | star, gid=f"kept:{gid}")
     if "frozen" in set(rows["model"]):
-        axes.plot([], [], ":", color=rcParams["axes.labelcolor"], label="untuned")
+        name = "controls, untuned" if lines.looks else "untuned"
+        axes.plot([], [], ":", color=rcParams["axes.labelcolor"], label=name)
     if "difference" in set(rows["column"]):
         axes.axhline(0, color=rcParams["text.color"], linewidth=thin())
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """From where to where each line of a model that is tuned goes, and which of its points was kept."""
+    words = []
+    points = table[table["model"] == "tuned"].dropna(subset="value")
+    for label, rows in points.groupby("label", sort=False):
+        ways = []
+        for panel, line in rows.groupby("panel", sort=False):
+            values = line["value"].to_numpy(float)
+            top = f"highest {number(values.max())} at {line['x'].iloc[values.argmax()]:g}"
+            kept = [
+                f", {number(value)} at the star, {x:g}"
+                for x, value in line.loc[line["kept"], ["x", "value"]].to_numpy()
+            ]
+            ways.append(f"{panel} {number(values[0])} to {number(values[-1])}, {top}{''.join(kept)}")
+        words.append(f"{label}: {'; '.join(ways)}")
+    return ". ".join(words)
 
 
 def line_of(number: int) -> dict[str, Any]:

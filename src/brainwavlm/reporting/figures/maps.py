@@ -1,6 +1,7 @@
 """Maps on the cortex: a value at each vertex, and how it is coloured."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from brainwavlm.reporting.figures.folders import Place, Scored, Shown
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
 from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.surface_maps import Scale, correlation_scale, difference_scale, values_at_vertices
+from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
 from brainwavlm.results.schemas import AGAIN
 
 _TITLES = {
@@ -130,18 +131,16 @@ def _scales(
     """One scale for both models' r, one for both shares, one for differences, over all voxels of all runs."""
     scales = {}
     unit = "share of variance (R2)" if runs[0].space else "test correlation r"
+    both = bool(runs[0].space) or runs[0].results.tuned
     for quantity in quantities:
-        below = "" if q is None else f", q < {q:g}{_cannot(runs, quantity, q)}"
-        if quantity == "difference":
-            label = f"difference in {unit.replace('correlation ', '')}{below}"
-            values = [_quantity(run, quantity, None) for run in runs]
-            scales[quantity] = difference_scale(values, label, colours["difference"])
-            continue
-        label = f"{'share of the ceiling' if quantity in _SHARES else unit}{below}"
         pair = tuple(_SHARES) if quantity in _SHARES else ("frozen", "tuned")
-        shown = [one for one in pair if runs[0].space or runs[0].results.tuned or one in _UNTUNED]
-        values = [_quantity(run, one, None) for run in runs for one in shown]
-        scales[quantity] = correlation_scale(values, label, colours["correlation"])
+        names = [one for one in pair if both or one in _UNTUNED] if quantity != "difference" else [quantity]
+        values = [{name: _quantity(run, name, None) for name in names} for run in runs]
+        scale = shown_scales(values, "share of the ceiling" if quantity in _SHARES else unit, colours)[
+            quantity
+        ]
+        below = "" if q is None else f", q < {q:g}{_cannot(runs, quantity, q)}"
+        scales[quantity] = replace(scale, label=f"{scale.label}{below}")
     return scales
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib import RcParams, font_manager, rcParams
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import is_color_like, to_rgba
 from matplotlib.figure import Figure
@@ -165,6 +166,21 @@ class Canvas:
             place = (1 - 0.1 / width, top, "SIMULATED")
             figure.text(*place, ha="right", fontsize=0.75 * size, bbox=box, gid="simulated", **bold)
         return figure
+
+    def panels(
+        self, count: int, narrowest: float, tall: float, more: float, **shared: Any
+    ) -> tuple[Figure, list[Axes], int]:
+        """A figure of so many axes, as many in a row as are not too narrow, and how many letters a title of them has.
+
+        Inches of a row, and of what else there is.
+        """
+        columns = min(max(int(self.width / narrowest), 1), count)
+        rows = -(-count // columns)
+        figure = self.figure(tall * rows + more)
+        grid = list(figure.subplots(rows, columns, squeeze=False, **shared).ravel())
+        for axes in grid[count:]:
+            axes.remove()
+        return figure, grid[:count], self.letters(0.9 / columns)
 
     def letters(self, share: float = 1.0) -> int:
         """About how many letters fit into a share of the width."""

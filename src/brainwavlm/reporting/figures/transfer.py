@@ -23,6 +23,7 @@ from brainwavlm.reporting.surface_maps import difference_scale
 _CELL = ("run", "tuned_on", "scored_on", "stories", "target")
 _SCORES = ("r_frozen", "r_tuned", "difference", "low", "high")
 _CURVE = ("run", "tuned_on", "scored_on", "target", "asked", "draw", "minutes", "r_frozen", "r_tuned")
+_BOTH = 14  # letters that a gain and its interval need
 _WIDE = 5.0  # inches; from here on the curve stands beside the matrix
 
 
@@ -132,19 +133,18 @@ def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
         first, second = figure.subplots(2, 1, gridspec_kw={"height_ratios": [tall, 2.4]})
     else:
         first, second = figure.subplots(), None
-    cells = _draw_matrix(figure, first, matrix, canvas)
+    _draw_matrix(figure, first, matrix, canvas)
     if second is not None:
         _draw_minutes(second, minutes, canvas)
         legend(figure, canvas)
-    _write_gains(figure, first, matrix, cells)
     return figure
 
 
-def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canvas) -> QuadMesh:
+def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canvas) -> None:
     labels, subjects = matrix["label"].unique(), matrix["scored_on"].unique()
     wide = matrix.pivot(index="label", columns="scored_on", values="difference")
     gains = wide.loc[labels, subjects].to_numpy(float)
-    scale = difference_scale([gains], "", canvas.colours["difference"])
+    scale = difference_scale([gains], "gain in test r", canvas.colours["difference"])
     about: dict[str, Any] = {"cmap": scale.colours, "vmin": scale.low, "vmax": scale.high}
     cells = axes.pcolormesh(gains, edgecolors="white", gid="cells", **about)
     axes.set_facecolor(rcParams["grid.color"])
@@ -159,16 +159,13 @@ def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canva
     bar = figure.colorbar(cells, ax=axes, fraction=0.06, pad=0.03)
     bar.outline.set_visible(False)
     bar.set_ticks([scale.low, 0, scale.high], labels=[signed(scale.low, 2), "0", signed(scale.high, 2)])
-    bar.set_label("gain in test r", fontsize=small())
-    return cells
+    bar.set_label(scale.label, fontsize=small())
+    _write_gains(axes, matrix, cells, room)
 
 
-def _write_gains(figure: Figure, axes: Axes, matrix: pd.DataFrame, cells: QuadMesh) -> None:
-    """The gain with its interval in each cell, or the gain alone, or nothing: as the laid out cells have room."""
-    figure.draw_without_rendering()
+def _write_gains(axes: Axes, matrix: pd.DataFrame, cells: QuadMesh, room: int) -> None:
+    """The gain with its interval in each cell, or the gain alone, or nothing: as `room` has letters."""
     labels, subjects = list(matrix["label"].unique()), list(matrix["scored_on"].unique())
-    box = axes.get_window_extent()
-    wide, tall = 0.94 * box.width / len(subjects), 0.94 * box.height / len(labels)
     for row in matrix.to_dict("records"):
         x, y = subjects.index(row["scored_on"]), labels.index(row["label"])
         shade = row["difference"] if np.isfinite(row["difference"]) else 0.0
@@ -176,18 +173,14 @@ def _write_gains(figure: Figure, axes: Axes, matrix: pd.DataFrame, cells: QuadMe
         ink = "black" if light > 0.18 else "white"  # equal contrast of both
         gain = signed(row["difference"])
         both = f"{gain}\n{signed(row['low'])} to {signed(row['high'])}" if row["high"] > row["low"] else gain
-        text = axes.text(x + 0.5, y + 0.5, "", ha="center", va="center", color=ink, gid=f"gain:{y}:{x}")
-        text.set(fontsize=small(), in_layout=False)
-        for words in (both, gain, ""):
-            text.set_text(words)
-            extent = text.get_window_extent()
-            if extent.width <= wide and extent.height <= tall:
-                break
+        words = both if room >= _BOTH else gain if room >= len(gain) else ""
+        about: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "fontsize": small()}
+        axes.text(x + 0.5, y + 0.5, words, gid=f"gain:{y}:{x}", in_layout=False, **about)
 
 
 def _draw_minutes(axes: Axes, minutes: pd.DataFrame, canvas: Canvas) -> None:
     lines, labels = lines_of(minutes[minutes["part"] == "mean"]), list(dict.fromkeys(minutes["label"]))
-    draw_panel(axes, lines.table, labels, canvas)
+    draw_panel(axes, lines, labels, canvas)
     axes.set(xlabel=lines.x, ylabel=lines.table["panel"].iloc[0])
     draws = minutes[minutes["part"] == "draw"]
     for (label, column), dots in lines_of(draws).table.groupby(["label", "column"], sort=False):

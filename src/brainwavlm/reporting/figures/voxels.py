@@ -22,6 +22,7 @@ from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
 from brainwavlm.results.schemas import AGAIN
 
 _BINS = 60
+_NARROWEST = 2.2  # inches of a panel
 _TALL, _TALLEST = 0.95, 4.0  # height by width, and in inches
 _MOST_BARS = 30
 
@@ -120,10 +121,8 @@ def _groups(scores: RunVoxels, targets: Sequence[str]) -> dict[str, np.ndarray]:
 def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
     """One dot a voxel; above the diagonal, tuning helped. Axes of their own for each run, in the same range."""
     runs = list(table.groupby(["run", "label"], sort=False))
-    columns = min(len(runs), max(int(canvas.width / 2.2), 1))
-    rows = -(-len(runs) // columns)
-    figure = canvas.figure(min(_TALL * canvas.width / columns, _TALLEST) * rows + 0.3 * (len(runs) > 1))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    tall = min(_TALL * canvas.width / min(len(runs), max(int(canvas.width / _NARROWEST), 1)), _TALLEST)
+    figure, grid, room = canvas.panels(len(runs), _NARROWEST, tall, 0.3 * (len(runs) > 1))
     ends = table[["r_frozen", "r_tuned"]].to_numpy()
     margin = 0.04 * max(float(np.ptp(ends)), 0.05)
     limits = (float(ends.min()) - margin, float(ends.max()) + margin)
@@ -131,16 +130,14 @@ def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
     names = [name for name in sizes.index if name != REMAINDER]
     colours = {name: f"C{place}" for place, name in enumerate(names)} | {REMAINDER: canvas.colours["other"]}
     colours = {name: colour for name, colour in colours.items() if name in sizes.index}
-    for number, (axes, ((_, label), voxels)) in enumerate(zip(grid, runs, strict=False)):
+    for number, (axes, ((_, label), voxels)) in enumerate(zip(grid, runs, strict=True)):
         size = _voxels(axes, voxels, limits, colours, number)
         if len(runs) > 1:
-            axes.set_title(shortened(str(label), canvas.letters(0.9 / columns)))
+            axes.set_title(shortened(str(label), room))
         else:
             legend = axes.legend(loc="upper left", handletextpad=0.2, markerscale=(20 / size) ** 0.5)
-            for handle in legend.legend_handles:
+            for handle in filter(None, legend.legend_handles):
                 handle.set(alpha=1)
-    for axes in grid[len(runs) :]:
-        axes.remove()
     if len(runs) > 1:
         dots = [Line2D([], [], color=one, marker="o", linestyle="", markersize=4) for one in colours.values()]
         figure.legend(dots, list(colours), loc="outside lower left", ncols=4)

@@ -15,7 +15,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting.figures.style import GROUPS, OTHER
 from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex
 from brainwavlm.reporting.sources import Source
-from brainwavlm.reporting.surface_maps import correlation_scale, difference_scale
+from brainwavlm.reporting.surface_maps import shown_scales
 from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
 
 _ATLASES = ("a2009s:", "aparc:")  # named in the hover, where a subject has them
@@ -149,14 +149,16 @@ def _labels(subject: Subject, scores: RunVoxels) -> dict[str, Any]:
 
 def _maps(scores: Sequence[RunVoxels]) -> list[dict[str, Any]]:
     """Each kind of map with its scale: one for frozen and tuned of all runs, as in the static maps."""
-    r = correlation_scale([values for one in scores for values in (one.frozen, one.tuned)])
-    change = difference_scale([one.tuned - one.frozen for one in scores])
-    shares = [some for one in scores for key, some in one.more.items() if key.startswith("normalised_")]
-    share = correlation_scale(shares, "share of the noise ceiling") if shares else r
+    scales = shown_scales([one.shown() for one in scores])
+    r = scales["r_frozen"]
+    shares = [
+        {key: some for key, some in one.more.items() if key.startswith("normalised_")} for one in scores
+    ]
+    share = shown_scales(shares, "share of the noise ceiling").get("normalised_frozen", r)
     maps = {
         "tuned": ("Tuned r", r),
         "frozen": ("Frozen r", r),
-        "difference": ("Difference, tuned − frozen", change),
+        "difference": ("Difference, tuned − frozen", scales.get("difference", r)),
         "shared_tuned": ("Tuned r, shared map", r),
         "shared_frozen": ("Frozen r, shared map", r),
         "normalised_tuned": ("Tuned, share of ceiling", share),

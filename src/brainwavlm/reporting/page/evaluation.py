@@ -11,7 +11,7 @@ from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
-from brainwavlm.reporting.page import charts, dot_charts, provenance, tables, wording
+from brainwavlm.reporting.page import charts, provenance, tables, wording
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
 from brainwavlm.reporting.page.other_parts import comparison_part, partition_part, probes_part, transfer_part
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
@@ -158,7 +158,7 @@ def evaluation_part(
         else:
             names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
             note = f"No cortical map of {run['subject']}: {source.no_map or source.no_mesh}. Bars instead."
-            bars.append(dot_charts.bars_chart(bars_table(scores, run["name"], label, names), note))
+            bars.append(charts.bars_chart(bars_table(scores, run["name"], label, names), note))
     return {
         "tuned": results.tuned,
         "answers": answers,
@@ -186,7 +186,7 @@ def _charts(results: Evaluation, labels: Mapping[str, str], models: Mapping[str,
     """Those of the models; a joint run is one model."""
     learned = {runs[0]["name"]: label for label, runs in models.items()}
     learning = learning_table([run for run in results.runs if run["name"] in learned], learned)
-    every = [charts.learning_chart(learning, "A star marks the epoch that was kept.")]
+    every = [charts.lines_chart(lines_of(learning), "Learning curves", charts.LEARNED_NOTE)]
     for run in results.runs if len(results.layers) else ():
         label = labels[run["name"]]
         targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]

@@ -14,9 +14,9 @@ from brainwavlm.reporting.figures.findings import forest_of, seeds_table
 from brainwavlm.reporting.figures.folders import main_target
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.figures.transfer import matrix_table, minutes_table
-from brainwavlm.reporting.page import charts, dot_charts
+from brainwavlm.reporting.page import charts
 from brainwavlm.reporting.page.tables import Table, intervals, table
-from brainwavlm.reporting.page.wording import MOVED, card, finding, in_target, interval_words, listed, verdict
+from brainwavlm.reporting.page.wording import card, change_words, in_target, listed, moved
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes
@@ -24,9 +24,12 @@ from brainwavlm.results.transfer import Transfer
 
 _MOST_GROUPS = 12  # in a chart
 _SELECTIVITY = "selectivity"
-_NAMES = {control: f": {name}" for control, (name, *_) in stimulus.CONTROLS.items()}
+_NAMES = {control: f": {name}" for control, name in stimulus.NAMES.items()}
 _NAMES |= {PLAIN: "", _SELECTIVITY: ": above shuffled labels"}
-_NOTE = "95 % intervals over test stories. Thin: controls, dotted where untuned. Dashed: the run's own hidden state."
+_PARTS = {("shared", STIMULUS): "shared with features", ("unique", MODEL): "model alone"}
+_OWN = "R2 of the model by itself: what it shares with the features, and what it alone says."
+_JOINT = "R2 of the features and the model together, by what each adds (product measure)."
+_NOTE = "95 % intervals over test stories. Thin: controls, dotted where untuned. Star: the run's own hidden state."
 
 
 def comparison_part(comparison: Comparison) -> dict[str, Any]:
@@ -34,14 +37,13 @@ def comparison_part(comparison: Comparison) -> dict[str, Any]:
     groups, pairs = comparison.groups, comparison.differences
     numbers = {group: str(place) for place, group in enumerate(dict.fromkeys(groups["group"]), start=1)}
     target = main_target(list(groups["target"]))
+    answered = groups[groups["target"] == target].rename(columns={"gain": "difference"})
     of_group = {"": "", "Group, target": groups["group"].map(numbers) + ", " + groups["target"]}
     second, first = (pairs[key].replace(numbers) for key in ("second", "first"))
     of_pair = {"": "", "Groups, target": second + " minus " + first + ", " + pairs["target"]}
     return {
         "groups": [f"{number}: {group}" for group, number in numbers.items()],
-        "answers": [
-            _answer_of_group(row, numbers) for row in groups[groups["target"] == target].to_dict("records")
-        ],
+        "answers": [_answer_of_group(row, numbers) for row in answered.to_dict("records")],
         "charts": _group_charts(comparison, target, numbers),
         "tables": [
             table("Configurations over seeds", groups, of_group, of=(comparison, "groups")),
@@ -57,9 +59,7 @@ def _group_charts(comparison: Comparison, target: str, numbers: Mapping[str, str
     seeds = seeds[seeds["group"].isin(drawn)]
     epochs = epochs_table(comparison.epochs[comparison.epochs["group"].isin(drawn)], target)
     named = [one.assign(label=one["group"].map(numbers) + ". " + one["label"]) for one in (seeds, epochs)]
-    every = [
-        dot_charts.forest_chart(forest_of(named[0]), f"Spread over seeds, {target}", dot_charts.DOTS_NOTE)
-    ]
+    every = [charts.forest_chart(forest_of(named[0]), f"Spread over seeds, {target}", charts.DOTS_NOTE)]
     for score, rows in named[1].groupby("score", sort=False):
         what = "validation r, the run's own readout" if score == "validation" else "test r, fresh ridge"
         every.append(charts.lines_chart(lines_of(rows, what), f"By epoch: {what}"))
@@ -68,15 +68,13 @@ def _group_charts(comparison: Comparison, target: str, numbers: Mapping[str, str
 
 def _answer_of_group(row: Mapping[Any, Any], numbers: Mapping[str, str]) -> dict[str, str]:
     where, deviation = in_target(row["target"]), row["deviation"]
-    runs = f"{int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
+    runs = f", {int(row['n_runs'])} run{'s' * (row['n_runs'] != 1)}"
     spread = f"Deviation over runs {number(deviation)}."
+    ends = f"mean test r {where} from {number(row['r_frozen'])} to {number(row['mean'])}"
     return card(
         row,
-        row["gain"],
-        f"{numbers[row['group']]}: {row['group']}, mean test r {where} from {number(row['r_frozen'])} to "
-        f"{number(row['mean'])}",
-        f"Tuning {MOVED[verdict(row['low'], row['high'])]} the mean test correlation {where} "
-        f"({signed(row['gain'])}, {interval_words(row['low'], row['high'])}, {runs}).",
+        f"{numbers[row['group']]}: {row['group']}, {ends}",
+        moved(row, f"the mean test correlation {where}", runs),
         spread if deviation == deviation else "One run: no spread over seeds.",
     )
 
@@ -90,7 +88,9 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
     targets = [name for name in shown if name in set(matrix["target"])]
     fair = matrix_table(matrix[matrix["target"] == targets[0]])
     drawn = targets if len(transfer.curve) else ()
-    minutes = [_minutes_chart(transfer.curve, target) for target in drawn]
+    lines = {target: minutes_table(transfer.curve, target).query("part == 'mean'") for target in drawn}
+    title, note = "Amount of the subject's data", "Dotted: untuned."
+    minutes = [charts.lines_chart(lines_of(rows), f"{title}, {name}", note) for name, rows in lines.items()]
     others = [row for row in fair.to_dict("records") if row["scored_on"] not in row["tuned_on"].split("+")]
     of_cell, of_run = (
         {"": "", "Run, subject, target": rows["run"] + " in " + rows["scored_on"] + ", " + rows["target"]}
@@ -113,23 +113,13 @@ def transfer_part(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-def _minutes_chart(curve: pd.DataFrame, target: str) -> charts.Chart | None:
-    means = minutes_table(curve, target).query("part == 'mean'")
-    title = f"Amount of the subject's data, {target}"
-    return charts.lines_chart(lines_of(means), title, "Dotted: untuned.")
-
-
 def _answer_of_cell(row: Mapping[Any, Any]) -> dict[str, str]:
-    where, low, high = in_target(row["target"]), row["low"], row["high"]
+    where, tuned_on = in_target(row["target"]), row["tuned_on"]
     stories = "" if row["stories"] == "all" else ", on stories that tuning never used"
-    return card(
-        row,
-        row["difference"],
-        f"{row['run']}: tuned on {row['tuned_on']}, scored on {row['scored_on']}, mean test r {where} from "
-        f"{number(row['r_frozen'])} to {number(row['r_tuned'])}",
-        f"Tuning on {row['tuned_on']} {MOVED[verdict(low, high)]} the mean test correlation of {row['scored_on']} "
-        f"{where} ({signed(row['difference'])}, {interval_words(low, high)}{stories}).",
-    )
+    ends = f"mean test r {where} from {number(row['r_frozen'])} to {number(row['r_tuned'])}"
+    r = f"the mean test correlation of {row['scored_on']} {where}"
+    unit = f"{row['run']}: tuned on {tuned_on}, scored on {row['scored_on']}, {ends}"
+    return card(row, unit, moved(row, r, stories, f"Tuning on {tuned_on}"))
 
 
 def _matrix_table(rows: pd.DataFrame, target: str, stories: str, simulated: bool) -> Table | None:
@@ -161,14 +151,14 @@ def probes_part(probes: Probes) -> dict[str, Any]:
     own = first[first["is_own"] | last].reset_index(drop=True)
     several = own["run"].nunique() > 1
     alike = ["run", "feature"]
-    panels = [rows for _, rows in stimulus.probes_table(probes).groupby(alike, sort=False)]
+    panels = {
+        stimulus.panel_name(rows) + f", {rows['run'].iloc[0]}" * several: stimulus.probes_lines(rows)
+        for _, rows in stimulus.probes_table(probes).groupby(alike, sort=False)
+        if rows["layer"].nunique() > 1
+    }
     return {
         "answers": [_answer_of_probes(rows, several) for _, rows in own.groupby(alike, sort=False)],
-        "charts": [
-            charts.probes_chart(rows, stimulus.panel_name(rows) + f", {rows['run'].iloc[0]}" * several, _NOTE)
-            for rows in panels
-            if rows["layer"].nunique() > 1
-        ],
+        "charts": [charts.lines_chart(lines, title, _NOTE) for title, lines in panels.items()],
         "tables": _tables(own, probes),
         "title": f"What hidden states hold: {listed(list(own['feature']))}",
     }
@@ -178,23 +168,17 @@ def _answer_of_probes(rows: pd.DataFrame, several: bool) -> dict[str, str]:
     by_control = rows.set_index("control").to_dict("index")
     row, chance = by_control[PLAIN], by_control.get(_SELECTIVITY)
     what, state = row["feature"], f"hidden state {row['layer']}"
-    kind = verdict(row["low"], row["high"])
     held = f"how many dimensions {state} has" if what == DIMENSION else f"what {state} holds of {what}"
-    sentence = f"Tuning {MOVED[kind]} {held} ({_change(row)})."
-    if chance and not max(chance["low_frozen"], chance["low_tuned"]) > 0:
-        kind = "unsure"
+    sentence = moved(row, held)
+    is_held = not chance or max(chance["low_frozen"], chance["low_tuned"]) > 0
+    if not is_held:
         sentence = f"Nothing shows that {state} holds {what}: shuffled labels are read off as well."
     asked = [one for one in (RESIDUAL, UNSEEN) if one in by_control]
-    controls = " ".join(
-        f"{capitalised(stimulus.CONTROLS[one][0])}: {_change(by_control[one])}." for one in asked
-    )
+    names = {one: capitalised(stimulus.NAMES[one]) for one in asked}
+    controls = " ".join(f"{name}: {change_words(by_control[one])}." for one, name in names.items())
     scores = f"{state}: from {number(row['score_frozen'])} to {number(row['score_tuned'])}"
     unit = f"{row['run']}: " * several + f"{stimulus.panel_name(rows)}, {scores}"
-    return finding(kind, row["difference"], unit, sentence, controls)
-
-
-def _change(row: Mapping[Any, Any], as_text: str = "{}, {}") -> str:
-    return as_text.format(signed(row["difference"]), interval_words(row["low"], row["high"]))
+    return card(row, unit, sentence, controls, is_known=is_held)
 
 
 def _labels(rows: pd.DataFrame) -> list[str]:
@@ -232,7 +216,7 @@ def partition_part(partition: Partition) -> dict[str, Any]:
         targets = list(dict.fromkeys([*own, *rows["target"]]))
         rows = rows[rows["target"].isin(targets[: stimulus.MOST_TARGETS])]
         answers.append(_answer_of_shares(rows[rows["target"] == targets[0]], run["name"], features, several))
-        drawn += dot_charts.shares_charts(rows, f", {run['name']}" * several)
+        drawn += _shares_charts(stimulus.partition_table(rows), f", {run['name']}" * several)
         shown.append(rows)
     rows = pd.concat(shown).rename(columns={"r2_frozen": "score_frozen", "r2_tuned": "score_tuned"})
     measure = "Measure, space"
@@ -242,18 +226,25 @@ def partition_part(partition: Partition) -> dict[str, Any]:
     return {"answers": answers, "charts": drawn, **about}
 
 
+def _shares_charts(table: pd.DataFrame, name: str) -> list[charts.Chart]:
+    """What the model's score is made of, and what the features and the model are together; `name` ends titles."""
+    parts = [_PARTS.get(key, "") for key in zip(table["measure"], table["space"], strict=True)]
+    own, joint = table.assign(space=parts).query("space != ''"), table[table["measure"] == "product"]
+    return [
+        charts.shares_chart(own, f"The model's score{name}", _OWN),
+        charts.shares_chart(joint, f"Features and model together{name}", _JOINT),
+    ]
+
+
 def _answer_of_shares(rows: pd.DataFrame, run: str, features: str, several: bool) -> dict[str, str]:
     """What the change in one target is made of."""
     by_part = rows.set_index(["measure", "space"]).to_dict("index")
-    whole = by_part["alone", MODEL]
-    changes = {key: _change(row, "{} ({})") for key, row in by_part.items()}
-    kind, where = verdict(whole["low"], whole["high"]), in_target(whole["target"])
+    whole, where = by_part["alone", MODEL], in_target(rows["target"].iloc[0])
+    shared, alone = (change_words(by_part[key]) for key in (("shared", STIMULUS), ("unique", MODEL)))
     ends = f"from {number(whole['r2_frozen'])} to {number(whole['r2_tuned'])}"
-    return finding(
-        kind,
-        whole["difference"],
+    return card(
+        whole,
         f"{run}: " * several + f"R2 of the model {where} {ends}",
-        f"Tuning {MOVED[kind]} how much the model explains {where}: {changes['alone', MODEL]}.",
-        f"Of this, shared with {features}: {changes['shared', STIMULUS]}; of the model alone: "
-        f"{changes['unique', MODEL]}.",
+        moved(whole, f"how much the model explains {where}"),
+        f"Of this, shared with {features}: {shared}; of the model alone: {alone}.",
     )

@@ -15,7 +15,7 @@ from brainwavlm.reporting.figures.changes import KINDS, changes_forest, changes_
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
 from brainwavlm.reporting.figures.findings import findings_table, forest_of
 from brainwavlm.reporting.figures.lines import lines_of
-from brainwavlm.reporting.page import charts, dot_charts, study_tables
+from brainwavlm.reporting.page import charts, study_tables
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page, written
 from brainwavlm.reporting.page.study_tables import PAGE, Row
 from brainwavlm.results.schemas import EvaluationSummary
@@ -127,7 +127,7 @@ def _forest(rows: Sequence[Row]) -> charts.Chart | None:
     if not shown:
         return None
     units = ", ".join(dict.fromkeys(row["unit"] for row in shown))
-    return dot_charts.forest_chart(
+    return charts.forest_chart(
         changes_forest(changes_table(shown)),
         "Every finding under both readouts",
         f"Blue diamonds: ridge for each voxel alone. Orange circles: a linear map that voxels share, for the untuned "
@@ -143,12 +143,12 @@ def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord
     gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
     states = claim_states_table([row for row in scored if row["kind"] == "layer"])
     findings, learned = forest_of(findings_table(gains, seeds)), _learned(cells[:MOST_RUNS])
-    note = f"Each line is a cell: point at it to read which. A star marks the epoch that was kept.{left_out}"
+    note = f"Each line is a cell: point at it to read which. {charts.LEARNED_NOTE}{left_out}"
     intervals = "Dotted: untuned. Bars: 95 % intervals over test stories."
     every = [
-        dot_charts.forest_chart(findings, "Findings, seed by seed", dot_charts.DOTS_NOTE),
+        charts.forest_chart(findings, "Findings, seed by seed", charts.DOTS_NOTE),
         charts.lines_chart(lines_of(states), "Gain by hidden state", intervals),
-        charts.learning_chart(learned, note, legend=False),
+        charts.lines_chart(lines_of(learned), "Learning curves", note, legend=False),
     ]
     return [one for one in every if one is not None]
 

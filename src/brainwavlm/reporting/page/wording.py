@@ -7,7 +7,7 @@ from brainwavlm.config import CONTROLS
 from brainwavlm.formatting.numbers import NBSP, capitalised, format_p, number, percent, signed
 from brainwavlm.results.evaluation import UNTUNED
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 Run = Mapping[str, Any]  # an entry of `runs` in summary.json
 MOVED = {"up": "raised", "down": "lowered", "unsure": "did not demonstrably change"}
 
@@ -129,7 +129,7 @@ def answer(run: Run, rows: Sequence[Row], label: str) -> dict[str, str]:
         sentence += f" The interval is over {over}, and says nothing of others." if "block" in over else ""
         sentence += shared_words(row)
     unit = f"{capitalised(label)}: mean test r {where} from {number(frozen)} to {number(row['r_tuned'])}, difference "
-    return card(row, row["difference"], unit + signed(row["difference"]), sentence, _elsewhere(row, rows))
+    return card(row, unit + signed(row["difference"]), sentence, _elsewhere(row, rows))
 
 
 def above_chance(row: Row) -> bool:
@@ -159,22 +159,30 @@ def shared_words(row: Row) -> str:
     return words
 
 
-def card(row: Row, change: float, unit: str, sentence: str, elsewhere: str = "") -> dict[str, str]:
+def card(row: Row, unit: str, sentence: str, elsewhere: str = "", *, is_known: bool = True) -> dict[str, str]:
     """A finding at the top of the page: kind, figure, unit, sentence, elsewhere.
 
-    `row` has the interval of the change, and the frozen mean.
+    `row` has the difference with its interval; of r the untuned mean too, of which the figure is a share then.
     """
-    kind = verdict(row["low"], row["high"]) if above_chance(row) and change_shown(row) else "unsure"
-    figure = percent(change / row["r_frozen"]) if row["r_frozen"] > 0 else signed(change)
+    frozen, difference = row.get("r_frozen"), row["difference"]
+    kind = (
+        verdict(row["low"], row["high"]) if is_known and above_chance(row) and change_shown(row) else "unsure"
+    )
+    figure = percent(difference / frozen) if frozen is not None and frozen > 0 else signed(difference)
     if kind == "unsure":
-        figure = "No gain shown" if above_chance(row) else "Cannot be told"
+        figure = "No change shown" if frozen is None else "No gain shown"
+        figure = figure if above_chance(row) else "Cannot be told"
     return {"kind": kind, "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": elsewhere}
 
 
-def finding(kind: str, change: float, unit: str, sentence: str, elsewhere: str) -> dict[str, str]:
-    """A finding that is no change of r, with its `verdict`."""
-    figure = "No change shown" if kind == "unsure" else signed(change)
-    return {"kind": kind, "figure": figure, "unit": unit, "sentence": sentence, "elsewhere": elsewhere}
+def moved(row: Row, what: str, more: str = "", deed: str = "Tuning") -> str:
+    """What tuning did to something, with the difference and its interval."""
+    return f"{deed} {MOVED[verdict(row['low'], row['high'])]} {what} ({change_words(row)}{more})."
+
+
+def change_words(row: Row) -> str:
+    """A difference and its interval: +0.020, 95 % interval +0.010 to +0.030."""
+    return f"{signed(row['difference'])}, {interval_words(row['low'], row['high'])}"
 
 
 def in_target(target: str) -> str:
@@ -194,10 +202,9 @@ def _elsewhere(row: Row, rows: Sequence[Row]) -> str:
     candidate = next((one for one in rows if one["target"] == other and one is not row), None)
     if candidate is None:
         return ""
-    span = interval_words(candidate["low"], candidate["high"])
-    gain = f"{signed(candidate['difference'])} ({span})"
+    gain = change_words(candidate)
     if above_chance(candidate):
-        gain = f"{percent(relative(candidate))} ({signed(candidate['difference'])}, {span})"
+        gain = f"{percent(relative(candidate))} ({gain})"
     return f"{capitalised(in_target(other))}: {gain}."
 
 
