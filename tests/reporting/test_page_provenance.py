@@ -76,7 +76,7 @@ def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
         run |= {"path": "runs/both", "together_with": ["the other"]}
     (folder / "summary.json").write_text(json.dumps(summary))
     text = write_report(folder, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert text.count("7 kept") == 1
+    assert text.count("at the star, 7") == 3  # of one model: loss, norm of the gradient, validation r
     assert text.count("<dt>Record</dt>") == 1
     assert text.count("All settings of run both") == 1
     assert "brainwavlm tune both.yaml --output both\nbrainwavlm evaluate both --layers" in text
