@@ -5,7 +5,9 @@ VENV := .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Modules are compiled when they are first imported: of the 22,000 that come with all packages few ever are.
+# Modules are compiled when they are first imported: of the 22,000 that come with all packages few ever are. Where the
+# environment forbids Python to keep what it compiled, each process would compile them again, for half a minute.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: demo test test-slow lint docs examples bench dist clean setup help
