@@ -179,7 +179,7 @@ def test_tables_settings_and_brains_are_saved_as_they_are(page, simulated_evalua
     for kind in ("svg", "png"):
         page.execute_script(f"document.getElementById('cortex-{kind}').click()")
     svg = saved(folder, "difference-inflated.svg").read_text(encoding="utf-8")
-    title, unit = "Difference, tuned − frozen: tuned on cortex", "difference in r (tuned − frozen)"
+    title, unit = "Difference, tuned − frozen: tuned on cortex", "difference in test r"
     assert all(f">{text}<" in svg for text in ("SIMULATED", title, unit))
     assert svg.count("<image") == 2
     height, width = imread(saved(folder, "difference-inflated.png")).shape[:2]
