@@ -11,7 +11,7 @@ from himalaya.scoring import correlation_score
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import RidgeConfig
-from brainwavlm.encoding.ridge import ridge_batches, voxels_at_once
+from brainwavlm.encoding.ridge import ridge_batches
 from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.errors import ConfigError
 
@@ -215,16 +215,16 @@ solve(60, 20, 10, RidgeConfig())
 before = peak()
 config = RidgeConfig(memory_gb=memory_gb, alphas=(1.0, 100.0))
 n_voxels = 2 * voxels_at_once((n_rows, n_columns), config)
-print(json.dumps([before, solve(n_rows, n_columns, n_voxels, config), peak()]))
+print(json.dumps([before, solve(n_rows, n_columns, n_voxels, config) - n_voxels, peak()]))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-@pytest.mark.parametrize(("shape", "memory_gb"), [((2400, 800), 0.35), ((500, 1600), 0.25)])
+@pytest.mark.parametrize(("shape", "memory_gb"), [((2400, 800), 0.5), ((500, 1600), 0.25)])
 def test_measured_memory_stays_below_the_budget_and_comes_near_it(shape, memory_gb):
     arguments = [sys.executable, "-c", MEASURE, *(str(size) for size in shape), str(memory_gb)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    before, n_solved, after = json.loads(done.stdout)
-    assert n_solved == 2 * voxels_at_once(shape, RidgeConfig(memory_gb=memory_gb))
+    before, n_missing, after = json.loads(done.stdout)
+    assert n_missing == 0
     assert 0.3 * memory_gb < after - before < memory_gb

@@ -195,11 +195,13 @@ def test_a_study_that_is_killed_goes_on_where_its_cells_stopped(broken, tmp_path
     command = [sys.executable, "-m", "brainwavlm", "study", "run", str(file), "--output", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     worker = at_work(folder, 4)
+    os.kill(worker, signal.SIGSTOP)  # what follows may take longer than all its steps
     assert [record.state for record in open_study(folder).cells] == ["running"]
     with pytest.raises(RunError, match="another `study run` is at work"):
         run_study(study, folder)
     process.kill()
     process.wait()
+    os.kill(worker, signal.SIGCONT)
     waited(lambda: not alive(worker))
     assert [record.state for record in open_study(folder).cells] == ["waiting"]
     n_events = next(folder.glob("cells/*/log.jsonl")).read_bytes().count(b"\n")
