@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def test_cells_that_differ_in_seed_listener_epochs_small_target_or_low_rank_are_
 # From Python 3.12 on a fork beside threads is warned of; these processes use none of the parent's.
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_process_that_dies_while_it_times_is_an_error_of_the_cell_and_the_next_is_timed(
-    small_study, monkeypatch
+    small_study, monkeypatch, tmp_path
 ):
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
 
@@ -55,10 +56,15 @@ def test_a_process_that_dies_while_it_times_is_an_error_of_the_cell_and_the_next
 
     monkeypatch.setattr(calibrations, "planned", dies)
     dead, alive = cells_of(small_study(two={"grid": {"seed": [0, 1]}}))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with calibrations.calibrations(1) as calibrated:
         with pytest.raises(TuningError, match=r"-seed0: timing .* exit code 7: no memory"):
             calibrated(dead)
         assert calibrated(alive) == {"seed": 1}
+        # Nobody could remove a file with a name when this process is killed.
+        assert list(temporary.iterdir()) == []
 
 
 def test_the_amount_is_rows_times_epochs(small_study):

@@ -314,6 +314,10 @@ def test_other_places_are_refused_and_left_alone(small_study, tmp_path, tree):
     with pytest.raises(ConfigError, match="in the run"):
         run_study(study, tmp_path / "run" / "deep" / "out")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="loop"):  # whose path the command line names
+        run_study(study, tmp_path / "loop")
+    assert (tmp_path / "loop").is_symlink()
     with pytest.raises(ConfigError, match="one of one"):
         run_study(study, tmp_path / "new", only=["two"])
     assert not (tmp_path / "new").exists()

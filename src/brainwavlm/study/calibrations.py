@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -30,39 +29,37 @@ def calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
     start = "fork" if sys.platform == "linux" and not torch.cuda.is_available() else "spawn"
     context: Any = get_context(start)
     asking, answering = context.Pipe()
-    with NamedTemporaryFile("r") as errors:
-        process = context.Process(target=_serve, args=(start, asking, answering, Path(errors.name), cpus))
-        process.start()
-        answering.close()
+    process = context.Process(target=_serve, args=(start, asking, answering, cpus))
+    process.start()
+    answering.close()
 
-        def calibrated(cell: Cell) -> dict[str, Any]:
-            try:
-                asking.send(cell.config.model_dump(mode="json"))
-                answer = asking.recv()
-            except (EOFError, OSError):
-                process.join()
-                answer = {"exit": process.exitcode}
-            if "error" in answer:
-                error = answer["error"]
-                raise BrainwavlmError(
-                    f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
-                )
-            if "exit" in answer:
-                last = " ".join(errors.read().splitlines()[-1:])
-                raise TuningError(
-                    cell.name,
-                    f"timing a few steps ended with exit code {answer['exit']}: {last}",
-                    "a cell that can begin.",
-                    "Try it alone with `brainwavlm plan`.",
-                )
-            return answer["plan"]
-
+    def calibrated(cell: Cell) -> dict[str, Any]:
         try:
-            yield calibrated
-        finally:
-            process.kill()
+            asking.send(cell.config.model_dump(mode="json"))
+            answer = asking.recv()
+        except (EOFError, OSError):
             process.join()
-            asking.close()
+            answer = {"exit": process.exitcode, "last": ""}
+        if "error" in answer:
+            error = answer["error"]
+            raise BrainwavlmError(
+                f"{cell.name}: {error['path']}", error["found"], error["expected"], error["remedy"]
+            )
+        if "exit" in answer:
+            raise TuningError(
+                cell.name,
+                f"timing a few steps ended with exit code {answer['exit']}: {answer['last']}",
+                "a cell that can begin.",
+                "Try it alone with `brainwavlm plan`.",
+            )
+        return answer["plan"]
+
+    try:
+        yield calibrated
+    finally:
+        process.kill()
+        process.join()
+        asking.close()
 
 
 def planned(config: dict[str, Any]) -> dict[str, Any]:
@@ -73,20 +70,22 @@ def planned(config: dict[str, Any]) -> dict[str, Any]:
         return {"error": error.as_dict()}
 
 
-def _serve(start: str, asking: Connection, answering: Connection, errors: Path, cpus: int) -> None:
+def _serve(start: str, asking: Connection, answering: Connection, cpus: int) -> None:
     asking.close()  # of its other end alone: this process ends when nobody asks any more
-    with errors.open("w") as file:
-        for standard in (1, 2):
-            os.dup2(file.fileno(), standard)
     limit_threads(cpus)
     context: Any = get_context(start)
-    with suppress(EOFError):
+    # Without a name: nothing is left of it however this process and that which asks end.
+    with TemporaryFile("w+", errors="replace") as errors, suppress(EOFError):
+        for standard in (1, 2):
+            os.dup2(errors.fileno(), standard)
         while True:
             process = context.Process(target=_answer, args=(answering.recv(), answering, cpus))
             process.start()
             process.join()
             if process.exitcode:
-                answering.send({"exit": process.exitcode})
+                errors.seek(0)
+                last = " ".join(errors.read().splitlines()[-1:])
+                answering.send({"exit": process.exitcode, "last": last})
 
 
 def _answer(config: dict[str, Any], answering: Connection, cpus: int) -> None:

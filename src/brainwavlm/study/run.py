@@ -1,5 +1,6 @@
 """A study from its description to the states of its cells: who is done, who is left, who works on them."""
 
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +70,7 @@ def run_study(
     chosen = [cell for cell in cells if chosen_by(cell, study, only)]
     places = {cell.name: place_of(cell, study.source) for cell in chosen}
     progress = progress or Progress()
-    output = Path(output).resolve()
+    output = Path(os.path.realpath(output))  # a loop of links is told by whoever writes first
     made = not output.exists()
     try:
         require_place(output, study)
