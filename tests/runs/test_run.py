@@ -2,6 +2,7 @@
 
 import errno
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -99,12 +100,17 @@ def test_what_a_kill_left_half_written_is_removed_and_never_read(tmp_path):
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
     assert len(open_run(tmp_path).checkpoints) == 1
-    with writing(tmp_path, MANIFEST, VOXELS, resume=True) as writer:
+    again = partial(writing, manifest=MANIFEST, voxels=VOXELS, resume=True)
+    with again(tmp_path) as writer:
         resumed = writer.resume()
         assert resumed is not None
         assert resumed.state["epoch"] == 1
     assert not half.exists()
     assert [event["step"] for event in open_run(tmp_path).log()] == [1]
+    (tmp_path / "log.jsonl").write_bytes(b"{")
+    with pytest.raises(RunError, match=r"log\.jsonl: 1 bytes: cut"), again(tmp_path) as writer:
+        writer.resume()
+    assert (tmp_path / "log.jsonl").read_bytes() == b"{"
 
 
 @pytest.mark.parametrize(

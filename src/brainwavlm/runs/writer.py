@@ -135,7 +135,16 @@ class Writer:
         checkpoints = self.run.checkpoints
         checkpoint = read_checkpoint(checkpoints[-1], to_resume=True) if checkpoints else None
         if self._writes and self._log.exists():
-            os.truncate(self._log, 0 if checkpoint is None else checkpoint.state["log_bytes"])
+            n_bytes, wanted = self._log.stat().st_size, checkpoint.state["log_bytes"] if checkpoint else 0
+            if n_bytes < wanted:
+                found, remedy = (
+                    f"{n_bytes} bytes: cut.",
+                    "Restore it; without it the run goes on with a new one.",
+                )
+                raise RunError(
+                    self._log, found, f"{wanted} bytes or more, as at the last checkpoint.", remedy
+                )
+            os.truncate(self._log, wanted)
         return checkpoint
 
     def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:

@@ -81,7 +81,8 @@ def draw_forest(forest: Forest, canvas: Canvas) -> Figure:
         # Intervals over few seeds would leave no room for the others: they reach out of the figure.
         ends = np.append(marks[["value", "low", "high"]].to_numpy(float), 0.0)
         low, high = np.nanmin(ends), np.nanmax(ends)
-        figure.axes[0].set_xlim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+        room = 0.3 * (high - low) or 0.01
+        figure.axes[0].set_xlim(low - room, high + room)
         for one in figure.axes:
             one.axvline(0, color=rcParams["axes.edgecolor"], linewidth=wide / 2, zorder=0)
     return figure
