@@ -82,10 +82,8 @@ class Recorder:
         processes: int = 1,
         command: str | None = None,
     ) -> None:
-        from brainwavlm.runs.checksums import (
-            changed_files,
-            data_files,
-        )  # what reads data: who lists runs needs none
+        # It imports what reads data, which whoever only lists runs need not wait for.
+        from brainwavlm.runs.checksums import changed_files, data_files
 
         self._path, self._began = folder / FILE, time.monotonic()
         self._meter = Meter(accelerators=accelerator_ids(device, processes))
