@@ -137,12 +137,11 @@ class Writer:
         if self._writes and self._log.exists():
             n_bytes, wanted = self._log.stat().st_size, checkpoint.state["log_bytes"] if checkpoint else 0
             if n_bytes < wanted:
-                found, remedy = (
-                    f"{n_bytes} bytes: cut.",
-                    "Restore it; without it the run goes on with a new one.",
-                )
                 raise RunError(
-                    self._log, found, f"{wanted} bytes or more, as at the last checkpoint.", remedy
+                    self._log,
+                    f"{n_bytes} bytes: cut.",
+                    f"{wanted} bytes or more, as at the last checkpoint.",
+                    "Restore it; without it the run goes on with a new one.",
                 )
             os.truncate(self._log, wanted)
         return checkpoint
