@@ -18,8 +18,8 @@ from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.datasets.usable_rows import left_out, rows_with_sound, without_rows
 from brainwavlm.datasets.usable_voxels import usable_voxels
+from brainwavlm.encoding.story_folds import first_stories
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
-from brainwavlm.encoding.training_subset import first_stories
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.audio import sound_facts
 from brainwavlm.stimulus.windows import cut_windows
