@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import brainwavlm
-from brainwavlm.evaluation.ceiling import cc_max
+from brainwavlm.evaluation.scores import cc_max
 
 subject = brainwavlm.load_dataset("demo").subject("sim01")
 tests = [recording for recording in subject.recordings.values() if recording.story.split == "test"]

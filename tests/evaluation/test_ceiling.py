@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from brainwavlm.evaluation.ceiling import cc_norm, spe
+from brainwavlm.evaluation.scores import cc_norm, spe
 
 
 def test_the_signal_scores_one_and_a_noisy_prediction_its_correlation_with_the_signal():

@@ -13,9 +13,8 @@ from brainwavlm.cli import console as terminal
 from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation import scoring_plan
-from brainwavlm.evaluation.ceiling import cc_norm
 from brainwavlm.evaluation.ridge_predictions import responses_of
-from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scores import cc_norm, correlation
 from brainwavlm.reporting.page.tables import scores_table
 from brainwavlm.results.evaluation import Evaluation
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT

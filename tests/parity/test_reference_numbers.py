@@ -8,8 +8,7 @@ from numpy.testing import assert_allclose
 
 from brainwavlm.encoding.alignment import delayed, lanczos_matrix, moments
 from brainwavlm.encoding.ridge import solve_ridge
-from brainwavlm.evaluation.ceiling import cc_max, cc_norm, spe
-from brainwavlm.evaluation.scores import correlation
+from brainwavlm.evaluation.scores import cc_max, cc_norm, correlation, spe
 
 FOLDER = Path(__file__).parents[3] / "shared" / "reference"
 TOLERANCE = {"rtol": 0, "atol": 1e-6}

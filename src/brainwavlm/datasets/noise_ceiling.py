@@ -1,6 +1,6 @@
 """How repeatable responses are: the noise ceiling of a subject from repeated presentations of one story.
 
-It is a property of the recordings alone. What a model reaches of it is in `brainwavlm.evaluation.ceiling`.
+It is a property of the recordings alone. What a model reaches of it is in `brainwavlm.evaluation.scores`.
 
 N repeats y_n(t) and their mean m(t); Var over rows with n - 1.
 
