@@ -1,5 +1,5 @@
 from brainwavlm.config import load_config
-from brainwavlm.results.grouping import LISTENER, grouped
+from brainwavlm.results.estimates import LISTENER, grouped
 
 
 def config(**overrides):

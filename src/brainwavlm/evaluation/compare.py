@@ -22,9 +22,8 @@ from brainwavlm.evaluation.compare_tables import (
 )
 from brainwavlm.evaluation.notes import SIMULATED, result_summary
 from brainwavlm.results.comparison import Comparison
-from brainwavlm.results.estimates import Score
+from brainwavlm.results.estimates import Score, grouped
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.grouping import grouped
 from brainwavlm.results.replicates import FILE, OWN_LAYER, READOUTS, Replicates
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs

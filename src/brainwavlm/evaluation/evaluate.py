@@ -36,8 +36,8 @@ from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.evaluation.statistics.tests import listener_rows
 from brainwavlm.evaluation.transfer_cells import seen_while_tuning
 from brainwavlm.progress import Progress
+from brainwavlm.results.estimates import LISTENER, named_groups
 from brainwavlm.results.evaluation import Evaluation
-from brainwavlm.results.grouping import LISTENER, named_groups
 from brainwavlm.results.replicates import gathered
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs

@@ -24,7 +24,7 @@ from brainwavlm.evaluation.probes.tasks import (
 )
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
-from brainwavlm.results.grouping import named_groups
+from brainwavlm.results.estimates import named_groups
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.replicates import gathered
 from brainwavlm.runs.run import Run

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from brainwavlm.config import RunConfig
-from brainwavlm.results.grouping import label
+from brainwavlm.results.estimates import label
 from brainwavlm.study.cells import points, tuners, value_of
 from brainwavlm.study.claims.scores import CellScores
 from brainwavlm.study.description import Experiment
