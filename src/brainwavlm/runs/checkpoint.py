@@ -1,4 +1,4 @@
-"""A checkpoint of a run: everything that the rest of it depends on, read whole or refused."""
+"""What run.json and a checkpoint hold: everything that the rest of a run depends on, read whole or refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,95 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, model_validator
+
 from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.files import read_json
-from brainwavlm.runs.manifest import State
+from brainwavlm.files import Part, read_json
+
+
+class Best(Part):
+    """The best epoch."""
+
+    epoch: int
+    checkpoint: str
+    validation_r: float | None = None
+
+
+class Epoch(Part):
+    """One epoch of the history."""
+
+    epoch: int
+    loss: float | None  # none of epoch 0
+    validation_r: float | None
+    gradient_norm: float | None = None  # not recorded by earlier versions
+
+
+class Course(Part):
+    """How a run went."""
+
+    best: Best | None
+    history: list[Epoch]
+
+
+class State(Course):
+    """state.json of a checkpoint."""
+
+    epoch: int = Field(ge=0)
+    step: int = Field(ge=0)
+    losses: list[float]
+    gradient_norms: list[float | None] = Field(default_factory=list)
+    log_bytes: int = Field(ge=0)
+
+
+class Control(Part):
+    """What was in place of the responses."""
+
+    kind: str
+    n_targets: int
+    voxels: bool
+    unknown: dict[str, int] | None = None
+
+
+class Data(Part):
+    """What is said of the data."""
+
+    dataset: str
+    subject: str
+    simulated: bool
+    n_voxels: int
+    n_target: int
+    control: Control
+
+
+class Side(Part):
+    """A run as one of its listeners sees it."""
+
+    config: dict[str, Any]
+    splits: dict[str, list[str]]
+    data: Data
+
+
+class NamedSide(Side):
+    """That of a joint run."""
+
+    name: str
+
+
+class Manifest(Side):
+    """run.json."""
+
+    backbone: dict[str, Any]
+    versions: dict[str, str]
+    listeners: list[NamedSide] = Field(default=[], min_length=1)
+
+    @model_validator(mode="after")
+    def _everyone(self):
+        """A joint run without one of its listeners would be scored as if that one had not heard anything."""
+        further, seen = len(self.config.get("joint", [])), len(self.listeners)
+        if seen != (further + 1 if further else 0):
+            raise ValueError(f"{further + 1} listeners in config, {seen} in listeners")
+        return self
+
 
 OPTIMISER = "optimiser.safetensors"
 

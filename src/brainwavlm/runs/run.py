@@ -22,8 +22,7 @@ import numpy as np
 from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.errors import RunError
 from brainwavlm.files import read_json
-from brainwavlm.runs.checkpoint import Checkpoint, ends_epoch, read_checkpoint
-from brainwavlm.runs.manifest import Course, Manifest, State
+from brainwavlm.runs.checkpoint import Checkpoint, Course, Manifest, State, ends_epoch, read_checkpoint
 
 FORMAT = 1
 
