@@ -14,8 +14,7 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError, TuningError
 from brainwavlm.runs import checksums, energy, environment
 from brainwavlm.runs.checksums import data_files
-from brainwavlm.runs.energy import Meter, rapl_packages
-from brainwavlm.runs.environment import git_revision, machine_facts
+from brainwavlm.runs.environment import Meter, git_revision, machine_facts, rapl_packages
 from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
 from tests.encoding.loops import KillAt, Killed
 

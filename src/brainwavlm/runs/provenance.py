@@ -17,8 +17,7 @@ from pydantic import Field
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json, write_json
-from brainwavlm.runs.energy import Meter
-from brainwavlm.runs.environment import accelerator_ids, code_version, machine_facts, versions
+from brainwavlm.runs.environment import Meter, accelerator_ids, code_version, machine_facts, versions
 
 if TYPE_CHECKING:
     import torch
