@@ -1,4 +1,10 @@
-"""How well a prediction follows a recording, voxel by voxel and in the mean over targets; and how much of what any model could explain that is."""
+"""How well a prediction follows a recording, voxel by voxel and in the mean over targets; and its share of the ceiling.
+
+With the names of `brainwavlm.datasets.noise_ceiling`, and a prediction p(t):
+
+    CC_norm = corr(m, p) / CC_max             share of the ceiling that the prediction reaches
+    SPE = (Var(m) - Var(m - p)) / SP          share of the signal's power that is explained
+"""
 
 from collections.abc import Mapping
 

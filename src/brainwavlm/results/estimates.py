@@ -1,4 +1,7 @@
-"""Runs of one kind: which they are, means over their seeds, differences and spreads; intervals over test stories."""
+"""Runs of one kind: which they are, means over their seeds, differences and spreads; intervals over test stories.
+
+`compare` and the table of claims of a study both come to their numbers here.
+"""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a run ran on and with: code, packages, machine, and the energy that its counters measured. The name of the host is nobody's business: left out."""
+"""What a run ran on and with: code, packages, machine, energy. The name of the host is nobody's business: left out."""
 
 import ctypes
 import hashlib

@@ -1,4 +1,4 @@
-"""Where results may be written: where files can be made, not in a data set, not in somebody's run; and who works there."""
+"""Where results may be written, where files can be made, not in a data set, not in somebody's run; who works there."""
 
 import fcntl
 import os
