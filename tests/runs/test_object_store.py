@@ -9,8 +9,8 @@ import fsspec
 import pytest
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.runs.checksums import SUMS, write_sums
 from brainwavlm.runs.object_store import RECORD, copy_folder
+from brainwavlm.runs.sums import SUMS, write_sums
 
 
 @pytest.fixture

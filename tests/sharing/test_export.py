@@ -16,8 +16,8 @@ from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.models import export, load, verify
 from brainwavlm.models.card import base_licence
-from brainwavlm.runs.checksums import write_sums
 from brainwavlm.runs.run import open_run
+from brainwavlm.runs.sums import write_sums
 from tests.encoding.loops import KillAt, Killed
 
 

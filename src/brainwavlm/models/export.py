@@ -18,9 +18,9 @@ from brainwavlm.models.weights import save_adapter, save_merged
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.maps.writer import require_new
 from brainwavlm.results.open import within_run
-from brainwavlm.runs.checksums import write_sums
 from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.runs.run import Run
+from brainwavlm.runs.sums import write_sums
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound
 
 _EXAMPLE = 24.0  # seconds, or ten TRs where these are longer

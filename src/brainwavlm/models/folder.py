@@ -25,7 +25,7 @@ from brainwavlm.files import Part, read_json, require_kind
 from brainwavlm.models.brain_model import BrainModel, SubjectModel
 from brainwavlm.models.weights import load_adapter
 from brainwavlm.reporting.maps.writer import file_names
-from brainwavlm.runs.checksums import require_sums
+from brainwavlm.runs.sums import require_sums
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.hidden_states import Backbone
 

@@ -11,8 +11,8 @@ from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.models.brain_model import BrainModel, SubjectModel
 from brainwavlm.progress import Progress
-from brainwavlm.runs.checksums import require_sums
 from brainwavlm.runs.run import Run, open_run
+from brainwavlm.runs.sums import require_sums
 from brainwavlm.speech.hidden_states import Backbone
 
 

@@ -13,7 +13,7 @@ from brainwavlm.models.folder import AGAIN, MANIFEST, OURS, open_folder
 from brainwavlm.models.from_run import finished_run, model_of_run
 from brainwavlm.models.hub import fetched
 from brainwavlm.progress import Progress
-from brainwavlm.runs.checksums import SUMS, require_sums
+from brainwavlm.runs.sums import SUMS, require_sums
 from brainwavlm.speech.pretrained import is_hub_id
 
 TOLERANCE = 1e-5  # deviations

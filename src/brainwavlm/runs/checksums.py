@@ -1,7 +1,6 @@
-"""SHA-256 of files: of what a run reads, each file once for as long as it stays as it is; and of a finished folder."""
+"""Content of the files that a run reads: SHA-256, each file read once for as long as it stays as it is."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +13,8 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject, split_recordings
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.responses import Recording
-from brainwavlm.errors import BrainwavlmError, RunError
-from brainwavlm.files import read_json, replacing, require_content, sync, write_json
+from brainwavlm.errors import BrainwavlmError
+from brainwavlm.files import read_json, require_content, write_json
 from brainwavlm.runs.subject_views import subject_views
 
 HEARS_TRANSCRIPTS = ("words", "phones")
@@ -183,69 +182,3 @@ def changed_files(
         if before["bytes"] != file["bytes"] or (same_kind and before["sha256"] != file["sha256"]):
             changed.append(name)
     return changed
-
-
-SUMS = "SHA256SUMS"
-_LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
-
-
-def write_sums(folder: Path, files: Iterable[Path]) -> None:
-    """Write SHA256SUMS beside the files; `sha256sum -c SHA256SUMS` in the folder compares them too."""
-    names = sorted(file.relative_to(folder).as_posix() for file in files)
-    with replacing(folder / SUMS) as temporary:
-        lines = (f"{_digest(folder / name)}  {name}\n" for name in names)
-        temporary.write_text("".join(lines), encoding="utf-8")
-        sync(temporary)
-
-
-def require_sums(folder: Path, without: str, left_out: str = "") -> int:
-    """How many files have the content that SHA256SUMS says: all of them.
-
-    Parameters
-    ----------
-    folder : Path
-    without : str
-        What to do where there is no such file.
-    left_out : str
-        Name of a file that may have changed.
-
-    Raises
-    ------
-    RunError
-        A file is missing or was changed; or SHA256SUMS is.
-    """
-    path = folder / SUMS
-    try:
-        lines = path.read_bytes().decode().split("\n")
-    except FileNotFoundError:
-        raise RunError(path, "no such file.", "the checksum of each file of the folder.", without) from None
-    except UnicodeDecodeError:
-        lines = ["?"]
-    rows = [_LINE.fullmatch(line) for line in lines[:-1]]
-    if lines[-1] or not rows or None in rows:
-        raise RunError(
-            path, "damaged: no list of checksums.", "lines of sha256sum.", "Copy the folder again."
-        )
-    named = {row[2]: row[1] for row in rows if row is not None and row[2] != left_out}
-    wrong = [name for name, digest in named.items() if not _is(folder / name, digest)]
-    if wrong:
-        others = f"; so do {len(wrong) - 1} more: {', '.join(wrong[1:4])}" if wrong[1:] else ""
-        raise RunError(
-            folder / wrong[0],
-            f"{'missing' if not (folder / wrong[0]).is_file() else 'lacks the content it was written with'}{others}.",
-            f"the file whose checksum {SUMS} has: a bit may have flipped, or somebody changed it.",
-            "Copy the folder again from where it was made.",
-        )
-    return len(named)
-
-
-def _is(path: Path, digest: str) -> bool:
-    try:
-        return _digest(path) == digest
-    except (OSError, ValueError):  # not there, or a damaged name
-        return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,8 +14,8 @@ from typing import Any
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.files import read_json, replacing, write_json
 from brainwavlm.progress import Progress
-from brainwavlm.runs.checksums import SUMS, require_sums
 from brainwavlm.runs.output_paths import require_writable
+from brainwavlm.runs.sums import SUMS, require_sums
 
 RECORD = ".copied.json"
 _OURS = re.compile(r"(^|/)(\.copied\.json|lock)$|\.lock$|\.partial(/|$)")  # of no use elsewhere
