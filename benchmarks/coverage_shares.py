@@ -17,7 +17,7 @@ from scipy.signal import lfilter
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.banded_ridge import banded_predictions
-from brainwavlm.evaluation.probes.scores import dimensions
+from brainwavlm.evaluation.statistics.dimension import dimensions
 from brainwavlm.evaluation.statistics.jackknife import kept_pieces
 from brainwavlm.results.estimates import jackknife_interval
 

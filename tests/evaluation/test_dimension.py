@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from brainwavlm.evaluation.probes.scores import NEIGHBOURS, dimensions, gride, participation
+from brainwavlm.evaluation.statistics.dimension import NEIGHBOURS, dimensions, gride, participation
 
 
 def curved(n_points, n_dims, seed=0):

@@ -16,9 +16,10 @@ from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.evaluation.probes import probe as module
 from brainwavlm.evaluation.probes.probe import probe
 from brainwavlm.evaluation.probes.question import question_of
-from brainwavlm.evaluation.probes.scores import control_scores, dimensions, probe_predictions
+from brainwavlm.evaluation.probes.scores import control_scores, probe_predictions
 from brainwavlm.evaluation.probes.tasks import CONTROLS, task_notes
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
+from brainwavlm.evaluation.statistics.dimension import dimensions
 from brainwavlm.results import Probes, open_result
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.unit_vectors import cached_unit_vectors
