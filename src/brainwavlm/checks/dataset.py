@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.checks.report import Problem, Problems, Report
-from brainwavlm.checks.same_responses import same_responses
-from brainwavlm.checks.same_sound import add_same_sound
+from brainwavlm.checks.same_sound import add_same_sound, same_responses
 from brainwavlm.checks.stimuli import check_stimulus
 from brainwavlm.checks.subject import check_subject
 from brainwavlm.checks.transcripts import transcript_facts

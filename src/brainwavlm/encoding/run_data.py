@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainwavlm.checks.same_responses import same_responses
+from brainwavlm.checks.same_sound import same_responses
 from brainwavlm.config import LossConfig, RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject, split_recordings
