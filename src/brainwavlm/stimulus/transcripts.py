@@ -10,8 +10,13 @@ from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.decoded_sound import sound_facts
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.interval_rules import mended_intervals, without_copies
-from brainwavlm.stimulus.spoken_labels import Kind, nothing_said, phone_classes
+from brainwavlm.stimulus.interval_rules import (
+    Kind,
+    mended_intervals,
+    nothing_said,
+    phone_classes,
+    without_copies,
+)
 from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
 from brainwavlm.stimulus.word_lists import read_word_list
 from brainwavlm.stimulus.word_vectors import spoken

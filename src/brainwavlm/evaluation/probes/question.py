@@ -36,7 +36,7 @@ from brainwavlm.stimulus.features import acoustic
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import FEATURES, STRETCHES, Feature, features_named
 from brainwavlm.stimulus.features.units import Units, frame_means, occupancy, rate
-from brainwavlm.stimulus.spoken_labels import Kind
+from brainwavlm.stimulus.interval_rules import Kind
 
 
 @dataclass

@@ -8,7 +8,7 @@ import torch
 from brainwavlm.datasets.responses import Story
 from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.spoken_labels import Kind
+from brainwavlm.stimulus.interval_rules import Kind
 from brainwavlm.stimulus.transcripts import labels_said
 
 

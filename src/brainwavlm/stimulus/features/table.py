@@ -17,7 +17,7 @@ from brainwavlm.stimulus.features.files import is_table, means_over_time, read_t
 from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.text_model import contextual_vectors, folder_and_layer, is_text_model
 from brainwavlm.stimulus.features.units import Units, frame_means, rate
-from brainwavlm.stimulus.spoken_labels import Kind as Said
+from brainwavlm.stimulus.interval_rules import Kind as Said
 from brainwavlm.stimulus.word_vectors import vectors_path
 
 FeatureKind = Literal["acoustic", "phonetic", "lexical", "semantic", "other"]
