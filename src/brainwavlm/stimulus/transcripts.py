@@ -17,8 +17,8 @@ from brainwavlm.stimulus.interval_rules import (
     phone_classes,
     without_copies,
 )
+from brainwavlm.stimulus.text_tables import read_word_list
 from brainwavlm.stimulus.textgrid import AGAIN, Interval, Tier, read_textgrid, unusable
-from brainwavlm.stimulus.word_lists import read_word_list
 from brainwavlm.stimulus.word_vectors import spoken
 
 # Tiers by name, without case, and without the speaker before " - " of Montreal's aligner and of FAVE: those of
