@@ -13,8 +13,7 @@ from brainwavlm.errors import BrainwavlmError
 from brainwavlm.models import export, load, sound_rows
 from brainwavlm.models.prediction_files import predict_files
 from brainwavlm.progress import Progress
-from brainwavlm.stimulus.audio import load_sound
-from brainwavlm.stimulus.sound_parts import SoundParts, array_sound
+from brainwavlm.stimulus.audio import SoundParts, array_sound, load_sound
 from tests.models import noise
 
 

@@ -14,8 +14,7 @@ from brainwavlm.encoding.clock import rows_with_halo
 from brainwavlm.errors import AlignmentError, ConfigError, DatasetError
 from brainwavlm.speech.features import read_at_ends
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE
-from brainwavlm.stimulus.sound_parts import SoundParts, array_sound
+from brainwavlm.stimulus.audio import SAMPLE_RATE, SoundParts, array_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 BLOCK = 64  # rows that are read, or predicted, at once
