@@ -10,8 +10,8 @@ from brainwavlm.errors import DatasetError
 from brainwavlm.runs import environment
 from brainwavlm.runs.checksums import Checksums
 from brainwavlm.runs.environment import code_version
-from brainwavlm.study.identity import identity, transcript_facts, transfer_facts
 from brainwavlm.study.options import TransferOptions
+from brainwavlm.study.preparation import identity, transcript_facts, transfer_facts
 
 CODE = {"version": "1", "source": "abc", "git": None}
 
