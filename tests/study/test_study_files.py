@@ -9,7 +9,7 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.study import cells_of, load_study
-from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
+from brainwavlm.study.claims.verdicts import CLAIMS, NOT_YET
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from brainwavlm.config import Step, flattened, read_yaml, validated
 from brainwavlm.errors import ConfigError
-from brainwavlm.study.claims.paper import CLAIMS
+from brainwavlm.study.claims.verdicts import CLAIMS
 from brainwavlm.study.options import EvaluateOptions, ProbeOptions, TransferOptions
 
 FORMAT = 1

@@ -22,8 +22,8 @@ from brainwavlm.results.schemas import EvaluationSummary
 from brainwavlm.results.tables import csv_text, rows_or_none
 from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
-from brainwavlm.study.claims.paper import CLAIMS, NOT_YET
 from brainwavlm.study.claims.table import Claims, claims_of
+from brainwavlm.study.claims.verdicts import CLAIMS, NOT_YET
 from brainwavlm.study.folder import CellRecord, StudyFolder, open_study
 
 TABLES = "report"

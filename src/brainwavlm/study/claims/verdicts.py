@@ -6,6 +6,30 @@ from typing import Any
 
 from brainwavlm.config import RunConfig
 
+CLAIMS = {
+    1: "Tuning beats ridge on the untuned model",
+    2: "LoRA is steadier than full tuning",
+    3: "Tuning on whole cortex hurts auditory cortex",
+    4: "Tuning on auditory cortex helps it and keeps the rest",
+    5: "Choice of hemisphere",
+    6: "Transfer to other people",
+    7: "Semantics grow without labels",
+    8: "Acoustics are kept by tuning on auditory cortex",
+    9: "Explicit supervision gives comparable semantics",
+    10: "Choice of the loss",
+    11: "More data help",
+    12: "Slow responses suffice",
+    13: "Transfer to ECoG",
+    14: "Intrinsic dimension rises",
+    15: "Context and frame",
+    16: "Is it the brain? Controls",
+    17: "Layers reorganise",
+    18: "Nothing is forgotten",
+}
+# They need electrodes, which this program does not read yet.
+NOT_YET = (13,)
+
+
 Row = Mapping[str, Any]
 AS_REPORTED, COMPATIBLE, OTHERWISE = "as reported", "not contradicted", "otherwise"
 NOT_SHOWN, NO_INTERVAL, NO_CLAIM = "not shown", "no interval", ""
