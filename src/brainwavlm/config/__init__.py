@@ -1,6 +1,5 @@
 """What a run does, as frozen data: the schema is the only home of defaults; files, presets and overrides fill it."""
 
-from brainwavlm.config.controls import CONTROLS, ControlConfig, ControlKind
 from brainwavlm.config.loading import (
     PRESETS,
     flattened,
@@ -11,7 +10,7 @@ from brainwavlm.config.loading import (
     stored_config,
     validated,
 )
-from brainwavlm.config.losses import LossConfig
+from brainwavlm.config.losses import CONTROLS, ControlConfig, ControlKind, LossConfig
 from brainwavlm.config.schema import (
     AdapterConfig,
     AlignmentConfig,

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from brainwavlm.config.controls import ControlConfig
-from brainwavlm.config.losses import LossConfig
+from brainwavlm.config.losses import ControlConfig, LossConfig
 from brainwavlm.config.step import Name, Step, without_repeats
 
 # Which end of the order of stories a part of them is taken from.
