@@ -14,8 +14,7 @@ from brainwavlm.results.estimates import (
     ratio_of_deviations,
 )
 from brainwavlm.results.replicates import OWN_LAYER
-from brainwavlm.study.claims.groups import Group
-from brainwavlm.study.claims.scores import STEPS, CellScore, Kind, Step, missing
+from brainwavlm.study.claims.scores import STEPS, CellScore, Group, Kind, Step, missing
 from brainwavlm.study.claims.sentences import NOTHING
 
 # For a ratio of deviations: with fewer seeds a true factor of 2 would be shown less often than not.

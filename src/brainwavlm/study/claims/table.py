@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 
 from brainwavlm.study.cells import naming
-from brainwavlm.study.claims.groups import Group, groups_of, pairs_of
 from brainwavlm.study.claims.reading import read_cell
 from brainwavlm.study.claims.rows import (
     difference_rows,
@@ -25,7 +24,7 @@ from brainwavlm.study.claims.rows import (
     nothing_rows,
     spread_rows,
 )
-from brainwavlm.study.claims.scores import STEPS, CellScores, Kind, missing
+from brainwavlm.study.claims.scores import STEPS, CellScores, Group, Kind, groups_of, missing, pairs_of
 from brainwavlm.study.claims.sentences import NOTHING, sentence
 from brainwavlm.study.claims.verdicts import verdict
 from brainwavlm.study.description import Experiment
