@@ -7,7 +7,7 @@ import argparse
 import re
 from pathlib import Path
 
-from brainwavlm.cli.study import counted
+from brainwavlm.cli.show_study import counted
 from brainwavlm.reporting.figures import Choice, write_figure
 from brainwavlm.reporting.page.study_tables import findings_frame, probes_frame
 from brainwavlm.results.tables import rows_or_none
