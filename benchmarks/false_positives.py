@@ -15,7 +15,7 @@ from scipy.signal import lfilter
 
 from brainwavlm.config import EvaluationConfig, RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.evaluation.leave_one_out import turned
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.statistics.block_permutation import paired_block_p

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from brainwavlm.encoding.alignment import delayed
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.evaluation.scores import correlation
 
 ALPHAS, GAPS, N_TEST, N_DIMS, N_VOXELS = 10.0 ** np.arange(0, 8.5, 0.5), (0, 2, 4, 8, 12), 291, 100, 200

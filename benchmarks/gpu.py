@@ -42,7 +42,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from brainwavlm.config import load_config
 from brainwavlm.encoding.gram_ridge import GramRidge
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.evaluation.statistics.block_permutation import paired_block_p
 from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means

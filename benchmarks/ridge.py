@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_info
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 
 # An eighth of UTS03 (30,000 x 3,072) with fewer voxels, so that himalaya ends; fewer rows a column; a wide design.
 SHAPES = ("3750x384x6000", "1750x768x6000", "600x1200x6000")

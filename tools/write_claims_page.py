@@ -12,9 +12,9 @@ from brainwavlm.reporting.figures import Choice, write_figure
 from brainwavlm.reporting.page.study_tables import findings_frame, probes_frame
 from brainwavlm.results.tables import rows_or_none
 from brainwavlm.study import open_study
-from brainwavlm.study.claims.verdicts import CLAIMS
 from brainwavlm.study.claims.sentences import NOTHING
 from brainwavlm.study.claims.table import Claims, claims_of
+from brainwavlm.study.claims.verdicts import CLAIMS
 from brainwavlm.study.folder import StudyFolder
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "results" / "claims.md"

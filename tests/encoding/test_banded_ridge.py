@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.banded_ridge import banded_predictions, require_memory
 from brainwavlm.encoding.ridge import solve_ridge
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.errors import ConfigError
 
 CONFIG = RidgeConfig(alphas=tuple(10.0**k for k in range(-1, 5)), folds=3)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import RidgeConfig, gigabytes
 from brainwavlm.encoding.ridge import Penalties, at_grid_edge, ridge_batches, solve_ridge, voxels_at_once
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import correlation
 

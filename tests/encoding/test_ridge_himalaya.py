@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.ridge import ridge_batches
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.errors import ConfigError
 
 N_VOXELS = 60

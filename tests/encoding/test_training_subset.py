@@ -7,7 +7,7 @@ import pytest
 
 from brainwavlm.config import ListenerConfig
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.story_folds import first_stories, length
+from brainwavlm.encoding.story_subsets import first_stories, length
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluate import score_backbone

@@ -145,7 +145,7 @@ def test_energy_is_what_the_counters_moved_also_over_their_turn(tmp_path, monkey
     counter(tmp_path, 0, 961_000_000)
     assert meter.measured() == {"processors": pytest.approx((61 + 200) / 3.6e6)}
     clock = environment.time.monotonic() + 3600
-    monkeypatch.setattr(energy.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(environment.time, "monotonic", lambda: clock)
     assert meter.measured() is None  # a counter may have turned twice
 
 

@@ -15,7 +15,7 @@ from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.files import read_table
 from brainwavlm.stimulus.features.table import FEATURES, features_named
 from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, occupancy, rate
-from brainwavlm.stimulus.interval_rules import PHONES, phone_classes
+from brainwavlm.stimulus.intervals import PHONES, phone_classes
 from brainwavlm.stimulus.textgrid import Interval
 
 ENDS = np.arange(0.5, 60.5, 0.5)

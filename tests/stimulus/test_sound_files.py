@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from brainwavlm.checks.same_sound import ALIKE, best_overlap
+from brainwavlm.checks.duplicates import ALIKE, best_overlap
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus import decoded_sound
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound, sound_errors

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.interval_rules import nothing_said
+from brainwavlm.stimulus.intervals import nothing_said
 from brainwavlm.stimulus.textgrid import Interval, Tier, read_textgrid
 from brainwavlm.stimulus.transcripts import Transcript, read_transcript
 from brainwavlm.stimulus.word_vectors import spoken

@@ -5,7 +5,7 @@ import pytest
 
 from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import DatasetError
-from brainwavlm.stimulus.interval_rules import PHONES, nothing_said, phone_classes
+from brainwavlm.stimulus.intervals import PHONES, nothing_said, phone_classes
 from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.transcripts import read_transcript, said
 from tests.trees import long_form

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from brainwavlm.checks.duplicates import add_same_sound, same_responses
 from brainwavlm.checks.report import Problem, Problems, Report
-from brainwavlm.checks.same_sound import add_same_sound, same_responses
 from brainwavlm.checks.stimuli import check_stimulus
 from brainwavlm.checks.subject import check_subject
 from brainwavlm.checks.transcripts import transcript_facts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.responses import Story
-from brainwavlm.stimulus.interval_rules import TOLERANCE, Kind, is_arpabet
+from brainwavlm.stimulus.intervals import TOLERANCE, Kind, is_arpabet
 from brainwavlm.stimulus.transcripts import (
     TIERS,
     Transcript,

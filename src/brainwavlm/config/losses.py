@@ -1,4 +1,7 @@
-"""What tuning may lower, a weight for each term, and what it may predict in place of the responses."""
+"""What tuning may lower, a weight for each term, and what it may predict in place of the responses.
+
+How a term is computed stands in encoding.losses.LOSSES, how a control is made in encoding.control_targets.CONTROLS.
+"""
 
 from typing import ClassVar, Literal
 

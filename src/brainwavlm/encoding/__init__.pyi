@@ -8,5 +8,5 @@ from .losses import spatial as spatial
 from .losses import temporal as temporal
 from .ridge import ridge_batches as ridge_batches
 from .ridge import solve_ridge as solve_ridge
-from .story_folds import story_folds as story_folds
+from .story_subsets import story_folds as story_folds
 from .tuning import tune as tune

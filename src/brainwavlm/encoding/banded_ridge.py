@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from brainwavlm.config import RidgeConfig
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.errors import ConfigError
 
 _BATCH_BYTES = 2.5e8  # of the predictions of one batch of voxels under all alphas

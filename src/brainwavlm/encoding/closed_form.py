@@ -8,8 +8,8 @@ import numpy as np
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.readout import FixedRidge
 from brainwavlm.encoding.ridge import require_memory, ridge_batches
-from brainwavlm.encoding.story_folds import story_folds
 from brainwavlm.encoding.story_loader import StoryLoader
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.speech.hidden_states import Backbone
 

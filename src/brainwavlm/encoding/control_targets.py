@@ -27,7 +27,7 @@ from brainwavlm.encoding.run_data import RunData
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.units import Units, frame_means, occupancy
-from brainwavlm.stimulus.interval_rules import PHONES, Kind
+from brainwavlm.stimulus.intervals import PHONES, Kind
 from brainwavlm.stimulus.transcripts import labels_said
 
 RESPONSE_SECONDS = 32.0  # of the canonical response; less than 1e-5 of its peak is left then

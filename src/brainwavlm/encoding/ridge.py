@@ -9,7 +9,7 @@ import numpy as np
 from brainwavlm.config import RidgeConfig
 from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.reduced_rank import MOST_ASKED, VOXELS_OF_A_PRODUCT, ReducedRank, fit_reduced_rank
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.errors import ConfigError
 
 _LEAST_BATCH = 256

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainwavlm.checks.same_sound import same_responses
+from brainwavlm.checks.duplicates import same_responses
 from brainwavlm.config import LossConfig, RunConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.base import Dataset, Subject, split_recordings
@@ -18,7 +18,7 @@ from brainwavlm.datasets.noise_ceiling import ceiling
 from brainwavlm.datasets.responses import Recording, Split
 from brainwavlm.datasets.usable_rows import left_out, rows_with_sound, without_rows
 from brainwavlm.datasets.usable_voxels import usable_voxels
-from brainwavlm.encoding.story_folds import first_stories
+from brainwavlm.encoding.story_subsets import first_stories
 from brainwavlm.encoding.targets import target_mask, uses_ceiling, with_regions
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.audio import sound_facts

@@ -25,7 +25,7 @@ from brainwavlm.evaluation.statistics.auc import LABELS, jackknife_of_auc
 from brainwavlm.speech.features import StoryFeatures
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.interval_rules import Kind
+from brainwavlm.stimulus.intervals import Kind
 from brainwavlm.stimulus.transcripts import labels_said
 
 TASKS: tuple[Kind, ...] = ("phones", "words")

@@ -12,7 +12,7 @@ import pandas as pd
 from brainwavlm.datasets.noise_ceiling import n_repeats
 from brainwavlm.datasets.usable_rows import left_out
 from brainwavlm.encoding.ridge import at_grid_edge
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.evaluation.leave_one_out import chance_test
 from brainwavlm.evaluation.planted_truth import clean_correlations, clean_means
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, stories_of_rows

@@ -9,7 +9,7 @@ import pandas as pd
 
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.story_folds import EDGE, length
+from brainwavlm.encoding.story_subsets import EDGE, length
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.scores import target_means
 from brainwavlm.evaluation.scoring_plan import ScoringPlan

@@ -19,7 +19,7 @@ from brainwavlm.encoding.clock import StoryClock
 from brainwavlm.encoding.prepared_stories import planned_windows, recording_clock
 from brainwavlm.encoding.ridge import Penalties, RidgeBatch, require_memory, ridge_batches
 from brainwavlm.encoding.run_data import RunData
-from brainwavlm.encoding.story_folds import story_folds
+from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.encoding.targets import masks_within, target_masks
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.ridge_predictions import RidgePredictions, responses_of, stories_of_rows

@@ -1,4 +1,4 @@
-"""Users' tables in text, a line of names and as many fields in every row; and transcripts that list words."""
+"""Tables in text with a line of names; transcripts that list words: such tables, and JSON of Gentle and WhisperX."""
 
 import csv
 import math

@@ -10,7 +10,7 @@ from brainwavlm.datasets.responses import Story
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.decoded_sound import sound_facts
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.interval_rules import (
+from brainwavlm.stimulus.intervals import (
     Kind,
     mended_intervals,
     nothing_said,

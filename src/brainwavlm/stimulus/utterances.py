@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from brainwavlm.datasets.responses import Channel, Story
-from brainwavlm.stimulus.interval_rules import phone_classes
+from brainwavlm.stimulus.intervals import phone_classes
 from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.transcripts import transcript_of
 from brainwavlm.stimulus.word_vectors import spoken

@@ -1,4 +1,8 @@
-"""Before the cells begin: their identities, folders and steps, and the study's own files."""
+"""Before the cells begin: their identities, folders and steps, and the study's own files.
+
+identity = SHA-256 of a cell's configuration, the content of its data, its speech model and the code that computes it.
+Where the study lies is no part of it, nor what is scored after tuning.
+"""
 
 import hashlib
 import json
@@ -19,7 +23,7 @@ from brainwavlm.files import read_json, replacing, write_json
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_files
 from brainwavlm.runs.environment import code_version
-from brainwavlm.runs.output_paths import require_apart
+from brainwavlm.runs.output_folders import require_apart
 from brainwavlm.runs.subject_views import subject_views
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.study.cells import Cell

@@ -35,7 +35,7 @@ from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.stimulus.features import acoustic
 from brainwavlm.stimulus.features.table import FEATURES, STRETCHES, Feature, features_named
 from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, occupancy, rate
-from brainwavlm.stimulus.interval_rules import Kind
+from brainwavlm.stimulus.intervals import Kind
 
 
 @dataclass

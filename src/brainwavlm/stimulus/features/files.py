@@ -8,7 +8,7 @@ import pandas as pd
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import is_listed, require_content
 from brainwavlm.stimulus.features.units import Units, means_of_rows
-from brainwavlm.stimulus.interval_rules import TOLERANCE
+from brainwavlm.stimulus.intervals import TOLERANCE
 from brainwavlm.stimulus.text_tables import SEPARATORS, table_rows
 from brainwavlm.stimulus.word_vectors import LARGEST
 

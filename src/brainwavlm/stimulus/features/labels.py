@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from brainwavlm.errors import ConfigError
-from brainwavlm.stimulus.interval_rules import PHONES
+from brainwavlm.stimulus.intervals import PHONES
 from brainwavlm.stimulus.word_vectors import read_embeddings
 
 MOST_FREQUENT = 50

@@ -16,7 +16,7 @@ from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.files import is_table, means_over_time, read_table, require_within, spans
 from brainwavlm.stimulus.features.text_model import contextual_vectors, folder_and_layer, is_text_model
 from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, rate
-from brainwavlm.stimulus.interval_rules import Kind as Said
+from brainwavlm.stimulus.intervals import Kind as Said
 from brainwavlm.stimulus.word_vectors import vectors_path
 
 FeatureKind = Literal["acoustic", "phonetic", "lexical", "semantic", "other"]

@@ -1,4 +1,4 @@
-"""The cells of a study as groups that differ by nothing but seed and listener, and what they scored, by listener and target."""
+"""Groups of cells that differ by nothing but seed and listener, and what cells scored, by listener and target."""
 
 import json
 from collections import Counter

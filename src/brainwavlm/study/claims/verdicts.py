@@ -1,4 +1,4 @@
-"""Whether a finding is what was reported, and what holds of it under both readouts."""
+"""Whether a finding is what was reported, and what holds of it under both readouts; claims by their number."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Labelled intervals: rounding is mended, what is said twice counts once, all else is refused; which labels say nothing."""
+"""Labelled intervals: rounding is mended, what is said twice counts once, all else is refused; and what labels mean."""
 
 import math
 import re

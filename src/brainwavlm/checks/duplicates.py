@@ -1,4 +1,8 @@
-"""One recording under two names, of stories or of subjects: a sound must not be on both sides of a split, and one array of responses is the wrong one of one at least."""
+"""One recording under two names: a sound that is two stories, an array of responses of two stories or subjects.
+
+One sound must not be on both sides of a split. Bytes differ where a recording was encoded again, resampled, made louder
+or trimmed; its loudness over time does not. One array of responses is the wrong one under one name at least.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
