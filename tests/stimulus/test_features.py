@@ -13,8 +13,9 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.files import read_table
+from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import FEATURES, features_named
-from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, occupancy, rate
+from brainwavlm.stimulus.features.units import Units, frame_means, occupancy, rate
 from brainwavlm.stimulus.intervals import PHONES, phone_classes
 from brainwavlm.stimulus.textgrid import Interval
 

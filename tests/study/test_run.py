@@ -18,8 +18,8 @@ from safetensors import safe_open
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import read_json
 from brainwavlm.runs.environment import code_version
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.object_store import copy_folder
-from brainwavlm.runs.output_folders import locked
 from brainwavlm.runs.writer import Writer
 from brainwavlm.study import open_study, run_study
 from brainwavlm.study.engines import engine_options

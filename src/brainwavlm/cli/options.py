@@ -187,7 +187,7 @@ def require_output(path: Path, *names: str, in_run: bool = False) -> None:
     With the names of a command's files, a folder must be new or empty, or hold an earlier result: all of them.
     """
     from brainwavlm.errors import ConfigError
-    from brainwavlm.runs.output_folders import require_apart, require_writable
+    from brainwavlm.runs.output_paths import require_apart, require_writable
 
     require_writable(path, "--output")
     earlier = all((path / name).is_file() for name in names)

@@ -13,7 +13,7 @@ from brainwavlm.encoding.targets import target_mask, uses_ceiling
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.progress import Progress
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.runs.run import Run
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import StoryFeatures, cached, extract

@@ -28,8 +28,9 @@ from brainwavlm.results.partition import Partition
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.subject_views import run_names, subject_runs
 from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import STRETCHES, Feature, Values, features_named
-from brainwavlm.stimulus.features.units import Stimuli, occupancy
+from brainwavlm.stimulus.features.units import occupancy
 
 
 def partition(

@@ -18,7 +18,7 @@ from brainwavlm.models.weights import save_adapter, save_merged
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.maps.writer import require_new
 from brainwavlm.results.open import within_run
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.runs.run import Run
 from brainwavlm.runs.sums import write_sums
 from brainwavlm.stimulus.audio import SAMPLE_RATE, load_sound

@@ -23,7 +23,7 @@ from brainwavlm.reporting.maps.volume import Grid, mask_grid, volume_image
 from brainwavlm.reporting.maps.writer import HEMI, map_file
 from brainwavlm.reporting.meshes import Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.features import heard_facts
 
 KINDS = (".h5", ".npy", ".nii.gz", ".func.gii")

@@ -10,7 +10,7 @@ from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, RunError
 from brainwavlm.results.schemas import AGAIN
-from brainwavlm.runs.output_folders import is_held
+from brainwavlm.runs.lock import is_held
 from brainwavlm.runs.provenance import read_provenance
 from brainwavlm.runs.run import Run, open_run
 

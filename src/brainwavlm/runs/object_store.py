@@ -14,7 +14,7 @@ from typing import Any
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.files import read_json, replacing, write_json
 from brainwavlm.progress import Progress
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.runs.sums import SUMS, require_sums
 
 RECORD = ".copied.json"

@@ -17,7 +17,7 @@ from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.errors import BrainwavlmError, RunError, TuningError
 from brainwavlm.files import naming, read_json, replacing, sync, write_json
 from brainwavlm.runs.checkpoint import OPTIMISER, Checkpoint, ends_epoch, read_checkpoint
-from brainwavlm.runs.output_folders import locked
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.provenance import Recorder
 from brainwavlm.runs.run import FORMAT, Run, voxels_key
 from brainwavlm.runs.sums import SUMS, write_sums

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from brainwavlm.errors import DatasetError
 from brainwavlm.files import replacing, sync
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
-from brainwavlm.runs.output_folders import require_writable
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.frontend_cache import Kept, frontend_outputs, kept_frames
 from brainwavlm.speech.hidden_states import Backbone

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json
-from brainwavlm.runs.output_folders import is_held
+from brainwavlm.runs.lock import is_held
 from brainwavlm.runs.run import Run, open_run
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.description import Study, study_from

@@ -23,7 +23,7 @@ from brainwavlm.files import read_json, replacing, write_json
 from brainwavlm.progress import Progress
 from brainwavlm.runs.checksums import Checksums, files_of, files_of_run, named_files
 from brainwavlm.runs.environment import code_version
-from brainwavlm.runs.output_folders import require_apart
+from brainwavlm.runs.output_paths import require_apart
 from brainwavlm.runs.subject_views import subject_views
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.study.cells import Cell

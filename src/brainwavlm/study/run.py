@@ -10,8 +10,8 @@ from typing import Any
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.progress import Progress
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.object_store import copy_folder
-from brainwavlm.runs.output_folders import locked
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import place_of, require_runnable
 from brainwavlm.study.description import Study

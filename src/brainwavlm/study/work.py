@@ -20,7 +20,7 @@ from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.probes import Probes
 from brainwavlm.results.transfer import Transfer
 from brainwavlm.runs.environment import code_version, same_code
-from brainwavlm.runs.output_folders import locked
+from brainwavlm.runs.lock import locked
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.checks import naming_cell
 from brainwavlm.study.records import WRITTEN, CellState, lost_file, read_state, record_path, write_state

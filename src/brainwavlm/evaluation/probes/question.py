@@ -33,8 +33,9 @@ from brainwavlm.evaluation.probes.tasks import (
 )
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
 from brainwavlm.stimulus.features import acoustic
+from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import FEATURES, STRETCHES, Feature, features_named
-from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, occupancy, rate
+from brainwavlm.stimulus.features.units import Units, frame_means, occupancy, rate
 from brainwavlm.stimulus.intervals import Kind
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from brainwavlm.errors import ConfigError, DatasetError
+from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.table import Feature, Values
-from brainwavlm.stimulus.features.units import Stimuli
 
 FEWEST_UNITS = 50  # that are tested
 SHUFFLES = 10

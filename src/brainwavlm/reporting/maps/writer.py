@@ -29,7 +29,7 @@ from brainwavlm.reporting.maps.run_maps import RunMaps
 from brainwavlm.reporting.maps.volume import Space, affine_of
 from brainwavlm.reporting.meshes import SIDES, Hemisphere
 from brainwavlm.results.evaluation import UNTUNED
-from brainwavlm.runs.output_folders import require_apart
+from brainwavlm.runs.output_paths import require_apart
 
 SIDECAR = "maps.json"
 HEMI = {"left": "hemi-L", "right": "hemi-R"}

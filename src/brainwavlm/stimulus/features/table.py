@@ -14,8 +14,9 @@ import torch
 from brainwavlm.errors import ConfigError
 from brainwavlm.stimulus.features import acoustic, labels
 from brainwavlm.stimulus.features.files import is_table, means_over_time, read_table, require_within, spans
+from brainwavlm.stimulus.features.stimuli import Stimuli
 from brainwavlm.stimulus.features.text_model import contextual_vectors, folder_and_layer, is_text_model
-from brainwavlm.stimulus.features.units import Stimuli, Units, frame_means, rate
+from brainwavlm.stimulus.features.units import Units, frame_means, rate
 from brainwavlm.stimulus.intervals import Kind as Said
 from brainwavlm.stimulus.word_vectors import vectors_path
 

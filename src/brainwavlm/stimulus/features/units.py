@@ -1,16 +1,11 @@
-"""What features are made of: sounds and words of stories; and their units, spans of time that have a value."""
+"""Spans of time that have a value: stretches between windows, phones, words; and what lies within a span."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from brainwavlm.datasets.responses import Story
-from brainwavlm.stimulus.audio import load_sound, sound_facts
-from brainwavlm.stimulus.intervals import Kind
 from brainwavlm.stimulus.textgrid import Interval
-from brainwavlm.stimulus.transcripts import labels_said
 
 FRAME_SECONDS = 0.01  # of frames of sound
 
@@ -116,36 +111,3 @@ def means_of_rows(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np
     )
     total, n = sums[last] - sums[first], counts[last] - counts[first]
     return np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0).astype(np.float32)
-
-
-class Stimuli:
-    """Stories, the stretches between their windows, and what is said in them; transcripts are read once.
-
-    Parameters
-    ----------
-    stories : mapping of str to Story
-    ends : mapping of str to array (n_windows,)
-        Where windows end, in seconds.
-    stride : float
-        Seconds between them.
-    """
-
-    def __init__(self, stories: Mapping[str, Story], ends: Mapping[str, np.ndarray], stride: float):
-        self.stories, self.ends = stories, ends
-        self.stretches = {name: Units.stretches(some, stride) for name, some in ends.items()}
-        self._said: dict[Kind, dict[str, Units]] = {}
-
-    def sound(self, name: str) -> torch.Tensor:
-        """The sound of a story, (n_samples,)."""
-        return torch.from_numpy(load_sound(self.stories[name].audio, self.stories[name].channel))
-
-    def seconds(self, name: str) -> float:
-        """How long that sound lasts."""
-        return sound_facts(self.stories[name].audio, self.stories[name].channel).seconds
-
-    def said(self, kind: Kind, asked_for: str) -> dict[str, Units]:
-        """Phones or words of each story, named as by `labels_said`, up to its last window's end; errors as there."""
-        if kind not in self._said:
-            said = labels_said(self.stories.values(), kind, "features", asked_for)
-            self._said[kind] = {name: some.within(self.ends[name][-1]) for name, some in said.items()}
-        return self._said[kind]

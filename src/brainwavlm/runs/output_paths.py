@@ -1,17 +1,12 @@
-"""Where results may be written, where files can be made, not in a data set, not in somebody's run; who works there."""
+"""Where results may be written: where files can be made, not in a data set, and not in somebody's run."""
 
-import fcntl
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 from brainwavlm.datasets.dataset_yaml import FILE_NAME
 from brainwavlm.datasets.lebel2023 import derivative_folder
-from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.errors import ConfigError
 
 
 def require_apart(path: Path, in_run: bool = False) -> None:
@@ -55,35 +50,3 @@ def require_writable(folder: Path, key: str) -> None:
             "a folder that is new or can be written.",
             "Choose another place.",
         ) from None
-
-
-@contextmanager
-def locked(path: Path, what: str, patience: float = 0.0) -> Iterator[None]:
-    """Hold a lock file for as long as the block runs; the system lets go of it when the process dies.
-
-    RunError with `what` somebody else is doing who still holds it after `patience` seconds.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + patience
-    with open(path, "a") as lock:
-        while not _taken(lock, fcntl.LOCK_EX):
-            if time.monotonic() > until:
-                raise RunError(path, what, "nobody else at work here.", "Wait for it, or stop it.")
-            time.sleep(0.1)
-        yield
-
-
-def is_held(path: Path) -> bool:
-    """Whether somebody holds a lock file."""
-    if not path.exists():
-        return False
-    with open(path) as lock:
-        return not _taken(lock, fcntl.LOCK_SH)
-
-
-def _taken(lock: IO[str], kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
