@@ -35,7 +35,7 @@ HOSTILE = (
     "a name of three hundred characters " + "x" * 190,
 )
 SESSION = {"began": 1.0, "hours": 0.5, "ended": "done", "error": None, "command": "brainwavlm tune"}
-SESSION |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {}, "energy_kwh": None}
+SESSION |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {}}
 SESSION |= {"machine": {"cpu": "One", "cores": 2, "accelerator": "none"}, "data_changed": []}
 
 
@@ -182,7 +182,7 @@ def test_show_tells_what_was_asked_what_came_out_and_what_to_do_next(tmp_path, p
     out = printed(show_run, run)
     for words in (
         "d, anna, target cortex: 2 of 3 voxels",
-        "30 min in 1 session, energy not measured",
+        "30 min in 1 session",
         "+0.0100 to +0.0900",
         f"brainwavlm report '{run.path}'",
     ):

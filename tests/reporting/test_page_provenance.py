@@ -20,7 +20,7 @@ MACHINE = {"cpu": "One", "cores": 2, "threads": 1, "memory_gb": 8.0, "accelerato
 def session(**changed):
     one = {"began": 0.0, "hours": 1.5, "ended": "done", "error": None, "command": "brainwavlm tune"}
     one |= {"code": {"version": "1", "source": "abc", "git": None}, "versions": {"torch": "2"}}
-    return {**one, "machine": MACHINE, "energy_kwh": None, "data_changed": [], **changed}
+    return {**one, "machine": MACHINE, "data_changed": [], **changed}
 
 
 def test_the_page_of_a_run_says_where_it_comes_from(real_evaluation, real_page):
@@ -80,20 +80,6 @@ def test_a_joint_run_has_one_learning_curve_and_one_record(tmp_path):
     assert text.count("<dt>Record</dt>") == 1
     assert text.count("All settings of run both") == 1
     assert "brainwavlm tune both.yaml --output both\nbrainwavlm evaluate both --layers" in text
-
-
-def test_energy_is_what_was_measured_or_said_not_to_be():
-    def energy(*measured):
-        sessions = [session(energy_kwh=kwh) for kwh in measured]
-        return entries_of(record_of({"files": {}, "sessions": sessions}))["Energy"]
-
-    assert re.fullmatch(r"not measured\D*", energy(None))  # no number where nothing was measured
-    assert energy({"processors": 0.5}, None).startswith(
-        "measured in 1 of 2 sessions: processors (RAPL) 0.5 kWh"
-    )
-    assert energy({"processors": 0.5, "accelerators": 1.0}, {"accelerators": 2.0}).startswith(
-        "measured: processors (RAPL) 0.5 kWh, graphics processors (NVIDIA's counter) 3 kWh"
-    )
 
 
 def test_each_subject_of_a_joint_run_has_its_record(finished):

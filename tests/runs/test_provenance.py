@@ -14,8 +14,8 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError, TuningError
 from brainwavlm.runs import checksums, environment
 from brainwavlm.runs.checksums import data_files
-from brainwavlm.runs.environment import Meter, git_revision, machine_facts, rapl_packages
-from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
+from brainwavlm.runs.environment import git_revision, machine_facts
+from brainwavlm.runs.provenance import hours_of, read_provenance
 from tests.encoding.loops import KillAt, Killed
 
 
@@ -123,38 +123,6 @@ def test_a_run_of_before_has_no_record_and_a_damaged_record_is_named(tmp_path):
     with pytest.raises(RunError, match=r"files is missing") as caught:
         read_provenance(tmp_path)
     assert "Restore it; or remove it" in caught.value.remedy
-
-
-def counter(root, number, microjoules, turn=10**9):
-    folder = root / f"intel-rapl:{number}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "energy_uj").write_text(f"{microjoules}\n")
-    (folder / "max_energy_range_uj").write_text(f"{turn}\n")
-    return folder
-
-
-def test_energy_is_what_the_counters_moved_also_over_their_turn(tmp_path, monkeypatch):
-    assert Meter(rapl_packages(tmp_path)).measured() is None
-    for number in (0, 1):
-        counter(tmp_path, number, 900_000_000)
-    (tmp_path / "intel-rapl:0:0").mkdir()  # a part of the first package: counted in it
-    meter = Meter(rapl_packages(tmp_path))
-    counter(tmp_path, 0, 960_000_000)
-    counter(tmp_path, 1, 100_000_000)
-    assert meter.measured() == {"processors": pytest.approx((60 + 200) / 3.6e6)}
-    counter(tmp_path, 0, 961_000_000)
-    assert meter.measured() == {"processors": pytest.approx((61 + 200) / 3.6e6)}
-    clock = environment.time.monotonic() + 3600
-    monkeypatch.setattr(environment.time, "monotonic", lambda: clock)
-    assert meter.measured() is None  # a counter may have turned twice
-
-
-def test_a_counter_that_cannot_be_read_is_no_energy(tmp_path):
-    folder = counter(tmp_path, 0, 5)
-    (folder / "energy_uj").unlink()
-    assert Meter(rapl_packages(tmp_path)).measured() is None
-    none = {"sessions": [{"energy_kwh": None, "hours": 1.0}]}
-    assert energy_of(none) == ({}, 0)
 
 
 def test_git_is_asked_only_where_the_package_is_a_checkout(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from brainwavlm.cli import console as terminal
 from brainwavlm.config import CONTROLS, RunConfig
 from brainwavlm.errors import BrainwavlmError, printable
 from brainwavlm.runs.listing import run_state, scores_of
-from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
+from brainwavlm.runs.provenance import hours_of, read_provenance
 from brainwavlm.runs.run import Run
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "damaged": "red", "killed": "yellow"}
@@ -124,14 +124,11 @@ def _went(
     history, best, most = went["history"], went["best"], config.training.epochs
     _entry("state", f"{state}, {sum(row['epoch'] > 0 for row in history)} of at most {most} epochs")
     if recorded is None:
-        _entry("time, energy", problem or "not recorded: tuned by a version that kept no record")
+        _entry("time", problem or "not recorded: tuned by a version that kept no record")
     elif recorded["sessions"]:
         number = len(recorded["sessions"])
         hours = terminal._duration(3600 * hours_of(recorded))
-        parts, measured = energy_of(recorded)
-        kwh = f"{sum(parts.values()):.3g} kWh measured ({', '.join(parts)}, {measured} of {number} sessions)"
-        energy = kwh if parts else "energy not measured"
-        _entry("time, energy", f"{hours} in {number} session{'s' if number > 1 else ''}, {energy}")
+        _entry("time", f"{hours} in {number} session{'s' if number > 1 else ''}")
         last = recorded["sessions"][-1]
         cpu, cores, accelerator = map(last["machine"].get, ("cpu", "cores", "accelerator"))
         _entry("machine", f"{cpu}, {cores} cores, accelerator {accelerator}")

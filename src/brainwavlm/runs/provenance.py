@@ -1,7 +1,7 @@
 """Where a run comes from: provenance.json in its folder, an entry for each session that worked on it.
 
 A session is one call of tuning: the first, and each that went on with --resume. It says on which machine, with which
-code and versions it ran, by which command, on which data, how long, and what energy was measured. A session that was
+code and versions it ran, by which command, on which data and how long. A session that was
 killed counts up to its last line in log.jsonl.
 """
 
@@ -17,7 +17,7 @@ from pydantic import Field
 from brainwavlm.config import RunConfig
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json, write_json
-from brainwavlm.runs.environment import Meter, accelerator_ids, code_version, machine_facts, versions
+from brainwavlm.runs.environment import code_version, machine_facts, versions
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,6 @@ class Session(Part):
     code: dict[str, Any]
     versions: dict[str, str]
     machine: dict[str, Any]
-    energy_kwh: dict[str, float] | None
     data_changed: list[str]
 
 
@@ -85,7 +84,6 @@ class Recorder:
         from brainwavlm.runs.checksums import changed_files, data_files
 
         self._path, self._began = folder / FILE, time.monotonic()
-        self._meter = Meter(accelerators=accelerator_ids(device, processes))
         before = read_provenance(folder)
         earlier = before["files"] if before is not None else {}
         files = data_files(config, earlier)
@@ -102,7 +100,6 @@ class Recorder:
                     "code": code_version(),
                     "versions": versions(),
                     "machine": machine_facts(device, processes),
-                    "energy_kwh": None,
                     "data_changed": changed_files(earlier, files),
                 },
             ],
@@ -121,16 +118,11 @@ class Recorder:
                 failed = issubclass(kind, Exception)
                 self.write("failed" if failed else "stopped", str(error) if failed else None)
 
-    def step(self) -> None:
-        """A step is done: counters that turn over are read in time."""
-        self._meter.read()
-
     def write(self, ended: Ended | None = None, error: str | None = None) -> None:
-        """Write hours and energy so far."""
+        """Write hours so far."""
         session = self._content["sessions"][-1]
         session |= {
             "hours": round((time.monotonic() - self._began) / 3600, 6),
-            "energy_kwh": self._meter.measured(),
             "ended": ended,
             "error": error,
         }
@@ -165,13 +157,6 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
 def hours_of(provenance: Mapping[str, Any]) -> float:
     """Hours of all sessions together."""
     return float(sum(session["hours"] for session in provenance["sessions"]))
-
-
-def energy_of(provenance: Mapping[str, Any]) -> tuple[dict[str, float], int]:
-    """Kilowatt-hours by part, and how many sessions they are of."""
-    measured = [session["energy_kwh"] for session in provenance["sessions"] if session["energy_kwh"]]
-    parts = dict.fromkeys(part for some in measured for part in some)
-    return {part: sum(some.get(part, 0.0) for some in measured) for part in parts}, len(measured)
 
 
 def last_logged(log: Path) -> float | None:

@@ -117,8 +117,6 @@ class Writer:
         line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False) + "\n"
         with naming(self._log):
             self._open_log.write(line.encode())
-        if self._recorder is not None:
-            self._recorder.step()
 
     def close(self) -> None:
         """Close the log."""

@@ -15,7 +15,7 @@ from brainwavlm.config import RunConfig, flattened
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
 from brainwavlm.reporting.sources import Source
-from brainwavlm.runs.provenance import energy_of, hours_of, read_provenance
+from brainwavlm.runs.provenance import hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 
 Entries = list[tuple[str, str]]
@@ -94,7 +94,6 @@ def record_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
         f"{file['sha256']}  {parts[file['whole']]}  {file['bytes']}  {name}"
         for name, file in recorded["files"].items()
     )
-    kwh, measured = energy_of(recorded)
     return {
         "sessions": sessions,
         # A sound that several subjects of a joint run heard is one file.
@@ -104,8 +103,6 @@ def record_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
         "changed": sorted({name for session in sessions for name in session["data_changed"]}),
         "began": datetime.fromtimestamp(sessions[0]["began"], UTC),
         "hours": hours_of(recorded),
-        "kwh": kwh,
-        "measured": measured,
     }
 
 

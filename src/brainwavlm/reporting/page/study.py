@@ -20,7 +20,6 @@ from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write
 from brainwavlm.reporting.page.study_tables import PAGE, Row
 from brainwavlm.results.schemas import EvaluationSummary
 from brainwavlm.results.tables import csv_text, rows_or_none
-from brainwavlm.runs.provenance import energy_of, read_provenance
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.claims.verdicts import CLAIMS, NOT_YET
@@ -96,7 +95,6 @@ def page_content(
         "yaml": yaml.read_text(encoding="utf-8", errors="replace") if yaml.is_file() else "",
         "resolved": json.dumps(study.study.model_dump(mode="json"), indent=2, ensure_ascii=False),
         "links": links,
-        "energy": _energy(study),
     }
 
 
@@ -160,21 +158,6 @@ def _learned(cells: Sequence[CellRecord]) -> pd.DataFrame:
         with suppress(BrainwavlmError, OSError):
             runs.append({"name": record.cell.name, **open_run(record.path).course})
     return learning_table(runs, {run["name"]: run["name"] for run in runs})
-
-
-def _energy(study: StudyFolder) -> str:
-    """What the cells measured while they were tuned."""
-    energies = []
-    for record in study.cells:
-        with suppress(BrainwavlmError, OSError):
-            energies.append(energy_of(read_provenance(record.path) or {"sessions": []})[0])
-    measured = [energy for energy in energies if energy]
-    if not measured:
-        return "not measured: no cell could read a counter, or cells were made before energy was recorded"
-    total = sum(sum(energy.values()) for energy in measured)
-    parts = ", ".join(dict.fromkeys(part for energy in measured for part in energy))
-    cells = f"{len(measured)} of {len(study.cells)} cells"
-    return f"{total:.3g} kWh of tuning in {cells}, by the counters of their {parts}"
 
 
 def _versions(study: StudyFolder) -> list[tuple[str, str]]:
