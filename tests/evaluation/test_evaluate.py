@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from scipy.stats import false_discovery_control
 
 import brainwavlm.evaluation.evaluate as module
-from brainwavlm.cli import console as terminal
+from brainwavlm.cli import show_scores
 from brainwavlm.encoding.prepared_stories import read_story
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.run_model import predict, tuned_model
@@ -79,7 +79,7 @@ def test_voxels_that_no_test_could_find_are_not_counted_as_none(scores, printed,
     assert (
         scores.table[["voxels_frozen", "voxels_tuned", "voxels_better", "voxels_worse"]].isna().all(axis=None)
     )
-    shown = " ".join(printed(terminal.show_scores, scores, tmp_path).split())
+    shown = " ".join(printed(show_scores.save_and_show, scores, tmp_path / "shown", False).split())
     assert "which voxels changed cannot be tested: p of a voxel is never below 1" in shown
     assert "which voxels are predicted cannot be tested: p of a voxel is never below 0.083" in shown
     opened = Evaluation.open(scores.save(tmp_path / "evaluation"))
