@@ -1,8 +1,10 @@
 """What commands print: tables and sentences for people. No science, no files."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any, Literal
 
 from rich import box
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from brainwavlm.config import CONTROLS
 from brainwavlm.errors import printable
@@ -32,6 +35,12 @@ RIDGE_COLUMNS = {
     "time_only_r": "time only",
     "mean_r_normalised": "of ceiling",
 }
+
+
+def show_sentences(text: str, indent: str = "", style: str = "") -> None:
+    """Lines as wide as the terminal, which would break longer ones within words; a path or command stays whole."""
+    wrapper = TextWrapper(console.width, indent, indent, break_long_words=False, break_on_hyphens=False)
+    console.print(Text(wrapper.fill(text), style), soft_wrap=True)
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
@@ -98,18 +107,16 @@ def _total(widths: Mapping[str, int], keys: Sequence[str]) -> int:
 def show_report(report: Any) -> None:
     """The result of `check`: where the data lie, facts, each problem in full, one closing line."""
     if report.dataset:
-        console.print(
-            f"{escape(printable(report.dataset))}: {escape(printable(report.path))}", soft_wrap=True
-        )
+        where = f"{printable(report.dataset)}: {printable(report.path)}"
+        console.print(escape(where), soft_wrap=True)
     for row in report.subjects:
         stories = ", ".join(f"{len(row[split])} {split}" for split in ("train", "validation", "test"))
-        console.print(
-            f"{escape(row['subject'])}: {_cell(row['n_usable'])} of {_cell(row['n_voxels'])} voxels usable, "
-            f"{_cell(row['n_rows'])} TRs, {60 * (row['hours'] or 0):.0f} minutes; stories: {stories}",
-            soft_wrap=True,
+        show_sentences(
+            f"{row['subject']}: {_cell(row['n_usable'])} of {_cell(row['n_voxels'])} voxels usable, "
+            f"{_cell(row['n_rows'])} TRs, {60 * (row['hours'] or 0):.0f} minutes; stories: {stories}"
         )
     for fact in report.facts:
-        console.print(f"  {escape(fact)}", soft_wrap=True)
+        show_sentences(fact, "  ")
     for problem in report.problems:
         colour = "red" if problem.severity == "error" else "yellow"
         console.print(f"[{colour}]{problem.severity}[/{colour}]  {escape(str(problem))}", soft_wrap=True)
@@ -153,7 +160,7 @@ def show_plan(plan: Any) -> None:
         + ("" if plan.card_gb is None else f", {plan.card_gb:.1f} GB of the card's")
     )
     for note in plan.notes:
-        console.print(f"  {escape(note)}", soft_wrap=True)
+        show_sentences(note, "  ")
 
 
 def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
@@ -165,31 +172,29 @@ def show_ridge(summary: Mapping[str, Any], folder: Path) -> None:
         for row in summary["targets"]
     ]
     show_table(rows, title=labelled("Ridge on the speech model as it is", summary))
-    console.print(
+    show_sentences(
         "mean r: over voxels, held-out stories, by ridge for each voxel alone; shared map: by a linear map that voxels "
         f"share; p, null 95 %: of the mean r, {_null(summary)}; q < .05: voxels "
         "after false-discovery correction; time only: what position in the story predicts without any sound; "
-        "of ceiling: r / noise ceiling",
-        soft_wrap=True,
+        "of ceiling: r / noise ceiling"
     )
-    show_end(summary["notes"], f"Written: {folder}/scores.csv, summary.json", f"brainwavlm report {folder}")
+    step = f"brainwavlm report {shlex.quote(str(folder))}"
+    show_end(summary["notes"], f"Written: {folder}/scores.csv, summary.json", step)
 
 
-def show_scores(scores: Any, folder: Path) -> None:
-    """The result of `evaluate`."""
+def show_scores(scores: Any) -> None:
+    """The tables of `evaluate` by target."""
     show_by_run(scores.rows(), "mean test correlation", scores.summary)
-    console.print(
+    show_sentences(
         "frozen, tuned: ridge on the features before and after, for each voxel alone; shared map: the change where "
-        "both are read out by a linear map that voxels share; readout: the run's own, where it covers the target",
-        soft_wrap=True,
+        "both are read out by a linear map that voxels share; readout: the run's own, where it covers the target"
     )
     show_by_run(scores.test_rows(), "tests", scores.summary)
     frozen = scores.summary["runs"][0]["frozen"]
-    console.print(
+    show_sentences(
         f"p tuned: of the mean, {_null(frozen)}; p change: blocks of at least {frozen['null']['block_rows']} TRs "
         "swapped between frozen and tuned, two-sided; frozen q, tuned q: voxels with q < .05; better, "
-        "worse: voxels whose change has q < .05; time only: what position in the story predicts without any sound",
-        soft_wrap=True,
+        "worse: voxels whose change has q < .05; time only: what position in the story predicts without any sound"
     )
     listeners = [
         {key: value for key, value in row.items() if key != "listeners"}
@@ -200,13 +205,13 @@ def show_scores(scores: Any, folder: Path) -> None:
         show_table(
             listeners, title=labelled("Over listeners: mean change, one-sided sign flips", scores.summary)
         )
-    show_end(scores.summary.get("notes", []), f"Written: {folder}", f"brainwavlm report {folder}")
 
 
 def show_end(notes: Sequence[str], written: str, step: str) -> None:
     """The last lines of a command: notes, where its files are, and what can be done next, if anything."""
-    lines = [*(f"  {note}" for note in notes), written, *([f"Next:  {step}"] if step else [])]
-    for line in lines:
+    for note in notes:
+        show_sentences(note, "  ")
+    for line in [written, *([f"Next:  {step}"] if step else [])]:
         console.print(escape(line), soft_wrap=True)
 
 

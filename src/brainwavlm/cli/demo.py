@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from brainwavlm.checks import check_dataset
-from brainwavlm.cli.console import console, show_plan, show_report, show_ridge, show_scores
+from brainwavlm.cli.console import (
+    console,
+    show_end,
+    show_plan,
+    show_report,
+    show_ridge,
+    show_scores,
+    show_sentences,
+)
 from brainwavlm.cli.progress import TerminalProgress
 from brainwavlm.compute import accelerator_for
 from brainwavlm.config import load_config
@@ -47,10 +55,9 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     frontends.mkdir()
     expected = plan(config)
     seconds = 2 * 3600 * expected.hours_of_run + STEPS_BESIDES * expected.seconds_per_step
-    console.print(
+    show_sentences(
         "The whole method on the embedded data set: check, plan, ridge, tuning on cortex and on auditory cortex, "
-        f"scores, one page. About {max(seconds / 60, 1):.0f} minutes on this machine.",
-        soft_wrap=True,
+        f"scores, one page. About {max(seconds / 60, 1):.0f} minutes on this machine."
     )
 
     _headline("1", "Check the data set")
@@ -80,7 +87,8 @@ def run_demo(output: Path, replace: bool, overrides: dict[str, Any]) -> Path:
     _headline("6", "Score both on held-out stories: fresh ridge, the same folds for all")
     scores = evaluate(runs, cache=cache, progress=TerminalProgress(console))
     scores.save(output / "evaluation")
-    show_scores(scores, output / "evaluation")
+    show_scores(scores)
+    show_end(scores.summary["notes"], f"Written: {output / 'evaluation'}", "")
 
     _headline("7", "One page with the table, the learning curves and the maps")
     page = write_report(scores, output / "report.html")

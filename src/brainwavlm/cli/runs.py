@@ -86,7 +86,7 @@ def tune(
         return
     value = best["validation_r"]
     r = "no validation stories" if value is None else f"validation r {value:.4f}"
-    print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {run.path}")
+    print(f"Best epoch {best['epoch']} ({r}). Next:  brainwavlm evaluate {shlex.quote(str(run.path))}")
 
 
 def runs(

@@ -229,5 +229,4 @@ def _line(text: str) -> None:
 
 
 def _note(text: str) -> None:
-    """A sentence, in lines as wide as the terminal."""
-    terminal.console.print(Text(text, style="dim"))
+    terminal.show_sentences(text, style="dim")

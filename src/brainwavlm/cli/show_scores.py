@@ -9,7 +9,15 @@ from typing import Any
 from rich.markup import escape
 
 from brainwavlm.cli import console as terminal
-from brainwavlm.cli.console import labelled, show_by_run, show_end, show_ridge, show_scores, show_table
+from brainwavlm.cli.console import (
+    labelled,
+    show_by_run,
+    show_end,
+    show_ridge,
+    show_scores,
+    show_sentences,
+    show_table,
+)
 from brainwavlm.cli.options import print_json
 from brainwavlm.files import read_json
 from brainwavlm.results.comparison import Comparison
@@ -45,13 +53,15 @@ def _show_evaluation(scores: Evaluation, folder: Path) -> None:
     if not scores.tuned:
         show_ridge(scores.runs[0]["frozen"], folder)
         return
-    show_scores(scores, folder)
+    show_scores(scores)
     _show_layers(scores)
     for run in scores.runs if len(scores.downstream) else ():
         rows = scores.downstream[scores.downstream["run"] == run["name"]]
         title = f"{run['name']}: what is said in clips, mean AUC over labels (chance .5)"
         columns = ("task", "n_labels", "layer", "auc_frozen", "auc_tuned", "change, 95 %")
         show_table(told(rows, *columns), title=title)
+    step = f"brainwavlm report {shlex.quote(str(folder))}"
+    show_end(scores.summary.get("notes", []), f"Written: {folder}", step)
 
 
 def _show_comparison(comparison: Comparison, folder: Path) -> None:
@@ -111,8 +121,7 @@ def _show_layers(scores: Evaluation) -> None:
             rows = told(table[table["target"] == target], *columns)
             show_table(rows, title=labelled(title, scores.summary))
     if len(scores.layers):
-        note = "adapted: a block up to that state was tuned; layers.csv has all targets"
-        terminal.console.print(note, soft_wrap=True)
+        show_sentences("adapted: a block up to that state was tuned; layers.csv has all targets")
 
 
 def _show_probes(probes: Probes, folder: Path) -> None:

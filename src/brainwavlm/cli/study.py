@@ -146,7 +146,7 @@ class _ToldProgress(TerminalProgress):
 
 
 def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[str], json: bool) -> None:
-    from brainwavlm.cli.console import console, show_table
+    from brainwavlm.cli.console import show_sentences, show_table
     from brainwavlm.study.calibrations import calibrations
     from brainwavlm.study.cost import estimate
     from brainwavlm.study.engines import engine_options
@@ -166,9 +166,8 @@ def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[s
         for row in cost.cells
     ]
     show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")
-    console.print(
+    show_sentences(
         f"{cost.hours:.2f} h for what is not done, {cost.hours_on_workers:.2f} h on {cost.workers} at once, "
         f"with {cost.memory_gb:.1f} GB of memory. {cost.calibrations} kinds of cells were timed now; scoring comes "
-        "on top. Nothing was written.",
-        soft_wrap=True,
+        "on top. Nothing was written."
     )

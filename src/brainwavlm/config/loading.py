@@ -97,7 +97,8 @@ def validated(
             hint = f"Did you mean {near[0]}?" if near else "See docs/reference/configuration.md for all keys."
             raise ConfigError(place, f"unknown key {key}.", "a known key.", hint) from None
         if problem["type"] == "missing":
-            raise ConfigError(place, f"{key} is not set.", f"a value for {key}.", "Add it.") from None
+            remedy = "Add it; `check` lists those of a data set." if key == "subject" else "Add it."
+            raise ConfigError(place, f"{key} is not set.", f"a value for {key}.", remedy) from None
         # What several keys together break is told by the message; all keys would fill the screen.
         if not key:
             value = "settings that exclude one another."

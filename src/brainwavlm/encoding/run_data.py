@@ -1,5 +1,6 @@
 """What a configuration means on a data set: the subject, the stories of each split, the voxels."""
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -219,7 +220,7 @@ def run_data(config: RunConfig, scanned: bool = True) -> RunData:
             "target",
             f"{config.target} has {int(target.sum())} voxels, none usable ({counts}).",
             "at least one voxel that varies and has no NaN.",
-            f"See: brainwavlm check {config.dataset}",
+            f"See: brainwavlm check {shlex.quote(config.dataset)}",
         )
     # The voxels are those usable in all stories, so that they are the same whatever part of the stories is tuned on.
     return RunData(dataset, subject, splits, voxels, counts).while_tuning(config)

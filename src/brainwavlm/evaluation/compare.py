@@ -5,6 +5,7 @@ seeds, epoch by epoch; which method is better in the difference of group means o
 those that `evaluate` left: no model is run and no ridge fitted.
 """
 
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -113,7 +114,9 @@ def _source(run: Run, evaluations: Sequence[Evaluation]) -> _Source:
 
 def _not_evaluated(run: Run, found: str) -> RunError:
     wanted = "scores on test stories that can be paired with those of other runs."
-    return RunError(run.path, f"{found}.", wanted, f"Make them:  brainwavlm evaluate {run.path}")
+    return RunError(
+        run.path, f"{found}.", wanted, f"Make them:  brainwavlm evaluate {shlex.quote(str(run.path))}"
+    )
 
 
 def _scores(source: _Source, run: Run, name: str, group: str) -> list[RunScore]:

@@ -1,6 +1,7 @@
 """The model card of an exported run, in the hub's form, written from the run and its scores."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def scores_of(run: Run, folder: Path | None) -> Scores:
             folder,
             f"scores of {', '.join(configs)}, whose settings are not those of {run.path}.",
             "scores of this run.",
-            f"Make them:  brainwavlm evaluate {run.path}",
+            f"Make them:  brainwavlm evaluate {shlex.quote(str(run.path))}",
         )
     controls = [
         {**row, "what": CONTROLS[entry["control"]]}

@@ -1,5 +1,6 @@
 """What lies at a path: which command wrote the folder, and the result in it."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -43,13 +44,15 @@ def within_run(run: Path, made: Made) -> Path | None:
 
 
 def shown_folder(folder: str | Path) -> Path:
-    """The folder whose results are shown: the evaluation of a run, RunError where it has none, or the folder itself."""
+    """The folder whose results are shown: the evaluation of a run, or the folder itself, else RunError."""
     folder = Path(folder)
+    if not folder.exists():
+        raise RunError(folder, "no such folder.", "a run, or a folder of results.", "Correct its path.")
     if made_at(folder) != "run":
         return folder
     evaluation = within_run(folder, "evaluation")
     if evaluation is None:
-        remedy = f"Make them:  brainwavlm evaluate {folder}"
+        remedy = f"Make them:  brainwavlm evaluate {shlex.quote(str(folder))}"
         raise RunError(folder, "a run without an evaluation.", "scores of the run on test stories.", remedy)
     return evaluation
 

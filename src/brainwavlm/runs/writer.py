@@ -29,12 +29,12 @@ def require_place(path: Path, resume: bool) -> None:
     if path.exists() and not existing.exists() and any(p.name != "lock" for p in path.iterdir()):
         raise RunError(path, "a folder with other files.", "a new or empty folder.", "Choose another folder.")
     if existing.exists() and not resume:
-        done = "a finished" if (path / "result.json").exists() else "an unfinished"
+        if (path / "result.json").exists():
+            raise RunError(
+                path, "a finished run is here.", "a new folder.", "Use that run, or choose another folder."
+            )
         raise RunError(
-            path,
-            f"{done} run is here.",
-            "a new folder.",
-            "Choose another folder, or resume the run.",
+            path, "an unfinished run is here.", "a new folder.", "Resume it, or choose another folder."
         )
     if resume and not existing.exists():
         raise RunError(path, "no run to resume.", "the folder of a run.", "Start one.")
