@@ -49,6 +49,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     return LINK.sub(link, markdown)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Keep names and options whole: narrow columns break them at hyphens and within words."""
+    return re.sub(r"<code>([^<\s]{1,24})</code>", r'<code style="white-space: nowrap">\1</code>', html)
+
+
 def example_page(script: Path) -> str:
     """Title and text from the docstring, the picture, the code."""
     source = script.read_text(encoding="utf-8")

@@ -357,7 +357,10 @@ def test_a_subject_of_which_no_voxel_can_be_used_in_all_stories_is_an_error(nati
             put(REPEATED.replace("03", "09"), "individual_repeats", None),
             "No ceiling can be computed from repeats of a test story for: UTS09.",
         ),
-        (gone("derivative/TextGrids"), "5 of 5 stories have no transcript; only probes need one."),
+        (
+            gone("derivative/TextGrids"),
+            "5 of 5 stories have no transcript; only words and phones need one.",
+        ),
     ],
 )
 def test_what_is_not_there_and_need_not_be_is_a_fact(published, checked, change, fact):

@@ -150,7 +150,7 @@ def _stimulus_facts(stories: Mapping[str, Story], sounds: Mapping[str, SoundFact
             yield f"{count} of {len(stories)} sounds are at {rate} Hz: resampled to {SAMPLE_RATE} Hz."
     silent = [name for name, story in stories.items() if story.transcript is None]
     if silent:
-        yield f"{len(silent)} of {len(stories)} stories have no transcript; only probes need one."
+        yield f"{len(silent)} of {len(stories)} stories have no transcript; only words and phones need one."
 
 
 def _shared_stories(dataset: Dataset) -> Iterator[str]:
