@@ -39,16 +39,19 @@ def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield f"{name} {key}", command
 
 
+def _argument(parameter: Any) -> str:
+    name = (parameter.metavar or parameter.name).upper() + ("..." if parameter.nargs == -1 else "")
+    return name if parameter.required else f"[{name}]"
+
+
 def _section(name: str, command: Any) -> str:
-    arguments = [
-        parameter.name.upper() for parameter in command.params if not parameter.opts[0].startswith("-")
-    ]
+    arguments = [_argument(one) for one in command.params if not one.opts[0].startswith("-")]
     usage = " ".join([name, *arguments, "[OPTIONS]"])
     text = " ".join((command.help or "").split("\n\n")[0].split())
     rows = ["| argument or option | meaning | default |", "| --- | --- | --- |"]
     for parameter in command.params:
         option = parameter.opts[0].startswith("-")
-        names = ", ".join(parameter.opts + parameter.secondary_opts) if option else parameter.name.upper()
+        names = ", ".join(parameter.opts + parameter.secondary_opts) if option else _argument(parameter)
         default = (
             "" if parameter.default in (None, (), False) or parameter.required else f"`{parameter.default}`"
         )

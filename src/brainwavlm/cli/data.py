@@ -25,7 +25,7 @@ def check(
 
 def targets(
     dataset: options.DatasetArgument,
-    who: Annotated[str | None, argument("Name of the subject.", metavar="[SUBJECT]")] = None,
+    who: Annotated[str | None, argument("Name of the subject.", metavar="SUBJECT")] = None,
     subject: options.SubjectOption = None,
     config: Annotated[Path | None, option("YAML file of a run, for the regions in it.")] = None,
     set_: options.SetOption = None,

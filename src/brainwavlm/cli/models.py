@@ -54,7 +54,7 @@ def export(
 
 def predict(
     model: SourceArgument,
-    sounds: Annotated[list[Path], argument("Sound files.", metavar="SOUND...")],
+    sounds: Annotated[list[Path], argument("Sound files.", metavar="SOUND")],
     output: Annotated[
         Path,
         option(

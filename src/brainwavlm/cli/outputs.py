@@ -13,7 +13,7 @@ def report(
         argument(
             "Folders that `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition` wrote, or runs, "
             "whose evaluation is shown.",
-            metavar="PATH...",
+            metavar="PATH",
         ),
     ],
     output: Annotated[Path | None, option("HTML file; default: report.html in the first folder.")] = None,
@@ -34,7 +34,7 @@ def figure(
         list[Path],
         argument(
             "Runs, folders of `ridge`, `evaluate`, `compare`, `transfer`, `probe` or `partition`, or studies.",
-            metavar="PATH...",
+            metavar="PATH",
         ),
     ],
     output: Annotated[
