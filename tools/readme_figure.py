@@ -16,8 +16,7 @@ from brainwavlm.reporting.figures.brains import Panel, colour_bar, draw_hemisphe
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shortened
 from brainwavlm.reporting.meshes import SIDES, mesh_of
 from brainwavlm.reporting.page.wording import answer, in_target, interval_words, own_row, run_labels
-from brainwavlm.reporting.sources import sources_of
-from brainwavlm.reporting.surface_maps import shown_scales, values_at_vertices
+from brainwavlm.reporting.surface_maps import shown_scales, sources_of, values_at_vertices
 from brainwavlm.results.evaluation import Evaluation
 
 _WIDTH, _ROW, _HEAD, _FOOT = 11.0, 1.3, 0.64, 0.55

@@ -10,7 +10,6 @@ from pathlib import Path
 from brainwavlm.cli.show_study import counted
 from brainwavlm.reporting.figures import Choice, write_figure
 from brainwavlm.reporting.page.study_tables import findings_frame, probes_frame
-from brainwavlm.results.tables import rows_or_none
 from brainwavlm.study import open_study
 from brainwavlm.study.claims.sentences import NOTHING
 from brainwavlm.study.claims.table import Claims, claims_of
@@ -30,7 +29,7 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
     unanswered = unanswered_in(claims)
     rows = rows[~rows["experiment"].isin(unanswered)]
     units = " or ".join(dict.fromkeys(rows["unit"].dropna()))
-    frame = findings_frame(rows.to_dict("records"), "; ")
+    frame = findings_frame(rows)
     of_voxels = " (of *r* by ridge for each voxel, beside it by the map that voxels share)" * (
         "Shared map" in frame
     )
@@ -54,7 +53,7 @@ def results(study: StudyFolder, claims: Claims, figure: bool) -> str:
         markdown(lines),
     ]
     for name, one in study.study.experiments.items():
-        of_probes = rows_or_none(claims.table[claims.table["experiment"] == name])
+        of_probes = claims.table[claims.table["experiment"] == name]
         if one.probe is not None and one.contrasts and name not in unanswered:
             probed = probes_frame(of_probes)
             parts.append(

@@ -13,13 +13,12 @@ from brainwavlm.config import load_config
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.reporting.figures import Choice, draw_figure, write_figure
-from brainwavlm.reporting.figures.findings import forest_of
 from brainwavlm.reporting.figures.folders import Place
-from brainwavlm.reporting.figures.forest import ALONE, SEED, SHARED, TUNED, UNTUNED, draw_forest
+from brainwavlm.reporting.figures.forest import ALONE, SEED, SHARED, TUNED, UNTUNED, draw_forest, forest_of
 from brainwavlm.reporting.figures.lines import draw_lines, lines_of
 from brainwavlm.reporting.figures.maps import maps
+from brainwavlm.reporting.figures.scores import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.figures.style import Canvas, page_canvas, png, shipped_style
-from brainwavlm.reporting.figures.voxels import draw_histogram, draw_scatter, histogram_table, scatter_table
 from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
@@ -324,7 +323,7 @@ def test_a_native_subject_is_drawn_on_their_own_surface(ds003020, native_scores)
     for side, half in mesh.halves.items():
         own = values[values["hemisphere"] == side]
         # Each vertex of a native surface has one column.
-        assert_array_equal(own["vertex"], np.flatnonzero(np.diff(half.start)))
+        assert_array_equal(own["vertex"], half.vertex)
         assert_allclose(own["value"], expected[half.column], atol=1e-6)
     with pytest.raises(BrainwavlmError, match="view: inflated, of native, UTS03"):
         shown(native_scores)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from brainwavlm.reporting.figures import changes, curves, findings, transfer, voxels
+from brainwavlm.reporting.figures import curves, findings, scores, transfer
+from brainwavlm.reporting.figures.folders import Choice, Place
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.transfer import Transfer
@@ -34,8 +35,8 @@ def test_a_run_without_validation_or_epochs_has_no_numbers_for_them():
 
 
 def test_hidden_states_show_the_tuned_target_cortex_and_ac_unless_asked(evaluation):
-    table = curves.states_table(evaluation.layers, evaluation.runs[1])
-    assert set(table["label"]) == {"AC", "cortex"}
+    shown = curves.layers([Place("evaluation", evaluation.path)], Choice(run="on-AC"))
+    assert set(shown.values["label"]) == {"AC", "cortex"}
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +53,12 @@ def rows_of(claims, **where):
 
 def test_findings_have_a_mean_and_their_cells(claims):
     rows = rows_of(claims, experiment="linear-map", kind="gain", readout="voxelwise", target="cortex")
-    table = findings.findings_table(rows, claims.seeds)
+    table = findings.findings_table(pd.DataFrame(rows), claims.seeds)
     assert list(table["part"]) == ["mean", "seed", "seed", "seed"]
     assert_allclose(table["r_tuned"], [0.321, 0.32, 0.321, 0.322])
     assert table["label"].nunique() == 1
     assert table["sentence"][0] == rows[0]["sentence"]
-    twice = findings.findings_table([*rows, *rows], claims.seeds)
+    twice = findings.findings_table(pd.DataFrame([*rows, *rows]), claims.seeds)
     assert twice["label"].nunique() == 2
 
 
@@ -65,11 +66,11 @@ def test_a_finding_is_a_row_with_both_readouts_and_both_intervals(claims):
     (row,) = rows_of(claims, experiment="targets", kind="difference", readout="voxelwise", target="cortex")
     row |= {"estimate": 0.02, "low": 0.01, "high": 0.03, "seed_low": 0.005, "seed_high": 0.035}
     shared = row | {"readout": "shared", "estimate": 0.001, "low": -0.002, "high": 0.004}
-    (both,) = changes.changes_table([row, shared]).to_dict("records")
+    (both,) = findings.changes_table(pd.DataFrame([row, shared])).to_dict("records")
     assert both["label"] == "cortex of sim01: tuned on AC − tuned on cortex"
     assert (both["seed_low"], both["shared_low"]) == (0.005, -0.002)
     assert both["holds"] == "higher; shared map: no change shown"
-    (alone,) = changes.changes_table([row]).to_dict("records")
+    (alone,) = findings.changes_table(pd.DataFrame([row])).to_dict("records")
     assert np.isnan(alone["shared_estimate"])
     assert alone["holds"] == "higher"
 
@@ -99,18 +100,18 @@ def test_minutes_have_draws_and_their_means(others):
 
 def test_the_histogram_counts_every_voxel_and_no_bin_holds_gains_and_losses():
     rng = np.random.default_rng(0)
-    scores = scores_of(rng.random(500), rng.random(500), AC=np.arange(500) < 100)
-    table = voxels.histogram_table(scores, "one")
+    run = scores_of(rng.random(500), rng.random(500), AC=np.arange(500) < 100)
+    table = scores.histogram_table(run, "one")
     assert table["voxels"].sum() == 500
-    assert table.loc[table["gained"], "voxels"].sum() == (scores.tuned > scores.frozen).sum()
+    assert table.loc[table["gained"], "voxels"].sum() == (run.tuned > run.frozen).sum()
     assert (table["gained"] == (table["from"] > -1e-9)).all()
-    assert voxels.histogram_table(scores, "one", "AC")["voxels"].sum() == 100
+    assert scores.histogram_table(run, "one", "AC")["voxels"].sum() == 100
 
 
 def test_bars_are_voxels_where_there_are_few_else_targets(evaluation):
-    few = voxels.bars_table(scores_of([0.1, 0.2], [0.3, 0.1]), "one", "One", {1: "STG"})
+    few = scores.bars_table(scores_of([0.1, 0.2], [0.3, 0.1]), "one", "One", {"STG": np.array([False, True])})
     assert list(few["name"]) == ["voxel 0", "STG"]
     assert list(few["r_tuned"]) == [0.3, 0.1]
-    scores = evaluation.of_run("on-AC")
-    many = voxels.bars_table(scores, "on-AC", "", {}).set_index("name")
-    assert_allclose(many.loc["AC", "r_tuned"], scores.tuned[scores.masks["AC"]].mean())
+    run = evaluation.of_run("on-AC")
+    many = scores.bars_table(run, "on-AC", "", {}).set_index("name")
+    assert_allclose(many.loc["AC", "r_tuned"], run.tuned[run.masks["AC"]].mean())

@@ -8,7 +8,7 @@ from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page import evaluation
-from brainwavlm.reporting.sources import sources_of
+from brainwavlm.reporting.surface_maps import sources_of
 from brainwavlm.results.evaluation import Evaluation
 from tests.made_up import fake_evaluation
 

@@ -9,8 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.testing import assert_allclose, assert_array_equal
 
-from brainwavlm.reporting.figures.findings import forest_of
-from brainwavlm.reporting.figures.forest import TUNED, UNTUNED
+from brainwavlm.reporting.figures.forest import TUNED, UNTUNED, forest_of
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.page import charts
 from brainwavlm.reporting.page.tables import chance_table, intervals, scores_table, table

@@ -10,7 +10,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import number, signed
 from brainwavlm.reporting import write_report
-from brainwavlm.reporting.figures.changes import in_short
+from brainwavlm.reporting.figures.findings import in_short
 from brainwavlm.reporting.page.other_parts import partition_part, probes_part
 from brainwavlm.results.partition import Partition
 from brainwavlm.results.probes import Probes

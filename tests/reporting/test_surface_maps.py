@@ -9,13 +9,12 @@ from scipy.spatial import ConvexHull
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
 from brainwavlm.reporting.figures.style import page_canvas, png
-from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex, mesh_of
+from brainwavlm.reporting.meshes import Hemisphere, Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import (
     Scale,
     shown_scales,
     unmappable,
     values_at_vertices,
-    views_of,
 )
 
 CORRELATION = Scale("r", "viridis", 0.0, 1.0)
@@ -63,8 +62,10 @@ def ball():
     around, up = (grid.ravel() for grid in np.meshgrid(np.arange(0, 6, 0.5), np.linspace(-1.5, 1.5, 11)))
     points = np.column_stack([np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)])
     faces = ConvexHull(points).simplices
-    nowhere = by_vertex(np.array([], int), np.array([], int), len(points))
-    half = Hemisphere({"inflated": InMemoryMesh(points, faces)}, np.zeros(len(points), bool), *nowhere)
+    nowhere = np.array([], int)
+    half = Hemisphere(
+        {"inflated": InMemoryMesh(points, faces)}, np.zeros(len(points), bool), nowhere, nowhere
+    )
     return Mesh("ball", {"left": half, "right": half})
 
 
@@ -121,10 +122,14 @@ def test_no_map_has_its_reason():
     assert unmappable(subject([0, 1], [0, 10241])) is None
 
 
+def views(mesh, kind):
+    return Panel("", {}, CORRELATION, mesh, kind).views
+
+
 def test_medial_views_come_when_voxels_face_the_midline():
     x = mesh([0, 1], [0, 0]).halves["left"].shapes["inflated"].coordinates[:, 0]
     lateral, medial = np.argsort(x)[:50], np.argsort(x)[-50:]
-    assert views_of(mesh(np.zeros(50), lateral), "inflated") == ("lateral",)
-    assert views_of(mesh(np.zeros(50), medial), "pial") == ("lateral", "medial")
-    assert views_of(mesh(np.ones(50), lateral), "inflated") == ("lateral", "medial")
-    assert views_of(mesh(np.ones(50), lateral), "flat") == ("flat",)
+    assert views(mesh(np.zeros(50), lateral), "inflated") == ("lateral",)
+    assert views(mesh(np.zeros(50), medial), "pial") == ("lateral", "medial")
+    assert views(mesh(np.ones(50), lateral), "inflated") == ("lateral", "medial")
+    assert views(mesh(np.ones(50), lateral), "flat") == ("flat",)

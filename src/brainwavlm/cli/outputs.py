@@ -117,7 +117,7 @@ def maps(
             "subject": run.entry["subject"],
             "maps": len(run.maps),
             "volume": run.grid.path.name if run.grid else "-",
-            "surface": run.mesh.name if run.mesh else "-",
+            "surface": run.source.mesh.name if run.source.mesh else "-",
             "notes": " ".join(run.notes),
         }
         for name, run in opened.items()

@@ -18,8 +18,7 @@ from brainwavlm.files import replacing
 from brainwavlm.models.brain_model import BrainModel, Readout, SubjectModel
 from brainwavlm.models.sound_rows import SoundRows
 from brainwavlm.progress import Progress
-from brainwavlm.reporting.maps.columns import VoxelMap
-from brainwavlm.reporting.maps.volume import Grid, mask_grid, volume_image
+from brainwavlm.reporting.maps.voxel_maps import Grid, VoxelMap, mask_grid, volume_image
 from brainwavlm.reporting.maps.writer import HEMI, map_file
 from brainwavlm.reporting.meshes import Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import values_at_vertices

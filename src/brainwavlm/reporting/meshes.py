@@ -30,19 +30,14 @@ class Hemisphere:
         are there; a flat surface is cut open and has fewer faces.
     sulcal : array (n_vertices,) bool
         Deep: drawn darker. All False where it is not known.
-    start, column : arrays (n_vertices + 1,), (n,) int32
-        Vertex i carries column[start[i] : start[i + 1]].
+    vertex, column : arrays (n,) int
+        Vertex vertex[i] carries column[i]; it may carry several, or none.
     """
 
     shapes: dict[str, InMemoryMesh]
     sulcal: np.ndarray
-    start: np.ndarray
+    vertex: np.ndarray
     column: np.ndarray
-
-    @property
-    def vertex(self) -> np.ndarray:
-        """Vertex of each of `column`, array (n,)."""
-        return np.repeat(np.arange(len(self.sulcal)), np.diff(self.start))
 
 
 @dataclass(frozen=True)
@@ -79,17 +74,9 @@ def mesh_of(subject: Subject, dataset: Dataset | None) -> Mesh:
     halves, n_vertices = {}, VERTICES[subject.surface]
     for code, side in enumerate(SIDES):
         here = np.flatnonzero(np.asarray(subject.hemisphere) == code)
-        places = by_vertex(np.asarray(subject.vertex)[here], here, n_vertices)
         shapes, sulcal = _carried(side) if subject.surface == CARRIED else ({}, np.zeros(n_vertices, bool))
-        halves[side] = Hemisphere(shapes, sulcal, *places)
+        halves[side] = Hemisphere(shapes, sulcal, np.asarray(subject.vertex)[here], here)
     return Mesh(subject.surface, halves)
-
-
-def by_vertex(vertex: np.ndarray, columns: np.ndarray, n_vertices: int) -> tuple[np.ndarray, np.ndarray]:
-    """start, column: columns (n,) sorted by vertex (n,), such that vertex i carries column[start[i] : start[i + 1]]."""
-    order = np.argsort(vertex, kind="stable")
-    count = np.bincount(vertex, minlength=n_vertices)
-    return np.concatenate([[0], np.cumsum(count)]).astype(np.int32), columns[order].astype(np.int32)
 
 
 def columns_at_vertices(
@@ -148,10 +135,9 @@ def _native(files: surfaces.SurfaceFiles, subject: Subject) -> Mesh:
             exist = ((triangles >= 0) & (triangles < len(middle))).all(axis=1)  # all corners of a triangle
             triangles = triangles[exist].astype(np.uint32)
             shapes[kind] = InMemoryMesh(_gathered(points, triangles) if kind == "flat" else points, triangles)
-        vertex, column = columns_at_vertices(volume, transform, middle)
         depth, note = _depth(files, name, len(middle))
         notes += note
-        halves[side] = Hemisphere(shapes, depth, *by_vertex(vertex, column, len(middle)))
+        halves[side] = Hemisphere(shapes, depth, *columns_at_vertices(volume, transform, middle))
     return Mesh(f"native, {subject.name}", halves, tuple(notes))
 
 

@@ -1,5 +1,5 @@
-from .choice import Choice as Choice
 from .drawing import Drawing as Drawing
 from .drawing import draw_figure as draw_figure
 from .drawing import write_figure as write_figure
+from .folders import Choice as Choice
 from .kinds import KINDS as KINDS

@@ -17,7 +17,7 @@ from brainwavlm.errors import ConfigError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Picture, page_canvas, shortened
 from brainwavlm.reporting.meshes import SIDES, Mesh
-from brainwavlm.reporting.surface_maps import Scale, values_at_vertices, views_of
+from brainwavlm.reporting.surface_maps import Scale, values_at_vertices
 from brainwavlm.results.run_voxels import RunVoxels
 
 _GYRUS, _SULCUS = 0.16, 0.30
@@ -26,6 +26,7 @@ _ZOOM, _FLAT_ZOOM = 1.43, 1.35
 _FROM_ABOVE = (90, 270)
 _ENDS = np.array([-1, 1])
 _PAGE_WIDTH = 3.9  # inches
+_MEDIAL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,15 @@ class Panel:
 
     @property
     def views(self) -> tuple[str, ...]:
-        """One row each."""
-        return views_of(self.mesh, self.kind)
+        """Flat of a flat surface; else lateral, and medial too where a tenth of columns or more faces the midline."""
+        if self.kind == "flat":
+            return ("flat",)
+        medial = n_columns = 0
+        for half, outward in zip(self.mesh.halves.values(), (-1, 1), strict=True):
+            x = half.shapes.get("inflated", half.shapes[self.kind]).coordinates[:, 0]
+            medial += int((outward * (x[half.vertex] - (x.min() + x.max()) / 2) < 0).sum())
+            n_columns += len(half.column)
+        return ("lateral", "medial") if medial >= _MEDIAL_SHARE * n_columns else ("lateral",)
 
 
 def run_maps(
@@ -55,12 +63,16 @@ def run_maps(
         title, words = words_of[key]
         maps = values_at_vertices(mesh, scores.voxel, values)
         means = "; ".join(f"{side} hemisphere {mean_of_finite(one):.3f}" for side, one in maps.items())
-        canvas = page_canvas(_PAGE_WIDTH, title, simulated)
-        with canvas.style.applied():
-            figure = brain_panels([Panel("", maps, scales[key], mesh)], 1, canvas)
-        alternative = f"Cortical map, {label}: {words}. Mean over vertices with voxels: {means}."
-        pictures.append((figure, alternative))
+        figure = page_figure([Panel("", maps, scales[key], mesh)], _PAGE_WIDTH, title, simulated)
+        pictures.append((figure, f"Cortical map, {label}: {words}. Mean over vertices with voxels: {means}."))
     return pictures
+
+
+def page_figure(panels: Sequence[Panel], width: float, title: str = "", simulated: bool = False) -> Figure:
+    """Panels in a row as pages show them, `width` in inches."""
+    canvas = page_canvas(width, title, simulated)
+    with canvas.style.applied():
+        return brain_panels(panels, len(panels), canvas)
 
 
 def brain_panels(panels: Sequence[Panel], columns: int, canvas: Canvas) -> Figure:

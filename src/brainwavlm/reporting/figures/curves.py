@@ -1,8 +1,7 @@
 """By epoch, by hidden state, by delay: as tables, and the lines in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,15 +10,12 @@ from matplotlib.figure import Figure
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.findings import Row, Rows, claim_rows, line_labels
-from brainwavlm.reporting.figures.folders import Place, Scored, Shown
+from brainwavlm.reporting.figures.findings import Row, claim_rows, line_labels
+from brainwavlm.reporting.figures.folders import Choice, Place, Scored, Shown
 from brainwavlm.reporting.figures.lines import draw_lines, lines_of
 from brainwavlm.reporting.figures.style import Canvas
-from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.schemas import AGAIN
-from brainwavlm.runs.run import open_run
 
 _MOST_TARGETS = 3
 _SCORES = ["r_frozen", "r_tuned", "difference", "low", "high"]
@@ -42,32 +38,24 @@ def learning_table(runs: Sequence[Row], labels: Mapping[str, str]) -> pd.DataFra
     return table.astype(dict.fromkeys(numbers, float))
 
 
-def states_table(
-    states: pd.DataFrame, run: Row, label: str = "", targets: Sequence[str] = ()
-) -> pd.DataFrame:
+def states_table(states: pd.DataFrame, run: str, targets: Sequence[str], label: str = "") -> pd.DataFrame:
     """run, label, target, layer, r_frozen, r_tuned, difference, low, high: a row a target and hidden state of a run.
 
-    `states` is layers.csv, or has its columns; `run` is an entry of `runs` in summary.json, and `label` stands
-    before the target's name, where runs are to be told apart. No `targets` named: the one the run was tuned on, cortex
-    and AC, as far as they are there; else the first three.
+    `states` is layers.csv, or has its columns; `label` stands before the name of a target, to tell runs apart.
     """
-    rows = states[states["run"] == run["name"]]
-    rows = rows[rows["target"].isin(targets or _usual(run, rows["target"]))]
+    rows = states[(states["run"] == run) & states["target"].isin(targets)]
     rows = rows.assign(label=f"{label}: " * bool(label) + rows["target"])
     rows = rows[["run", "label", "target", "layer", *_SCORES]]
     return rows.sort_values("layer", kind="stable", ignore_index=True)
 
 
-def claim_states_table(rows: Rows) -> pd.DataFrame:
+def claim_states_table(rows: pd.DataFrame) -> pd.DataFrame:
     """run, label, group, listener, target, layer, r_frozen, r_tuned, difference, low, high: of a study's findings.
 
     `rows` are of kind `layer` or `task` in its table of claims; an experiment stands for a run.
     """
-    table = pd.DataFrame(rows)
     columns = ["run", "label", "group", "listener", "target", "layer", *_SCORES]
-    if table.empty:
-        return pd.DataFrame(columns=columns)
-    table = table.assign(run=table["experiment"], label=line_labels(table), difference=table["estimate"])
+    table = rows.assign(run=rows["experiment"], label=line_labels(rows), difference=rows["estimate"])
     table = table.sort_values("layer", kind="stable", ignore_index=True)[columns]
     return table.astype({**dict.fromkeys(_SCORES, float), "layer": int})
 
@@ -106,18 +94,11 @@ def epochs_table(epochs: pd.DataFrame, target: str) -> pd.DataFrame:
 
 def learning(places: Sequence[Place], choice: Choice) -> Shown:
     """Loss and validation r of runs by epoch."""
-    runs: list[Row] = [_entry(place.path) for place in places if place.made == "run"]
-    evaluated = [place for place in places if place.made == "evaluation"]
-    if evaluated:
-        runs += [one.entry for one in folders.scored_runs(evaluated, Choice())]
-    names = [str(run["name"]) for run in runs]
-    folders.require_different(names, places)
-    chosen = folders.chosen_names("run", choice.run, names)
-    runs = [run for run in runs if run["name"] in chosen]
-    for name in (run["name"] for run in runs if not run["history"]):
+    runs = folders.scored_runs(places, choice)
+    for name in (run.name for run in runs if not run.entry["history"]):
         raise RunError(name, "no epoch is finished.", "a run with epochs.", "Leave it out, or resume it.")
-    labels = {name: capitalised(label) for name, label in run_labels(runs).items()}
-    table = learning_table(runs, labels).drop(columns="gradient_norm")
+    labels = {run.name: capitalised(run.label) for run in runs}
+    table = learning_table([run.entry for run in runs], labels).drop(columns="gradient_norm")
 
     def draw(canvas: Canvas) -> Figure:
         figure, kept = draw_lines(lines_of(table), canvas), table[table["kept"]]
@@ -126,7 +107,7 @@ def learning(places: Sequence[Place], choice: Choice) -> Shown:
             figure.axes[0].set_title(f"star: epoch {epoch:.0f}, kept (validation r {r:.3f})", loc="left")
         return figure
 
-    return Shown(table, any(run["simulated"] for run in runs), draw)
+    return Shown(table, folders.any_simulated(runs), draw)
 
 
 def layers(places: Sequence[Place], choice: Choice) -> Shown:
@@ -170,17 +151,11 @@ def _states_of(run: Scored, choice: Choice, several: bool, file: str) -> pd.Data
     names = list(dict.fromkeys(states.loc[states["run"] == run.name, "target"]))
     if not names:
         raise RunError(path, f"no row of run {run.name}.", "some.", remedy)
+    usual = [name for name in dict.fromkeys([run.entry["target"], "cortex", "AC"]) if name in names]
     # Of several runs one line each, unless more are asked for.
-    targets = choice.target or _usual(run.entry, names)[: 1 if several else None]
+    targets = choice.target or (usual or names)[: 1 if several else _MOST_TARGETS]
     targets = folders.chosen_names("target", targets, names)
-    return states_table(states, run.entry, capitalised(run.label) if several else "", targets)
-
-
-def _usual(run: Row, names: Iterable[str]) -> list[str]:
-    """What is shown where nothing is asked for, of the names that are there."""
-    there = list(dict.fromkeys(names))
-    usual = [name for name in dict.fromkeys([run["target"], "cortex", "AC"]) if name in there]
-    return (usual or there)[:_MOST_TARGETS]
+    return states_table(states, run.name, targets, capitalised(run.label) if several else "")
 
 
 def delays(places: Sequence[Place], choice: Choice) -> Shown:
@@ -195,19 +170,3 @@ def delays(places: Sequence[Place], choice: Choice) -> Shown:
             raise RunError(run.results.path, found, "a readout of its own with weights.", remedy)
     table = pd.concat(tables, ignore_index=True)
     return Shown(table, folders.any_simulated(runs), partial(draw_lines, lines_of(table)))
-
-
-def _entry(path: Path) -> dict[str, Any]:
-    """What summary.json of an evaluation would say of a run, as far as its course needs it."""
-    run = open_run(path)
-    return {
-        "name": path.resolve().name,
-        "subject": "+".join(run.listeners),
-        "target": run.config.target,
-        "method": run.config.adapter.method,
-        "control": run.config.control.kind,
-        "seed": run.config.seed,
-        "simulated": bool(run.manifest["data"]["simulated"]),
-        "best": run.best,
-        "history": run.history,
-    }

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import replacing
-from brainwavlm.reporting.figures.choice import Choice, kind_named
-from brainwavlm.reporting.figures.folders import Shown, place_of
+from brainwavlm.reporting.figures.folders import Choice, Shown, kind_named, place_of
 from brainwavlm.reporting.figures.kinds import KINDS
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
 from brainwavlm.reporting.page.render import require_path, written

@@ -1,59 +1,46 @@
-"""Configurations over their seeds, and findings of a study: as tables, and a line each."""
+"""Findings of a study: seed by seed, under both readouts, what models predict against what they hold; and figures."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
 from brainwavlm.errors import RunError
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target
-from brainwavlm.reporting.figures.forest import SEED, TUNED, UNTUNED, Forest, draw_forest
-from brainwavlm.reporting.figures.style import counted
-from brainwavlm.results.comparison import Comparison
+from brainwavlm.reporting.figures.folders import Choice, Place, Shown, chosen_names, main_target, one_name
+from brainwavlm.reporting.figures.forest import ALONE, SHARED, Forest, draw_forest, means_and_seeds
+from brainwavlm.reporting.figures.lines import legend, thin
+from brainwavlm.reporting.figures.style import Canvas, counted
 from brainwavlm.results.tables import rows_or_none
 from brainwavlm.study.claims.sentences import UNDER, score_name
+from brainwavlm.study.claims.verdicts import holds
 
-_NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
-ABOUT = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
+KINDS = ("gain", "transfer", "difference")  # whose estimate is a change of r
+NUMBERS = ["estimate", "low", "high", "seed_low", "seed_high"]
+READOUTS = {"": ALONE, "shared_": SHARED}
+_CELLS = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
+_ABOUT = ["experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence"]
+_BOTH = [of + column for of in READOUTS for column in NUMBERS]
+_ONE_FINDING = [*_CELLS[:-1], "kind", "against", "layer"]  # under either readout
+_SIGNS = "osD^vPX*<>"  # of models, beside their colours
+_NARROWEST = 1.5  # inches of a panel
 Row = Mapping[str, Any]
-Rows = Sequence[Row] | pd.DataFrame
 
 
-def seeds_table(comparison: Comparison, targets: Sequence[str]) -> pd.DataFrame:
-    """part, label, group, target, run, seed, r_frozen, r_tuned, low, high of a comparison in some targets.
+def claim_rows(place: Place, choice: Choice, kinds: Sequence[str], needed: str) -> pd.DataFrame:
+    """Rows of a study's table of claims, of some kinds and of the experiments that were asked for.
 
-    A row of part `mean` a group and target, with the interval of the gain; of part `seed` a run.
+    RunError where the study has no such rows, ConfigError where it has no such experiment.
     """
-    tables = []
-    for part, frame in (
-        ("mean", comparison.groups.rename(columns={"mean": "r_tuned"})),
-        ("seed", comparison.runs.drop(columns=["low", "high"], errors="ignore")),
-    ):
-        rows = frame[frame["target"].isin(targets)]
-        labels = rows["group"] + (", " + rows["target"] if len(targets) > 1 else "")
-        tables.append(rows.assign(part=part, label=labels))
-    return _sorted(tables, ["part", "label", "group", "target", "run", "seed", *_NUMBERS])
-
-
-def findings_table(rows: Rows, seeds: pd.DataFrame) -> pd.DataFrame:
-    """part, label, experiment, group, tuned_on, listener, target, stories, readout, run, seed, numbers, sentence.
-
-    A row of part `mean` a finding, with r_frozen, r_tuned and the interval of the gain; of part `seed` a cell. A label
-    stands for one finding: where two would share one they are counted. `rows` are gains of a study's table of claims,
-    `seeds` its table of seeds.
-    """
-    columns = ["part", "label", *ABOUT, "run", "seed", *_NUMBERS, "sentence"]
-    means = pd.DataFrame(rows)
-    means = means[means["r_tuned"].notna()] if len(means) else means
-    if means.empty:
-        return pd.DataFrame(columns=columns)
-    means = means.assign(part="mean", label=counted(line_labels(means)))
-    cells = means[["label", "kind", *ABOUT]].merge(seeds, on=["kind", *ABOUT])
-    cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
-    return _sorted([means, cells], columns)
+    table = place.result.table
+    rows = table[table["kind"].isin(kinds)]
+    if rows.empty:
+        nothing = f"a study without findings of kind {' or '.join(kinds)}."
+        raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
+    return rows[rows["experiment"].isin(chosen_names("experiment", choice.experiment, rows["experiment"]))]
 
 
 def finding_label(row: Row, *, has_state: bool = True) -> str:
@@ -93,60 +80,151 @@ def line_labels(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def seeds(places: Sequence[Place], choice: Choice) -> Shown:
-    """Tuned r of every run by configuration."""
+def findings_table(rows: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
+    """part, label, experiment, group, tuned_on, listener, target, stories, readout, run, seed, numbers, sentence.
+
+    A row of part `mean` a finding, with r_frozen, r_tuned and the interval of the gain; of part `seed` a cell. A label
+    stands for one finding: where two would share one they are counted. `rows` are gains of a study's table of claims,
+    `seeds` its table of seeds.
+    """
+    columns = ["part", "label", *_CELLS, "run", "seed", "r_frozen", "r_tuned", "low", "high", "sentence"]
+    means = rows[rows["r_tuned"].notna()]
+    if means.empty:
+        return pd.DataFrame(columns=columns)
+    means = means.assign(part="mean", label=counted(line_labels(means)))
+    cells = means[["label", "kind", *_CELLS]].merge(seeds, on=["kind", *_CELLS])
+    cells = cells.rename(columns={"cell": "run"}).assign(part="seed")
+    return means_and_seeds([means, cells], columns)
+
+
+def changes_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a finding of a study's table of claims, with its numbers under both readouts.
+
+    experiment, claim, kind, label, n_seeds, n_missing, unit; estimate, low, high, seed_low, seed_high by ridge for each
+    voxel alone, and with `shared_` before them by the map that voxels share (NaN where it was not scored); holds,
+    verdict, shared_verdict, sentence.
+    """
+    findings: dict[tuple[str, ...], dict[str, Row]] = {}
+    for row in rows_or_none(rows):
+        key = tuple(str(row[column]) for column in _ONE_FINDING)
+        findings.setdefault(key, {})[row["readout"] if row["readout"] == "shared" else "voxelwise"] = row
+    table = []
+    for both in findings.values():
+        alone, shared = both["voxelwise"], both.get("shared")
+        row = {key: alone[key] for key in (*_ABOUT, *NUMBERS)} | {"label": finding_label(alone)}
+        under = {f"shared_{key}": shared[key] for key in (*NUMBERS, "verdict")} if shared else {}
+        table.append(row | {"shared_verdict": ""} | under | {"holds": holds(alone, shared)})
+    return pd.DataFrame(table, columns=[*_ABOUT, "label", *_BOTH, "shared_verdict", "holds"])
+
+
+def claims(places: Sequence[Place], choice: Choice) -> Shown:
+    """Changes of r that answer a study's questions."""
     tables, simulated = [], False
     for place in places:
-        comparison = place.result
-        simulated |= comparison.simulated
-        names = list(dict.fromkeys(comparison.groups["target"]))
-        targets = chosen_names("target", choice.target or [main_target(names)], names)
-        tables.append(seeds_table(comparison, targets))
-        missing = tables[-1].query("part == 'mean' and r_tuned.isna()")
-        if len(missing):
-            path, group = place.path / "groups.csv", missing["group"].iloc[0]
-            raise RunError(path, f"no mean of group {group}.", "a number.", "Name another target.")
+        rows = claim_rows(place, choice, KINDS, "scored cells")
+        rows = rows[rows["estimate"].notna()]
+        there = list(dict.fromkeys(rows["target"]))
+        rows = rows[rows["headline"].astype(bool) | bool(choice.target)]
+        rows = rows[rows["target"].isin(chosen_names("target", choice.target, rows["target"]))]
+        if rows.empty:
+            found, targets = "no change of r that its experiments ask about.", ", ".join(there)
+            raise RunError(place.path, found, "some.", f"Name a target: {targets}. Or draw layers or tasks.")
+        simulated |= bool(rows["simulated"].any())
+        tables.append(changes_table(rows).drop(columns="sentence"))
     table = pd.concat(tables, ignore_index=True)
-    values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
-    return Shown(values, simulated, partial(draw_forest, forest_of(table)))
+    return Shown(table, simulated, partial(draw_forest, changes_forest(table)))
 
 
-def claim_rows(place: Place, choice: Choice, kinds: Sequence[str], needed: str) -> pd.DataFrame:
-    """Rows of a study's table of claims, of some kinds and of the experiments that were asked for.
+def changes_forest(table: pd.DataFrame) -> Forest:
+    """The change of r of each finding under either readout, with its intervals over stories and over seeds.
 
-    RunError where the study has no such rows, ConfigError where it has no such experiment.
+    A label is behind the number of its claim, and before its experiment where two would be alike.
     """
-    table = place.result.table
-    rows = table[table["kind"].isin(kinds)]
-    if rows.empty:
-        nothing = f"a study without findings of kind {' or '.join(kinds)}."
-        raise RunError(place.path, nothing, f"{needed}.", "See brainwavlm study status.")
-    return rows[rows["experiment"].isin(chosen_names("experiment", choice.experiment, rows["experiment"]))]
-
-
-def _sorted(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Means, each with its seeds below it."""
-    order = {label: place for place, label in enumerate(dict.fromkeys(tables[0]["label"]))}
-    table = pd.concat(tables, ignore_index=True).reindex(columns=columns)
-    table = table.sort_values("label", key=lambda label: label.map(order), kind="stable", ignore_index=True)
-    return table.astype({**dict.fromkeys(_NUMBERS, float), "seed": "Int64"})
-
-
-def forest_of(table: pd.DataFrame) -> Forest:
-    """Of a table of means and seeds: tuned r with the interval of the gain, each seed, and untuned r."""
-    means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
-    frozen, sentences = means["r_frozen"], means.get("sentence", means["label"])
+    claims = table["claim"].map("{:.0f}. ".format, na_action="ignore").fillna("")
+    again = (table["claim"].astype(str) + table["label"]).duplicated()
+    texts = table["label"].where(~again, table["label"] + " (" + table["experiment"] + ")")
+    labels = counted(list(claims + texts))
     marks = [
-        means[["label"]].assign(sign=UNTUNED, value=frozen, text="untuned"),
-        # The interval is that of the gain: it stands where the untuned model plus the gain would be.
-        means[["label"]].assign(
-            sign=TUNED,
-            value=means["r_tuned"],
-            low=frozen + means["low"],
-            high=frozen + means["high"],
-            text=sentences,
-        ),
-        seeds[["label"]].assign(sign=SEED, value=seeds["r_tuned"], text="seed " + seeds["seed"].astype(str)),
+        table[[of + column for column in NUMBERS]]
+        .set_axis(["value", *NUMBERS[1:]], axis=1)
+        .assign(label=labels, sign=sign, text=[f"{label}, {sign}" for label in labels])
+        for of, sign in READOUTS.items()
     ]
-    ends = {"seed_low": np.nan, "seed_high": np.nan}
-    return Forest(pd.concat(marks, ignore_index=True).assign(**ends), "mean test correlation r")
+    drawn = pd.concat(marks, ignore_index=True).dropna(subset="value")
+    return Forest(drawn, "change of mean test r; 0: none", is_change=True)
+
+
+def held_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """subject, model, kind, score, untuned, tuned, difference, low, high of one experiment's rows in a table of claims.
+
+    A row of kind `gain` is r in a target (ridge for each voxel), one of kind `probe` a feature as it is read off the
+    hidden state of the run; the interval of the difference is over stories.
+    """
+    table = rows[rows["estimate"].notna() & (rows["against"].isna() | (rows["against"] == ""))]
+    probed = table["kind"] == "probe"
+    of_group = table["group"].map(table[probed].groupby("group")["layer"].last())
+    probed &= table["layer"] == of_group
+    table = table[probed | ((table["kind"] == "gain") & (table["readout"] == "voxelwise"))]
+    table = table.assign(
+        subject=table["listener"],
+        model=[in_short(group.replace("all cells", "tuned")) for group in table["group"]],
+        score=[_score(row) for row in table.to_dict("records")],
+    )
+    names = {"r_frozen": "untuned", "r_tuned": "tuned", "estimate": "difference"}
+    numbers = [*names.values(), "low", "high"]
+    table = table.rename(columns=names)[["subject", "model", "kind", "score", *numbers]]
+    return table.astype(dict.fromkeys(numbers, float)).reset_index(drop=True)
+
+
+def _score(row: dict[Any, Any]) -> str:
+    if row["kind"] == "gain":
+        return f"r in {row['target']}"
+    return f"{score_name(row['readout'])}, {row['target']}{UNDER.get(row['stories'], '')}"
+
+
+def supervision(places: Sequence[Place], choice: Choice) -> Shown:
+    """Of each model of one experiment: score in brains, and each score of its probes."""
+    needed = "probe: {...} in an experiment"
+    probed = [claim_rows(place, choice, ("probe",), needed) for place in places]
+    name = one_name("experiment", (), pd.concat(probed)["experiment"])
+    asked = choice.model_copy(update={"experiment": (name,)})
+    rows = pd.concat([claim_rows(place, asked, ("gain", "probe"), needed) for place in places])
+    table = held_table(rows)
+    targets = list(dict.fromkeys(rows.loc[rows["kind"] == "gain", "target"]))
+    asked_of = chosen_names("target", choice.target or [main_target(targets)], targets)
+    target = one_name("target", asked_of, targets)
+    held, table = table["kind"] == "probe", table.drop(columns="kind")
+    brains = table[table["score"] == f"r in {target}"].rename(columns={"score": "in_brains"})
+    values = table[held].merge(brains, on=["subject", "model"], suffixes=("", "_in_brains"))
+    return Shown(values, bool(rows["simulated"].any()), partial(draw_supervision, values))
+
+
+def draw_supervision(values: pd.DataFrame, canvas: Canvas) -> Figure:
+    """A panel a score of probes: r in brains against it, a sign a model with both intervals; lines: untuned."""
+    panels = [rows for _, rows in values.groupby("score", sort=False)]
+    figure, grid, room = canvas.panels(len(panels), _NARROWEST, 1.5, 0.6, sharey=True)
+    several = values["subject"].nunique() > 1
+    models = list(dict.fromkeys(zip(values["subject"], values["model"], strict=True)))
+    for number, (axes, rows) in enumerate(zip(grid, panels, strict=True)):
+        for row in rows.to_dict("records"):
+            place = models.index((row["subject"], row["model"]))
+            name = f"{row['subject']}: {row['model']}" if several else row["model"]
+            about: dict[str, Any] = {
+                "color": f"C{place % 6}",
+                "marker": _SIGNS[place % len(_SIGNS)],
+                "label": name,
+            }
+            about |= {"linestyle": "none", "markersize": rcParams["lines.markersize"], "elinewidth": thin()}
+            for axis, of in (("x", ""), ("y", "_in_brains")):
+                change, low, high = (row[f"{end}{of}"] for end in ("difference", "low", "high"))
+                about[f"{axis}err"] = [[change - low], [high - change]]
+            signs = axes.errorbar([row["tuned"]], [row["tuned_in_brains"]], **about)
+            signs.lines[0].set_gid(f"model:{number}:{place}")
+        for draw, column in ((axes.axvline, "untuned"), (axes.axhline, "untuned_in_brains")):
+            for value in dict.fromkeys(rows[column]):
+                draw(value, color=canvas.colours["frozen"], linewidth=thin(), label="untuned", zorder=0)
+        axes.set_title("\n".join(textwrap.wrap(rows["score"].iloc[0], room)))
+        axes.set_ylabel(rows["in_brains"].iloc[0])
+        axes.label_outer()
+    legend(figure, canvas)
+    return figure

@@ -1,24 +1,75 @@
-"""What lies at a path, and the runs of evaluations that a figure is asked for."""
+"""What of results a figure shows: what was chosen, what lies at a path, and the runs of evaluations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, Kind
+from brainwavlm.reporting.figures.kinds import KINDS, MAKERS, QUANTITIES, READOUTS, VIEWS, Kind
 from brainwavlm.reporting.page.wording import run_labels
 from brainwavlm.results.open import RESULTS, Made, made_at, open_result, within_run
 from brainwavlm.results.run_voxels import RunVoxels
+from brainwavlm.runs.run import open_run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brainwavlm.reporting.figures.style import Canvas
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Choice(BaseModel):
+    """What of a result is shown; empty: what the kind shows by itself. ConfigError for what cannot be chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantity: Annotated[tuple[Literal[QUANTITIES], ...], BeforeValidator(_listed)] = ()  # type: ignore[valid-type]
+    target: Names = ()
+    run: Names = ()
+    readout: Literal[READOUTS] | None = None  # type: ignore[valid-type]
+    view: Literal[VIEWS] | None = None  # type: ignore[valid-type]
+    q: float | None = Field(None, gt=0, le=1)  # maps show voxels with a false discovery rate below it
+    experiment: Names = ()
+    title: str = ""
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            option, found = str(first["loc"][0]), f"{first['input']!r}."
+            expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            raise ConfigError(option, found, f"{expected}.", "Choose another.") from None
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str) -> str:
+        if not title.isprintable():
+            raise ValueError("one line of letters")
+        return title
+
+
+def kind_named(name: str, choice: Choice) -> Kind:
+    """A kind of figure that knows every option given. ConfigError where there is none, or it has no such option."""
+    if name not in KINDS:
+        raise ConfigError("kind", f"{name!r}.", f"one of {', '.join(KINDS)}.", "Choose one of them.")
+    kind = KINDS[name]
+    for option in choice.model_dump(exclude_defaults=True):
+        if option not in (*kind.options, "title"):
+            expected = f"one of {', '.join(kind.options)}."
+            raise ConfigError(option, f"given for {name}.", expected, "Leave it out.")
+    return kind
 
 
 @dataclass(frozen=True)
@@ -37,6 +88,23 @@ class Place:
         from brainwavlm.study.folder import open_study
 
         return claims_of(open_study(self.path))
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """What summary.json of an evaluation says of its runs; of a run alone, as far as its course needs it."""
+        if self.made != "run":
+            return list(self.result.runs)
+        run = open_run(self.path)
+        entry = {
+            "name": self.path.resolve().name,
+            "subject": "+".join(run.listeners),
+            "target": run.config.target,
+            "method": run.config.adapter.method,
+            "control": run.config.control.kind,
+            "seed": run.config.seed,
+            "simulated": bool(run.manifest["data"]["simulated"]),
+        }
+        return [entry | {key: run.course[key] for key in ("best", "history")}]
 
 
 class Shown(NamedTuple):
@@ -57,7 +125,7 @@ class Scored:
 
     label: str
     entry: Mapping[str, Any]
-    results: Any  # of voxels
+    place: Place
     readout: str = "voxelwise"
     space: str = ""  # of a partition
 
@@ -65,6 +133,11 @@ class Scored:
     def name(self) -> str:
         """Its name in the evaluation's tables."""
         return str(self.entry["name"])
+
+    @property
+    def results(self) -> Any:
+        """An evaluation, or a partition."""
+        return self.place.result
 
     @property
     def voxels(self) -> RunVoxels:
@@ -107,37 +180,31 @@ def scored_runs(places: Sequence[Place], choice: Choice) -> list[Scored]:
 
     RunError where an evaluation is damaged, or two runs have one name; ConfigError where none has a name asked for.
     """
-    if len({place.result.tuned for place in places}) > 1:
-        found, expected = (
-            "models that were tuned and others that were not.",
-            "runs of `evaluate`, or what `ridge` wrote.",
+    if len({place.made == "run" or place.result.tuned for place in places}) > 1:
+        found = "models that were tuned and others that were not."
+        raise RunError(
+            paths_of(places), found, "runs of `evaluate`, or what `ridge` wrote.", "Draw them apart."
         )
-        raise RunError(paths_of(places), found, expected, "Draw them apart.")
     runs = chosen_runs(places, choice)
     labels = run_labels([entry for entry, _ in runs])
     readout = choice.readout or "voxelwise"
-    return [Scored(labels[entry["name"]], entry, results, readout) for entry, results in runs]
+    return [Scored(labels[entry["name"]], entry, place, readout) for entry, place in runs]
 
 
-def chosen_runs(places: Sequence[Place], choice: Choice) -> list[tuple[Any, Any]]:
-    """Entries of runs in summary.json with their results, of those that were named; errors as of `scored_runs`."""
-    runs = [(entry, place.result) for place in places for entry in place.result.runs]
+def chosen_runs(places: Sequence[Place], choice: Choice) -> list[tuple[dict[str, Any], Place]]:
+    """Entries of runs with their places, of those that were named; errors as of `scored_runs`."""
+    runs = [(entry, place) for place in places for entry in place.runs]
     names = [str(entry["name"]) for entry, _ in runs]
-    require_different(names, places)
+    for name in (name for name in names if names.count(name) > 1):
+        found = f"several runs with the name {name}."
+        raise RunError(paths_of(places), found, "a name for each run.", "Draw them one by one.")
     chosen = chosen_names("run", choice.run, names)
-    return [(entry, one) for entry, one in runs if entry["name"] in chosen]
+    return [(entry, place) for entry, place in runs if entry["name"] in chosen]
 
 
 def any_simulated(runs: Sequence[Scored]) -> bool:
     """Whether any of the responses behind runs are simulated."""
     return any(run.entry["simulated"] for run in runs)
-
-
-def require_different(names: Sequence[str], places: Sequence[Place]) -> None:
-    """RunError where two folders hold runs of one name."""
-    for name in (name for name in names if names.count(name) > 1):
-        found = f"several runs with the name {name}."
-        raise RunError(paths_of(places), found, "a name for each run.", "Draw them one by one.")
 
 
 def paths_of(places: Iterable[Place]) -> str:

@@ -1,7 +1,8 @@
-"""A line a name, with dots and their intervals: how findings look on pages and figures, and how matplotlib draws it."""
+"""A line a name, with dots and their intervals: configurations over their seeds, and how such findings are drawn."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from brainwavlm.errors import ConfigError
+from brainwavlm.errors import ConfigError, RunError
+from brainwavlm.reporting.figures.folders import Choice, Place, Shown, chosen_names, main_target
 from brainwavlm.reporting.figures.lines import small
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, shortened
+from brainwavlm.results.comparison import Comparison
 
 _PAGE_TALL = 9.4  # inches of a page that a figure can take
 _COLUMN = 3.3  # inches that findings need
+_NUMBERS = ["r_frozen", "r_tuned", "low", "high"]
 
 
 class Sign(NamedTuple):
@@ -49,6 +53,68 @@ class Forest(NamedTuple):
     marks: pd.DataFrame
     what: str
     is_change: bool = False
+
+
+def seeds_table(comparison: Comparison, targets: Sequence[str]) -> pd.DataFrame:
+    """part, label, group, target, run, seed, r_frozen, r_tuned, low, high of a comparison in some targets.
+
+    A row of part `mean` a group and target, with the interval of the gain; of part `seed` a run.
+    """
+    tables = []
+    for part, frame in (
+        ("mean", comparison.groups.rename(columns={"mean": "r_tuned"})),
+        ("seed", comparison.runs.drop(columns=["low", "high"], errors="ignore")),
+    ):
+        rows = frame[frame["target"].isin(targets)]
+        labels = rows["group"] + (", " + rows["target"] if len(targets) > 1 else "")
+        tables.append(rows.assign(part=part, label=labels))
+    return means_and_seeds(tables, ["part", "label", "group", "target", "run", "seed", *_NUMBERS])
+
+
+def seeds(places: Sequence[Place], choice: Choice) -> Shown:
+    """Tuned r of every run by configuration."""
+    tables, simulated = [], False
+    for place in places:
+        comparison = place.result
+        simulated |= comparison.simulated
+        names = list(dict.fromkeys(comparison.groups["target"]))
+        targets = chosen_names("target", choice.target or [main_target(names)], names)
+        tables.append(seeds_table(comparison, targets))
+        missing = tables[-1].query("part == 'mean' and r_tuned.isna()")
+        if len(missing):
+            path, group = place.path / "groups.csv", missing["group"].iloc[0]
+            raise RunError(path, f"no mean of group {group}.", "a number.", "Name another target.")
+    table = pd.concat(tables, ignore_index=True)
+    values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
+    return Shown(values, simulated, partial(draw_forest, forest_of(table)))
+
+
+def means_and_seeds(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Means, each with its seeds below it."""
+    order = {label: place for place, label in enumerate(dict.fromkeys(tables[0]["label"]))}
+    table = pd.concat(tables, ignore_index=True).reindex(columns=columns)
+    table = table.sort_values("label", key=lambda label: label.map(order), kind="stable", ignore_index=True)
+    return table.astype({**dict.fromkeys(_NUMBERS, float), "seed": "Int64"})
+
+
+def forest_of(table: pd.DataFrame) -> Forest:
+    """Of a table of means and seeds: tuned r with the interval of the gain, each seed, and untuned r."""
+    means, seeds = table[table["part"] == "mean"], table[table["part"] == "seed"]
+    frozen, sentences = means["r_frozen"], means.get("sentence", means["label"])
+    marks = [
+        means[["label"]].assign(sign=UNTUNED, value=frozen, text="untuned"),
+        # The interval is that of the gain: it stands where the untuned model plus the gain would be.
+        means[["label"]].assign(
+            sign=TUNED,
+            value=means["r_tuned"],
+            low=frozen + means["low"],
+            high=frozen + means["high"],
+            text=sentences,
+        ),
+        seeds[["label"]].assign(sign=SEED, value=seeds["r_tuned"], text="seed " + seeds["seed"].astype(str)),
+    ]
+    ends = {"seed_low": np.nan, "seed_high": np.nan}
+    return Forest(pd.concat(marks, ignore_index=True).assign(**ends), "mean test correlation r")
 
 
 def draw_forest(forest: Forest, canvas: Canvas) -> Figure:

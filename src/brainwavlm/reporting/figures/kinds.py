@@ -47,17 +47,17 @@ _FOUND = "findings of a study under both readouts, a line each"
 _HELD = "what models of a study predict in brains, against what they hold"
 KINDS = {
     "maps": Kind("scores or unique shares on the cortex", (*_SCORES, "partition"), _OF_MAPS, "maps"),
-    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "voxels"),
-    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "voxels"),
-    "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "table", (".tex", ".csv")),
+    "scatter": Kind("tuned against frozen, a dot a voxel", _EVALUATION, _OF_VOXELS, "scores"),
+    "histogram": Kind("how many voxels gained and lost", _EVALUATION, _OF_VOXELS, "scores"),
+    "table": Kind("scores by target with intervals", _SCORES, _OF_RUNS, "scores", (".tex", ".csv")),
     "learning": Kind("loss and validation r by epoch", ("run", "evaluation"), ("run",), "curves"),
     "layers": Kind("scores and gains by hidden state", _STATES, _OF_STATES, "curves"),
     "tasks": Kind("what is said in clips, by hidden state", _STATES, _OF_STATES, "curves"),
     "delays": Kind("weights of the readout by delay", _EVALUATION, ("run",), "curves"),
     "probes": Kind("features read off hidden states, beside controls", ("probes",), _OF_RUNS, "stimulus"),
     "partition": Kind("which features explain a score, by region", ("partition",), _OF_RUNS, "stimulus"),
-    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "findings"),
-    "claims": Kind(_FOUND, ("study",), _OF_STUDIES, "changes"),
-    "supervision": Kind(_HELD, ("study",), _OF_STUDIES, "changes"),
+    "seeds": Kind("spread over seeds by configuration", ("comparison",), ("target",), "forest"),
+    "claims": Kind(_FOUND, ("study",), _OF_STUDIES, "findings"),
+    "supervision": Kind(_HELD, ("study",), _OF_STUDIES, "findings"),
     "transfer": Kind(_PAIRS, ("transfer", "study"), _OF_STATES, "transfer"),
 }

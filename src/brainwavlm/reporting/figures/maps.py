@@ -11,12 +11,10 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures import folders
 from brainwavlm.reporting.figures.brains import Panel, brain_panels
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.folders import Place, Scored, Shown
+from brainwavlm.reporting.figures.folders import Choice, Place, Scored, Shown
 from brainwavlm.reporting.figures.style import Canvas
 from brainwavlm.reporting.meshes import Mesh
-from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.surface_maps import Scale, shown_scales, values_at_vertices
+from brainwavlm.reporting.surface_maps import Scale, Source, shown_scales, sources_of, values_at_vertices
 from brainwavlm.results.schemas import AGAIN
 
 _TITLES = {
@@ -87,9 +85,9 @@ def _spaces(places: Sequence[Place], choice: Choice) -> list[Scored]:
     """What each space of partitions explains that no other does."""
     runs = folders.chosen_runs(places, choice)
     return [
-        Scored(f"unique to {space}" + f", {run['name']}" * (len(runs) > 1), run, one, space=space)
-        for run, one in runs
-        for space in one.spaces_of(run["name"])
+        Scored(f"unique to {space}" + f", {run['name']}" * (len(runs) > 1), run, place, space=space)
+        for run, place in runs
+        for space in place.result.spaces_of(run["name"])
     ]
 
 

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.probes.tasks import LOW_LEVEL, PLAIN, RANDOM, RESIDUAL, SHUFFLED, UNSEEN
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, one_name
+from brainwavlm.reporting.figures.folders import Choice, Place, Shown, chosen_names, one_name
 from brainwavlm.reporting.figures.lines import STATE, Lines, Look, draw_panel, legend, thin, whole_numbers
 from brainwavlm.reporting.figures.style import GROUPS, Canvas, shortened
 from brainwavlm.results.probes import Probes

@@ -8,14 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import signed
-from brainwavlm.reporting.figures.choice import Choice
 from brainwavlm.reporting.figures.findings import claim_rows
-from brainwavlm.reporting.figures.folders import Place, Shown, chosen_names, main_target, paths_of
+from brainwavlm.reporting.figures.folders import Choice, Place, Shown, chosen_names, main_target, paths_of
 from brainwavlm.reporting.figures.lines import draw_panel, legend, line_of, lines_of, small, thin
 from brainwavlm.reporting.figures.style import Canvas, shortened
 from brainwavlm.reporting.surface_maps import difference_scale
@@ -141,7 +139,7 @@ def draw_transfer(table: pd.DataFrame, canvas: Canvas) -> Figure:
 
 
 def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canvas) -> None:
-    labels, subjects = matrix["label"].unique(), matrix["scored_on"].unique()
+    labels, subjects = list(matrix["label"].unique()), list(matrix["scored_on"].unique())
     wide = matrix.pivot(index="label", columns="scored_on", values="difference")
     gains = wide.loc[labels, subjects].to_numpy(float)
     scale = difference_scale([gains], "gain in test r", canvas.colours["difference"])
@@ -160,12 +158,7 @@ def _draw_matrix(figure: Figure, axes: Axes, matrix: pd.DataFrame, canvas: Canva
     bar.outline.set_visible(False)
     bar.set_ticks([scale.low, 0, scale.high], labels=[signed(scale.low, 2), "0", signed(scale.high, 2)])
     bar.set_label(scale.label, fontsize=small())
-    _write_gains(axes, matrix, cells, room)
-
-
-def _write_gains(axes: Axes, matrix: pd.DataFrame, cells: QuadMesh, room: int) -> None:
-    """The gain with its interval in each cell, or the gain alone, or nothing: as `room` has letters."""
-    labels, subjects = list(matrix["label"].unique()), list(matrix["scored_on"].unique())
+    # The gain with its interval in each cell, or the gain alone, or nothing, as there is room.
     for row in matrix.to_dict("records"):
         x, y = subjects.index(row["scored_on"]), labels.index(row["label"])
         shade = row["difference"] if np.isfinite(row["difference"]) else 0.0
@@ -174,8 +167,8 @@ def _write_gains(axes: Axes, matrix: pd.DataFrame, cells: QuadMesh, room: int) -
         gain = signed(row["difference"])
         both = f"{gain}\n{signed(row['low'])} to {signed(row['high'])}" if row["high"] > row["low"] else gain
         words = both if room >= _BOTH else gain if room >= len(gain) else ""
-        about: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "fontsize": small()}
-        axes.text(x + 0.5, y + 0.5, words, gid=f"gain:{y}:{x}", in_layout=False, **about)
+        text: dict[str, Any] = {"ha": "center", "va": "center", "color": ink, "fontsize": small()}
+        axes.text(x + 0.5, y + 0.5, words, gid=f"gain:{y}:{x}", in_layout=False, **text)
 
 
 def _draw_minutes(axes: Axes, minutes: pd.DataFrame, canvas: Canvas) -> None:

@@ -20,7 +20,7 @@ from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.surfaces import HEMISPHERES, SurfaceFiles
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import is_listed
-from brainwavlm.reporting.maps.run_maps import RunMaps
+from brainwavlm.reporting.maps import RunMaps
 from brainwavlm.reporting.surface_maps import Scale
 
 _NEEDED = ("pia", "wm", "flat")

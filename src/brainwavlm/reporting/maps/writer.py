@@ -23,11 +23,10 @@ from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
 from brainwavlm import __version__
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.files import replacing_folder, write_json
-from brainwavlm.reporting.maps.columns import VoxelMap
+from brainwavlm.reporting.maps import Maps, RunMaps
 from brainwavlm.reporting.maps.flatmaps import flatmap_figure
-from brainwavlm.reporting.maps.run_maps import RunMaps
-from brainwavlm.reporting.maps.volume import Space, affine_of
-from brainwavlm.reporting.meshes import SIDES, Hemisphere
+from brainwavlm.reporting.maps.voxel_maps import Space, VoxelMap, affine_of
+from brainwavlm.reporting.meshes import SIDES, Hemisphere, Mesh
 from brainwavlm.results.evaluation import UNTUNED
 from brainwavlm.runs.output_paths import require_apart
 
@@ -44,14 +43,12 @@ _AT_VERTICES = {
 }
 
 
-def write_maps(
-    runs: Sequence[RunMaps], table: Path, folder: Path, space: Space, surfaces: bool, flatmaps: bool
-) -> Path:
-    """Write the folder of `Maps.save`, made of a table of voxels, under another name until it is whole."""
+def write_maps(maps: Maps, folder: Path, space: Space, surfaces: bool, flatmaps: bool) -> Path:
+    """Write the folder of `Maps.save` under another name until it is whole."""
     require_new(folder)
-    shown = [run for run in runs if run.grid is not None or run.mesh is not None]
+    table, shown = maps.results.voxels_path, [run for run in maps.values() if run.grid or run.source.mesh]
     if not shown:
-        found = " ".join(dict.fromkeys(note for run in runs for note in run.notes))
+        found = " ".join(dict.fromkeys(note for run in maps.values() for note in run.notes))
         expected = "a data set that says in which volume or on which surface its columns lie."
         raise RunError(table.parent, found, expected, "docs/how-to/maps.md says which do.")
     checksum = hashlib.sha256(table.read_bytes()).hexdigest()
@@ -94,10 +91,11 @@ def _write_run(run: RunMaps, folder: Path, space: Space, surfaces: bool, source:
         shape, affine = list(run.grid.image.shape), affine_of(run.grid, space).tolist()
         about = {"space": f"{space}, {run.entry['subject']}", "shape": shape, "affine": affine}
         content["volume"] = about | {"mask": run.grid.path.name, "outside": "NaN; 0 in masks"}
-    if run.mesh is not None:
-        _write_surfaces(run, folder, surfaces, entries)
-        n_vertices = {side: len(half.sulcal) for side, half in run.mesh.halves.items()}
-        content["surface"] = {"space": run.mesh.name, "n_vertices": n_vertices}
+    mesh = run.source.mesh
+    if mesh is not None:
+        _write_surfaces(run, mesh, folder, surfaces, entries)
+        n_vertices = {side: len(half.sulcal) for side, half in mesh.halves.items()}
+        content["surface"] = {"space": mesh.name, "n_vertices": n_vertices}
         content["surface"] |= {"without_voxel": "NaN; 0 in masks"}
     write_json(folder / SIDECAR, content | {"maps": list(entries.values()), "notes": list(run.notes)})
 
@@ -132,7 +130,7 @@ def _entry(one: VoxelMap) -> dict[str, Any]:
 
 
 def _write_surfaces(
-    run: RunMaps, folder: Path, surfaces: bool, entries: Mapping[str, dict[str, Any]]
+    run: RunMaps, mesh: Mesh, folder: Path, surfaces: bool, entries: Mapping[str, dict[str, Any]]
 ) -> None:
     about = f"Run {run.name}, subject {run.entry['subject']}."
     made = {name: run.surface(name) for name in run.maps}
@@ -146,9 +144,8 @@ def _write_surfaces(
             listed.append((side, file))
             for number, one in enumerate(some):
                 entries[one.name].setdefault("surface", {})[side] = {"file": file, "map": number}
-    shapes = {side: half for side, half in run.mesh.halves.items() if half.shapes} if run.mesh else {}
-    if surfaces and shapes:
-        for side, half in shapes.items():
+    if surfaces and any(half.shapes for half in mesh.halves.values()):
+        for side, half in mesh.halves.items():
             for kind, image in _shape_files(half, side).items():
                 file = f"{kind}_{HEMI[side]}.surf.gii"
                 nibabel.save(image, folder / file)

@@ -67,7 +67,10 @@ def lines_chart(lines: Lines, title: str, note: str = "", legend: bool = True) -
     more |= {"facet_row": "panel", "custom_data": ["kept"], "template": _TEMPLATE, "markers": True}
     if lines.looks:
         more["symbol_map"] = {label: _SYMBOLS[look.marker] for label, look in lines.looks.items()}
-        more["color_discrete_map"] = {label: _colour(look.colour) for label, look in lines.looks.items()}
+        more["color_discrete_map"] = {
+            label: COLOURS.get(look.colour) or GROUPS[int(look.colour.removeprefix("C"))]
+            for label, look in lines.looks.items()
+        }
         more["symbol"] = "label"
     figure = px.line(rows, x="x", y="value", color="label", **more)
     figure.update_traces(hovertemplate="%{x}: %{y:.4f}")
@@ -84,8 +87,10 @@ def lines_chart(lines: Lines, title: str, note: str = "", legend: bool = True) -
     figure.layout.annotations = ()
     for row, panel in enumerate(reversed(panels), start=1):
         figure.update_yaxes(title_text=panel, matches=None, row=row)
-    counts = pd.api.types.is_integer_dtype(table["x"])
-    figure.update_xaxes(_whole_numbers(table["x"]) if counts else {"rangemode": "tozero"})
+    if pd.api.types.is_integer_dtype(table["x"]):
+        figure.update_xaxes(tick0=0, dtick=max(1, math.ceil(np.ptp(table["x"]) / _MOST_TICKS)))
+    else:
+        figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text=lines.x, row=1)
     if FROM_ZERO in set(table["column"]):
         figure.update_yaxes(rangemode="tozero")
@@ -111,19 +116,10 @@ def voxels_chart(number_of_run: int, label: str, frozen: np.ndarray, tuned: np.n
     return chart(label, alternative, figure, meta={"voxels": number_of_run})
 
 
-def _colour(name: str) -> str:
-    return COLOURS.get(name) or GROUPS[int(name.removeprefix("C"))]
-
-
 def _with_ends(table: pd.DataFrame, value: str = "value") -> pd.DataFrame:
     """The table with how far an interval reaches above and below a value."""
     above, below = table["high"] - table[value], table[value] - table["low"]
     return table.assign(above=above.clip(lower=0), below=below.clip(lower=0))
-
-
-def _whole_numbers(values: pd.Series) -> dict[str, Any]:
-    """Ticks of an axis that counts."""
-    return {"tick0": 0, "dtick": max(1, math.ceil((values.max() - values.min()) / _MOST_TICKS))}
 
 
 def bars_chart(table: pd.DataFrame, note: str) -> Chart:

@@ -13,9 +13,8 @@ import numpy as np
 
 from brainwavlm.datasets.base import Subject
 from brainwavlm.reporting.figures.style import GROUPS, OTHER
-from brainwavlm.reporting.meshes import Hemisphere, Mesh, by_vertex
-from brainwavlm.reporting.sources import Source
-from brainwavlm.reporting.surface_maps import shown_scales
+from brainwavlm.reporting.meshes import Hemisphere, Mesh
+from brainwavlm.reporting.surface_maps import Source, shown_scales
 from brainwavlm.results.run_voxels import REMAINDER, RunVoxels
 
 _ATLASES = ("a2009s:", "aparc:")  # named in the hover, where a subject has them
@@ -108,8 +107,10 @@ def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
     places = {}
     for side, half in mesh.halves.items():
         row = row_of[half.column]
-        start, rows = by_vertex(half.vertex[row >= 0], row[row >= 0], len(half.sulcal))
-        places[side] = {"start": packed(start, "u4"), "row": packed(rows, "u4")}
+        vertex, row = half.vertex[row >= 0], row[row >= 0]
+        start = np.append(0, np.bincount(vertex, minlength=len(half.sulcal)).cumsum())
+        row = row[np.argsort(vertex, kind="stable")]
+        places[side] = {"start": packed(start, "u4"), "row": packed(row, "u4")}
     return places
 
 

@@ -10,13 +10,12 @@ from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps
 from brainwavlm.reporting.figures.curves import delays_table, learning_table, no_delays, states_table
 from brainwavlm.reporting.figures.lines import lines_of
-from brainwavlm.reporting.figures.voxels import bars_table, single_voxel_names
+from brainwavlm.reporting.figures.scores import bars_table
 from brainwavlm.reporting.page import charts, provenance, tables, wording
 from brainwavlm.reporting.page.cortex import cortex_controls, cortex_data
 from brainwavlm.reporting.page.other_parts import comparison_part, partition_part, probes_part, transfer_part
 from brainwavlm.reporting.page.render import image, in_script, require_page_path, write_page
-from brainwavlm.reporting.sources import Source, sources_of
-from brainwavlm.reporting.surface_maps import shown_scales
+from brainwavlm.reporting.surface_maps import Source, shown_scales, sources_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.open import made_at, open_result
@@ -156,9 +155,9 @@ def evaluation_part(
             pictures = run_maps(scores, source.mesh, scales, label, run["simulated"])
             places.append({"title": titles[run["name"]], "images": [image(one) for one in pictures]})
         else:
-            names = single_voxel_names(source.subject.rois) if source.subject is not None else {}
+            regions = source.subject.rois if source.subject else {}
             note = f"No cortical map of {run['subject']}: {source.no_map or source.no_mesh}. Bars instead."
-            bars.append(charts.bars_chart(bars_table(scores, run["name"], label, names), note))
+            bars.append(charts.bars_chart(bars_table(scores, run["name"], label, regions), note))
     return {
         "tuned": results.tuned,
         "answers": answers,
@@ -190,7 +189,7 @@ def _charts(results: Evaluation, labels: Mapping[str, str], models: Mapping[str,
     for run in results.runs if len(results.layers) else ():
         label = labels[run["name"]]
         targets = list(dict.fromkeys([run["target"], "cortex", "AC", *results.target_names]))[:4]
-        states = lines_of(states_table(results.layers, run, targets=targets))
+        states = lines_of(states_table(results.layers, run["name"], targets))
         note = f"{capitalised(label)}. Dotted: frozen. Bars: 95 % intervals of the difference."
         every.append(charts.lines_chart(states, "Hidden states", note))
     delays = delays_table(results, labels)

@@ -10,8 +10,8 @@ from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS
 from brainwavlm.formatting.numbers import capitalised, number, signed
 from brainwavlm.reporting.figures import stimulus
 from brainwavlm.reporting.figures.curves import epochs_table
-from brainwavlm.reporting.figures.findings import forest_of, seeds_table
 from brainwavlm.reporting.figures.folders import main_target
+from brainwavlm.reporting.figures.forest import forest_of, seeds_table
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.figures.transfer import matrix_table, minutes_table
 from brainwavlm.reporting.page import charts
@@ -212,28 +212,22 @@ def partition_part(partition: Partition) -> dict[str, Any]:
     answers, drawn, shown = [], [], []
     for run in partition.summary["runs"]:
         rows = partition.table[partition.table["run"] == run["name"]]
-        own = rows.loc[rows["target"] == run["target"], "target"]
-        targets = list(dict.fromkeys([*own, *rows["target"]]))
+        tuned_on = rows.loc[rows["target"] == run["target"], "target"]
+        targets = list(dict.fromkeys([*tuned_on, *rows["target"]]))
         rows = rows[rows["target"].isin(targets[: stimulus.MOST_TARGETS])]
         answers.append(_answer_of_shares(rows[rows["target"] == targets[0]], run["name"], features, several))
-        drawn += _shares_charts(stimulus.partition_table(rows), f", {run['name']}" * several)
+        shares, name = stimulus.partition_table(rows), f", {run['name']}" * several
+        parts = [_PARTS.get(key, "") for key in zip(shares["measure"], shares["space"], strict=True)]
+        own, joint = shares.assign(space=parts).query("space != ''"), shares[shares["measure"] == "product"]
+        drawn.append(charts.shares_chart(own, f"The model's score{name}", _OWN))
+        drawn.append(charts.shares_chart(joint, f"Features and model together{name}", _JOINT))
         shown.append(rows)
     rows = pd.concat(shown).rename(columns={"r2_frozen": "score_frozen", "r2_tuned": "score_tuned"})
     measure = "Measure, space"
     first = {"run": rows["run"] + ", " + rows["target"], measure: rows["measure"] + ", " + rows["space"]}
-    shares = table("Shares of R2", rows, first, classes={measure: "name"}, of=(partition, "table"))
-    about = {"title": f"Shares of a score: {features}", "tables": [shares]}
+    read = table("Shares of R2", rows, first, classes={measure: "name"}, of=(partition, "table"))
+    about = {"title": f"Shares of a score: {features}", "tables": [read]}
     return {"answers": answers, "charts": drawn, **about}
-
-
-def _shares_charts(table: pd.DataFrame, name: str) -> list[charts.Chart]:
-    """What the model's score is made of, and what the features and the model are together; `name` ends titles."""
-    parts = [_PARTS.get(key, "") for key in zip(table["measure"], table["space"], strict=True)]
-    own, joint = table.assign(space=parts).query("space != ''"), table[table["measure"] == "product"]
-    return [
-        charts.shares_chart(own, f"The model's score{name}", _OWN),
-        charts.shares_chart(joint, f"Features and model together{name}", _JOINT),
-    ]
 
 
 def _answer_of_shares(rows: pd.DataFrame, run: str, features: str, several: bool) -> dict[str, str]:

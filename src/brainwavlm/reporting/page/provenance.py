@@ -14,7 +14,7 @@ import yaml
 from brainwavlm.config import RunConfig, flattened
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
-from brainwavlm.reporting.sources import Source
+from brainwavlm.reporting.surface_maps import Source
 from brainwavlm.runs.provenance import hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 

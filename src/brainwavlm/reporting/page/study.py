@@ -11,15 +11,15 @@ import pandas as pd
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.files import read_json, replacing
 from brainwavlm.formatting.numbers import number
-from brainwavlm.reporting.figures.changes import KINDS, changes_forest, changes_table
 from brainwavlm.reporting.figures.curves import claim_states_table, learning_table
-from brainwavlm.reporting.figures.findings import findings_table, forest_of
+from brainwavlm.reporting.figures.findings import KINDS, changes_forest, changes_table, findings_table
+from brainwavlm.reporting.figures.forest import forest_of
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.page import charts, study_tables
 from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page, written
-from brainwavlm.reporting.page.study_tables import PAGE, Row
+from brainwavlm.reporting.page.study_tables import PAGE
 from brainwavlm.results.schemas import EvaluationSummary
-from brainwavlm.results.tables import csv_text, rows_or_none
+from brainwavlm.results.tables import csv_text
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.claims.verdicts import CLAIMS, NOT_YET
@@ -63,15 +63,13 @@ def page_content(
     study: StudyFolder, claims: Claims, tables: Mapping[str, Path], output: Path
 ) -> dict[str, Any]:
     """Everything that the template shows."""
-    rows = rows_or_none(claims.table)
     links = {name: study_tables.relative(path, output) for name, path in tables.items()}
     asked = {experiment.claim for experiment in study.study.experiments.values()}
     yaml = study.path / "study.yaml"
-    described = [
-        _experiment(study, claims, name, [row for row in rows if row["experiment"] == name], links)
-        for name in study.study.experiments
-    ]
-    table, verdicts = study_tables.claims_table(rows, {one["name"]: one["heading"] for one in described})
+    described = [_experiment(study, claims, name, links) for name in study.study.experiments]
+    table, verdicts = study_tables.claims_table(
+        claims.table, {one["name"]: one["heading"] for one in described}
+    )
     return {
         "study": study,
         "title": study.study.title or study.study.name,
@@ -80,10 +78,10 @@ def page_content(
         "run_data": "",
         "folder_name": study.path.resolve().name,
         "experiments": described,
-        "forest": _forest(rows),
+        "forest": _forest(claims.table),
         "claims": table,
         "verdicts": verdicts,
-        "n_rows": len(rows),
+        "n_rows": len(claims.table),
         "states": study_tables.state_counts(study.cells),
         "cells": study_tables.cells_table(study, output, links["cells"]),
         "missing": study_tables.missing_table(claims.missing, links["missing"]),
@@ -98,11 +96,10 @@ def page_content(
     }
 
 
-def _experiment(
-    study: StudyFolder, claims: Claims, name: str, rows: Sequence[Row], links: Mapping[str, str]
-) -> dict[str, Any]:
+def _experiment(study: StudyFolder, claims: Claims, name: str, links: Mapping[str, str]) -> dict[str, Any]:
     experiment, cells = study.study.experiments[name], study.of(name)
-    others = [row for row in rows if not row["headline"]]
+    rows = claims.table[claims.table["experiment"] == name]
+    others = rows[~rows["headline"].astype(bool)]
     claim = f"{experiment.claim}. {CLAIMS[experiment.claim]}: " if experiment.claim else ""
     return {
         "name": name,
@@ -119,12 +116,10 @@ def _experiment(
     }
 
 
-def _forest(rows: Sequence[Row]) -> charts.Chart | None:
+def _forest(rows: pd.DataFrame) -> charts.Chart | None:
     """All findings that are changes of r."""
-    shown = [row for row in rows if row["headline"] and row["kind"] in KINDS and row["estimate"] is not None]
-    if not shown:
-        return None
-    units = ", ".join(dict.fromkeys(row["unit"] for row in shown))
+    shown = rows[rows["headline"].astype(bool) & rows["kind"].isin(KINDS) & rows["estimate"].notna()]
+    units = ", ".join(dict.fromkeys(shown["unit"]))
     return charts.forest_chart(
         changes_forest(changes_table(shown)),
         "Every finding under both readouts",
@@ -133,13 +128,13 @@ def _forest(rows: Sequence[Row]) -> charts.Chart | None:
     )
 
 
-def _charts(rows: Sequence[Row], seeds: pd.DataFrame, cells: Sequence[CellRecord]) -> list[charts.Chart]:
+def _charts(rows: pd.DataFrame, seeds: pd.DataFrame, cells: Sequence[CellRecord]) -> list[charts.Chart]:
     """Charts of one experiment, those that it has the numbers for."""
     more = len(cells) - MOST_RUNS
     left_out = f" The first {MOST_RUNS} cells; {more} are not shown." if more > 0 else ""
-    scored = [row for row in rows if row["estimate"] is not None]
-    gains = [row for row in scored if row["headline"] and row["kind"] in ("gain", "transfer")]
-    states = claim_states_table([row for row in scored if row["kind"] == "layer"])
+    scored = rows[rows["estimate"].notna()]
+    gains = scored[scored["headline"].astype(bool) & scored["kind"].isin(["gain", "transfer"])]
+    states = claim_states_table(scored[scored["kind"] == "layer"])
     findings, learned = forest_of(findings_table(gains, seeds)), _learned(cells[:MOST_RUNS])
     note = f"Each line is a cell: point at it to read which. {charts.LEARNED_NOTE}{left_out}"
     intervals = "Dotted: untuned. Bars: 95 % intervals over test stories."

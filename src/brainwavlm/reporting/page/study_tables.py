@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from brainwavlm.formatting.numbers import number, signed
-from brainwavlm.reporting.figures.changes import NUMBERS, changes_table, held_table
+from brainwavlm.reporting.figures.findings import NUMBERS, changes_table, held_table
 from brainwavlm.reporting.page.tables import Table, table
 from brainwavlm.results.tables import records
 from brainwavlm.study.folder import CellRecord, StudyFolder
@@ -28,7 +28,7 @@ _NAMES = {"Finding": "name", "What holds": "line", VERDICT: "line"}
 Row = dict[str, Any]
 
 
-def findings_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
+def findings_frame(rows: pd.DataFrame, line: str = "; ") -> pd.DataFrame:
     """Findings as page and documentation show them, one a row: experiment, and columns by their headings.
 
     `rows` are of the table of claims; `line` stands between an estimate and its intervals, `Markup` in cells of HTML.
@@ -66,15 +66,13 @@ def _verdicts(row: Row) -> str:
     return one if shared in ("", one) else f"{one}; shared map: {shared}"
 
 
-def numbers_table(rows: Sequence[Row], name: str) -> Table | None:
+def numbers_table(rows: pd.DataFrame, name: str) -> Table | None:
     """Findings of one experiment, without titles; None without rows."""
-    if not rows:
-        return None
     frame = findings_frame(rows, Markup("<br>")).assign(experiment="")
     return table("Further findings of {name}", frame, classes=_NAMES, name=name)
 
 
-def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
+def probes_frame(rows: pd.DataFrame, line: str = "; ") -> pd.DataFrame:
     """What models of an experiment predict and hold, one a row: r in each target, then each feature that was read off.
 
     A cell is the score of the tuned model and its change from the untuned one with the 95 % interval over stories; the
@@ -92,22 +90,22 @@ def probes_frame(rows: Sequence[Row], line: str = "; ") -> pd.DataFrame:
     return pd.DataFrame([{"subject": key[0], "model": key[1], **models[key]} for key in order]).fillna("")
 
 
-def probes_table(rows: Sequence[Row], name: str) -> Table | None:
+def probes_table(rows: pd.DataFrame, name: str) -> Table | None:
     """`probes_frame` on the page; None where nothing was read off."""
-    if not any(row["kind"] == "probe" for row in rows):
+    if not (rows["kind"] == "probe").any():
         return None
     return table("What models of {name} predict and hold", probes_frame(rows, Markup("<br>")), name=name)
 
 
 def claims_table(
-    rows: Sequence[Row], headings: Mapping[str, str]
+    rows: pd.DataFrame, headings: Mapping[str, str]
 ) -> tuple[Table | None, list[tuple[str, int]]]:
     """What each experiment came to, by its heading, and how often each verdict; None without a headline in `rows`."""
-    frame = findings_frame([row for row in rows if row["headline"]], Markup("<br>"))
+    frame = findings_frame(rows[rows["headline"].astype(bool)], Markup("<br>"))
     frame["experiment"] = frame["experiment"].map(headings)
-    units = " or ".join(dict.fromkeys(row["unit"] for row in rows if row["unit"]))
+    units = " or ".join(dict.fromkeys(rows["unit"].dropna()))
     verdicts = Counter(verdict for verdict in frame[VERDICT] if verdict).most_common()
-    about: dict[str, Any] = {"element": "claims-table", "simulated": any(row["simulated"] for row in rows)}
+    about: dict[str, Any] = {"element": "claims-table", "simulated": bool(rows["simulated"].any())}
     return table("Table of claims", frame, classes=_NAMES, units=units, **about), verdicts
 
 

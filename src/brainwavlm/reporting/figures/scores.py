@@ -1,4 +1,4 @@
-"""Voxel by voxel: tuned against frozen, the histogram of the change, bars; as tables, and drawn by matplotlib."""
+"""Scores of voxels and targets: a scatter, a histogram, bars, a table for LaTeX; as tidy tables, and drawn."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,11 +13,18 @@ from matplotlib.lines import Line2D
 
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.formatting.numbers import capitalised
-from brainwavlm.reporting.figures import folders
-from brainwavlm.reporting.figures.choice import Choice
-from brainwavlm.reporting.figures.folders import Place, Shown
+from brainwavlm.reporting.figures.folders import (
+    Choice,
+    Place,
+    Shown,
+    any_simulated,
+    chosen_names,
+    one_name,
+    scored_runs,
+)
 from brainwavlm.reporting.figures.lines import thin, whole_numbers
 from brainwavlm.reporting.figures.style import Canvas, shortened
+from brainwavlm.reporting.page.tables import headed, texts
 from brainwavlm.results.run_voxels import MOST_GROUPS, REMAINDER, RunVoxels
 from brainwavlm.results.schemas import AGAIN
 
@@ -27,15 +34,13 @@ _TALL, _TALLEST = 0.95, 4.0  # height by width, and in inches
 _MOST_BARS = 30
 
 
-def scatter_table(
-    scores: RunVoxels, run: str, label: str, groups: Mapping[str, np.ndarray] | None = None
-) -> pd.DataFrame:
+def scatter_table(scores: RunVoxels, run: str, label: str, targets: Sequence[str] = ()) -> pd.DataFrame:
     """run, label, voxel, group, r_frozen, r_tuned: a row a voxel with both scores.
 
-    `groups` are disjoint bool arrays (n_voxels,) by name; None: `RunVoxels.groups`.
+    A group is the smallest of these targets that holds the voxel; no targets: its region, as `RunVoxels.groups` has it.
     """
     group = np.full(len(scores.voxel), "", dtype=object)
-    for name, members in (scores.groups() if groups is None else groups).items():
+    for name, members in (scores.disjoint(targets) if targets else scores.groups()).items():
         group[members] = name
     columns = {"voxel": scores.voxel, "group": group, "r_frozen": scores.frozen, "r_tuned": scores.tuned}
     return pd.DataFrame({"run": run, "label": label, **columns}).dropna(ignore_index=True)
@@ -61,9 +66,14 @@ def histogram_table(scores: RunVoxels, run: str, target: str = "") -> pd.DataFra
     return pd.DataFrame({"run": run, "target": target or "all voxels", **bins})
 
 
-def bars_table(scores: RunVoxels, run: str, label: str, names: Mapping[int, str]) -> pd.DataFrame:
-    """run, label, name, r_frozen, r_tuned: a row a voxel where there are few, by its name or number, else a target."""
+def bars_table(scores: RunVoxels, run: str, label: str, regions: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """run, label, name, r_frozen, r_tuned: a row a voxel where there are few, else a target.
+
+    A voxel has the name of the region that it alone is (recordings averaged over regions have a column each), else its
+    number; `regions` are bool arrays over the columns of the responses.
+    """
     if len(scores.voxel) <= _MOST_BARS:
+        names = {int(np.flatnonzero(mask)[0]): name for name, mask in regions.items() if mask.sum() == 1}
         rows = [names.get(int(voxel), f"voxel {voxel}") for voxel in scores.voxel]
         frozen, tuned = scores.frozen, scores.tuned
     else:
@@ -76,46 +86,33 @@ def bars_table(scores: RunVoxels, run: str, label: str, names: Mapping[int, str]
     return pd.DataFrame({"run": run, "label": label, "name": rows, "r_frozen": frozen, "r_tuned": tuned})
 
 
-def single_voxel_names(regions: Mapping[str, np.ndarray]) -> dict[int, str]:
-    """Column to name, for regions that are a single voxel: recordings averaged over regions have one column each."""
-    return {int(np.flatnonzero(mask)[0]): name for name, mask in regions.items() if mask.sum() == 1}
-
-
 def scatter(places: Sequence[Place], choice: Choice) -> Shown:
     """Tuned against frozen of every voxel with both."""
-    runs = folders.scored_runs(places, choice)
-    tables = [
-        scatter_table(run.voxels, run.name, capitalised(run.label), _groups(run.voxels, choice.target))
-        for run in runs
-    ]
+    runs = scored_runs(places, choice)
+    tables = []
+    for run in runs:
+        targets = chosen_names("target", choice.target, run.voxels.masks) if choice.target else []
+        if len(targets) > MOST_GROUPS:
+            most = f"up to {MOST_GROUPS} colours."
+            raise ConfigError("target", f"{len(targets)} targets.", most, "Name fewer.")
+        tables.append(scatter_table(run.voxels, run.name, capitalised(run.label), targets))
     table = pd.concat(tables, ignore_index=True)
     if table.empty:
         raise RunError(runs[0].results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
-    return Shown(table, folders.any_simulated(runs), partial(draw_scatter, table))
+    return Shown(table, any_simulated(runs), partial(draw_scatter, table))
 
 
 def histogram(places: Sequence[Place], choice: Choice) -> Shown:
     """Voxels by change in one run."""
-    runs = folders.scored_runs(places, choice)
-    folders.one_name("run", (), [run.name for run in runs])
+    runs = scored_runs(places, choice)
+    one_name("run", (), [run.name for run in runs])
     (run,) = runs
-    names = folders.chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
+    names = chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
     table = histogram_table(run.voxels, run.name, names[0])
     if table.empty:
         raise RunError(run.results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
     values = table.drop(columns=["gained", "unchanged"])
-    return Shown(values, folders.any_simulated(runs), partial(draw_histogram, table))
-
-
-def _groups(scores: RunVoxels, targets: Sequence[str]) -> dict[str, np.ndarray]:
-    """Disjoint groups of voxels: those of the targets asked for, each voxel in the smallest; else the run's regions."""
-    if not targets:
-        return scores.groups()
-    names = folders.chosen_names("target", targets, list(scores.masks))
-    if len(names) > MOST_GROUPS:
-        most = f"up to {MOST_GROUPS} colours."
-        raise ConfigError("target", f"{len(names)} targets.", most, "Name fewer.")
-    return scores.disjoint(names)
+    return Shown(values, any_simulated(runs), partial(draw_histogram, table))
 
 
 def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
@@ -181,3 +178,56 @@ def draw_histogram(table: pd.DataFrame, canvas: Canvas) -> Figure:
     axes.set(xlabel="difference in test r (tuned − frozen)", ylabel="voxels")
     axes.yaxis.set_major_locator(whole_numbers(5))
     return figure
+
+
+_TUNED = ["n_voxels", "r_frozen", "r_tuned", "difference", "low", "high"]
+_UNTUNED = ["n_voxels", "r_frozen", "low_frozen", "high_frozen"]
+_UNTUNED += ["shared_frozen", "shared_low_frozen", "shared_high_frozen"]
+_SHORTER = {"Difference": "Change", "Frozen 95 %": "95 % interval", "Shared map 95 %": "Its 95 % interval"}
+_SPECIAL = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$"}
+)
+
+
+def table(places: Sequence[Place], choice: Choice) -> Shown:
+    """Mean test r of both models by target, with the paired difference and its interval.
+
+    Of a model that was not tuned its mean under both readouts, with intervals.
+    """
+    runs = scored_runs(places, choice)
+    tables = [
+        pd.DataFrame(run.results.rows_of(run.name)).assign(label=capitalised(run.label)) for run in runs
+    ]
+    targets = chosen_names("target", choice.target, pd.concat(tables)["target"])
+    rows = [table[table["target"] == target] for table in tables for target in targets]
+    numbers = _TUNED if runs[0].results.tuned else _UNTUNED
+    values = pd.concat(rows, ignore_index=True)[["run", "label", "target", *numbers]]
+    simulated = any_simulated(runs)
+    return Shown(values, simulated, tex=latex(values, choice.title, simulated))
+
+
+def latex(table: pd.DataFrame, title: str, simulated: bool) -> str:
+    """The table for LaTeX with booktabs, title and the word SIMULATED as its caption."""
+    first = {"Run": table["label"].mask(table["run"].duplicated(), ""), "Target": table["target"]}
+    columns = ["r_frozen", "r_tuned", "difference", "interval"]
+    if "r_tuned" not in table:
+        columns = ["r_frozen", "interval_frozen", "shared_frozen", "shared_interval_frozen"]
+    shown = texts(headed(table, first, "n_voxels", *columns)).rename(columns=_SHORTER)
+    if table["run"].nunique() == 1:
+        shown = shown.drop(columns="Run")
+    caption = ". ".join(part for part in (title, "SIMULATED responses" if simulated else "") if part)
+    styler = shown.style.hide(axis="index").format(escaped).format_index(escaped, axis=1)
+    body = styler.to_latex(
+        hrules=True,
+        column_format="l" * (shown.shape[1] - 5) + "r" * 5,
+        caption=escaped(caption) or None,
+        position_float="centering" if caption else None,
+    )
+    return f"% \\usepackage{{booktabs}}\n{body}"
+
+
+def escaped(text: object) -> str:
+    """Text that LaTeX prints as it is."""
+    return str(text).translate(_SPECIAL)
