@@ -1,6 +1,7 @@
 """Files on disk: JSON, whole or not at all; git-annex pointers are told from content."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -217,6 +218,12 @@ def write_json(path: Path, content: Any) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         sync(temporary)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

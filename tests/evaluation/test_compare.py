@@ -15,6 +15,7 @@ from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.estimates import jackknife_interval
 from brainwavlm.results.replicates import READOUTS
 from brainwavlm.runs.run import open_run
+from tests.made_up import without_checksums
 from tests.trees import native_tree
 
 KEPT = {"training__epochs": 2, "training__keep_epochs": True, "training__checkpoint_steps": 2}
@@ -201,6 +202,7 @@ def test_runs_without_an_evaluation_are_told_how_to_make_it(copied, scores, tmp_
     assert compare(moved).groups["target"].tolist() == scores.target_names
     folder = moved.path / "evaluation"
     (folder / "replicates.npz").unlink()
+    without_checksums(folder)
     with pytest.raises(RunError, match=r"without replicates\.npz(.|\n)*brainwavlm evaluate"):
         compare(moved)
     scores.save(folder)

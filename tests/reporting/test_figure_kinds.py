@@ -23,7 +23,7 @@ from brainwavlm.reporting.meshes import mesh_of
 from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.run_voxels import RunVoxels
-from tests.made_up import fake_evaluation, fake_run, fake_transfer, patches, product
+from tests.made_up import fake_evaluation, fake_run, fake_transfer, patches, product, without_checksums
 
 
 def drawn(kind, path, width=120.0, **choice):
@@ -202,6 +202,7 @@ def test_delays_are_those_of_the_evaluation(simulated_evaluation, tmp_path):
     assert_allclose(mark("median:0").get_xydata(), values[["seconds", "median"]])
     earlier = shutil.copytree(simulated_evaluation, tmp_path / "earlier")
     (earlier / "delays.csv").unlink()
+    without_checksums(earlier)
     with pytest.raises(RunError, match="no delays of run on-cortex: it was evaluated by a version"):
         draw_figure("delays", earlier)
 
@@ -294,6 +295,7 @@ def test_faces_of_a_map_have_the_colours_of_their_side(mapped, tmp_path):
     left = patches(400)[0][voxels["voxel"]] == 0
     voxels["r_frozen"], voxels["r_tuned"] = 0.2, np.where(left, 0.8, 0.4)
     voxels.to_csv(folder / "voxels.csv", index=False)
+    without_checksums(folder)
     for view, way in (("inflated", "lateral"), ("flat", "flat")):
         mark, _ = drawn("maps", folder, quantity="tuned", width=85.0, view=view)
         for side, value in (("left", 0.8), ("right", 0.4)):

@@ -16,7 +16,7 @@ from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting.maps.writer import file_names
 from tests.brains import CENTRE, _voxel_to_surface
-from tests.made_up import fake_evaluation, native_evaluation
+from tests.made_up import fake_evaluation, native_evaluation, without_checksums
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
 UNSCORED = 7  # every seventh column
@@ -40,6 +40,7 @@ def _drop_voxels(folder):
     kept = frame[frame["voxel"].astype(int) % UNSCORED != 0].sample(frac=1, random_state=0)
     kept["alpha_tuned"], kept["remark"] = kept["voxel"], "text"  # a number for each voxel
     kept.to_csv(folder / "voxels.csv", index=False)
+    without_checksums(folder)
     summary = json.loads((folder / "summary.json").read_text())
     frozen = summary["runs"][0]["frozen"]
     frozen |= {"n_voxels": len(kept), "unusable_voxels": {"constant": len(frame) - len(kept)}}

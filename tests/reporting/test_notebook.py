@@ -43,6 +43,7 @@ def renamed(folder, place, name):
         frame.to_csv(copy / file, index=False)
     summary = json.loads((copy / "summary.json").read_text())
     summary["runs"][1]["name"] = name
+    del summary["files"]
     (copy / "summary.json").write_text(json.dumps(summary))
     return copy
 

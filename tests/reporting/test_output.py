@@ -10,7 +10,7 @@ from brainwavlm.reporting import write_report
 from brainwavlm.reporting.page import evaluation
 from brainwavlm.reporting.surface_maps import sources_of
 from brainwavlm.results.evaluation import Evaluation
-from tests.made_up import fake_evaluation
+from tests.made_up import fake_evaluation, without_checksums
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def test_the_data_set_that_was_evaluated_gives_maps_but_no_voxel_that_it_lacks(f
     assert sources_of(results, {"sim01": short})["on-AC"].no_map.startswith("its anatomy has 30 voxels")
     text = (folder / "voxels.csv").read_text().replace("on-AC,sim01,39,", "on-AC,sim01,40,")
     (folder / "voxels.csv").write_text(text)
+    without_checksums(folder)
     sources = sources_of(Evaluation.open(folder))
     assert sources["on-cortex"].no_map == ""
     assert sources["on-AC"].no_map == "the data set found has 40 voxels, the evaluation scored voxel 40"

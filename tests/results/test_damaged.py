@@ -11,7 +11,7 @@ from brainwavlm.errors import RunError
 from brainwavlm.results import Comparison, Evaluation, Partition, Probes, SpeechTask, Transfer
 from brainwavlm.results.open import open_result
 from brainwavlm.results.replicates import gathered, replicate_rows
-from brainwavlm.results.schemas import COLUMNS, TEXT
+from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
 from tests.made_up import (
     ABOUT,
     fake_comparison,
@@ -20,6 +20,7 @@ from tests.made_up import (
     fake_transfer,
     filled,
     small_evaluation,
+    without_checksums,
 )
 
 ONE = [{"run": "one"}]
@@ -80,12 +81,47 @@ def test_a_file_that_is_empty_cut_off_or_of_another_kind_is_named(folder_of, kin
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_the_summary_was_not_written_with_is_named(folder_of, kind):
+    folder = folder_of(kind)
+    for path in [path for path in folder.iterdir() if path.name != "summary.json"]:
+        whole, lines = path.read_bytes(), path.read_bytes().splitlines(keepends=True)
+        by_excel = whole.replace(b",", b";").replace(b"\n", b"\r\n")
+        for other in (whole + lines[-1], b"".join(lines[:-1]), by_excel):
+            path.write_bytes(other)
+            refused(folder, path, "not the file that summary.json was written with")
+        path.unlink()
+        with pytest.raises(RunError, match=rf"{path.name}: no such file|summary.json without a table"):
+            open_result(folder)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_or_a_link_to_nothing_is_no_table_that_was_never_written(folder_of, kind):
+    folder = folder_of(kind)
+    without_checksums(folder)
+    for path in [path for path in folder.iterdir() if path.name not in (KINDS[kind][0], "summary.json")]:
+        moved = path.rename(folder / "whole")
+        path.mkdir()
+        refused_here = pytest.raises(RunError, match=f"{path.name}: no such file|without a table")
+        with refused_here:
+            open_result(folder)
+        path.rmdir()
+        path.symlink_to("nowhere")
+        with refused_here:
+            open_result(folder)
+        moved.rename(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_table_without_rows_or_a_column_or_with_a_word_for_a_number_is_named(folder_of, kind):
     folder = folder_of(kind)
+    without_checksums(folder)
     for path in folder.glob("*.csv"):
         whole, columns = pd.read_csv(path), COLUMNS[path.name]
         number = next(name for name in reversed(columns) if name not in TEXT)
         damages = [whole.drop(columns=columns[0]), whole.astype({number: object}).assign(**{number: "much"})]
+        if count := next((name for name in columns if name in WHOLE), None):
+            damages.append(whole.assign(**{count: "9" * 20}))
         if path.name not in ("epochs.csv", "differences.csv"):
             damages.append(whole[:0])
         if path.name == "partition_voxels.csv":
@@ -93,6 +129,9 @@ def test_a_table_without_rows_or_a_column_or_with_a_word_for_a_number_is_named(f
         for damaged in damages:
             damaged.to_csv(path, index=False)
             assert KINDS[kind][2] in refused(folder, path, "not readable").remedy
+        if len(whole):
+            whole.to_csv(path, header=[*whole.columns], index_label=False)  # a field more in each row
+            refused(folder, path, "not readable")
         whole.to_csv(path, index=False)
 
 

@@ -120,13 +120,15 @@ class Evaluation(Result):
         runs, tables = {run["name"] for run in summary["runs"]}, {"voxels": pd.DataFrame()}
         for name in ("table", "voxels") if "voxels" in parts else ("table",):
             path = folder / f"{name}.csv"
-            tables[name] = read_table(path, cls.AGAIN)
+            tables[name] = read_table(path, summary, cls.AGAIN)
             if set(tables[name]["run"]) != runs:  # files of two evaluations, or one that lost its end
                 raise RunError(
                     path, "rows of other runs than summary.json.", "rows of each of its runs.", cls.AGAIN
                 )
-        tables |= {name: read_if_any(folder / f"{name}.csv", cls.AGAIN) for name in _FURTHER if name in parts}
-        replicates = read_if_there(folder / FILE) if "replicates" in parts else None
+        for name in _FURTHER:
+            if name in parts:
+                tables[name] = read_if_any(folder / f"{name}.csv", summary, cls.AGAIN)
+        replicates = read_if_there(folder / FILE, summary) if "replicates" in parts else None
         return cls(**tables, summary=summary, replicates=replicates, path=folder)
 
     @property
@@ -216,7 +218,7 @@ def _ridge_parts(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, An
     RunError where a file is missing or damaged, or of a version that this one cannot read.
     """
     known = read_summary(folder / "summary.json", RidgeSummary, RIDGE_AGAIN)
-    voxels = read_table(folder / RIDGE_FILE, RIDGE_AGAIN)
+    voxels = read_table(folder / RIDGE_FILE, known, RIDGE_AGAIN)
     about = {"run": folder.resolve().name, "subject": known["subject"]}
     table = pd.DataFrame(known["targets"]).rename(columns=_TARGET).assign(**about, seed=known["seed"])
     numbers = [name for name in _TARGET.values() if name in table]

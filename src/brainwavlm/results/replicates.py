@@ -17,8 +17,10 @@ import numpy as np
 
 from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
+from brainwavlm.results.schemas import REPLICATES
+from brainwavlm.results.tables import is_written, require_written
 
-FILE = "replicates.npz"
+FILE = REPLICATES
 OWN_LAYER = -1
 # Ridge for each voxel alone, and the map whose directions all voxels share.
 READOUTS = ("voxelwise", "shared")
@@ -88,12 +90,13 @@ def gathered(rows: Sequence[Mapping[str, Any]]) -> Replicates:
     return Replicates(about, frozen, tuned)
 
 
-def read_replicates(path: str | Path) -> Replicates:
-    """What `Replicates.save` wrote; RunError where it is missing or damaged."""
+def read_replicates(path: str | Path, summary: Mapping[str, Any] | None = None) -> Replicates:
+    """What `Replicates.save` wrote; RunError where it is missing, damaged, or not what its summary was written with."""
     path = Path(path)
     expected, again = "the jackknife replicates of an evaluation.", "Evaluate again."
     if not path.is_file():
         raise RunError(path, "no such file.", expected, again)
+    require_written(path, summary or {}, again)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {key: content[key] for key in (*_TEXT, "layer", "frozen", "tuned")}
@@ -110,6 +113,6 @@ def read_replicates(path: str | Path) -> Replicates:
     return Replicates(about, arrays["frozen"], arrays["tuned"])
 
 
-def read_if_there(path: Path) -> Replicates | None:
+def read_if_there(path: Path, summary: Mapping[str, Any]) -> Replicates | None:
     """What `Replicates.save` wrote; None where it wrote nothing, as earlier versions did not."""
-    return read_replicates(path) if path.is_file() else None
+    return read_replicates(path, summary) if is_written(path, summary) else None

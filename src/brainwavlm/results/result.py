@@ -37,11 +37,12 @@ class Result(ABC):
         parts["summary"] = tables.read_summary(folder / "summary.json", cls.SUMMARY, cls.AGAIN)
         for name, file in cls.FILES.items():
             if name in cls.PERHAPS:
-                parts[name] = tables.read_if_any(folder / file, cls.AGAIN)
+                parts[name] = tables.read_if_any(folder / file, parts["summary"], cls.AGAIN)
             else:
-                parts[name] = tables.read_table(folder / file, cls.AGAIN, cls._further(name, parts))
+                further = cls._further(name, parts)
+                parts[name] = tables.read_table(folder / file, parts["summary"], cls.AGAIN, further)
         if hasattr(cls, "replicates"):
-            parts["replicates"] = read_if_there(folder / FILE)
+            parts["replicates"] = read_if_there(folder / FILE, parts["summary"])
         return cls(**parts, path=folder)  # type: ignore[call-arg]
 
     @classmethod

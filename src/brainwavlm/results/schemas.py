@@ -16,6 +16,7 @@ PARTITION_AGAIN = "Make it again: brainwavlm partition RUN... --features ... --o
 DOWNSTREAM_AGAIN = "Make it again: brainwavlm downstream RUN... --task TASK --output FOLDER"
 TRANSFER_AGAIN = "Transfer again: brainwavlm transfer RUN... --output FOLDER"
 
+REPLICATES = "replicates.npz"  # beside the tables
 _CHANGE = ("difference", "low", "high")
 _ENDS = ("low_frozen", "high_frozen", "low_tuned", "high_tuned")  # of both models' intervals
 _SPREAD = ("n_runs", "mean", "deviation", "lowest", "highest")
@@ -138,6 +139,7 @@ class _Summary(Part):
     """What every summary.json says."""
 
     format: Literal[1] = FORMAT
+    files: dict[str, str] | None = None  # SHA-256 of those beside it; earlier versions do not say it
     simulated: bool
     notes: list[str]
     versions: dict[str, str]

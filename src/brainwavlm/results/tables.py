@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.errors import RunError
-from brainwavlm.files import Part, read_json, replacing, write_json
+from brainwavlm.files import Part, digest_of, read_json, replacing, write_json
 from brainwavlm.formatting.numbers import plus_minus, shared_change
-from brainwavlm.results.schemas import COLUMNS, TEXT, WHOLE
+from brainwavlm.results.schemas import COLUMNS, REPLICATES, TEXT, WHOLE
 
 _TYPES: dict[str, Any] = {**dict.fromkeys(TEXT, str), **dict.fromkeys(WHOLE, np.int64)}
 _PERHAPS_EMPTY = ("differences.csv", "epochs.csv")  # of a single group, of runs without epochs
@@ -58,22 +59,29 @@ def write_if_any(path: Path, frame: pd.DataFrame) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_table(path: Path, again: str, further: Sequence[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path, summary: Mapping[str, Any], again: str, further: Sequence[str] = ()
+) -> pd.DataFrame:
     """One of the tables named in `COLUMNS`, with `further` columns of numbers; `again` is how to make it again.
 
-    RunError where it is missing, without one of its columns, or with a word in place of a number.
+    RunError where it is missing, without one of its columns, with a word in place of a number, or not the one that
+    `summary`, which lies beside it, was written with.
     """
     columns = (*COLUMNS[path.name], *further)
     if not path.is_file():
         raise RunError(path, "no such file.", f"a table with {', '.join(columns)}.", again)
+    require_written(path, summary, again)
     try:
-        frame = pd.read_csv(
-            path,
-            dtype={name: _TYPES.get(name, np.float64) for name in columns},
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
-        )
+        # Rows with more fields than columns would be shifted by one without index_col, and cut without the error.
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            frame = pd.read_csv(
+                path,
+                dtype={name: _TYPES.get(name, np.float64) for name in columns},
+                index_col=False,
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+            )
         missing = [name for name in columns if name not in frame]
         if missing:
             raise ValueError(f"no column {', '.join(missing)}")
@@ -83,22 +91,43 @@ def read_table(path: Path, again: str, further: Sequence[str] = ()) -> pd.DataFr
                 raise ValueError("its last line is cut off")
         if frame.empty and path.name not in _PERHAPS_EMPTY:
             raise ValueError("no rows")
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError, pd.errors.ParserWarning) as error:
         raise RunError(
             path, f"not readable: {error}.", f"a table with {', '.join(columns)}.", again
         ) from None
     return frame
 
 
-def read_if_any(path: Path, again: str) -> pd.DataFrame:
+def read_if_any(path: Path, summary: Mapping[str, Any], again: str) -> pd.DataFrame:
     """A table that may be missing: then without rows and columns."""
-    return read_table(path, again) if path.is_file() else pd.DataFrame()
+    return read_table(path, summary, again) if is_written(path, summary) else pd.DataFrame()
+
+
+def is_written(path: Path, summary: Mapping[str, Any]) -> bool:
+    """Whether there is such a file beside the summary, or was one when that was written."""
+    return path.name in (summary.get("files") or ()) or os.path.lexists(path)
+
+
+def require_written(path: Path, summary: Mapping[str, Any], again: str) -> None:
+    """RunError where a file is not the one that the summary beside it was written with, as far as that says."""
+    digest = (summary.get("files") or {}).get(path.name)
+    if digest is not None and digest != digest_of(path):
+        raise RunError(
+            path,
+            "not the file that summary.json was written with: cut off, edited, or of another result.",
+            "both files as one command wrote them.",
+            f"{again}\nOr, if it was changed on purpose, take its line out of files in summary.json.",
+        )
 
 
 def write_summary(path: Path, summary: Mapping[str, Any], kind: type[Part]) -> None:
-    """Write summary.json, whole or not at all. ValidationError where the reader would refuse it."""
+    """Write summary.json, whole or not at all, with checksums of what lies beside it.
+
+    ValidationError where the reader would refuse it.
+    """
     kind.model_validate(summary)
-    write_json(path, summary)
+    files = [path.with_name(name) for name in (*COLUMNS, REPLICATES)]
+    write_json(path, {**summary, "files": {file.name: digest_of(file) for file in files if file.is_file()}})
 
 
 def read_summary(path: Path, kind: type[Part], again: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from brainwavlm.datasets.base import Dataset, Subject, split_recordings
 from brainwavlm.datasets.lebel2023 import Lebel2023
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.files import read_json, require_content, write_json
+from brainwavlm.files import digest_of, read_json, require_content, write_json
 from brainwavlm.runs.subject_views import subject_views
 
 HEARS_TRANSCRIPTS = ("words", "phones")
@@ -53,8 +53,7 @@ class Checksums:
         stat = path.stat()
         name, stamp = str(path.resolve()), (stat.st_size, stat.st_mtime_ns)
         if name not in self._known or self._known[name][:2] != stamp:
-            with path.open("rb") as file:
-                self._known[name] = (*stamp, hashlib.file_digest(file, "sha256").hexdigest())
+            self._known[name] = (*stamp, digest_of(path))
         return self._known[name][2]
 
     def save(self) -> None:

@@ -1,12 +1,11 @@
 """SHA-256 of every file of a finished folder, in the form of `sha256sum`: a flipped bit is told by the file's name."""
 
-import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from brainwavlm.errors import RunError
-from brainwavlm.files import replacing, sync
+from brainwavlm.files import digest_of, replacing, sync
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
@@ -16,7 +15,7 @@ def write_sums(folder: Path, files: Iterable[Path]) -> None:
     """Write SHA256SUMS beside the files; `sha256sum -c SHA256SUMS` in the folder compares them too."""
     names = sorted(file.relative_to(folder).as_posix() for file in files)
     with replacing(folder / SUMS) as temporary:
-        lines = (f"{_digest(folder / name)}  {name}\n" for name in names)
+        lines = (f"{digest_of(folder / name)}  {name}\n" for name in names)
         temporary.write_text("".join(lines), encoding="utf-8")
         sync(temporary)
 
@@ -64,11 +63,6 @@ def require_sums(folder: Path, without: str, left_out: str = "") -> int:
 
 def _is(path: Path, digest: str) -> bool:
     try:
-        return _digest(path) == digest
+        return digest_of(path) == digest
     except (OSError, ValueError):  # not there, or a damaged name
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

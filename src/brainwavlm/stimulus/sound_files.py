@@ -1,6 +1,5 @@
 """Sound files decoded to their end; what their headers promise is told beside it, and what stands behind it refused."""
 
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import numpy as np
 import soundfile
 
 from brainwavlm.errors import DatasetError
-from brainwavlm.files import require_content
+from brainwavlm.files import digest_of, require_content
 
 # Hz. Below telephone speech vowels lose their second formant; above is a mistake in a header, for which resampling
 # would need all memory.
@@ -167,8 +166,7 @@ def audio_checksum(path: str | Path) -> str:
     """SHA-256 of the file, hexadecimal."""
     path = Path(path)
     require_content(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of(path)
 
 
 def _require_rate(path: Path, rate: int) -> None:

@@ -48,7 +48,8 @@ def read_cell(record: CellRecord, name: Callable[[Listener], str]) -> CellScores
 
 
 def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
-    evaluation, replicates = Evaluation.open(folder, ("layers", "downstream")), read_replicates(folder / FILE)
+    evaluation = Evaluation.open(folder, ("layers", "downstream"))
+    replicates = read_replicates(folder / FILE, evaluation.summary)
     names = {"task": "target", "auc_frozen": "r_frozen", "auc_tuned": "r_tuned"}
     tables: dict[Kind, pd.DataFrame] = {
         "gain": evaluation.table,
@@ -64,7 +65,8 @@ def _read_evaluation(folder: Path, cell: CellScores, name: Callable[[Listener], 
 
 def _read_probes(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
     """The first score of each feature, hidden state and control that tuning may change."""
-    probes, replicates = Probes.open(folder), read_replicates(folder / FILE)
+    probes = Probes.open(folder)
+    replicates = read_replicates(folder / FILE, probes.summary)
     table = probes.table[probes.table["control"].isin(CHANGED)]
     table = table.drop_duplicates(["run", "layer", "feature", "control"])
     names = {"feature": "target", "control": "stories", "score": "readout", "kind": "information"}
@@ -89,7 +91,8 @@ def _side_of(path: Path, table: pd.DataFrame, cell: CellScores) -> Who:
 
 
 def _read_transfer(folder: Path, cell: CellScores, name: Callable[[Listener], str]) -> CellScores:
-    transfer, replicates = Transfer.open(folder), read_replicates(folder / FILE)
+    transfer = Transfer.open(folder)
+    replicates = read_replicates(folder / FILE, transfer.summary)
     who = _scored_in(transfer, cell)
     matrix = transfer.matrix.rename(columns={"scored_on": "subject"})
     before: Counter[tuple[str, str]] = Counter()
