@@ -11,7 +11,6 @@ from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.compare import compare
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.transfer import transfer
-from brainwavlm.results.comparison import Comparison
 from brainwavlm.results.estimates import jackknife_interval
 from brainwavlm.results.replicates import READOUTS
 from brainwavlm.runs.run import open_run
@@ -88,6 +87,10 @@ def test_one_number_has_one_interval_wherever_it_is_shown(runs, scores, features
     assert (table["low"] < table["high"]).all()
     groups = compare(run, [scores]).groups.set_index("target")
     assert_allclose(groups[["gain", "low", "high"]], table[["difference", "low", "high"]], atol=1e-6)
+    by_state = evaluate(run, cache=features, layers=[1, 3]).layers.set_index(["layer", "target"])
+    ends = by_state.loc[3].loc[table.index, ["low", "high"]]
+    assert_allclose(ends, table[["low", "high"]], atol=1e-6)
+    assert by_state["difference"].between(by_state["low"], by_state["high"]).all()
     for model in ("frozen", "tuned"):
         summary = pd.DataFrame(scores.summary["runs"][0][model]["targets"]).set_index("target")
         expected = table[[f"r_{model}", f"low_{model}", f"high_{model}"]]
@@ -165,16 +168,6 @@ def test_other_test_stories_are_not_subtracted(runs, scores):
 def test_two_runs_of_one_seed_are_no_spread_over_seeds(copied, runs, scores):
     found = compare([runs["lora-0"], copied("again", seed=0)], [scores])
     assert any("several runs with one seed" in note for note in found.summary["notes"])
-
-
-def test_files_are_whole(runs, scores, tmp_path):
-    found = compare(runs["lora-0"], [scores])
-    again = Comparison.open(found.save(tmp_path / "out"))
-    pd.testing.assert_frame_equal(again.groups, found.groups, rtol=1e-5)
-    assert again.differences.empty
-    group = {"group": "all runs", "runs": ["lora-0"], "seeds": [0], "subject": "anna"}
-    assert again.summary["groups"] == [group]
-    json.dumps(found.as_dict(), allow_nan=False)
 
 
 def test_what_the_evaluations_do_not_share_is_left_out_and_said(runs, scores):

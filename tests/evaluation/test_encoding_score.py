@@ -1,11 +1,9 @@
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -136,17 +134,6 @@ def test_a_constant_voxel_has_no_score_and_is_counted_and_told(planted, monkeypa
     assert score.summary["voxels_without_r"] == 1
     assert {row["target"]: row["n_voxels"] for row in score.summary["targets"]}["AC"] == 11
     assert "No r for 1 of 40 voxels" in printed(terminal.show_ridge, score.summary, Path("out"))
-
-
-def test_files_say_one_row_a_voxel_and_no_nan_in_json(score, tmp_path):
-    score.save(tmp_path / "out")
-    frame = pd.read_csv(tmp_path / "out" / "scores.csv")
-    assert len(frame) == N_VOXELS
-    assert set(frame["AC"]) == {0, 1}
-    assert_allclose(frame["r"], score.r, rtol=1e-5)
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["targets"][0]["mean_r_normalised"] is None
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["scores.csv", "summary.json"]
 
 
 def test_simulated_responses_are_also_scored_against_their_signal(planted, score, tmp_path):

@@ -1,20 +1,15 @@
 """Scores by hidden state: one pass over a story, the same ridge, and what tuning cannot have reached is as it was."""
 
-import json
-
-import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
 
 from brainwavlm.encoding.run_model import tuned_model
-from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.layers import chosen_layers
 from brainwavlm.speech.backbones import load_backbone
-from tests.trees import native_tree
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +50,6 @@ def test_a_state_is_scored_as_a_run_of_its_own_would_be(run, every_state, settin
     assert_allclose(table[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], rtol=1e-12)
     with_others = every_state.table.set_index("target")
     assert_allclose(with_others[["r_frozen", "r_tuned"]], plain[["r_frozen", "r_tuned"]], atol=1e-5)
-
-
-def test_intervals_are_those_over_stories(settings, tmp_path):
-    splits = {"a": "train", "b": "validation"} | dict.fromkeys("cdef", "test")
-    folder = native_tree(tmp_path / "data", subjects=("anna",), splits=splits).path
-    run = tune(settings(dataset=str(folder), training__epochs=1), tmp_path / "run")
-    scores = evaluate(run, layers=[1, 3])
-    table = scores.layers
-    assert (table["low"] < table["difference"]).all()
-    assert (table["difference"] < table["high"]).all()
-    own = table[table["layer"] == 3].set_index("target")
-    assert_allclose(own[["low", "high"]], scores.table.set_index("target")[["low", "high"]], rtol=1e-12)
 
 
 def test_each_story_goes_through_each_model_once_and_two_runs_share_the_untuned_one(run, monkeypatch, tuned):
@@ -112,19 +95,6 @@ def test_states_before_the_first_block_that_was_trained_stay_as_they_are(
     table = of_cortex(evaluate(finished(**overrides), layers="all", cache=features))
     assert list(table["adapted"]) == [state >= first for state in range(5)]
     assert ((table["difference"] != 0) == table["adapted"]).all()
-
-
-def test_the_files_hold_the_states_and_say_which(every_state, evaluated, tmp_path):
-    every_state.save(tmp_path / "out")
-    written = pd.read_csv(tmp_path / "out" / "layers.csv")
-    assert list(dict.fromkeys(written["layer"])) == [0, 1, 2, 3, 4]
-    assert_allclose(written["r_tuned"], every_state.layers["r_tuned"], rtol=1e-5)
-    assert written["adapted"].dtype == bool
-    found = json.loads(json.dumps(every_state.as_dict(), allow_nan=False))
-    assert len(found["tables"]["layers"]) == len(written)
-    plain = evaluated()
-    assert "tables" not in plain.as_dict()
-    assert not (plain.save(tmp_path / "out") / "layers.csv").exists()  # nor do earlier ones stay
 
 
 def test_the_states_that_are_asked_for():

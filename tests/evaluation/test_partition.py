@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
-from brainwavlm import open_maps
 from brainwavlm.config import RidgeConfig
 from brainwavlm.errors import DatasetError
 from brainwavlm.evaluation import variance_shares
@@ -17,8 +16,6 @@ from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scoring_plan import Fit
 from brainwavlm.evaluation.variance_shares import MODEL, STIMULUS, VarianceShares
 from brainwavlm.progress import Progress
-from brainwavlm.reporting.figures import Choice, draw_figure
-from brainwavlm.results.partition import Partition
 from brainwavlm.runs.run import open_run
 from brainwavlm.stimulus.features.table import features_named
 
@@ -142,15 +139,6 @@ def test_what_runs_of_one_data_set_share_is_fitted_once(finished, features, monk
     assert_allclose(*frozen)
 
 
-def test_it_is_read_back_as_it_was_saved(split, tmp_path):
-    again = Partition.open(split.save(tmp_path / "made"))
-    assert again.summary == split.summary
-    assert list(again.table.columns) == list(split.table.columns)
-    assert_allclose(again.table["r2_tuned"], split.table["r2_tuned"], rtol=1e-5)
-    assert_allclose(again.voxels["product_mel_tuned"], split.voxels["product_mel_tuned"], rtol=1e-4)
-    assert any("intervals over" in note for note in again.summary["notes"])
-
-
 def test_what_is_wrong_is_told_before_any_model_is_run(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(Evaluator, "features", lambda *_: pytest.fail("ran a model"))
     one_story = tmp_path / "one.csv"
@@ -163,15 +151,6 @@ def test_what_is_wrong_is_told_before_any_model_is_run(finished, tmp_path, monke
             partition([finished(), finished(seed=1)], ["mel", name])
 
 
-def test_units_without_a_value_are_counted(finished, features, tmp_path):
-    path = tmp_path / "vectors.txt"
-    path.write_text("dog 1 2\n")
-    run, evaluator = finished(), Evaluator(features, None)
-    plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
-    spaces = feature_spaces(features_named([f"glove={path}"]), plan, evaluator.untuned(run.config))
-    assert spaces.notes == ["glove: 56 of 112 words (50.0%) have no value, and count as nothing."]
-
-
 def test_what_a_run_is_stands_in_the_notes(tuned):
     unfinished = tuned("a", control__kind="shifted", control__seconds=4.0)
     (unfinished.path / "result.json").unlink()
@@ -179,20 +158,3 @@ def test_what_a_run_is_stands_in_the_notes(tuned):
         "a: the run is not finished.",
         "a: a control, tuned on responses shifted against the sound.",
     ]
-
-
-def test_what_was_saved_is_shown_drawn_and_mapped(split, tmp_path, brainwavlm):
-    folder = split.save(tmp_path / "split")
-    shown = brainwavlm("show", folder).out
-    assert "R2 by region" in shown
-    assert "Next:  brainwavlm figure partition" in shown
-    brainwavlm("report", folder, "--output", tmp_path / "page.html")
-    assert "Shares of a score: mel and word-rate" in (tmp_path / "page.html").read_text()
-    assert set(open_maps(folder)) == {split.runs[0]["name"]}
-    drawing = draw_figure("partition", folder, Choice(target="cortex"), 120.0)
-    values = drawing.values.set_index(["model", "space"])["r2"]
-    total = only(split, "r2_tuned", target="cortex", measure="total", space="all")
-    assert_allclose(values["tuned"].sum(), total, atol=1e-4)
-    bars = {bar.get_gid(): bar.get_height() for bar in drawing.figure.axes[0].patches}
-    assert_allclose(bars["cortex:frozen:mel"], values["frozen", "mel"])
-    assert len(bars) == 9

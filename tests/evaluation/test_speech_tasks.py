@@ -1,11 +1,9 @@
 """Speech tasks: heads find what is planted in hidden states, errors are counted right, both models are asked alike."""
 
-import json
 from dataclasses import replace
 
 import jiwer
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -176,15 +174,6 @@ def test_both_models_are_asked_alike_and_the_untuned_one_once(phones, finished):
     assert any("blocks of at least 10 labels of this test story" in note for note in phones.summary["notes"])
     same = downstream(finished(adapter__method="frozen"), "phones", seeds=1, epochs=1).table
     assert (same[["difference", "low", "high"]] == 0).all(axis=None)
-
-
-def test_what_is_saved_is_opened_again_and_shown(phones, tmp_path, brainwavlm):
-    phones.save(tmp_path / "task")
-    again = open_result(tmp_path / "task")
-    pd.testing.assert_frame_equal(again.table, phones.table, rtol=1e-5)
-    assert again.summary == json.loads(json.dumps(phones.summary))
-    assert "Speech task: phones" in brainwavlm("show", tmp_path / "task").out
-    brainwavlm("report", tmp_path / "task", code=2)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
-import json
 import math
 import shutil
 
-import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
@@ -11,7 +9,6 @@ from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
 from brainwavlm.evaluation.transfer import transfer
-from brainwavlm.results.transfer import Transfer
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +107,3 @@ def test_less_data_of_the_listener_is_fitted_in_whole_stories(tuned, features):
 def test_what_cannot_be_done_is_refused(tuned, keywords, words):
     with pytest.raises(ConfigError, match=words):
         transfer(tuned("anna"), **{"subjects": ["ben"], **keywords})
-
-
-def test_files_are_whole(tuned, features, tmp_path):
-    found = transfer(tuned("anna"), minutes=[0.5], draws=1, cache=features)
-    again = Transfer.open(found.save(tmp_path / "out"))
-    assert_allclose(again.matrix["r_tuned"], found.matrix["r_tuned"], rtol=1e-5)
-    assert [cell["scored_on"] for cell in again.summary["cells"]] == ["anna", "ben"]
-    assert again.summary["cells"][0]["test"] == ["market"]
-    json.dumps(found.as_dict(), allow_nan=False)
-    assert np.isfinite(again.matrix[["r_frozen", "r_tuned"]]).all(axis=None)
-    assert min(map(len, (again.curve, again.needed, again.replicates.about))) > 0
