@@ -1,7 +1,5 @@
 """Controls keep what they say they keep, lose what they say they lose, and give normal runs."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -17,14 +15,12 @@ from brainwavlm.encoding.controls import (
     phase_randomised,
     shifted,
     spectrum_matched,
-    story_generator,
     wrapped,
 )
-from brainwavlm.encoding.prepared_stories import read_story, story_responses
-from brainwavlm.encoding.run_data import anchored, run_data
+from brainwavlm.encoding.prepared_stories import story_responses
+from brainwavlm.encoding.run_data import run_data
 from brainwavlm.encoding.story_loader import StoryLoader
 from brainwavlm.encoding.subjects import tuned_subjects
-from brainwavlm.encoding.training_targets import TrainingTargets
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import ConfigError, DatasetError, RunError
 from brainwavlm.speech.backbones import load_backbone
@@ -173,16 +169,6 @@ def test_another_storys_responses_are_those_of_the_other_training_story(targets_
     assert_allclose(targets_of(control("other-story"), "dog"), targets_of(settings(), "ferry"), atol=1e-5)
 
 
-def test_a_story_without_a_transcript_is_named(control):
-    data = run_data(control("phones"))
-    bare = {
-        split: [dataclasses.replace(r, story=dataclasses.replace(r.story, transcript=None)) for r in some]
-        for split, some in data.splits.items()
-    }
-    with pytest.raises(ConfigError, match="phones, but dog has no transcript"):
-        TrainingTargets(dataclasses.replace(data, splits=bare), control("phones"))
-
-
 def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, vectors, tmp_path):
     with pytest.raises(ConfigError, match=r"control\.embeddings: None\.\n.*a file of word vectors"):
         settings(control__kind="words")
@@ -198,15 +184,6 @@ def test_words_need_a_file_and_the_run_says_how_many_it_knew(control, settings, 
         tune(control("words", training__epochs=1), tmp_path / "run", resume=True)
 
 
-def test_without_a_control_the_targets_are_the_responses(targets_of, backbone, settings):
-    data = run_data(settings())
-    plain = read_story(
-        data.recordings["dog"], data.voxels, backbone.min_samples, settings(), torch.device("cpu")
-    )
-    assert_array_equal(targets_of(settings(), "dog"), plain.responses.numpy())
-    assert story_generator(0, "dog").integers(10**9) != story_generator(0, "ferry").integers(10**9)
-
-
 def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, control, monkeypatch):
     late = Units(np.arange(1000.0, 1009.0), np.arange(1000.5, 1009.5), ("AH",) * 9)
     said = lambda stories, *_: {story.name: late for story in stories}  # noqa: E731
@@ -215,8 +192,3 @@ def test_a_transcript_that_ends_before_the_sound_begins_is_named(targets_of, con
         DatasetError, match=r"TextGrid: no phones with a value other than 0 in the 30 s of sound"
     ):
         targets_of(control("phones"), "dog")
-
-
-def test_the_file_of_vectors_is_found_from_anywhere(control, vectors, monkeypatch):
-    monkeypatch.chdir(vectors.parent)
-    assert anchored(control("words", control__embeddings=vectors.name)).control.embeddings == str(vectors)

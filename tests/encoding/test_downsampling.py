@@ -88,28 +88,11 @@ def test_blocks_span_the_same_time_at_every_rate(settings, slow, expected):
     assert rows == list(range(expected[-1]))
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {
-            "readout__kind": "ridge-fixed",
-            "readout__refresh": 1,
-            "control__kind": "stimulus",
-            "loss__ceiling_weighted": True,
-        },
-        {"control__kind": "block-permuted", "control__seconds": 4.0, "loss__temporal": 1},
-        {
-            "joint": [{"subject": "ben"}],
-            "loss__contrastive": 1,
-            "loss__ceiling_weighted": True,
-            "quirks__block_delays": True,
-            "quirks__clip_kernel": True,
-            "quirks__block_zscore": True,
-        },
-    ],
-)
-def test_slow_runs_with_every_loss_readout_and_control(finished, more):
-    run = finished(**SLOW, **more)
+def test_a_slow_run_with_several_losses_listeners_and_a_control(finished):
+    losses = {f"loss__{name}": 1 for name in ("temporal", "contrastive", "ceiling_weighted")}
+    control = {"control__kind": "block-permuted", "control__seconds": 4.0}
+    quirks = {f"quirks__{name}": True for name in ("block_delays", "clip_kernel", "block_zscore")}
+    run = finished(**SLOW, **losses, **control, **quirks, joint=[{"subject": "ben"}])
     assert np.isfinite(run.result["best"]["validation_r"])
     n_steps = len([event for event in run.log() if event["event"] == "step"])
     assert n_steps == 4 * len(run.sides)  # two blocks of six TRs a story

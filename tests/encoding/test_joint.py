@@ -21,7 +21,6 @@ from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.progress import Progress
 from brainwavlm.runs.listing import summaries
 from brainwavlm.runs.run import open_run
-from brainwavlm.runs.subject_views import subject_views
 from tests.encoding.loops import assert_identical, tensors
 from tests.trees import native_tree
 
@@ -185,19 +184,6 @@ def test_joint_and_single_runs_are_compared_as_different_kinds(finished, feature
     of_anna = found.runs[found.runs["subject"] == "anna"]
     assert of_anna["group"].nunique() == 2
     assert len(found.differences[found.differences["target"] == "cortex"]) == 1
-
-
-def test_the_run_seen_from_each_listener_asks_for_the_same_run(settings):
-    config = settings(joint=[{"subject": "ben", "train": ["ferry"]}])
-    first, second = subject_views(config)
-    assert first is config
-    assert (second.subject, second.train) == ("ben", ("ferry",))
-    assert second.joint[0].subject == "anna"
-    alike = tuned_subjects(settings(train=["dog"], joint=BEN))
-    assert [one.data.story_names()["train"] for one in alike] == [["dog"], ["dog"]]
-    assert first.model_dump(exclude={"subject", "joint", "train"}) == second.model_dump(
-        exclude={"subject", "joint", "train", "dataset"}
-    ) | {"dataset": first.dataset}
 
 
 def test_listeners_of_one_sound_share_its_frontend_and_a_control_reaches_each(settings, control, tmp_path):

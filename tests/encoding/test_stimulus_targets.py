@@ -62,14 +62,9 @@ def test_mixtures_are_the_same_for_every_story(control, settings):
     assert (again - one).abs().max() > 0.1
 
 
-def test_phones_of_another_alphabet_are_targets_by_their_own_names(control, tmp_path):
-    tree = native_tree(tmp_path / "data")
-    for path in (tree.path / "stimuli").glob("*.TextGrid"):
-        text = path.read_text()
-        for phone, sign in (("DH", "ð"), ("AH0", "ə"), ("D", "ɖ"), ("AO1", "ɔ")):
-            text = text.replace(f'"{phone}"', f'"{sign}"')
-        path.write_text(text)
-    config = control("phones", dataset=str(tree.path))
-    targets = TrainingTargets(run_data(config), config)
-    assert targets.facts()["control"]["classes"] == sorted("ðəɖɔ")
-    assert targets.facts()["control"]["unknown"] == {"of": 168, "phones": 0}
+def test_phones_of_another_alphabet_are_targets_by_their_own_names(control, own_tree):
+    for path in (own_tree / "stimuli").glob("*.TextGrid"):
+        path.write_text(path.read_text().replace('"AH0"', '"ə"'))
+    config = control("phones", dataset=str(own_tree))
+    classes = TrainingTargets(run_data(config), config).facts()["control"]["classes"]
+    assert classes == ["AO1", "D", "DH", "ə"]

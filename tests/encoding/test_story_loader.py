@@ -133,15 +133,19 @@ def test_a_plan_writes_no_frontends(settings, tmp_path):
 
 def test_files_of_a_configuration_are_named_from_the_root(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mask.npy").write_bytes(b"")
+    for name in ("mask.npy", "vectors.txt"):
+        (tmp_path / name).write_bytes(b"")
     config = anchored(
         settings(
             target="mask.npy",
             regions={"Q": ["mask.npy", "LH"]},
             evaluation__targets=("cortex", "mask.npy"),
             training__frontend_folder="~/kept",
+            control__kind="words",
+            control__embeddings="vectors.txt",
         )
     )
+    assert config.control.embeddings == str(tmp_path / "vectors.txt")
     mask = str(tmp_path / "mask.npy")
     assert (config.target, config.regions["Q"], config.evaluation.targets) == (
         mask,

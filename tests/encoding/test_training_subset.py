@@ -115,18 +115,6 @@ def test_an_amount_shorter_than_the_first_story_is_refused_with_the_least_that_w
         assert len(first_stories(STORIES, least, seed)) == 1
 
 
-def test_a_run_is_tuned_on_the_subset_and_says_so(settings, finished):
-    run = finished(train_minutes=0.5)
-    (taken,) = run.manifest["splits"]["train"]
-    assert taken in ("dog", "ferry")
-    assert run.manifest["splits"]["validation"] == ["garden"]
-    assert run.manifest["data"]["rows"]["train"] == 12
-    other = {
-        tuple(run_data(settings(train_minutes=0.5, seed=seed)).story_names()["train"]) for seed in range(8)
-    }
-    assert other == {("dog",), ("ferry",)}
-
-
 def test_scores_are_those_of_ridge_on_all_stories(settings, evaluated, features):
     scores = evaluated(train_minutes=0.5)
     alone = score_backbone(settings(), cache=features)
@@ -138,11 +126,3 @@ def test_scores_are_those_of_ridge_on_all_stories(settings, evaluated, features)
     )
     # The readout has seen one story only; ridge two.
     np.testing.assert_array_equal(score_backbone(settings(train_minutes=0.5), cache=features).r, alone.r)
-
-
-def test_more_minutes_than_there_are_take_all_training_stories_and_no_other(settings):
-    whole = run_data(settings())
-    for seed in range(6):
-        data = run_data(settings(train_minutes=1e6, seed=seed))
-        assert data.story_names() == whole.story_names()
-        np.testing.assert_array_equal(data.voxels, whole.voxels)
