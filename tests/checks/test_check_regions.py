@@ -25,11 +25,6 @@ def test_whole_files_have_no_problem_and_uts09_needs_no_freesurfer(published, ch
     assert any("UTS09 has no FreeSurfer folder" in fact for fact in report.facts)
 
 
-def without_labels(root):
-    for file in (root / LABELS).iterdir():
-        file.unlink()
-
-
 def other_labels(root):
     labels = np.zeros(14, int), np.zeros((1, 5), int), ["x"]
     nibabel.freesurfer.write_annot(root / f"{LABELS}/lh.aparc.a2009s.annot", *labels, fill_ctab=True)
@@ -51,12 +46,6 @@ def shifted(root):
     ("change", "path", "words"),
     [
         (lambda root: (root / XFM).unlink(), XFM, "no such file."),
-        (
-            lambda root: (root / f"{LABELS}/rh.aparc.annot").unlink(),
-            f"{LABELS}/rh.aparc.annot",
-            "no such file.",
-        ),
-        (without_labels, LABELS, "no annot file."),
         (other_labels, f"{LABELS}/lh.aparc.a2009s.annot", "14 vertices.\n    Expected 15, as on the surface"),
         (fewer_vertices, f"{DERIVED}/surfaces/wm_lh.gii", "14 vertices."),
         (shifted, XFM, "8 mm or more from the surfaces"),

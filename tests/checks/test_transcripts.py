@@ -52,18 +52,6 @@ def test_an_axis_that_begins_elsewhere_is_told_and_its_times_are_used(native, ch
     assert said(load_dataset(native).stories["dog"], "words")[0].start == 1.0
 
 
-def test_other_encodings_are_told_with_what_was_read(native, checked):
-    text = (native / DOG).read_text().replace('"the"', '"thé"')
-    (native / DOG).write_text(text, encoding="cp1252")
-    [fact] = [fact for fact in checked(native).facts if "UTF-8" in fact]
-    assert (
-        "1 transcripts are in neither UTF-8 nor UTF-16 and are read as Windows-1252 (dog), e.g. 'thé'."
-        in fact
-    )
-    (native / DOG).write_text(text, encoding="utf-8")
-    assert not [fact for fact in checked(native).facts if "UTF-8" in fact]
-
-
 def test_labels_left_out_and_words_that_may_be_none_are_counted(native, checked):
     text = (native / DOG).read_text()
     text = text.replace('text = "dog"', 'text = "sp"', 3).replace('text = "the"', 'text = "nan"', 2)

@@ -74,20 +74,32 @@ def put(recording, name, value):
 
 
 @pytest.mark.parametrize(
-    ("times", "message"),
+    ("name", "value", "message"),
     [
-        (4 + 2.0 * np.arange(11), r"shape \(11,\) beside 12 rows"),
-        (np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
-        (4 + 2j * np.arange(12), "type complex128"),
-        (np.full(12, 4.0), "not increasing at row 1"),
-        (EMPTY, "shape None beside 12 rows"),
-        (h5py.SoftLink("/nowhere"), "tr_times cannot be opened"),
+        ("tr_times", 4 + 2.0 * np.arange(11), r"shape \(11,\) beside 12 rows"),
+        ("tr_times", np.r_[4.0, np.nan, 8 + 2.0 * np.arange(10)], "1 of 12 times are no numbers"),
+        ("tr_times", 4 + 2j * np.arange(12), "type complex128"),
+        ("tr_times", np.full(12, 4.0), "not increasing at row 1"),
+        ("tr_times", EMPTY, "shape None beside 12 rows"),
+        ("tr_times", h5py.SoftLink("/nowhere"), "tr_times cannot be opened"),
+        ("data", np.zeros((12, 30), complex), "data of type complex128"),
+        ("data", np.zeros((0, 30)), r"data of shape \(0, 30\)"),
+        ("data", EMPTY, "data None"),
+        ("data", h5py.SoftLink("/nowhere"), "data cannot be opened"),
+        ("individual_repeats", np.zeros((12, 30)), r"shape \(12, 30\) beside data of shape \(12, 30\)"),
+        ("individual_repeats", np.zeros((3, 11, 30)), r"shape \(3, 11, 30\)"),
+        ("individual_repeats", np.zeros((3, 12, 30), complex), "type complex128"),
+        ("individual_repeats", EMPTY, "shape None"),
+        ("individual_repeats", h5py.SoftLink("/nowhere"), "individual_repeats cannot be opened"),
     ],
 )
-def test_times_that_do_not_fit_the_rows_are_refused(recording, times, message):
-    put(recording, "tr_times", times)
-    with pytest.raises(DatasetError, match=message):
-        recording.tr_times  # noqa: B018
+def test_arrays_that_do_not_fit_are_refused_by_all_that_reads_them(recording, name, value, message):
+    put(recording, name, value)
+    of_times, of_repeats = (lambda: recording.tr_times), (lambda: recording.repeats(slice(0, 1)))
+    of_data = (recording.responses, lambda: recording.shape, of_times, of_repeats)
+    for read in {"tr_times": (of_times,), "individual_repeats": (of_repeats,)}.get(name, of_data):
+        with pytest.raises(DatasetError, match=message):
+            read()
 
 
 @pytest.mark.parametrize("start", [[1.0, 2.0], np.nan, np.inf, "two", 2j, True, EMPTY, 1e300], ids=str)
@@ -99,44 +111,12 @@ def test_a_start_that_is_not_one_finite_number_is_refused(recording, start):
         recording.tr_times  # noqa: B018
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (np.zeros((12, 30), complex), "data of type complex128"),
-        (np.zeros((0, 30)), r"data of shape \(0, 30\)"),
-        (EMPTY, "data None"),
-        (h5py.SoftLink("/nowhere"), "data cannot be opened"),
-    ],
-)
-def test_responses_that_are_no_numbers_are_refused(recording, data, message):
-    put(recording, "data", data)
-    for read in (recording.responses, recording.repeats, lambda: recording.shape, lambda: recording.tr_times):
-        with pytest.raises(DatasetError, match=message):
-            read()
-
-
 def test_links_that_lead_somewhere_are_followed(recording):
     expected = recording.responses()
     with h5py.File(recording.path, "a") as file:
         file.move("data", "bold")
         file["data"] = h5py.SoftLink("/bold")
     assert_array_equal(recording.responses(), expected)
-
-
-@pytest.mark.parametrize(
-    ("repeats", "message"),
-    [
-        (np.zeros((12, 30)), r"shape \(12, 30\) beside data of shape \(12, 30\)"),
-        (np.zeros((3, 11, 30)), r"shape \(3, 11, 30\)"),
-        (np.zeros((3, 12, 30), complex), "type complex128"),
-        (EMPTY, "shape None"),
-        (h5py.SoftLink("/nowhere"), "individual_repeats cannot be opened"),
-    ],
-)
-def test_repeats_that_do_not_fit_the_data_are_refused(recording, repeats, message):
-    put(recording, "individual_repeats", repeats)
-    with pytest.raises(DatasetError, match=message):
-        recording.repeats(slice(0, 1))
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path):

@@ -10,7 +10,6 @@ from numpy.testing import assert_array_equal
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.drawn_regions import drawn_names
-from brainwavlm.encoding.target_expressions import available_targets
 from brainwavlm.encoding.targets import target_counts, target_mask, target_masks
 from brainwavlm.errors import ConfigError, DatasetError
 from tests.brains import LATITUDES, STEP, write_brain, write_drawing
@@ -63,14 +62,6 @@ def test_a_drawing_that_is_no_svg_is_named(tmp_path):
     (tmp_path / "overlays.svg").write_text("<svg")
     with pytest.raises(DatasetError, match=r"overlays\.svg: not SVG"):
         drawn_names(tmp_path / "overlays.svg")
-
-
-def test_without_a_drawing_there_are_no_names(tmp_path):
-    write_brain(tmp_path)
-    subject = load_dataset(tmp_path).subject("UTS03")
-    assert list(subject.drawn) == []
-    with pytest.raises(ConfigError, match="'overlay:AC' is no target of UTS03"):
-        target_mask("overlay:AC", subject)
 
 
 def test_without_pycortex_the_error_says_what_to_install(subject, monkeypatch):
@@ -130,18 +121,6 @@ def test_hemispheres_and_distances_are_those_of_pycortex(built, cortex):
     places = load_dataset(root).surface_files("UTS03").places(len(brain.right))
     assert_array_equal(places.vertex + places.n_vertices[0] * places.hemisphere.astype(int), vertex[volume])
     np.testing.assert_allclose(places.distance, distance[volume], atol=1e-3)
-
-
-@needs_pycortex
-def test_drawn_regions_are_counted_and_nothing_is_written(built):
-    root, _ = built
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    subject = load_dataset(root).subject("UTS03")
-    assert available_targets(subject)[-2:] == ["overlay:AC", "overlay:Broca"]
-    counts, missing = target_counts(subject)
-    assert missing == {}
-    assert counts["overlay:AC"] == target_mask("overlay:AC", subject).sum()
-    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_a_drawing_that_is_not_here_leaves_the_other_targets(built, tmp_path, monkeypatch):

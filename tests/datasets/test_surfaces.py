@@ -11,10 +11,9 @@ from numpy.testing import assert_array_equal
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.labels import AUDITORY_CORTEX
 from brainwavlm.datasets.surfaces import mask_voxels, nearest_vertices
-from brainwavlm.encoding.target_expressions import available_targets
 from brainwavlm.encoding.targets import target_counts, target_mask, target_masks, with_regions
 from brainwavlm.errors import ConfigError, DatasetError
-from tests.brains import AC, UNUSED, write_brain
+from tests.brains import AC, write_brain
 
 XFM = "derivative/pycortex-db/UTS03/transforms/UTS03_auto"
 SURFACES = "derivative/pycortex-db/UTS03/surfaces"
@@ -58,15 +57,6 @@ def test_auditory_cortex_is_the_named_union_and_the_sum_of_its_hemispheres(subje
     assert_array_equal(target_mask("AC&LH+AC&RH", subject), truth)
 
 
-def test_counts_are_of_all_targets_and_fit_the_columns(subject, brain):
-    counts, missing = target_counts(subject)
-    assert missing == {}
-    assert list(counts)[:4] == ["cortex", "LH", "RH", "AC"]
-    assert counts["LH"] + counts["RH"] == counts["cortex"] == subject.n_voxels
-    assert {name: counts[name] for name in brain.masks} == {k: int(m.sum()) for k, m in brain.masks.items()}
-    assert not any(UNUSED in name for name in counts)
-
-
 def test_labels_under_the_names_of_older_freesurfer_have_the_same_targets(tmp_path, brain):
     write_brain(tmp_path, "UTS02", old_names=True)
     subject = load_dataset(tmp_path).subject("UTS02")
@@ -81,17 +71,6 @@ def test_an_atlas_that_is_not_known_keeps_the_name_of_its_file(copied, brain):
     assert_array_equal(target_mask("mine:insula", subject), brain.masks["aparc:insula"])
 
 
-def test_a_region_of_the_configuration_replaces_that_of_the_data_set(subject, brain):
-    given = with_regions(
-        subject, {"AC": ["aparc:superiortemporal&LH", "aparc:insula"], "mine": ["AC", "BA:V1"]}
-    )
-    left = brain.masks["aparc:superiortemporal"] & ~brain.right
-    truth = left | brain.masks["aparc:insula"]
-    assert_array_equal(target_mask("AC", given), truth)
-    assert_array_equal(target_mask("mine", given), truth | brain.masks["BA:V1"])
-    assert "mine" in available_targets(given)
-
-
 def test_regions_that_name_each_other_are_an_error(subject):
     circular = with_regions(subject, {"one": ["two"], "two": ["LH", "one"]})
     with pytest.raises(ConfigError, match=r"regions\.one: leads back to itself: one, two, one"):
@@ -104,18 +83,6 @@ def test_a_region_with_an_unknown_part_names_the_part_and_the_region(subject):
     counts, missing = target_counts(with_regions(subject, {"mine": ["aparc:insular"]}))
     assert "mine" not in counts
     assert "aparc:insular" in missing["mine"]
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("aparc:Insula", "aparc:insula"),
-        ("a2009s:G_temp_sup-G_T_trans", "a2009s:G_temp_sup-G_T_transv"),
-    ],
-)
-def test_an_unknown_label_names_the_nearest_known_one(subject, name, meant):
-    with pytest.raises(ConfigError, match=f"Did you mean .*{meant}"):
-        target_mask(name, subject)
 
 
 def test_regions_of_the_users_own_file_go_before_labels(copied):
@@ -216,14 +183,6 @@ def test_a_voxel_far_from_both_surfaces_has_a_hemisphere_but_no_label(copied, br
 def test_a_mask_with_another_number_of_voxels_than_columns_is_refused(copied):
     with pytest.raises(DatasetError, match=r"mask_thick\.nii\.gz: \d+ voxels\.\n.*12, the number of columns"):
         load_dataset(copied).surface_files("UTS03").places(12)
-
-
-def test_nothing_is_wrong_with_whole_files_and_nothing_is_written(built):
-    root, brain = built
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    assert load_dataset(root).region_problems("UTS03", len(brain.right)) == []
-    load_dataset(root).subject("UTS03").rois["aparc:insula"]
-    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 def test_vertices_are_those_of_the_voxels(subject, brain):
