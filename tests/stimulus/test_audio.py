@@ -36,12 +36,6 @@ def test_what_16000_cannot_carry_is_removed_not_folded_back(tmp_path):
     assert np.abs(load_sound(tmp_path / "a.wav")[800:-800]).max() < 1e-3  # would be a tone at 6 kHz
 
 
-def test_mono_at_16000_is_untouched(tmp_path):
-    samples = np.random.default_rng(0).uniform(-1, 1, 5000).astype(np.float32)
-    soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE, subtype="FLOAT")
-    np.testing.assert_array_equal(load_sound(tmp_path / "a.wav"), samples)
-
-
 def write_without_rate(path):
     soundfile.write(path, tone(440, 16000), 16000)
     content = path.read_bytes()

@@ -219,38 +219,12 @@ def test_beyond_rounding_the_message_names_tier_interval_and_times(tmp_path, ent
 
 
 NOTHING = "sil SP spn <unk> <eps> [noise] {LG} {BR} <p:> # _ </s> !SIL h# (laughs) sentence_start NSN <usb>"
-NOTHING = [
-    *NOTHING.split(),
-    "",
-    " ",
-    "(0.5)",
-    "...",
-    "⟨x⟩",
-    "*cough*",
-    "xxx",
-    "[]",
-    "[breath] [noise]",
-    "{ sl }",
-]
+NOTHING = [*NOTHING.split(), "", " ", "(0.5)", "...", "⟨x⟩", "*cough*", "xxx", "[]"]
+NOTHING += ["[breath] [noise]", "{ sl }"]
 # Marks among phones, words among words.
 NOISES = ["silence", "Noise", "laugh", "sil_S", "oov_S", "SPN_S", "LG", "ns", "br", "www", "pau", "cg"]
-SIGNS = [
-    "@",
-    "{",
-    "}",
-    "?",
-    "3:",
-    "&",
-    "9",
-    "ə",
-    "ʔ",
-    "tʃ",
-    "AH0",
-    "s_B",
-    "a~",
-    "ˈa",
-    "t_h",
-]  # of SAMPA and IPA
+# Of SAMPA and IPA.
+SIGNS = ["@", "{", "}", "?", "3:", "&", "9", "ə", "ʔ", "tʃ", "AH0", "s_B", "a~", "ˈa", "t_h"]
 SAID = ["[the] dog", "dog (barks)", "o'clock", "24", "über", "好", "a", "I'm <b>"]
 
 
