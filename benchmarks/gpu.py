@@ -40,7 +40,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from brainwavlm.config import load_config
+from brainwavlm.config import WindowConfig, load_config
 from brainwavlm.encoding.gram_ridge import GramRidge
 from brainwavlm.encoding.story_subsets import story_folds
 from brainwavlm.encoding.tuning import TuningLoop, tune
@@ -49,8 +49,7 @@ from brainwavlm.evaluation.statistics.jackknife import jackknife_of_means
 from brainwavlm.evaluation.statistics.permutation_test import circular_shift_p
 from brainwavlm.runs.environment import versions
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import read_windows
-from brainwavlm.speech.frontend_cache import kept_frontend
+from brainwavlm.speech.features import sound_reader
 
 PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 # Nine blocks, because the tenth is never run.
@@ -280,8 +279,8 @@ def stream(card: Card) -> Configurations:
         settings = {"windows.mode": "stream", "windows.chunk": chunk, "backbone.batch_windows": None}
         bench, loop = card.loop(card.rows, precision, **settings)
         material = loop.loader["story00"]
-        model = (loop.backbone, material.sound, material.windows, loop.config.windows)
-        material.frontend = kept_frontend(*model)
+        model = (loop.backbone, material.windows, loop.config.windows, material.sound)
+        material.frontend = sound_reader(*model).kept_frontend()
         return card.step(lambda: bench.step(loop), len(bench.needed))
 
     for precision in ("tf32", "bf16"):
@@ -297,10 +296,11 @@ def extract(card: Card) -> Configurations:
         backbone = load_backbone(bench.model, layer).to(card.device).eval()
         backbone.precision, backbone.batch_windows = card.set(precision), card.at_once[-1]
         sound, windows = bench.story.sound.to(card.device), bench.story.windows
+        reader = sound_reader(backbone, windows, WindowConfig(), sound)
 
         def run() -> None:
             with torch.no_grad():
-                read_windows(backbone, sound, windows, bench.needed, "last")
+                reader.read(bench.needed)
 
         each = card.seconds(run, 3, 1) / len(bench.needed)
         return {"ms a window": 1e3 * each, "UTS03, s": each * WINDOWS}

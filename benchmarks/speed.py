@@ -40,8 +40,7 @@ from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.cpu.linear import Product, onednn_multiplies
-from brainwavlm.speech.features import read_windows
-from brainwavlm.speech.frontend_cache import kept_frontend
+from brainwavlm.speech.features import sound_reader
 
 LAYER, RANK, N_DIMS, N_INNER, N_VOXELS, BATCH = 9, 4, 768, 3072, 20_000, 8
 # Neither path drops anything, so that both compute the same.
@@ -109,7 +108,7 @@ class Bench:
         windows = story.windows
         kept: list[Tensor] = [torch.empty(0)] * len(windows)
         chosen = type(windows)(windows.starts[self.needed], windows.ends[self.needed])
-        outputs = kept_frontend(loop.backbone, story.sound, chosen, config.windows)
+        outputs = sound_reader(loop.backbone, chosen, config.windows, story.sound).kept_frontend()
         for index, hidden in zip(self.needed, outputs, strict=True):
             kept[index] = hidden
         story.frontend = kept
@@ -279,10 +278,11 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
         for part in (model, patched)
     ]
     windows, sound, needed = bench.story.windows, bench.story.sound, bench.needed
+    config = bench.exact.config.windows
     stream = bench.loop(**{"windows.mode": "stream"})
     stream_story = stream.loader["story00"]
-    stream_config = stream.config
-    stream_story.frontend = kept_frontend(stream.backbone, sound, stream_story.windows, stream_config.windows)
+    stream_reader = sound_reader(stream.backbone, stream_story.windows, stream.config.windows, sound)
+    stream_story.frontend = stream_reader.kept_frontend()
     upper = bench.loop(adapter={**SETTINGS["adapter"], "layers": [5, LAYER]})
     bench.keep_frontend(upper)
     own = needed[: bench.own]
@@ -300,11 +300,11 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
 
     def moments() -> None:
         with torch.no_grad():
-            read_windows(bench.exact.backbone, sound, windows, own, "last", bench.story.frontend)
+            sound_reader(bench.exact.backbone, windows, config, sound, bench.story.frontend).read(own)
 
     def extracted(backbone) -> None:
         with torch.no_grad():
-            read_windows(backbone, sound, part, np.arange(len(part)), "last")
+            sound_reader(backbone, part, config, sound).read(np.arange(len(part)))
 
     def plainly(function, *arguments) -> None:
         with torch.no_grad():
@@ -318,9 +318,9 @@ def compare(folder: Path, n_rows: int, n_rounds: int) -> dict:
             ),
             "tuning step, exact": lambda: bench.step(bench.exact),
             "tuning step, exact, adapters from block 5": lambda: bench.step(upper),
-            "frontend of a block, exact": lambda: kept_frontend(
-                bench.exact.backbone, sound, part, bench.exact.config.windows
-            ),
+            "frontend of a block, exact": lambda: sound_reader(
+                bench.exact.backbone, part, config, sound
+            ).kept_frontend(),
             "moments of a block, exact": moments,
             "tuning step, stream": lambda: bench.step(stream),
             "extraction of one layer, reference": lambda: plainly(reference.features, LAYER, BATCH),

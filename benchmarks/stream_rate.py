@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ from transformers import WavLMConfig, WavLMModel
 from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.encoding.clock import story_clock
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import read_at_ends, samples_heard
-from brainwavlm.speech.frontend_cache import kept_frontend
+from brainwavlm.speech.features import sound_reader
+from brainwavlm.speech.sound_reader import SoundReader
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.windows import cut_windows
 
@@ -96,17 +97,19 @@ def main() -> None:
         backbone.batch_windows = 8
     for mode in ("stream",) if arguments.skip_windows else ("stream", "windows"):
         config = WindowConfig(mode=mode, chunk=arguments.chunk)
-        kept = kept_frontend(backbone, sound, windows, config) if mode == "stream" else None
+        reader = sound_reader(backbone, windows, config, sound)
+        kept = reader.kept_frontend() if mode == "stream" else None
         for label, frontend in ((mode, None), (f"{mode}_kept", kept)):
             if label == "windows_kept":
                 continue
 
-            def step(config: WindowConfig = config, frontend: list | None = frontend) -> None:
-                states = read_at_ends(backbone, sound, windows, indices, config, frontend)
-                states[LAYER].square().mean().backward()
+            given = replace(reader, frontend=frontend)
+
+            def step(reader: SoundReader = given) -> None:
+                reader.read(indices)[LAYER].square().mean().backward()
 
             facts[f"{label}_s"] = median_seconds(step, arguments.repeats if mode == "stream" else 1)
-        facts[f"{mode}_sound_s"] = samples_heard(backbone, windows, indices, config) / SAMPLE_RATE
+        facts[f"{mode}_sound_s"] = reader.samples_heard(indices) / SAMPLE_RATE
     for name in ("stream", "stream_kept", "windows"):
         if f"{name}_s" in facts:
             facts[f"{name}_times_stock_forward"] = facts["stock_forward_s"] / facts[f"{name}_s"]

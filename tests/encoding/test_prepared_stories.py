@@ -9,7 +9,7 @@ import torch
 from brainwavlm.datasets import load_dataset
 from brainwavlm.encoding.blocks import Block, spanned
 from brainwavlm.encoding.prepared_stories import needed_windows, recording_clock, story_responses
-from brainwavlm.speech.features import read_at_ends
+from brainwavlm.speech.features import sound_reader
 from tests.encoding.loops import block_design, untuned_loop
 
 WAYS = {
@@ -101,8 +101,8 @@ def test_the_numpy_and_the_torch_path_give_one_design(settings):
     story = loop.loader["dog"]
     with torch.no_grad():
         every = np.arange(len(story.windows))
-        sound = (story.sound, story.windows, every, loop.config.windows)
-        features = read_at_ends(loop.backbone, *sound)[loop.config.backbone.layer].numpy()
+        reader = sound_reader(loop.backbone, story.windows, loop.config.windows, story.sound)
+        features = reader.read(every)[loop.config.backbone.layer].numpy()
     design = story.story_design(loop.backbone, loop.config).numpy()
     np.testing.assert_allclose(design, story.clock.design(features), atol=2e-5)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -6,8 +8,7 @@ import torch
 from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.speech import features as features_module
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import cached, extract, read_windows
-from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
+from brainwavlm.speech.features import cached, extract, sound_reader
 from brainwavlm.stimulus.windows import cut_windows
 from tests.models import FAMILIES, noise
 from tests.speech.test_feature_cache import assert_same
@@ -22,7 +23,7 @@ def sound_path(tmp_path):
 
 
 def one_by_one(backbone, sound, windows, frame):
-    """What `read_windows` is: each window by itself, then one frame of it."""
+    """What a window reader does: each window by itself, then one frame of it."""
     pick = {"last": lambda h: h[-1], "first": lambda h: h[0], "mean": lambda h: h.mean(0)}[frame]
     rows = [backbone(sound[None, start:end]) for start, end in zip(windows.starts, windows.ends, strict=True)]
     return {layer: torch.stack([pick(row[layer][0]) for row in rows]) for layer in backbone.layers}
@@ -38,8 +39,8 @@ def test_batches_say_what_each_window_says_alone(saved, kind, frame):
     expected = one_by_one(backbone, sound, windows, frame)
     for batch in (4, 64):
         backbone.batch_windows = batch
-        found = read_windows(backbone, sound, windows, range(len(windows)), frame)
-        for layer, state in found.items():
+        reader = sound_reader(backbone, windows, WINDOWS.model_copy(update={"frame": frame}), sound)
+        for layer, state in reader.read(range(len(windows))).items():
             torch.testing.assert_close(state, expected[layer], atol=1e-5, rtol=1e-5)
 
 
@@ -63,12 +64,13 @@ def test_bf16_is_of_the_products_alone_and_goes_to_other_files(saved, tmp_path, 
 def test_rows_come_in_the_order_asked_for(saved):
     backbone, sound = load_backbone(saved("wavlm"), [1, 3]), noise(1, seconds=1.5)[0]
     windows = cut_windows(len(sound), WINDOWS)
-    everything = read_windows(backbone, sound, windows, range(15), "last")
+    reader = sound_reader(backbone, windows, WINDOWS, sound)
+    everything = reader.read(range(15))
     indices = [7, 0, 12, 0, 3]
     backbone.batch_windows = 2
-    for layer, state in read_windows(backbone, sound, windows, indices, "last").items():
+    for layer, state in reader.read(indices).items():
         torch.testing.assert_close(state, everything[layer][indices], atol=1e-5, rtol=1e-5)
-    for state in read_windows(backbone, sound, windows, [], "last").values():
+    for state in reader.read([]).values():
         assert state.shape == (0, 32)
 
 
@@ -80,13 +82,14 @@ def test_a_kept_frontend_gives_the_same_features_and_gradients(saved, kind):
     for keep in (False, True):
         torch.manual_seed(0)
         backbone = load_backbone(saved(kind), 2, AdapterConfig(rank=2))
-        kept = kept_frontend(backbone, sound, windows, WindowConfig()) if keep else None
-        states = read_windows(backbone, sound, windows, indices, "mean", frontend=kept)[2]
+        reader = sound_reader(backbone, windows, WindowConfig(frame="mean"), sound)
+        kept = reader.kept_frontend() if keep else None
+        states = replace(reader, frontend=kept).read(indices)[2]
         states.square().mean().backward()
         results.append((states.detach(), {name: p.grad for name, p in backbone.adapter_parameters()}))
     torch.testing.assert_close(results[0], results[1], atol=1e-5, rtol=1e-4)
     assert not any(frames.requires_grad for frames in kept)
-    assert sum(frames.numel() * 4 for frames in kept) == kept_bytes(backbone, windows, WindowConfig())
+    assert sum(frames.numel() * 4 for frames in kept) == reader.kept_bytes()
 
 
 def test_a_story_is_stamped_with_window_ends_and_read_in_eval_mode(saved, sound_path):

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.frontend_cache import SharedFrontend
+from brainwavlm.speech.features import sound_reader
+from brainwavlm.speech.sound_reader import SharedFrontend
 from brainwavlm.speech.unit_vectors import cached_unit_vectors, mean_weights, unit_vectors
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.features.units import Units
@@ -64,11 +65,12 @@ def test_vectors_are_means_of_windows_run_one_by_one(backbone, batch, frontend):
     }
     windows = cut_windows(len(sound), config, backbone.min_samples)
     backbone.batch_windows = batch
-    vectors = unit_vectors(backbone, sound, windows, config, units)
+    reader = sound_reader(backbone, windows, config, sound)
+    vectors = unit_vectors(reader, units)
     hop, field = backbone.family.frame_grid(backbone.model.config)
     frames = {layer: [] for layer in backbone.layers}
     times = []
-    shared = SharedFrontend(backbone, sound, windows)
+    shared = SharedFrontend(reader)
     for number, (start, end) in enumerate(zip(windows.starts, windows.ends, strict=True)):
         with torch.no_grad():
             alone = backbone.frontend(sound[None, start:end])

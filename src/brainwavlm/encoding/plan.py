@@ -22,7 +22,7 @@ from brainwavlm.encoding.story_loader import TUNED_ON
 from brainwavlm.encoding.subjects import TunedSubject
 from brainwavlm.encoding.tuning import TuningLoop
 from brainwavlm.progress import Progress
-from brainwavlm.speech.features import samples_heard
+from brainwavlm.speech.features import sound_reader
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
 
@@ -102,7 +102,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         (group[0].story, needed_windows(clocks[group[0].story], spanned(group), config.quirks))
         for group in groups
     ]
-    samples = sum(samples_heard(loop.backbone, windows[s], some, config.windows) for s, some in needed)
+    readers = {key: sound_reader(loop.backbone, some, config.windows) for key, some in windows.items()}
+    samples = sum(readers[story].samples_heard(some) for story, some in needed)
     epoch = len(groups) * _timed_group(loop, groups, calibration_steps)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
     validation = epoch / 3 * rows["validation"] / rows["train"]  # forward only

@@ -21,10 +21,10 @@ from brainwavlm.encoding.blocks import Block
 from brainwavlm.encoding.clock import StoryClock, story_clock
 from brainwavlm.encoding.feature_moments import FeatureMoments
 from brainwavlm.errors import AlignmentError
-from brainwavlm.speech.features import read_at_ends
-from brainwavlm.speech.frontend_cache import SharedFrontend, kept_frontend
+from brainwavlm.speech.features import sound_reader
 from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.sound_reader import SharedFrontend, WindowReader
 from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
@@ -83,8 +83,8 @@ class PreparedStory:
         """
         weights = self.clock.matrix[rows]
         needed = own_share(np.flatnonzero(weights.any(axis=0)))
-        read = read_at_ends(backbone, self.sound, self.windows, needed, config.windows, self.frontend)
-        said = read[config.backbone.layer]
+        reader = sound_reader(backbone, self.windows, config.windows, self.sound, self.frontend)
+        said = reader.read(needed)[config.backbone.layer]
         return summed(on_device(weights[:, needed], said.device, said.dtype) @ said)
 
     def whole(self, backbone: Backbone, config: RunConfig) -> tuple[torch.Tensor, torch.Tensor]:
@@ -121,23 +121,14 @@ def add_frontend(
     story: PreparedStory, source: Story, backbone: Backbone, config: RunConfig, in_memory: bool
 ) -> None:
     """Compute the frozen frontend's output, or find it in the folder of the configuration."""
-    training = config.training
+    training, kind = config.training, config.training.frontend_type
+    reader = sound_reader(backbone, story.windows, config.windows, story.sound)
     if training.frontend_folder is not None:
-        story.frontend = frontend_file(
-            backbone,
-            source.audio,
-            story.windows,
-            config.windows,
-            training.frontend_folder,
-            training.frontend_type,
-            source.channel,
-        )
-        return
-    model = (backbone, story.sound, story.windows)
-    if in_memory:
-        story.frontend = kept_frontend(*model, config.windows, training.frontend_type)
-    elif config.windows.frontend == "shared" and config.windows.mode == "windows":
-        story.frontend = SharedFrontend(*model)
+        story.frontend = frontend_file(reader, source.audio, training.frontend_folder, kind, source.channel)
+    elif in_memory:
+        story.frontend = reader.kept_frontend(kind)
+    elif config.windows.frontend == "shared" and isinstance(reader, WindowReader):
+        story.frontend = SharedFrontend(reader)
 
 
 def block_rows(clock: StoryClock, block: Block, quirks: QuirksConfig) -> MatrixRows:

@@ -15,7 +15,7 @@ from brainwavlm.datasets.responses import SPLITS, Channel, Split
 from brainwavlm.encoding.downsampling import downsampled
 from brainwavlm.encoding.prepared_stories import PreparedStory, add_frontend, planned_windows, read_story
 from brainwavlm.encoding.subjects import TunedSubject
-from brainwavlm.speech.frontend_cache import kept_bytes
+from brainwavlm.speech.features import sound_reader
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE
 
@@ -155,15 +155,8 @@ class StoryLoader:
             for split in TUNED_ON
             for recording in subject.data.splits[split]
         }
-        return sum(
-            kept_bytes(
-                self._backbone,
-                planned_windows(recording, self._config, self._backbone.min_samples),
-                windows,
-                kind,
-            )
-            for recording in read.values()
-        )
+        cut = (planned_windows(one, self._config, self._backbone.min_samples) for one in read.values())
+        return sum(sound_reader(self._backbone, some, windows).kept_bytes(kind) for some in cut)
 
     def _read(self, story: str) -> PreparedStory:
         subject, recording = self._recordings[story]

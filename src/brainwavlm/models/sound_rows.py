@@ -12,7 +12,7 @@ from brainwavlm.datasets.responses import Channel
 from brainwavlm.encoding.alignment import delayed, lanczos_matrix, scale_of
 from brainwavlm.encoding.clock import rows_with_halo
 from brainwavlm.errors import AlignmentError, ConfigError, DatasetError
-from brainwavlm.speech.features import read_at_ends
+from brainwavlm.speech.features import sound_reader
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.stimulus.audio import SAMPLE_RATE, SoundParts, array_sound
 from brainwavlm.stimulus.windows import Windows, cut_windows
@@ -43,8 +43,8 @@ class SoundFeatures:
             windows = Windows(self.windows.starts[low:high], self.windows.ends[low:high])
             if isinstance(self.sound, SoundParts):
                 self.sound.forget(int(windows.starts[0]) - _STRETCH)
-            indices = range(begin - low, stop - low)
-            new = read_at_ends(self.backbone, self.sound, windows, indices, self.config)
+            reader = sound_reader(self.backbone, windows, self.config, self.sound)
+            new = reader.read(range(begin - low, stop - low))
             states = np.concatenate([states, new[self.layer].float().cpu().numpy()])
         self._last = (first, states)
         return states[: stop - first]
@@ -156,7 +156,7 @@ class SoundRows:
 
 
 def sound_of(sound: Any, rate: int | None, channel: Channel = "mean") -> Any:
-    """The sound of a path, or of an array and its rate, as `read_at_ends` takes it."""
+    """The sound of a path, or of an array and its rate, as `sound_reader` takes it."""
     if not isinstance(sound, str | Path):
         return array_sound(sound, rate or 0)
     path = Path(sound).expanduser()

@@ -1,99 +1,54 @@
-"""Features of windows: batched, one frame (or their mean) a window, and kept on disk."""
+"""Features of whole sounds, and of data sets, read or found on disk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from brainwavlm.compute import on_device
 from brainwavlm.config import RunConfig, WindowConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
-from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, window_batches
-from brainwavlm.speech.frontend_file import sound_and_frontend
-from brainwavlm.speech.hidden_states import Backbone, Frame
-from brainwavlm.speech.stream.reader import read_stream, stream_samples
-from brainwavlm.stimulus.audio import audio_checksum, heard_as, sound_facts
+from brainwavlm.speech.frontend_file import frontend_file
+from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.sound_reader import NO_SOUND, SoundReader, WindowReader
+from brainwavlm.speech.stream.reader import StreamReader
+from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
 
 
-def read_at_ends(
+def sound_reader(
     backbone: Backbone,
-    sound: Tensor,
     windows: Windows,
-    indices: Sequence[int] | np.ndarray,
     config: WindowConfig,
+    sound: Tensor = NO_SOUND,
     frontend: Sequence[Tensor] | None = None,
-) -> dict[int, Tensor]:
-    """Features at the ends of chosen windows: `read_windows` or `read_stream`, as the configuration says."""
-    if config.mode == "stream":
-        return read_stream(backbone, sound, windows, indices, config, frontend)
-    if config.frontend == "shared" and frontend is None:
-        frontend = SharedFrontend(backbone, sound, windows)
-    return read_windows(backbone, sound, windows, indices, config.frame, frontend)
+) -> SoundReader:
+    """What reads a sound as the configuration says: window by window, or as a stream."""
+    kind = StreamReader if config.mode == "stream" else WindowReader
+    return kind(backbone, windows, config, sound, frontend)
 
 
-def samples_heard(
-    backbone: Backbone, windows: Windows, indices: Sequence[int] | np.ndarray, config: WindowConfig
-) -> int:
-    """Samples that go through the model when it is read at chosen windows, counted as often as they do."""
-    if config.mode == "stream":
-        return stream_samples(backbone, windows, indices, config)
-    return int(windows.lengths[indices].sum())
-
-
-def read_windows(
+def file_reader(
     backbone: Backbone,
-    sound: Tensor,
-    windows: Windows,
-    indices: Sequence[int] | np.ndarray,
-    frame: Frame,
-    frontend: Sequence[Tensor] | None = None,
-) -> dict[int, Tensor]:
-    """Features of chosen windows.
-
-    features[i] = h[-1] (last), h[0] (first) or the mean over frames of h, with h the hidden state
-    (n_frames, n_dims) of window indices[i]. Windows of one length go through the model together, so nothing
-    is padded.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    sound : tensor (n_samples,)
-        16 kHz.
-    windows : Windows
-    indices : sequence of int (n_indices,)
-        Which windows, in any order.
-    frame : str
-        last, first or mean.
-    frontend : sequence of tensors, one a window, optional
-        From `frontends`; then the sound is not read.
-
-    Returns
-    -------
-    dict from layer to tensor (n_indices, n_dims), on the backbone's device; with its graph where gradients
-    are on.
-    """
-    indices = np.asarray(indices, dtype=np.int64)
-    if not len(indices):
-        return {layer: torch.empty(0, backbone.n_dims, device=backbone.device) for layer in backbone.layers}
-    read: list[np.ndarray] = []
-    parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
-    for places in window_batches(backbone, windows, indices):
-        hidden = frontend_output(backbone, sound, windows, indices[places], frontend)
-        for layer, state in backbone.read(hidden, frame).items():
-            parts[layer].append(state)
-        read.append(places)
-    order = on_device(np.argsort(np.concatenate(read)), backbone.device, torch.int64)
-    return {layer: torch.cat(part)[order] for layer, part in parts.items()}
+    sound_path: str | Path,
+    config: WindowConfig,
+    channel: Channel,
+    frontends: str | Path | None,
+) -> SoundReader:
+    """`sound_reader` of a whole file. With a folder of frontends nothing is decoded but what it lacks."""
+    windows = cut_windows(sound_facts(sound_path, channel).n_samples, config, backbone.min_samples)
+    if frontends is None:
+        return sound_reader(backbone, windows, config, torch.from_numpy(load_sound(sound_path, channel)))
+    reader = sound_reader(backbone, windows, config)
+    return replace(reader, frontend=frontend_file(reader, sound_path, frontends, channel=channel))
 
 
 def extract(
@@ -119,17 +74,11 @@ def extract(
     -------
     StoryFeatures
     """
-    windows = cut_windows(sound_facts(sound_path, channel).n_samples, config, backbone.min_samples)
-    training = backbone.training
-    backbone.eval()
-    sound, frontend = sound_and_frontend(backbone, sound_path, windows, config, frontends, channel)
-    try:
-        with torch.no_grad():
-            states = read_at_ends(backbone, sound, windows, range(len(windows)), config, frontend)
-    finally:
-        backbone.train(training)
+    with backbone.evaluating():
+        reader = file_reader(backbone, sound_path, config, channel, frontends)
+        states = reader.read(range(len(reader.windows)))
     layers = {layer: state.float().cpu().numpy() for layer, state in states.items()}
-    return StoryFeatures(windows.times, layers)
+    return StoryFeatures(reader.windows.times, layers)
 
 
 def heard_facts(

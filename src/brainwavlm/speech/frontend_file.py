@@ -3,47 +3,41 @@
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
-from brainwavlm.speech.frontend_cache import Kept, frontend_outputs, kept_frames
-from brainwavlm.speech.hidden_states import Backbone
+from brainwavlm.speech.sound_reader import Kept, SoundReader
 from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
-from brainwavlm.stimulus.windows import Windows
 
 _FORMAT = "1"
 
 
 def frontend_file(
-    backbone: Backbone,
+    reader: SoundReader,
     sound_path: str | Path,
-    windows: Windows,
-    config: WindowConfig,
     folder: str | Path,
     kind: Kept = "float32",
     channel: Channel = "mean",
 ) -> "FrontendFile":
-    """`kept_frontend` in a file, which is written when it is not there.
+    """`SoundReader.kept_frontend` in a file, which is written when it is not there.
 
     The file's name is the SHA-256 of all that the output depends on: the frozen weights before the blocks, how
     the sound is fed, the windows, the sound file's content and the type. It takes its name when it is whole.
 
     Parameters
     ----------
-    backbone : Backbone
+    reader : SoundReader
     sound_path : str or Path
-        Its checksum is compared; it is decoded where the file is not there.
-    windows : Windows
-    config : WindowConfig
+        Of its sound. The checksum is compared; it is decoded where the file is not there.
     folder : str or Path
         Made when missing; runs may share it.
     kind : float32 or float16
@@ -56,22 +50,23 @@ def frontend_file(
     DatasetError
         A file in the folder is damaged.
     """
+    backbone = reader.backbone
     facts = {
         "format": _FORMAT,
         "weights": backbone.frontend_checksum,
         "family": backbone.family.name,
         "normalise_sound": backbone.normalise_sound,
         "ends_early": bool(backbone.noise),
-        "windows": config.model_dump(),
+        "windows": reader.config.model_dump(),
         "audio": audio_checksum(sound_path),
         **heard_as(channel),
         "type": kind,
         **backbone.computed,
     }
     path = Path(folder) / f"{content_name(facts)}.npy"
-    ends = np.cumsum(kept_frames(backbone, windows, config))
+    ends = np.cumsum(reader.n_frames)
     if not path.is_file():
-        require_folder(folder, int(ends[-1]) * backbone.n_dims * np.dtype(kind).itemsize)
+        require_folder(folder, reader.kept_bytes(kind))
         sound = torch.from_numpy(load_sound(sound_path, channel)).to(backbone.device)
         with replacing(path) as temporary, temporary.open("wb") as file:
             # Plain writes: a disk that fills up is an error, where through a memory map it kills the process.
@@ -79,27 +74,13 @@ def frontend_file(
             header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             first, row = file.tell(), np.dtype(kind).itemsize * backbone.n_dims
-            for numbers, hidden in frontend_outputs(backbone, sound, windows, config):
+            for numbers, hidden in replace(reader, sound=sound).outputs():
                 for number, values in zip(numbers, hidden.numpy(), strict=True):
                     file.seek(first + (int(ends[number]) - len(values)) * row)
                     file.write(np.ascontiguousarray(values, dtype=kind).data)
             file.flush()
             os.fsync(file.fileno())
     return FrontendFile(path, ends, backbone.n_dims, kind)
-
-
-def sound_and_frontend(
-    backbone: Backbone,
-    sound_path: str | Path,
-    windows: Windows,
-    config: WindowConfig,
-    folder: str | Path | None,
-    channel: Channel,
-) -> tuple[Tensor, "FrontendFile | None"]:
-    """`sound` and `frontend` of `read_windows`: with a folder the file alone, for which nothing is decoded again."""
-    if folder is None:
-        return torch.from_numpy(load_sound(sound_path, channel)), None
-    return torch.empty(0), frontend_file(backbone, sound_path, windows, config, folder, channel=channel)
 
 
 def require_folder(folder: str | Path, n_bytes: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Self
 
@@ -77,6 +78,17 @@ class TrainedModel(nn.Module):
         """How many of so many numbers fit into `memory_gb`, at least one."""
         usual = card_gb(self.device) / 10 if self.device.type == "cuda" else 1.0
         return max(int((self.memory_gb or usual) * 1e9 / (4 * floats)), 1)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Eval mode, without graph."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(training)
 
     def adapter_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and parameters that are trained."""

@@ -1,32 +1,26 @@
 """Vectors of stretches, phones and words: the mean over the frames of each, every frame heard in its context."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Story
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
-from brainwavlm.speech.features import heard_facts
-from brainwavlm.speech.frontend_cache import SharedFrontend, frontend_output, kept_frames, window_batches
-from brainwavlm.speech.frontend_file import sound_and_frontend
+from brainwavlm.speech.features import file_reader, heard_facts
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE, sound_facts
+from brainwavlm.speech.sound_reader import WindowReader
+from brainwavlm.stimulus.audio import SAMPLE_RATE
 from brainwavlm.stimulus.features.units import Units
-from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
 Vectors = dict[int, dict[str, np.ndarray]]  # by hidden state and kind of unit, (n_units, n_dims)
 
 
-def heard_frames(
-    backbone: Backbone, windows: Windows, stride: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def heard_frames(reader: WindowReader) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each window the frames whose centre lies in its last stride, of the first window all.
 
     A moment is so heard once, with the whole context before it and next to nothing after it.
@@ -38,12 +32,12 @@ def heard_frames(
     times : float64 array (n_frames,)
         Its centre, seconds from sound onset.
     """
-    hop, first = backbone.frame_grid
-    counts = kept_frames(backbone, windows, WindowConfig())
+    hop, first = reader.backbone.frame_grid
+    windows, counts = reader.windows, reader.n_frames
     window = np.repeat(np.arange(len(windows)), counts)
     place = np.arange(len(window)) - np.repeat(np.cumsum(counts) - counts, counts)
     times = (windows.starts[window] + hop * place + first / 2) / SAMPLE_RATE
-    kept = np.flatnonzero((times > windows.times[window] - stride) | (window == 0))
+    kept = np.flatnonzero((times > windows.times[window] - reader.config.stride) | (window == 0))
     kept = kept[np.argsort(times[kept], kind="stable")]
     return window[kept], place[kept], times[kept]
 
@@ -65,29 +59,10 @@ def mean_weights(times: np.ndarray, units: Units) -> Any:
     return csr_matrix((np.repeat(1 / counts, counts), columns, starts), (len(units), len(times)))
 
 
-def unit_vectors(
-    backbone: Backbone,
-    sound: Tensor,
-    windows: Windows,
-    config: WindowConfig,
-    units: Mapping[str, Units],
-    frontend: Sequence[Tensor] | None = None,
-) -> Vectors:
+def unit_vectors(reader: WindowReader, units: Mapping[str, Units]) -> Vectors:
     """Means over frames of all the backbone's hidden states, in one pass over the windows of a sound, in eval mode.
 
-    Windows are those of the configuration, also where it would read a stream. No more than a batch's frames are kept.
-
-    Parameters
-    ----------
-    backbone : Backbone
-    sound : tensor (n_samples,)
-        16 kHz.
-    windows : Windows
-    config : WindowConfig
-        By which they were cut.
-    units : mapping of str to Units
-    frontend
-        As in `read_windows`.
+    No more than a batch's frames are kept.
 
     Returns
     -------
@@ -95,23 +70,18 @@ def unit_vectors(
     """
     from scipy.sparse import vstack
 
-    window, place, times = heard_frames(backbone, windows, config.stride)
+    backbone = reader.backbone
+    window, place, times = heard_frames(reader)
     weights = vstack([mean_weights(times, some) for some in units.values()], format="csc")
     sums = {layer: np.zeros((weights.shape[0], backbone.n_dims), np.float32) for layer in backbone.layers}
-    training = backbone.training
-    backbone.eval()
-    if config.frontend == "shared" and frontend is None:
-        frontend = SharedFrontend(backbone, sound, windows)
-    for chosen in window_batches(backbone, windows, np.arange(len(windows))):
-        columns = np.flatnonzero(np.isin(window, chosen))
-        part = weights[:, columns].tocsr()
-        rows = np.flatnonzero(np.diff(part.indptr))
-        at = np.searchsorted(chosen, window[columns]), place[columns]
-        with torch.no_grad():
-            states = backbone.trunk(frontend_output(backbone, sound, windows, chosen, frontend))
-        for layer, state in states.items():
-            sums[layer][rows] += part[rows] @ state[at].float().cpu().numpy()
-    backbone.train(training)
+    with backbone.evaluating():
+        for chosen in reader.batches(np.arange(len(reader.windows))):
+            columns = np.flatnonzero(np.isin(window, chosen))
+            part = weights[:, columns].tocsr()
+            rows = np.flatnonzero(np.diff(part.indptr))
+            at = np.searchsorted(chosen, window[columns]), place[columns]
+            for layer, state in backbone.trunk(reader.frontend_output(chosen)).items():
+                sums[layer][rows] += part[rows] @ state[at].float().cpu().numpy()
     return _by_unit(sums, units)
 
 
@@ -125,15 +95,15 @@ def cached_unit_vectors(
 ) -> Vectors:
     """`unit_vectors` of a story, read from a folder when it is there and written there when it is not; None: neither.
 
-    The file's name is the SHA-256 of all that the vectors depend on; see `features.cached`, also for `frontends`.
+    Windows are those of the configuration, also where it would read a stream. The file's name is the SHA-256 of all
+    that the vectors depend on; see `features.cached`, also for `frontends`.
     """
     cut = config.model_copy(update={"mode": "windows"})
 
     def made() -> StoryFeatures:
-        n_samples = sound_facts(story.audio, story.channel).n_samples
-        windows = cut_windows(n_samples, cut, backbone.min_samples)
-        sound, frontend = sound_and_frontend(backbone, story.audio, windows, cut, frontends, story.channel)
-        vectors = unit_vectors(backbone, sound, windows, config, units, frontend)
+        reader = file_reader(backbone, story.audio, cut, story.channel, frontends)
+        assert isinstance(reader, WindowReader)
+        vectors = unit_vectors(reader, units)
         layers = {layer: np.concatenate(list(some.values())) for layer, some in vectors.items()}
         return StoryFeatures(np.concatenate([some.middles for some in units.values()]), layers)
 

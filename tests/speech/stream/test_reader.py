@@ -1,5 +1,7 @@
 """The stream knows no future, forgets the past, and is the windowed mode where both hear the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -9,10 +11,7 @@ from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import require_gradients
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import cached, extract, read_at_ends, read_windows
-from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
-from brainwavlm.speech.stream.layout import cut_segments
-from brainwavlm.speech.stream.reader import read_stream, stream_samples
+from brainwavlm.speech.features import cached, extract, sound_reader
 from brainwavlm.stimulus.windows import cut_windows
 from tests.models import FAMILIES, noise
 
@@ -40,11 +39,14 @@ def story(seconds=1.6, seed=0):
     return sound * (0.2 + slope) + 0.3 * slope
 
 
+def reader_of(backbone, sound, config=STREAM):
+    return sound_reader(backbone, cut_windows(len(sound), config, backbone.min_samples), config, sound)
+
+
 def read(backbone, sound, config=STREAM, indices=None):
-    windows = cut_windows(len(sound), config, backbone.min_samples)
-    indices = range(len(windows)) if indices is None else indices
+    reader = reader_of(backbone, sound, config)
     with torch.no_grad():
-        return read_stream(backbone, sound, windows, indices, config), windows
+        return reader.read(range(len(reader.windows)) if indices is None else indices), reader.windows
 
 
 def assert_close(found, expected, rows=slice(None), atol=1e-5):
@@ -104,9 +106,8 @@ def test_no_layer_remembers_sound_from_before_context_and_chunk(saved, kind, nor
 def test_with_a_chunk_for_each_reading_the_stream_is_the_windowed_mode(saved, kind, normalise, frame):
     config = STREAM.model_copy(update={"chunk": STREAM.stride, "frame": frame})
     backbone, sound = loaded(saved, kind, normalise=normalise), story()
-    found, windows = read(backbone, sound, config)
-    with torch.no_grad():
-        expected = read_windows(backbone, sound, windows, range(len(windows)), frame)
+    found, _ = read(backbone, sound, config)
+    expected, _ = read(backbone, sound, config.model_copy(update={"mode": "windows"}))
     assert_close(found, expected, atol=1e-4)
 
 
@@ -154,17 +155,15 @@ def test_values_and_gradients_are_those_of_frames_that_see_only_what_they_may(sa
     sound, results = story(0.7), []
     for dense in (False, True):
         backbone = loaded(saved, kind, layer=3, adapter=AdapterConfig(rank=2, dropout=0.0)).train()
-        windows = cut_windows(len(sound), config, backbone.min_samples)
+        reader = reader_of(backbone, sound, config)
         if dense:
             parts = []
-            kept = kept_frontend(backbone, sound, windows, config)
-            grid = backbone.family.frame_grid(backbone.model.config)
-            for segment, hidden in zip(cut_segments(windows, config, grid), kept, strict=True):
+            for segment, hidden in zip(reader.segments, reader.kept_frontend(), strict=True):
                 state = without_mask(backbone, hidden[None], segment.layout.visible())[3]
                 parts += [state[0, row].mean(0) for row in segment.layout.members(frame)]
             features = torch.stack(parts)
         else:
-            features = read_stream(backbone, sound, windows, range(len(windows)), config)[3]
+            features = reader.read(range(len(reader.windows)))[3]
             assert features.requires_grad
         features.square().mean().backward()
         if not dense:
@@ -183,23 +182,23 @@ def test_a_kept_frontend_and_recomputing_give_the_same_features_and_gradients(sa
     for keep, recompute in ((False, False), (True, False), (True, True)):
         backbone = loaded(saved, kind, layer=2, adapter=AdapterConfig(method=method, rank=2)).train()
         backbone.recompute = recompute
-        windows = cut_windows(len(sound), STREAM, backbone.min_samples)
-        kept = kept_frontend(backbone, sound, windows, STREAM) if keep else None
+        reader = reader_of(backbone, sound)
+        kept = reader.kept_frontend() if keep else None
         torch.manual_seed(1)
-        states = read_at_ends(backbone, sound, windows, indices, STREAM, frontend=kept)[2]
+        states = replace(reader, frontend=kept).read(indices)[2]
         states.square().mean().backward()
         results.append((states.detach(), {name: p.grad for name, p in backbone.adapter_parameters()}))
     for other in results[1:]:
         torch.testing.assert_close(other, results[0], atol=1e-5, rtol=1e-4)
     assert not any(frames.requires_grad for frames in kept)
-    assert sum(frames.numel() * 4 for frames in kept) == kept_bytes(backbone, windows, STREAM)
+    assert sum(frames.numel() * 4 for frames in kept) == reader.kept_bytes()
 
 
 def test_the_noise_of_a_models_own_configuration_is_refused(saved):
     backbone = loaded(saved, "wavlm", layer=2, train_noise=True).train()
     assert "mask_time_prob" in backbone.noise
     with pytest.raises(BackboneError, match=r"mask_time_prob.* in training mode"):
-        read_stream(backbone, story(1.0), cut_windows(16000, STREAM), [1], STREAM)
+        reader_of(backbone, story(1.0)).read([1])
     read(backbone.eval(), story(1.0))
 
 
@@ -212,13 +211,11 @@ def test_the_stream_hears_each_second_little_more_than_once(saved):
     config = WindowConfig(mode="stream", context=4.0, stride=0.25)
     backbone, n_samples = loaded(saved, "wavlm"), 120 * 16000
     windows = cut_windows(n_samples, config)
-    everything = range(len(windows))
-    assert stream_samples(backbone, windows, everything, config) < 1.5 * n_samples
+    reader = sound_reader(backbone, windows, config)
+    assert reader.samples_heard(range(len(windows))) < 1.5 * n_samples
     assert windows.lengths.sum() > 15 * n_samples
-    assert (
-        stream_samples(backbone, windows, [31, 40, 62], config) == 11.75 * 16000
-    )  # readings from 8 to 15.75 s
-    assert stream_samples(backbone, windows, [31, 40], config) == (10.25 - 4) * 16000
+    assert reader.samples_heard([31, 40, 62]) == 11.75 * 16000  # readings from 8 to 15.75 s
+    assert reader.samples_heard([31, 40]) == (10.25 - 4) * 16000
 
 
 def test_extraction_reads_the_stream_and_keeps_each_setting_apart(saved, tmp_path):

@@ -1,4 +1,4 @@
-"""Features of a story that goes through the model once: the stream, another model of context than windows.
+"""Features of a sound that goes through the model once: the stream, another model of context than windows.
 
 A window hears its own `context` seconds and nothing else; frames of different windows know nothing of each other.
 In a stream all frames of a segment go through the blocks together, under a mask that lets a frame see `context`
@@ -6,116 +6,92 @@ seconds back and no block of frames ahead: what a frame knows was known when its
 See docs/explanation/stream.md.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from brainwavlm.compute import on_device, products, sent
-from brainwavlm.config import WindowConfig
+from brainwavlm.compute import products, sent
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone, Frame
+from brainwavlm.speech.sound_reader import SoundReader, States
 from brainwavlm.speech.stream.layout import Layout, Segment, cut_segments, equal_layouts, needed_segments
 from brainwavlm.stimulus.audio import SAMPLE_RATE
-from brainwavlm.stimulus.windows import Windows
 
 
-def read_stream(
-    backbone: Backbone,
-    sound: Tensor,
-    windows: Windows,
-    indices: Sequence[int] | np.ndarray,
-    config: WindowConfig,
-    frontend: Sequence[Tensor] | None = None,
-) -> dict[int, Tensor]:
-    """Features at the ends of chosen windows, of the segments that they lie in.
+class StreamReader(SoundReader):
+    """All frames of a segment together, under a mask.
 
-    features[i] = mean over frames f of h[f], with h the hidden state (n_frames, n_dims) of the segment and f the
-    frames in (t - context, t] that `config.frame` names, t = windows.ends[indices[i]]
-
-    Parameters
-    ----------
-    backbone : Backbone
-    sound : tensor (n_samples,)
-        16 kHz.
-    windows : Windows
-        All windows of the sound, from `cut_windows` with the same configuration.
-    indices : sequence of int (n_indices,)
-        Which readings, in any order.
-    config : WindowConfig
-    frontend : sequence of tensors, one a segment, optional
-        From `kept_frontend`; then the sound is not read.
-
-    Returns
-    -------
-    dict from layer to tensor (n_indices, n_dims), on the backbone's device; with its graph where gradients
-    are on.
+    features[i] = mean over frames f of h[f], with h the hidden state (n_frames, n_dims) of the segment that reading
+    indices[i] lies in and f the frames in (t - context, t] that `config.frame` names, t = windows.ends[indices[i]].
+    Kept of the frontend is hidden state 0 of each segment.
 
     Raises
     ------
     BackboneError
-        Noise of the model's own configuration is on, which acts on windows.
+        When it reads: noise of the model's own configuration is on, which acts on windows.
     """
-    if backbone.training and backbone.noise:
-        raise BackboneError(
-            "windows.mode",
-            f"stream, with {', '.join(backbone.noise)} in training mode.",
-            "no noise but the adapters' dropout: SpecAugment masks windows, not segments.",
-            "Set backbone.train_noise to false.",
-        )
-    device = backbone.device
-    indices = np.asarray(indices, dtype=np.int64)
-    if not len(indices):
-        return {layer: torch.empty(0, backbone.n_dims, device=device) for layer in backbone.layers}
-    segments = needed_segments(_segments(backbone, windows, config), indices, whole=device.type == "cuda")
-    row = np.full(len(windows), -1)
-    parts: dict[int, list[Tensor]] = {layer: [] for layer in backbone.layers}
-    n_read = 0
-    for batch in equal_layouts(segments, _batch_size(backbone, config)):
-        layout = segments[batch[0]].layout
-        if frontend is None:
-            hidden = _heard(backbone, sound, [segments[i] for i in batch])
-        else:
-            hidden = sent(torch.stack([frontend[i][: layout.n_frames] for i in batch]), device).float()
-        for layer, state in _read(backbone, hidden, layout, config.frame).items():
-            parts[layer].append(state.flatten(0, 1))
-        n_readings = len(layout.reading_ends)
-        for number in batch:
-            row[segments[number].first :][:n_readings] = n_read + np.arange(n_readings)
-            n_read += n_readings
-    order = on_device(row[indices], device, torch.int64)
-    return {layer: torch.cat(part)[order] for layer, part in parts.items()}
 
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """Where the sound is cut."""
+        return cut_segments(self.windows, self.config, self.backbone.frame_grid)
 
-def stream_outputs(
-    backbone: Backbone, sound: Tensor, windows: Windows, config: WindowConfig
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Numbers of segments of one layout, and their hidden state 0, which no training changes.
+    @property
+    def n_frames(self) -> np.ndarray:
+        """Frames of each segment, (n_segments,) int."""
+        return np.array([segment.layout.n_frames for segment in self.segments])
 
-    Tensors (n_segments, n_frames, n_dims) on the CPU, without graph.
-    """
-    segments = dict(enumerate(_segments(backbone, windows, config)))
-    for batch in equal_layouts(segments, _batch_size(backbone, config)):
-        yield batch, _heard(backbone, sound, [segments[i] for i in batch]).cpu()
+    def outputs(self) -> Iterator[tuple[list[int], Tensor]]:
+        """See `SoundReader`."""
+        segments = dict(enumerate(self.segments))
+        for batch in equal_layouts(segments, self._batch_size):
+            yield batch, self._heard([segments[i] for i in batch]).cpu()
 
+    def samples_heard(self, indices: Sequence[int] | np.ndarray) -> int:
+        """See `SoundReader`."""
+        return sum(segment.layout.n_samples for segment in needed_segments(self.segments, indices).values())
 
-def stream_frames(backbone: Backbone, windows: Windows, config: WindowConfig) -> np.ndarray:
-    """Frames of each tensor of `stream_outputs`, (n_segments,) int."""
-    return np.array([segment.layout.n_frames for segment in _segments(backbone, windows, config)])
+    def _states(self, indices: np.ndarray) -> Iterator[States]:
+        backbone, device = self.backbone, self.backbone.device
+        if backbone.training and backbone.noise:
+            raise BackboneError(
+                "windows.mode",
+                f"stream, with {', '.join(backbone.noise)} in training mode.",
+                "no noise but the adapters' dropout: SpecAugment masks windows, not segments.",
+                "Set backbone.train_noise to false.",
+            )
+        segments = needed_segments(self.segments, indices, whole=device.type == "cuda")
+        for batch in equal_layouts(segments, self._batch_size):
+            layout = segments[batch[0]].layout
+            if self.frontend is None:
+                hidden = self._heard([segments[i] for i in batch])
+            else:
+                kept = torch.stack([self.frontend[i][: layout.n_frames] for i in batch])
+                hidden = sent(kept, device).float()
+            states = _read(backbone, hidden, layout, self.config.frame)
+            readings = np.arange(len(layout.reading_ends))
+            numbers = np.concatenate([segments[i].first + readings for i in batch])
+            yield numbers, {layer: state.flatten(0, 1) for layer, state in states.items()}
 
+    def _batch_size(self, layout: Layout) -> int:
+        if self.backbone.batch_windows is None:
+            return self.backbone.windows_at_once(layout.n_samples)
+        sound = self.backbone.batch_windows * self.config.context * SAMPLE_RATE
+        return max(int(sound / layout.n_samples), 1)
 
-def stream_samples(
-    backbone: Backbone, windows: Windows, indices: Sequence[int] | np.ndarray, config: WindowConfig
-) -> int:
-    """Samples that `read_stream` sends through the model for chosen windows."""
-    segments = needed_segments(_segments(backbone, windows, config), indices)
-    return sum(segment.layout.n_samples for segment in segments.values())
-
-
-def _segments(backbone: Backbone, windows: Windows, config: WindowConfig) -> list[Segment]:
-    return cut_segments(windows, config, backbone.frame_grid)
+    @torch.no_grad()
+    def _heard(self, segments: list[Segment]) -> Tensor:
+        """Hidden state 0 of segments of one layout, (n_segments, n_frames, n_dims); no training changes it."""
+        layout, backbone, device = segments[0].layout, self.backbone, self.backbone.device
+        pieces = torch.stack([self.sound[one.start : one.start + layout.n_samples] for one in segments])
+        with products(backbone.precision, device):
+            hidden = backbone.family.stream(
+                backbone.model, pieces.to(device), layout, backbone.normalise_sound
+            )
+        return hidden.float()
 
 
 @lru_cache(maxsize=64)
@@ -124,22 +100,6 @@ def _visible(layout: Layout, frame: Frame, device: torch.device) -> tuple[Tensor
     visible, members = (torch.from_numpy(a).to(device) for a in (layout.visible(), layout.members(frame)))
     mask = torch.zeros_like(visible, dtype=torch.float32).masked_fill(~visible, float("-inf"))
     return mask[None, None], members
-
-
-def _batch_size(backbone: Backbone, config: WindowConfig) -> Callable[[Layout], int]:
-    if backbone.batch_windows is None:
-        return lambda layout: backbone.windows_at_once(layout.n_samples)
-    sound = backbone.batch_windows * config.context * SAMPLE_RATE
-    return lambda layout: max(int(sound / layout.n_samples), 1)
-
-
-@torch.no_grad()
-def _heard(backbone: Backbone, sound: Tensor, segments: list[Segment]) -> Tensor:
-    length, device = segments[0].layout.n_samples, backbone.device
-    pieces = torch.stack([sound[segment.start : segment.start + length] for segment in segments]).to(device)
-    with products(backbone.precision, device):
-        hidden = backbone.family.stream(backbone.model, pieces, segments[0].layout, backbone.normalise_sound)
-    return hidden.float()
 
 
 def _read(backbone: Backbone, hidden: Tensor, layout: Layout, frame: Frame) -> dict[int, Tensor]:

@@ -1,5 +1,6 @@
 import errno
 import os
+from dataclasses import replace
 
 import pytest
 import soundfile
@@ -7,11 +8,10 @@ import torch
 
 from brainwavlm.config import AdapterConfig, WindowConfig
 from brainwavlm.errors import BackboneError, ConfigError, DatasetError
-from brainwavlm.speech import frontend_cache
 from brainwavlm.speech import frontend_file as frontends
+from brainwavlm.speech import sound_reader as readers
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.features import read_at_ends
-from brainwavlm.speech.frontend_cache import kept_bytes, kept_frontend
+from brainwavlm.speech.features import sound_reader
 from brainwavlm.speech.frontend_file import frontend_file, require_folder
 from brainwavlm.stimulus.audio import load_sound
 from brainwavlm.stimulus.windows import cut_windows
@@ -31,7 +31,12 @@ def sound(tmp_path):
 
 def made(saved, kind, sound, config):
     backbone = load_backbone(saved(kind), 2)
-    return backbone, cut_windows(len(sound[1]), config, backbone.min_samples)
+    windows = cut_windows(len(sound[1]), config, backbone.min_samples)
+    return sound_reader(backbone, windows, config, sound[1])
+
+
+def everything(reader):
+    return reader.read(range(len(reader.windows)))[2]
 
 
 @pytest.mark.parametrize(
@@ -40,40 +45,35 @@ def made(saved, kind, sound, config):
 def test_a_file_holds_what_memory_holds_and_is_written_once(
     saved, tmp_path, sound, kind, config, monkeypatch
 ):
-    backbone, windows = made(saved, kind, sound, config)
+    reader = made(saved, kind, sound, config)
     folder = tmp_path / "kept"
-    stored = frontend_file(backbone, sound[0], windows, config, folder)
-    expected = kept_frontend(backbone, sound[1], windows, config)
+    stored = frontend_file(reader, sound[0], folder)
+    expected = reader.kept_frontend()
     assert len(stored) == len(expected)
     for one, other in zip(stored, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
     (file,) = folder.iterdir()
-    assert 0 <= file.stat().st_size - kept_bytes(backbone, windows, config) <= 256  # the header
+    assert 0 <= file.stat().st_size - reader.kept_bytes() <= 256  # the header
     before = file.stat().st_mtime_ns
     with monkeypatch.context() as patch:
         patch.setattr("brainwavlm.speech.frontend_file.load_sound", None)  # nothing is decoded
-        again = frontend_file(backbone, sound[0], windows, config, folder)
+        again = frontend_file(reader, sound[0], folder)
     assert file.stat().st_mtime_ns == before
     assert torch.equal(again[3], stored[3])
 
 
 def test_half_precision_takes_half_the_room_and_changes_features_little(saved, tmp_path, sound):
-    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
-    stored = frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept", "float16")
-    held = kept_frontend(backbone, sound[1], windows, WINDOWS, kind="float16")
+    reader = made(saved, "wavlm", sound, WINDOWS)
+    stored = frontend_file(reader, sound[0], tmp_path / "kept", "float16")
+    held = reader.kept_frontend("float16")
     assert held[3].dtype == torch.float16
     assert torch.equal(held[3].float(), stored[3])
-    read = {
-        kept is None: read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS, frontend=kept)[
-            2
-        ]
-        for kept in (None, stored)
-    }
+    computed, read = everything(reader), everything(replace(reader, frontend=stored))
     assert stored[0].dtype == torch.float32
-    difference = float((read[True] - read[False]).norm() / read[True].norm())
+    difference = float((computed - read).norm() / computed.norm())
     assert 0 < difference < 2e-3
     (file,) = (tmp_path / "kept").iterdir()
-    assert file.stat().st_size < 0.6 * kept_bytes(backbone, windows, WINDOWS)
+    assert file.stat().st_size < 0.6 * reader.kept_bytes()
 
 
 def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(saved, tmp_path, sound):
@@ -83,24 +83,25 @@ def test_whatever_changes_the_frontend_changes_the_file_and_adapters_do_not(save
             for _, parameter in backbone.adapter_parameters():
                 parameter.add_(1.0)
         windows = cut_windows(len(sound[1]), config, backbone.min_samples)
-        return frontend_file(backbone, sound[0], windows, config, tmp_path / "kept").path.name
+        reader = sound_reader(backbone, windows, config)
+        return frontend_file(reader, sound[0], tmp_path / "kept").path.name
 
     assert names() == names(method="lora") == names(method="full")
     assert len({names(), names(kind="hubert"), names(config=STREAM), names(config=SHARED)}) == 4
 
 
 def test_a_damaged_file_is_named_with_its_remedy(saved, tmp_path, sound):
-    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
-    path = frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept").path
+    reader = made(saved, "wavlm", sound, WINDOWS)
+    path = frontend_file(reader, sound[0], tmp_path / "kept").path
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DatasetError, match="Delete it"):
-        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(reader, sound[0], tmp_path / "kept")
 
 
 @pytest.mark.parametrize("config", [WINDOWS, STREAM], ids=["windows", "stream"])
 def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, config):
     """A file that claims its whole size first is written through memory: a disk that fills up kills the process."""
-    backbone, windows = made(saved, "wavlm", sound, config)
+    reader = made(saved, "wavlm", sound, config)
     sizes = []
 
     def watched(make):
@@ -111,9 +112,9 @@ def test_the_file_grows_as_it_is_written(saved, tmp_path, sound, monkeypatch, co
 
         return outputs
 
-    monkeypatch.setattr(frontends, "frontend_outputs", watched(frontends.frontend_outputs))
-    backbone.batch_windows = 1
-    path = frontend_file(backbone, sound[0], windows, config, tmp_path / "kept").path
+    monkeypatch.setattr(type(reader), "outputs", watched(type(reader).outputs))
+    reader.backbone.batch_windows = 1
+    path = frontend_file(reader, sound[0], tmp_path / "kept").path
     assert sizes == sorted(sizes)
     assert sizes[0] < 0.5 * path.stat().st_size
 
@@ -124,14 +125,16 @@ def test_a_full_disk_names_the_file_and_no_write_that_fails_leaves_anything(
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    backbone, windows = made(saved, "wavlm", sound, WINDOWS)
+    reader = made(saved, "wavlm", sound, WINDOWS)
     with monkeypatch.context() as patch:
         patch.setattr(frontends.np.lib.format, "write_array_header_1_0", full)
         with pytest.raises(OSError, match=r"No space.*\.npy"):
-            frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
-    monkeypatch.setattr(type(backbone), "frontend", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            frontend_file(reader, sound[0], tmp_path / "kept")
+    monkeypatch.setattr(
+        type(reader.backbone), "frontend", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
-        frontend_file(backbone, sound[0], windows, WINDOWS, tmp_path / "kept")
+        frontend_file(reader, sound[0], tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -141,11 +144,7 @@ def test_a_shared_frontend_is_exact_where_windows_start_on_frames_and_nothing_is
     """One frame is 320 samples, 20 ms: windows every 100 ms start on frames."""
     difference = {}
     for kind in ("wavlm-large", "wavlm"):
-        backbone, windows = made(saved, kind, sound, WINDOWS)
-        read = [
-            read_at_ends(backbone, sound[1], windows, range(len(windows)), config)[2]
-            for config in (WINDOWS, SHARED)
-        ]
+        read = [everything(made(saved, kind, sound, config)) for config in (WINDOWS, SHARED)]
         difference[kind] = float((read[0] - read[1]).norm() / read[0].norm())
     assert difference["wavlm-large"] < 1e-5
     assert 1e-4 < difference["wavlm"] < 1.0
@@ -155,29 +154,28 @@ def test_a_long_sound_is_shared_in_stretches_without_a_seam(saved, monkeypatch):
     backbone = load_backbone(saved("wavlm-large"), 2)
     sound = noise(1, seconds=3.0)[0]
     windows = cut_windows(len(sound), SHARED, backbone.min_samples)
-    whole = kept_frontend(backbone, sound, windows, SHARED)
-    monkeypatch.setattr(frontend_cache, "_STRETCH", 8000)
-    for one, other in zip(kept_frontend(backbone, sound, windows, SHARED), whole, strict=True):
+    whole = sound_reader(backbone, windows, SHARED, sound).kept_frontend()
+    monkeypatch.setattr(readers, "_STRETCH", 8000)
+    kept = sound_reader(backbone, windows, SHARED, sound).kept_frontend()
+    for one, other in zip(kept, whole, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
 def test_whisper_cannot_share_its_frontend(saved, sound):
-    backbone, windows = made(saved, "whisper", sound, SHARED)
     with pytest.raises(BackboneError, match="exact"):
-        read_at_ends(backbone, sound[1], windows, [0], SHARED)
+        made(saved, "whisper", sound, SHARED).read([0])
 
 
 def test_batches_follow_the_memory_and_change_no_feature(saved, sound):
-    backbone = load_backbone(saved("wavlm"), 2)
-    sizes = []
+    reader = made(saved, "wavlm", sound, WINDOWS)
+    backbone, sizes = reader.backbone, []
     for backbone.memory_gb in (1e-9, 0.01, 0.02):
         sizes.append(backbone.windows_at_once(16000))
     assert sizes[0] == 1 < sizes[1]
     assert sizes[2] == pytest.approx(2 * sizes[1], abs=1)
-    windows = cut_windows(len(sound[1]), WINDOWS, backbone.min_samples)
     read = []
     for backbone.memory_gb in (1.0, 1e-9):
-        read.append(read_at_ends(backbone, sound[1], windows, range(len(windows)), WINDOWS)[2])
+        read.append(everything(reader))
     torch.testing.assert_close(read[0], read[1], atol=1e-5, rtol=1e-5)
 
 
