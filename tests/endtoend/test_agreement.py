@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -20,13 +21,20 @@ from tests.trees import N_VOXELS, native_tree, responses, write_sound
 STORIES = ("dog", "ferry", "garden", "market")
 
 
-def sound(story, change):
+def at(pattern, story, change):
+    """A change of a file of that story."""
+
     def apply(folder):
-        path = folder / f"stimuli/{story}.wav"
+        path = folder / pattern.format(story)
         if path.exists():  # another mutation may have removed it
             change(path)
 
     return apply
+
+
+def replaced(old, new):
+    old, new = old.encode("latin-1"), new.encode("latin-1")
+    return lambda path: path.write_bytes(path.read_bytes().replace(old, new, 1))
 
 
 def _resampled(seconds, rate, channels=1):
@@ -59,70 +67,54 @@ SOUNDS = [
     lambda path: path.unlink(),
 ]
 
-
-def hdf5(story, change):
-    def apply(folder):
-        path = folder / f"responses/anna/{story}.h5"
-        if path.exists():
-            with h5py.File(path, "a") as file:
-                change(file)
-
-    return apply
+MADE = {
+    "data": responses(12, N_VOXELS, 3),
+    "tr_times": 2.0 * np.arange(12),
+    "individual_repeats": responses(3 * 12, N_VOXELS, 7).reshape(3, 12, N_VOXELS),
+}
 
 
-def clock(times):
-    def change(file):
-        old = file["tr_times"][...] if "tr_times" in file else np.arange(12) * 2.0
-        file.pop("tr_times", None)
-        new = times(old)
+def array(name, function, path):
+    """Change an array of a file, one that is made up where there is none; it goes where the function gives None."""
+    with h5py.File(path, "a") as file:
+        new = function(file[name][...] if name in file else MADE[name])
+        file.pop(name, None)
         if new is not None:
-            file["tr_times"] = new
-
-    return change
+            file[name] = new
 
 
 def _start(value, holder="/", alone=True):
-    def change(file):
-        if alone:
-            file.pop("tr_times", None)
-        if holder in file:
-            file[holder].attrs["start"] = value
+    def change(path):
+        with h5py.File(path, "a") as file:
+            if alone:
+                file.pop("tr_times", None)
+            if holder in file:
+                file[holder].attrs["start"] = value
 
     return change
 
 
-CLOCKS = [
-    *(clock(lambda t, s=s: t + s) for s in (-1000, -33.5, -15, -8, -3, 2, 10, 20, 30, 1e6)),
-    *(clock(lambda t, s=s: t * s) for s in (0.001, 0.3, 0.5, 0.99, 1.02, 1.5, 3, 1000)),
-    clock(lambda t: None),
-    clock(lambda t: t[::-1]),
-    clock(lambda t: t[:-1]),
-    clock(lambda t: np.arange(float(len(t)))),
-    clock(lambda t: np.where(np.arange(len(t)) == 4, np.nan, t)),
-    clock(lambda t: np.r_[t[:5], t[5:] + 7.3]),
-    clock(lambda t: t + 0.4 * (np.arange(len(t)) % 2)),
-    clock(lambda t: np.sort(responses(len(t), 1, 3)[:, 0] * 20)),
-    clock(lambda t: np.array([b"x"] * len(t))),
+TIMES = [
+    *(lambda t, s=s: t + s for s in (-1000, -33.5, -15, -8, -3, 2, 10, 20, 30, 1e6)),
+    *(lambda t, s=s: t * s for s in (0.001, 0.3, 0.5, 0.99, 1.02, 1.5, 3, 1000)),
+    lambda t: None,
+    lambda t: t[::-1],
+    lambda t: t[:-1],
+    lambda t: np.arange(float(len(t))),
+    lambda t: np.where(np.arange(len(t)) == 4, np.nan, t),
+    lambda t: np.r_[t[:5], t[5:] + 7.3],
+    lambda t: t + 0.4 * (np.arange(len(t)) % 2),
+    lambda t: np.sort(responses(len(t), 1, 3)[:, 0] * 20),
+    lambda t: np.array([b"x"] * len(t)),
+    lambda t: np.round(t, 0),
+    lambda t: np.round(4 + np.arange(len(t)) * 1.99, 1),
+]
+STARTS = [
     *(_start(value) for value in (0.0, -10.0, 25.0, np.inf, "two", [1.0, 2.0])),
     *(_start(value, "data") for value in (0.0, -10.0, 25.0, "two")),
     *(_start(value, "/", alone=False) for value in (4.0, 4.01, -10.0)),
     *(_start(value, "data", alone=False) for value in (4.0, 7.0)),
-    clock(lambda t: np.round(t, 0)),
-    clock(lambda t: np.round(4 + np.arange(len(t)) * 1.99, 1)),
 ]
-
-
-def data(function):
-    def change(file):
-        if "data" not in file:
-            return
-        old = file["data"][...]
-        del file["data"]
-        new = function(old)
-        if new is not None:
-            file["data"] = new
-
-    return change
 
 
 def _set(rows, columns, value):
@@ -136,77 +128,54 @@ def _set(rows, columns, value):
 
 EVERY = slice(None)
 RESPONSES = [
-    *(data(_set(EVERY, 3, value)) for value in (np.nan, np.inf, 0.0, 5.0)),
-    *(data(_set(EVERY, EVERY, value)) for value in (np.nan, np.inf, 0.0, 5.0)),
-    *(
-        data(_set(rows, EVERY, np.nan))
-        for rows in (4, slice(2, 6), slice(1, None), slice(2, None), slice(8, None))
-    ),
-    *(data(_set(slice(3, 5), EVERY, value)) for value in (0.0, -9999.0, 1e20, 1e39)),
-    *(data(_set(slice(3, 5), slice(0, 20), value)) for value in (-9999.0, 1e20, 1e39)),
-    data(_set(slice(1, None), EVERY, -9999.0)),
-    data(_set(slice(1, None), slice(0, 29), 7.0)),
-    data(_set(5, 3, 1e6)),
-    data(_set(2, slice(0, 20), np.nan)),
-    data(lambda old: None),
-    data(lambda old: old.T),
-    data(lambda old: old[:1]),
-    data(lambda old: old[:2]),
-    data(lambda old: old[:9]),
-    data(lambda old: np.tile(old, (4, 1))),
-    data(lambda old: old[:, :7]),
-    data(lambda old: old[:0]),
-    data(lambda old: old[0]),
-    data(lambda old: (100 * old).astype(np.int16)),
-    data(lambda old: old.astype(np.complex64)),
-    data(lambda old: old.astype(np.float16)),
-    data(lambda old: 1e300 * old.astype(float)),
+    *(_set(EVERY, columns, value) for columns in (3, EVERY) for value in (np.nan, np.inf, 0.0, 5.0)),
+    *(_set(rows, EVERY, np.nan) for rows in (4, slice(2, 6), slice(1, None), slice(2, None), slice(8, None))),
+    *(_set(slice(3, 5), EVERY, value) for value in (0.0, -9999.0, 1e20, 1e39)),
+    *(_set(slice(3, 5), slice(0, 20), value) for value in (-9999.0, 1e20, 1e39)),
+    _set(slice(1, None), EVERY, -9999.0),
+    _set(slice(1, None), slice(0, 29), 7.0),
+    _set(5, 3, 1e6),
+    _set(2, slice(0, 20), np.nan),
+    *(lambda old, n=n: old[:n] for n in (0, 1, 2, 9)),
+    lambda old: None,
+    lambda old: old.T,
+    lambda old: old[0],
+    lambda old: np.tile(old, (4, 1)),
+    lambda old: old[:, :7],
+    lambda old: (100 * old).astype(np.int16),
+    lambda old: old.astype(np.complex64),
+    lambda old: old.astype(np.float16),
+    lambda old: 1e300 * old.astype(float),
 ]
-
-
-def repeats(function):
-    def change(file):
-        file.pop("individual_repeats", None)
-        new = function(responses(3 * 12, N_VOXELS, 7).reshape(3, 12, N_VOXELS))
-        if new is not None:
-            file["individual_repeats"] = new
-
-    return change
-
-
 REPEATS = [
-    repeats(lambda r: r),
-    repeats(lambda r: None),
-    repeats(lambda r: r[:1]),
-    repeats(lambda r: r[:0]),
-    repeats(lambda r: np.concatenate([r, r[:1]])),
-    repeats(lambda r: r * np.array([0, 1, 1])[:, None, None]),
-    repeats(lambda r: r[:, :5]),
-    repeats(lambda r: r * np.nan),
-    repeats(lambda r: r[0]),
+    lambda r: MADE["individual_repeats"],  # whose mean the data are not
+    lambda r: None,
+    lambda r: r[:1],
+    lambda r: r[:0],
+    lambda r: np.concatenate([r, r[:1]]),
+    lambda r: r * np.array([0, 1, 1])[:, None, None],
+    lambda r: r[:, :5],
+    lambda r: r * np.nan,
+    lambda r: r[0],
 ]
-
-
-def yaml(old, new):
-    def apply(folder):
-        path = folder / "dataset.yaml"
-        path.write_text(path.read_text().replace(old, new, 1))
-
-    return apply
-
-
-def transcript(story, change):
-    def apply(folder):
-        path = folder / f"stimuli/{story}.TextGrid"
-        path.write_bytes(change(path.read_bytes()))
-
-    return apply
-
-
 TRANSCRIPTS = [
-    lambda text: text.replace(b"xmin = 0\nxmax = 30.0", b"xmin = 4\nxmax = 34.0", 1),
-    lambda text: text.replace(b'"the"', b'"th\xe9"'),
-    lambda text: b"",
+    replaced("xmin = 0\nxmax = 30.0", "xmin = 4\nxmax = 34.0"),
+    replaced('"the"', '"th\xe9"'),
+    lambda path: path.write_bytes(b""),
+]
+YAML = [
+    *(replaced("tr: 2.0", f"tr: {tr}") for tr in ("1.0", "2.01", "4.0", "0.5", "2000", "0", "two", "[2.0")),
+    *(replaced("tr: 2.0", f"tr: {tr}") for tr in (".nan", "true", "1_0", "010", "0:02")),
+    *(replaced("split: train", f"split: {split}") for split in ("validation", "test", "training")),
+    replaced("split: validation", "split: train"),
+    replaced("split: test", "split: train"),
+    replaced("format: 1", "format: 2"),
+    replaced("audio: stimuli/dog.wav", "audio: ../dog.wav"),
+    replaced("audio: stimuli/dog.wav", "audio: stimuli/cat.wav"),
+    replaced("  dog:", "  3:"),
+    replaced("  dog:", "  ferry:"),
+    replaced("licence: CC0", "license: CC0"),
+    replaced("anatomy: subjects/anna.h5", "anatomy: subjects/ben.h5"),
 ]
 
 
@@ -218,33 +187,20 @@ def copied(story, other):
     return apply
 
 
-YAML = [
-    *(
-        yaml("tr: 2.0", f"tr: {tr}")
-        for tr in ("1.0", "2.01", "4.0", "0.5", "2000", "0", "two", ".nan", "true", "1_0", "010", "0:02")
-    ),
-    *(yaml("split: train", f"split: {split}") for split in ("validation", "test", "training")),
-    yaml("split: validation", "split: train"),
-    yaml("split: test", "split: train"),
-    yaml("format: 1", "format: 2"),
-    yaml("audio: stimuli/dog.wav", "audio: ../dog.wav"),
-    yaml("audio: stimuli/dog.wav", "audio: stimuli/cat.wav"),
-    yaml("  dog:", "  3:"),
-    yaml("  dog:", "  ferry:"),
-    yaml("licence: CC0", "license: CC0"),
-    yaml("anatomy: subjects/anna.h5", "anatomy: subjects/ben.h5"),
-    yaml("tr: 2.0", "tr: [2.0"),
-]
-
-story = st.sampled_from(STORIES)
+HDF5, story = "responses/anna/{}.h5", st.sampled_from(STORIES)
 MUTATIONS = st.one_of(
-    st.builds(sound, story, st.sampled_from(SOUNDS)),
-    st.builds(hdf5, story, st.sampled_from(CLOCKS)),
-    st.builds(hdf5, story, st.sampled_from(RESPONSES)),
-    st.builds(hdf5, st.just("market"), st.sampled_from(REPEATS)),
-    st.builds(transcript, story, st.sampled_from(TRANSCRIPTS)),
+    *(
+        st.builds(at, st.just(pattern), which, st.sampled_from(changes))
+        for pattern, which, changes in (
+            ("stimuli/{}.wav", story, SOUNDS),
+            ("stimuli/{}.TextGrid", story, TRANSCRIPTS),
+            (HDF5, story, [partial(array, "tr_times", function) for function in TIMES] + STARTS),
+            (HDF5, story, [partial(array, "data", function) for function in RESPONSES]),
+            (HDF5, st.just("market"), [partial(array, "individual_repeats", one) for one in REPEATS]),
+            ("dataset.yaml", story, YAML),
+        )
+    ),
     st.builds(copied, story, story),
-    st.sampled_from(YAML),
 )
 
 
@@ -253,7 +209,7 @@ def whole(request, tmp_path_factory):
     """One subject, who has a ceiling or not."""
     folder = native_tree(tmp_path_factory.mktemp("whole"), ("anna",)).path
     if not request.param:
-        yaml("    anatomy: subjects/anna.h5\n", "")(folder)
+        replaced("    anatomy: subjects/anna.h5\n", "")(folder / "dataset.yaml")
     return folder
 
 
