@@ -20,9 +20,9 @@ from brainwavlm.errors import DatasetError, RunError
 
 
 def is_listed(path: Path) -> bool:
-    """Whether the folder names the file, be it as a link whose content is not here yet."""
+    """Whether there is anything of that name: a file, a link whose content is not here yet, or a folder by mistake."""
     with reachable(path):
-        return path.is_file() or path.is_symlink()
+        return path.exists() or path.is_symlink()
 
 
 def one_form(name: str) -> str:
@@ -153,8 +153,8 @@ class Part(BaseModel):
 Kind = TypeVar("Kind", bound=Part)
 
 
-def require_kind(path: Path, content: Any, kind: type[Kind]) -> Kind:
-    """What a file holds, as that kind; RunError where it is not."""
+def require_kind(path: Path, content: Any, kind: type[Kind], remedy: str = "") -> Kind:
+    """What a file holds, as that kind; RunError where it is not, with another remedy than that for a run."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -167,12 +167,14 @@ def require_kind(path: Path, content: Any, kind: type[Kind]) -> Kind:
             path,
             f"{key} is missing." if missing else f"damaged: {key} is {shown}.",
             "a file of a run, as this program writes it." if missing else f"{first['msg'].lower()}.",
-            "Restore it, or tune again.",
+            remedy or "Restore it, or tune again.",
         ) from None
 
 
-def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[str, Any]:
+def read_json(path: Path, *keys: str, kind: type[Part] | None = None, remedy: str = "") -> dict[str, Any]:
     """The object in a JSON file, which must have these keys, or hold what that kind of file does.
+
+    `remedy`: what errors advise in place of what helps with a file of a run.
 
     Raises
     ------
@@ -182,16 +184,20 @@ def read_json(path: Path, *keys: str, kind: type[Part] | None = None) -> dict[st
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(path, "no such file.", "a file of a run.", "Is this the folder of a run?") from None
+        raise RunError(
+            path, "no such file.", "a file of a run.", remedy or "Is this the folder of a run?"
+        ) from None
     except (ValueError, RecursionError) as error:  # damaged text; numbers or nesting beyond all measure
         raise RunError(
-            path, f"not JSON: {error}", "a JSON object.", "Restore it, or start the run again."
+            path, f"not JSON: {error}", "a JSON object.", remedy or "Restore it, or start the run again."
         ) from None
     missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
     if missing:
-        raise RunError(path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", "Restore it.")
+        raise RunError(
+            path, f"{', '.join(missing)} is missing.", "a file of a run, whole.", remedy or "Restore it."
+        )
     if kind is not None:
-        require_kind(path, content, kind)
+        require_kind(path, content, kind, remedy)
     return content
 
 

@@ -57,6 +57,10 @@ def written(name, content):
     )
 
 
+def folder_in_place_of(name):
+    return lambda folder: (folder / name).unlink() or (folder / name).mkdir()
+
+
 def cut(name, end):
     return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:end])
 
@@ -221,6 +225,7 @@ NATIVE = {
     ("warning", "stray", "responses/anna/dgo.h5"): [
         (moved(DOG, "responses/anna/dgo.h5"), "a response file of no story"),
     ],
+    ("error", "responses", DOG): [(folder_in_place_of(DOG), f"{DOG}: a folder.\n    Expected a file")],
     ("error", "split", None): [
         (gone("responses/anna/market.h5"), "anna has no test story"),
     ],

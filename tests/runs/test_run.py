@@ -131,6 +131,7 @@ def test_each_damaged_file_is_named(tmp_path, file, content):
     with pytest.raises(RunError) as caught:
         open_run(tmp_path).require_whole()
     assert caught.value.path in (str(tmp_path / file), str(tmp_path / "checkpoints" / "00001-00000001"))
+    assert ("resume from the one before" in caught.value.remedy) == file.startswith("checkpoints")
 
 
 def test_weights_and_voxels_that_cannot_be_those_of_the_run_are_refused(tmp_path):

@@ -7,9 +7,9 @@ import tempfile
 import pytest
 import torch
 
-from brainwavlm.errors import TuningError
+from brainwavlm.errors import RunError, TuningError
 from brainwavlm.study import calibrations, cells_of
-from brainwavlm.study.cost import _amount, _kind, _span
+from brainwavlm.study.cost import _amount, _kind, _span, estimate
 
 
 def test_jobs_in_order_on_the_first_free_worker():
@@ -65,6 +65,13 @@ def test_a_process_that_dies_while_it_times_is_an_error_of_the_cell_and_the_next
         assert calibrated(alive) == {"seed": 1}
         # Nobody could remove a file with a name when this process is killed.
         assert list(temporary.iterdir()) == []
+
+
+def test_a_place_that_the_study_could_not_take_is_refused_before_anything_is_timed(small_study, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunError, match="a folder with other files"):
+        estimate(small_study(some={}), tmp_path / "mine", calibrated=None)
 
 
 def test_the_amount_is_rows_times_epochs(small_study):

@@ -71,7 +71,8 @@ def test_a_damaged_description_is_named_and_the_advice_helps(folder):
     path = folder / "study.json"
     content = json.loads(path.read_text())
     outside = {**content["cells"][0], "folder": "../elsewhere"}
-    for wrong in ({"cells": [{"name": "x"}]}, {"cells": [outside]}, {"study": "small"}):
+    cells = ([{"name": "x"}], [outside], [], 2 * content["cells"])
+    for wrong in (*({"cells": some} for some in cells), {"study": "small"}):
         path.write_text(json.dumps(content | wrong))
         with pytest.raises(RunError, match=r"study\.json: (.|\n)*remove it and give the file"):
             open_study(folder)

@@ -133,9 +133,7 @@ def write_summary(path: Path, summary: Mapping[str, Any], kind: type[Part]) -> N
 def read_summary(path: Path, kind: type[Part], again: str) -> dict[str, Any]:
     """The content of summary.json. RunError where it is missing, damaged, or of a version that this one cannot read."""
     try:
-        return read_json(path, kind=kind)
-    except RunError as error:
-        raise RunError(error.path, error.found, error.expected, again) from None
+        return read_json(path, kind=kind, remedy=again)
     except OSError as error:
         raise RunError(path, f"not readable: {error.strerror}.", "a JSON file.", again) from None
 

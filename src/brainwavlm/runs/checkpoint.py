@@ -121,9 +121,17 @@ class Checkpoint:
     path: Path = Path()
 
 
+_AGAIN = "Restore this folder; or remove it, and resume from the one before, if there is one."
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """state.json of a checkpoint; RunError where it is missing or damaged."""
+    return read_json(checkpoint / "state.json", kind=State, remedy=_AGAIN)
+
+
 def ends_epoch(checkpoint: Path) -> bool:
     """Whether a checkpoint was written at the end of an epoch: no step of the next is in it."""
-    return read_json(checkpoint / "state.json", kind=State)["losses"] == []
+    return read_state(checkpoint)["losses"] == []
 
 
 def read_checkpoint(folder: Path, to_resume: bool = False) -> Checkpoint:
@@ -145,7 +153,7 @@ def read_checkpoint(folder: Path, to_resume: bool = False) -> Checkpoint:
             folder,
             f"not readable: {error}",
             "a checkpoint.",
-            "Restore this folder; or remove it, and resume from the one before, if there is one.",
+            _AGAIN,
         ) from None
     broken = [name for name, values in model.items() if not values.isfinite().all()]
     if broken:
@@ -155,7 +163,7 @@ def read_checkpoint(folder: Path, to_resume: bool = False) -> Checkpoint:
             "finite weights.",
             "Restore it; if it was trained so, tune again with a lower learning rate or without precision.",
         )
-    return Checkpoint(model, optimiser, read_json(folder / "state.json", kind=State), folder)
+    return Checkpoint(model, optimiser, read_state(folder), folder)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import numpy as np
 from brainwavlm.config import RunConfig, stored_config
 from brainwavlm.errors import RunError
 from brainwavlm.files import read_json
-from brainwavlm.runs.checkpoint import Checkpoint, Course, Manifest, State, ends_epoch, read_checkpoint
+from brainwavlm.runs.checkpoint import Checkpoint, Course, Manifest, ends_epoch, read_checkpoint, read_state
 
 FORMAT = 1
 
@@ -104,7 +104,7 @@ class Run:
             return self.result
         if not self.checkpoints:
             return {"best": None, "history": []}
-        return read_json(self.checkpoints[-1] / "state.json", kind=State)
+        return read_state(self.checkpoints[-1])
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -145,11 +145,7 @@ class Run:
     @cached_property
     def epochs(self) -> dict[int, Path]:
         """Checkpoints at the end of an epoch, by its number: all with training.keep_epochs, else the best and last."""
-        return {
-            read_json(folder / "state.json", kind=State)["epoch"]: folder
-            for folder in self.checkpoints
-            if ends_epoch(folder)
-        }
+        return {read_state(folder)["epoch"]: folder for folder in self.checkpoints if ends_epoch(folder)}
 
     def checkpoint(self, which: str | int = "best") -> Checkpoint:
         """The model of the last or the best checkpoint, or of that at the end of an epoch.

@@ -19,7 +19,7 @@ from brainwavlm.runs.subject_views import subject_views
 from brainwavlm.study.cells import Cell, cells_of
 from brainwavlm.study.checks import require_runnable
 from brainwavlm.study.description import Study
-from brainwavlm.study.preparation import prepare
+from brainwavlm.study.preparation import prepare, require_place
 from brainwavlm.study.records import read_state
 from brainwavlm.study.run import chosen_by
 from brainwavlm.study.work import steps_done
@@ -75,6 +75,7 @@ def estimate(
 
     `calibrated` is that of `calibrations`; `workers` are cells at once; `timed` gets the name of each cell to be timed.
     """
+    require_place(output, study)
     every = cells_of(study)
     cells = [cell for cell in every if chosen_by(cell, study, only)]
     progress = progress or Progress()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json
@@ -47,8 +47,15 @@ class Document(Part):
 
     format: Literal[1]
     study: dict[str, Any]
-    cells: list[Entry]
+    cells: list[Entry] = Field(min_length=1)
     code: Code
+
+    @field_validator("cells")
+    @classmethod
+    def _once(cls, cells: list[Entry]) -> list[Entry]:
+        if len({cell.folder for cell in cells}) < len(cells):
+            raise ValueError("each cell once")
+        return cells
 
 
 @dataclass(frozen=True)
