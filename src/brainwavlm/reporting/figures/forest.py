@@ -86,7 +86,10 @@ def seeds(places: Sequence[Place], choice: Choice) -> Shown:
             raise RunError(path, f"no mean of group {group}.", "a number.", "Name another target.")
     table = pd.concat(tables, ignore_index=True)
     values = table.assign(r_frozen=table["r_frozen"].where(table["part"] == "mean"))
-    return Shown(values, simulated, partial(draw_forest, forest_of(table)))
+    forest, (target, *others) = forest_of(table), dict.fromkeys(table["target"])
+    if not others:  # then no line names it
+        forest = forest._replace(what=f"{forest.what}, {target}")
+    return Shown(values, simulated, partial(draw_forest, forest))
 
 
 def means_and_seeds(tables: Sequence[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
