@@ -54,14 +54,10 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     cells = {key: [_cell(row[key]) for row in rows] for key in rows[0]}
     numeric = {key for key in cells if any(isinstance(row[key], int | float) for row in rows)}
     widths = {key: _least_width(key, some, key in numeric) for key, some in cells.items()}
-    for number, keys in enumerate(_tables(rows, widths)):
-        table = Table(
-            title=None if number else escape(printable(title)),
-            title_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            padding=(0, 1, 0, 0),
-        )
+    if title:
+        show_sentences(printable(title), style="italic")
+    for keys in _tables(rows, widths):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         spare = console.width - _total(widths, keys)
         for key in keys:
             more = min(max(map(cell_len, (_heading(key), *cells[key]))) - widths[key], max(spare, 0))
