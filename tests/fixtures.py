@@ -36,9 +36,9 @@ from tests.trees import ds003020_tree, native_tree
 
 
 @pytest.fixture(autouse=True, scope="session")
-def cache_of_sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Lengths and levels of sounds are kept away from the user's own cache."""
-    folder = tmp_path_factory.mktemp("sounds")
+def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What is kept of sounds and timings stays away from the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoded_sound, "cache_folder", lambda: folder)
         yield folder

@@ -194,12 +194,10 @@ def test_the_length_that_windows_are_planned_on_is_the_one_that_is_loaded(tmp_pa
         assert sound_facts(path).n_samples == len(load_sound(path))
 
 
-def test_facts_are_kept_by_the_content_and_decoded_once(tmp_path, cache_of_sounds, monkeypatch):
+def test_facts_are_kept_by_the_content_and_decoded_once(tmp_path, user_cache, monkeypatch):
     path = written(tmp_path / "a.wav", speech(seed=9))
     first = sound_facts(path)
-    (kept,) = [
-        file for file in cache_of_sounds.iterdir() if file.name.startswith(decoded_sound.audio_checksum(path))
-    ]
+    (kept,) = (user_cache / "sounds").glob(f"{decoded_sound.audio_checksum(path)}*")
     again = tmp_path / "copy.wav"
     again.write_bytes(path.read_bytes())
     with monkeypatch.context() as patch:

@@ -31,8 +31,8 @@ def in_this_process(monkeypatch):
             finished(CellState.model_validate(run_cell(asdict(task))))
 
     @contextmanager
-    def timings(cpus):
-        yield lambda cell: calibrations.planned(cell.config.model_dump(mode="json"))["plan"]
+    def timings(cpus, timed):
+        yield lambda cell, *sizes: calibrations.planned(cell.config.model_dump(mode="json"))["plan"]
 
     @contextmanager
     def context():

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 
 import pytest
 import torch
@@ -72,6 +73,26 @@ def test_a_place_that_the_study_could_not_take_is_refused_before_anything_is_tim
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     with pytest.raises(RunError, match="a folder with other files"):
         estimate(small_study(some={}), tmp_path / "mine", calibrated=None)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_a_cell_took_is_kept_for_a_day(small_study, user_cache, monkeypatch):
+    torch.set_num_threads(1)
+    took = {"hours_of_run": 1.0, "memory_gb": 1.0, "timed_at": "2026-05-31 09:30"}
+    monkeypatch.setattr(calibrations, "planned", lambda config: {"plan": took})
+    one, other = cells_of(small_study(two={"grid": {"seed": [0, 1]}}))
+    timed = []
+    with calibrations.calibrations(1, timed.append) as calibrated:
+        for cell, size in ((one, 10), (one, 10), (other, 10), (one, 11)):
+            assert calibrated(cell, size) == took
+        assert timed == [one.name, other.name, one.name]
+        yesterday = time.time() - 25 * 3600
+        for file in (user_cache / "timings").iterdir():
+            os.utime(file, (yesterday, yesterday))
+        calibrated(one, 10)
+    with calibrations.calibrations(2, timed.append) as calibrated:
+        calibrated(one, 10)
+    assert timed[3:] == [one.name, one.name]
 
 
 def test_the_amount_is_rows_times_epochs(small_study):

@@ -10,7 +10,6 @@ from contextlib import suppress
 from itertools import combinations
 
 import numpy as np
-from scipy.signal import correlate, correlation_lags
 
 from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.base import Dataset
@@ -81,6 +80,8 @@ def best_overlap(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     seconds : float
         How much later in `one` it is said than in `other`.
     """
+    from scipy.signal import correlate, correlation_lags  # half a second to import
+
     x, y = (np.convolve(np.sqrt(sound.astype(np.float64)), _SMOOTH, "same") for sound in (one, other))
     n, m = len(x), len(y)
     least = max(SHORTEST, min(LONGEST, min(n, m) / ENVELOPE_RATE / 2)) * ENVELOPE_RATE

@@ -155,8 +155,8 @@ def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[s
         print(f"Timing {name}", file=sys.stderr)
 
     workers = engine_options(**options).workers or 1  # refuses what is wrong
-    with calibrations(options["cpus"]) as calibrated:
-        cost = estimate(study, output, calibrated, workers, only, timed=timed, progress=_ToldProgress())
+    with calibrations(options["cpus"], timed) as calibrated:
+        cost = estimate(study, output, calibrated, workers, only, progress=_ToldProgress())
     if json:
         print_json(asdict(cost))
         return
@@ -168,6 +168,6 @@ def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[s
     show_table(rows, title=f"{study.name}: {len(rows)} cells, tuning only")
     show_sentences(
         f"{cost.hours:.2f} h for what is not done, {cost.hours_on_workers:.2f} h on {cost.workers} at once, "
-        f"with {cost.memory_gb:.1f} GB of memory. {cost.calibrations} kinds of cells were timed now; scoring comes "
-        "on top. Nothing was written."
+        f"with {cost.memory_gb:.1f} GB of memory. {cost.calibrations} kinds of cells were timed, the first on "
+        f"{cost.timed_at}; scoring comes on top. Nothing was written."
     )

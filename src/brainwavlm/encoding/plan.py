@@ -1,11 +1,11 @@
 """What a run would do and cost, said before anything long begins."""
 
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Plan:
     trained : dict of str to int
         Parameters of the speech model and of the readout that change.
     seconds_per_step : float
-        Median of a few steps, measured now on this machine.
+        Of a few steps, measured now on this machine, by the sound that goes through the model for each.
     hours_of_run : float
         For all epochs with validation; patience may end it sooner.
     memory_gb : float
@@ -76,7 +76,7 @@ class Plan:
         return asdict(self)
 
 
-def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
+def plan(config: RunConfig, calibration_steps: int = 2) -> Plan:
     """Resolve a configuration and time a few steps of it. Nothing is written.
 
     Parameters
@@ -103,8 +103,8 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         for group in groups
     ]
     readers = {key: sound_reader(loop.backbone, some, config.windows) for key, some in windows.items()}
-    samples = sum(readers[story].samples_heard(some) for story, some in needed)
-    epoch = len(groups) * _timed_group(loop, groups, calibration_steps)
+    heard = [readers[story].samples_heard(some) for story, some in needed]
+    epoch = sum(heard) * _seconds_per_sample(loop, groups, heard, calibration_steps)
     rows = {split: sum(recording.shape[0] for recording in some.values()) for split, some in by_split.items()}
     validation = epoch / 3 * rows["validation"] / rows["train"]  # forward only
     held, on_card = _held_bytes(loop), loop.accelerator.device.type == "cuda"
@@ -118,7 +118,7 @@ def plan(config: RunConfig, calibration_steps: int = 3) -> Plan:
         },
         rows=rows,
         windows_per_epoch=sum(len(some) for _, some in needed),
-        sound_per_epoch=samples / SAMPLE_RATE / 3600,
+        sound_per_epoch=sum(heard) / SAMPLE_RATE / 3600,
         steps_per_epoch=loop.steps_per_epoch,
         epochs=config.training.epochs,
         trained={
@@ -142,25 +142,30 @@ def _notes(subject: TunedSubject, config: RunConfig) -> list[str]:
     return [*left_out(data.recordings.values()), *little]
 
 
-def _timed_group(loop: TuningLoop, groups: list[Sequence[Block]], n: int) -> float:
+def _seconds_per_sample(loop: TuningLoop, groups: list[Sequence[Block]], heard: list[int], n: int) -> float:
+    """Of sound, for some groups of one story; the longest first, which takes most memory."""
     story = groups[0][0].story
-    chosen = [group for group in groups if group[0].story == story]
+    chosen = [pair for pair in zip(heard, groups, strict=True) if pair[1][0].story == story]
+    chosen.sort(key=itemgetter(0), reverse=True)
     loop.loader.hold([story])
     loop.backbone.eval()
     loop.loader[story].measure(loop.backbone, loop.moments, loop.config)
     loop.moments.next_epoch()
     loop.backbone.train()
-    seconds = []
+    seconds, samples = 0.0, 0
     for step in range(n + 1):
+        n_samples, group = chosen[step % len(chosen)]
         began = time.perf_counter()
-        loss = loop.loss(*chosen[step % len(chosen)])
+        loss = loop.loss(*group)
         if loop.optimisation.learns:
             loop.optimisation.begin(step)
             loop.optimisation.backward(loss)
             loop.optimisation.update()
         float(loss.detach())  # waits for a card
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:])
+        if step > 0:
+            seconds += time.perf_counter() - began
+            samples += n_samples
+    return seconds / samples
 
 
 def _peak_bytes() -> float:

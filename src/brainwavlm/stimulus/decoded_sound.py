@@ -99,7 +99,7 @@ def sound_facts(path: str | Path, channel: Channel = "mean") -> SoundFacts:
 
 @cache
 def _facts(path: Path, channel: Channel, size: int, changed: int) -> SoundFacts:
-    kept = cache_folder() / f"{audio_checksum(path)}-{channel}-{_FORMAT}.json"
+    kept = cache_folder() / "sounds" / f"{audio_checksum(path)}-{channel}-{_FORMAT}.json"
     with suppress(
         BrainwavlmError, ValidationError, OSError
     ):  # not there, or damaged: made again from the sound
@@ -112,8 +112,8 @@ def _facts(path: Path, channel: Channel, size: int, changed: int) -> SoundFacts:
 
 
 def cache_folder() -> Path:
-    """Where facts are kept: in the user's own cache, as a data set may not be written to."""
-    return Path(os.path.expanduser("~")) / ".cache" / "brainwavlm" / "sounds"
+    """The user's own: a data set may not be written to."""
+    return Path(os.path.expanduser("~")) / ".cache" / "brainwavlm"
 
 
 def heard(block: np.ndarray, channel: Channel, path: Path) -> np.ndarray:

@@ -2,12 +2,18 @@
 
 They are forked where that can be, from a process that is forked itself before anything is looked at: what all of them
 import takes longer than the few steps that are timed, and is imported once, by whoever asks.
+
+What a cell took is kept in the user's cache for a day, by all that it depends on but how busy the machine is.
 """
 
+import hashlib
+import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from tempfile import TemporaryFile
@@ -18,24 +24,44 @@ import torch
 from brainwavlm.config import RunConfig, validated
 from brainwavlm.encoding.plan import plan
 from brainwavlm.errors import BrainwavlmError, TuningError
+from brainwavlm.files import read_json, write_json
+from brainwavlm.runs.environment import code_version, machine_facts, versions
+from brainwavlm.stimulus import decoded_sound
 from brainwavlm.study.cells import Cell
 from brainwavlm.study.work import limit_threads
 
+_KEPT = 24 * 3600  # seconds
+
 
 @contextmanager
-def calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
-    """A function from a cell to its plan, timed with so many threads."""
+def calibrations(
+    cpus: int, timed: Callable[[str], None] | None = None
+) -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function from a cell and the sizes of its data to its plan with `timed_at`: timed now, or not a day ago.
+
+    `cpus` are threads; `timed` gets the name of each cell that is timed now.
+    """
     # Neither what drives a card nor libraries of other systems may be forked.
     start = "fork" if sys.platform == "linux" and not torch.cuda.is_available() else "spawn"
     context: Any = get_context(start)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    circumstances = [cpus, machine_facts(device), versions(), code_version()]
     asking, answering = context.Pipe()
     process = context.Process(target=_serve, args=(start, asking, answering, cpus))
     process.start()
     answering.close()
 
-    def calibrated(cell: Cell) -> dict[str, Any]:
+    def calibrated(cell: Cell, *sizes: int) -> dict[str, Any]:
+        config = cell.config.model_dump(mode="json")
+        key = hashlib.sha256(json.dumps([config, sizes, *circumstances]).encode()).hexdigest()
+        kept = decoded_sound.cache_folder() / "timings" / f"{key}.json"
+        with suppress(BrainwavlmError, OSError):  # not there yet, or damaged
+            if time.time() - kept.stat().st_mtime < _KEPT:
+                return read_json(kept, "hours_of_run", "memory_gb", "timed_at")
+        if timed is not None:
+            timed(cell.name)
         try:
-            asking.send(cell.config.model_dump(mode="json"))
+            asking.send(config)
             answer = asking.recv()
         except (EOFError, OSError):
             process.join()
@@ -52,6 +78,8 @@ def calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
                 "a cell that can begin.",
                 "Try it alone with `brainwavlm plan`.",
             )
+        with suppress(BrainwavlmError, OSError):  # a home that cannot be written: it is timed again next time
+            write_json(kept, answer["plan"])
         return answer["plan"]
 
     try:
@@ -65,7 +93,8 @@ def calibrations(cpus: int) -> Iterator[Callable[[Cell], dict[str, Any]]]:
 def planned(config: dict[str, Any]) -> dict[str, Any]:
     """The plan of a configuration, or its error."""
     try:
-        return {"plan": plan(validated(RunConfig, config, "cell")).as_dict()}
+        made = plan(validated(RunConfig, config, "cell")).as_dict()
+        return {"plan": {**made, "timed_at": datetime.now().isoformat(" ", "minutes")}}
     except BrainwavlmError as error:
         return {"error": error.as_dict()}
 

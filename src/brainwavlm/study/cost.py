@@ -52,6 +52,8 @@ class Estimate:
         Of the largest cells that may be at work at once.
     calibrations : int
         Kinds of cells that were timed.
+    timed_at : str
+        When the first of them was, as 2026-05-31 09:30.
     """
 
     cells: list[dict[str, Any]]
@@ -60,20 +62,20 @@ class Estimate:
     workers: int
     memory_gb: float
     calibrations: int
+    timed_at: str
 
 
 def estimate(
     study: Study,
     output: Path,
-    calibrated: Callable[[Cell], dict[str, Any]],
+    calibrated: Callable[..., dict[str, Any]],
     workers: int = 1,
     only: Sequence[str] = (),
-    timed: Callable[[str], None] | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
     """Time a few steps of one cell of each kind, and scale: hours by rows and epochs.
 
-    `calibrated` is that of `calibrations`; `workers` are cells at once; `timed` gets the name of each cell to be timed.
+    `calibrated` is that of `calibrations`; `workers` are cells at once.
     """
     require_place(output, study)
     every = cells_of(study)
@@ -86,13 +88,13 @@ def estimate(
         kinds.setdefault(_kind(cell.config), []).append(cell)
     amounts = {cell.name: _amount(cell.config) for cell in cells}
     costs: dict[str, tuple[float, float]] = {}
+    timed_at: list[str] = []
     for same in kinds.values():
         largest = max(
             same, key=lambda cell: (amounts[cell.name], _n_voxels(cell.config), cell.config.adapter.rank)
         )
-        if timed is not None:
-            timed(largest.name)
-        plan = calibrated(largest)
+        plan = calibrated(largest, amounts[largest.name], _n_voxels(largest.config))
+        timed_at.append(plan["timed_at"])
         for cell in same:
             share = amounts[cell.name] / max(amounts[largest.name], 1)
             costs[cell.name] = plan["hours_of_run"] * share, plan["memory_gb"]
@@ -114,6 +116,7 @@ def estimate(
         workers,
         sum(sorted((memory for _, memory in left), reverse=True)[:workers]),
         len(kinds),
+        min(timed_at),
     )
 
 
