@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 
 import pytest
 
@@ -23,19 +24,26 @@ def folder(tmp_path):
 
 
 def test_cells_with_a_damaged_score_are_missing_and_the_others_are_reported(tmp_path):
-    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0, 1, 2, 3]}}})
-    damaged = open_study(folder).cells[1:]
+    folder = fake_study(tmp_path / "study", {"one": {"grid": {"seed": [0, 1, 2, 3, 4]}}})
+    whole, *damaged = open_study(folder).cells
     (damaged[0].path / "evaluation/summary.json").write_text("{")
     (damaged[1].path / "evaluation/replicates.npz").unlink()
     (damaged[2].path / "run.json").unlink()
-    words = ("summary.json: not JSON", "replicates.npz: no such file", "run.json: no such file")
+    shutil.rmtree(damaged[3].path / "evaluation")
+    shutil.copytree(whole.path / "evaluation", damaged[3].path / "evaluation")
+    words = (
+        "summary.json: not JSON",
+        "replicates.npz: no such file",
+        "run.json: no such file",
+        "scores of the run 000-",
+    )
     found = claims_of(open_study(folder))
     for record, row, said in zip(damaged, found.missing.to_dict("records"), words, strict=True):
         assert row["cell"] == record.cell.name
         assert said in row["error"]
     gains = found.table[found.table["kind"] == "gain"]
     assert set(gains["n_seeds"]) == {1}
-    assert set(gains["n_missing"]) == {3}
+    assert set(gains["n_missing"]) == {4}
     assert write_study_report(folder).is_file()
 
 

@@ -23,7 +23,7 @@ from brainwavlm.study.folder import CellRecord
 from brainwavlm.study.records import remedied
 
 CHANGED = (PLAIN, UNSEEN, RESIDUAL)  # controls under which tuned and untuned model are compared
-_AGAIN = "Start the study again: it scores this cell anew."
+_AGAIN = "Remove the folder in which it lies, and start the study again: it scores this cell anew."
 # Who is scored in a row of a table, from the row and the number of rows before it that say the same.
 Who = Callable[[Mapping[str, Any], int], Listener]
 
@@ -130,7 +130,8 @@ def _with_scores(
     name: Callable[[Listener], str],
     best_epochs: Mapping[str, int | None] = MappingProxyType({}),
 ) -> CellScores:
-    """The cell with a score a row of a table and readout."""
+    """The cell with a score a row of a table and readout. RunError where they are of another run than the cell's."""
+    names = {cell.record.path.name, cell.record.path.resolve().name}
     about = ("run", "subject", "target", "stories", "layer", "readout")
     places: dict[tuple[Any, ...], list[int]] = {}
     for place, described in enumerate(replicates.about):
@@ -144,6 +145,9 @@ def _with_scores(
         "information": "",
     }
     for row in (defaults | said for said in under_both_readouts(table)):
+        if row["run"].partition(" (")[0] not in names:  # RUN, or of a joint run RUN (SUBJECT)
+            what = f"scores of the run {row['run']}, not of {cell.record.path.name}."
+            raise RunError(folder / "summary.json", what, "those of the cell.", _AGAIN)
         key = tuple(row[column] for column in about)
         # Two people of one name in two data sets: tables and replicates list them in one order.
         same = places.get(key, [])
