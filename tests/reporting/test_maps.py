@@ -241,6 +241,9 @@ def test_the_command_writes_maps_and_says_so(brain, tmp_path, brainwavlm):
     assert printed["simulated"] is False
     assert [row["surface"] for row in printed["runs"]] == ["native, UTS03"]
     assert (tmp_path / "out" / "one" / "maps.json").is_file()
+    told = brainwavlm("maps", brain[2], "-o", tmp_path / "told").out
+    assert f"Maps of {brain[2].name}" in told
+    assert "native, UTS03" in told
     done = brainwavlm("maps", tmp_path, "-o", tmp_path / "other", code=2)
     assert "summary.json" in done.err
 

@@ -105,7 +105,7 @@ def maps(
     json: Annotated[bool, option("--json", "Print JSON for machines instead of text.")] = False,
 ) -> None:
     """Write each map of a result in the subject's space: NIfTI of a volume, GIFTI of a surface, and a sidecar."""
-    from brainwavlm.cli.console import console, show_sentences, show_table
+    from brainwavlm.cli.console import console, labelled, show_sentences, show_table
     from brainwavlm.reporting.maps import open_maps
     from brainwavlm.reporting.maps.writer import SIDECAR
 
@@ -126,7 +126,8 @@ def maps(
         simulated = opened.results.simulated
         print_json({"folder": str(folder), "simulated": simulated, "runs": rows})
         return
-    show_table([{key: row[key] for key in row if key != "notes"} for row in rows], title=opened.title)
+    title = labelled(f"Maps of {opened.results.path.resolve().name}", opened.results.summary)
+    show_table([{key: row[key] for key in row if key != "notes"} for row in rows], title=title)
     for note in dict.fromkeys(note for run in opened.values() for note in run.notes):
         show_sentences(note, "  ")
     console.print(f"Written: {folder}, with {SIDECAR} for each run", markup=False, soft_wrap=True)
