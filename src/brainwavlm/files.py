@@ -20,9 +20,9 @@ from brainwavlm.errors import DatasetError, RunError
 
 
 def is_listed(path: Path) -> bool:
-    """Whether there is anything of that name: a file, a link whose content is not here yet, or a folder by mistake."""
+    """Whether the folder names the file, be it as a link whose content is not here yet."""
     with reachable(path):
-        return path.exists() or path.is_symlink()
+        return path.is_file() or path.is_symlink()
 
 
 def one_form(name: str) -> str:

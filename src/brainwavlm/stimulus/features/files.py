@@ -60,10 +60,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     frame["story"] = frame["story"].str.strip()
     for name in (*times, *(name for name in values if name != "label")):
         numbers = pd.to_numeric(frame[name], errors="coerce").astype(float)
-        empty = frame[name].str.strip().str.lower().isin(["", "nan", "na"]) & (name not in times)
-        wrong = ~(numbers.abs() <= LARGEST) & ~empty
-        if wrong.any():
-            raise _unusable(path, f"line {_line(wrong)}: {name} is {frame[name][wrong].iloc[0]!r}.")
+        others = frame[name][~(numbers.abs() <= LARGEST)]
+        if len(others) and name not in times:
+            others = others[~others.str.strip().str.lower().isin(["", "nan", "na"])]
+        if len(others):
+            raise _unusable(path, f"line {others.index[0]}: {name} is {others.iloc[0]!r}.")
         frame[name] = numbers
     backwards = frame.groupby("story")[times[0]].diff() < 0
     if backwards.any():
