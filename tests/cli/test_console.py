@@ -8,11 +8,19 @@ from brainwavlm.cli import console as terminal
 from brainwavlm.formatting.numbers import format_p
 
 
-def test_a_table_shows_every_cell_and_dashes_for_nothing(printed):
-    row = {"target": "[red]AC[/red]", "n_voxels": 12345, "r": 0.12345, "low": None, "done": True}
-    out = printed(terminal.show_table, [row])
+def test_a_table_shows_every_cell_and_dashes_for_nothing_but_no_column_of_nothing(printed):
+    row = {
+        "target": "[red]AC[/red]",
+        "n_voxels": 12345,
+        "r": 0.12345,
+        "low": None,
+        "high": None,
+        "done": True,
+    }
+    out = printed(terminal.show_table, [row, row | {"low": 0.1}])
     for word in ("[red]AC[/red]", "12,345", "0.123", " - ", "yes", "n voxels"):
         assert word in out
+    assert "high" not in out
     assert printed(terminal.show_table, [], title="Runs in .") == "Runs in .: none.\n"
 
 

@@ -63,7 +63,7 @@ def test_features_are_kept_and_ridge_writes_one_row_a_voxel(brainwavlm, publishe
     assert (summary["tr_reference"], summary["ridge"]["memory_gb"]) == ("onset", 0.5)
     brainwavlm("ridge", published, *words, "--memory", "400MB")  # it may replace its own
     assert json.loads((ridge / "summary.json").read_text())["ridge"]["memory_gb"] == 0.4
-    assert "shared map" in brainwavlm("show", ridge).out
+    assert "mean r" in brainwavlm("show", ridge).out
     brainwavlm("report", ridge)
     brainwavlm("figure", "scatter", ridge, "-o", tmp_path / "a.svg", code=2)
 

@@ -47,11 +47,13 @@ def show_table(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     """Rows with the same keys as a table; numbers are right-aligned.
 
     No cell is ever cut: columns that find no place in the terminal follow in a further table, beside the same names.
+    Columns without any value are left out.
     """
     if not rows:
         console.print(f"{escape(printable(title))}: none.")
         return
-    cells = {key: [_cell(row[key]) for row in rows] for key in rows[0]}
+    columns = {key: [_cell(row[key]) for row in rows] for key in rows[0]}
+    cells = {key: column for key, column in columns.items() if set(column) != {"-"}}
     numeric = {key for key in cells if any(isinstance(row[key], int | float) for row in rows)}
     widths = {key: _least_width(key, some, key in numeric) for key, some in cells.items()}
     if title:
