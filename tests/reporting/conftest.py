@@ -4,10 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
-from brainwavlm.datasets.base import Subject
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.reporting import write_report
+from brainwavlm.reporting import surface_maps, write_report
 from brainwavlm.reporting.page.study import write_study_report
 from tests.brains import write_subject
 from tests.made_up import (
@@ -84,10 +83,18 @@ def real_evaluation(settings, tmp_path_factory):
     return evaluate(runs, layers=[0, 4]).save(folder / "evaluation")
 
 
+@pytest.fixture
+def without_maps(monkeypatch):
+    """Pages get no maps, which would take longest."""
+    monkeypatch.setattr(surface_maps, "unmappable", lambda subject: "left out here")
+
+
 @pytest.fixture(scope="package")
 def real_page(real_evaluation):
-    """Its text, without maps, which would take longest."""
-    page = write_report(real_evaluation, real_evaluation.parent / "page.html", {"anna": Subject("anna", {})})
+    """Its text, without maps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surface_maps, "unmappable", lambda subject: "left out here")
+        page = write_report(real_evaluation, real_evaluation.parent / "page.html")
     return " ".join(page.read_text(encoding="utf-8").split())
 
 

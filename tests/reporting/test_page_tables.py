@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -47,13 +48,17 @@ def test_numbers_on_colours_can_be_read():
         assert (np.dot([0.2126, 0.7152, 0.0722], linear) + 0.05) / 0.05 >= 4.5
 
 
+def made(row, runs):
+    return SimpleNamespace(table=pd.DataFrame([row]), runs=runs, simulated=False)
+
+
 def test_a_p_at_its_floor_is_a_bound():
     null = {"least_p": 0.005, "least_p_difference": 0.01}
     runs = [{"name": "a", "simulated": False, "frozen": {"null": null}}]
     p = dict.fromkeys(("p_frozen", "p_tuned", "p_difference"), 0.01) | {"p_frozen": 0.005}
     counts = {f"voxels_{key}": 1 for key in ("frozen", "tuned", "better", "worse")}
     row = {"run": "a", "target": "cortex", **p, **counts}
-    html = chance_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
+    html = chance_table(made(row, runs), {"a": "A"})["html"]
     assert cells(html)[:3] == ["≤.005", ".010", "≤.010"]
 
 
@@ -67,7 +72,7 @@ def test_the_drawing_puts_zero_and_the_interval_in_order():
     row |= {"difference": 0.03, "low": 0.01, "high": 0.05}
     row |= dict.fromkeys(("r_readout", "normalised_frozen", "normalised_tuned"), np.nan)
     runs = [{"name": "a", "target": "cortex", "simulated": False}]
-    html = scores_table(pd.DataFrame([row]), runs, {"a": "A"})["html"]
+    html = scores_table(made(row, runs), {"a": "A"})["html"]
     zero = float(re.search(r'class="zero" x1="(.*?)"', html)[1])
     low, high = (float(x) for x in re.search(r'<line x1="(.*?)" x2="(.*?)"', html).groups())
     at = float(re.search(r'cx="(.*?)"', html)[1])

@@ -58,4 +58,4 @@ def test_subjects_who_tune_too_are_named_where_runs_differ():
 
     joint = [{"subject": "sim02", "train_from": "end"}]
     configs = {"alone": config(train_minutes=5), "both": config(train_minutes=5, joint=joint)}
-    assert differing(configs) == [("joint", "alone: nobody else; both: sim02 (stories from the end)")]
+    assert differing(configs) == [("joint", "alone: none; both: sim02 from the end")]

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm import open_maps
-from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.reporting import write_report
 from brainwavlm.reporting.figures import Choice, draw_figure
@@ -45,9 +44,8 @@ def test_the_page_has_both_readouts_and_no_word_of_a_change(page, untuned):
     assert "brainwavlm ridge FOLDER --subject sim01" in shown.text
 
 
-def test_a_page_can_hold_it_beside_a_tuned_model(untuned, simulated_evaluation, tmp_path):
-    nowhere = {"sim01": Subject("sim01", {})}  # without maps, which would take longest
-    shown = Page(write_report([untuned, simulated_evaluation], tmp_path / "both.html", nowhere))
+def test_a_page_can_hold_it_beside_a_tuned_model(untuned, simulated_evaluation, without_maps, tmp_path):
+    shown = Page(write_report([untuned, simulated_evaluation], tmp_path / "both.html"))
     assert "untuned model, layer-4" in shown.text
     assert "tuned on cortex, evaluation" in shown.text
 

@@ -4,7 +4,7 @@ A vertex without a voxel stays NaN and is drawn as bare cortex (grey, darker in 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,10 @@ OfVoxels = Evaluation | Partition  # results with a number for each voxel
 
 @dataclass(frozen=True)
 class Source:
-    """Where a run's numbers come from.
+    """Where a run's numbers come from: data set and subject are None where they are gone, or not those evaluated.
 
-    Attributes
-    ----------
-    config : RunConfig
-    dataset, subject : Dataset, Subject or None
-        None where they cannot be read any more, or are not those evaluated.
-    mesh : Mesh or None
-        The surface on which the voxels lie; a subject's own too, and one whose shapes are not here.
-    no_map, no_mesh : str
-        Why there can be no map on nilearn's surface, and no mesh, as part of a sentence; empty where there can.
+    `mesh` is the surface on which the voxels lie; a subject's own too, and one whose shapes are not here. `no_map` and
+    `no_mesh` say why there can be no map on nilearn's surface, and no mesh, as part of a sentence, or are empty.
     """
 
     config: RunConfig
@@ -45,54 +38,43 @@ class Source:
     no_mesh: str = ""
 
 
-def sources_of(results: OfVoxels, subjects: Mapping[str, Subject] | None = None) -> dict[str, Source]:
-    """The source of each run, by its name; where voxels lie is read from the data sets, unless `subjects` are given."""
+def sources_of(results: OfVoxels) -> dict[str, Source]:
+    """The source of each run, by its name; where voxels lie is read from the data sets."""
     sources: dict[str, Source] = {}
-    meshes: dict[tuple[str, str, str], tuple[Mesh | None, str]] = {}  # by subject
+    meshes: dict[tuple[str, ...], tuple[Mesh | None, str]] = {}  # by subject
     for run in results.runs:
-        source = _source(results, run, subjects)
-        key = (run["subject"], source.no_map, str(source.dataset and source.dataset.path))
-        mesh, reason = meshes[key] = meshes[key] if key in meshes else _mesh(source)
-        sources[run["name"]] = replace(source, mesh=mesh, no_mesh=reason)
+        config = stored_config(run["config"], str(results.path / "summary.json"))
+        dataset, subject, no_map = _read(results, run, config.dataset)
+        key = (run["subject"], no_map, str(dataset and dataset.path))
+        if key not in meshes:
+            meshes[key] = _mesh(dataset, subject, no_map)
+        sources[run["name"]] = Source(config, dataset, subject, no_map, *meshes[key])
     return sources
 
 
-def _mesh(source: Source) -> tuple[Mesh | None, str]:
-    subject = source.subject
-    if subject is None or (source.no_map and subject.surface == CARRIED):
-        return None, source.no_map or "its anatomy is not known"
+def _read(results: OfVoxels, run: Mapping[str, Any], path: str) -> tuple[Dataset | None, Subject | None, str]:
+    """A run's data set and subject, if they are those evaluated; and why there can be no map on nilearn's surface."""
     try:
-        return mesh_of(subject, source.dataset), ""
-    except BrainwavlmError as error:
-        return None, f"{error.path}: {error.found}"
-    except (OSError, ValueError):
-        unread = subject.unread.get("surfaces")
-        reason = f"{unread.path}: {unread.found}" if unread else source.no_map
-        return None, reason or "its surfaces cannot be read"
-
-
-def _source(results: OfVoxels, run: Mapping[str, Any], subjects: Mapping[str, Subject] | None) -> Source:
-    config = stored_config(run["config"], str(results.path / "summary.json"))
-    dataset, subject, reason = None, None, ""
-    try:
-        dataset = load_dataset(config.dataset)
+        dataset = load_dataset(path)
         subject = dataset.subject(run["subject"])
         reason = _another(results, run, dataset, subject)
     except (BrainwavlmError, OSError, ValueError) as error:
         told = f"{error.path}: {error.found}" if isinstance(error, BrainwavlmError) else error
         reason = f"the data set cannot be read any more ({told})"
-    if reason:
-        dataset, subject = None, None
-    if subjects is not None:
-        subject = subjects.get(run["subject"])
-        reason = "" if subject else "its anatomy was not given"
-    if subject is not None:
-        reason = unmappable(subject) or ""
-    voxel = results.of_run(run["name"]).voxel
-    n_voxels = 0 if subject is None or subject.vertex is None else len(subject.vertex)
-    if subject is not None and not reason and n_voxels <= voxel.max():
-        reason = f"its anatomy has {n_voxels} voxels, the evaluation scored voxel {voxel.max()}"
-    return Source(config, dataset, subject, reason)
+    return (None, None, reason) if reason else (dataset, subject, unmappable(subject) or "")
+
+
+def _mesh(dataset: Dataset | None, subject: Subject | None, no_map: str) -> tuple[Mesh | None, str]:
+    if subject is None or (no_map and subject.surface == CARRIED):
+        return None, no_map
+    try:
+        return mesh_of(subject, dataset), ""
+    except BrainwavlmError as error:
+        return None, f"{error.path}: {error.found}"
+    except (OSError, ValueError):
+        unread = subject.unread.get("surfaces")
+        reason = f"{unread.path}: {unread.found}" if unread else no_map
+        return None, reason or "its surfaces cannot be read"
 
 
 def unmappable(subject: Subject) -> str | None:
@@ -136,7 +118,7 @@ class Scale:
 
 def difference_scale(values: Iterable[np.ndarray], label: str, colours: str) -> Scale:
     """Symmetric around 0, up to the 99th percentile of |values| but NaN, rounded up."""
-    high = _rounded_up(_percentile(np.abs(v) for v in values))
+    high = _end(np.abs(v) for v in values)
     return Scale(label, colours, -high, high)
 
 
@@ -156,7 +138,7 @@ def shown_scales(
     scales = {
         name: difference_scale(some, label, colours["difference"]) for name, some in pooled.items() if name
     }
-    scale = Scale(unit, colours["correlation"], 0.0, _rounded_up(_percentile(pooled.get("", []))))
+    scale = Scale(unit, colours["correlation"], 0.0, _end(pooled.get("", [])))
     return {name: scales.get(name, scale) for maps in runs for name in maps}
 
 
@@ -201,15 +183,11 @@ def _joined(kind: str, values: np.ndarray, vertex: np.ndarray, n_vertices: int) 
     return np.where(np.isfinite(largest), largest, np.nan)
 
 
-def _percentile(values: Iterable[np.ndarray]) -> float:
+def _end(values: Iterable[np.ndarray]) -> float:
+    """Their 99th percentile, up to the next of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten; at least 0.01."""
     pooled = np.concatenate([np.empty(0), *(np.ravel(v) for v in values)])
     pooled = pooled[np.isfinite(pooled)]
-    return float(np.percentile(pooled, 99)) if pooled.size else 0.0
-
-
-def _rounded_up(value: float) -> float:
-    """The next of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten; at least 0.01."""
-    value = max(value, 0.01)
+    value = max(float(np.percentile(pooled, 99)) if pooled.size else 0.0, 0.01)
     power = 10.0 ** np.floor(np.log10(value) + 1e-9)
     steps = np.array([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10])
     return float(np.round(power * steps[np.searchsorted(steps, value / power - 1e-9)], 10))

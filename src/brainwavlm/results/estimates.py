@@ -64,10 +64,11 @@ def _within(key: str, steps: Collection[str]) -> bool:
 
 def label(values: Mapping[str, Any]) -> str:
     """`adapter.method=lora, training.slow=2`: what tells a group from others."""
-    return ", ".join(f"{key}={_of_key(key, value)}" for key, value in values.items())
+    return ", ".join(f"{key}={setting_words(key, value)}" for key, value in values.items())
 
 
-def _of_key(key: str, value: Any) -> str:
+def setting_words(key: str, value: Any) -> str:
+    """The value of a setting; of subjects who tune too, who they are."""
     if key == "train_minutes" and value is None:
         return "all"
     if key == "joint" and isinstance(value, list | tuple):

@@ -97,7 +97,7 @@ def scores_of(run: Run) -> list[Row]:
 def _row(path: Path, name: str, now: float) -> Row:
     try:
         run = open_run(path)
-        config, best = run.config, run.best or {}
+        best = run.best or {}
         row = {
             "run": name,
             "state": run_state(run),
@@ -107,12 +107,7 @@ def _row(path: Path, name: str, now: float) -> Row:
             "validation_r": best.get("validation_r"),
             **_own_score(run),
             "dataset": run.manifest["data"]["dataset"],
-            "subject": "+".join(run.listeners),
-            "target": config.target,
-            "method": config.adapter.method,
-            "control": config.control.kind,
-            "seed": config.seed,
-            "simulated": any(side.manifest["data"]["simulated"] for side in run.sides),
+            **run.facts,
         }
     except (BrainwavlmError, OSError) as error:
         problem = str(error)

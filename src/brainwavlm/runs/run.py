@@ -58,6 +58,18 @@ class Run:
         together = self.manifest.get("listeners")
         return [one["name"] for one in together] if together else [self.config.subject]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What tells it from other runs: subject (all of a joint run), target, method, control, seed, simulated."""
+        return {
+            "subject": "+".join(self.listeners),
+            "target": self.config.target,
+            "method": self.config.adapter.method,
+            "control": self.config.control.kind,
+            "seed": self.config.seed,
+            "simulated": any(side.manifest["data"]["simulated"] for side in self.sides),
+        }
+
     @cached_property
     def config(self) -> RunConfig:
         """What the run was asked to do."""

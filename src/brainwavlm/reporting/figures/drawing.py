@@ -16,7 +16,7 @@ from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.folders import Choice, Shown, kind_named, place_of
 from brainwavlm.reporting.figures.kinds import KINDS
 from brainwavlm.reporting.figures.style import MILLIMETRES, Canvas, Style, read_style
-from brainwavlm.reporting.page.render import require_path, written
+from brainwavlm.runs.output_paths import require_path, written
 
 _NARROWEST, _WIDEST = 20.0, 2000.0  # mm
 _HEADER = b"figure,"

@@ -140,10 +140,10 @@ def changes_forest(table: pd.DataFrame) -> Forest:
 
     A label is behind the number of its claim, and before its experiment where two would be alike.
     """
-    claims = table["claim"].map("{:.0f}. ".format, na_action="ignore").fillna("")
+    claims = ["" if pd.isna(claim) else f"{claim:.0f}. " for claim in table["claim"]]
     again = (table["claim"].astype(str) + table["label"]).duplicated()
     texts = table["label"].where(~again, table["label"] + " (" + table["experiment"] + ")")
-    labels = counted(list(claims + texts))
+    labels = counted([claim + text for claim, text in zip(claims, texts, strict=True)])
     marks = [
         table[[of + column for column in NUMBERS]]
         .set_axis(["value", *NUMBERS[1:]], axis=1)

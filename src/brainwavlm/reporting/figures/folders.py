@@ -62,9 +62,7 @@ class Choice(BaseModel):
 
 def kind_named(name: str, choice: Choice) -> Kind:
     """A kind of figure that knows every option given. ConfigError where there is none, or it has no such option."""
-    if name not in KINDS:
-        raise ConfigError("kind", f"{name!r}.", f"one of {', '.join(KINDS)}.", "Choose one of them.")
-    kind = KINDS[name]
+    kind = KINDS[one_name("kind", [name], KINDS)]
     for option in choice.model_dump(exclude_defaults=True):
         if option not in (*kind.options, "title"):
             expected = f"one of {', '.join(kind.options)}."
@@ -95,16 +93,7 @@ class Place:
         if self.made != "run":
             return list(self.result.runs)
         run = open_run(self.path)
-        entry = {
-            "name": self.path.resolve().name,
-            "subject": "+".join(run.listeners),
-            "target": run.config.target,
-            "method": run.config.adapter.method,
-            "control": run.config.control.kind,
-            "seed": run.config.seed,
-            "simulated": bool(run.manifest["data"]["simulated"]),
-        }
-        return [entry | {key: run.course[key] for key in ("best", "history")}]
+        return [{"name": self.path.resolve().name, "best": run.best, "history": run.history, **run.facts}]
 
 
 class Shown(NamedTuple):

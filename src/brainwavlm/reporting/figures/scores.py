@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib import rcParams
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -128,7 +127,19 @@ def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
     colours = {name: f"C{place}" for place, name in enumerate(names)} | {REMAINDER: canvas.colours["other"]}
     colours = {name: colour for name, colour in colours.items() if name in sizes.index}
     for number, (axes, ((_, label), voxels)) in enumerate(zip(grid, runs, strict=True)):
-        size = _voxels(axes, voxels, limits, colours, number)
+        grey = rcParams["axes.labelcolor"]
+        axes.plot(limits, limits, "-", color=grey, linewidth=thin(), zorder=3, gid=f"diagonal:{number}")
+        size = (
+            float(np.clip(4000 / len(voxels), 4, 40)) * (rcParams["lines.markersize"] / 4) ** 2
+        )  # square pt
+        for name, colour in colours.items():
+            dots = voxels[voxels["group"] == name]
+            about: dict[str, Any] = {"label": f"{name} ({len(dots):,})", "gid": f"voxels:{number}:{name}"}
+            about |= {"zorder": 1 if name == REMAINDER else 2, "alpha": 0.55, "linewidths": 0}
+            if len(dots):
+                axes.scatter(dots["r_frozen"], dots["r_tuned"], s=size, color=colour, **about)
+        axes.set(xlim=limits, ylim=limits, xlabel="frozen model, test r", ylabel="tuned model, test r")
+        axes.set_aspect("equal")
         if len(runs) > 1:
             axes.set_title(shortened(str(label), room))
         else:
@@ -139,24 +150,6 @@ def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
         dots = [Line2D([], [], color=one, marker="o", linestyle="", markersize=4) for one in colours.values()]
         figure.legend(dots, list(colours), loc="outside lower left", ncols=4)
     return figure
-
-
-def _voxels(
-    axes: Axes, table: pd.DataFrame, limits: tuple[float, float], colours: Mapping[str, str], number: int
-) -> float:
-    """The dots of one run, and their size in square pt."""
-    grey = rcParams["axes.labelcolor"]
-    axes.plot(limits, limits, "-", color=grey, linewidth=thin(), zorder=3, gid=f"diagonal:{number}")
-    size = float(np.clip(4000 / len(table), 4, 40)) * (rcParams["lines.markersize"] / 4) ** 2
-    for name, colour in colours.items():
-        dots = table[table["group"] == name]
-        about: dict[str, Any] = {"label": f"{name} ({len(dots):,})", "gid": f"voxels:{number}:{name}"}
-        about |= {"zorder": 1 if name == REMAINDER else 2, "alpha": 0.55, "linewidths": 0}
-        if len(dots):
-            axes.scatter(dots["r_frozen"], dots["r_tuned"], s=size, color=colour, **about)
-    axes.set(xlim=limits, ylim=limits, xlabel="frozen model, test r", ylabel="tuned model, test r")
-    axes.set_aspect("equal")
-    return size
 
 
 def draw_histogram(table: pd.DataFrame, canvas: Canvas) -> Figure:

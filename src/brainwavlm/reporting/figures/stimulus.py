@@ -95,8 +95,9 @@ def probes(places: Sequence[Place], choice: Choice) -> Shown:
     features = [name for one in results for name in dict.fromkeys(one.table["feature"])]
     chosen = chosen_names("target", choice.target, features)
     values = values[values["feature"].isin(chosen)]
-    order = values["feature"].map(chosen.index)
-    values = values.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    values = values.sort_values(
+        "feature", key=lambda names: names.map(chosen.index), kind="stable", ignore_index=True
+    )
     return Shown(values, any(one.simulated for one in results), partial(draw_probes, values))
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +59,13 @@ class Style:
 @cache
 def shipped_style() -> Style:
     """The style of the package."""
-    return _own_style("paper", Style({}, {**COLOURS, **COLOUR_MAPS}))
+    return _style_of(Path(__file__).with_name("paper.mplstyle"), Style({}, {**COLOURS, **COLOUR_MAPS}))
 
 
 @cache
 def page_style() -> Style:
     """The same colours, in sizes for the page."""
-    return _own_style("page", shipped_style())
-
-
-def _own_style(name: str, base: Style) -> Style:
-    with resources.as_file(resources.files(__package__) / f"{name}.mplstyle") as path:
-        return _style_of(path, base)
+    return _style_of(Path(__file__).with_name("page.mplstyle"), shipped_style())
 
 
 def read_style(path: str | Path | None) -> Style:

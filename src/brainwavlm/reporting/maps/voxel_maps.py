@@ -53,17 +53,10 @@ KNOWN: dict[str, tuple[Kind, str, str]] = _FIXED | {
 
 @dataclass(frozen=True)
 class VoxelMap:
-    """One value a scored voxel.
+    """One value a scored voxel: `values` (n_voxels,) float64, NaN where a voxel has none.
 
-    Attributes
-    ----------
-    name : str
-        Column of the file of voxels, `target:` and the column of a target, or `difference`, `ceiling`, `scored`.
-    kind : str
-        value, chance (p and q), or mask (0 and 1).
-    unit, meaning : str
-    values : array (n_voxels,) float64
-        NaN where a voxel has none.
+    `name` is a column of the file of voxels, `target:` and the column of a target, or `difference`, `ceiling`,
+    `scored`; `kind` is value, chance (p and q), or mask (0 and 1).
     """
 
     name: str
@@ -91,12 +84,14 @@ def voxel_maps(
     notes = [f"{name}: below .05 cannot be tested, whatever the map shows." for name in scores.untestable]
     for name in (name for name in rows if name not in (*_NO_MAP, *results.target_names)):
         kind, unit, meaning = _described(name, results)
-        values = _numbers(rows[name])
-        if values is None and name in KNOWN:
+        values = pd.to_numeric(rows[name], errors="coerce").to_numpy(np.float64)
+        written = (rows[name].notna() & (rows[name] != "")).to_numpy(bool)
+        is_text = not np.isfinite(values[written]).all()
+        if is_text and name in KNOWN:
             path = results.voxels_path
             found = f"column {name} holds text."
             raise RunError(path, found, "numbers, or nothing where there is none.", AGAIN)
-        if values is None:
+        if is_text:
             notes.append(f"Column {name} of {results.voxels_path.name} holds text and is no map.")
         elif name in _ALWAYS or np.isfinite(values).any():
             maps[name] = VoxelMap(name, kind, unit, meaning, values)
@@ -135,13 +130,6 @@ def _described(name: str, results: OfVoxels) -> tuple[Kind, str, str]:
     measure, _, rest = name.partition("_")
     space, _, model = rest.rpartition("_")
     return "value", _R2, f"{measure}, {space}, beside {_WHO[model]}: docs/how-to/partition.md"
-
-
-def _numbers(column: pd.Series) -> np.ndarray | None:
-    """A column as float64, NaN where it is empty; None where it holds anything but finite numbers."""
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    written = (column.notna() & (column != "")).to_numpy(bool)
-    return values if np.isfinite(values[written]).all() else None
 
 
 Space = Literal["scanner", "surfaces"]

@@ -35,8 +35,21 @@ def cortex_data(runs: Sequence[tuple[str, RunVoxels, Source]]) -> tuple[dict[str
     for label, scores, source in runs:
         subject, mesh = source.subject, source.mesh
         name = subject.name if subject else ""
-        run: dict[str, Any] = {"untestable": [_MASKS[name] for name in scores.untestable], "label": label}
-        run |= {"subject": name, "mesh": None, **_values(scores)}
+        groups = {name: packed(mask, "u1") for name, mask in scores.groups().items()}
+        run: dict[str, Any] = {
+            "untestable": [_MASKS[name] for name in scores.untestable],
+            "label": label,
+            "subject": name,
+            "mesh": None,
+            "n": len(scores.voxel),
+            "voxel": packed(scores.voxel, "i4"),
+            "values": {name: packed(some, "f4") for name, some in _with_values(scores).items()},
+            "targets": {name: packed(mask, "u1") for name, mask in scores.masks.items() if name != "cortex"},
+            "groups": groups,
+            # As in the static figures; voxels in no named region are grey.
+            "colours": dict(zip(groups, GROUPS, strict=False))
+            | {name: OTHER for name in groups if name == REMAINDER},
+        }
         if subject is None or mesh is None or not mesh.kinds:
             reasons[label] = source.no_mesh or source.no_map
         else:
@@ -112,20 +125,6 @@ def _places(mesh: Mesh, scores: RunVoxels) -> dict[str, dict[str, str]]:
         row = row[np.argsort(vertex, kind="stable")]
         places[side] = {"start": packed(start, "u4"), "row": packed(row, "u4")}
     return places
-
-
-def _values(scores: RunVoxels) -> dict[str, Any]:
-    groups = {name: packed(mask, "u1") for name, mask in scores.groups().items()}
-    return {
-        "n": len(scores.voxel),
-        "voxel": packed(scores.voxel, "i4"),
-        "values": {name: packed(some, "f4") for name, some in _with_values(scores).items()},
-        "targets": {name: packed(mask, "u1") for name, mask in scores.masks.items() if name != "cortex"},
-        "groups": groups,
-        # As in the static figures; voxels in no named region are grey.
-        "colours": dict(zip(groups, GROUPS, strict=False))
-        | {name: OTHER for name in groups if name == REMAINDER},
-    }
 
 
 def _with_values(scores: RunVoxels) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainwavlm.datasets.base import Subject
 from brainwavlm.errors import RunError
 from brainwavlm.formatting.numbers import capitalised
 from brainwavlm.reporting.figures.brains import run_maps
@@ -37,9 +36,11 @@ Found = Evaluation | Comparison | Transfer | Probes | Partition
 def write_report(
     results: str | Path | Found | Sequence[str | Path | Found],
     output_html: str | Path,
-    subjects: Mapping[str, Subject] | None = None,
 ) -> Path:
     """Write one page: an HTML file that loads nothing.
+
+    Where voxels lie is read from the data sets that the runs name. A subject without vertices gets bars in place of
+    maps, and the page says why.
 
     Parameters
     ----------
@@ -47,9 +48,6 @@ def write_report(
         What `evaluate`, `compare`, `transfer`, `probe` or `partition` gave, folders that they or `ridge` wrote, or
         runs, whose own evaluation is shown.
     output_html : str or Path
-    subjects : mapping of str to Subject, or None
-        Where voxels lie, by subject; None: read from the data sets that the runs name. A subject without
-        vertices gets bars in place of maps, and the page says why.
 
     Returns
     -------
@@ -67,7 +65,7 @@ def write_report(
         raise RunError("report", "no folder.", "one or more.", "brainwavlm report FOLDER")
     output = Path(output_html)
     require_page_path(output)
-    return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(opened, subjects))
+    return write_page(output, "evaluation.html.j2", _SCRIPTS, page_content(opened))
 
 
 def _opened(folder: Path) -> Found:
@@ -78,14 +76,14 @@ def _opened(folder: Path) -> Found:
     return result
 
 
-def page_content(results: Sequence[Found], subjects: Mapping[str, Subject] | None = None) -> dict[str, Any]:
+def page_content(results: Sequence[Found]) -> dict[str, Any]:
     """Everything that the template shows."""
     evaluations = [one for one in results if isinstance(one, Evaluation)]
     each = []
     for evaluation in evaluations:
         folder = f", {evaluation.path.resolve().name}" * (len(evaluations) > 1)
         labels = {name: label + folder for name, label in wording.run_labels(evaluation.runs).items()}
-        each.append((evaluation, sources_of(evaluation, subjects), labels))
+        each.append((evaluation, sources_of(evaluation), labels))
     runs = [(run, one, of[run["name"]], names[run["name"]]) for one, of, names in each for run in one.runs]
     data, reasons = cortex_data([(label, one.of_run(run["name"]), of) for run, one, of, label in runs])
     parts: list[dict[str, Any]] = []
@@ -162,8 +160,8 @@ def evaluation_part(
         "tuned": results.tuned,
         "answers": answers,
         "tables": [
-            tables.scores_table(results.table, runs, titles),
-            tables.chance_table(results.table, runs, titles),
+            tables.scores_table(results, titles),
+            tables.chance_table(results, titles),
             tables.table("What is said", tasks, told, simulated=results.simulated),
         ],
         "files": [tables.file_link(f"{name}.csv", frame) for name, frame in files.items() if len(frame)],

@@ -15,6 +15,7 @@ from brainwavlm.config import RunConfig, flattened
 from brainwavlm.errors import BrainwavlmError
 from brainwavlm.reporting.page.render import download
 from brainwavlm.reporting.surface_maps import Source
+from brainwavlm.results.estimates import setting_words
 from brainwavlm.runs.provenance import hours_of, read_provenance
 from brainwavlm.runs.run import Run, open_run
 
@@ -38,18 +39,10 @@ def differing(configs: Mapping[str, RunConfig]) -> Entries:
     flat = {name: flattened(config) for name, config in configs.items()}
     keys = dict.fromkeys(key for values in flat.values() for key in values)
     return [
-        (key, "; ".join(f"{name}: {_in_words(key, values.get(key))}" for name, values in flat.items()))
+        (key, "; ".join(f"{name}: {setting_words(key, values.get(key))}" for name, values in flat.items()))
         for key in keys
         if len({json.dumps(values.get(key)) for values in flat.values()}) > 1
     ]
-
-
-def _in_words(key: str, value: Any) -> str:
-    """A setting's value; of listeners who tune too, who they are."""
-    if key == "joint":
-        ends = {"start": "", "end": " (stories from the end)"}
-        return " and ".join(f"{one['subject']}{ends[one['train_from']]}" for one in value) or "nobody else"
-    return str(value)
 
 
 def citations(runs: Sequence[tuple[Mapping[str, Any], Source]]) -> list[str]:

@@ -3,9 +3,7 @@
 import base64
 import hashlib
 import json
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,17 +14,12 @@ from plotly.offline import get_plotlyjs
 
 from brainwavlm import __version__
 from brainwavlm.config import CONTROLS
-from brainwavlm.errors import RunError
 from brainwavlm.files import replacing
 from brainwavlm.reporting.figures.style import Picture, data_uri
-from brainwavlm.results.replicates import FILE as RESAMPLES
-from brainwavlm.results.schemas import COLUMNS
+from brainwavlm.runs.output_paths import require_path, written
 
 ELSEWHERE = ("an HTML file that can be written.", "Choose another output.")
-_OWN_FILES = {*COLUMNS, RESAMPLES, "summary.json", "run.json", "result.json"}
 _GENERATOR = b'<meta name="generator" content="brainwavlm'
-_HEAD_BYTES = 4096
-_LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 _CSS_DOTS_PER_INCH = 96
 _IN_SCRIPT = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in ("<", ">", "&", "\u2028", "\u2029")})
 
@@ -37,37 +30,6 @@ def require_page_path(output: Path) -> None:
     if output.suffix.lower() not in (".html", ".htm"):
         problem = f"a name that ends in {output.suffix!r}." if output.suffix else "a name without .html."
     require_path(output, _GENERATOR, "another file is here, no page of brainwavlm.", ELSEWHERE, problem)
-
-
-def require_path(path: Path, ours: bytes, others: str, elsewhere: tuple[str, str], problem: str = "") -> None:
-    """RunError where a file is one of a result, has a `problem` already, cannot be written, or must not be replaced.
-
-    `ours` is what the head of a file holds that may be replaced (empty: any may), `others` what a file without it is.
-    """
-    if path.name in _OWN_FILES and any(
-        (path.parent / name).is_file() for name in ("summary.json", "run.json")
-    ):
-        problem = "a file of the result itself."
-    if problem := problem or _writing_problem(path, ours, others):
-        raise RunError(path, problem, *elsewhere)
-
-
-def _writing_problem(path: Path, ours: bytes, others: str) -> str:
-    try:
-        if len(os.fsencode(path.name)) > _LONGEST_NAME:
-            return "a name too long."
-        if path.is_dir():
-            return "a folder is here."
-        if ours and os.path.lexists(path):
-            with open(path, "rb") as file:
-                if ours not in file.read(_HEAD_BYTES):
-                    return others
-        folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    except (OSError, ValueError) as error:
-        return f"not writable: {getattr(error, 'strerror', None) or error}."
-    if not folder.is_dir():
-        return f"{folder} is no folder."
-    return "" if os.access(folder, os.W_OK | os.X_OK) else f"no permission to write in {folder}."
 
 
 @cache
@@ -93,20 +55,15 @@ def write_page(output: Path, template: str, scripts: Sequence[str], content: Map
     folder = resources.files("brainwavlm.reporting") / "templates"
     css, *own = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", *scripts))
     texts = [*own, get_plotlyjs()]
-    about = {"version": __version__, "css": css, "scripts": texts, "allowed": _allowed(texts)}
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in texts]
+    # As a content security policy names them. unsafe-eval is for plotly, which makes functions of its own text to draw
+    # many points; without it it draws none.
+    allowed = " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])
+    about = {"version": __version__, "css": css, "scripts": texts, "allowed": allowed}
     page = environment().get_template(template).render(about | dict(content))
     with written(output, *ELSEWHERE), replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return output
-
-
-@contextmanager
-def written(path: Path, expected: str, remedy: str) -> Iterator[None]:
-    """A RunError in place of the system's own where a file cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(path, f"not writable: {error.strerror}.", expected, remedy) from None
 
 
 def image(picture: Picture) -> dict[str, Any]:
@@ -127,12 +84,3 @@ def in_script(content: Any) -> str:
     r"""JSON that can stand inside a script element: no sign in it can end the element (<, > and & as \u003c ...)."""
     text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return text.translate(_IN_SCRIPT)
-
-
-def _allowed(scripts: Collection[str]) -> str:
-    """Which scripts may run, as a content security policy names them.
-
-    unsafe-eval is for plotly, which makes functions of its own text to draw many points; without it it draws none.
-    """
-    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode("ascii") for one in scripts]
-    return " ".join(["'unsafe-eval'", *(f"'sha256-{digest}'" for digest in digests)])

@@ -16,10 +16,11 @@ from brainwavlm.reporting.figures.findings import KINDS, changes_forest, changes
 from brainwavlm.reporting.figures.forest import forest_of
 from brainwavlm.reporting.figures.lines import lines_of
 from brainwavlm.reporting.page import charts, study_tables
-from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page, written
+from brainwavlm.reporting.page.render import ELSEWHERE, require_page_path, write_page
 from brainwavlm.reporting.page.study_tables import PAGE
 from brainwavlm.results.schemas import EvaluationSummary
 from brainwavlm.results.tables import csv_text
+from brainwavlm.runs.output_paths import written
 from brainwavlm.runs.run import open_run
 from brainwavlm.study.claims.table import Claims, claims_of
 from brainwavlm.study.claims.verdicts import CLAIMS, NOT_YET

@@ -4,7 +4,7 @@ Headings, columns and captions are in templates/tables.yaml; here too are the ta
 """
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -18,12 +18,12 @@ from pandas.io.formats.style import Styler
 from brainwavlm.formatting.numbers import format_p, number, percent, shared_change, signed, voxel_count
 from brainwavlm.reporting.page.render import download
 from brainwavlm.reporting.page.wording import verdict
+from brainwavlm.results.evaluation import Evaluation
 from brainwavlm.results.result import Result
 from brainwavlm.results.tables import csv_text
 
 Table = dict[str, Any]  # label, html, file
 Format = Callable[[Any], str]
-Row = Mapping[str, Any]
 _PALER = 1.6  # the scale of colours ends before they are too dark for black text
 _WIDTH, _MARGIN = 190, 8  # of the drawing of an interval
 _WORDS = yaml.safe_load(
@@ -159,12 +159,9 @@ def file_link(name: str, table: pd.DataFrame) -> dict[str, str]:
     return download(name, csv_text(table).encode(), "text/csv")
 
 
-def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
-    """Scores of an evaluation by target, and their differences, drawn too.
-
-    `rows` are those of table.csv, `runs` of summary.json, and `titles` by run.
-    """
-    simulated = any(run["simulated"] for run in runs)
+def scores_table(results: Evaluation, titles: Mapping[str, str]) -> Table | None:
+    """Scores by target, and their differences, drawn too; `titles` are by run."""
+    rows, simulated = results.table, results.simulated
     first = {"run": rows["run"].map(titles), "Target": rows["target"]}
     models = [model for model in ("frozen", "tuned") if f"clean_r_{model}" in rows]
     if models:
@@ -178,7 +175,7 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
         return table("Scores by target, untuned", rows, first, simulated=simulated)
     span = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
     axis = f"{signed(span[0])} … 0 … {signed(span[1])}"
-    own_target = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in runs})
+    own_target = rows["target"] == rows["run"].map({run["name"]: run["target"] for run in results.runs})
     told = (rows["r_frozen"] > 0) & ~(rows.get("p_frozen", pd.Series(0.0, rows.index)) >= 0.05)
     first["Target"] = rows["target"] + own_target.map({True: " (tuned on)", False: ""})
     each = rows.to_dict("records")
@@ -195,11 +192,12 @@ def scores_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     return table("Scores by target", rows, first, classes=classes, simulated=simulated, axis=axis)
 
 
-def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
+def chance_table(results: Evaluation, titles: Mapping[str, str]) -> Table | None:
     """Tests against chance, by target; None for an evaluation of before them."""
+    rows = results.table
     if "p_frozen" not in rows:
         return None
-    nulls = {run["name"]: run["frozen"].get("null", {}) for run in runs}
+    nulls = {run["name"]: run["frozen"].get("null", {}) for run in results.runs}
     for name in [name for name in ("p_frozen", "p_tuned", "p_difference", "p_time_only") if name in rows]:
         least = "least_p_difference" if name == "p_difference" else "least_p"
         floor = rows["run"].map({run: null.get(least, 0.0) for run, null in nulls.items()})
@@ -209,7 +207,7 @@ def chance_table(rows: pd.DataFrame, runs: Sequence[Row], titles: Mapping[str, s
     counts = [n for key in ("frozen", "tuned", "better", "worse") if (n := f"voxels_{key}") in rows]
     rows = rows.assign(**{name: rows[name].map(voxel_count) for name in counts})
     first = {"run": rows["run"].map(titles), "Target": rows["target"]}
-    return table("Tests against chance", rows, first, simulated=any(run["simulated"] for run in runs))
+    return table("Tests against chance", rows, first, simulated=results.simulated)
 
 
 def _drawing(row: Mapping[Any, Any], span: tuple[float, float]) -> Markup:
