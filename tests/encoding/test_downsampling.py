@@ -11,7 +11,7 @@ from brainwavlm.encoding.blocks import epoch_steps
 from brainwavlm.encoding.clock import story_clock
 from brainwavlm.encoding.downsampling import downsampled, downsampled_responses
 from brainwavlm.encoding.prepared_stories import read_story
-from brainwavlm.encoding.run_model import predict, tuned_model
+from brainwavlm.encoding.run_model import predict, tuned_backbone, tuned_readout
 from brainwavlm.errors import ConfigError
 from tests.encoding.loops import untuned_loop
 
@@ -102,7 +102,8 @@ def test_validation_is_on_the_slow_clock_and_scores_are_at_full_rate(finished, e
     run = finished(**SLOW)
     config = run.config
     loader = untuned_loop(config).loader
-    backbone, readout = tuned_model(run)
+    backbone = tuned_backbone(run)
+    readout = tuned_readout(run, backbone.n_dims)
     prepared = loader["garden"]
     predicted, true = predict(backbone, readout, prepared, config).numpy(), prepared.responses.numpy()
     assert predicted.shape == true.shape == (6, 30)

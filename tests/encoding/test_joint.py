@@ -11,7 +11,7 @@ import yaml
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.encoding.plan import plan
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone, tuned_readout
 from brainwavlm.encoding.subjects import tuned_subjects
 from brainwavlm.encoding.tuning import TuningLoop, tune
 from brainwavlm.errors import ConfigError, RunError
@@ -50,7 +50,8 @@ def test_each_listener_has_a_readout_of_their_own_under_one_speech_model(finishe
     anna, ben = run.sides
     assert (anna.config.subject, ben.config.subject) == ("anna", "ben")
     assert run.listeners == ["anna", "ben"]
-    (one, first), (two, second) = tuned_model(anna), tuned_model(ben)
+    one, two = tuned_backbone(anna), tuned_backbone(ben)
+    first, second = (tuned_readout(side, one.n_dims) for side in (anna, ben))
     assert_identical(one.trained_state(), two.trained_state())
     assert not torch.equal(first.expand.weight, second.expand.weight)
     steps = [event for event in run.log() if event["event"] == "step"]
@@ -79,7 +80,8 @@ def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, own_tr
     anna, ben = run.sides
     assert_array_equal(np.flatnonzero(anna.voxels), np.arange(5, 30))
     assert_array_equal(np.flatnonzero(ben.voxels), np.arange(25))
-    (_, first), (_, second) = tuned_model(anna), tuned_model(ben)
+    n_dims = tuned_backbone(anna).n_dims
+    first, second = (tuned_readout(side, n_dims) for side in (anna, ben))
     assert_identical(first.state_dict(), second.state_dict())
     assert first.expand.weight.shape[0] == 25
 

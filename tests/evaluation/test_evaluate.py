@@ -14,7 +14,7 @@ import brainwavlm.evaluation.evaluate as module
 from brainwavlm.cli import show_scores
 from brainwavlm.encoding.prepared_stories import read_story
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.run_model import predict, tuned_model
+from brainwavlm.encoding.run_model import predict, tuned_backbone, tuned_readout
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation import evaluator
@@ -97,7 +97,8 @@ def test_a_run_whose_untuned_model_was_kept_gains_nothing(finished, features):
 def test_the_readouts_own_score_is_that_of_its_predictions(run, scores):
     config = run.config
     setting = run_data(config)
-    backbone, readout = tuned_model(run)
+    backbone = tuned_backbone(run)
+    readout = tuned_readout(run, backbone.n_dims)
     (recording,) = setting.splits["test"]
     prepared = read_story(recording, setting.voxels, backbone.min_samples, config, torch.device("cpu"))
     predicted = predict(backbone, readout, prepared, config).numpy()

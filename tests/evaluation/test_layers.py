@@ -4,7 +4,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation import evaluator
 from brainwavlm.evaluation.evaluate import evaluate, score_backbone
@@ -70,12 +70,12 @@ def test_each_story_goes_through_each_model_once_and_two_runs_share_the_untuned_
 
 
 def test_deeper_states_come_from_the_tuned_blocks_and_then_from_untouched_ones(run, tiny_wavlm):
-    tuned, untuned = tuned_model(run, layers=[1, 4])[0], load_backbone(tiny_wavlm, [1, 3, 4])
+    tuned, untuned = tuned_backbone(run, layers=[1, 4]), load_backbone(tiny_wavlm, [1, 3, 4])
     assert tuned.layers == (1, 3, 4)
     sound = torch.randn(2, 8000, generator=torch.Generator().manual_seed(0)) * 0.1
     with torch.no_grad():
         states, before = tuned(sound), untuned(sound)
-        alone = tuned_model(run)[0](sound)[3]
+        alone = tuned_backbone(run)(sound)[3]
         # The last block's weights are those of the untuned model: it turns the tuned state 3 into state 4.
         own = dict(tuned.model.encoder.layers[3].named_parameters())
         stock = dict(untuned.model.encoder.layers[3].named_parameters())

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from brainwavlm.datasets import load_dataset
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone, tuned_readout
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
@@ -67,7 +67,8 @@ def test_predictions_of_a_loaded_folder_are_those_of_the_run(exported, features,
     folder, run = exported(form, **FORMS[form])
     model, config = load(folder), with_whole_cortex(run.config, (run.config.target,), None)
     plan = Evaluator(features, None).plan(config)
-    backbone, readout = tuned_model(run)
+    backbone = tuned_backbone(run)
+    readout = tuned_readout(run, backbone.n_dims)
     of_run = Evaluator(features, None).features(backbone, config, plan.data.recordings.values(), "")
     held = plan.ridge(plan.designs(of_run))
     assert model.subjects == ["anna"]

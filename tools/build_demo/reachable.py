@@ -19,7 +19,7 @@ import yaml
 from sources import DEMO, SPLITS, TR, split_of
 
 from brainwavlm import load_config, open_run, tune
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.scoring_plan import Fit
 from brainwavlm.evaluation.statistics.permutation_test import stories_of
@@ -59,7 +59,7 @@ def said_by_tuned_model(folder):
     run, evaluator = open_run(run), Evaluator(None, None)
     plan = evaluator.plan_of(run, config)
     recordings = list(plan.data.recordings.values())
-    designs = plan.designs(evaluator.features(tuned_model(run)[0], config, recordings, ""))
+    designs = plan.designs(evaluator.features(tuned_backbone(run), config, recordings, ""))
     # Of every story, those that ridge is fitted on too.
     plan = replace(plan, fits=(Fit(plan.fits[0].fitted, recordings),))
     said = plan.ridge(designs, shared=False).predicted

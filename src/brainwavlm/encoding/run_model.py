@@ -45,15 +45,13 @@ def configured_backbone(config: RunConfig, layers: Sequence[int] = ()) -> Backbo
     return backbone.configure(config)
 
 
-def configured_readout(config: RunConfig, backbone: Backbone, n_targets: int) -> torch.nn.Module:
+def configured_readout(config: RunConfig, n_dims: int, n_targets: int) -> torch.nn.Module:
     """The readout of a run, untrained. Draws from torch's generator."""
-    return build_readout(config.readout, backbone.n_dims * len(config.alignment.delays), n_targets)
+    return build_readout(config.readout, n_dims * len(config.alignment.delays), n_targets)
 
 
-def tuned_model(
-    run: Run, which: str | int = "best", layers: Sequence[int] = ()
-) -> tuple[Backbone, torch.nn.Module]:
-    """The speech model and the readout of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode.
+def tuned_backbone(run: Run, which: str | int = "best", layers: Sequence[int] = ()) -> Backbone:
+    """The speech model of a run's best or last checkpoint or of an epoch, on the CPU, in eval mode.
 
     `layers` as in `configured_backbone`.
 
@@ -65,9 +63,15 @@ def tuned_model(
         No epoch is finished.
     """
     backbone = configured_backbone(run.config, layers)
-    readout = configured_readout(run.config, backbone, run.n_targets)
-    load_state(run.checkpoint(which), run.config, backbone, [(run.listener, readout)])
-    return backbone.eval(), readout.eval()
+    load_state(run.checkpoint(which), run.config, backbone)
+    return backbone.eval()
+
+
+def tuned_readout(run: Run, n_dims: int) -> torch.nn.Module:
+    """The readout of a run's best checkpoint, in eval mode; `n_dims` of a hidden state."""
+    readout = configured_readout(run.config, n_dims, run.n_targets)
+    load_state(run.checkpoint(), run.config, readouts=[(run.listener, readout)])
+    return readout.eval()
 
 
 def predict(
@@ -94,12 +98,13 @@ def model_state(
 def load_state(
     checkpoint: Checkpoint,
     config: RunConfig,
-    backbone: Backbone,
+    backbone: Backbone | None = None,
     readouts: Iterable[tuple[int, torch.nn.Module]] = (),
 ) -> None:
     """Put a checkpoint's weights into a speech model, and into readouts by the numbers of their subjects."""
     with restoring(checkpoint):
-        backbone.load_trained_state(_below("backbone.", checkpoint))
+        if backbone is not None:
+            backbone.load_trained_state(_below("backbone.", checkpoint))
         for number, readout in readouts:
             readout.load_state_dict(_below(_readout_prefix(config, number), checkpoint))
 

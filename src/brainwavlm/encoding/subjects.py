@@ -141,7 +141,7 @@ def with_readouts(
         A recording does not fit its sound, or the delays.
     """
     different = subjects[:1] if config.readout.shared else subjects
-    readouts = [configured_readout(config, backbone, one.targets.n_targets) for one in different]
+    readouts = [configured_readout(config, backbone.n_dims, one.targets.n_targets) for one in different]
     readouts *= len(subjects) // len(readouts)
     for subject in subjects:
         _require_rows(config, subject.data.splits["train"])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainwavlm.config import RunConfig
 from brainwavlm.encoding.ridge import Penalties
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone, tuned_readout
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.contrasts import (
     Change,
@@ -154,7 +154,8 @@ def evaluate(
     for run, name, plan, chosen in zip(runs, names, plans, states, strict=True):
         config, key = plan.config, untuned_key(plan)
         about = {"run": name, "subject": config.subject, "seed": config.seed}
-        backbone, readout = tuned_model(run, layers=chosen)
+        backbone = tuned_backbone(run, layers=chosen)
+        readout = tuned_readout(run, backbone.n_dims)
         if key not in untuned:
             model = evaluator.untuned(config, chosen)
             scores = score_states(evaluator, plan, model, _UNTUNED, chosen)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from brainwavlm.encoding.alignment import delayed
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.errors import ConfigError, RunError
 from brainwavlm.evaluation.contrasts import Change, adapted, by_readout, contrast, kept_replicates
 from brainwavlm.evaluation.encoding_score import EncodingScore, score_features
@@ -140,7 +140,7 @@ def epoch_rows(
     for epoch, folder in sorted({**run.epochs, 0: None}.items()):
         predicted = frozen.predicted if folder is None else tuned.predicted
         if folder is not None and folder.name != run.best_epoch["checkpoint"]:
-            backbone, title = tuned_model(run, epoch)[0], f"Reading stories, {about['run']}, epoch {epoch}"
+            backbone, title = tuned_backbone(run, epoch), f"Reading stories, {about['run']}, epoch {epoch}"
             stories = evaluator.features(backbone, plan.config, plan.data.recordings.values(), title)
             predicted = plan.ridge(plan.designs(stories), shared=False).predicted
         means = target_means(frozen.true, predicted, plan.masks)

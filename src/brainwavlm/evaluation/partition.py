@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.encoding.banded_ridge import require_memory
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.notes import SIMULATED, result_summary, run_notes
@@ -89,7 +89,7 @@ def partition(
             known, untuned = untuned_key(plan), evaluator.untuned(config)
             scores = VarianceShares(plan, feature_designs(spaces[known], plan), candidates)
             frozen = _measures(scores, evaluator, plan, untuned, "model as it is")
-        models = {"frozen": frozen, "tuned": _measures(scores, evaluator, plan, tuned_model(run)[0], name)}
+        models = {"frozen": frozen, "tuned": _measures(scores, evaluator, plan, tuned_backbone(run), name)}
         rows += list(_rows(about, plan, models))
         voxels.append(_voxel_rows(name, plan, models))
         entries.append(

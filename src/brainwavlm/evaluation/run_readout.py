@@ -9,7 +9,7 @@ import torch
 from brainwavlm.datasets.responses import Recording
 from brainwavlm.encoding.joint import surface_places
 from brainwavlm.encoding.run_data import run_data
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_readout
 from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import correlation
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
@@ -41,10 +41,10 @@ def _read_out(
     return np.concatenate(predicted)
 
 
-def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) -> np.ndarray:
+def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray], n_dims: int) -> np.ndarray:
     """What the readout of a run predicts in the listener of a cell, (n_rows, n_kept); NaN where it says nothing.
 
-    `designs` (n_trs, n_columns) are those of the run's speech model in this listener, by story.
+    `designs` (n_trs, n_delays * n_dims) are those of the run's speech model in this listener, by story.
     """
     run, scored = cell.run, cell.plan.columns
     predicted = np.full((len(cell.plan.story_of_row), len(scored)), np.nan, np.float32)
@@ -57,7 +57,7 @@ def readout_prediction(cell: TransferCell, designs: Mapping[str, np.ndarray]) ->
     else:
         outputs, kept = _same_vertices(run, cell, scored)
     if len(kept):
-        readout = tuned_model(own or run)[1]
+        readout = tuned_readout(own or run, n_dims)
         predicted[:, kept] = _read_out(readout, designs, cell.plan.held_out)[:, outputs]
     return predicted
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.evaluation.contrasts import by_readout, contrast, kept_replicates
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.learning_curve import (
@@ -100,10 +100,10 @@ def transfer(
             models, readouts = {_FROZEN: plan.ridge(frozen).predictions}, {}
             for cell in some:
                 title = f"Reading stories of {cell.subject}, {cell.name}"
-                backbone, _ = tuned_model(cell.run, layers=() if layer is None else (layer,))
+                backbone = tuned_backbone(cell.run, layers=() if layer is None else (layer,))
                 tuned = _designs(evaluator, backbone, cell, title)
                 models[cell.name] = cell.plan.ridge(tuned).predictions
-                readouts[cell.name] = readout_prediction(cell, tuned)
+                readouts[cell.name] = readout_prediction(cell, tuned, backbone.n_dims)
                 if minutes:
                     pair, seed = {"r_frozen": frozen, "r_tuned": tuned}, cell.run.config.seed
                     rows = learning_curve_rows(pair, cell.plan, minutes, draws, seed)

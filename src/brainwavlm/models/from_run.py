@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone, tuned_readout
 from brainwavlm.errors import RunError
 from brainwavlm.evaluation.evaluator import Evaluator, with_whole_cortex
 from brainwavlm.evaluation.scoring_plan import ScoringPlan
@@ -36,7 +36,7 @@ def model_of_run(
         evaluator.plan_of(side, with_whole_cortex(side.config, (side.config.target,), None), tested=False)
         for side in run.sides
     ]
-    backbone = tuned_model(run)[0]
+    backbone = tuned_backbone(run)
     readouts = {
         name: cache(partial(_fitted, evaluator, side, plan, backbone))
         for name, side, plan in zip(run.listeners, run.sides, plans, strict=True)
@@ -71,7 +71,7 @@ def _fitted(evaluator: Evaluator, side: Run, plan: ScoringPlan, backbone: Backbo
         weights=weights,
         alphas=alphas,
         trained_voxel=np.flatnonzero(side.voxels) if has_voxels else columns[:0],
-        trained=tuned_model(side)[1],
+        trained=tuned_readout(side, backbone.n_dims),
         hemisphere=subject.hemisphere,
         vertex=subject.vertex,
         position=subject.position,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.evaluation.evaluator import Evaluator, untuned_key
 from brainwavlm.evaluation.layers import Layers, chosen_layers
 from brainwavlm.evaluation.notes import result_summary, run_notes
@@ -107,7 +107,7 @@ def probe(
         if key not in untuned:
             untuned[key] = _untuned_predictions(evaluator, plan, question, chosen, controls)
         heard = evaluator, plan, question, chosen
-        backbone, _ = tuned_model(run, layers=chosen)
+        backbone = tuned_backbone(run, layers=chosen)
         tuned = _predictions(*heard, backbone, _asked(controls), name)
         models = untuned[key] | {"tuned": tuned}
         for layer in chosen:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainwavlm.datasets.responses import Split
-from brainwavlm.encoding.run_model import tuned_model
+from brainwavlm.encoding.run_model import tuned_backbone
 from brainwavlm.errors import ConfigError
 from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.layers import Layers, chosen_layers
@@ -106,7 +106,7 @@ def downstream(
         if key not in heads:
             untuned = evaluator.untuned(run.config, chosen).set_up(run.config).eval()
             heads[key] = Heads(asked, untuned, chosen, seeds, epochs, evaluator.progress)
-        tuned = tuned_model(run, layers=chosen)[0].set_up(run.config)
+        tuned = tuned_backbone(run, layers=chosen).set_up(run.config)
         both = {"frozen": heads[key].frozen, "tuned": heads[key].scores_of(tuned, name)}
         who = {"run": name, "subject": "+".join(run.listeners), "seed": run.config.seed}
         table += [{**who, **row} for row in _rows(asked, both, heads[key].references)]
