@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import Family
 from brainwavlm.speech.pretrained import load_stock
 
 

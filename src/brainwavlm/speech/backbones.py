@@ -11,8 +11,7 @@ from brainwavlm.config import AdapterConfig
 from brainwavlm.datasets.demo import model_source
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.adapters import attach
-from brainwavlm.speech.cpu.linear import use_products
-from brainwavlm.speech.cpu.lora import use_low_rank_products
+from brainwavlm.speech.cpu.linear import use_low_rank_products, use_products
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.pretrained import load_stock, normalises_sound
 from brainwavlm.speech.wavlm import make_reachable

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from brainwavlm.compute import products
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import Family
 from brainwavlm.speech.last_block import agrees, block_at
 from brainwavlm.speech.trained_model import TrainedModel
 

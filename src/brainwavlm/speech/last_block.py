@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import Family
 from brainwavlm.speech.wavlm import GatedAttention
 
 

@@ -11,30 +11,15 @@ from typing import Any
 
 import torch
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, StrictDataclassError
-from safetensors import SafetensorError
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import logging
 
 from brainwavlm.datasets.demo import DEMO_MODEL
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.families import FAMILIES
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import FAMILIES, Family
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-# What transformers lets through when config.json or the weights are damaged.
-_BROKEN = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    RuntimeError,
-    SafetensorError,
-    StrictDataclassError,
-)
 
 
 def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Family]:
@@ -61,8 +46,8 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
     _require_folder(name)
     try:
         config = AutoConfig.from_pretrained(name)
-    except _BROKEN as error:
-        raise _unreadable(name, error) from None
+    except Exception as error:  # transformers lets anything through when config.json is damaged
+        raise _unreadable(name, error) from error
     family = _family(name, config)
     _require_convolutions(name, config)
     if not train_noise:
@@ -75,10 +60,9 @@ def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Fa
             model, info = AutoModel.from_pretrained(
                 name, config=config, dtype=torch.float32, output_loading_info=True, use_safetensors=True
             )
-    except _BROKEN as error:
-        raise (
-            _without_safetensors(name) if "safetensors`" in str(error) else _unreadable(name, error)
-        ) from None
+    except Exception as error:  # or the weights
+        known = _without_safetensors(name) if "safetensors`" in str(error) else _unreadable(name, error)
+        raise known from error
     _require_weights(name, family, info, model)
     _require_finite(name, family, model)
     return model.eval(), family

@@ -15,7 +15,7 @@ from brainwavlm.config import RunConfig
 from brainwavlm.datasets.demo import model_source
 from brainwavlm.speech.adapters import copy_trained, merge
 from brainwavlm.speech.cuda import compiler_works, kernel_agrees
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import Family
 from brainwavlm.speech.pretrained import weights_digest
 from brainwavlm.speech.wavlm import GatedAttention
 

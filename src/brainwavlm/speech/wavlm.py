@@ -15,7 +15,7 @@ from brainwavlm.errors import BackboneError
 from brainwavlm.speech.cpu.gated_attention import gated_attention
 from brainwavlm.speech.cpu.linear import plain_cpu
 from brainwavlm.speech.cuda import fused_attention
-from brainwavlm.speech.family import Family
+from brainwavlm.speech.families import Family
 
 
 class GatedAttention(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.cpu.lora import LowRankProduct, use_low_rank_products
+from brainwavlm.speech.cpu.linear import LowRankProduct, use_low_rank_products
 from tests.models import noise
 
 
