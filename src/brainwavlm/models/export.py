@@ -12,9 +12,8 @@ from brainwavlm.files import replacing_folder, write_json
 from brainwavlm.models.brain_model import BrainModel
 from brainwavlm.models.card import scores_of, write_card
 from brainwavlm.models.folder import MANIFEST, OURS, Base, ModelManifest, save_subjects
-from brainwavlm.models.from_run import finished_run, model_of_run
-from brainwavlm.models.hub import push_folder, require_hub
-from brainwavlm.models.weights import save_adapter, save_merged
+from brainwavlm.models.opening import finished_run, model_of_run
+from brainwavlm.models.weights import push_folder, require_hub, save_adapter, save_merged
 from brainwavlm.progress import Progress
 from brainwavlm.reporting.maps.writer import require_new
 from brainwavlm.results.open import within_run

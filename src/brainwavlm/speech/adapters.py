@@ -8,7 +8,7 @@ from typing import Any
 import peft
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import Tensor, nn
+from torch import nn
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
@@ -143,23 +143,6 @@ def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> N
             "a gradient for each of them at the first step.",
             "The model bypasses them; report this with the versions of transformers, peft and torch.",
         )
-
-
-def copy_trained(parameters: dict[str, nn.Parameter], state: dict[str, Tensor]) -> None:
-    """Set trained parameters from a saved state; names and shapes must agree both ways, else BackboneError."""
-    wrong = sorted(parameters.keys() ^ state.keys()) + sorted(
-        name for name in parameters.keys() & state.keys() if parameters[name].shape != state[name].shape
-    )
-    if wrong:
-        raise BackboneError(
-            "adapter",
-            f"{len(wrong)} trained weights disagree with the adapter: {', '.join(wrong[:6])}",
-            f"{len(parameters)} weights of this model and adapter configuration.",
-            "Load the backbone with the configuration of the run that wrote them.",
-        )
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(state[name])
 
 
 def merge(adapted: nn.Module, name: str) -> nn.Module:

@@ -13,7 +13,8 @@ from torch.utils.checkpoint import checkpoint
 from brainwavlm.compute import Precision, card_gb, device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.demo import model_source
-from brainwavlm.speech.adapters import copy_trained, merge
+from brainwavlm.errors import BackboneError
+from brainwavlm.speech.adapters import merge
 from brainwavlm.speech.cuda import compiler_works, kernel_agrees
 from brainwavlm.speech.families import Family
 from brainwavlm.speech.pretrained import weights_digest
@@ -100,7 +101,20 @@ class TrainedModel(nn.Module):
 
     def load_trained_state(self, state: dict[str, Tensor]) -> None:
         """Set the trained parameters; names and shapes must agree both ways, else BackboneError."""
-        copy_trained(dict(self.adapter_parameters()), state)
+        parameters = dict(self.adapter_parameters())
+        wrong = sorted(parameters.keys() ^ state.keys()) + sorted(
+            name for name in parameters.keys() & state.keys() if parameters[name].shape != state[name].shape
+        )
+        if wrong:
+            raise BackboneError(
+                "adapter",
+                f"{len(wrong)} trained weights disagree with the adapter: {', '.join(wrong[:6])}",
+                f"{len(parameters)} weights of this model and adapter configuration.",
+                "Load the backbone with the configuration of the run that wrote them.",
+            )
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(state[name])
 
     def merged(self) -> nn.Module:
         """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
