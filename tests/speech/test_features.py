@@ -117,6 +117,14 @@ def test_features_of_a_sound_are_computed_once_whatever_its_name(saved, sound_pa
     assert_same(first, cached(load_backbone(saved("wavlm"), "all"), renamed, WINDOWS, tmp_path / "cache"))
 
 
+def test_one_layer_is_read_from_a_file_of_all(saved, sound_path, tmp_path, monkeypatch):
+    every = cached(load_backbone(saved("wavlm"), "all"), sound_path, WINDOWS, tmp_path / "cache")
+    monkeypatch.setattr(features_module, "extract", lambda *_: pytest.fail("computed, not read"))
+    one = cached(load_backbone(saved("wavlm"), 2), sound_path, WINDOWS, tmp_path / "cache")
+    assert one.layers.keys() == {2}
+    np.testing.assert_array_equal(one.layers[2], every.layers[2])
+
+
 def test_whatever_changes_the_features_changes_the_file(saved, sound_path, tmp_path):
     torch.manual_seed(0)
     folder, other_sound = tmp_path / "cache", tmp_path / "other.wav"

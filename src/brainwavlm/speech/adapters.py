@@ -26,16 +26,7 @@ def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, 
     - reinit: the blocks begin anew (`begin_anew`), then they are trained whole, or through adapters.
     - frozen: nothing.
 
-    Parameters
-    ----------
-    model : module
-        The kept part of a speech model; changed in place.
-    family : Family
-    config : AdapterConfig
-    n_run : int
-        Blocks that are run; no others are adapted.
-    n_blocks : int
-        Blocks of the whole model.
+    The kept part of a speech model is changed in place; no blocks are adapted but the `n_run` that are run.
 
     Raises
     ------
@@ -53,10 +44,8 @@ def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, 
     method = config.method
     blocks = [model.get_submodule(f"{family.blocks}.{number - 1}") for number in chosen]
     if method == "reinit":
-        settings: Any = model.config
-        deviation = (
-            getattr(settings, "init_std", None) or settings.initializer_range
-        )  # Whisper has the former
+        settings: Any = model.config  # Whisper's has init_std
+        deviation = getattr(settings, "init_std", None) or settings.initializer_range
         begin_anew(blocks, deviation, config.reinit_seed)
         method = config.after_reinit
     if method == "full":
@@ -83,15 +72,7 @@ def begin_anew(blocks: Iterable[nn.Module], deviation: float, seed: int) -> None
     """Random weights in place of learned ones: W ~ N(0, deviation^2), biases 0, norms and gates 1.
 
     As before pretraining, from a generator of their own: the same seed gives the same weights whatever was drawn
-    before, so that a run can be read back. They are drawn on the CPU.
-
-    Parameters
-    ----------
-    blocks : iterable of module
-        Changed in place.
-    deviation : float
-        The model's `initializer_range` (Whisper: `init_std`).
-    seed : int
+    before, so that a run can be read back. They are drawn on the CPU, and the blocks changed in place.
 
     Raises
     ------
@@ -119,20 +100,10 @@ def begin_anew(blocks: Iterable[nn.Module], deviation: float, seed: int) -> None
 
 
 def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> None:
-    """Raise when a trained parameter got no gradient in the backward pass just done.
+    """BackboneError where one of `Backbone.reachable_parameters()` got no gradient in the backward pass just done.
 
     A gradient of zero is fine: lora_A has one while lora_B is still zero. None means that the output does not
     depend on the parameter, so it would never learn.
-
-    Parameters
-    ----------
-    named_parameters : iterable of (str, parameter)
-        `Backbone.reachable_parameters()`, after the first backward.
-
-    Raises
-    ------
-    BackboneError
-        Names them.
     """
     silent = [name for name, parameter in named_parameters if parameter.grad is None]
     if silent:
@@ -148,20 +119,9 @@ def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> N
 def merge(adapted: nn.Module, name: str) -> nn.Module:
     """The stock model with what was learned folded into its plain weights.
 
-    W' = W + scale * B A. Stock WavLM ignores adapters, so merged weights are the form in which to share them.
-
-    Parameters
-    ----------
-    adapted : module
-        The kept part of a speech model, adapted; stays as it is.
-    name : str
-        Hub id or folder that it was loaded from; read again, so that parts which are not used here (heads,
-        Whisper's decoder) and the configuration are whole.
-
-    Returns
-    -------
-    PreTrainedModel
-        As transformers makes it; `save_pretrained` writes a folder that AutoModel and `load_backbone` read.
+    W' = W + scale * B A. Stock WavLM ignores adapters, so merged weights are the form in which to share them:
+    `save_pretrained` writes a folder that AutoModel and `load_backbone` read. `adapted` stays as it is. The model of
+    that name is read again, so that parts not used here (heads, Whisper's decoder) and the configuration are whole.
     """
     plain = copy.deepcopy(adapted)
     for path, module in list(plain.named_modules()):

@@ -36,21 +36,17 @@ def content_name(facts: dict) -> str:
 
 
 def write_features(path: Path, features: StoryFeatures, facts: dict) -> None:
-    """Write a feature file whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Takes the place of a file of that name at the end, in one step.
-    features : StoryFeatures
-    facts : dict
-        What the features depend on, kept in the file as JSON.
-    """
+    """Write a feature file whole or not at all, with the facts that features depend on as JSON."""
     tensors = {"times": features.times, **{f"layer.{k}": array for k, array in features.layers.items()}}
     metadata = {"facts": json.dumps(facts, sort_keys=True), "content": _content(tensors)}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
         sync(temporary)
+
+
+def features_path(folder: str | Path, facts: dict) -> Path:
+    """Where features with these facts are kept."""
+    return Path(folder) / f"{content_name(facts)}.safetensors"
 
 
 def kept_features(folder: str | Path, facts: dict, make: Callable[[], StoryFeatures]) -> StoryFeatures:
@@ -66,7 +62,7 @@ def kept_features(folder: str | Path, facts: dict, make: Callable[[], StoryFeatu
     DatasetError
         Their file is damaged.
     """
-    path = Path(folder) / f"{content_name(facts)}.safetensors"
+    path = features_path(folder, facts)
     if path.is_file():
         return read_features(path)
     require_writable(path.parent, "cache")

@@ -13,7 +13,7 @@ from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.responses import Channel
 from brainwavlm.progress import Progress
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
+from brainwavlm.speech.feature_cache import StoryFeatures, features_path, kept_features, read_features
 from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.sound_reader import NO_SOUND, SoundReader, WindowReader
@@ -60,19 +60,8 @@ def extract(
 ) -> StoryFeatures:
     """Features of a whole sound, all the backbone's layers in one pass, in eval mode.
 
-    Parameters
-    ----------
-    backbone : Backbone
-    sound_path : str or Path
-    config : WindowConfig
-    channel : str or int
-        As in `load_sound`.
-    frontends : str, Path or None
-        Folder of `frontend_file`, to read the frozen frontend's output from and to add it to.
-
-    Returns
-    -------
-    StoryFeatures
+    `channel` is as in `load_sound`; `frontends` a folder of `frontend_file`, to read the frozen frontend's output from
+    and to add it to.
     """
     with backbone.evaluating():
         reader = file_reader(backbone, sound_path, config, channel, frontends)
@@ -108,18 +97,7 @@ def cached(
     """`extract`, read from `folder` when it is there and written there when it is not.
 
     The file's name is the SHA-256 of all that the features depend on: the weights with what was trained, how
-    the sound is fed, the windows, the sound file's content and the layers.
-
-    Parameters
-    ----------
-    backbone, sound_path, config, channel, frontends
-        As in `extract`.
-    folder : str or Path
-        Made when missing.
-
-    Returns
-    -------
-    StoryFeatures
+    the sound is fed, the windows, the sound file's content and the layers. A file of all layers has those of some.
 
     Raises
     ------
@@ -127,33 +105,25 @@ def cached(
         As `kept_features`.
     """
     facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
+    of_all = features_path(folder, {**facts, "layers": list(range(backbone.n_blocks + 1))})
+    if of_all.is_file():
+        every = read_features(of_all)
+        return StoryFeatures(every.times, {layer: every.layers[layer] for layer in backbone.layers})
     return kept_features(folder, facts, lambda: extract(backbone, sound_path, config, channel, frontends))
 
 
 def extract_dataset(
     config: RunConfig, folder: str | Path, subject: str | None = None, progress: Progress | None = None
 ) -> dict[str, StoryFeatures]:
-    """`cached` features of all layers, for each story of a data set.
+    """`cached` features of all layers, for each story of a data set, or each that a subject heard.
 
-    Parameters
-    ----------
-    config : RunConfig
-        Its dataset, backbone, windows and device.
-    folder : str or Path
-    subject : str or None
-        Only the stories that this subject heard; None: all.
-    progress : Progress or None
-
-    Returns
-    -------
-    dict of story to StoryFeatures
+    Of the configuration are used dataset, backbone, windows and device.
     """
     dataset = load_dataset(config.dataset)
     names = sorted(dataset.stories if subject is None else dataset.subject(subject).recordings)
     backbone = load_backbone(config.backbone.name, "all").set_up(config)
+    stories = {name: dataset.stories[name] for name in names}
     return {
-        name: cached(
-            backbone, dataset.stories[name].audio, config.windows, folder, dataset.stories[name].channel
-        )
+        name: cached(backbone, stories[name].audio, config.windows, folder, stories[name].channel)
         for name in (progress or Progress()).over(names, "Reading stories")
     }

@@ -31,19 +31,9 @@ def frontend_file(
     """`SoundReader.kept_frontend` in a file, which is written when it is not there.
 
     The file's name is the SHA-256 of all that the output depends on: the frozen weights before the blocks, how
-    the sound is fed, the windows, the sound file's content and the type. It takes its name when it is whole.
-
-    Parameters
-    ----------
-    reader : SoundReader
-    sound_path : str or Path
-        Of its sound. The checksum is compared; it is decoded where the file is not there.
-    folder : str or Path
-        Made when missing; runs may share it.
-    kind : float32 or float16
-        float16 takes half the room and rounds to about three digits.
-    channel : str or int
-        Of the sound.
+    the sound is fed, the windows, the sound file's content and the type. It takes its name when it is whole; runs may
+    share a folder. The sound is decoded where the file is not there. float16 takes half the room and rounds to about
+    three digits.
 
     Raises
     ------
@@ -101,16 +91,7 @@ def require_folder(folder: str | Path, n_bytes: int = 0) -> None:
 
 
 class FrontendFile(Sequence[Tensor]):
-    """Tensors (n_frames, n_dims) of a file, read where they are asked for.
-
-    Parameters
-    ----------
-    path : Path
-    ends : int array (n,)
-        Row after the last of each tensor.
-    n_dims : int
-    kind : float32 or float16
-    """
+    """Tensors (n_frames, n_dims) of a file, read where they are asked for; `ends` (n,) are one past the last row."""
 
     def __init__(self, path: Path, ends: np.ndarray, n_dims: int, kind: Kept):
         self.path, self._ends = path, ends

@@ -24,8 +24,6 @@ def block_at(
 
     Parameters
     ----------
-    family : Family
-    model, block : modules
     hidden : tensor (n_windows, n_frames, n_dims)
     position_bias : tensor (1, n_heads, n_frames, n_frames) or None
     frame : int or tensor of int (n_read,)

@@ -23,19 +23,10 @@ HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def load_stock(name: str, train_noise: bool = True) -> tuple[PreTrainedModel, Family]:
-    """A model as transformers makes it, in float32 and eval mode, its weights checked.
+    """A model as transformers makes it, of the hub or a folder, in float32 and eval mode, its weights checked.
 
-    Parameters
-    ----------
-    name : str
-        Hub id or local folder. A checkpoint with a head (pretraining, CTC) is read without it.
-    train_noise : bool
-        False sets dropouts, layerdrop and SpecAugment of its configuration to 0.
-
-    Returns
-    -------
-    model : PreTrainedModel
-    family : Family
+    A checkpoint with a head (pretraining, CTC) is read without it. Without `train_noise` dropouts, layerdrop and
+    SpecAugment of its configuration are 0.
 
     Raises
     ------

@@ -25,10 +25,7 @@ class GatedAttention(nn.Module):
     gate = a (b c - 1) + 2 with (a, b) = sigmoid(gru_rel_pos_linear(hidden by head), summed in two fours) and
     c = gru_rel_pos_const
 
-    Parameters
-    ----------
-    stock : WavLMAttention
-        Its submodules and parameters are taken over, not copied.
+    Submodules and parameters of the stock module are taken over, not copied.
 
     References
     ----------
@@ -155,18 +152,7 @@ def make_reachable(model: nn.Module, family: Family) -> bool:
     """See to it that every projection of every attention is called as a module, so that adapters act.
 
     A probe decides, whatever the version: a block is run on a few frames, and hooks tell which projections
-    were called. WavLM's attention is replaced only when the probe fails.
-
-    Parameters
-    ----------
-    model : module
-        The kept part of a speech model, in eval mode; changed in place.
-    family : Family
-
-    Returns
-    -------
-    bool
-        Whether the attention was replaced.
+    were called. WavLM's attention is replaced, in place, only when the probe fails; True tells that it was.
 
     Raises
     ------

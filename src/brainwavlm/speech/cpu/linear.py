@@ -14,13 +14,7 @@ from torch import Tensor, nn
 
 
 class Product(nn.Linear):
-    """y = x W' + b, with the weight and bias of a stock linear layer, and the same names.
-
-    Parameters
-    ----------
-    stock : Linear
-        Its parameters are taken over, not copied.
-    """
+    """y = x W' + b, with the very weight and bias of a stock linear layer, under the same names."""
 
     def __init__(self, stock: nn.Linear):
         nn.Module.__init__(self)

@@ -30,10 +30,7 @@ def stream_conv(model: Any, sound: Tensor, layout: Layout, normalise: bool) -> T
 
     Parameters
     ----------
-    model : WavLMModel, HubertModel or Wav2Vec2Model
     sound : tensor (n_segments, layout.n_samples)
-    layout : Layout
-    normalise : bool
 
     Returns
     -------
@@ -49,17 +46,7 @@ def stream_whisper(model: Any, sound: Tensor, layout: Layout, normalise: bool) -
 
     The floor of the log-mel spectrogram of a block is 8 below the largest value in the trailing context.
 
-    Parameters
-    ----------
-    model : WhisperEncoder
-    sound : tensor (n_segments, layout.n_samples)
-    layout : Layout
-    normalise : bool
-        Not used by Whisper.
-
-    Returns
-    -------
-    tensor (n_segments, layout.n_frames, n_dims)
+    Shapes as of `stream_conv`; Whisper does not normalise.
     """
     positions, n_mels = model.embed_positions.weight, model.config.num_mel_bins
     if layout.n_frames > len(positions):

@@ -125,18 +125,8 @@ def cut_segments(windows: Windows, config: WindowConfig, frame_grid: tuple[int, 
     Readings t with c * chunk <= t < (c + 1) * chunk share segment c, which is the sound
     [max(0, first t - context), last t). What is heard at t so depends on the sound and the configuration only.
 
-    Parameters
-    ----------
-    windows : Windows
-        From `cut_windows` with the same configuration.
-    config : WindowConfig
-        Context, chunk and lookahead in seconds. Lookahead null: a block from one reading to the next.
-    frame_grid : (int, int)
-        Samples between frames, and samples that give the first (`Family.frame_grid`).
-
-    Returns
-    -------
-    list of Segment, in order; together they read each window once
+    Windows are from `cut_windows` with the same configuration, `frame_grid` is the family's. Without a lookahead a
+    block goes from one reading to the next. Together the segments, in order, read each window once.
     """
     chunk = np.floor(windows.ends / (config.chunk * SAMPLE_RATE) + 1e-9).astype(np.int64)
     firsts = np.flatnonzero(np.diff(chunk, prepend=-1))
