@@ -1,19 +1,16 @@
 """What of the speech model may change: low-rank adapters (peft), all weights of the blocks, or nothing."""
 
-import copy
 import re
 from collections.abc import Iterable
 from typing import Any
 
 import peft
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 
 from brainwavlm.config import AdapterConfig
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.families import Family
-from brainwavlm.speech.pretrained import load_stock
 
 
 def attach(model: nn.Module, family: Family, config: AdapterConfig, n_run: int, n_blocks: int) -> None:
@@ -114,26 +111,6 @@ def require_gradients(named_parameters: Iterable[tuple[str, nn.Parameter]]) -> N
             "a gradient for each of them at the first step.",
             "The model bypasses them; report this with the versions of transformers, peft and torch.",
         )
-
-
-def merge(adapted: nn.Module, name: str) -> nn.Module:
-    """The stock model with what was learned folded into its plain weights.
-
-    W' = W + scale * B A. Stock WavLM ignores adapters, so merged weights are the form in which to share them:
-    `save_pretrained` writes a folder that AutoModel and `load_backbone` read. `adapted` stays as it is. The model of
-    that name is read again, so that parts not used here (heads, Whisper's decoder) and the configuration are whole.
-    """
-    plain = copy.deepcopy(adapted)
-    for path, module in list(plain.named_modules()):
-        if isinstance(module, BaseTunerLayer):
-            module.merge(safe_merge=True)
-            parent, _, child = path.rpartition(".")
-            setattr(plain.get_submodule(parent), child, module.get_base_layer())
-    stock, family = load_stock(name)
-    part = family.kept(stock)
-    # The loaded model may lack a mask embedding that the stock model has.
-    part.load_state_dict({**part.state_dict(), **plain.state_dict()})
-    return stock
 
 
 def _chosen_blocks(config: AdapterConfig, n_run: int, n_blocks: int) -> list[int]:

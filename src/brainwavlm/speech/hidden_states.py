@@ -66,16 +66,7 @@ class Backbone(TrainedModel):
         self._reads_one_frame = deepest > 0 and agrees(family, model, self._blocks()[deepest - 1])
 
     def forward(self, windows: Tensor) -> dict[int, Tensor]:
-        """Hidden states.
-
-        Parameters
-        ----------
-        windows : tensor (n_windows, n_samples), 16 kHz mono
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_frames, n_dims)
-        """
+        """Hidden states (n_windows, n_frames, n_dims) by layer, of windows (n_windows, n_samples) at 16 kHz."""
         return self.trunk(self.frontend(windows))
 
     @torch.no_grad()
@@ -87,14 +78,6 @@ class Backbone(TrainedModel):
         It is run on each window by itself, although windows overlap: WavLM base and its like normalise the
         first convolution over the whole input (group norm), so frames cut from a frontend run over the whole
         story would differ from the window's own, and would depend on sound that the window has not heard.
-
-        Parameters
-        ----------
-        windows : tensor (n_windows, n_samples)
-
-        Returns
-        -------
-        tensor (n_windows, n_frames, n_dims)
         """
         if windows.shape[-1] < self.min_samples:
             raise BackboneError(
@@ -129,32 +112,13 @@ class Backbone(TrainedModel):
             return torch.cat([self.family.listen(self.model, part) for part in parts]).float()
 
     def trunk(self, hidden: Tensor) -> dict[int, Tensor]:
-        """The transformer, from the frontend's output up to the deepest layer asked for.
-
-        Parameters
-        ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_frames, n_dims)
-        """
+        """The transformer, from the frontend's output up to the deepest layer asked for: hidden states by layer."""
         return self.states(self._entered(hidden), first=self.n_fixed)[0]
 
     def read(self, hidden: Tensor, frame: Frame) -> dict[int, Tensor]:
         """The transformer read at one frame of each window, or at the mean over its frames.
 
-        The same as `trunk`, then that frame; the deepest block is run for that frame alone.
-
-        Parameters
-        ----------
-        hidden : tensor (n_windows, n_frames, n_dims)
-            The frontend's output.
-        frame : last, first or mean
-
-        Returns
-        -------
-        dict from layer to tensor (n_windows, n_dims)
+        The same as `trunk`, then that frame, (n_windows, n_dims) by layer; the deepest block is run for it alone.
         """
         hidden, first = self._entered(hidden), self.n_fixed
         if frame == "mean":

@@ -1,5 +1,6 @@
 """The weights of a speech model: where and how they compute, which are trained, what a checkpoint holds of them."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -14,10 +16,9 @@ from brainwavlm.compute import Precision, card_gb, device_of
 from brainwavlm.config import RunConfig
 from brainwavlm.datasets.demo import model_source
 from brainwavlm.errors import BackboneError
-from brainwavlm.speech.adapters import merge
 from brainwavlm.speech.cuda import compiler_works, kernel_agrees
 from brainwavlm.speech.families import Family
-from brainwavlm.speech.pretrained import weights_digest
+from brainwavlm.speech.pretrained import load_stock, weights_digest
 from brainwavlm.speech.wavlm import GatedAttention
 
 
@@ -117,8 +118,22 @@ class TrainedModel(nn.Module):
                 parameter.copy_(state[name])
 
     def merged(self) -> nn.Module:
-        """The whole stock model with plain weights that give the same hidden states; see `adapters.merge`."""
-        return merge(self.model, model_source(self.name))
+        """The whole stock model with what was learned folded into its plain weights: W' = W + scale * B A.
+
+        Stock WavLM ignores adapters, so this is the form in which to share them: `save_pretrained` writes a folder that
+        AutoModel and `load_backbone` read. Parts not used here (heads, Whisper's decoder) are read again.
+        """
+        plain = copy.deepcopy(self.model)
+        for path, module in list(plain.named_modules()):
+            if isinstance(module, BaseTunerLayer):
+                module.merge(safe_merge=True)
+                parent, _, child = path.rpartition(".")
+                setattr(plain.get_submodule(parent), child, module.get_base_layer())
+        stock, family = load_stock(model_source(self.name))
+        part = family.kept(stock)
+        # The loaded model may lack a mask embedding that the stock model has.
+        part.load_state_dict({**part.state_dict(), **plain.state_dict()})
+        return stock
 
     def weights_checksum(self) -> str:
         """SHA-256 over weights and buffers, by name; frozen ones are read once, trained ones each time."""

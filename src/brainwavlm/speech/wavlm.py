@@ -61,22 +61,14 @@ class GatedAttention(nn.Module):
         index: int = 0,
         **kwargs: Any,
     ) -> tuple[Tensor, None, Tensor]:
-        """Attend.
+        """What the stock module returns: attended frames (n_windows, n_frames, n_dims), no weights, the position bias.
 
         Parameters
         ----------
-        hidden_states : tensor (n_windows, n_frames, n_dims)
         attention_mask : tensor (n_windows, n_frames) or (1 or n_windows, 1, n_frames, n_frames) or None
             True or 1 where there is sound; with four dimensions, what is added to the scores.
         position_bias : tensor (1, n_heads, n_frames, n_frames) or None
             From the first block, which makes it; the same for all windows.
-
-        Returns
-        -------
-        attended : tensor (n_windows, n_frames, n_dims)
-        None
-            Where the stock module returns attention weights.
-        position_bias : tensor (1, n_heads, n_frames, n_frames)
         """
         if position_bias is None:
             position_bias = self.position_bias(hidden_states.shape[1])
@@ -89,21 +81,9 @@ class GatedAttention(nn.Module):
     def attend(
         self, queries: Tensor, hidden_states: Tensor, position_bias: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """What some frames see of all frames.
+        """What some frames, (n_windows, n_queries, n_dims), see of all frames, (n_windows, n_frames, n_dims).
 
-        Parameters
-        ----------
-        queries : tensor (n_windows, n_queries, n_dims)
-            The frames that look.
-        hidden_states : tensor (n_windows, n_frames, n_dims)
-            The frames that are looked at.
-        position_bias : tensor (1, n_heads, n_queries, n_frames)
-        mask : tensor or None
-            Added to the scores, (n_windows, n_heads, n_queries, n_frames) or what can be broadcast to it.
-
-        Returns
-        -------
-        tensor (n_windows, n_queries, n_dims)
+        Bias (1, n_heads, n_queries, n_frames) and mask are added to the scores.
         """
         gates = self.gru_rel_pos_linear(self._by_head(queries).transpose(1, 2))
         gate_a, gate_b = gates.unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, dim=-1)

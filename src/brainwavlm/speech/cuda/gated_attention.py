@@ -17,21 +17,10 @@ _TILE = 64  # frames on either side of a square
 def gated_attention(
     query: Tensor, key: Tensor, value: Tensor, gates: Tensor, bias: Tensor, mask: Tensor | None
 ) -> Tensor:
-    """softmax(query key' / sqrt(d) + gates * bias + mask) value, with gradients of all but bias and mask.
+    """`cpu.gated_attention`, with gradients of all but bias and mask.
 
-    Products in the type of the query, sums in float32.
-
-    Parameters
-    ----------
-    query, key, value : tensors (n_windows, n_frames, n_heads, n_dims / n_heads)
-        The query may have fewer frames than key and value; n_dims / n_heads is a power of two from 16 on.
-    gates : tensor (n_windows, n_heads, n_queries, 1)
-    bias : tensor (1, n_heads, n_queries, n_frames)
-    mask : tensor (1, 1, n_queries, n_frames) or None
-
-    Returns
-    -------
-    tensor (n_windows, n_queries, n_heads, n_dims / n_heads)
+    Products in the type of the query, sums in float32. n_dims / n_heads is a power of two from 16 on, the mask
+    (1, 1, n_queries, n_frames) or None.
 
     References
     ----------
