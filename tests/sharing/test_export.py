@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from brainwavlm.datasets import load_dataset
+from brainwavlm.encoding import run_model
 from brainwavlm.encoding.run_model import tuned_backbone, tuned_readout
 from brainwavlm.encoding.tuning import tune
 from brainwavlm.errors import BrainwavlmError, ConfigError, RunError
@@ -105,9 +106,16 @@ def test_a_run_is_loaded_as_its_export_is(exported, features):
         again.predict(sound, "ben")
 
 
-def test_each_subject_of_a_joint_run_has_readouts(finished, features, tmp_path):
+def test_each_subject_of_a_joint_run_has_readouts_on_one_speech_model(
+    finished, features, tmp_path, monkeypatch
+):
     run = finished(joint=[{"subject": "ben"}], train=["dog"], validation=[], test=["market"])
+    configured, models = run_model.configured_backbone, []
+    monkeypatch.setattr(
+        run_model, "configured_backbone", lambda *some: models.append(some) or configured(*some)
+    )
     model = load(export(run, tmp_path / "joint", cache=features))
+    assert len(models) == 1
     assert model.subjects == ["anna", "ben"]
     sound = tmp_path / "joint" / "brainwavlm" / "example.flac"
     anna, ben = (model.predict(sound, name).values for name in model.subjects)

@@ -116,12 +116,10 @@ class WindowReader(SoundReader):
         return np.array([self.backbone.n_frames(int(length)) for length in lengths])[places]
 
     def outputs(self) -> Iterator[tuple[list[int], Tensor]]:
-        """See `SoundReader`."""
         for numbers in self.batches(np.arange(len(self.windows))):
             yield numbers.tolist(), self.frontend_output(numbers).cpu()
 
     def samples_heard(self, indices: Sequence[int] | np.ndarray) -> int:
-        """See `SoundReader`."""
         return int(self.windows.lengths[indices].sum())
 
     def _states(self, indices: np.ndarray) -> Iterator[States]:

@@ -45,13 +45,11 @@ class StreamReader(SoundReader):
         return np.array([segment.layout.n_frames for segment in self.segments])
 
     def outputs(self) -> Iterator[tuple[list[int], Tensor]]:
-        """See `SoundReader`."""
         segments = dict(enumerate(self.segments))
         for batch in equal_layouts(segments, self._batch_size):
             yield batch, self._heard([segments[i] for i in batch]).cpu()
 
     def samples_heard(self, indices: Sequence[int] | np.ndarray) -> int:
-        """See `SoundReader`."""
         return sum(segment.layout.n_samples for segment in needed_segments(self.segments, indices).values())
 
     def _states(self, indices: np.ndarray) -> Iterator[States]:
