@@ -101,7 +101,7 @@ def _show_transfer(scores: Transfer, folder: Path) -> None:
         {
             **{name: row[name] for name in ("run", "scored_on", "target")},
             "frozen": row["r_frozen"],
-            "with minutes": round(row["full_minutes"], 1),
+            "with minutes": f"{row['full_minutes']:.1f}",
             "tuned needs": "-" if math.isnan(row["minutes_needed"]) else f"{row['minutes_needed']:.1f}",
         }
         for row in scores.needed.to_dict("records")
