@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 import soundfile
-import yaml
 
 from brainwavlm.checks import check_dataset
 from brainwavlm.datasets import load_dataset
@@ -18,6 +17,7 @@ from brainwavlm.datasets.anatomy import write_anatomy
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.audio import load_sound
+from tests.damage import cut, described, edited, gone, put, within, written
 from tests.trees import N_VOXELS, responses, write_mask_thick, write_sound
 
 ALICE = Path(__file__).parents[3] / "shared" / "data" / "alice2016"
@@ -43,77 +43,18 @@ def only(report, severity, kind, path):
 # --- changes of a folder
 
 
-def gone(*names):
-    def change(folder):
-        for path in (folder / name for name in names):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    return change
-
-
-def written(name, content):
-    return lambda folder: (folder / name).write_bytes(
-        content.encode() if isinstance(content, str) else content
-    )
-
-
 def folder_in_place_of(name):
     return lambda folder: (folder / name).unlink() or (folder / name).mkdir()
-
-
-def cut(name, end):
-    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:end])
 
 
 def moved(name, other):
     return lambda folder: (folder / name).rename(folder / other)
 
 
-def edited(name, old, new):
-    def change(folder):
-        text = (folder / name).read_text()
-        assert old in text
-        (folder / name).write_text(text.replace(old, new))
-
-    return change
-
-
 def linked(name):
     def change(folder):
         (folder / name).unlink()
         (folder / name).symlink_to("../.git/annex/objects/0K/1z/MD5E-s53000000--01234/MD5E-s53000000--01234")
-
-    return change
-
-
-def put(name, array, value):
-    """The array replaced, or removed by None; "@name" is an attribute."""
-
-    def change(folder):
-        with h5py.File(folder / name, "a") as file:
-            if array.startswith("@"):
-                file.attrs[array[1:]] = value
-            else:
-                file.pop(array, None)
-                if value is not None:
-                    file[array] = value
-
-    return change
-
-
-def alone(name, **arrays):
-    def change(folder):
-        with h5py.File(folder / name, "w") as file:
-            for array, value in arrays.items():
-                file[array] = value if value is not None else file.create_group("other")
-
-    return change
-
-
-def within(name, array, where, value):
-    def change(folder):
-        with h5py.File(folder / name, "a") as file:
-            file[array][where] = value
 
     return change
 
@@ -146,15 +87,6 @@ def recorded(seconds, **more):
     return lambda folder: write_sound(folder / DOG_WAV, seconds, **{"rate": RATE, **more})
 
 
-def described(change):
-    def write(folder):
-        content = yaml.safe_load((folder / DESCRIPTION).read_text())
-        change(content)
-        (folder / DESCRIPTION).write_text(yaml.safe_dump(content))
-
-    return write
-
-
 def with_tiers(words, phones):
     def change(folder):
         for file in (folder / "stimuli").glob("*.TextGrid"):
@@ -176,7 +108,7 @@ def in_ipa(*stories):
 def unusable(folder):
     data = responses(5, N_VOXELS, seed=1)
     data[2, 0], data[:, 1], data[:, 2:5] = np.nan, np.inf, 3.0
-    alone(SOULS, data=data)(folder)
+    put(SOULS, "data", data)(folder)
 
 
 TOO_LATE = (
@@ -241,7 +173,7 @@ PUBLISHED = {
         (cut(SOULS, -200), "truncated (|Download it again"),
     ],
     ("error", "rows", SOULS): [
-        (alone(SOULS, data=responses(7, N_VOXELS, seed=1)), f"7 rows.|5 rows, as {OWN_TABLE}"),
+        (put(SOULS, "data", responses(7, N_VOXELS, seed=1)), f"7 rows.|5 rows, as {OWN_TABLE}"),
     ],
     ("error", "table", TABLE): [
         (written(TABLE, '{"souls": 25, "souls": 26}'), "not a table of volumes: it lists 'souls' twice."),
@@ -260,10 +192,10 @@ PUBLISHED = {
         (unusable, f"5 of 30 {UNUSABLE} data: 1 nan, 1 infinite, 3 constant.|nothing is filled with zeros"),
     ],
     ("error", "voxels", SOULS): [
-        (alone(SOULS, data=np.full((5, N_VOXELS), np.nan)), f"30 of 30 {UNUSABLE}"),
+        (put(SOULS, "data", np.full((5, N_VOXELS), np.nan)), f"30 of 30 {UNUSABLE}"),
     ],
     ("error", "columns", SOULS): [
-        (alone(SOULS, data=responses(5, 29, seed=1)), "29 voxels.|30 voxels, as in alternateithicatom.hf5"),
+        (put(SOULS, "data", responses(5, 29, seed=1)), "29 voxels.|30 voxels, as in alternateithicatom.hf5"),
     ],
     ("error", "repeats", REPEATED): [
         (put(REPEATED, "individual_repeats", np.ones((5, 4, 30))), "of shape (5, 4, 30) beside data of"),

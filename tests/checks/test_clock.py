@@ -9,6 +9,7 @@ from brainwavlm.datasets.usable_rows import gaps
 from brainwavlm.encoding.prepared_stories import planned_clock
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import DatasetError
+from tests.damage import edited, put
 from tests.trees import N_VOXELS, native_tree, responses
 
 DOG = "responses/anna/dog.h5"
@@ -24,17 +25,10 @@ def folder(tmp_path):
 
 def rewrite(folder, times=None, data=None, start=None):
     """The responses to dog with this clock: tr_times, start, or neither."""
-    with h5py.File(folder / DOG, "a") as file:
-        file.pop("tr_times", None)
-        file.attrs.pop("start", None)
-        if data is not None or times is not None:
-            del file["data"]
-            n = len(times) if data is None else None
-            file["data"] = responses(n, N_VOXELS, 0) if data is None else data
-        if times is not None:
-            file["tr_times"] = times
-        if start is not None:
-            file.attrs["start"] = start
+    put(DOG, "tr_times", times)(folder)
+    put(DOG, "@start", start)(folder)
+    if data is not None or times is not None:
+        put(DOG, "data", responses(len(times), N_VOXELS, 0) if data is None else data)(folder)
 
 
 def told(checked, folder, kind=None):
@@ -147,12 +141,10 @@ def test_whoever_cut_the_rows_is_still_asked_for_the_clock(folder, checked, used
 )
 def test_transposed_data_are_recognised_by_the_sounds_length(folder, checked, used, clock, n_voxels):
     """brainiak-tutorials#32, tedana#420, sima#181: (n_voxels, n_trs) where (n_trs, n_voxels) is meant."""
-    yaml = folder / "dataset.yaml"
-    yaml.write_text(yaml.read_text().replace("    anatomy: subjects/anna.h5\n", ""))
+    edited("dataset.yaml", "    anatomy: subjects/anna.h5\n", "")(folder)
     rewrite(folder, data=responses(40, n_voxels, 0).T, start=0.0 if clock == "start" else None)
     if clock == "tr_times":
-        with h5py.File(folder / DOG, "a") as file:
-            file["tr_times"] = np.arange(40) * 1.5
+        put(DOG, "tr_times", np.arange(40) * 1.5)(folder)
     report, problems = told(checked, folder)
     advice = [str(one) for one in problems if "data.T" in one.remedy]
     assert len(advice) == 1, [str(one) for one in problems]
@@ -166,8 +158,7 @@ def test_transposed_data_are_recognised_by_the_sounds_length(folder, checked, us
 @pytest.mark.parametrize(("holder", "start"), [("/", 0.0), ("/", 4.0), ("data", -10.0)])
 def test_a_start_that_contradicts_tr_times_is_refused_by_both(folder, checked, used, holder, start):
     rewrite(folder, 4.0 + np.arange(36) * 1.5)
-    with h5py.File(folder / DOG, "a") as file:
-        file[holder].attrs["start"] = start
+    put(DOG, f"{holder}@start", start)(folder)
     _, problems = told(checked, folder)
     errors = [one for one in problems if one.severity == "error"]
     if start == 4.0:
@@ -181,15 +172,13 @@ def test_a_start_that_contradicts_tr_times_is_refused_by_both(folder, checked, u
 
 def test_a_start_of_data_is_used_and_told_unless_the_files_own_contradicts(folder, checked, used):
     rewrite(folder, data=responses(50, N_VOXELS, 0))
-    with h5py.File(folder / DOG, "a") as file:
-        file["data"].attrs["start"] = -10.0
+    put(DOG, "data@start", -10.0)(folder)
     report, [misplaced, rows] = told(checked, folder)
     assert report.usable
     assert misplaced.found == "start is an attribute of data."
     assert "5 rows before and 1 after" in rows.found
     assert used(folder).tr_times[0] == -2.5
-    with h5py.File(folder / DOG, "a") as file:
-        file.attrs["start"] = -20.0
+    put(DOG, "@start", -20.0)(folder)
     assert "start of the file = -20, start of data = -10" in told(checked, folder)[1][0].found
 
 

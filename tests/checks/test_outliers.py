@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from brainwavlm.checks.outliers import add_voxel_problems
 from brainwavlm.checks.report import Problems
 from brainwavlm.datasets.usable_voxels import scan
+from tests.damage import within
 from tests.trees import N_VOXELS, native_tree, responses
 
 MARKET, N_ROWS = "responses/anna/market.h5", 40
@@ -77,8 +77,7 @@ def test_single_outliers_are_counted_with_the_largest_groups_first():
 @pytest.mark.parametrize("name", ["data", "individual_repeats"])
 def test_check_names_them_in_data_and_repeats(tmp_path, checked, name):
     folder = native_tree(tmp_path, ("anna",), n_trs=N_ROWS, seconds=90.0).path
-    with h5py.File(folder / MARKET, "a") as file:
-        file[name][..., 7, :4] = -9999.0  # of each repeat
+    within(MARKET, name, (..., 7, slice(4)), -9999.0)(folder)  # of each repeat
     report = checked(folder)
     [problem] = [one for one in report.problems if one.kind == "outliers"]
     n = 4 if name == "data" else 12

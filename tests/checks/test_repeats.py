@@ -9,6 +9,7 @@ from brainwavlm.checks import check_dataset
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.noise_ceiling import cc_max, ceiling
 from brainwavlm.errors import DatasetError
+from tests.damage import edited, put
 from tests.trees import N_VOXELS, native_tree
 
 MARKET = "responses/anna/market.h5"
@@ -26,8 +27,7 @@ def presentations(n=4, seed=0):
 def tree(tmp_path_factory):
     """One subject without a ceiling of its own."""
     folder = native_tree(tmp_path_factory.mktemp("tree"), ("anna",), n_trs=N_ROWS, seconds=130.0).path
-    yaml = folder / "dataset.yaml"
-    yaml.write_text(yaml.read_text().replace("    anatomy: subjects/anna.h5\n", ""))
+    edited("dataset.yaml", "    anatomy: subjects/anna.h5\n", "")(folder)
     return folder
 
 
@@ -36,10 +36,8 @@ def problems(tree):
     """A function from repeats, and data, to what check says of them."""
 
     def told(repeats, data=None):
-        with h5py.File(tree / MARKET, "a") as file:
-            for name in ("data", "individual_repeats"):
-                file.pop(name, None)
-            file["individual_repeats"], file["data"] = repeats, repeats.mean(0) if data is None else data
+        put(MARKET, "individual_repeats", repeats)(tree)
+        put(MARKET, "data", repeats.mean(0) if data is None else data)(tree)
         return [one for one in check_dataset(tree).problems if one.kind == "repeats"]
 
     return told

@@ -10,6 +10,7 @@ from brainwavlm.datasets.base import Subject, split_recordings
 from brainwavlm.datasets.hdf5 import open_hdf5
 from brainwavlm.datasets.responses import SPLITS, Recording, Story
 from brainwavlm.errors import ConfigError, DatasetError
+from tests.damage import put
 from tests.trees import N_VOXELS
 
 
@@ -50,7 +51,7 @@ def test_a_story_of_two_splits_or_of_none_is_an_error():
         split_recordings(heard, train=["dgo"])
 
 
-EMPTY = h5py.Empty("f8")
+EMPTY, MARKET = h5py.Empty("f8"), "responses/anna/market.h5"
 
 
 @pytest.fixture
@@ -58,19 +59,13 @@ def recording(native):
     return load_dataset(native).recordings("anna")["market"]
 
 
-def test_chosen_columns_are_those_of_the_whole(recording):
+def test_chosen_columns_are_those_of_the_whole(native, recording):
     chosen = np.isin(np.arange(N_VOXELS), [1, 4, 29])
     assert_array_equal(recording.responses(columns=chosen), recording.responses()[:, chosen])
     assert_array_equal(recording.responses(slice(2, 5), slice(3, 9)), recording.responses()[2:5, 3:9])
     assert_array_equal(recording.repeats(chosen), recording.repeats()[..., chosen])
-    put(recording, "individual_repeats", np.zeros((0, 12, 30)))
+    put(MARKET, "individual_repeats", np.zeros((0, 12, 30)))(native)
     assert recording.repeats(chosen) is None
-
-
-def put(recording, name, value):
-    with h5py.File(recording.path, "a") as file:
-        file.pop(name, None)
-        file[name] = value
 
 
 @pytest.mark.parametrize(
@@ -93,8 +88,8 @@ def put(recording, name, value):
         ("individual_repeats", h5py.SoftLink("/nowhere"), "individual_repeats cannot be opened"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused_by_all_that_reads_them(recording, name, value, message):
-    put(recording, name, value)
+def test_arrays_that_do_not_fit_are_refused_by_all_that_reads_them(native, recording, name, value, message):
+    put(MARKET, name, value)(native)
     of_times, of_repeats = (lambda: recording.tr_times), (lambda: recording.repeats(slice(0, 1)))
     of_data = (recording.responses, lambda: recording.shape, of_times, of_repeats)
     for read in {"tr_times": (of_times,), "individual_repeats": (of_repeats,)}.get(name, of_data):
@@ -103,10 +98,9 @@ def test_arrays_that_do_not_fit_are_refused_by_all_that_reads_them(recording, na
 
 
 @pytest.mark.parametrize("start", [[1.0, 2.0], np.nan, np.inf, "two", 2j, True, EMPTY, 1e300], ids=str)
-def test_a_start_that_is_not_one_finite_number_is_refused(recording, start):
-    with h5py.File(recording.path, "a") as file:
-        del file["tr_times"]
-        file.attrs["start"] = start
+def test_a_start_that_is_not_one_finite_number_is_refused(native, recording, start):
+    put(MARKET, "tr_times", None)(native)
+    put(MARKET, "@start", start)(native)
     with pytest.raises(DatasetError, match=r"start = |not increasing"):
         recording.tr_times  # noqa: B018
 

@@ -2,7 +2,6 @@ import unicodedata
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -13,6 +12,7 @@ from brainwavlm.datasets.folder import FolderDataset, Responses, write_folder, w
 from brainwavlm.datasets.responses import SPLITS
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import one_form
+from tests.damage import described, edited
 
 NAMES = (
     st.text(
@@ -146,7 +146,7 @@ INSIDE = "stays in the data set's folder"
     ],
 )
 def test_a_wrong_description_says_which_key(native, change, message):
-    edit(native, change)
+    described(change)(native)
     with pytest.raises(DatasetError) as caught:
         load_dataset(native)
     assert caught.value.path == str(native / "dataset.yaml")
@@ -170,8 +170,7 @@ def test_a_story_listed_twice_is_an_error_and_not_silently_the_second(native):
     ],
 )
 def test_numbers_that_yaml_takes_for_others_are_told_as_they_stand(native, old, new, message):
-    file = native / "dataset.yaml"
-    file.write_text(file.read_text().replace(old, new, 1))
+    edited("dataset.yaml", old, new)(native)
     with pytest.raises(DatasetError) as caught:
         load_dataset(native)
     assert message in caught.value.found
@@ -179,8 +178,7 @@ def test_numbers_that_yaml_takes_for_others_are_told_as_they_stand(native, old, 
 
 @pytest.mark.parametrize("tr", ["2", "+2.0", "02.0", "2.", "0x2", "0.2e+1"])
 def test_numbers_that_are_what_they_look_like_are_read(native, tr):
-    file = native / "dataset.yaml"
-    file.write_text(file.read_text().replace("tr: 2.0", f"tr: {tr}"))
+    edited("dataset.yaml", "tr: 2.0", f"tr: {tr}")(native)
     assert load_dataset(native).tr == 2
 
 
@@ -249,12 +247,6 @@ def test_neither_kind_of_data_set_says_what_was_looked_for(tmp_path):
         load_dataset(tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):
         load_dataset(tmp_path / "absent")
-
-
-def edit(folder, change):
-    content = yaml.safe_load((folder / "dataset.yaml").read_text())
-    change(content)
-    (folder / "dataset.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 @pytest.mark.parametrize(("form", "described"), [("NFC", "NFD"), ("NFD", "NFC")])

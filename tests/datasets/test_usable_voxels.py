@@ -15,6 +15,7 @@ from brainwavlm.datasets import usable_voxels as voxels_module
 from brainwavlm.datasets.responses import Recording, Story
 from brainwavlm.datasets.usable_voxels import censored_rows, scan, usable_voxels
 from brainwavlm.errors import DatasetError
+from tests.damage import within
 from tests.trees import responses
 
 VALUES = st.sampled_from([0.0, 1.0, -2.5, np.nan, np.inf, -np.inf])
@@ -62,8 +63,7 @@ def test_what_is_lost_beside_a_large_level_is_constant(level, n_constant):  # z-
 def test_a_voxel_that_fails_in_one_story_is_left_out_of_all(native):
     recordings = load_dataset(native).recordings("anna")
     for story, column, value in (("dog", 3, np.nan), ("ferry", 4, 2.0), ("market", 5, -np.inf)):
-        with h5py.File(recordings[story].path, "a") as file:
-            file["data"][:, column] = value
+        within(f"responses/anna/{story}.h5", "data", (slice(None), column), value)(native)
     kept, counts, _ = usable_voxels(recordings.values())
     assert list(np.flatnonzero(~kept)) == [3, 4, 5]
     assert counts == {"nan": 1, "infinite": 1, "constant": 1}

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-import yaml
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainwavlm.encoding.plan import plan
@@ -21,10 +20,11 @@ from brainwavlm.evaluation.transfer import transfer
 from brainwavlm.progress import Progress
 from brainwavlm.runs.listing import summaries
 from brainwavlm.runs.run import open_run
+from tests.damage import described, put
 from tests.encoding.loops import assert_identical, tensors
 from tests.trees import native_tree
 
-BEN = [{"subject": "ben"}]
+BEN, OF_BEN = [{"subject": "ben"}], "subjects/ben.h5"
 
 
 @pytest.fixture
@@ -32,8 +32,7 @@ def other(tmp_path):
     """Another data set: other sounds, rows every 1.5 s, fewer voxels; the listener has anna's name."""
     splits = {"dog": "train", "lake": "validation", "storm": "test"}
     made = native_tree(tmp_path / "other", ("anna",), splits, n_trs=14, n_voxels=12, seconds=34.0, tr=1.5)
-    description = yaml.safe_load((made.path / "dataset.yaml").read_text())
-    (made.path / "dataset.yaml").write_text(yaml.safe_dump(description | {"name": "other"}))
+    described(lambda content: content.update(name="other"))(made.path)
     for story, amount in {"dog": 7, "lake": 8, "storm": 9}.items():  # not the sounds of the first data set
         path = made.path / "stimuli" / f"{story}.wav"
         sound, rate = soundfile.read(path, dtype="int16")
@@ -72,9 +71,8 @@ def test_a_second_listener_changes_the_speech_model_and_nothing_else_of_a_run(se
 
 
 def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, own_tree, tmp_path):
-    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
-        file["vertex"][...] = np.arange(30) + 5  # vertices 5 to 34: 25 in common
-        file["hemisphere"][...] = np.arange(30) + 5 >= 15
+    put(OF_BEN, "vertex", np.arange(30) + 5)(own_tree)  # vertices 5 to 34: 25 in common
+    put(OF_BEN, "hemisphere", np.arange(30) + 5 >= 15)(own_tree)
     config = settings(dataset=str(own_tree), joint=BEN, readout__shared=True, training__epochs=1)
     run = tune(config, tmp_path / "run")
     anna, ben = run.sides
@@ -88,9 +86,8 @@ def test_one_readout_for_all_lies_on_the_vertices_that_all_have(settings, own_tr
 
 def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(settings, own_tree, tmp_path):
     """Ben hears and answers as anna does, but one vertex on; at common vertices anna's readout is that of anna."""
-    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
-        file["vertex"][...] = np.arange(30) + 1
-        file["hemisphere"][...] = np.arange(30) + 1 >= 15
+    put(OF_BEN, "vertex", np.arange(30) + 1)(own_tree)
+    put(OF_BEN, "hemisphere", np.arange(30) + 1 >= 15)(own_tree)
     for path in (own_tree / "responses" / "ben").iterdir():
         with h5py.File(path, "r+") as file, h5py.File(own_tree / "responses" / "anna" / path.name) as anna:
             file["data"][:, :29] = anna["data"][:, 1:]
@@ -101,8 +98,7 @@ def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(se
     assert matrix.loc[("anna", "cortex"), "n_readout"] == 30
     table = evaluate(run, cache=cache).voxels.set_index("voxel")["r_readout"]
     assert matrix.loc[("ben", "cortex"), "r_readout"] == pytest.approx(table.loc[1:].mean(), abs=1e-5)
-    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
-        file.attrs["surface"] = "fsaverage6"
+    put(OF_BEN, "@surface", "fsaverage6")(own_tree)
     elsewhere = transfer(run, subjects=["ben"], cache=cache).matrix
     assert elsewhere["n_readout"].eq(0).all()
     assert elsewhere["r_readout"].isna().all()
@@ -111,18 +107,14 @@ def test_a_readout_predicts_a_listener_on_the_same_surface_without_their_data(se
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda file: file.attrs.__setitem__("surface", "fsaverage6"), "common surface"),
-        (lambda file: file.pop("vertex"), "common surface"),
-        (lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32)[::-1].copy()), "order"),
-        (
-            lambda file: file["vertex"].write_direct(np.arange(30, dtype=np.int32) + 500),
-            "in common|no vertex",
-        ),
+        (put(OF_BEN, "@surface", "fsaverage6"), "common surface"),
+        (put(OF_BEN, "vertex", None), "common surface"),
+        (put(OF_BEN, "vertex", np.arange(30)[::-1]), "order"),
+        (put(OF_BEN, "vertex", np.arange(30) + 500), "in common|no vertex"),
     ],
 )
 def test_a_shared_readout_without_a_common_surface_is_refused(settings, own_tree, tmp_path, change, why):
-    with h5py.File(own_tree / "subjects" / "ben.h5", "r+") as file:
-        change(file)
+    change(own_tree)
     config = settings(dataset=str(own_tree), joint=BEN, readout__shared=True)
     with pytest.raises(ConfigError, match=rf"readout\.shared(.|\n)*({why})"):
         tune(config, tmp_path / "run")

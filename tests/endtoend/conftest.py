@@ -4,11 +4,11 @@ import importlib
 import shutil
 
 import pytest
-import yaml
 
 from brainwavlm.encoding import tuning
 from brainwavlm.evaluation import evaluator
 from brainwavlm.runs.run import open_run
+from tests.damage import described
 from tests.trees import native_tree
 
 
@@ -18,9 +18,7 @@ def small_demo(tmp_path_factory):
     splits = dict.fromkeys(("bees", "dog"), "train") | {"chess": "validation"}
     splits |= dict.fromkeys(("museum", "flood"), "test")
     path = native_tree(tmp_path_factory.mktemp("demo"), ("sim01", "sim02"), splits).path
-    description = path / "dataset.yaml"
-    content = yaml.safe_load(description.read_text())
-    description.write_text(yaml.safe_dump(content | {"simulated": True}))
+    described(lambda content: content.update(simulated=True))(path)
     return path
 
 

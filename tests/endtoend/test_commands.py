@@ -4,11 +4,11 @@ import json
 import re
 import shutil
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.damage import cut, within, written
 from tests.trees import ds003020_tree
 
 
@@ -68,34 +68,26 @@ def test_features_are_kept_and_ridge_writes_one_row_a_voxel(brainwavlm, publishe
     brainwavlm("figure", "scatter", ridge, "-o", tmp_path / "a.svg", code=2)
 
 
-SOULS = "derivative/preprocessed_data/UTS03/souls.hf5"
-
-
-def pointer_sound(root):
-    (root / "stimuli/souls.wav").write_text("/annex/objects/MD5E-s5--00.wav\n")
-
-
-def truncated_responses(root):
-    content = (root / SOULS).read_bytes()
-    (root / SOULS).write_bytes(content[: len(content) // 2])
+OF_UTS03 = "derivative/preprocessed_data/UTS03"
+SOULS = f"{OF_UTS03}/souls.hf5"
 
 
 def nothing_but_nan(root):
-    for path in (root / "derivative/preprocessed_data/UTS03").iterdir():
-        with h5py.File(path, "r+") as file:
-            file["data"][...] = np.nan
+    for path in (root / OF_UTS03).iterdir():
+        within(path, "data", ..., np.nan)(root)
 
 
-BREAKAGES = {
-    pointer_sound: r"datalad get .*souls\.wav",
-    truncated_responses: r"souls\.hf5.*truncated",
-    nothing_but_nan: r"nan|NaN",
-}
-
-
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.__name__)
+@pytest.mark.parametrize(
+    ("breakage", "words"),
+    [
+        (written("stimuli/souls.wav", "/annex/objects/MD5E-s5--00.wav\n"), r"datalad get .*souls\.wav"),
+        (cut(SOULS, -200), r"souls\.hf5.*truncated"),
+        (nothing_but_nan, r"nan|NaN"),
+    ],
+    ids=["pointer", "truncated", "nan"],
+)
 def test_a_broken_data_set_ends_each_command_with_its_message_and_leaves_nothing(
-    brainwavlm, broken, small_settings, tmp_path, breakage
+    brainwavlm, broken, small_settings, tmp_path, breakage, words
 ):
     breakage(broken)
     data = ["--set", f"dataset={broken}"]
@@ -107,5 +99,5 @@ def test_a_broken_data_set_ends_each_command_with_its_message_and_leaves_nothing
         ("ridge", broken, "--preset", "demo", "--subject", "UTS03", "--output", output),
     ):
         done = brainwavlm(*command, code=2)
-        assert re.search(BREAKAGES[breakage], (done.out + done.err).replace("\n", " ")), (command, done)
+        assert re.search(words, (done.out + done.err).replace("\n", " ")), (command, done)
     assert not output.exists()

@@ -3,12 +3,12 @@
 import json
 import re
 
-import h5py
 import numpy as np
 from numpy.testing import assert_array_equal
 
 from brainwavlm.encoding.run_data import run_data
 from tests.brains import write_brain
+from tests.damage import put
 
 
 def test_targets_are_listed_with_their_voxels_and_what_is_missing_is_said(brainwavlm, tmp_path):
@@ -43,8 +43,7 @@ def test_targets_are_listed_with_their_voxels_and_what_is_missing_is_said(brainw
 def test_a_run_is_tuned_on_a_region_of_its_configuration(settings, own_tree):
     chosen = run_data(settings(target="mine", regions={"mine": ["AC&LH", "RH"]}))
     assert_array_equal(chosen.voxels, (np.arange(30) % 3 == 0) | (np.arange(30) >= 15))
-    with h5py.File(own_tree / "subjects/anna.h5", "a") as file:
-        del file["ceiling"]  # it is measured then, also for a region that asks for it
+    put("subjects/anna.h5", "ceiling", None)(own_tree)  # measured then, also for a region that asks for it
     data = {"dataset": str(own_tree)}
     measured = run_data(settings(**data, target="good", regions={"good": ["ceiling>0.1"]}))
     assert_array_equal(measured.voxels, run_data(settings(**data, target="ceiling>0.1")).voxels)

@@ -29,7 +29,8 @@ def residual_of(config):
     return correlation(true, made)
 
 
-def test_every_control_is_called_one(control):
+def test_the_page_says_of_every_control_that_it_is_one_and_of_a_chosen_epoch_how(control, settings):
+    assert "epoch 0 included" in method_words("training", settings(quirks__epoch_by_ridge=True))
     for kind, words in CONTROLS.items():
         assert f"CONTROL: tuned on {words}" in method_words("training", control(kind))
 

@@ -15,6 +15,7 @@ from brainwavlm.evaluation.ridge_predictions import responses_of
 from brainwavlm.evaluation.scores import cc_norm, correlation
 from brainwavlm.reporting.page.tables import scores_table
 from brainwavlm.results.evaluation import Evaluation
+from tests.damage import put
 from tests.evaluation.conftest import LENGTHS, N_VOXELS, SILENT
 
 
@@ -159,9 +160,7 @@ def test_simulated_responses_are_also_scored_against_their_signal(planted, score
 
 def test_a_signal_of_another_shape_is_an_error_that_names_it(planted, tmp_path):
     shutil.copytree(planted.data.dataset.path / "planted", tmp_path / "planted")
-    with h5py.File(tmp_path / "planted" / "S1.h5", "a") as file:
-        del file["clean/g"]
-        file["clean/g"] = np.zeros((3, N_VOXELS))
+    put("planted/S1.h5", "clean/g", np.zeros((3, N_VOXELS)))(tmp_path)
     with pytest.raises(DatasetError, match=r"S1\.h5: clean/g of shape \(3, 40\)"):
         planted.score(dataset=simulated(planted, tmp_path))
 

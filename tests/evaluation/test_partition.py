@@ -151,6 +151,15 @@ def test_what_is_wrong_is_told_before_any_model_is_run(finished, tmp_path, monke
             partition([finished(), finished(seed=1)], ["mel", name])
 
 
+def test_units_without_a_value_are_counted(finished, features, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("dog 1 2\n")
+    run, evaluator = finished(), Evaluator(features, None)
+    plan = evaluator.plan_of(run, with_whole_cortex(run.config, (), None))
+    spaces = feature_spaces(features_named([f"glove={path}"]), plan, evaluator.untuned(run.config))
+    assert spaces.notes == ["glove: 56 of 112 words (50.0%) have no value, and count as nothing."]
+
+
 def test_what_a_run_is_stands_in_the_notes(tuned):
     unfinished = tuned("a", control__kind="shifted", control__seconds=4.0)
     (unfinished.path / "result.json").unlink()

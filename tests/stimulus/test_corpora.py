@@ -2,28 +2,22 @@
 
 import numpy as np
 import pytest
-import soundfile
 
 from brainwavlm.datasets import load_dataset
 from brainwavlm.errors import DatasetError
 from brainwavlm.stimulus.corpora import read_corpus
 from brainwavlm.stimulus.textgrid import Interval
 from brainwavlm.stimulus.utterances import Utterance, parted, with_drawn_splits
-from tests.trees import native_tree
+from tests.trees import native_tree, write_sound
 
 SPLITS = ("train", "validation", "test")
-
-
-def write_sound(path, seconds=1.0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, round(16000 * seconds)), 16000)
 
 
 @pytest.fixture
 def table(tmp_path):
     """A function that writes manifest.csv beside three sounds."""
     for name in "abc":
-        write_sound(tmp_path / f"{name}.wav")
+        write_sound(tmp_path / f"{name}.wav", 1.0)
 
     def write(text):
         (tmp_path / "manifest.csv").write_text(text)
