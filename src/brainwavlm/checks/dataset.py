@@ -29,7 +29,7 @@ DECODERS = 2  # sounds at once
 def check_dataset(path_or_name: str | Path, subject: str | None = None) -> Report:
     """Read a data set from end to end and tell everything that is wrong with it.
 
-    Nothing is written into it; lengths and levels of its sounds are kept in ~/.cache/brainwavlm.
+    Nothing is written into it; lengths and levels of its sounds are kept in ~/.cache/brainwavlm/sounds.
 
     Parameters
     ----------
