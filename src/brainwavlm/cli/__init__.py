@@ -1,5 +1,6 @@
 """The command line: one function a command, no science in it. Heavy imports stay inside the commands."""
 
+import atexit
 import errno
 import gc
 import io
@@ -80,6 +81,7 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # Importing makes half a million objects: looking through them again and again takes a fifth of its time.
     gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)  # and once more at the end, when all is given back anyway, two seconds
     # Threads that spin wait long for one that others' processes keep off its core; on an idle machine spinning is best.
     busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
     if busy and "OMP_WAIT_POLICY" not in os.environ:
