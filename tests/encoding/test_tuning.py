@@ -82,22 +82,6 @@ def test_a_finished_run_is_not_run_again(tuned):
     assert (run.path / "log.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("overrides", "trained"),
-    [
-        ({"adapter__method": "frozen"}, 0),
-        ({"adapter__method": "full"}, None),
-        ({"adapter__layers": [2, 3], "adapter__projections": ["q", "out"]}, None),
-    ],
-)
-def test_every_method_runs_and_trains_what_it_says(finished, overrides, trained):
-    run = finished(**overrides)
-    names = [key for key in run.checkpoint("last").model if key.startswith("backbone.")]
-    assert len(names) == trained if trained is not None else names
-    if "adapter__layers" in overrides:
-        assert not any("layers.0." in name for name in names)
-
-
 @pytest.mark.parametrize("refresh", [0, 1])
 def test_a_closed_form_readout_is_never_trained_by_gradient(finished, tmp_path, refresh):
     run = finished(readout__kind="ridge-fixed", readout__refresh=refresh, joint=[{"subject": "ben"}])

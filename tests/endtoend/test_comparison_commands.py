@@ -4,6 +4,8 @@ import json
 
 import pandas as pd
 
+from tests.made_up import fake_partition, fake_probes
+
 
 def test_evaluate_by_state_compare_and_transfer_print_write_and_give_json(
     brainwavlm, tuned, features, tmp_path
@@ -31,3 +33,11 @@ def test_evaluate_by_state_compare_and_transfer_print_write_and_give_json(
         assert words in done.out
     assert brainwavlm("show", runs[0] / "transfer").out == done.out
     assert len(pd.read_csv(runs[0] / "transfer" / "needed.csv")) > 0
+
+
+def test_probes_and_partitions_are_shown(brainwavlm, tmp_path):
+    shown = " ".join(brainwavlm("show", fake_probes(tmp_path / "probes")).out.split())
+    assert "features read off hidden states" in shown
+    shown = brainwavlm("show", fake_partition(tmp_path / "split")).out
+    assert "R2 by region" in shown
+    assert "Next:  brainwavlm figure partition" in shown

@@ -14,9 +14,8 @@ import brainwavlm.evaluation.evaluator as bench_module
 from brainwavlm.config import WindowConfig
 from brainwavlm.encoding.run_data import run_data
 from brainwavlm.errors import ConfigError
-from brainwavlm.evaluation.downstream import Downstream, decisions, task_of
+from brainwavlm.evaluation.downstream import decisions, task_of
 from brainwavlm.evaluation.evaluate import evaluate
-from brainwavlm.evaluation.evaluator import Evaluator
 from brainwavlm.evaluation.scoring_plan import ModelSize, ScoringPlan
 from brainwavlm.evaluation.statistics.auc import LABELS, auc, jackknife_of_auc, jackknife_of_f1
 from brainwavlm.results.replicates import read_replicates
@@ -177,8 +176,6 @@ def test_clips_are_planned_on_the_length_that_is_heard(own):
 
 
 def test_what_cannot_be_asked_is_named(own):
-    with pytest.raises(ConfigError, match=r"(?s)evaluate.downstream.*phones, words, each once"):
-        Downstream(Evaluator(None, None), ["words", "words"])
     rare = Transcript([], [Interval(k + 0.1, k + 0.2, "no") for k in range(5)])
     for name in SPLITS:
         write_transcript(Path(own.dataset) / f"stimuli/{name}.TextGrid", rare, float(SECONDS))

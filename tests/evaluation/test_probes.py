@@ -316,8 +316,6 @@ def test_what_is_wrong_is_said_before_a_model_is_run(run, own, unread):
     ):
         with pytest.raises(DatasetError, match=problem):
             probe(run, [name])
-    with pytest.raises(ConfigError, match=r"probe\.layers: 9"):
-        probe(run, ["mel"], [9])
     write_words(data, lambda story: words_of(story)[:10])
     with pytest.raises(ConfigError, match=r"(?s)word-length: 30 words in the test stories.*50 or more"):
         question(own, ["word-length"])

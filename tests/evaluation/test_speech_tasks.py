@@ -243,6 +243,8 @@ def test_the_command_resynthesises_and_writes_sounds(finished, tmp_path, brainwa
     monkeypatch.setattr(vocoded, "__defaults__", (2,))  # rounds
     places = ["-o", tmp_path / "out", "--seeds", "1", "--epochs", "1", "--layers", "0,3"]
     brainwavlm("downstream", finished().path, "--task", "synthesis", *places)
+    assert "Speech task: synthesis" in brainwavlm("show", tmp_path / "out").out
+    brainwavlm("report", tmp_path / "out", code=2)
     table = open_result(tmp_path / "out").table.set_index("score")
     assert list(table.index) == ["mcd", "per"]
     assert (table.loc["mcd", ["reference", "score_frozen", "score_tuned"]] > 0).all()

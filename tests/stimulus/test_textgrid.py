@@ -175,13 +175,9 @@ def test_json_of_praatio_is_read_in_both_forms(tmp_path):
     assert grid(tmp_path / "a", json.dumps(points)) == [Tier("m", [Interval(0.1, 0.1, "x")], points=True)]
 
 
-GENTLE = {"transcript": "I", "words": [{"word": "I", "start": 0.1, "end": 0.4, "case": "success"}]}
-
-
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (json.dumps(GENTLE), "JSON with transcript, words, no TextGrid"),
         ('{"tiers": {"words": {"entries": []}, "words": {"entries": [[0, 1, "a"]]}}}', "lists 'words' twice"),
         ('{"tiers": 3', "not readable as JSON: Expecting ',' delimiter"),
         ('{"tiers": {"a": [1]}}', "JSON with tiers, no TextGrid"),
