@@ -23,15 +23,9 @@ CARRIED = "fsaverage5"  # nilearn has its shapes; every other mesh would need th
 class Hemisphere:
     """One hemisphere: several shapes of the same vertices, and the columns of the responses at each.
 
-    Attributes
-    ----------
-    shapes : dict of str to InMemoryMesh
-        coordinates (n_vertices, 3) float32 and faces (n_triangles, 3) uint32 by inflated, pial and flat, as far as they
-        are there; a flat surface is cut open and has fewer faces.
-    sulcal : array (n_vertices,) bool
-        Deep: drawn darker. All False where it is not known.
-    vertex, column : arrays (n,) int
-        Vertex vertex[i] carries column[i]; it may carry several, or none.
+    `shapes` are coordinates (n_vertices, 3) float32 and faces (n_triangles, 3) uint32 by inflated, pial and flat, as
+    far as they are there; a flat surface is cut open and has fewer faces. `sulcal` (n_vertices,) bool: deep, drawn
+    darker, all False where it is not known. Vertex vertex[i] carries column[i], arrays (n,) int: several, or none.
     """
 
     shapes: dict[str, InMemoryMesh]

@@ -23,7 +23,6 @@ NUMBERS = ["estimate", "low", "high", "seed_low", "seed_high"]
 READOUTS = {"": ALONE, "shared_": SHARED}
 _CELLS = ["experiment", "group", "tuned_on", "listener", "target", "stories", "readout"]
 _ABOUT = ["experiment", "claim", "kind", "n_seeds", "n_missing", "unit", "verdict", "sentence"]
-_BOTH = [of + column for of in READOUTS for column in NUMBERS]
 _ONE_FINDING = [*_CELLS[:-1], "kind", "against", "layer"]  # under either readout
 _SIGNS = "osD^vPX*<>"  # of models, beside their colours
 _NARROWEST = 1.5  # inches of a panel
@@ -109,12 +108,13 @@ def changes_table(rows: pd.DataFrame) -> pd.DataFrame:
         key = tuple(str(row[column]) for column in _ONE_FINDING)
         findings.setdefault(key, {})[row["readout"] if row["readout"] == "shared" else "voxelwise"] = row
     table = []
-    for both in findings.values():
-        alone, shared = both["voxelwise"], both.get("shared")
+    for one in findings.values():
+        alone, shared = one["voxelwise"], one.get("shared")
         row = {key: alone[key] for key in (*_ABOUT, *NUMBERS)} | {"label": finding_label(alone)}
         under = {f"shared_{key}": shared[key] for key in (*NUMBERS, "verdict")} if shared else {}
         table.append(row | {"shared_verdict": ""} | under | {"holds": holds(alone, shared)})
-    return pd.DataFrame(table, columns=[*_ABOUT, "label", *_BOTH, "shared_verdict", "holds"])
+    both = [of + column for of in READOUTS for column in NUMBERS]
+    return pd.DataFrame(table, columns=[*_ABOUT, "label", *both, "shared_verdict", "holds"])
 
 
 def claims(places: Sequence[Place], choice: Choice) -> Shown:

@@ -178,7 +178,7 @@ _UNTUNED = ["n_voxels", "r_frozen", "low_frozen", "high_frozen"]
 _UNTUNED += ["shared_frozen", "shared_low_frozen", "shared_high_frozen"]
 _SHORTER = {"Difference": "Change", "Frozen 95 %": "95 % interval", "Shared map 95 %": "Its 95 % interval"}
 _SPECIAL = str.maketrans(
-    {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "−": "$-$"}
 )

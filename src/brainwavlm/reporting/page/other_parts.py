@@ -24,8 +24,6 @@ from brainwavlm.results.transfer import Transfer
 
 _MOST_GROUPS = 12  # in a chart
 _SELECTIVITY = "selectivity"
-_NAMES = {control: f": {name}" for control, name in stimulus.NAMES.items()}
-_NAMES |= {PLAIN: "", _SELECTIVITY: ": above shuffled labels"}
 _PARTS = {("shared", STIMULUS): "shared with features", ("unique", MODEL): "model alone"}
 _OWN = "R2 of the model by itself: what it shares with the features, and what it alone says."
 _JOINT = "R2 of the features and the model together, by what each adds (product measure)."
@@ -183,8 +181,10 @@ def _answer_of_probes(rows: pd.DataFrame, several: bool) -> dict[str, str]:
 
 def _labels(rows: pd.DataFrame) -> list[str]:
     """Feature and score, and what it was asked under."""
+    names = {control: f": {name}" for control, name in stimulus.NAMES.items()}
+    names |= {PLAIN: "", _SELECTIVITY: ": above shuffled labels"}
     return [
-        stimulus.panel_name(rows.iloc[[place]]) + _NAMES[control]
+        stimulus.panel_name(rows.iloc[[place]]) + names[control]
         for place, control in enumerate(rows["control"])
     ]
 
