@@ -23,7 +23,7 @@ from brainwavlm.reporting.maps.writer import HEMI, map_file
 from brainwavlm.reporting.meshes import Mesh, mesh_of
 from brainwavlm.reporting.surface_maps import values_at_vertices
 from brainwavlm.runs.output_paths import require_writable
-from brainwavlm.speech.features import heard_facts
+from brainwavlm.speech.features import state_facts
 
 KINDS = (".h5", ".npy", ".nii.gz", ".func.gii")
 _Blocks = Iterator[tuple[slice, np.ndarray]]
@@ -99,7 +99,7 @@ def predict_files(
 def _facts(model: BrainModel, sound: Path, rows: SoundRows) -> str:
     """All that the rows of a sound depend on."""
     facts = {
-        **heard_facts(model.backbone, sound, model.windows, "mean"),
+        **state_facts(model.backbone, sound, model.windows, "mean"),
         "alignment": model.alignment.model_dump(mode="json"),
         "times": [len(rows.times), *rows.times[[0, -1]].tolist()],
         "clipped": rows.clipped,

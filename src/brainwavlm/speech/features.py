@@ -16,9 +16,9 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.feature_cache import StoryFeatures, features_path, kept_features, read_features
 from brainwavlm.speech.frontend_file import frontend_file
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.speech.sound_reader import NO_SOUND, SoundReader, WindowReader
+from brainwavlm.speech.sound_reader import NO_SOUND, SoundReader, WindowReader, heard_facts
 from brainwavlm.speech.stream.reader import StreamReader
-from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound, sound_facts
+from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
@@ -70,20 +70,12 @@ def extract(
     return StoryFeatures(reader.windows.times, layers)
 
 
-def heard_facts(
+def state_facts(
     backbone: Backbone, sound_path: str | Path, config: WindowConfig, channel: Channel
 ) -> dict[str, Any]:
     """All that hidden states of a sound depend on."""
-    return {
-        "weights": backbone.weights_checksum(),
-        "family": backbone.family.name,
-        "normalise_sound": backbone.normalise_sound,
-        "windows": config.model_dump(),
-        "audio": audio_checksum(sound_path),
-        **heard_as(channel),
-        "layers": list(backbone.layers),
-        **backbone.computed,
-    }
+    heard = heard_facts(backbone, sound_path, config, channel)
+    return {"weights": backbone.weights_checksum(), "layers": list(backbone.layers), **heard}
 
 
 def cached(
@@ -104,7 +96,7 @@ def cached(
     ConfigError, DatasetError
         As `kept_features`.
     """
-    facts = {"format": _FORMAT, **heard_facts(backbone, sound_path, config, channel)}
+    facts = {"format": _FORMAT, **state_facts(backbone, sound_path, config, channel)}
     of_all = features_path(folder, {**facts, "layers": list(range(backbone.n_blocks + 1))})
     if of_all.is_file():
         every = read_features(of_all)

@@ -15,8 +15,8 @@ from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.feature_cache import content_name
-from brainwavlm.speech.sound_reader import Kept, SoundReader
-from brainwavlm.stimulus.audio import audio_checksum, heard_as, load_sound
+from brainwavlm.speech.sound_reader import Kept, SoundReader, heard_facts
+from brainwavlm.stimulus.audio import load_sound
 
 _FORMAT = "1"
 
@@ -44,14 +44,9 @@ def frontend_file(
     facts = {
         "format": _FORMAT,
         "weights": backbone.frontend_checksum,
-        "family": backbone.family.name,
-        "normalise_sound": backbone.normalise_sound,
         "ends_early": bool(backbone.noise),
-        "windows": reader.config.model_dump(),
-        "audio": audio_checksum(sound_path),
-        **heard_as(channel),
         "type": kind,
-        **backbone.computed,
+        **heard_facts(backbone, sound_path, reader.config, channel),
     }
     path = Path(folder) / f"{content_name(facts)}.npy"
     ends = np.cumsum(reader.n_frames)

@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from brainwavlm.compute import on_device, sent
 from brainwavlm.config import WindowConfig
+from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import BackboneError
 from brainwavlm.speech.hidden_states import Backbone
-from brainwavlm.stimulus.audio import SAMPLE_RATE
+from brainwavlm.stimulus.audio import SAMPLE_RATE, audio_checksum, heard_as
 from brainwavlm.stimulus.windows import Windows
 
 Kept = Literal["float32", "float16"]
@@ -27,6 +29,20 @@ States = tuple[
 ]  # numbers of windows (n,), and by layer their features (n, n_dims)
 NO_SOUND = torch.empty(0)
 _STRETCH = 30 * SAMPLE_RATE  # of a shared convolution stack
+
+
+def heard_facts(
+    backbone: Backbone, sound_path: str | Path, config: WindowConfig, channel: Channel
+) -> dict[str, Any]:
+    """All but weights that says what a speech model hears of a sound, and how."""
+    return {
+        "family": backbone.family.name,
+        "normalise_sound": backbone.normalise_sound,
+        "windows": config.model_dump(),
+        "audio": audio_checksum(sound_path),
+        **heard_as(channel),
+        **backbone.computed,
+    }
 
 
 @dataclass(frozen=True, eq=False)

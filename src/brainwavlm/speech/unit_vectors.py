@@ -10,7 +10,7 @@ import numpy as np
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Story
 from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
-from brainwavlm.speech.features import file_reader, heard_facts
+from brainwavlm.speech.features import file_reader, state_facts
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.sound_reader import WindowReader
 from brainwavlm.stimulus.audio import SAMPLE_RATE
@@ -112,7 +112,7 @@ def cached_unit_vectors(
     edges = np.concatenate([side for some in units.values() for side in (some.starts, some.ends)])
     facts = {
         "format": f"units {_FORMAT}",
-        **heard_facts(backbone, story.audio, config, story.channel),
+        **state_facts(backbone, story.audio, config, story.channel),
         "units": {name: len(some) for name, some in units.items()},
         "edges": hashlib.sha256(edges.tobytes()).hexdigest(),
     }
