@@ -11,7 +11,7 @@ from brainwavlm.speech.backbones import load_backbone
 from brainwavlm.speech.features import cached, extract, sound_reader
 from brainwavlm.stimulus.windows import cut_windows
 from tests.models import FAMILIES, noise
-from tests.speech.test_feature_cache import assert_same
+from tests.speech.test_feature_files import assert_same
 
 WINDOWS = WindowConfig(context=0.5, stride=0.1, frame="last")
 

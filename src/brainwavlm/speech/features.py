@@ -1,20 +1,27 @@
-"""Features of whole sounds, and of data sets, read or found on disk."""
+"""Features of sounds: read, kept on disk as safetensors with times and a checksum, and found there again."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 from torch import Tensor
 
 from brainwavlm.config import RunConfig, WindowConfig
 from brainwavlm.datasets import load_dataset
 from brainwavlm.datasets.responses import Channel
+from brainwavlm.errors import DatasetError
+from brainwavlm.files import replacing, sync
 from brainwavlm.progress import Progress
+from brainwavlm.runs.output_paths import require_writable
 from brainwavlm.speech.backbones import load_backbone
-from brainwavlm.speech.feature_cache import StoryFeatures, features_path, kept_features, read_features
-from brainwavlm.speech.frontend_file import frontend_file
+from brainwavlm.speech.frontend_file import content_name, frontend_file
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.sound_reader import NO_SOUND, SoundReader, WindowReader, heard_facts
 from brainwavlm.speech.stream.reader import StreamReader
@@ -22,6 +29,21 @@ from brainwavlm.stimulus.audio import load_sound, sound_facts
 from brainwavlm.stimulus.windows import Windows, cut_windows
 
 _FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class StoryFeatures:
+    """What a model says of one sound.
+
+    Attributes
+    ----------
+    times : float64 array (n_windows,)
+        Seconds from sound onset: the end of each window.
+    layers : dict of int to float32 array (n_windows, n_dims)
+    """
+
+    times: np.ndarray
+    layers: dict[int, np.ndarray]
 
 
 def sound_reader(
@@ -119,3 +141,70 @@ def extract_dataset(
         name: cached(backbone, stories[name].audio, config.windows, folder, stories[name].channel)
         for name in (progress or Progress()).over(names, "Reading stories")
     }
+
+
+def write_features(path: Path, features: StoryFeatures, facts: dict) -> None:
+    """Write a feature file whole or not at all, with the facts that features depend on as JSON."""
+    tensors = {"times": features.times, **{f"layer.{k}": array for k, array in features.layers.items()}}
+    metadata = {"facts": json.dumps(facts, sort_keys=True), "content": _content(tensors)}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+        sync(temporary)
+
+
+def features_path(folder: str | Path, facts: dict) -> Path:
+    """Where features with these facts are kept."""
+    return Path(folder) / f"{content_name(facts)}.safetensors"
+
+
+def kept_features(folder: str | Path, facts: dict, make: Callable[[], StoryFeatures]) -> StoryFeatures:
+    """The features with these facts: read from a folder, or made and written there.
+
+    A file takes its name when it is whole, so processes may share a folder, and one that is killed leaves at most a
+    hidden temporary file that is never read.
+
+    Raises
+    ------
+    ConfigError
+        They are not there, and the folder cannot be written to: told before they are made.
+    DatasetError
+        Their file is damaged.
+    """
+    path = features_path(folder, facts)
+    if path.is_file():
+        return read_features(path)
+    require_writable(path.parent, "cache")
+    features = make()
+    write_features(path, features, facts)
+    return features
+
+
+def read_features(path: Path) -> StoryFeatures:
+    """Read a feature file; a DatasetError names one that is damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            content = (file.metadata() or {}).get("content")
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from None
+    if content != _content(tensors):
+        raise _damaged(path, "its content does not match its checksum")
+    times = tensors.pop("times")
+    return StoryFeatures(times, {int(name.removeprefix("layer.")): array for name, array in tensors.items()})
+
+
+def _content(tensors: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, found: str) -> DatasetError:
+    return DatasetError(
+        path,
+        f"a damaged feature file: {found}.",
+        "a whole file, as this program writes it.",
+        "Delete it; the features are then computed again.",
+    )

@@ -1,5 +1,7 @@
 """The frozen frontend's output of a story in a file that runs share."""
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -14,11 +16,15 @@ from brainwavlm.datasets.responses import Channel
 from brainwavlm.errors import ConfigError, DatasetError
 from brainwavlm.files import replacing
 from brainwavlm.runs.output_paths import require_writable
-from brainwavlm.speech.feature_cache import content_name
 from brainwavlm.speech.sound_reader import Kept, SoundReader, heard_facts
 from brainwavlm.stimulus.audio import load_sound
 
 _FORMAT = "1"
+
+
+def content_name(facts: dict) -> str:
+    """The name of a file whose content follows from these facts: their SHA-256."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def frontend_file(

@@ -9,8 +9,7 @@ import numpy as np
 
 from brainwavlm.config import WindowConfig
 from brainwavlm.datasets.responses import Story
-from brainwavlm.speech.feature_cache import StoryFeatures, kept_features
-from brainwavlm.speech.features import file_reader, state_facts
+from brainwavlm.speech.features import StoryFeatures, file_reader, kept_features, state_facts
 from brainwavlm.speech.hidden_states import Backbone
 from brainwavlm.speech.sound_reader import WindowReader
 from brainwavlm.stimulus.audio import SAMPLE_RATE

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from brainwavlm.errors import ConfigError, DatasetError
-from brainwavlm.speech import feature_cache
-from brainwavlm.speech.feature_cache import StoryFeatures, kept_features, read_features, write_features
+from brainwavlm.speech import features
+from brainwavlm.speech.features import StoryFeatures, kept_features, read_features, write_features
 
 FEATURES = StoryFeatures(np.arange(1, 51) / 4.0, {k: np.full((50, 32), k, np.float32) for k in (0, 3, 12)})
 
@@ -25,7 +25,7 @@ def assert_same(one, other):
 
 def write_half(path, half):
     """Write features, and wait where half of the bytes are there."""
-    save = feature_cache.save_file
+    save = features.save_file
 
     def slow_save(tensors, path, metadata):
         save(tensors, path, metadata=metadata)
@@ -34,7 +34,7 @@ def write_half(path, half):
         half.set()
         time.sleep(60)
 
-    feature_cache.save_file = slow_save
+    features.save_file = slow_save
     write_features(path, FEATURES, {})
 
 
