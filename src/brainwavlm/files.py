@@ -82,7 +82,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     partial = folder.absolute().with_name(f".{folder.absolute().name}.partial-{os.getpid()}")
     partial.mkdir(parents=True)
     try:
-        yield partial
+        with naming(folder):
+            yield partial
         os.replace(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 
 from brainwavlm.errors import BrainwavlmError, ConfigError
 from brainwavlm.reporting.figures import KINDS, Choice, draw_figure, write_figure
+from brainwavlm.reporting.figures.drawing import _save
 from brainwavlm.reporting.figures.style import COLOURS, GROUPS, OTHER, read_style, shipped_style
 from tests.made_up import fake_comparison, fake_evaluation, fake_transfer
 
@@ -26,6 +27,14 @@ def measured(tmp_path_factory):
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
     return fake_evaluation(tmp_path_factory.mktemp("simulated"), 40, runs=(("one", "cortex"),))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("suffix", [".pdf", ".svg", ".png"])
+def test_a_full_disk_is_told_as_one_by_every_format(simulated, suffix):
+    figure = draw_figure("scatter", simulated).figure
+    with pytest.raises(OSError, match="No space left"):
+        _save(figure, Path("/dev/full"), suffix, read_style(None))
 
 
 def test_sizes_are_in_millimetres_and_the_same_input_gives_the_same_bytes(simulated, tmp_path):

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,9 @@ def _save(figure: Figure, path: Path, suffix: str, style: Style) -> None:
     with style.applied(), warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*collapsed to zero.*")
         try:
-            figure.savefig(path, format=suffix[1:], metadata=_METADATA[suffix])
+            whole = BytesIO()  # of a full disk matplotlib's PDF says an AttributeError
+            figure.savefig(whole, format=suffix[1:], metadata=_METADATA[suffix])
+            path.write_bytes(whole.getbuffer())
         except UserWarning:
             size = " x ".join(f"{MILLIMETRES * inches:.0f}" for inches in figure.get_size_inches())
             remedy = "Choose a larger size, or a smaller text in the style."
