@@ -154,7 +154,7 @@ def test_simulated_responses_are_also_scored_against_their_signal(planted, score
     score.save(tmp_path / "ridge")
     opened = Evaluation.open(tmp_path / "ridge")
     assert {"clean_r_frozen", "clean_shared_r_frozen"} <= {*opened.table} & {*opened.voxels}
-    html = scores_table(opened.table, opened.runs, {"ridge": "One"})["html"]
+    html = scores_table(opened, {"ridge": "One"})["html"]
     assert f"{row['clean_r']:.3f} ({row['clean_shared_r']:.3f})" in html
 
 
