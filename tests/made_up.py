@@ -71,7 +71,7 @@ def small_evaluation(rows, simulated=True, layers=(), tasks=(), replicates=None)
     runs = [run_entry(name, simulated=simulated) for name in names]
     return Evaluation(
         table,
-        filled("voxels.csv", [{"run": name} for name in names]),
+        filled("voxels.csv.gz", [{"run": name} for name in names]),
         {**ABOUT, "simulated": simulated, "runs": runs, "notes": []},
         filled("layers.csv", layers),
         replicates,

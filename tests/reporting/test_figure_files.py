@@ -1,5 +1,6 @@
 """Figures for papers as files: size, fonts, style, bytes; and what is refused, with nothing left behind."""
 
+import gzip
 import re
 import shutil
 from pathlib import Path
@@ -205,8 +206,10 @@ def test_a_figure_is_replaced_whole_and_no_other_table_and_no_result(simulated, 
             write_figure("table", folder, folder / name)
     assert (folder / "table.csv").read_bytes() == table
     assert not (folder / "table.tex").exists()
-    voxels = folder / "voxels.csv"
-    voxels.write_text(voxels.read_text().replace("sim01,3,", "sim01,three,", 1))
+    voxels = folder / "voxels.csv.gz"
+    voxels.write_bytes(
+        gzip.compress(gzip.decompress(voxels.read_bytes()).replace(b"sim01,3,", b"sim01,three,", 1))
+    )
     with pytest.raises(BrainwavlmError, match=re.escape(str(voxels))):
         write_figure("histogram", folder, target)
     assert (target.read_bytes(), values.read_bytes()) == before

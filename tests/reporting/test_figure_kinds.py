@@ -291,10 +291,10 @@ def shown(folder, **choice):
 @pytest.mark.usefixtures("every_triangle")
 def test_faces_of_a_map_have_the_colours_of_their_side(mapped, tmp_path):
     folder = shutil.copytree(mapped, tmp_path / "evaluation")
-    voxels = pd.read_csv(folder / "voxels.csv")
+    voxels = pd.read_csv(folder / "voxels.csv.gz")
     left = patches(400)[0][voxels["voxel"]] == 0
     voxels["r_frozen"], voxels["r_tuned"] = 0.2, np.where(left, 0.8, 0.4)
-    voxels.to_csv(folder / "voxels.csv", index=False)
+    voxels.to_csv(folder / "voxels.csv.gz", index=False)
     without_checksums(folder)
     for view, way in (("inflated", "lateral"), ("flat", "flat")):
         mark, _ = drawn("maps", folder, quantity="tuned", width=85.0, view=view)
@@ -311,7 +311,7 @@ def test_faces_of_a_map_have_the_colours_of_their_side(mapped, tmp_path):
 
 def test_maps_leave_out_voxels_above_the_threshold_and_show_shares_of_the_ceiling(mapped):
     values = shown(mapped, quantity="share", q=0.05)
-    voxels = pd.read_csv(mapped / "voxels.csv")
+    voxels = pd.read_csv(mapped / "voxels.csv.gz")
     below = voxels[voxels["q_tuned"] < 0.05]
     assert 0 < len(below) < len(voxels)
     assert_allclose(sorted(values["value"]), sorted(below["normalised_tuned"]), rtol=1e-12)

@@ -37,10 +37,10 @@ def brain(ds003020, tmp_path_factory):
 
 def _drop_voxels(folder):
     """As where some columns are constant: their rows are missing, and the voxels are not in order."""
-    frame = pd.read_csv(folder / "voxels.csv", dtype=str)
+    frame = pd.read_csv(folder / "voxels.csv.gz", dtype=str)
     kept = frame[frame["voxel"].astype(int) % UNSCORED != 0].sample(frac=1, random_state=0)
     kept["alpha_tuned"], kept["remark"] = kept["voxel"], "text"  # a number for each voxel
-    kept.to_csv(folder / "voxels.csv", index=False)
+    kept.to_csv(folder / "voxels.csv.gz", index=False)
     without_checksums(folder)
     summary = json.loads((folder / "summary.json").read_text())
     frozen = summary["runs"][0]["frozen"]
@@ -79,7 +79,7 @@ def test_each_value_of_a_volume_is_where_its_voxel_is_in_the_head(exported, brai
 
 
 def test_every_column_of_the_table_comes_back_value_for_value(exported, brain):
-    frame = pd.read_csv(brain[2] / "voxels.csv").sort_values("voxel")
+    frame = pd.read_csv(brain[2] / "voxels.csv.gz").sort_values("voxel")
     frame["difference"] = frame["r_tuned"] - frame["r_frozen"]
     mask = np.asarray(nibabel.load(brain[0] / XFM / "mask_thick.nii.gz").dataobj)
     sidecar = json.loads((exported / "maps.json").read_text())
@@ -108,7 +108,7 @@ def test_the_sidecar_and_the_surface_files_tell_what_the_maps_are(exported, brai
     assert sidecar["source"]["folder"] == "evaluation"
     assert sidecar["surface"]["space"] == "native, UTS03"
     assert sidecar["volume"]["shape"] == [46, 33, 24]
-    assert "Column remark of voxels.csv holds text and is no map." in sidecar["notes"]
+    assert "Column remark of voxels.csv.gz holds text and is no map." in sidecar["notes"]
     assert str(brain[0]) not in (exported / "maps.json").read_text()  # nobody's paths
     assert all(one["unit"] and one["meaning"] for one in sidecar["maps"])
     surfaces = (one["surface"][side]["file"] for one in sidecar["maps"] for side in ("left", "right"))
@@ -133,7 +133,7 @@ def test_on_fsaverage5_each_value_is_at_its_vertex_in_files_that_say_simulated(n
     folder = fake_evaluation(tmp_path, n_voxels=300)
     out = open_maps(folder).save(tmp_path / "out", surfaces=True)
     subject = load_dataset(tmp_path / "data").subject("sim01")
-    frame = pd.read_csv(folder / "voxels.csv")
+    frame = pd.read_csv(folder / "voxels.csv.gz")
     frame["difference"] = frame["r_tuned"] - frame["r_frozen"]
     for run in ("on-cortex", "on-AC"):
         assert json.loads((out / run / "maps.json").read_text())["simulated"] is True
@@ -164,7 +164,7 @@ def test_a_surface_whose_shapes_are_not_here_still_has_its_maps(tmp_path):
     hemisphere = np.arange(40) % 2
     write_anatomy(file, hemisphere=hemisphere, surface="fsaverage6", vertex=vertex)
     out = open_maps(folder).save(tmp_path / "out", surfaces=True)
-    rows = pd.read_csv(folder / "voxels.csv").groupby("run").get_group("on-AC").set_index("voxel")
+    rows = pd.read_csv(folder / "voxels.csv.gz").groupby("run").get_group("on-AC").set_index("voxel")
     values = _arrays(out / "on-AC" / "scores_hemi-R.func.gii")["r_tuned"]
     assert len(values) == 40962
     assert_array_equal(values[vertex[1::2]], rows["r_tuned"][1::2].to_numpy(np.float32))
@@ -199,9 +199,9 @@ def test_a_map_that_is_not_there_and_text_in_a_known_column_are_named(brain, tmp
     with pytest.raises(ConfigError, match=r"'r_best' is no map of run one(.|\n)*r_tuned"):
         open_maps(brain[2])["one"].volume("r_best")
     folder = shutil.copytree(brain[2], tmp_path / "evaluation")
-    frame = pd.read_csv(folder / "voxels.csv", dtype=str)
+    frame = pd.read_csv(folder / "voxels.csv.gz", dtype=str)
     frame.loc[3, "alpha_tuned"] = "much"
-    frame.to_csv(folder / "voxels.csv", index=False)
+    frame.to_csv(folder / "voxels.csv.gz", index=False)
     with pytest.raises(RunError, match="column alpha_tuned holds text"):
         open_maps(folder)
 
@@ -267,11 +267,12 @@ def test_names_that_mean_something_elsewhere_are_only_names(brain, tmp_path):
     names = ("<b>&amp;]]></b>", "ceiling\x1b[31m>0.2", "../../up")
     folder = shutil.copytree(brain[2], tmp_path / "evaluation")
     voxels, table = (
-        pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("voxels", "table")
+        pd.read_csv(folder / name, dtype=str, keep_default_na=False)
+        for name in ("voxels.csv.gz", "table.csv")
     )
     rows = [table.replace({"target": {"RH": name}})[table["target"] == "RH"] for name in names]
     pd.concat([table, *rows]).to_csv(folder / "table.csv", index=False)
-    voxels.assign(**dict.fromkeys(names, voxels["RH"])).to_csv(folder / "voxels.csv", index=False)
+    voxels.assign(**dict.fromkeys(names, voxels["RH"])).to_csv(folder / "voxels.csv.gz", index=False)
     out = open_maps(folder).save(tmp_path / "maps" / "out", space="surfaces")
     assert list((tmp_path / "maps").iterdir()) == [out]
     sidecar = json.loads((out / "one" / "maps.json").read_text())

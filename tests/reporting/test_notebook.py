@@ -37,7 +37,7 @@ def harmless(html):
 def renamed(folder, place, name):
     """A copy of an evaluation in which a run has another name."""
     copy = shutil.copytree(folder, place)
-    for file in ("table.csv", "voxels.csv", "layers.csv", "downstream.csv"):
+    for file in ("table.csv", "voxels.csv.gz", "layers.csv", "downstream.csv"):
         frame = pd.read_csv(copy / file, dtype=str, keep_default_na=False)
         frame["run"] = frame["run"].replace("on-AC", name)
         frame.to_csv(copy / file, index=False)

@@ -2,6 +2,7 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from brainwavlm.errors import BrainwavlmError
@@ -72,8 +73,9 @@ def test_the_data_set_that_was_evaluated_gives_maps_but_no_voxel_that_it_lacks(f
     results = Evaluation.open(folder)
     sources = sources_of(results)
     assert [source.no_map for source in sources.values()] == ["", ""]
-    text = (folder / "voxels.csv").read_text().replace("on-AC,sim01,39,", "on-AC,sim01,40,")
-    (folder / "voxels.csv").write_text(text)
+    voxels = pd.read_csv(folder / "voxels.csv.gz", dtype=str, keep_default_na=False)
+    voxels.loc[(voxels["run"] == "on-AC") & (voxels["voxel"] == "39"), "voxel"] = "40"
+    voxels.to_csv(folder / "voxels.csv.gz", index=False)
     without_checksums(folder)
     sources = sources_of(Evaluation.open(folder))
     assert sources["on-cortex"].no_map == ""

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,9 @@ def rows(runs=RUNS):
 @pytest.fixture
 def evaluation():
     made = small_evaluation(rows(), tasks=[{"run": "NA", "task": "words"}])
-    voxels = pd.concat([filled("voxels.csv", [{"run": run, "voxel": v} for v in range(3)]) for run in RUNS])
+    voxels = pd.concat(
+        [filled("voxels.csv.gz", [{"run": run, "voxel": v} for v in range(3)]) for run in RUNS]
+    )
     voxels["AC"] = [True, False, True, False, False, True, np.nan, np.nan, np.nan]
     voxels["cortex"], voxels["q_tuned"] = True, np.linspace(0.1, 0.9, 9)
     return Evaluation(made.table, voxels.reset_index(drop=True), made.summary, downstream=made.downstream)
@@ -50,7 +54,7 @@ def test_a_target_that_another_run_has_alone_is_no_mask_of_this_one(evaluation, 
 
 def test_only_what_is_asked_for_is_read(evaluation, tmp_path):
     folder = evaluation.save(tmp_path / "e")
-    (folder / "voxels.csv").unlink()
+    (folder / "voxels.csv.gz").unlink()
     (folder / "downstream.csv").write_text("no table")
     assert Evaluation.open(folder, ()).table["target"].tolist() == ["cortex", "AC"] * 3
     for part in ("voxels", "downstream"):
@@ -65,7 +69,7 @@ def test_a_table_of_an_earlier_evaluation_in_the_folder_does_not_stay(evaluation
     assert Evaluation.open(folder).downstream.empty
 
 
-@pytest.mark.parametrize("name", ["table.csv", "voxels.csv"])
+@pytest.mark.parametrize("name", ["table.csv", "voxels.csv.gz"])
 def test_rows_are_those_of_the_runs_that_the_summary_names(evaluation, tmp_path, name):
     folder = evaluation.save(tmp_path / "e")
     without_checksums(folder)
@@ -95,3 +99,17 @@ def test_groups_hold_each_voxel_once_in_its_smallest_region():
         "language": [0, 1],
         REMAINDER: [4, 5],
     }
+
+
+def test_the_table_of_voxels_is_compressed_and_that_of_an_earlier_version_is_read(evaluation, tmp_path):
+    folder = evaluation.save(tmp_path / "e")
+    first = (folder / "voxels.csv.gz").read_bytes()
+    assert (evaluation.save(folder) / "voxels.csv.gz").read_bytes() == first  # without the time
+    without_checksums(folder)
+    (folder / "voxels.csv").write_bytes(gzip.decompress(first))
+    (folder / "voxels.csv.gz").unlink()
+    earlier = Evaluation.open(folder)
+    assert earlier.voxels_path == folder / "voxels.csv"
+    pd.testing.assert_frame_equal(earlier.voxels, evaluation.voxels, check_dtype=False)
+    evaluation.save(folder)
+    assert not (folder / "voxels.csv").exists()

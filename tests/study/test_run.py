@@ -48,7 +48,7 @@ def require_same_cells(one, other):
         for old, now in ((kept.model, new.model), (kept.optimiser, new.optimiser)):
             assert old.keys() == now.keys()
             assert [key for key in old if not torch.equal(old[key], now[key])] == []
-        for table in ("table.csv", "voxels.csv"):
+        for table in ("table.csv", "voxels.csv.gz"):
             assert (before.evaluation / table).read_bytes() == (after.evaluation / table).read_bytes()
 
 
@@ -99,7 +99,7 @@ def test_done_cells_are_kept_and_failed_ones_tried_again_only_on_request(small_s
     assert f"cells/{first[0].folder}/probes/probes.csv" in copied
     assert not any(first[1].folder in name and name.startswith("cells") for name in copied)
     assert open_study(tmp_path / "elsewhere").cells[0].run.result == done.run.result
-    assert (done.evaluation / "voxels.csv").is_file()
+    assert (done.evaluation / "voxels.csv.gz").is_file()
     assert (done.transfer / "matrix.csv").is_file()
     assert (done.probes / "probes.csv").is_file()
     assert done.run.config.target == "cortex"
@@ -351,5 +351,5 @@ def test_cells_share_frontends_and_are_the_same_cells(small_study, tmp_path):
     assert not (apart / "frontends").exists()
     for cell, folder in ((one, None), (other, str(shared / "frontends"))):
         assert cell.run.config.training.frontend_folder == folder
-    scores = [pd.read_csv(cell.evaluation / "voxels.csv")["r_tuned"] for cell in (one, other)]
+    scores = [pd.read_csv(cell.evaluation / "voxels.csv.gz")["r_tuned"] for cell in (one, other)]
     np.testing.assert_allclose(*scores, atol=1e-4)

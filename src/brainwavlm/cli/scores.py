@@ -67,7 +67,7 @@ def evaluate(
     from brainwavlm.evaluation.evaluate import evaluate as score
 
     states, tasks = options.layers_of(layers), options.names_of(downstream)
-    opened, folder = options.opened_runs(runs, output, "evaluation", "table.csv", "voxels.csv")
+    opened, folder = options.opened_runs(runs, output, "evaluation", "table.csv")
     progress = TerminalProgress()
     scores = score(opened, cache, progress, memory, states, tasks, epochs, cross_fit, reuse_alphas)
     save_and_show(scores, folder, json)

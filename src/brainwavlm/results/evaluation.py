@@ -17,16 +17,24 @@ from brainwavlm.results.result import Result
 from brainwavlm.results.run_voxels import RunVoxels
 from brainwavlm.results.schemas import AGAIN as EVALUATE_AGAIN
 from brainwavlm.results.schemas import RIDGE_AGAIN, EvaluationSummary, RidgeSummary
-from brainwavlm.results.tables import frame_rows, read_if_any, read_summary, read_table, records, told
+from brainwavlm.results.tables import (
+    frame_rows,
+    read_if_any,
+    read_summary,
+    read_table,
+    records,
+    table_path,
+    told,
+)
 
-# Columns of voxels.csv, and those of the table that count voxels below .05; empty where that cannot be tested.
+# Columns of voxels.csv.gz, and those of the table that count voxels below .05; empty where that cannot be tested.
 VOXELS_BELOW = {"q_frozen": "voxels_frozen", "q_tuned": "voxels_tuned", "q_difference": "voxels_better"}
 _FURTHER = ("layers", "downstream", "delays", "ridge_epochs")
 PARTS = ("voxels", *_FURTHER, "replicates")
 RIDGE_FILE = "scores.csv"
 UNTUNED = "none"  # how the model of such a result was adapted
 _CLEAN = {name: f"{name}_frozen" for name in ("clean_r", "clean_shared_r")}
-# Names in summary.json and scores.csv, where there is one model, and in table.csv and voxels.csv.
+# Names in summary.json and scores.csv, where there is one model, and in table.csv and voxels.csv.gz.
 _TARGET = {
     "mean_r": "r_frozen",
     "low": "low_frozen",
@@ -85,7 +93,7 @@ class Evaluation(Result):
         The folder that it was read from; of one that was never saved, a name.
     """
 
-    FILES: ClassVar = {name: f"{name}.csv" for name in ("table", "voxels", *_FURTHER)}
+    FILES: ClassVar = {name: f"{name}.csv" for name in ("table", *_FURTHER)} | {"voxels": "voxels.csv.gz"}
     PERHAPS = tuple(FILES)
     SUMMARY, AGAIN = EvaluationSummary, EVALUATE_AGAIN
     table: pd.DataFrame
@@ -119,7 +127,7 @@ class Evaluation(Result):
         summary = read_summary(folder / "summary.json", cls.SUMMARY, cls.AGAIN)
         runs, tables = {run["name"] for run in summary["runs"]}, {"voxels": pd.DataFrame()}
         for name in ("table", "voxels") if "voxels" in parts else ("table",):
-            path = folder / f"{name}.csv"
+            path = folder / cls.FILES[name]
             tables[name] = read_table(path, summary, cls.AGAIN)
             if set(tables[name]["run"]) != runs:  # files of two evaluations, or one that lost its end
                 raise RunError(
@@ -149,7 +157,7 @@ class Evaluation(Result):
     @property
     def voxels_path(self) -> Path:
         """The file of `voxels`."""
-        return self.path / ("voxels.csv" if self.tuned else RIDGE_FILE)
+        return table_path(self.path / (self.FILES["voxels"] if self.tuned else RIDGE_FILE))
 
     def rows_of(self, run: str) -> list[dict[str, Any]]:
         """The table's rows of a run."""

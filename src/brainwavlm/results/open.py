@@ -25,7 +25,7 @@ _SIGNS: dict[Made, tuple[str, ...]] = {
     "partition": ("partition.csv",),
     "speech task": ("speech_task.csv",),
     "ridge": ("scores.csv",),
-    "evaluation": ("table.csv", "voxels.csv"),
+    "evaluation": ("table.csv", "voxels.csv.gz"),
 }
 # A run's folder may hold them, by that name.
 RESULTS: tuple[Made, ...] = ("evaluation", "comparison", "transfer", "probes", "partition")

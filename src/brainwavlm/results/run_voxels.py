@@ -40,7 +40,7 @@ class RunVoxels:
 
     @classmethod
     def of_rows(cls, rows: pd.DataFrame, targets: Sequence[str], untestable: Sequence[str]) -> "RunVoxels":
-        """From rows of voxels.csv; targets are columns of it."""
+        """From rows of voxels.csv.gz; targets are columns of it."""
 
         def column(name: str) -> np.ndarray:
             return rows[name].to_numpy(dtype=np.float64) if name in rows else np.full(len(rows), np.nan)

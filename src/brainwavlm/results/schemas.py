@@ -28,7 +28,7 @@ COLUMNS = {
         *("r_readout", "normalised_frozen", "normalised_tuned"),
     ),
     "scores.csv": ("subject", "voxel", "split", "r", "shared_r"),
-    "voxels.csv": ("run", "subject", "voxel", "r_frozen", "r_tuned"),
+    "voxels.csv.gz": ("run", "subject", "voxel", "r_frozen", "r_tuned"),
     "layers.csv": ("run", "subject", "seed", "layer", "target", "r_frozen", "r_tuned", *_CHANGE),
     "downstream.csv": (
         *("run", "subject", "seed", "task", "layer", "n_labels", "n_clips", "auc_frozen", "auc_tuned"),

@@ -1,8 +1,13 @@
-"""Tables of results as CSV (NaN is an empty field, numbers have 6 digits), and the summary beside them."""
+"""Tables of results as CSV (NaN is an empty field, numbers have 6 digits), and the summary beside them.
 
+That of voxels is compressed: it is nearly all of an evaluation.
+"""
+
+import gzip
 import math
 import os
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +52,14 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
     missing = [name for name in COLUMNS.get(path.name, ()) if name not in frame]
     if missing:
         raise ValueError(f"{path.name} without {', '.join(missing)}")
+    content = csv_text(frame).encode()
+    if path.suffix == ".gz":
+        # Without its time, which would tell equal tables apart. Higher levels save little.
+        content = gzip.compress(content, 1, mtime=0)
     with replacing(path) as temporary:
-        frame.to_csv(temporary, encoding="utf-8", **_FORMAT)
+        temporary.write_bytes(content)
+    if path.suffix == ".gz":
+        path.with_suffix("").unlink(missing_ok=True)  # of an earlier version, and not of this result
 
 
 def write_if_any(path: Path, frame: pd.DataFrame) -> None:
@@ -59,6 +70,12 @@ def write_if_any(path: Path, frame: pd.DataFrame) -> None:
         path.unlink(missing_ok=True)
 
 
+def table_path(path: Path) -> Path:
+    """Where a table lies: earlier versions did not compress that of voxels."""
+    before = path.with_suffix("") if path.suffix == ".gz" else path
+    return before if before.is_file() and not path.exists() else path
+
+
 def read_table(
     path: Path, summary: Mapping[str, Any], again: str, further: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -67,7 +84,7 @@ def read_table(
     RunError where it is missing, without one of its columns, with a word in place of a number, or not the one that
     `summary`, which lies beside it, was written with.
     """
-    columns = (*COLUMNS[path.name], *further)
+    columns, path = (*COLUMNS[path.name], *further), table_path(path)
     if not path.is_file():
         raise RunError(path, "no such file.", f"a table with {', '.join(columns)}.", again)
     require_written(path, summary, again)
@@ -87,11 +104,11 @@ def read_table(
             raise ValueError(f"no column {', '.join(missing)}")
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
-            if file.read() != b"\n":
+            if path.suffix == ".csv" and file.read() != b"\n":
                 raise ValueError("its last line is cut off")
         if frame.empty and path.name not in _PERHAPS_EMPTY:
             raise ValueError("no rows")
-    except (OSError, OverflowError, ValueError, pd.errors.ParserWarning) as error:
+    except (EOFError, OSError, OverflowError, ValueError, zlib.error, pd.errors.ParserWarning) as error:
         raise RunError(
             path, f"not readable: {error}.", f"a table with {', '.join(columns)}.", again
         ) from None

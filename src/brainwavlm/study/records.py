@@ -16,13 +16,14 @@ from pydantic import Field
 
 from brainwavlm.errors import RunError
 from brainwavlm.files import Part, read_json, write_json
+from brainwavlm.results.tables import table_path
 
 State = Literal["waiting", "running", "done", "failed"]
 # What each step leaves in the folder of a cell.
 WRITTEN = {
     "tune": ("run.json", "result.json"),
     "evaluate": tuple(
-        f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv", "replicates.npz")
+        f"evaluation/{name}" for name in ("summary.json", "table.csv", "voxels.csv.gz", "replicates.npz")
     ),
     "transfer": tuple(f"transfer/{name}" for name in ("summary.json", "matrix.csv", "replicates.npz")),
     "probe": tuple(f"probes/{name}" for name in ("summary.json", "probes.csv", "replicates.npz")),
@@ -95,7 +96,7 @@ def record_path(study: Path, folder: str, suffix: str = "json") -> Path:
 
 def lost_file(cell: Path, step: str) -> Path | None:
     """The first file of a step that is not in the folder of a cell."""
-    return next((cell / name for name in WRITTEN[step] if not (cell / name).is_file()), None)
+    return next((cell / name for name in WRITTEN[step] if not table_path(cell / name).is_file()), None)
 
 
 def read_state(study: Path, folder: str, identity: str) -> CellState:

@@ -97,7 +97,7 @@ def scatter(places: Sequence[Place], choice: Choice) -> Shown:
         tables.append(scatter_table(run.voxels, run.name, capitalised(run.label), targets))
     table = pd.concat(tables, ignore_index=True)
     if table.empty:
-        raise RunError(runs[0].results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
+        raise RunError(runs[0].results.voxels_path, "no voxel with both scores.", "some.", AGAIN)
     return Shown(table, any_simulated(runs), partial(draw_scatter, table))
 
 
@@ -109,7 +109,7 @@ def histogram(places: Sequence[Place], choice: Choice) -> Shown:
     names = chosen_names("target", choice.target, list(run.voxels.masks)) if choice.target else [""]
     table = histogram_table(run.voxels, run.name, names[0])
     if table.empty:
-        raise RunError(run.results.path / "voxels.csv", "no voxel with both scores.", "some.", AGAIN)
+        raise RunError(run.results.voxels_path, "no voxel with both scores.", "some.", AGAIN)
     values = table.drop(columns=["gained", "unchanged"])
     return Shown(values, any_simulated(runs), partial(draw_histogram, table))
 

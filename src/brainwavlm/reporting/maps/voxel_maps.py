@@ -73,7 +73,7 @@ def voxel_maps(
 
     difference[v] = r_tuned[v] - r_frozen[v];  scored[v] = 1;  ceiling[v]: the data set's own, if it has one.
 
-    `run` is one of `results.runs`; `targets` are masks to add to those of voxels.csv: anything that `--target` takes.
+    `run` is one of `results.runs`; `targets` are masks to add to the scored ones: anything that `--target` takes.
     Columns without any number in this run are left out, but for frozen and tuned r. Returns the maps, and notes: on
     columns of text, which are left out, and on tests that can find nothing. RunError where a column of this program
     holds text, ConfigError where the subject has no such target.

@@ -1,6 +1,6 @@
 """The interactive cortex: surfaces, and the values of every run's voxels, as the page's script reads them.
 
-Values stay voxel by voxel as they are in voxels.csv; the script finds those of a vertex by index. Geometry is shared
+Values stay voxel by voxel as they are in voxels.csv.gz; the script finds those of a vertex by index. Geometry is shared
 by all maps of all runs, in whole numbers of 16 bits over the surface's own box: steps of 5 micrometres.
 """
 
