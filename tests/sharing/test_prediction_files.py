@@ -1,6 +1,7 @@
 """Responses to sounds as files: the same numbers in every format, read part by part, gone on with where they stopped."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import nibabel
@@ -10,7 +11,7 @@ import soundfile
 
 from brainwavlm.encoding.clock import story_clock
 from brainwavlm.errors import BrainwavlmError
-from brainwavlm.models import export, load, sound_rows
+from brainwavlm.models import export, load, prediction_files, sound_rows
 from brainwavlm.models.prediction_files import predict_files
 from brainwavlm.progress import Progress
 from brainwavlm.stimulus.audio import SoundParts, array_sound, load_sound
@@ -191,3 +192,10 @@ def test_bad_input_is_told_before_the_model_runs_and_nothing_is_left(
             model.features(array, rate=rate)
     assert sorted(tmp_path.iterdir()) == before
     brainwavlm("predict", tmp_path, sound, "-o", tmp_path / "p.h5", code=2)
+
+
+def test_a_disk_without_room_is_told_before_hdf5_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction_files, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    prediction_files._require_room(tmp_path / "p.h5", 10**5)
+    with pytest.raises(OSError, match=r"No space(.|\n)*p\.h5"):
+        prediction_files._require_room(tmp_path / "p.h5", 10**6)

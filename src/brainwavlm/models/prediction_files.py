@@ -1,10 +1,12 @@
 """Predictions of sounds of any length as files: HDF5, NIfTI, GIFTI, NumPy."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryDirectory
 
 import h5py
@@ -115,6 +117,7 @@ def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress | None) ->
     with h5py.File(path, "a") as file:
         if file.attrs.get("facts") != facts:
             file.clear()
+            _require_room(path, rows.n_rows * (rows.n_dims + 1))
             file.create_dataset("rows", (rows.n_rows, rows.n_dims), "f4")
             file.create_dataset("mass", (rows.n_rows, 1), "f4")
             file.attrs.update({"facts": facts, "done": 0})
@@ -124,6 +127,12 @@ def _kept(path: Path, facts: str, rows: SoundRows, progress: Progress | None) ->
             file.flush()
         yield file
     path.unlink()
+
+
+def _require_room(path: Path, n_values: int) -> None:
+    """OSError where the disk has no room for so many float32: HDF5 itself breaks down when it finds out."""
+    if disk_usage(path.parent).free < 4 * n_values + 2**16:  # and what is beside them
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _write_stream(
@@ -144,6 +153,7 @@ def _write_stream(
                 for _, values in blocks:
                     file.write(np.ascontiguousarray(values, "<f4").tobytes())
             return
+        _require_room(path, shape[0] * shape[1])
         with h5py.File(temporary, "w") as hdf5:
             data = hdf5.create_dataset("data", shape, "f4")
             for some, values in blocks:
