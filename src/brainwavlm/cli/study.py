@@ -169,5 +169,5 @@ def _dry_run(study: "Study", output: Path, options: dict[str, Any], only: list[s
     show_sentences(
         f"{cost.hours:.2f} h for what is not done, {cost.hours_on_workers:.2f} h on {cost.workers} at once, "
         f"with {cost.memory_gb:.1f} GB of memory. {cost.calibrations} kinds of cells were timed, the first on "
-        f"{cost.timed_at}; scoring comes on top. Nothing was written."
+        f"{cost.timed_at}; scoring comes on top. Nothing of the study was written."
     )

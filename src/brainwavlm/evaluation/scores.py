@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from brainwavlm.datasets.noise_ceiling import cc_max, ceiling, powers
+from brainwavlm.datasets.noise_ceiling import cc_max, powers
 from brainwavlm.encoding.alignment import is_constant
 
 _COLUMNS_AT_ONCE = 4096
@@ -69,9 +69,6 @@ def target_means(
     """Mean correlation over each target, of the voxels that have one; NaN where none has."""
     r = correlation(true, predicted)
     return {name: mean_over(r, mask) for name, mask in masks.items()}
-
-
-__all__ = ["cc_max", "cc_norm", "ceiling", "spe"]
 
 
 def cc_norm(repeats: np.ndarray, prediction: np.ndarray) -> np.ndarray:
