@@ -9,10 +9,9 @@ from tempfile import TemporaryDirectory
 from brainwavlm.datasets.dataset_yaml import FILE_NAME
 from brainwavlm.datasets.lebel2023 import derivative_folder
 from brainwavlm.errors import ConfigError, RunError
-from brainwavlm.results.schemas import COLUMNS
+from brainwavlm.results.schemas import COLUMNS, REPLICATES
 
-# The second is that of results.replicates, which takes half a second to import.
-_OF_RESULTS = {*COLUMNS, "replicates.npz", "summary.json", "run.json", "result.json"}
+_OF_RESULTS = {*COLUMNS, REPLICATES, "summary.json", "run.json", "result.json"}
 _HEAD_BYTES = 4096
 _LONGEST_NAME = 240  # 255 bytes, less what the temporary file beside it adds
 
@@ -47,9 +46,8 @@ def require_writable(folder: Path, key: str) -> None:
     path = folder.absolute()
     try:
         nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
-        with TemporaryDirectory(
-            prefix=".", dir=nearest
-        ) as trial:  # modes alone do not tell what a disk takes
+        # Modes alone do not tell what a disk takes.
+        with TemporaryDirectory(prefix=".", dir=nearest) as trial:
             (Path(trial) / path.relative_to(nearest)).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
