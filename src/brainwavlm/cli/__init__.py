@@ -72,9 +72,8 @@ def main() -> None:
     A run that failed and a full disk end with 1: the same command can go on once there is room.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a sign that the terminal's encoding lacks is escaped, not an error
+        # A sign that the terminal's encoding lacks is escaped, not an error.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     # Activations in large pages, as NumPy asks for its arrays: a run faults twenty times less. PyTorch reads this
     # at its first large tensor.

@@ -62,9 +62,8 @@ class FolderDataset(Dataset):
         recordings = {}
         for name, story in self.stories.items():
             file = on_disk(self.path, f"{entry.responses}/{name}.h5")
-            if (
-                is_listed(file) or file.is_dir()
-            ):  # a folder of that name is no sign that the story was not heard
+            # A folder of that name is no sign that the story was not heard.
+            if is_listed(file) or file.is_dir():
                 own = dataclasses.replace(story, split=entry.splits.get(name, story.split))
                 recordings[name] = Recording(subject, own, file, self.tr)
         return recordings

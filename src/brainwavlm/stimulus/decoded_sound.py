@@ -100,9 +100,8 @@ def sound_facts(path: str | Path, channel: Channel = "mean") -> SoundFacts:
 @cache
 def _facts(path: Path, channel: Channel, size: int, changed: int) -> SoundFacts:
     kept = cache_folder() / "sounds" / f"{audio_checksum(path)}-{channel}-{_FORMAT}.json"
-    with suppress(
-        BrainwavlmError, ValidationError, OSError
-    ):  # not there, or damaged: made again from the sound
+    # Where it is not there, or damaged, it is made again from the sound.
+    with suppress(BrainwavlmError, ValidationError, OSError):
         return _KIND.validate_python(read_json(kept))
     with opened(path) as reader:
         facts = _measured(reader, channel)

@@ -129,21 +129,19 @@ def draw_scatter(table: pd.DataFrame, canvas: Canvas) -> Figure:
     for number, (axes, ((_, label), voxels)) in enumerate(zip(grid, runs, strict=True)):
         grey = rcParams["axes.labelcolor"]
         axes.plot(limits, limits, "-", color=grey, linewidth=thin(), zorder=3, gid=f"diagonal:{number}")
-        size = (
-            float(np.clip(4000 / len(voxels), 4, 40)) * (rcParams["lines.markersize"] / 4) ** 2
-        )  # square pt
+        square_pt = float(np.clip(4000 / len(voxels), 4, 40)) * (rcParams["lines.markersize"] / 4) ** 2
         for name, colour in colours.items():
             dots = voxels[voxels["group"] == name]
             about: dict[str, Any] = {"label": f"{name} ({len(dots):,})", "gid": f"voxels:{number}:{name}"}
             about |= {"zorder": 1 if name == REMAINDER else 2, "alpha": 0.55, "linewidths": 0}
             if len(dots):
-                axes.scatter(dots["r_frozen"], dots["r_tuned"], s=size, color=colour, **about)
+                axes.scatter(dots["r_frozen"], dots["r_tuned"], s=square_pt, color=colour, **about)
         axes.set(xlim=limits, ylim=limits, xlabel="frozen model, test r", ylabel="tuned model, test r")
         axes.set_aspect("equal")
         if len(runs) > 1:
             axes.set_title(shortened(str(label), room))
         else:
-            legend = axes.legend(loc="upper left", handletextpad=0.2, markerscale=(20 / size) ** 0.5)
+            legend = axes.legend(loc="upper left", handletextpad=0.2, markerscale=(20 / square_pt) ** 0.5)
             for handle in filter(None, legend.legend_handles):
                 handle.set(alpha=1)
     if len(runs) > 1:
