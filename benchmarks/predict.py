@@ -52,7 +52,7 @@ def predict(folder: Path, hours: float) -> dict[str, float]:
     readout = torch.nn.Identity()
     subject = SubjectModel("s", TR, N_VOXELS, columns, weights, np.ones(N_VOXELS), columns[:0], readout)
     windows = WindowConfig(context=2.0, stride=1.0, frame="mean")
-    model = BrainModel("tiny", backbone, 3, windows, alignment, None, False, {"s": lambda: subject}, False)
+    model = BrainModel("tiny", backbone, 3, windows, alignment, False, {"s": lambda: subject}, False)
     began = time.process_time()
     predict_files(model, [folder / "sound.wav"], folder / "out.h5")
     seconds = time.process_time() - began
