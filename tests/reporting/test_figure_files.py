@@ -201,7 +201,7 @@ def test_a_figure_is_replaced_whole_and_no_other_table_and_no_result(simulated, 
             write_figure(kind, folder, out / name)
     assert (out / "mine.csv").read_text() == "a,b\n1,2\n"
     table = (folder / "table.csv").read_bytes()
-    for name in ("table.tex", "table.csv"):
+    for name in ("table.tex", "table.csv", "voxels.csv"):
         with pytest.raises(BrainwavlmError, match="a file of the result itself"):
             write_figure("table", folder, folder / name)
     assert (folder / "table.csv").read_bytes() == table

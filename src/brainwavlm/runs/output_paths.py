@@ -66,7 +66,8 @@ def require_path(path: Path, ours: bytes, others: str, elsewhere: tuple[str, str
     """
     of_result = any((path.parent / name).is_file() for name in ("summary.json", "run.json"))
     with written(path, *elsewhere):
-        if path.name in _OF_RESULTS and of_result:
+        # An earlier version's table of voxels is not compressed.
+        if of_result and {path.name, f"{path.name}.gz"} & _OF_RESULTS:
             problem = "a file of the result itself."
         elif len(os.fsencode(path.name)) > _LONGEST_NAME:
             problem = problem or "a name too long."
